@@ -1,0 +1,1 @@
+"""FastAPI: webhook, archives, public link, health. Imports adapters, domain, models; never flows."""

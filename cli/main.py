@@ -1,2 +1,54 @@
+"""The `cellar` command."""
+
+import sys
+
+import click
+import typer
+
+from adapters import database
+from cli import archives, quarantine
+from cli.api import api
+from cli.simulate import simulate
+from cli.up import up
+from cli.worker import worker
+from models.errors import CellarError
+
+app = typer.Typer(
+    help="Takes in Cellosign archives: stores, loads, reconciles and passes them on.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(up)
+app.command()(api)
+app.command()(worker)
+app.command()(simulate)
+app.command("list")(archives.list_archives)
+app.command()(archives.show)
+app.command()(archives.rerun)
+app.add_typer(quarantine.app, name="quarantine")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the metadata database to the newest schema."""
+    database.migrate()
+
+
 def main() -> None:
-    """Placeholder."""
+    """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
+    try:
+        status = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except CellarError as error:
+        typer.echo(f"cellar: {error}", err=True)
+        sys.exit(1)
+    sys.exit(status or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pure verbs: no input or output, no clock. Imports models only."""

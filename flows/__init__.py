@@ -1,0 +1,1 @@
+"""The flow `process-archive` and what runs it. Imports adapters, domain, models."""

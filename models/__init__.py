@@ -1,0 +1,1 @@
+"""Nouns. Imports the standard library, pydantic and sqlmodel, nothing of the project's other packages."""

@@ -23,7 +23,9 @@ class Refused(CellarError):
     status that fits when the input came by HTTP.
     """
 
-    def __init__(self, code: str, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY) -> None:
+    def __init__(
+        self, code: str, detail: str, *, where: str = "", status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+    ) -> None:
         super().__init__(f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
         self.code = code
         self.detail = detail

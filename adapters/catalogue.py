@@ -1,0 +1,257 @@
+"""Reads archives for people: lists with filters, one archive whole, where one stands."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, cast, or_
+from sqlmodel import Session, SQLModel, String, col, exists, func, select
+
+from adapters.database import reading
+from adapters.settings import settings
+from models.archive import ArchiveRow
+from models.content import FileRow
+from models.errors import Refused
+from models.finding import DiscrepancyRow, WarningRow
+from models.form_field import FormFieldRow
+from models.notification import NotificationAttemptRow, NotificationRow
+from models.payment import PaymentRow
+from models.receipt import DeliveryRow, ReceiptRow, VersionRow
+from models.run import RunRow
+from models.session import IntegrationRow, LabelRow, SessionRow
+from models.signature import SignatureRow
+from models.view import (
+    ArchivePage,
+    ArchiveQuery,
+    ArchiveSummary,
+    ArchiveView,
+    IntegrationView,
+    NotificationView,
+    RunView,
+    SessionView,
+    SignatureView,
+)
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def page(query: ArchiveQuery) -> ArchivePage:
+    """Return archives, newest first.
+
+    Raises:
+        Refused: the cursor is none of ours, or the label has no `=`.
+        Transient: the database does not answer.
+    """
+    newest_first = (col(ArchiveRow.received_at).desc(), col(ArchiveRow.reference).desc())
+    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
+    counts = [_count(table) for table in (FileRow, WarningRow, DiscrepancyRow)]
+    with reading() as session:
+        ordered = select(ArchiveRow, *counts).where(*wanted).order_by(*newest_first)
+        found = session.exec(ordered.limit(query.limit + 1)).all()
+    items = [
+        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=discrepancies)
+        for archive, files, warnings, discrepancies in found[: query.limit]
+    ]
+    return ArchivePage(items=items, next=_cursor(items[-1]) if len(found) > query.limit else None)
+
+
+def archive(reference: str) -> ArchiveView | None:
+    """Return one archive, whole; None where there is none.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        row = session.get(ArchiveRow, reference)
+        if row is None:
+            return None
+        return ArchiveView.model_validate(
+            row.model_dump()
+            | {
+                "versions": _dumped(session, VersionRow, reference, VersionRow.version),
+                "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.sending_id),
+                "files": _dumped(session, FileRow, reference),
+                "sessions": _sessions(session, reference),
+                "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
+                "fields": _dumped(session, FormFieldRow, reference),
+                "warnings": _dumped(session, WarningRow, reference),
+                "payments": _dumped(session, PaymentRow, reference),
+                "discrepancies": _dumped(session, DiscrepancyRow, reference),
+                "notifications": _notifications(session, reference),
+                "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
+            }
+        )
+
+
+def file(reference: str, sha256: str) -> FileRow | None:
+    """Return a file of an archive by its digest; None unless that archive holds it."""
+    with reading() as session:
+        return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
+
+
+@dataclass(frozen=True, slots=True)
+class PublicStanding:
+    """Where a receipt's archive stands, without anything personal."""
+
+    receipt_id: str
+    state: str
+    received_at: datetime
+    completed_at: datetime | None
+    versions: int
+    digests: list[str]
+
+
+def public_standing(receipt_id: str) -> PublicStanding | None:
+    """Return where a receipt's archive stands; None before the receipt is registered.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        receipt = session.get(ReceiptRow, receipt_id)
+        if receipt is None:
+            return None
+        return PublicStanding(
+            receipt_id=receipt_id,
+            state=receipt.state,
+            received_at=receipt.received_at,
+            completed_at=receipt.completed_at,
+            versions=len(_rows(session, VersionRow, receipt.reference, VersionRow.version)),
+            digests=[each.sha256 for each in _rows(session, FileRow, receipt.reference)],
+        )
+
+
+def run_url(flow_run_id: str) -> str:
+    """The run's page in Prefect's UI."""
+    return f"{settings().prefect_ui_url}/runs/flow-run/{flow_run_id}"
+
+
+def _rows(session: Session, table: type[Row], reference: str, order: Any = None) -> Sequence[Row]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    ordered = select(table).where(columns.reference == reference).order_by(columns.position if order is None else order)
+    return session.exec(ordered).all()
+
+
+def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any = None) -> list[dict[str, Any]]:
+    return [row.model_dump() for row in _rows(session, table, reference, order)]
+
+
+def _sessions(session: Session, reference: str) -> list[SessionView]:
+    labels = _rows(session, LabelRow, reference)
+    integrations = _rows(session, IntegrationRow, reference)
+    return [
+        SessionView(
+            **row.model_dump(),
+            labels={each.key: each.value for each in labels if each.session_position == row.position},
+            integrations=[
+                IntegrationView(**each.model_dump())
+                for each in integrations
+                if each.session_position == row.position
+            ],
+        )
+        for row in _rows(session, SessionRow, reference)
+    ]
+
+
+def _signature(row: SignatureRow) -> SignatureView:
+    return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
+
+
+def _notifications(session: Session, reference: str) -> list[NotificationView]:
+    attempts = (
+        select(func.count())
+        .where(NotificationAttemptRow.message_id == NotificationRow.message_id)
+        .correlate(NotificationRow)
+        .scalar_subquery()
+    )
+    found = select(NotificationRow, attempts).where(NotificationRow.reference == reference)
+    ordered = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
+    return [NotificationView(**row.model_dump(), attempts=count) for row, count in session.exec(ordered)]
+
+
+def _run(row: RunRow) -> RunView:
+    return RunView(**row.model_dump(), url=run_url(row.flow_run_id))
+
+
+def _count(table: type[SQLModel]) -> Any:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference)
+    return counted.correlate(ArchiveRow).scalar_subquery()
+
+
+def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
+    plain = {
+        "reference": ArchiveRow.reference,
+        "process_number": ArchiveRow.process_number,
+        "template": ArchiveRow.template_id,
+        "state": ArchiveRow.state,
+    }
+    conditions = [
+        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
+    ]
+    if query.transaction_number is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.transaction_number) == query.transaction_number))
+    if query.session is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.id) == query.session))
+    if query.label is not None:
+        key, value = _key_and_value(query.label)
+        conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
+    if query.discrepancy is not None:
+        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy))
+    if query.received_after is not None:
+        conditions.append(col(ArchiveRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(ArchiveRow.received_at) < query.received_before)
+    if query.q:
+        conditions.append(_mentions(query.q))
+    return conditions
+
+
+def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """What people search by: the numbers and names that they see in Cellosign, labels and file names."""
+    return or_(
+        col(ArchiveRow.reference).icontains(text, autoescape=True),
+        cast(col(ArchiveRow.process_number), String).contains(text, autoescape=True),
+        _has(
+            SessionRow,
+            or_(
+                col(SessionRow.id).icontains(text, autoescape=True),
+                col(SessionRow.author).icontains(text, autoescape=True),
+                col(SessionRow.recipient_name).icontains(text, autoescape=True),
+                cast(col(SessionRow.transaction_number), String).contains(text, autoescape=True),
+            ),
+        ),
+        _has(LabelRow, col(LabelRow.value).icontains(text, autoescape=True)),
+        _has(FileRow, col(FileRow.filename).icontains(text, autoescape=True)),
+    )
+
+
+def _key_and_value(label: str) -> tuple[str, str]:
+    key, equals, value = label.partition("=")
+    if not equals:
+        raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
+    return key, value
+
+
+def _cursor(last: ArchiveSummary) -> str:
+    return base64.urlsafe_b64encode(f"{last.received_at.isoformat()} {last.reference}".encode()).decode()
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    try:
+        received_at_text, _, reference = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        received_at = datetime.fromisoformat(received_at_text)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+    return or_(
+        col(ArchiveRow.received_at) < received_at,
+        and_(col(ArchiveRow.received_at) == received_at, col(ArchiveRow.reference) < reference),
+    )

@@ -1,0 +1,83 @@
+"""Prefect's REST API, as far as triggering needs it.
+
+Plain HTTP rather than Prefect's client: the receiver then starts fast and small, every call has a time-out of ours, and
+the client's own retries do not stand inside the sweep's.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from adapters.settings import settings
+from models.errors import Transient
+from models.run import Trigger
+
+DEPLOYMENT = "process-archive/archive"
+_TIMEOUT_S = 10
+# On SQLite, Prefect answers 503 to the creation of a run whenever another transaction was faster: soon again is right.
+_BUSY_TRIES = 10
+_ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """A flow run in Prefect. `state` is its name as the UI shows it."""
+
+    flow_run_id: str
+    state: str
+    ended: bool
+
+
+async def create_run(reference: str, receipt_id: str, attempt: int, trigger: Trigger) -> FlowRun:
+    """Create the run of an attempt at a receipt, or return the one that there is: the attempt is its idempotency key.
+
+    Raises:
+        Transient: Prefect is down, slow or hung, or has no such deployment yet.
+    """
+    async with _client() as client:
+        deployment = await _call(client, "GET", f"/deployments/name/{DEPLOYMENT}")
+        run = await _call(
+            client,
+            "POST",
+            f"/deployments/{deployment['id']}/create_flow_run",
+            {
+                "name": reference,
+                "parameters": {"reference": reference, "receipt_id": receipt_id},
+                "idempotency_key": f"{receipt_id}:{attempt}",
+                "tags": [f"reference:{reference}", f"trigger:{trigger}"],
+            },
+        )
+    return FlowRun(run["id"], run["state"]["name"], run["state"]["type"] in _ENDED)
+
+
+async def is_healthy() -> bool:
+    async with _client() as client:
+        try:
+            return (await client.get("/health")).is_success
+        except httpx.HTTPError:
+            return False
+
+
+async def _call(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    try:
+        answer = await client.request(method, path, json=body)
+        for _ in range(_BUSY_TRIES):
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(random.uniform(0.02, 0.05))  # noqa: S311
+            answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        raise Transient(f"Prefect at {settings().prefect_url} does not answer: {type(error).__name__}") from error
+    if not answer.is_success:
+        raise Transient(f"Prefect at {settings().prefect_url} answered {answer.status_code} to {method} {path}")
+    return answer.json()
+
+
+def _client() -> httpx.AsyncClient:
+    user, _, password = (settings().prefect_auth_string or "").partition(":")
+    return httpx.AsyncClient(
+        base_url=settings().prefect_url, timeout=_TIMEOUT_S, auth=(user, password) if user else None
+    )

@@ -1,0 +1,113 @@
+"""Linux processes: whose child is whose, and how none is left behind.
+
+Run as a program this file is the first moment of a supervised child, see `main`. It imports the standard library only,
+so that this moment is short.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LOOK_AGAIN_S = 0.05
+
+
+def command_of_child(command: Sequence[str]) -> list[str]:
+    """Return the command that starts `command` as a child that ends when this process ends, however that happens.
+
+    An interpreter in between, gone after 20 ms: `preexec_fn` is not safe beside the threads of a progress display.
+    """
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends.
+
+    Prefect's worker starts each flow run in a session of its own, so ending the worker's process group misses them.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def reap(spared: Collection[int]) -> None:
+    """Take the exit status of adopted children that have ended, which nobody else will ask for."""
+    for pid, state in _children():
+        if state == "Z" and pid not in spared:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+async def end_children(spared: Collection[int] = (), *, within_s: float) -> None:
+    """End every child that is not spared: SIGTERM, and SIGKILL after `within_s`; return when none is left.
+
+    Children of a child that ends become children here (`adopt_orphans`) and are ended as well.
+    """
+    await _end(lambda: (pid for pid, state in _children() if state != "Z" and pid not in spared), within_s)
+
+
+async def end_marked(mark: str, *, within_s: float) -> int:
+    """End every process that carries the mark `NAME=value` in the environment it was started with; return how many."""
+    return await _end(lambda: (pid for pid in _pids() if pid != os.getpid() and _carries(pid, mark)), within_s)
+
+
+async def _end(left: Callable[[], Iterable[int]], within_s: float) -> int:
+    deadline = time.monotonic() + within_s
+    told: set[int] = set()
+    while pids := list(left()):
+        late = time.monotonic() >= deadline
+        for pid in pids if late else set(pids) - told:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        told.update(pids)
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return len(told)
+
+
+def _children() -> Iterator[tuple[int, str]]:
+    """Yield process id and state (`Z`: ended, not reaped) of each child of this process."""
+    for pid in _pids():
+        with suppress(OSError):
+            # The name in the middle may hold spaces and parentheses.
+            state, parent, *_ = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            if int(parent) == os.getpid():
+                yield pid, state
+
+
+def _carries(pid: int, mark: str) -> bool:
+    with suppress(OSError):
+        return mark.encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
+
+
+def main() -> None:
+    """Become the program in `sys.argv[2:]`, which gets SIGTERM when the process `sys.argv[1]` ends.
+
+    Signals are set back to their defaults: those ignored by the parent stay ignored otherwise, and a shell starts
+    background jobs with SIGINT ignored.
+    """
+    parent, *command = sys.argv[1:]
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        sys.exit("The supervisor ended before this program had started.")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    os.execv(command[0], command)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

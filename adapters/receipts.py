@@ -1,0 +1,113 @@
+"""Receipts and deliveries in the database: what was registered, and where it stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select, update
+
+from adapters.database import insert_new, reading, writing
+from models.archive import ArchiveRow, State
+from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """`completed`: the receipt is archived already. `flow_run_id`: the run that this sending has triggered."""
+
+    outcome: Outcome
+    completed: bool
+    flow_run_id: str | None
+
+
+def register(sending: Sending) -> Registration:
+    """Register a sending, once: doing it again changes nothing and returns the same.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    shared = {"reference": sending.reference, "received_at": sending.received_at}
+    receipt = shared | {"receipt_id": sending.receipt_id, "state": State.RECEIVED, "size_bytes": sending.size_bytes}
+    with writing() as session:
+        archive_is_new = insert_new(session, ArchiveRow, shared | {"state": State.RECEIVED})
+        receipt_is_new = insert_new(session, ReceiptRow, receipt)
+        outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
+        delivery = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
+        insert_new(session, DeliveryRow, shared | delivery | {"outcome": outcome})
+        if receipt_is_new:
+            _pass_on_state(session, sending.reference)
+        row = session.get_one(DeliveryRow, sending.sending_id)
+        completed = session.get_one(ReceiptRow, sending.receipt_id).state == State.COMPLETED
+        return Registration(Outcome(row.outcome), completed, row.flow_run_id)
+
+
+def set_triggered(sending_id: str, flow_run_id: str) -> None:
+    with writing() as session:
+        session.execute(
+            update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
+        )
+
+
+def set_awaited(receipt_id: str, now: datetime) -> None:
+    """A run of a receipt that had failed is on its way again."""
+    receipt = find(receipt_id)
+    if receipt and receipt.state == State.FAILED:
+        set_state(receipt_id, State.RECEIVED, now)
+
+
+def set_state(receipt_id: str, state: State, now: datetime) -> None:
+    """Set where a receipt stands, and with it its archive. A completed receipt stays completed.
+
+    A re-run that fails has taken nothing away from an archive that was right before it.
+    """
+    with writing() as session:
+        receipt = session.get_one(ReceiptRow, receipt_id)
+        if receipt.state != State.COMPLETED:
+            receipt.state = state
+            receipt.completed_at = now if state is State.COMPLETED else None
+            session.flush()
+            _pass_on_state(session, receipt.reference)
+
+
+def newest_receipt_id(reference: str) -> str | None:
+    """The receipt that came last for a process, whatever became of it."""
+    with reading() as session:
+        return session.exec(
+            select(ReceiptRow.receipt_id)
+            .where(ReceiptRow.reference == reference)
+            .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+        ).first()
+
+
+def current_receipt_id(reference: str) -> str | None:
+    """The receipt of the current version, before there is one the newest."""
+    with reading() as session:
+        archive = session.get(ArchiveRow, reference)
+    return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
+
+
+def find(receipt_id: str) -> ReceiptRow | None:
+    with reading() as session:
+        return session.get(ReceiptRow, receipt_id)
+
+
+def get(receipt_id: str) -> ReceiptRow:
+    with reading() as session:
+        return session.get_one(ReceiptRow, receipt_id)
+
+
+def sending_ids(receipt_id: str) -> list[str]:
+    """The registered sendings of a receipt."""
+    with reading() as session:
+        return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
+
+
+def _pass_on_state(session: Session, reference: str) -> None:
+    newest = session.exec(
+        select(ReceiptRow)
+        .where(ReceiptRow.reference == reference)
+        .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+    ).first()
+    if newest:
+        archive = session.get_one(ArchiveRow, reference)
+        archive.state = newest.state
+        archive.completed_at = newest.completed_at

@@ -1,0 +1,147 @@
+"""Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
+
+import os
+import secrets
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with its default. The README's table is made from the descriptions here."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CELLAR_", env_file=".env", extra="ignore", frozen=True, validate_by_name=True
+    )
+
+    data_dir: Path = Field(Path("data"), description="Folder for everything that the embedded defaults write.")
+    host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
+    port: int = Field(8000, description="Port that the receiver listens on.")
+    prefect_port: int = Field(4200, description="Port of the embedded Prefect server.")
+    prefect_api_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
+        description="A Prefect server's API to use; when set, `cellar up` starts none.",
+    )
+    prefect_auth_string: str | None = Field(
+        None,
+        repr=False,
+        validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string"),
+        description="`user:password` of that Prefect server, where it wants one.",
+    )
+    inbox_url: str | None = Field(
+        None, description="Folder where raw payloads wait. Default: `inbox` in the data folder."
+    )
+    store_url: str | None = Field(
+        None,
+        description="Where archives are kept: a folder or an `s3://…` URL. Default: `store` in the data folder.",
+    )
+    database_url: str | None = Field(
+        None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
+    )
+    public_url: str = Field("", description="Base of every link that leaves the system. Default: from host and port.")
+    webhook_secrets: CommaSeparated = Field(
+        (), repr=False, description="Active secrets of the sender, two or more while rotating. Default: one is made."
+    )
+    api_tokens: CommaSeparated = Field(
+        (), repr=False, description="Tokens for the JSON API. Default: one is made at the first start."
+    )
+    link_secret: str = Field(
+        "", repr=False, description="Key that signs public links. Default: one is made at the first start."
+    )
+    public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
+    public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
+    notify_urls: CommaSeparated = Field((), description="Endpoints told about each completed archive.")
+    notify_secret: str = Field(
+        "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs notifications."
+    )
+    notify_allow_private: bool = Field(
+        False, description="Whether endpoints on loopback and private addresses are allowed."
+    )
+    max_body_bytes: int = Field(2 << 30, ge=1, description="Larger requests are refused with 413.")
+    body_timeout_s: float = Field(60, gt=0, description="Longest silence of a sender in the middle of a body.")
+    sweep_interval_s: float = Field(
+        15, gt=0, description="How often the inbox is searched for receipts that were not triggered."
+    )
+    timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
+    amount_unit: Literal["minor", "major"] = Field(
+        "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
+    )
+    error_http: Literal["mapped", "200"] = Field(
+        "mapped", description="HTTP status of errors: `mapped` to a fitting one, or always `200`."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        if self.notify_urls and not self.notify_secret.startswith("whsec_"):
+            raise ValueError("CELLAR_NOTIFY_URLS is set: set CELLAR_NOTIFY_SECRET too, to whsec_ and a key in base64")
+        if self.inbox_url and "://" in self.inbox_url:
+            raise ValueError("CELLAR_INBOX_URL: expected a folder; buckets are not supported for the inbox")
+        return self
+
+    @property
+    def inbox_dir(self) -> Path:
+        return Path(self.inbox_url).absolute() if self.inbox_url else self.data_dir.absolute() / "inbox"
+
+    @property
+    def store_location(self) -> str:
+        if self.store_url and "://" in self.store_url:
+            return self.store_url.rstrip("/")
+        return str(Path(self.store_url).absolute() if self.store_url else self.data_dir.absolute() / "store")
+
+    @property
+    def database_location(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'cellar.db'}"
+
+    @property
+    def receiver_url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def prefect_url(self) -> str:
+        return (self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api").rstrip("/")
+
+    @property
+    def prefect_ui_url(self) -> str:
+        return self.prefect_url.removesuffix("/api")
+
+    def active_webhook_secrets(self) -> tuple[str, ...]:
+        """The sender's secrets, newest first."""
+        return self.webhook_secrets or (self._kept_secret("webhook"),)
+
+    def active_api_tokens(self) -> tuple[str, ...]:
+        return self.api_tokens or (self._kept_secret("api"),)
+
+    def active_link_secret(self) -> str:
+        return self.link_secret or self._kept_secret("link")
+
+    def _kept_secret(self, name: str) -> str:
+        """The secret made at the first start, kept with mode 0600; made now if there is none."""
+        path = self.data_dir.absolute() / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
+                made.write(secrets.token_urlsafe(32))
+                made.flush()
+                # Two processes may start at once: a link appears whole, and only the first one does.
+                with suppress(FileExistsError):
+                    os.link(made.name, path)
+        return path.read_text()
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

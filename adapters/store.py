@@ -1,0 +1,209 @@
+"""The store: where archives are kept, a folder or a bucket, by way of smart-open.
+
+One object per process reference, in a folder named by the digest of the reference; in it, files by their own digest and
+what belongs to a receipt by its id. No name from a payload ever becomes part of a path. Everything is written once:
+under one key there is never a second content.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import boto3
+import smart_open
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.durable import make_folder, sync_folder
+from adapters.settings import settings
+from models.errors import Transient
+
+_PART_SIZE_BYTES = 8 << 20
+_COPY_BYTES = 1 << 20
+_NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
+
+
+def file_key(reference: str, sha256: str) -> str:
+    return f"{_object_key(reference)}/files/{sha256}"
+
+
+def request_key(reference: str, receipt_id: str) -> str:
+    """The raw body as it was sent: kept until the store can rebuild it from skeleton and files."""
+    return f"{_object_key(reference)}/receipts/{receipt_id}/request"
+
+
+def skeleton_key(reference: str, receipt_id: str) -> str:
+    """The body with the index of its cut in place of each file's content."""
+    return f"{_object_key(reference)}/receipts/{receipt_id}/skeleton.json"
+
+
+def result_key(name: str) -> str:
+    """The result of a Prefect task, for Retry."""
+    return f"results/{name}"
+
+
+def contents_key(reference: str, receipt_id: str) -> str:
+    """The digests and sizes of the contents that were cut out, by index."""
+    return f"{_object_key(reference)}/receipts/{receipt_id}/contents.json"
+
+
+@contextmanager
+def spooled() -> Iterator[BinaryIO]:
+    """A temporary file to write what will be kept; it lies where the store can take it over without a copy."""
+    folder = settings().data_dir.absolute() / "spool" if _is_bucket() else Path(settings().store_location) / "spool"
+    make_folder(folder)
+    with NamedTemporaryFile(dir=folder, buffering=0) as file:
+        yield cast(BinaryIO, file)
+
+
+def keep(source: Path, key: str) -> None:
+    """Put the file `source` under `key`, durably and whole or not at all. `source` stays.
+
+    Raises:
+        Transient: the store does not take it now.
+    """
+    if stored_size(key) != source.stat().st_size:
+        _put(source, key, once=True)
+
+
+def keep_bytes(data: bytes, key: str) -> None:
+    with spooled() as spool:
+        spool.write(data)
+        keep(Path(spool.name), key)
+
+
+def overwrite_bytes(data: bytes, key: str) -> None:
+    """Put `data` under `key` in place of what is there: for the results of Prefect's tasks, which no archive needs."""
+    with spooled() as spool:
+        spool.write(data)
+        _put(Path(spool.name), key, once=False)
+
+
+@contextmanager
+def opened(key: str) -> Iterator[BinaryIO]:
+    """The stored bytes under `key`, as a stream.
+
+    Raises:
+        FileNotFoundError: there are none.
+        Transient: the store does not answer.
+    """
+    try:
+        with smart_open.open(_url(key), "rb", compression="disable", transport_params=_transport()) as stream:
+            yield stream
+    except OSError as error:
+        # smart-open wraps whatever the bucket says of a missing key.
+        if stored_size(key) is None:
+            raise FileNotFoundError(f"nothing is stored under {key}") from error
+        raise Transient(f"the store failed to read {key}: {type(error).__name__}") from error
+
+
+def read_bytes(key: str) -> bytes:
+    with opened(key) as stream:
+        return stream.read()
+
+
+def stored_size(key: str) -> int | None:
+    """Bytes stored under `key`, None where nothing is."""
+    if not _is_bucket():
+        path = Path(settings().store_location) / key
+        return path.stat().st_size if path.exists() else None
+    bucket, name = _bucket_and_name(key)
+    try:
+        size: int = _client().head_object(Bucket=bucket, Key=name)["ContentLength"]
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise Transient(f"the bucket refused to tell of {key}: {error.response['Error']['Code']}") from error
+    except BotoCoreError as error:
+        raise Transient(f"the bucket does not answer: {type(error).__name__}") from error
+    return size
+
+
+def _put(source: Path, key: str, *, once: bool) -> None:
+    if _is_bucket():
+        _upload(source, key, once=once)
+        return
+    try:
+        _place(source, Path(settings().store_location) / key)
+    except OSError as error:
+        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+def _place(source: Path, target: Path) -> None:
+    """A link appears whole. Where none can be made, on another file system, a synced copy is made first."""
+    make_folder(target.parent)
+    with source.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        _replace_by_link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK_POSSIBLE:
+            raise
+        with spooled() as copy:
+            with source.open("rb") as original:
+                shutil.copyfileobj(original, copy, _COPY_BYTES)
+            os.fsync(copy.fileno())
+            _replace_by_link(Path(copy.name), target)
+    sync_folder(target.parent)
+
+
+def _replace_by_link(source: Path, target: Path) -> None:
+    link = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    link.hardlink_to(source)
+    link.replace(target)
+
+
+def _upload(source: Path, key: str, *, once: bool) -> None:
+    """An upload appears when it is complete. `IfNoneMatch` makes the first of two writers win."""
+    small = source.stat().st_size <= _PART_SIZE_BYTES
+    final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
+    transport = _transport() | {"multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
+    if once:
+        transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
+    try:
+        with (
+            source.open("rb") as original,
+            smart_open.open(_url(key), "wb", compression="disable", transport_params=transport) as target,
+        ):
+            shutil.copyfileobj(original, target, _COPY_BYTES)
+    except (ValueError, OSError, ClientError, BotoCoreError) as error:
+        # smart-open reports a key that another writer has just made as a ValueError.
+        if stored_size(key) != source.stat().st_size:
+            raise Transient(f"the bucket did not take {key}: {type(error).__name__}") from error
+
+
+def _object_key(reference: str) -> str:
+    digest = hashlib.sha256(reference.encode()).hexdigest()
+    return f"objects/{digest[:3]}/{digest}"
+
+
+def _is_bucket() -> bool:
+    return "://" in settings().store_location
+
+
+def _url(key: str) -> str:
+    return f"{settings().store_location}/{key}"
+
+
+def _bucket_and_name(key: str) -> tuple[str, str]:
+    url = urlsplit(_url(key))
+    return url.netloc, url.path.lstrip("/")
+
+
+def _transport() -> dict[str, Any]:
+    return {"client": _client()} if _is_bucket() else {}
+
+
+@lru_cache
+def _client() -> Any:
+    """Retries belong to the flow's tasks, so the SDK's own are off."""
+    return boto3.client("s3", config=Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60))

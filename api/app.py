@@ -1,0 +1,72 @@
+"""The receiver: webhook, JSON API, public link and health in one ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from adapters import inbox
+from adapters.settings import settings
+from api import archives, health, public_link, webhook
+from api.dispatching import Dispatcher
+from models.errors import Refused, Transient
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    longest_silence = timedelta(seconds=2 * settings().body_timeout_s)
+    inbox.remove_leftovers(settings().inbox_dir, datetime.now(UTC) - longest_silence)
+    app.state.dispatcher = Dispatcher()
+    async with app.state.dispatcher.running():
+        yield
+
+
+app = FastAPI(
+    title="cellar",
+    description="Takes in Cellosign archives, and gives them back.",
+    version=version("cellosign-cellar"),
+    lifespan=_lifespan,
+)
+app.include_router(webhook.router)
+app.include_router(archives.router)
+app.include_router(public_link.router)
+app.include_router(health.router)
+
+
+@app.exception_handler(Refused)
+async def _refused(request: Request, refused: Refused) -> JSONResponse:
+    return _failure(request, refused.status, refused.code, refused.detail, refused.where)
+
+
+@app.exception_handler(Transient)
+async def _transient(request: Request, error: Transient) -> JSONResponse:
+    return _failure(request, 503, "UNAVAILABLE", str(error))
+
+
+@app.exception_handler(HTTPException)
+async def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
+    return _failure(request, error.status_code, "HTTP", str(error.detail))
+
+
+@app.exception_handler(RequestValidationError)
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    places = sorted({".".join(str(part) for part in each["loc"]) for each in error.errors()})
+    return _failure(request, 422, "BAD_PARAMETER", f"see /docs for what is expected at {', '.join(places)}")
+
+
+@app.exception_handler(Exception)
+async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
+    """The server logs the error with its trace; the sender gets the documented shape all the same, and sends again."""
+    return _failure(request, 500, "INTERNAL", "an error of cellar's own; its log has the trace")
+
+
+def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
+    """One shape for Cellosign, documented by it, and one for everybody else."""
+    if request.url.path.startswith(webhook.router.prefix):
+        return webhook.failure(status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
+    return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status_code=status)

@@ -1,0 +1,87 @@
+"""`/api/archives`: archives as JSON, their files, and re-runs."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from adapters import catalogue, receipts, store
+from adapters.trigger import start_run
+from api.authorization import check_reader
+from models.errors import Refused
+from models.run import Trigger
+from models.view import ArchivePage, ArchiveQuery, ArchiveView
+
+router = APIRouter(prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)])
+
+_CHUNK_BYTES = 1 << 20
+
+
+class RerunStarted(BaseModel):
+    """The flow run that was started, or the one that was on its way already."""
+
+    flow_run_id: str
+    state: str
+    url: str
+
+
+@router.get("", summary="A page of archives, newest first")
+def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
+    return catalogue.page(query)
+
+
+# The file's and the re-run's paths come first: a reference may hold slashes, and `:path` would take them all.
+@router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
+def read_file(reference: str, sha256: str) -> StreamingResponse:
+    """404 unless that archive holds it. Always a download: what was attached may be a page with a script."""
+    file = catalogue.file(reference, sha256)
+    if file is None:
+        raise Refused("UNKNOWN_FILE", "that archive holds no such file", where="sha256", status=404)
+    filename = quote(file.filename or f"{sha256}.bin", safe="")
+    headers = {
+        "content-length": str(file.size_bytes),
+        "content-disposition": f"attachment; filename*=UTF-8''{filename}",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "x-content-type-options": "nosniff",
+        "etag": f'"{sha256}"',
+    }
+    stream = _stream(store.file_key(reference, sha256))
+    return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
+
+
+@router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
+async def rerun(reference: str) -> RerunStarted:
+    receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, reference)
+    if receipt_id is None:
+        raise _unknown_reference()
+    run = await start_run(reference, receipt_id, Trigger.RERUN)
+    return RerunStarted(flow_run_id=run.flow_run_id, state=run.state, url=catalogue.run_url(run.flow_run_id))
+
+
+@router.get("/{reference:path}", summary="One archive, whole")
+def read_archive(reference: str) -> ArchiveView:
+    archive = catalogue.archive(reference)
+    if archive is None:
+        raise _unknown_reference()
+    return archive
+
+
+def _unknown_reference() -> Refused:
+    return Refused("UNKNOWN_REFERENCE", "no archive of this process was received", where="reference", status=404)
+
+
+def _stream(key: str) -> Iterator[bytes]:
+    with store.opened(key) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _header_safe(media_type: str | None) -> str:
+    """The declared type where it can stand in a header; it is the sender's word, and comes with `nosniff`."""
+    if media_type and media_type.isascii() and media_type.isprintable() and "/" in media_type:
+        return media_type
+    return "application/octet-stream"

@@ -1,0 +1,66 @@
+"""Who may send, and who may read."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+
+from adapters.settings import settings
+from models.errors import Refused
+
+
+def check_sender(headers: Headers) -> None:
+    """Let pass whoever presents an active webhook secret.
+
+    It may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`: which of
+    them Cellosign sends depends on how its webhook is set up.
+
+    Raises:
+        Refused: none is presented, or another.
+    """
+    if not _is_one_of(_presented(headers), settings().active_webhook_secrets()):
+        detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
+        raise Refused("UNAUTHORIZED", detail, where="Authorization", status=401)
+
+
+_bearer = HTTPBearer(auto_error=False, description="One of CELLAR_API_TOKENS")
+
+
+def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+    """Let pass whoever presents an API token.
+
+    Raises:
+        Refused: none is presented, or another.
+    """
+    if credentials is None or not _is_one_of([credentials.credentials], settings().active_api_tokens()):
+        detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
+        raise Refused("UNAUTHORIZED", detail, where="Authorization", status=401)
+
+
+def _presented(headers: Headers) -> list[str]:
+    authorization = headers.get("authorization", "").strip()
+    scheme, _, rest = authorization.partition(" ")
+    presented = [authorization, headers.get("x-cellar-secret", "")]
+    if scheme.lower() == "bearer":
+        presented.append(rest.strip())
+    elif scheme.lower() == "basic":
+        presented.append(_password(rest.strip()))
+    return presented
+
+
+def _password(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _is_one_of(presented: Iterable[str], secrets: Iterable[str]) -> bool:
+    """Compares in constant time, and all of them, so that the time tells nothing."""
+    pairs = [(each.encode(), secret.encode()) for each in presented for secret in secrets if each]
+    return sum(hmac.compare_digest(each, secret) for each, secret in pairs) > 0

@@ -1,0 +1,79 @@
+"""Sees that every sending in the inbox is registered and has a run: right after the answer, and again by a sweep.
+
+The inbox is the queue. What is announced here is only looked at sooner; lost with the process, the sweep finds it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from adapters import inbox
+from adapters.settings import settings
+from adapters.trigger import trigger
+from models.errors import CellarError, Transient
+from models.receipt import Sending
+from models.run import Trigger
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect."""
+
+    def __init__(self) -> None:
+        self._announced: asyncio.Queue[Sending] = asyncio.Queue()
+        self._done: set[str] = set()
+
+    def announce(self, sending: Sending) -> None:
+        self._announced.put_nowait(sending)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._sweep_for_ever())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _follow(self) -> None:
+        while True:
+            sending = await self._announced.get()
+            try:
+                await self._trigger(sending, Trigger.WEBHOOK)
+            except Transient as error:
+                log.warning("not triggered; the sweep tries again", receipt_id=sending.receipt_id, why=str(error))
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Transient as error:
+                log.warning("the sweep stopped and goes on later", why=str(error))
+            await asyncio.sleep(settings().sweep_interval_s)
+
+    async def sweep(self) -> None:
+        """Trigger whatever waits in the inbox and was not.
+
+        Raises:
+            Transient: database or Prefect does not answer. The rest would fare no better now.
+        """
+        waiting = await asyncio.to_thread(lambda: list(inbox.sendings(settings().inbox_dir)))
+        self._done &= {sending.sending_id for sending in waiting}
+        for sending in waiting:
+            await self._trigger(sending, Trigger.SWEEP)
+
+    async def _trigger(self, sending: Sending, why: Trigger) -> None:
+        if sending.sending_id in self._done:
+            return
+        try:
+            await trigger(sending, why)
+        except Transient:
+            raise
+        except CellarError as error:
+            log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
+        self._done.add(sending.sending_id)

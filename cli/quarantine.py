@@ -1,0 +1,81 @@
+"""`cellar quarantine`: what was refused, why, and its release after a fix."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters import inbox
+from adapters.inbox import Intake, Quarantined
+from adapters.settings import settings
+from domain.reading import reference_of
+from domain.scan import Scanner
+from models.errors import Refused
+from models.receipt import Sending
+
+app = typer.Typer(help="Payloads that were refused, each with the reason.", no_args_is_help=True)
+_console = Console()
+_CHUNK_BYTES = 1 << 20
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command("list")
+def list_quarantined(*, as_json: Json = False) -> None:
+    """List what is in quarantine, newest first."""
+    entries = inbox.quarantined(settings().inbox_dir)
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
+        return
+    table = Table("receipt", "received", "bytes", "code", "where", "detail")
+    for entry in entries:
+        received = f"{entry.received_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(entry.receipt_id, received, str(entry.size_bytes), entry.code, entry.where, entry.detail)
+    _console.print(table)
+
+
+@app.command()
+def show(receipt_id: str, *, as_json: Json = False) -> None:
+    """Show why a payload was refused, and where its raw bytes lie."""
+    entry = _entry(receipt_id)
+    body = inbox.quarantined_body(settings().inbox_dir, entry.receipt_id)
+    record = asdict(entry) | {"body": str(body)}
+    if as_json:
+        typer.echo(json.dumps(record, default=datetime.isoformat))
+        return
+    for name, value in record.items():
+        typer.echo(f"{name:12} {value}")
+
+
+@app.command()
+def release(receipt_id: str) -> None:
+    """Take a payload in after a fix of cellar: it is judged again and, where it is sound now, archived."""
+    entry = _entry(receipt_id)
+    sending = _take_in(inbox.quarantined_body(settings().inbox_dir, entry.receipt_id))
+    inbox.remove_quarantined(settings().inbox_dir, entry.receipt_id)
+    typer.echo(f"{sending.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
+
+
+def _entry(receipt_id: str) -> Quarantined:
+    """By the whole receipt id or as much of it as is unique."""
+    found = [each for each in inbox.quarantined(settings().inbox_dir) if each.receipt_id.startswith(receipt_id)]
+    if len(found) != 1:
+        raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with that id, got {len(found)}")
+    return found[0]
+
+
+def _take_in(body: Path) -> Sending:
+    intake, scanner = Intake(settings().inbox_dir), Scanner()
+    try:
+        with body.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                scanner.feed(chunk)
+                intake.write(chunk)
+        reference = reference_of(scanner.close().document)
+        return intake.accept(reference, datetime.now(UTC), {"x-cellar-source": "quarantine"})
+    finally:
+        intake.discard()

@@ -1,0 +1,9 @@
+"""Realistic Cellosign archives for demonstrations and end-to-end tests. Imports nothing of the project.
+
+`archives` puts an archive together and is all that callers need; `scenarios` has the twenty that there are.
+"""
+
+from cli.simulation.archives import SimulatedArchive, simulated_archives
+from cli.simulation.expectations import Expectation
+
+__all__ = ["Expectation", "SimulatedArchive", "simulated_archives"]

@@ -1,0 +1,138 @@
+"""Files that people attach: each valid in its format, written with the standard library alone."""
+
+import csv
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+from xml.sax.saxutils import escape
+
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Document:
+    filename: str
+    media_type: str
+    content: bytes
+
+
+def png_photo(rng: Random, filename: str, *, width: int, height: int) -> Document:
+    """Return a colour picture: a slope of light with the noise of a sensor, so that it hardly compresses.
+
+    Its size is about 2 × `width` × `height` bytes.
+    """
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
+    pixels = b"".join(b"\0" + _noisy_row(rng, width, 255 * row // height) for row in range(height))
+    chunks = (_png_chunk(b"IHDR", header), _png_chunk(b"IDAT", zlib.compress(pixels, 1)), _png_chunk(b"IEND", b""))
+    return Document(filename, "image/png", b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def _noisy_row(rng: Random, width: int, light: int) -> bytes:
+    brightened = bytes(min(255, light + noise // 4) for noise in range(256))
+    return rng.randbytes(3 * width).translate(brightened)
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def jpeg_scan(rng: Random, filename: str, *, columns: int, rows: int) -> Document:
+    """Return a grey baseline JPEG of `columns` × `rows` squares of 8 × 8 pixels, each of one brightness.
+
+    Source: ITU-T T.81; the table of DC codes is K.3. Only DC coefficients are coded; the AC table knows "end of block".
+    """
+    dc_counts, dc_symbols = bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]), bytes(range(12))
+    ac_counts, ac_symbols = bytes([1] + [0] * 15), b"\0"
+    brightness = [_grey(rng, column / columns) for _ in range(rows) for column in range(columns)]
+    segments = (
+        _jpeg_segment(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 1, 1, 150, 150, 0, 0)),
+        _jpeg_segment(0xDB, b"\0" + bytes([8] * 64)),
+        _jpeg_segment(0xC0, struct.pack(">BHHBBBB", 8, 8 * rows, 8 * columns, 1, 1, 0x11, 0)),
+        _jpeg_segment(0xC4, b"\x00" + dc_counts + dc_symbols),
+        _jpeg_segment(0xC4, b"\x10" + ac_counts + ac_symbols),
+        _jpeg_segment(0xDA, bytes([1, 1, 0, 0, 63, 0])),
+    )
+    scan = _jpeg_scan_data(brightness, _huffman_codes(dc_counts, dc_symbols))
+    return Document(filename, "image/jpeg", b"\xff\xd8" + b"".join(segments) + scan + b"\xff\xd9")
+
+
+def _grey(rng: Random, from_left: float) -> int:
+    return min(127, int(255 * from_left) - 128 + rng.randrange(60))
+
+
+def _jpeg_segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def _huffman_codes(counts: bytes, symbols: bytes) -> dict[int, str]:
+    """Return the code of each symbol as text of 0 and 1 (T.81, annex C)."""
+    codes: dict[int, str] = {}
+    code, taken = 0, 0
+    for length, count in enumerate(counts, start=1):
+        for symbol in symbols[taken : taken + count]:
+            codes[symbol] = f"{code:0{length}b}"
+            code += 1
+        taken += count
+        code <<= 1
+    return codes
+
+
+def _jpeg_scan_data(brightness: Sequence[int], codes: dict[int, str]) -> bytes:
+    bits = "".join(_dc_bits(after - before, codes) + "0" for before, after in pairwise([0, *brightness]))
+    bits += "1" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
+def _dc_bits(difference: int, codes: dict[int, str]) -> str:
+    size = abs(difference).bit_length()
+    magnitude = difference if difference >= 0 else difference + (1 << size) - 1
+    return codes[size] + (f"{magnitude:0{size}b}" if size else "")
+
+
+def plain_text(filename: str, lines: Sequence[str]) -> Document:
+    return Document(filename, "text/plain", "".join(f"{line}\r\n" for line in lines).encode())
+
+
+def csv_table(filename: str, rows: Sequence[Sequence[object]]) -> Document:
+    """Return a CSV with the byte order mark that spreadsheets want."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return Document(filename, "text/csv", text.getvalue().encode("utf-8-sig"))
+
+
+def zip_folder(filename: str, documents: Sequence[Document]) -> Document:
+    return Document(filename, "application/zip", _zipped((one.filename, one.content) for one in documents))
+
+
+def word_document(filename: str, paragraphs: Sequence[str]) -> Document:
+    """Return the smallest DOCX that word processors open (ECMA-376)."""
+    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+    office = "http://schemas.openxmlformats.org"
+    types = (
+        f'{head}<Types xmlns="{office}/package/2006/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        '<Default Extension="xml" ContentType="application/xml"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{_DOCX}.main+xml"/></Types>'
+    )
+    relations = (
+        f'{head}<Relationships xmlns="{office}/package/2006/relationships"><Relationship Id="rId1" '
+        f'Type="{office}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>'
+    )
+    body = "".join(f'<w:p><w:r><w:t xml:space="preserve">{escape(text)}</w:t></w:r></w:p>' for text in paragraphs)
+    document = f'{head}<w:document xmlns:w="{office}/wordprocessingml/2006/main"><w:body>{body}</w:body></w:document>'
+    parts = {"[Content_Types].xml": types, "_rels/.rels": relations, "word/document.xml": document}
+    return Document(filename, _DOCX, _zipped((name, text.encode()) for name, text in parts.items()))
+
+
+def _zipped(members: Iterator[tuple[str, bytes]]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as folder:
+        for name, content in members:
+            folder.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()

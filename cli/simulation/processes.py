@@ -1,0 +1,180 @@
+"""One business process as Cellosign archives it: its sessions, signatures, form and signed document."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from cli.simulation import base64_spellings, payments, signed_documents
+from cli.simulation.documents import Document
+from cli.simulation.forms import Form, filled
+from cli.simulation.identifiers import session_token, uuid4_text
+from cli.simulation.people import Person
+
+Json = dict[str, Any]
+
+_TYPICAL_REMARKS = ("-", "Please call before noon", "כניסה מהחצר, קומה 3", "נא לשלוח העתק במייל")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What tells one archive from the next. `now` is when it was archived; the process began hours to days before.
+
+    `transaction_id` is the value of the form's payment element, where it has one.
+    """
+
+    reference: str
+    transaction_id: str
+    process_number: int
+    now: datetime
+    rng: Random
+
+
+def process(case: Case, form: Form, signers: Sequence[Person], *, amount: str = "0.00") -> Json:
+    """Return a flawless archive of a form that `signers` signed one after the other: no attachments, no payments.
+
+    `amount` is the text of the form's amount.
+    """
+    sessions = [_session(case, form, signer, number) for number, signer in enumerate(signers, start=1)]
+    answers = _answers(case, signers[0], amount)
+    return {
+        "event": {"type": "WHP_ARCHIVE", "timestamp": case.now.isoformat(timespec="microseconds")},
+        "reference": case.reference,
+        "sessions": sessions,
+        "signatures": [signature for session in sessions for signature in _signatures(form, session)],
+        "data": filled(form, answers, case.rng),
+        "attachments": [],
+        "payments": [],
+        "signed_document": _file(_signed_document(form, signers, answers)),
+    }
+
+
+def attach(archive: Json, element_id: str, document: Document) -> None:
+    archive["attachments"].append({"id": element_id, **_file(document)})
+
+
+def pay(archive: Json, case: Case, kind: payments.PaymentType, amount: int, **details: Any) -> None:
+    """Add a payment of the first session that the form's payment element points to. `details`: see `payment`."""
+    told = {"transaction_id": case.transaction_id, "session_id": archive["sessions"][0]["id"], **details}
+    archive["payments"].append(payments.payment(case.rng, kind=kind, amount=amount, **told))
+
+
+def field(archive: Json, field_id: str) -> Json:
+    return next(one for one in archive["data"] if one["id"] == field_id)
+
+
+def _file(document: Document) -> Json:
+    return {
+        "filename": document.filename,
+        "mimetype": document.media_type,
+        "content": base64_spellings.standard(document.content),
+    }
+
+
+def _answers(case: Case, signer: Person, amount: str) -> dict[str, str]:
+    return {
+        "name": signer.name,
+        "mail": signer.mail,
+        "phone": signer.phone,
+        "address": signer.place.address,
+        "hebrew_address": signer.place.hebrew_address,
+        "location": f"{signer.place.latitude},{signer.place.longitude}",
+        "amount": amount,
+        "today": f"{case.now:%d/%m/%Y}",
+        "ticked": "true",
+        "unticked": "false",
+        "remark": case.rng.choice(_TYPICAL_REMARKS),
+        "plate": f"{case.rng.randrange(100, 1000)}-{case.rng.randrange(100):02}-{case.rng.randrange(100, 1000)}",
+        "transaction_id": case.transaction_id,
+    }
+
+
+def _session(case: Case, form: Form, signer: Person, number: int) -> Json:
+    """Sessions of a workflow follow each other: the later its number, the later a session was submitted."""
+    created_at = case.now - timedelta(hours=30 - 8 * number, seconds=case.rng.uniform(0, 3600))
+    logged_in_at = created_at + timedelta(minutes=case.rng.uniform(2, 240))
+    submitted_at = logged_in_at + timedelta(minutes=case.rng.uniform(3, 40))
+    return {
+        "id": session_token(case.rng),
+        "author": case.rng.choice(("branch12@example.com", "office@example.com", "api@example.org")),
+        "reference": case.reference,
+        "process_id": case.reference,
+        "process_number": case.process_number,
+        "transaction_number": 10 * case.process_number + number,
+        "recipient": _recipient(signer, number),
+        "submission_details": _submission_details(signer),
+        "labels": _labels(case, form),
+        "created_at": _text(created_at),
+        "submitted_at": _text(submitted_at),
+        "template": {"id": form.template_id},
+        "integrations": [
+            _integration(case.rng, "EF_CLIENT_LOGGED_IN", logged_in_at),
+            _integration(case.rng, "EF_CLIENT_FORM_SUBMITTED", submitted_at),
+        ],
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
+
+
+def _recipient(signer: Person, number: int) -> Json:
+    by_mail: Json = {"address": signer.mail, "type": "email", "provider": None, "status": "sent"}
+    by_sms: Json = {"address": signer.phone, "type": "sms", "provider": "inforu", "status": "sent"}
+    return {"id": number, "name": signer.name, "otp_destination": dict(by_sms), "invitations": [by_mail, by_sms]}
+
+
+def _submission_details(signer: Person) -> Json:
+    return {
+        "ip": signer.ip,
+        "user_agent": signer.device.user_agent,
+        "device": signer.device.kind,
+        "latitude": signer.place.latitude,
+        "longitude": signer.place.longitude,
+        "accuracy": signer.device.accuracy_m,
+    }
+
+
+def _labels(case: Case, form: Form) -> dict[str, str]:
+    customer = f"{case.rng.randrange(1_000_000):06}"
+    if form.language == "he":
+        return {"CUSTOMER_ID": customer, "סניף": case.rng.choice(("תל אביב", "חיפה", "ירושלים")), "מסמך": form.title}
+    return {"CUSTOMER_ID": customer, "BRANCH": case.rng.choice(("north", "centre", "south")), "DOCUMENT": form.title}
+
+
+def _integration(rng: Random, kind: str, executed_at: datetime) -> Json:
+    return {
+        "id": uuid4_text(rng),
+        "type": kind,
+        "status": "success",
+        "executed_at": _text(executed_at),
+        "payload": None,
+        "error": None,
+    }
+
+
+def _signatures(form: Form, session: Json) -> list[Json]:
+    signed_by = {"id": str(session["recipient"]["id"]), "name": session["recipient"]["name"]}
+    return [
+        {
+            "id": pad if session["recipient"]["id"] == 1 else f"{pad}_{session['recipient']['id']}",
+            "signed_at": session["submitted_at"],
+            "signed_by": signed_by,
+            "labels": {"PAD": pad},
+        }
+        for pad in form.signature_ids
+    ]
+
+
+def _signed_document(form: Form, signers: Sequence[Person], answers: dict[str, str]) -> Document:
+    printed = answers | {"name": signers[0].latin_name, "hebrew_address": answers["address"], "remark": "none"}
+    pages = [_page_lines(form, page, printed) for page in range(1, form.page_count + 1)]
+    pages[-1] += ["", *(f"Signed by {signer.latin_name} <{signer.mail}>, {answers['today']}" for signer in signers)]
+    content = signed_documents.signed_pdf(form.english_title, pages)
+    return Document(f"{form.title}.pdf", "application/pdf", content)
+
+
+def _page_lines(form: Form, page: int, answers: dict[str, str]) -> list[str]:
+    shown = [one for one in form.fields if one.page == page and one.visible]
+    return [f"{one.id.replace('_', ' ').capitalize()}: {answers.get(one.answer, 'as chosen')}" for one in shown]

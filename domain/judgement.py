@@ -1,0 +1,58 @@
+"""What a payload says of itself, judged: warnings for a person to look at. An archive is never refused for them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from models.archive import Archive
+from models.finding import ArchiveWarning, WarningCode
+from models.session import Session
+
+
+def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
+    """Return `archive` with the warnings of its reading and those about what it says. Each stands once. Pure."""
+    warnings = (
+        *unreadable,
+        *_judge_sessions(archive, {warning.where for warning in unreadable}),
+        *_judge_signers(archive),
+        *_judge_contents(archive),
+    )
+    return replace(archive, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveWarning]:
+    for index, session in enumerate(archive.sessions):
+        path = f"sessions[{index}]"
+        yield from _judge_session(archive, session, path)
+        if session.submitted_at is None and f"{path}.submitted_at" not in unreadable:
+            detail = "the client never submitted it"
+            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, f"{path}.submitted_at", detail)
+
+
+def _judge_session(archive: Archive, session: Session, path: str) -> Iterator[ArchiveWarning]:
+    if session.reference is not None and session.reference != archive.reference:
+        detail = "the session names another process than the archive does"
+        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{path}.reference", detail)
+    otp = next((each for each in session.invitations if each.purpose == "otp"), None)
+    if otp and otp.status != "sent":
+        where = f"{path}.recipient.otp_destination.status"
+        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where, "the one-time password was not sent")
+    for position, integration in enumerate(session.integrations):
+        if integration.status != "success":
+            where = f"{path}.integrations[{position}].status"
+            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where, "an integration of the session did not succeed")
+
+
+def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
+    recipients = {session.recipient_id for session in archive.sessions}
+    for index, signature in enumerate(archive.signatures):
+        if signature.signer_id not in recipients:
+            where = f"signatures[{index}].signed_by.id"
+            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "no session of the archive has this recipient")
+
+
+def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
+    for content in archive.contents:
+        if content.stored is None or content.stored.size_bytes == 0:
+            yield ArchiveWarning(
+                WarningCode.ATTACHMENT_EMPTY, f"{content.where}.content", "a file came without content"
+            )

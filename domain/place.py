@@ -1,0 +1,153 @@
+"""A place in a JSON document: reads optional members and remembers, as warnings, what could not be read.
+
+A form field of the wrong type must never cost the customer the contract: it becomes null, with a warning that names
+the place.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from models.finding import ArchiveWarning, WarningCode
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_INT64 = 1 << 63
+_NO_SUCH_MEMBER = object()
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one reading of a document shares: the zone of its naive timestamps, and the warnings so far."""
+
+    zone: tzinfo
+    warnings: list[ArchiveWarning] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A JSON value with its path. Absent and null members are null without a warning."""
+
+    value: Any
+    path: str
+    reading: Reading
+
+    def member(self, name: str) -> "Place":
+        value = self.value.get(name) if self.is_object() else None
+        return Place(value, f"{self.path}.{name}" if self.path else name, self.reading)
+
+    def text(self) -> str | None:
+        """Text as it can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
+        if isinstance(self.value, str):
+            return self._clean(self.value)
+        self._expected("text")
+        return None
+
+    def identifier(self) -> str | None:
+        """Text, or a whole number as text: Cellosign writes a recipient's id as a number and a signer's as text."""
+        if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < _INT64:
+            return str(self.value)
+        return self.text()
+
+    def integer(self) -> int | None:
+        """A whole number of at most 64 bits, also as text of digits."""
+        number = decimal_from(self.value)
+        if number is not None and number == number.to_integral_value() and abs(number) < _INT64:
+            return int(number)
+        self._expected("a whole number of at most 64 bits")
+        return None
+
+    def real(self) -> float | None:
+        number = decimal_from(self.value)
+        if number is None:
+            self._expected("a number")
+        return None if number is None else float(number)
+
+    def flag(self) -> bool | None:
+        if isinstance(self.value, bool):
+            return self.value
+        self._expected("true or false")
+        return None
+
+    def is_object(self) -> bool:
+        if not isinstance(self.value, dict):
+            self._expected("an object")
+        return isinstance(self.value, dict)
+
+    def mapping(self) -> dict[str, Any]:
+        return {self._clean(key): self.member(key).anything() for key in self.value} if self.is_object() else {}
+
+    def anything(self) -> Any:
+        """Any JSON value, made storable."""
+        match self.value:
+            case str():
+                return self._clean(self.value)
+            case dict():
+                return self.mapping()
+            case list():
+                return [Place(each, f"{self.path}[{i}]", self.reading).anything() for i, each in enumerate(self.value)]
+            case Decimal():
+                return float(self.value) if math.isfinite(float(self.value)) else str(self.value)
+            case _:
+                return self.value
+
+    def objects(self) -> Iterator["Place"]:
+        """The objects of a list. What is in it and is no object is passed over, with a warning."""
+        if not isinstance(self.value, list):
+            self._expected("a list")
+            return
+        for index, value in enumerate(self.value):
+            place = Place(value, f"{self.path}[{index}]", self.reading)
+            if isinstance(value, dict):
+                yield place
+            else:
+                place._expected("an object", found="null" if value is None else None)
+
+    def moment(self) -> datetime | None:
+        """A point in time in UTC. Cellosign's timestamps carry no zone; the reading's zone is theirs."""
+        if self.value is None or self.value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(self.value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=self.reading.zone)).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")
+            return None
+
+    def warn(self, code: WarningCode, detail: str) -> None:
+        self.reading.warnings.append(ArchiveWarning(code, self.path, detail))
+
+    def _clean(self, text: str) -> str:
+        cleaned = UNSTORABLE.sub("\ufffd", text)
+        if cleaned != text:
+            self.warn(WarningCode.TEXT_REPLACED, "NUL or half an emoji shown as U+FFFD; the skeleton keeps the bytes")
+        return cleaned
+
+    def _expected(self, expected: str, found: str | None = None) -> None:
+        """Warn that a value is there and is of another type. A null is as good as absent."""
+        if self.value is not None or found:
+            found = found or _JSON_TYPES.get(type(self.value), "a number")
+            self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
+
+
+_JSON_TYPES = {str: "other text", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def decimal_from(value: Any) -> Decimal | None:
+    """The number that a JSON number, or text that spells one, states; None for everything else.
+
+    Exact: never by way of a float. Exponents beyond any amount or coordinate count as no number, as they would only
+    blow up memory (`1e999999999` is valid JSON).
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return None
+    number = Decimal(value.strip() if isinstance(value, str) else value)
+    return number if number.is_finite() and abs(number.adjusted()) < 300 else None
+
+
+_NUMBER = re.compile(r"[-+]?[0-9]{1,100}(\.[0-9]{1,100})?([eE][-+]?[0-9]{1,3})?")

@@ -1,0 +1,90 @@
+"""The rows of an archive: its nouns as the database keeps them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from domain.money import AmountUnit
+from domain.reconciliation import amounts_of, standing_of
+from models.archive import Archive
+from models.content import FileRow
+from models.finding import Discrepancy, DiscrepancyRow, WarningRow
+from models.form_field import FormFieldRow
+from models.payment import PaymentRow
+from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.signature import SignatureRow
+
+Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+
+
+def rows_of(archive: Archive, unit: AmountUnit) -> Rows:
+    """Return the rows of an archive by table, each keyed by reference and position. Pure."""
+    return {
+        SessionRow: _rows(archive, SessionRow, archive.sessions),
+        InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
+        IntegrationRow: _session_rows(archive, IntegrationRow, [each.integrations for each in archive.sessions]),
+        LabelRow: _session_rows(archive, LabelRow, [_labels(each.labels) for each in archive.sessions]),
+        SignatureRow: _rows(archive, SignatureRow, archive.signatures),
+        FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
+        FileRow: _file_rows(archive),
+        PaymentRow: _payment_rows(archive, unit),
+        WarningRow: _rows(archive, WarningRow, archive.warnings),
+    }
+
+
+def discrepancy_rows(reference: str, discrepancies: Sequence[Discrepancy]) -> Rows:
+    return {
+        DiscrepancyRow: [
+            {"reference": reference, "position": position} | _columns(DiscrepancyRow, each)
+            for position, each in enumerate(discrepancies)
+        ]
+    }
+
+
+def _rows(archive: Archive, table: type[SQLModel], nouns: Iterable[Any]) -> list[dict[str, Any]]:
+    # The key goes last: a session has a `reference` of its own, which may differ, and a warning says so.
+    return [
+        _columns(table, noun) | {"reference": archive.reference, "position": position}
+        for position, noun in enumerate(nouns)
+    ]
+
+
+def _session_rows(archive: Archive, table: type[SQLModel], by_session: Sequence[Iterable[Any]]) -> list[dict[str, Any]]:
+    return [
+        row | {"session_position": session_position}
+        for session_position, nouns in enumerate(by_session)
+        for row in _rows(archive, table, nouns)
+    ]
+
+
+def _file_rows(archive: Archive) -> list[dict[str, Any]]:
+    """A file that came without content has a warning and no row: there is nothing to keep."""
+    stored = [content for content in archive.contents if content.stored]
+    rows = _rows(archive, FileRow, stored)
+    return [row | _columns(FileRow, content.stored) for row, content in zip(rows, stored, strict=True)]
+
+
+def _payment_rows(archive: Archive, unit: AmountUnit) -> list[dict[str, Any]]:
+    rows = _rows(archive, PaymentRow, archive.payments)
+    return [
+        row | {"amount_minor": amounts_of(payment, unit).amount_minor, "standing": standing_of(payment)}
+        for row, payment in zip(rows, archive.payments, strict=True)
+    ]
+
+
+def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"key": key, "value": label_text(value)} for key, value in labels.items()]
+
+
+def label_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _columns(table: type[SQLModel], noun: Any) -> dict[str, Any]:
+    """The members of a noun that its table has columns for."""
+    if is_dataclass(noun):
+        noun = {each.name: getattr(noun, each.name) for each in fields(noun)}
+    return {name: value for name, value in noun.items() if name in table.model_fields}

@@ -1,0 +1,104 @@
+"""The summary of a run that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
+
+from collections.abc import Iterable, Sequence
+
+from domain.reconciliation import amounts_of, standing_of
+from models.archive import Archive
+from models.finding import Discrepancy
+from models.notification import NotificationRow
+from models.payment import Payment
+
+
+def summary(
+    archive: Archive,
+    discrepancies: Sequence[Discrepancy],
+    notifications: Sequence[NotificationRow],
+    *,
+    version: int,
+    archive_url: str,
+    unit: str,
+) -> str:
+    """Return the Markdown of an archive's run. Pure.
+
+    File names are left out: people name files after people. A file is told by its role, element and digest.
+    """
+    parts = [
+        f"# Archive {_cell(archive.reference)}, version {version}",
+        f"Process {archive.process_number or '–'}, template {_cell(archive.template_id)}, "
+        f"{len(archive.sessions)} sessions, {len(archive.signatures)} signatures, {len(archive.fields)} fields. "
+        f"[The whole archive]({archive_url})",
+        _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
+        _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p, unit) for p in archive.payments]),
+        _section("Discrepancies", ("code", "transaction", "expected", "found"), _discrepancy_rows(discrepancies)),
+        _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
+        _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def amount_text(amount_minor: int | None, currency: str | None, exponent: int | None) -> str:
+    """An amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
+    if amount_minor is None:
+        return "–"
+    if exponent is None:
+        return f"{amount_minor} minor units"
+    whole, rest = divmod(abs(amount_minor), 10**exponent)
+    fraction = f".{rest:0{exponent}}" if exponent else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole}{fraction} {currency}"
+
+
+def size_text(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1000:.1f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...]]:
+    return [
+        (
+            content.role,
+            content.element_id,
+            content.media_type,
+            size_text(content.stored.size_bytes),
+            f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256})",
+        )
+        for content in archive.contents
+        if content.stored
+    ]
+
+
+def _payment_row(payment: Payment, unit: str) -> tuple[str | None, ...]:
+    amounts = amounts_of(payment, "major" if unit == "major" else "minor")
+    amount = amount_text(amounts.amount_minor, payment.currency, amounts.exponent)
+    card = " ".join(part for part in (payment.card_brand, payment.card_mask) if part)
+    return (standing_of(payment), amount, card, payment.type)
+
+
+def _discrepancy_rows(discrepancies: Iterable[Discrepancy]) -> list[tuple[str | None, ...]]:
+    return [(each.code, each.transaction_id, each.expected, each.found) for each in discrepancies]
+
+
+def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:
+    """Endpoints are left out: an address may carry a token."""
+    return [(each.event, each.message_id, each.state) for each in notifications]
+
+
+def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
+    if not rows:
+        return f"## {title}\n\nNone."
+    lines = [header, ["---"] * len(header), *rows]
+    return f"## {title}\n\n" + "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
+
+
+def _cell(text: str | None) -> str:
+    """Text from a payload must stay in its cell and must not become markup or a link."""
+    if not text:
+        return "–"
+    if text.startswith("[") and "…](" in text:
+        return text
+    return " ".join(text.translate(_ESCAPED).split())
+
+
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#"})

@@ -1,0 +1,64 @@
+"""Completes an archive: what was written is read back, and only then does the receipt leave the inbox."""
+
+from datetime import UTC, datetime
+
+from adapters import archives, inbox, notifications, receipts, store
+from adapters.settings import settings
+from adapters.trigger import leave_inbox
+from domain.notification import ARCHIVE_COMPLETED, message_id_of
+from flows.material import Material
+from models.archive import State
+from models.errors import Conflict
+from models.notification import NotificationRow, NotificationState
+
+
+def complete(material: Material) -> None:
+    """Read an archive back and complete its receipt. Done again, it changes nothing.
+
+    Raises:
+        Conflict: store or database do not hold what was written there.
+        Transient: one of them does not answer.
+    """
+    reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
+    _read_back_files(material)
+    current = _read_back_rows(material)
+    body = inbox.body_path(settings().inbox_dir, receipt_id)
+    if body.exists():
+        store.keep(body, store.request_key(reference, receipt_id))
+    if current:
+        notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
+    receipts.set_state(receipt_id, State.COMPLETED, now)
+    leave_inbox(receipt_id)
+
+
+def _read_back_files(material: Material) -> None:
+    for content in material.stored:
+        size_bytes = store.stored_size(store.file_key(material.archive.reference, content.sha256))
+        if size_bytes != content.size_bytes:
+            detail = f"expected file {content.sha256} of {content.size_bytes} bytes in the store, got {size_bytes}"
+            raise Conflict(f"{detail}; run the archive again")
+
+
+def _read_back_rows(material: Material) -> bool:
+    """Return whether the receipt is the current version; an older one has no rows of its own to read back."""
+    if archives.get_version(material.receipt_id).skeleton != material.skeleton:
+        raise Conflict(f"the database holds another skeleton of receipt {material.receipt_id}; run the archive again")
+    if receipts.current_receipt_id(material.archive.reference) != material.receipt_id:
+        return False
+    for table, found in archives.row_counts(material.archive.reference, list(material.rows)).items():
+        expected = len(material.rows[table])
+        if found != expected:
+            raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
+    return True
+
+
+def _notification(reference: str, receipt_id: str, endpoint: str, now: datetime) -> NotificationRow:
+    return NotificationRow(
+        message_id=message_id_of(receipt_id, endpoint),
+        reference=reference,
+        receipt_id=receipt_id,
+        endpoint=endpoint,
+        event=ARCHIVE_COMPLETED,
+        state=NotificationState.PENDING,
+        planned_at=now,
+    )

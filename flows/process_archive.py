@@ -1,0 +1,275 @@
+"""The flow `process-archive`: a receipt becomes files, rows, findings and notifications.
+
+Each task takes ids, reads what it needs, decides in pure code and writes idempotently: killed between any two steps and
+run again, it comes to the same end.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.tasks import Task, exponential_backoff
+from pydantic import BaseModel
+
+from adapters import archives, downstream, notifications, receipts
+from adapters.settings import settings
+from domain.notification import archive_completed
+from domain.rows import discrepancy_rows, rows_of
+from domain.summary import size_text, summary
+from domain.versions import Age, supersedes
+from flows.completion import complete
+from flows.material import Material, read_material
+from flows.persisting import persist
+from flows.record import Run, recorded, sole_work_on
+from flows.results import RESULTS
+from models.errors import Refused, Transient
+from models.notification import NotificationState
+from models.receipt import VersionRow
+from models.run import Trigger
+
+HTTP_GONE = 410
+
+
+async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Only what was the world's fault is tried again; a wrong payload stays wrong."""
+    return isinstance(await state.aresult(raise_on_failure=False), Transient)
+
+
+RETRIED: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_transient,
+    "persist_result": True,
+}
+
+
+class FilesPersisted(BaseModel):
+    files: int
+    size_bytes: int
+
+
+class MetadataLoaded(BaseModel):
+    version: int
+    rows: int
+    warnings: int
+    process_number: int | None
+    template_id: str | None
+
+
+class PaymentsReconciled(BaseModel):
+    payments: int
+    discrepancies: int
+
+
+@flow(
+    name="process-archive",
+    flow_run_name="{reference}",
+    result_storage=RESULTS,
+    result_serializer="json",
+    persist_result=False,
+)
+async def process_archive(reference: str, receipt_id: str | None = None) -> None:
+    """Archive a receipt of a process; without a receipt, that of its current version."""
+    receipt_id = receipt_id or await _current_receipt(reference)
+    await _check(reference, receipt_id)
+    tags = {*flow_run.tags, f"reference:{reference}"}
+    await _tag(tags)
+    run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(tags))
+    async with sole_work_on(reference, flow_run.id), recorded(run) as progress:
+        progress.task = persist_files.name
+        await persist_files(reference, receipt_id)
+        progress.task = load_metadata.name
+        loaded = await load_metadata(reference, receipt_id)
+        progress.task = reconcile_payments.name
+        reconciled = await reconcile_payments(reference, receipt_id)
+        progress.task = ""
+        await _tag(tags | _tags_of(loaded, reconciled))
+        await asyncio.to_thread(complete, await asyncio.to_thread(read_material, reference, receipt_id))
+        progress.task = notify_downstream.name
+        try:
+            await _notify_all(receipt_id)
+        finally:
+            await _publish_summary(reference, receipt_id, loaded.version)
+
+
+@task(name="persist-files", **RETRIED)
+async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
+    """Decode the files of a receipt into the store."""
+    log = get_run_logger()
+    log.info("Scanning the body of receipt %s", receipt_id)
+    stored = await asyncio.to_thread(persist, reference, receipt_id)
+    size_bytes = sum(content.size_bytes for content in stored)
+    log.info("%d files with %s in all are in the store", len(stored), size_text(size_bytes))
+    return FilesPersisted(files=len(stored), size_bytes=size_bytes)
+
+
+@task(name="load-metadata", **RETRIED)
+async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
+    """Load what the payload says into the database: rows for the current version, the skeleton for each."""
+    log = get_run_logger()
+    material = await asyncio.to_thread(read_material, reference, receipt_id)
+    archive = material.archive
+    version = await asyncio.to_thread(_load, material)
+    rows = sum(len(rows) for rows in material.rows.values())
+    log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
+    for warning in archive.warnings:
+        log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
+    return MetadataLoaded(
+        version=version,
+        rows=rows,
+        warnings=len(archive.warnings),
+        process_number=archive.process_number,
+        template_id=archive.template_id,
+    )
+
+
+@task(name="reconcile-payments", **RETRIED)
+async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
+    """Compare the payments with form and sessions; keep what does not add up."""
+    log = get_run_logger()
+    material = await asyncio.to_thread(read_material, reference, receipt_id)
+    found = material.discrepancies
+    current = await asyncio.to_thread(archives.replace_rows, reference, receipt_id, discrepancy_rows(reference, found))
+    log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
+    for each in found:
+        log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
+    if not current:
+        log.info("A newer version has the rows; they stay as they are")
+    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(found))
+
+
+@task(name="notify-downstream", **RETRIED)
+async def notify_downstream(message_id: str | None) -> str:
+    """Tell one endpoint about the archive. Every run has this task, also where there is nobody to tell."""
+    log = get_run_logger()
+    if message_id is None:
+        log.info("Nothing to tell: no endpoint is set, or all have confirmed")
+        return NotificationState.DELIVERED
+    body = await asyncio.to_thread(_message, message_id)
+    notification = await asyncio.to_thread(notifications.get, message_id)
+    state, status_code, error = await _attempt(notification.endpoint, message_id, body)
+    await asyncio.to_thread(
+        notifications.record_attempt, message_id, state, datetime.now(UTC), status_code=status_code, error=error
+    )
+    log.info("Message %s: %s (%s)", message_id, state, status_code or error)
+    if state is NotificationState.PENDING:
+        raise Transient(f"message {message_id} is not confirmed: {error or f'the endpoint answered {status_code}'}")
+    if state is NotificationState.DEAD:
+        raise Refused("NOT_DELIVERABLE", f"message {message_id}: {error or 'the endpoint is gone for good'}")
+    return state
+
+
+async def _attempt(endpoint: str, message_id: str, body: bytes) -> tuple[NotificationState, int | None, str | None]:
+    try:
+        status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
+    except Transient as error:
+        return NotificationState.PENDING, None, str(error)
+    except Refused as error:
+        return NotificationState.DEAD, None, error.detail
+    if 200 <= status_code < 300:
+        return NotificationState.DELIVERED, status_code, None
+    return (NotificationState.DEAD if status_code == HTTP_GONE else NotificationState.PENDING), status_code, None
+
+
+async def _notify_all(receipt_id: str) -> None:
+    """One task run an endpoint, side by side: one that is down holds up no other."""
+    message_ids: Sequence[str | None] = await asyncio.to_thread(notifications.undelivered, receipt_id) or [None]
+    results = await asyncio.gather(*(notify_downstream(each) for each in message_ids), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _message(message_id: str) -> bytes:
+    notification = notifications.get(message_id)
+    return archive_completed(
+        reference=notification.reference,
+        receipt_id=notification.receipt_id,
+        version=archives.get_version(notification.receipt_id).version,
+        planned_at=notification.planned_at,
+        attention=archives.needs_attention(notification.reference),
+        url=_archive_url(notification.reference),
+    )
+
+
+def _load(material: Material) -> int:
+    archive = material.archive
+    version = VersionRow(
+        receipt_id=material.receipt_id,
+        reference=archive.reference,
+        version=0,
+        event_at=archive.event_at,
+        received_at=receipts.get(material.receipt_id).received_at,
+        skeleton=material.skeleton,
+    )
+    described = {"template_id": archive.template_id, "process_number": archive.process_number}
+    rows = rows_of(archive, settings().amount_unit)
+    return archives.load(
+        version, described, rows, lambda candidate, current: supersedes(_age(candidate), _age(current))
+    )
+
+
+def _age(version: VersionRow) -> Age:
+    return Age(version.event_at, version.received_at, version.receipt_id)
+
+
+async def _current_receipt(reference: str) -> str:
+    receipt_id = await asyncio.to_thread(receipts.current_receipt_id, reference)
+    if receipt_id is None:
+        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was ever received", where="reference")
+    return receipt_id
+
+
+async def _check(reference: str, receipt_id: str) -> None:
+    receipt = await asyncio.to_thread(receipts.find, receipt_id)
+    if receipt is None or receipt.reference != reference:
+        raise Refused("UNKNOWN_RECEIPT", "expected a receipt of this process; leave it out for the current one")
+
+
+def _trigger_of(tags: set[str]) -> Trigger:
+    """What started the run, from the tag that the trigger set. A run without one was started by a person in the UI."""
+    return next((trigger for trigger in Trigger if f"trigger:{trigger}" in tags), Trigger.RERUN)
+
+
+def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]:
+    tags = set()
+    if loaded.process_number is not None:
+        tags.add(f"process:{loaded.process_number}")
+    if loaded.template_id is not None:
+        tags.add(f"template:{loaded.template_id}")
+    if loaded.warnings or reconciled.discrepancies:
+        tags.add("attention")
+    return tags
+
+
+async def _tag(tags: set[str]) -> None:
+    async with get_client() as client:
+        await client.update_flow_run(UUID(flow_run.id), tags=sorted(tags))
+
+
+async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
+    material = await asyncio.to_thread(read_material, reference, receipt_id)
+    markdown = summary(
+        material.archive,
+        material.discrepancies,
+        await asyncio.to_thread(notifications.of_receipt, receipt_id),
+        version=version,
+        archive_url=_archive_url(reference),
+        unit=settings().amount_unit,
+    )
+    key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
+    await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
+
+
+def _archive_url(reference: str) -> str:
+    return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"

@@ -1,0 +1,29 @@
+"""Column types that SQLite and Postgres share."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def text_index(table: str, column: str) -> Index:
+    """An index on text of any length. Postgres refuses to put more than 2,700 bytes into a b-tree, not into a hash."""
+    return Index(f"ix_{table}_{column}", column, postgresql_using="hash")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time: aware on both sides, stored in UTC. SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        moment: datetime | None = value
+        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))

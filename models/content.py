@@ -1,0 +1,45 @@
+"""Files: contents as the payload declares them, and as they are stored."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlmodel import BigInteger, Field, SQLModel
+
+
+class Role(StrEnum):
+    SIGNED_DOCUMENT = "signed_document"
+    ATTACHMENT = "attachment"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """Decoded bytes in the store, named there by their digest. `index` is that of their cut in the scan."""
+
+    index: int
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file that the payload declares, at `where`. `stored` is None where no bytes came with it."""
+
+    where: str
+    role: Role
+    element_id: str | None
+    filename: str | None
+    media_type: str | None
+    stored: StoredContent | None
+
+
+class FileRow(SQLModel, table=True):
+    __tablename__ = "file"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    role: str = Field(max_length=16)
+    element_id: str | None = None
+    filename: str | None = None
+    media_type: str | None = None
+    size_bytes: int = Field(sa_type=BigInteger)
+    sha256: str = Field(max_length=64, index=True)

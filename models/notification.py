@@ -1,0 +1,40 @@
+"""Notifications: what downstream systems are told, one message per archive version and endpoint."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import Moment
+
+
+class NotificationState(StrEnum):
+    """`dead`: the endpoint refused for good, or may not be called; a re-run tries once more."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class NotificationRow(SQLModel, table=True):
+    __tablename__ = "notification"
+
+    message_id: str = Field(primary_key=True, max_length=64)
+    reference: str = Field(index=True, max_length=255)
+    receipt_id: str = Field(index=True, max_length=64)
+    endpoint: str
+    event: str = Field(max_length=64)
+    state: str = Field(max_length=16)
+    planned_at: datetime = Field(sa_type=Moment)
+
+
+class NotificationAttemptRow(SQLModel, table=True):
+    """`status_code` is None where no answer came; `error` then says why in one word."""
+
+    __tablename__ = "notification_attempt"
+
+    message_id: str = Field(primary_key=True, max_length=64)
+    attempt: int = Field(primary_key=True)
+    attempted_at: datetime = Field(sa_type=Moment)
+    status_code: int | None = None
+    error: str | None = None

@@ -1,0 +1,58 @@
+"""Payments: what the provider did for the process, in integers of minor units."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlmodel import BigInteger, Field, SQLModel
+
+from models.columns import text_index
+
+
+class Standing(StrEnum):
+    """What a payment means for the books. Only a charge is revenue."""
+
+    VERIFIED = "verified"
+    HELD = "held"
+    CHARGED = "charged"
+    SETTLED = "settled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as the payload states it. `amount` and `provider_total` are numbers as sent, unit and all; None where
+    what was sent is missing or no number.
+    """
+
+    transaction_id: str | None
+    session_id: str | None
+    type: str | None
+    status: str | None
+    amount: Decimal | None
+    currency: str | None
+    provider_total: Decimal | None
+    provider_reference: str | None
+    card_mask: str | None
+    card_brand: str | None
+
+
+class PaymentRow(SQLModel, table=True):
+    """Card tokens and authorisation numbers are secrets and have no column."""
+
+    __tablename__ = "payment"
+    __table_args__ = (text_index("payment", "transaction_id"),)
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    transaction_id: str | None = None
+    session_id: str | None = None
+    type: str | None = None
+    status: str | None = None
+    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    card_mask: str | None = None
+    card_brand: str | None = None
+    provider_reference: str | None = None
+    standing: str = Field(max_length=16)

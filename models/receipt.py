@@ -1,0 +1,70 @@
+"""Receipts, their sendings and their versions.
+
+A *receipt* is a distinct request body, named by its SHA-256. A *sending* is one arrival of it, a small durable record
+in the inbox; a *delivery* is a sending in the database. A *version* is a receipt that has been archived.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import BigInteger, Field, SQLModel, UniqueConstraint
+
+from models.columns import Json, Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One arrival of a body. `sending_id` starts with the time of arrival, so names sort by it."""
+
+    sending_id: str
+    receipt_id: str
+    reference: str
+    received_at: datetime
+    size_bytes: int
+    headers: dict[str, str]
+
+
+class Outcome(StrEnum):
+    """What a delivery brought: a process never seen, another body of a known one, or a known body again."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    DUPLICATE = "duplicate"
+
+
+class ReceiptRow(SQLModel, table=True):
+    __tablename__ = "receipt"
+
+    receipt_id: str = Field(primary_key=True, max_length=64)
+    reference: str = Field(index=True, max_length=255)
+    state: str = Field(max_length=16)
+    received_at: datetime = Field(sa_type=Moment)
+    completed_at: datetime | None = Field(default=None, sa_type=Moment)
+    size_bytes: int = Field(sa_type=BigInteger)
+
+
+class DeliveryRow(SQLModel, table=True):
+    __tablename__ = "delivery"
+
+    sending_id: str = Field(primary_key=True, max_length=64)
+    receipt_id: str = Field(index=True, max_length=64)
+    reference: str = Field(index=True, max_length=255)
+    received_at: datetime = Field(sa_type=Moment)
+    outcome: str = Field(max_length=16)
+    headers: dict[str, str] = Field(sa_type=Json)
+    flow_run_id: str | None = Field(default=None, max_length=36)
+
+
+class VersionRow(SQLModel, table=True):
+    """An archived receipt. `skeleton` is the request without its files' contents, as bytes: JSONB would refuse NUL."""
+
+    __tablename__ = "version"
+    __table_args__ = (UniqueConstraint("reference", "version"),)
+
+    receipt_id: str = Field(primary_key=True, max_length=64)
+    reference: str = Field(index=True, max_length=255)
+    version: int
+    event_at: datetime | None = Field(default=None, sa_type=Moment)
+    received_at: datetime = Field(sa_type=Moment)
+    skeleton: bytes

@@ -1,0 +1,53 @@
+"""Runs: the history of flow runs per process reference. It outlives Prefect's own database."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import Moment
+
+
+class Trigger(StrEnum):
+    """What started a run. `rerun` is a person, `retry` a second attempt of the same flow run."""
+
+    WEBHOOK = "webhook"
+    RERUN = "rerun"
+    RETRY = "retry"
+    SWEEP = "sweep"
+
+
+class RunState(StrEnum):
+    """States as Prefect names them."""
+
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CRASHED = "Crashed"
+    CANCELLED = "Cancelled"
+
+
+class RunRow(SQLModel, table=True):
+    """One attempt of a flow run; `attempt` is 1 at first and grows with each Retry in Prefect."""
+
+    __tablename__ = "run"
+
+    flow_run_id: str = Field(primary_key=True, max_length=36)
+    attempt: int = Field(primary_key=True)
+    reference: str = Field(index=True, max_length=255)
+    receipt_id: str = Field(index=True, max_length=64)
+    trigger: str = Field(max_length=16)
+    state: str = Field(max_length=16)
+    failed_task: str | None = None
+    started_at: datetime = Field(sa_type=Moment)
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who works on a process. Two runs of one reference never work at the same time; a dead holder's lease expires."""
+
+    __tablename__ = "lease"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    holder: str = Field(max_length=64)
+    expires_at: datetime = Field(sa_type=Moment)

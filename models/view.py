@@ -1,0 +1,179 @@
+"""Archives as the JSON API and the command line show them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from models.archive import State
+from models.finding import DiscrepancyCode
+
+
+class ArchiveQuery(BaseModel):
+    """What a list of archives is narrowed by; all that is set must hold."""
+
+    reference: str | None = None
+    process_number: int | None = Field(None, lt=1 << 63)
+    transaction_number: int | None = Field(None, lt=1 << 63)
+    session: str | None = None
+    label: str | None = Field(None, description="`KEY=VALUE`")
+    template: str | None = None
+    state: State | None = None
+    discrepancy: DiscrepancyCode | None = None
+    received_after: AwareDatetime | None = None
+    received_before: AwareDatetime | None = None
+    q: str | None = Field(None, description="part of a reference, number, name, label or file name")
+    cursor: str | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class ArchiveSummary(BaseModel):
+    """An archive in a list."""
+
+    reference: str
+    state: str
+    template_id: str | None
+    process_number: int | None
+    received_at: datetime
+    completed_at: datetime | None
+    files: int
+    warnings: int
+    discrepancies: int
+
+
+class ArchivePage(BaseModel):
+    """Archives, newest first. `next` is the cursor of the following page."""
+
+    items: list[ArchiveSummary]
+    next: str | None
+
+
+class VersionView(BaseModel):
+    version: int
+    receipt_id: str
+    received_at: datetime
+
+
+class DeliveryView(BaseModel):
+    receipt_id: str
+    received_at: datetime
+    outcome: str
+
+
+class FileView(BaseModel):
+    role: str
+    element_id: str | None
+    filename: str | None
+    media_type: str | None
+    size_bytes: int
+    sha256: str
+
+
+class IntegrationView(BaseModel):
+    id: str | None
+    type: str | None
+    status: str | None
+    executed_at: datetime | None
+    error: Any
+
+
+class SessionView(BaseModel):
+    id: str | None
+    author: str | None
+    process_number: int | None
+    transaction_number: int | None
+    template_id: str | None
+    recipient: dict[str, Any]
+    submission_details: dict[str, Any]
+    labels: dict[str, str]
+    created_at: datetime | None
+    submitted_at: datetime | None
+    integrations: list[IntegrationView]
+
+
+class SignatureView(BaseModel):
+    id: str | None
+    signed_at: datetime | None
+    signed_by: dict[str, str | None]
+    labels: dict[str, Any]
+
+
+class FieldView(BaseModel):
+    id: str | None
+    value: Any
+    type: str | None
+    visible: bool | None
+    page: int | None
+    top: float | None
+    left: float | None
+    width: float | None
+    height: float | None
+    latitude: float | None
+    longitude: float | None
+    meta: dict[str, Any]
+
+
+class WarningView(BaseModel):
+    code: str
+    where: str
+    detail: str
+
+
+class PaymentView(BaseModel):
+    transaction_id: str | None
+    session_id: str | None
+    type: str | None
+    status: str | None
+    amount_minor: int | None
+    currency: str | None
+    card_mask: str | None
+    card_brand: str | None
+    provider_reference: str | None
+    standing: str
+
+
+class DiscrepancyView(BaseModel):
+    code: str
+    transaction_id: str | None
+    expected: str
+    found: str
+
+
+class NotificationView(BaseModel):
+    endpoint: str
+    event: str
+    state: str
+    attempts: int
+
+
+class RunView(BaseModel):
+    flow_run_id: str
+    attempt: int
+    state: str
+    trigger: str
+    failed_task: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    url: str
+
+
+class ArchiveView(BaseModel):
+    """One archive, whole."""
+
+    reference: str
+    state: str
+    template_id: str | None
+    process_number: int | None
+    received_at: datetime
+    completed_at: datetime | None
+    versions: list[VersionView]
+    deliveries: list[DeliveryView]
+    files: list[FileView]
+    sessions: list[SessionView]
+    signatures: list[SignatureView]
+    fields: list[FieldView]
+    warnings: list[WarningView]
+    payments: list[PaymentView]
+    discrepancies: list[DiscrepancyView]
+    notifications: list[NotificationView]
+    runs: list[RunView]

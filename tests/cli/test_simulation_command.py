@@ -1,0 +1,226 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import pytest
+import typer
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
+from werkzeug import Request, Response
+
+from cli.simulate import Found, differences, simulate
+from cli.simulation import Expectation, SimulatedArchive, simulated_archives
+
+SECRET, TOKEN = "the sender's", "the reader's"
+SEED = 11
+COUNT = 5  # the last of them is refused
+MISMATCH = 2  # where in the rotation the charge with a wrong amount is
+
+
+@cache
+def archives() -> list[SimulatedArchive]:
+    """Those that `simulate` sends too, but for when: the scenario and reference of each depend on the seed only."""
+    return list(simulated_archives(COUNT, seed=SEED, now=datetime(2026, 11, 24, tzinfo=UTC)))
+
+
+class SimulatedCellar:
+    """An HTTP peer that answers as a receiver should, to the archives of `SEED` in the order of the rotation.
+
+    `overrides` replaces what it tells of an archive, by number. When it `is_late`, an archive is unknown to the API at
+    the first question.
+    """
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.server = server
+        self.overrides: dict[int, dict[str, Any]] = {}
+        self.is_late = False
+        self.received: list[bytes] = []
+        self._asked: set[str] = set()
+        server.expect_request("/webhooks/cellosign", method="POST").respond_with_handler(self._take)
+        for number, one in enumerate(archives()):
+            path = f"/api/archives/{one.reference}"
+            server.expect_request(path, method="GET").respond_with_handler(self._teller(number, one))
+
+    @property
+    def url(self) -> str:
+        return self.server.url_for("")
+
+    def _take(self, request: Request) -> Response:
+        if request.headers["Authorization"] != f"Bearer {SECRET}":
+            return as_json({"status": "-1", "document": None, "errordesc": "UNAUTHORISED"}, status=401)
+        assert request.headers["Content-Type"] == "application/json"
+        expectation = archives()[len(self.received)].expectation
+        self.received.append(request.get_data())
+        if expectation.status == "0":
+            return as_json({"status": "0", "document": {"reference": "…", "public_link": "…"}, "errordesc": ""})
+        return as_json({"status": "-1", "document": None, "errordesc": "it is wrong"}, status=422)
+
+    def _is_too_early(self, reference: str) -> bool:
+        first = reference not in self._asked
+        self._asked.add(reference)
+        return self.is_late and first
+
+    def _teller(self, number: int, archive: SimulatedArchive) -> Any:
+        def tell(request: Request) -> Response:
+            if request.headers["Authorization"] != f"Bearer {TOKEN}":
+                return as_json({"detail": "no"}, status=401)
+            if archive.expectation.state is None or self._is_too_early(archive.reference):
+                return as_json({"detail": "unknown"}, status=404)
+            return as_json(told_as(archive.expectation) | self.overrides.get(number, {}))
+
+        return tell
+
+
+def as_json(document: object, status: int = 200) -> Response:
+    return Response(json.dumps(document), status, content_type="application/json")
+
+
+def told_as(expectation: Expectation) -> dict[str, Any]:
+    return {
+        "state": expectation.state,
+        "files": [{"role": "attachment"}] * expectation.files,
+        "warnings": [{"code": code, "where": "…"} for code in expectation.warnings] * 2,
+        "discrepancies": [{"code": code} for code in expectation.discrepancies],
+        "payments": [{"standing": standing} for standing in expectation.standings],
+    }
+
+
+@pytest.fixture
+def cellar(httpserver: HTTPServer) -> Iterator[SimulatedCellar]:
+    yield SimulatedCellar(httpserver)
+    httpserver.check_assertions()
+
+
+def simulate_against(url: str, **options: Any) -> int:
+    return simulate(**{"count": COUNT, "url": url, "secret": SECRET, "api_token": TOKEN, "seed": SEED, **options})
+
+
+def test_a_receiver_that_does_all_as_expected_gives_status_0_and_a_table(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate_against(cellar.url) == 0
+    assert len(cellar.received) == COUNT
+    printed = capsys.readouterr().out
+    assert printed.count(" yes ") == COUNT
+    assert f"{COUNT} sent, {COUNT} as expected, seed {SEED}" in printed
+
+
+def test_an_archive_that_the_api_does_not_know_yet_is_asked_for_again(cellar: SimulatedCellar) -> None:
+    cellar.is_late = True
+    assert simulate_against(cellar.url, count=2) == 0
+
+
+def test_json_output_is_one_document_with_expected_and_found(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate_against(cellar.url, json_output=True) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["seed"], document["error"]) == (True, SEED, "")
+    mismatch = document["archives"][MISMATCH]
+    assert mismatch["scenario"] == "charge-amount-mismatch"
+    assert mismatch["expected"]["discrepancies"] == mismatch["found"]["discrepancies"] == ["AMOUNT_MISMATCH"]
+    assert mismatch["differences"] == []
+
+
+@pytest.mark.parametrize(
+    ("told", "difference"),
+    [
+        ({"state": "failed"}, "state"),
+        ({"files": []}, "files"),
+        ({"warnings": [{"code": "OTP_NOT_SENT"}]}, "warnings"),
+        ({"discrepancies": []}, "discrepancies"),
+        ({"payments": [{"standing": "unknown"}]}, "standings"),
+    ],
+)
+def test_whatever_the_api_tells_otherwise_is_named_and_gives_status_1(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str], told: dict[str, Any], difference: str
+) -> None:
+    cellar.overrides[MISMATCH] = told
+    assert simulate_against(cellar.url, count=MISMATCH + 1, json_output=True) == 1
+    compared = json.loads(capsys.readouterr().out)["archives"]
+    assert [one["differences"] for one in compared] == [[], [], [difference]]
+
+
+def test_table_says_what_was_found_instead(cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]) -> None:
+    cellar.overrides[MISMATCH] = {"discrepancies": [], "state": "failed"}
+    assert simulate_against(cellar.url, count=MISMATCH + 1) == 1
+    printed = capsys.readouterr().out
+    assert "failed, no discrepancies" in printed
+    assert f"3 sent, 2 as expected, seed {SEED}" in printed
+
+
+def test_an_archive_that_is_not_finished_in_time_gives_status_1(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cellar.overrides[0] = {"state": "processing"}
+    assert simulate_against(cellar.url, count=1, wait_s=0.2) == 1
+    assert "processing" in capsys.readouterr().out
+
+
+def test_without_waiting_only_answers_are_compared(cellar: SimulatedCellar) -> None:
+    cellar.overrides = {number: {"state": "failed"} for number in range(COUNT)}
+    assert simulate_against(cellar.url, wait=False) == 0
+
+
+def test_an_answer_of_another_shape_is_a_difference(httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+    httpserver.expect_request("/webhooks/cellosign").respond_with_data("Bad Gateway", 502)
+    assert simulate_against(httpserver.url_for(""), count=1, wait=False) == 1
+    assert "HTTP 502" in capsys.readouterr().out
+
+
+def test_an_api_that_is_broken_is_asked_until_the_time_is_up(
+    httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accepted = {"status": "0", "document": None, "errordesc": ""}
+    httpserver.expect_request("/webhooks/cellosign").respond_with_json(accepted)
+    assert simulate_against(httpserver.url_for(""), count=1, wait_s=0.1) == 1
+    assert "HTTP 500" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "setting"), [({"secret": "?"}, "CELLAR_WEBHOOK_SECRETS"), ({"api_token": "?"}, "CELLAR_API_TOKENS")]
+)
+def test_a_wrong_credential_ends_it_with_one_line_that_says_what_to_set(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str], wrong: dict[str, str], setting: str
+) -> None:
+    assert simulate_against(cellar.url, count=1, **wrong) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert setting in captured.err
+
+
+def test_a_receiver_that_is_not_there_gives_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate_against("http://127.0.0.1:9") == 1  # the discard port: nothing listens there
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "`make up`" in captured.err
+
+
+def test_a_receiver_that_is_not_there_is_in_the_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate_against("http://127.0.0.1:9", json_output=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["archives"]) == (False, [])
+    assert "`make up`" in document["error"]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://example.com", "http://", "http://[::1"])
+def test_what_is_no_address_is_wrong_use(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    assert simulate_against(url) == 2
+    assert "http://127.0.0.1:8000" in capsys.readouterr().err
+
+
+def test_as_a_command_it_takes_its_options_and_refuses_a_count_of_nothing(cellar: SimulatedCellar) -> None:
+    app = typer.Typer()
+    app.command()(simulate)
+    given = ["--url", cellar.url, "--secret", SECRET, "--api-token", TOKEN, "--seed", str(SEED)]
+    assert app([*given, "--count", "2", "--no-wait", "--json"], standalone_mode=False) == 0
+    assert CliRunner().invoke(app, [*given, "--count", "0"]).exit_code == 2
+
+
+def test_an_unknown_archive_is_different_from_a_completed_one() -> None:
+    expectation = Expectation("0", "completed", 0, frozenset(), frozenset(), ())
+    assert differences(expectation, Found("0"), waited=True) == ["state"]
+    assert differences(expectation, Found("0"), waited=False) == []
