@@ -3,17 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, SQLModel
 
-import migrations
 from adapters.settings import settings
 from models.errors import Transient
 
@@ -27,7 +23,7 @@ def writing() -> Iterator[Session]:
     Raises:
         Transient: the database does not answer, or stayed locked.
     """
-    with _translated(), Session(_engine(), expire_on_commit=False) as session, session.begin():
+    with translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -38,7 +34,7 @@ def reading() -> Iterator[Session]:
     Raises:
         Transient: the database does not answer.
     """
-    with _translated(), Session(_engine().execution_options(cellar_reading=True), expire_on_commit=False) as session:
+    with translated(), Session(engine().execution_options(cellar_reading=True), expire_on_commit=False) as session:
         yield session
 
 
@@ -58,25 +54,9 @@ def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[
         session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), list(rows))
 
 
-def migrate() -> None:
-    """Bring the database to the newest schema.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    location = settings().database_location
-    if location.startswith("sqlite:///"):
-        Path(location.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with _translated(), _engine().connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-
-
 @lru_cache
-def _engine() -> Engine:
+def engine() -> Engine:
+    """The connections of this process."""
     location = settings().database_location
     if location.startswith("sqlite"):
         return _sqlite(location)
@@ -108,7 +88,8 @@ def _sqlite(location: str) -> Engine:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns the drivers' ways of saying that the database is away into one of ours."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:

@@ -5,7 +5,7 @@ import sys
 import click
 import typer
 
-from adapters import database
+from adapters.migration import migrate as migrate_database
 from cli import archives, quarantine
 from cli.api import api
 from cli.simulate import simulate
@@ -32,7 +32,7 @@ app.add_typer(quarantine.app, name="quarantine")
 @app.command()
 def migrate() -> None:
     """Bring the metadata database to the newest schema."""
-    database.migrate()
+    migrate_database()
 
 
 def main() -> None:

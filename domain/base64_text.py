@@ -10,7 +10,8 @@ Accepted, beside the plain spelling of RFC 4648 section 4:
   sent; what follows the comma is base64 as above, without percent-encoding;
 - nothing at all.
 
-Refused as NOT_JSON: what no JSON string may hold, that is raw control characters and escapes that JSON does not know.
+Refused as NOT_JSON: what no JSON string may hold, that is raw control characters and escapes that JSON does not know
+(and as NOT_UTF8 what is not, within a data URI's front).
 Refused as NOT_BASE64: every other character (non-ASCII bytes are not looked at closer), padding before its place, data
 after padding, more padding than fits, one character left over, a data URI without `;base64`.
 """
@@ -58,14 +59,14 @@ class Base64Text:
 
     A piece that is spelled plainly is decoded as it lies. Only when that fails is it brought to the plain spelling,
     and only when that fails too is it read character by character, to tell what is wrong and where.
-    """
 
-    def __init__(self, write: Callable[[bytes], None] | None, *, where: str, offset: int) -> None:
-        """Args:
+    Args:
         write: takes the decoded bytes, if somebody wants them.
         where: the JSON path of the text, for refusals.
         offset: that of the text's first byte in the body, for refusals.
-        """
+    """
+
+    def __init__(self, write: Callable[[bytes], None] | None, *, where: str, offset: int) -> None:
         self.size_bytes = 0
         self._write = write
         self._where = where
@@ -93,8 +94,9 @@ class Base64Text:
         self._consume_held()
         if self._held:
             # The text ends within an escape. A lone backslash made the quote behind it part of the string.
-            is_quote = self._held == b"\\"
-            self._refuse("NOT_BASE64" if is_quote else "NOT_JSON", "an escaped quote" if is_quote else "a cut escape")
+            if self._held == b"\\":
+                self._refuse("NOT_BASE64", "an escaped quote, which base64 does not have")
+            self._refuse("NOT_JSON", "an escape that JSON does not know")
         if len(self._carry) == 1:
             self._refuse("NOT_BASE64", "one character too many or too few")
         if self._carry:

@@ -253,8 +253,8 @@ def test_64_levels_of_nesting_are_accepted_and_one_more_is_refused() -> None:
 
 def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
     assert refused_at(b"[" * 10_000) == ("TOO_DEEP", 64)
-    assert refused_at(b"[" * 10_000, max_skeleton_bytes=64) == ("TOO_DEEP", 64)
-    assert refused_at(b"[" * 10_000, max_skeleton_bytes=63) == ("SKELETON_TOO_LARGE", 63)
+    assert refused_at(b"[" * 10_000, max_skeleton_bytes=65) == ("TOO_DEEP", 64)
+    assert refused_at(b"[" * 10_000, max_skeleton_bytes=64) == ("SKELETON_TOO_LARGE", 64)
 
 
 # --- what is refused, and where --------------------------------------------------------------------------------------

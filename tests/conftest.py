@@ -1,0 +1,163 @@
+"""Real parts for the tests: a data folder, SQLite and Postgres with the migrations, an S3 server, a Prefect server.
+
+Servers start once a session, on free ports of loopback, each in its own process group, and end with it.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pgserver
+import psycopg
+import pytest
+
+from adapters import database, store
+from adapters.migration import migrate
+from adapters.settings import Settings, settings
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
+    """Set settings by name, as their environment variables; what is not set has its default, in a folder of the test."""
+    for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no .env of the developer's
+    monkeypatch.setenv("CELLAR_DATA_DIR", str(tmp_path / "data"))
+
+    def _configure(**values: object) -> Settings:
+        for name, value in values.items():
+            monkeypatch.setenv(name if name.isupper() else f"CELLAR_{name.upper()}", str(value))
+        _forget()
+        return settings()
+
+    _configure()
+    yield _configure
+    _forget()
+
+
+def _forget() -> None:
+    """Settings are read once a process, and so is what hangs on them."""
+    if database.engine.cache_info().currsize:
+        database.engine().dispose()
+    for cached in (settings, database.engine, store._client):
+        cached.cache_clear()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
+    """Settings with a migrated database: the test runs once on each kind."""
+    if request.param == "postgres":
+        configure(database_url=request.getfixturevalue("postgres_database"))
+    migrate()
+    return settings()
+
+
+@pytest.fixture
+def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
+    """Settings with a migrated SQLite database, where the kind does not matter."""
+    migrate()
+    return settings()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    name = f"test_{time.monotonic_ns()}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, _, query = postgres_server.partition("?")
+    yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
+    database.engine().dispose()
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API's URL of a real Prefect server on SQLite."""
+    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with running(command, environment, home / "server.log"):
+        url = f"http://127.0.0.1:{port}/api"
+        wait_until(lambda: answers(f"{url}/health"), timeout_s=90)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a real S3 server, which enforces signatures and checksums."""
+    folder, port = tmp_path_factory.mktemp("s3"), free_port()
+    environment = os.environ | {"AWS_ACCESS_KEY_ID": "cellar-test", "AWS_SECRET_ACCESS_KEY": "cellar-test-secret"}
+    weed = str(Path(sys.executable).with_name("weed"))
+    inner = [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer", "admin")]
+    off = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-bucket=archives", f"-s3.port={port}", *inner, *off]
+    with running(command, environment, folder / "server.log"):
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), timeout_s=60)
+        yield f"http://127.0.0.1:{port}"
+
+
+class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
+    """A program in a process group of its own, ended with the block."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._command, self._environment, self._log = command, environment, log
+
+    def __enter__(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.process
+
+    def __exit__(self, *_: object) -> None:
+        for number, within_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                pass
+            try:
+                self.process.wait(within_s)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {timeout_s} s"
+        time.sleep(0.1)
