@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, SQLModel
@@ -44,8 +44,10 @@ def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) 
     One statement answers "new or seen?": a look before the insert would let two processes both see nothing.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    result = session.connection().execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
-    return result.rowcount == 1
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    # psycopg counts no rows of such a statement, hence RETURNING.
+    returned = session.connection().execute(statement.returning(*inspect(table).primary_key))
+    return returned.first() is not None
 
 
 def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:

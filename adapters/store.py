@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -59,10 +60,17 @@ def contents_key(reference: str, receipt_id: str) -> str:
 @contextmanager
 def spooled() -> Iterator[BinaryIO]:
     """A temporary file to write what will be kept; it lies where the store can take it over without a copy."""
-    folder = settings().data_dir.absolute() / "spool" if _is_bucket() else Path(settings().store_location) / "spool"
-    make_folder(folder)
-    with NamedTemporaryFile(dir=folder, buffering=0) as file:
+    make_folder(_spool_folder())
+    with NamedTemporaryFile(dir=_spool_folder(), buffering=0) as file:
         yield cast(BinaryIO, file)
+
+
+def remove_leftovers(older_than: datetime) -> int:
+    """Remove the temporary files that killed processes left, and return how many. Those in use are younger."""
+    leftovers = [each for each in _spool_folder().glob("*") if each.stat().st_mtime < older_than.timestamp()]
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
 
 
 def keep(source: Path, key: str) -> None:
@@ -179,6 +187,11 @@ def _upload(source: Path, key: str, *, once: bool) -> None:
         # smart-open reports a key that another writer has just made as a ValueError.
         if stored_size(key) != source.stat().st_size:
             raise Transient(f"the bucket did not take {key}: {type(error).__name__}") from error
+
+
+def _spool_folder() -> Path:
+    """On the store's own file system, so that keeping a file is a link and no copy."""
+    return settings().data_dir.absolute() / "spool" if _is_bucket() else Path(settings().store_location) / "spool"
 
 
 def _object_key(reference: str) -> str:

@@ -50,7 +50,9 @@ async def _transient(request: Request, error: Transient) -> JSONResponse:
 
 @app.exception_handler(HTTPException)
 async def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
-    return _failure(request, error.status_code, "HTTP", str(error.detail))
+    answer = _failure(request, error.status_code, "HTTP", str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 @app.exception_handler(RequestValidationError)
@@ -68,5 +70,5 @@ async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
 def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
     """One shape for Cellosign, documented by it, and one for everybody else."""
     if request.url.path.startswith(webhook.router.prefix):
-        return webhook.failure(status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
+        return webhook.failure(request, status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status_code=status)

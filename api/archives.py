@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel
+from starlette.routing import Match
+from starlette.types import Scope
 
 from adapters import catalogue, receipts, store
 from adapters.trigger import start_run
@@ -16,7 +19,18 @@ from models.errors import Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView
 
-router = APIRouter(prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)])
+
+class _RouteAsSent(APIRoute):
+    """Matches the path as it was sent: a slash within a reference, `%2F`, is none between the parts of the path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches({**scope, "path": scope["raw_path"].decode()})
+
+
+router = APIRouter(
+    prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
+)
+Reference = Annotated[str, AfterValidator(unquote)]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -34,9 +48,9 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     return catalogue.page(query)
 
 
-# The file's and the re-run's paths come first: a reference may hold slashes, and `:path` would take them all.
+# The file's and the re-run's paths come first: `:path` also takes slashes, which not every sender or proxy encodes.
 @router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
-def read_file(reference: str, sha256: str) -> StreamingResponse:
+def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     """404 unless that archive holds it. Always a download: what was attached may be a page with a script."""
     file = catalogue.file(reference, sha256)
     if file is None:
@@ -54,7 +68,7 @@ def read_file(reference: str, sha256: str) -> StreamingResponse:
 
 
 @router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
-async def rerun(reference: str) -> RerunStarted:
+async def rerun(reference: Reference) -> RerunStarted:
     receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, reference)
     if receipt_id is None:
         raise _unknown_reference()
@@ -63,7 +77,7 @@ async def rerun(reference: str) -> RerunStarted:
 
 
 @router.get("/{reference:path}", summary="One archive, whole")
-def read_archive(reference: str) -> ArchiveView:
+def read_archive(reference: Reference) -> ArchiveView:
     archive = catalogue.archive(reference)
     if archive is None:
         raise _unknown_reference()

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Coroutine
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -11,6 +13,9 @@ from adapters import prefect_api
 from adapters.database import is_reachable
 from adapters.durable import make_folder
 from adapters.settings import settings
+from api.receiving import on_disk
+
+_PATIENCE_S = 2
 
 router = APIRouter(tags=["health"])
 
@@ -25,8 +30,10 @@ async def readyz() -> JSONResponse:
     """503 with the reason otherwise. Database and Prefect are named too, and no reason to refuse: a payload that is
     stored waits for them.
     """
-    reason = await asyncio.to_thread(_why_not_storable)
-    database, prefect = await asyncio.gather(asyncio.to_thread(is_reachable), prefect_api.is_healthy())
+    reason = await on_disk(_why_not_storable)
+    database, prefect = await asyncio.gather(
+        _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
+    )
     state = {
         "status": "ready" if reason is None else "not ready",
         "reason": reason,
@@ -34,6 +41,14 @@ async def readyz() -> JSONResponse:
         "prefect": "ok" if prefect else "unreachable",
     }
     return JSONResponse(state, status_code=200 if reason is None else 503)
+
+
+async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
+    """Whether a check says so soon: one that hangs must not hold up the answer."""
+    try:
+        return await asyncio.wait_for(check, _PATIENCE_S)
+    except TimeoutError:
+        return False
 
 
 def _why_not_storable() -> str | None:

@@ -5,8 +5,10 @@ scanning and writing release the interpreter's lock; the event loop only collect
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import TypeVar, TypeVarTuple
 
 from adapters.inbox import Intake
 from adapters.settings import settings
@@ -16,6 +18,8 @@ from models.errors import Refused
 from models.receipt import Sending
 
 _BATCH_BYTES = 1 << 20
+Args, R = TypeVarTuple("Args"), TypeVar("R")
+_INBOX_THREADS = ThreadPoolExecutor(thread_name_prefix="inbox")
 
 
 async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> Sending:
@@ -28,10 +32,15 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> S
     incoming = _Incoming()
     try:
         async for batch in _batches(chunks):
-            await asyncio.to_thread(incoming.take, batch)
-        return await asyncio.to_thread(incoming.finish, datetime.now(UTC), dict(headers))
+            await on_disk(incoming.take, batch)
+        return await on_disk(incoming.finish, datetime.now(UTC), dict(headers))
     finally:
-        await asyncio.to_thread(incoming.discard)
+        await on_disk(incoming.discard)
+
+
+async def on_disk(work: Callable[[*Args], R], *args: *Args) -> R:
+    """Run work that needs nothing but the inbox. A database that hangs can take all of asyncio's own threads."""
+    return await asyncio.get_running_loop().run_in_executor(_INBOX_THREADS, work, *args)
 
 
 def check_size(size_bytes: int) -> None:

@@ -4,7 +4,6 @@ import os
 import sys
 
 import typer
-import uvicorn
 
 from adapters.settings import settings
 
@@ -16,6 +15,8 @@ _STOP_WITHIN_S = 10
 def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
+    import uvicorn  # noqa: PLC0415  # every other command would wait for it
+
     typer.echo(f"The receiver listens on {settings().host}, port {settings().port}.")
     uvicorn.run(
         "api.app:app",

@@ -252,6 +252,7 @@ class Supervisor:
             self._hurry.set()
         else:
             self._stopping = True
+            self._tell("Stopping. A second Ctrl-C does not wait for anything.")
             body.cancel()
 
     def _child(self, name: str) -> "_Child":

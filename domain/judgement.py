@@ -20,33 +20,32 @@ def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
 
 
 def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveWarning]:
-    for index, session in enumerate(archive.sessions):
-        path = f"sessions[{index}]"
-        yield from _judge_session(archive, session, path)
-        if session.submitted_at is None and f"{path}.submitted_at" not in unreadable:
-            detail = "the client never submitted it"
-            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, f"{path}.submitted_at", detail)
+    for session in archive.sessions:
+        yield from _judge_session(archive, session)
+        where = f"{session.where}.submitted_at"
+        if session.submitted_at is None and where not in unreadable:
+            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where, "the client never submitted it")
 
 
-def _judge_session(archive: Archive, session: Session, path: str) -> Iterator[ArchiveWarning]:
+def _judge_session(archive: Archive, session: Session) -> Iterator[ArchiveWarning]:
     if session.reference is not None and session.reference != archive.reference:
         detail = "the session names another process than the archive does"
-        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{path}.reference", detail)
+        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference", detail)
     otp = next((each for each in session.invitations if each.purpose == "otp"), None)
     if otp and otp.status != "sent":
-        where = f"{path}.recipient.otp_destination.status"
+        where = f"{session.where}.recipient.otp_destination.status"
         yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where, "the one-time password was not sent")
-    for position, integration in enumerate(session.integrations):
+    for integration in session.integrations:
         if integration.status != "success":
-            where = f"{path}.integrations[{position}].status"
+            where = f"{integration.where}.status"
             yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where, "an integration of the session did not succeed")
 
 
 def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
     recipients = {session.recipient_id for session in archive.sessions}
-    for index, signature in enumerate(archive.signatures):
+    for signature in archive.signatures:
         if signature.signer_id not in recipients:
-            where = f"signatures[{index}].signed_by.id"
+            where = f"{signature.where}.signed_by.id"
             yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "no session of the archive has this recipient")
 
 

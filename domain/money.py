@@ -1,6 +1,6 @@
 """Money: integers of minor units of an ISO 4217 currency. Never a float."""
 
-from decimal import Context, Decimal
+from decimal import MAX_PREC, Context, Decimal
 from typing import Literal
 
 from iso4217 import Currency
@@ -8,7 +8,7 @@ from iso4217 import Currency
 AmountUnit = Literal["minor", "major"]
 
 _INT64 = 1 << 63
-_EXACT = Context(prec=1000)  # the default of 28 digits would round a tiny fraction away
+_EXACT = Context(prec=MAX_PREC)  # the default of 28 digits would round a tiny fraction away
 
 
 def exponent_of(currency: str | None) -> int | None:

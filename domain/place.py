@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +78,12 @@ class Place:
         return isinstance(self.value, dict)
 
     def mapping(self) -> dict[str, Any]:
-        return {self._clean(key): self.member(key).anything() for key in self.value} if self.is_object() else {}
+        return dict(self._members()) if self.is_object() else {}
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        for key, value in self.value.items():
+            name = self._clean(key)
+            yield name, Place(value, f"{self.path}.{name}", self.reading).anything()
 
     def anything(self) -> Any:
         """Any JSON value, made storable."""
@@ -107,15 +112,21 @@ class Place:
                 place._expected("an object", found="null" if value is None else None)
 
     def moment(self) -> datetime | None:
-        """A point in time in UTC. Cellosign's timestamps carry no zone; the reading's zone is theirs."""
+        """A point in time in UTC. Cellosign's timestamps carry no zone; the reading's zone is theirs.
+
+        None in the first and the last year: a database session in another zone could store and never read it again.
+        """
         if self.value is None or self.value == "":
             return None
         try:
             moment = datetime.fromisoformat(self.value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=self.reading.zone)).astimezone(UTC)
+            in_utc = (moment if moment.tzinfo else moment.replace(tzinfo=self.reading.zone)).astimezone(UTC)
         except (TypeError, ValueError, OverflowError):
-            self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")
-            return None
+            in_utc = datetime.min
+        if MINYEAR < in_utc.year < MAXYEAR:
+            return in_utc
+        self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")
+        return None
 
     def warn(self, code: WarningCode, detail: str) -> None:
         self.reading.warnings.append(ArchiveWarning(code, self.path, detail))

@@ -85,6 +85,7 @@ def _session(place: Place) -> Session:
     recipient = place.member("recipient")
     details = place.member("submission_details")
     return Session(
+        where=place.path,
         id=place.member("id").identifier(),
         author=place.member("author").text(),
         reference=place.member("reference").text(),
@@ -124,6 +125,7 @@ def _invitation(purpose: str, place: Place) -> Invitation:
 
 def _integration(place: Place) -> Integration:
     return Integration(
+        where=place.path,
         id=place.member("id").identifier(),
         type=place.member("type").text(),
         status=place.member("status").text(),
@@ -135,6 +137,7 @@ def _integration(place: Place) -> Integration:
 def _signature(place: Place) -> Signature:
     signer = place.member("signed_by")
     return Signature(
+        where=place.path,
         id=place.member("id").identifier(),
         signed_at=place.member("signed_at").moment(),
         signer_id=signer.member("id").identifier(),

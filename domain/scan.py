@@ -104,11 +104,14 @@ _CLOSING = frozenset([b"]", b"}"])
 _BLANKS = re.compile(rb"[ \t\n\r]*+")
 # A string whose closing quote has no backslash before it is matched ten times as fast as one with escapes.
 _STRING = re.compile(rb'(?>[^"]*+(?<!\\)(?="|\Z)|[^"\\]*+(?:\\.[^"\\]*+)*+)', re.DOTALL)
-_TOKEN = re.compile(rb'[^"\[\]{},:]*+(?:"([^"\\]{0,%d}+)"|(["\[\]{},:]))' % _LONGEST_NAME)
+_TOKEN = re.compile(rb'[^"\[\]{},:]*+(?:"([^"\\]{0,%d}+)"|(["\[\]{}:]|,[, \t\n\r]*+))' % _LONGEST_NAME)
 
 
 def _members() -> re.Pattern[bytes]:
-    """Return what matches members that are of no interest, then perhaps a key and its colon."""
+    """Return what matches members that are of no interest, then perhaps a key and its colon.
+
+    A value counts only together with the mark behind it: without that, the end of the chunk may have cut it.
+    """
     value = rb'(?:"%b"|[^"\[\]{},: \t\n\r]++)(?=%b[,}])' % (_STRING.pattern, _BLANKS.pattern)
     dull = rb'B,?+B"(?!content")[^"\\]*+"B:B'.replace(b"B", _BLANKS.pattern) + value
     key = rb'B,?+B"([^"\\]*+)"B:'.replace(b"B", _BLANKS.pattern)
@@ -233,13 +236,13 @@ class Scanner:
         elif mark == b":":
             self._is_value_next = True
             self._is_content_next = self._key == b"content" and self._container in _FILES
-        elif mark == b",":
-            self._expect_key()
-            self._attachment += self._container is _Container.ATTACHMENTS
         elif mark in _OPENING:
             self._open(mark)
-        else:
+        elif mark in _CLOSING:
             self._close(offset)
+        else:  # a comma; several are not JSON, yet must not take long
+            self._expect_key()
+            self._attachment += mark.count(b",") if self._container is _Container.ATTACHMENTS else 0
 
     def _open(self, bracket: bytes) -> None:
         inside = _INSIDE.get((self._container, self._key, bracket), _Container.OTHER)

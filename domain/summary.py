@@ -1,5 +1,6 @@
 """The summary of a run that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from domain.reconciliation import amounts_of, standing_of
@@ -7,6 +8,10 @@ from models.archive import Archive
 from models.finding import Discrepancy
 from models.notification import NotificationRow
 from models.payment import Payment
+
+
+class _Markup(str):
+    """Markdown of our own, which stays as it is."""
 
 
 def summary(
@@ -24,7 +29,7 @@ def summary(
     """
     parts = [
         f"# Archive {_cell(archive.reference)}, version {version}",
-        f"Process {archive.process_number or '–'}, template {_cell(archive.template_id)}, "
+        f"Process {'–' if archive.process_number is None else archive.process_number}, template {_cell(archive.template_id)}, "
         f"{len(archive.sessions)} sessions, {len(archive.signatures)} signatures, {len(archive.fields)} fields. "
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
@@ -62,7 +67,7 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
             content.element_id,
             content.media_type,
             size_text(content.stored.size_bytes),
-            f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256})",
+            _Markup(f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256})"),
         )
         for content in archive.contents
         if content.stored
@@ -96,9 +101,11 @@ def _cell(text: str | None) -> str:
     """Text from a payload must stay in its cell and must not become markup or a link."""
     if not text:
         return "–"
-    if text.startswith("[") and "…](" in text:
+    if isinstance(text, _Markup):
         return text
-    return " ".join(text.translate(_ESCAPED).split())
+    # Renderers make links of bare addresses too: of `https:`, of `www.` and of what has an `@`.
+    return " ".join(_WWW.sub(r"\1\.", text.translate(_ESCAPED)).split())
 
 
-_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#"})
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#&~:@!"})
+_WWW = re.compile(r"(www)\.", re.IGNORECASE)

@@ -70,9 +70,9 @@ async def _work(name: str, sole: bool) -> None:
         await _make_pool(client)
         if sole:
             await _end_dead_runs(client)
-    # Importing the flow takes seconds: the worker does not wait for it.
-    worker = ProcessWorker(name=name, work_pool_name=POOL, limit=2 * (os.cpu_count() or 1))
-    await asyncio.gather(_deploy(), worker.start(printer=lambda _: None))
+    # First: after an upgrade the runs that wait must find the new entry point.
+    await _deploy()
+    await ProcessWorker(name=name, work_pool_name=POOL, limit=2 * (os.cpu_count() or 1)).start(printer=_say_nothing)
 
 
 async def _until_answered(client: PrefectClient) -> None:
@@ -111,6 +111,10 @@ async def _deploy() -> None:
     output, _ = await process.communicate()
     if process.returncode:
         raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
+
+
+def _say_nothing(_: str) -> None:
+    """Take the place of `print` in Prefect's worker."""
 
 
 def _prefect_file() -> Path:

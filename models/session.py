@@ -22,6 +22,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
+    """`where` is its place in the payload."""
+
+    where: str
     id: str | None
     type: str | None
     status: str | None
@@ -31,8 +34,11 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`recipient` and `submission_details` are kept whole as well, unknown members included."""
+    """`recipient` and `submission_details` are kept whole as well, unknown members included. `where` is the session's
+    place in the payload.
+    """
 
+    where: str
     id: str | None
     author: str | None
     reference: str | None

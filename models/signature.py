@@ -11,6 +11,9 @@ from models.columns import Json, Moment
 
 @dataclass(frozen=True, slots=True)
 class Signature:
+    """`where` is its place in the payload."""
+
+    where: str
     id: str | None
     signed_at: datetime | None
     signer_id: str | None

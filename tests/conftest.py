@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,7 @@ from adapters.settings import Settings, settings
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
-    """Set settings by name, as their environment variables; what is not set has its default, in a folder of the test."""
+    """Set settings by name, as environment variables; what is not set has its default, in a folder of the test."""
     for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)  # no .env of the developer's
@@ -131,10 +132,8 @@ class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
 
     def __exit__(self, *_: object) -> None:
         for number, within_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                pass
             try:
                 self.process.wait(within_s)
                 break

@@ -275,6 +275,8 @@ def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
         (b'{"a":1} {}', "NOT_JSON", 8),
         (b'{"a":1} x', "NOT_JSON", 8),
         (b'{"a":[1}', "TRUNCATED", 8),
+        (b'{"a":1,,"b":2}', "NOT_JSON", 7),
+        (b'{"attachments":[1,, ,{"content":"?"}]}', "NOT_BASE64", 33),
         (b'{"a":[1}]', "NOT_JSON", 7),
         (b'{"a":}', "NOT_JSON", 5),
         (b'{"a" 1}', "NOT_JSON", 5),

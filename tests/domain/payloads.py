@@ -1,0 +1,52 @@
+"""Documents as the scanner leaves them, for the tests of what reads them."""
+
+import hashlib
+import json
+from datetime import UTC, tzinfo
+from typing import Any
+
+from domain.reading import read_archive
+from domain.scan import Scanner
+from models.archive import Archive
+from models.content import StoredContent
+from tests.samples import sample_document
+
+
+class _Digests:
+    """A sink that keeps what a store would be told."""
+
+    def __init__(self) -> None:
+        self.stored: list[StoredContent] = []
+
+    def begin(self, index: int) -> None:
+        self._index, self._data = index, b""
+
+    def write(self, data: bytes) -> None:
+        self._data += data
+
+    def end(self) -> None:
+        sha256 = hashlib.sha256(self._data).hexdigest()
+        self.stored.append(StoredContent(self._index, sha256, len(self._data)))
+
+
+def read_body(body: bytes, zone: tzinfo = UTC) -> Archive:
+    """Scan and read a body, as receiver and flow do it."""
+    sink = _Digests()
+    scanner = Scanner(sink)
+    scanner.feed(body)
+    return read_archive(scanner.close().document, sink.stored, zone)
+
+
+def read(document: dict[str, Any], zone: tzinfo = UTC) -> Archive:
+    return read_body(json.dumps(document).encode(), zone)
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The sample with the value at `path` replaced, as in `changed("sessions.0.author", None)`."""
+    document = sample_document()
+    *above, last = path.split(".")
+    target: Any = document
+    for step in above:
+        target = target[int(step) if isinstance(target, list) else step]
+    target[int(last) if isinstance(target, list) else last] = value
+    return document

@@ -1,0 +1,32 @@
+"""A Prefect server that knows the flow, and receipts that wait in the inbox."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+from adapters.inbox import Intake
+from adapters.receipts import register
+from adapters.settings import Settings, settings
+from flows.results import save_block
+from models.receipt import Sending
+
+
+@pytest.fixture
+def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator[str]:
+    """Flows of this process report to the Prefect server of the session."""
+    configure(PREFECT_API_URL=prefect_server)
+    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        asyncio.run(save_block())
+        yield prefect_server
+
+
+def received(reference: str, body: bytes, at: datetime | None = None) -> Sending:
+    """A body that was acknowledged and registered, as the receiver does it."""
+    intake = Intake(settings().inbox_dir)
+    intake.write(body)
+    sending = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
+    register(sending)
+    return sending

@@ -1,0 +1,123 @@
+"""A run that is killed between any two steps, and run again, comes to the same end."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlmodel import SQLModel
+
+from adapters import database
+from adapters.migration import migrate
+from adapters.runs import release_lease
+from adapters.settings import Settings, settings
+from flows.process_archive import process_archive
+from models.run import LeaseRow
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+MOST_WRITES = 60
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+HISTORY = {"run", "lease", "notification_attempt"}  # tells of every attempt, and must differ
+TIMES = {"completed_at", "planned_at"}
+
+
+@pytest.mark.parametrize("writes", [4, 13, 22])
+def test_run_killed_before_a_write_is_finished_by_the_next(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer, writes: int
+) -> None:
+    _expect_notifications(configure, httpserver)
+    receipt_id = _received()
+
+    assert _killed_run(receipt_id, writes)
+
+    _finish(receipt_id)
+    assert _end_state() == _undisturbed(configure)
+    assert len({request.headers["webhook-id"] for request, _ in httpserver.log}) == 1
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_run_killed_before_every_single_write_is_finished_by_the_next(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    _expect_notifications(configure, httpserver)
+    expected = _undisturbed(configure)
+    for writes in range(MOST_WRITES):
+        configure(data_dir=tmp_path / f"killed-{writes}")
+        migrate()
+        receipt_id = _received()
+        was_killed = _killed_run(receipt_id, writes)
+        _finish(receipt_id)
+        assert _end_state() == expected, f"killed before write {writes}"
+        if not was_killed:
+            assert writes > 20, "the count of writes does not work"
+            return
+    pytest.fail(f"more than {MOST_WRITES} writes; raise the bound")
+
+
+def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+
+
+def _received() -> str:
+    return received("process-1", sample_body(), datetime(2026, 1, 1, tzinfo=UTC)).receipt_id
+
+
+def _killed_run(receipt_id: str, writes: int) -> bool:
+    """Return whether the run was killed; it ends by itself when it makes fewer writes."""
+    command = [sys.executable, "-m", "tests.flows.killed", "process-1", receipt_id, str(writes)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    status = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False).returncode
+    assert status in (0, -9)
+    return status == -9
+
+
+def _finish(receipt_id: str) -> None:
+    """Run again, after the time in which a dead holder's lease expires."""
+    with database.reading() as session:
+        lease = session.get(LeaseRow, "process-1")
+    if lease:
+        release_lease("process-1", lease.holder, datetime.now(UTC) - timedelta(seconds=60))
+    asyncio.run(process_archive("process-1", receipt_id))
+
+
+def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
+    """The end state of a run that nobody kills, in another data folder."""
+    before = settings().data_dir
+    configure(data_dir=before.with_name("undisturbed"))
+    migrate()
+    receipt_id = _received()
+    asyncio.run(process_archive("process-1", receipt_id))
+    state = _end_state()
+    configure(data_dir=before)
+    return state
+
+
+def _end_state() -> dict[str, Any]:
+    """Everything that is left: rows without the history and the times, files of the store, what is in the inbox."""
+    data = settings().data_dir
+    objects = data / "store" / "objects"
+    with database.reading() as session:
+        rows = {
+            name: sorted(
+                str({key: value for key, value in row._mapping.items() if key not in TIMES | {"sending_id"}})
+                for row in session.connection().execute(table.select())
+            )
+            for name, table in SQLModel.metadata.tables.items()
+            if name not in HISTORY
+        }
+    return {
+        "rows": rows,
+        "files": {str(path.relative_to(objects)): path.read_bytes() for path in objects.rglob("*") if path.is_file()},
+        "inbox": sorted(path.name for path in (data / "inbox" / "waiting").iterdir()),
+    }

@@ -1,0 +1,242 @@
+"""The flow in this process, against a real Prefect server, on both databases."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+
+from adapters import catalogue, receipts, runs, store
+from adapters.settings import Settings, settings
+from flows.process_archive import process_archive
+from models.errors import Refused
+from models.view import ArchiveView
+from tests.flows.conftest import received
+from tests.samples import PDF, PNG, sample_body, sample_document
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+def archived(reference: str, receipt_id: str | None = None) -> ArchiveView:
+    """Run the flow and return the archive."""
+    asyncio.run(process_archive(reference, receipt_id))
+    archive = catalogue.archive(reference)
+    assert archive
+    return archive
+
+
+def failed_run(reference: str) -> str | None:
+    async def run() -> State[None]:
+        return await process_archive(reference, return_state=True)
+
+    return asyncio.run(run()).name
+
+
+def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
+    sending = received("process-1", sample_body())
+
+    archive = archived("process-1", sending.receipt_id)
+
+    assert (archive.state, archive.process_number) == ("completed", 100)
+    assert archive.template_id == "9fa70d4ccea84262b1ed2308a07a3fb4"
+    assert [(each.version, each.receipt_id) for each in archive.versions] == [(1, sending.receipt_id)]
+    assert [(each.role, each.filename, each.size_bytes) for each in archive.files] == [
+        ("signed_document", "SIGNEDDOCUMENT.pdf", len(PDF)),
+        ("attachment", "SOMEFILENAME1.png", len(PNG)),
+    ]
+    assert [store.read_bytes(store.file_key("process-1", each.sha256)) for each in archive.files] == [PDF, PNG]
+    (session,) = archive.sessions
+    assert (session.id, session.transaction_number) == ("wSYqmI4xsE", 30)
+    assert session.labels == {"CUSTOMER_TAG": "CUSTOMER_VALUE"}
+    assert session.recipient == sample_document()["sessions"][0]["recipient"]
+    assert [each.status for each in session.integrations] == ["success"]
+    assert [each.signed_by for each in archive.signatures] == [{"id": "1", "name": "client"}]
+    assert [(each.latitude, each.longitude) for each in archive.fields][-1] == (32.001186, 34.9413393)
+    (payment,) = archive.payments
+    assert (payment.amount_minor, payment.currency, payment.standing) == (2100, "ILS", "verified")
+    assert (archive.warnings, archive.discrepancies, archive.notifications) == ([], [], [])
+    (run,) = archive.runs
+    assert (run.state, run.trigger, run.attempt, run.failed_task) == ("Completed", "rerun", 1, None)
+
+
+def test_completed_receipt_leaves_the_inbox_and_its_body_is_kept(sqlite_installation: Settings) -> None:
+    body = sample_body()
+    sending = received("process-1", body)
+
+    archived("process-1", sending.receipt_id)
+
+    assert list((settings().inbox_dir / "waiting").iterdir()) == []
+    assert store.read_bytes(store.request_key("process-1", sending.receipt_id)) == body
+
+
+def test_run_again_changes_nothing_that_is_right(installation: Settings) -> None:
+    received("process-1", sample_body())
+    first = archived("process-1")
+
+    second = archived("process-1")
+
+    assert second.model_dump(exclude={"runs"}) == first.model_dump(exclude={"runs"})
+    assert [each.state for each in second.runs] == ["Completed", "Completed"]
+
+
+def test_changed_resending_becomes_the_next_version_and_replaces_the_rows(installation: Settings) -> None:
+    received("process-1", sample_body())
+    archived("process-1")
+    later = {"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}
+    changed = received("process-1", sample_body(event=later, attachments=[], payments=[]))
+
+    archive = archived("process-1", changed.receipt_id)
+
+    assert [each.version for each in archive.versions] == [1, 2]
+    assert [each.outcome for each in archive.deliveries] == ["new", "changed"]
+    assert [each.role for each in archive.files] == ["signed_document"]
+    assert (archive.payments, [each.code for each in archive.discrepancies]) == ([], ["FIELD_WITHOUT_PAYMENT"])
+
+
+def test_older_payload_that_comes_late_is_a_version_and_takes_nobodys_place(installation: Settings) -> None:
+    received("process-1", sample_body())
+    current = archived("process-1")
+    earlier = {"type": "WHP_ARCHIVE", "timestamp": "2001-01-01T00:00:00"}
+    late = received("process-1", sample_body(event=earlier, attachments=[]))
+
+    archive = archived("process-1", late.receipt_id)
+
+    assert [each.version for each in archive.versions] == [1, 2]
+    assert archive.files == current.files
+    assert archive.state == "completed"
+    assert receipts.current_receipt_id("process-1") == current.versions[0].receipt_id
+
+
+def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Settings) -> None:
+    other = received("process-2", sample_body("process-2"))
+
+    with pytest.raises(Refused, match="UNKNOWN_RECEIPT"):
+        asyncio.run(process_archive("process-1", other.receipt_id))
+
+
+def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installation: Settings) -> None:
+    sending = received("process-1", sample_body())
+    path = settings().inbox_dir / "waiting" / f"{sending.receipt_id}.body"
+    path.write_bytes(path.read_bytes().replace(b"SOMEVALUE1", b"SOMEVALUEX"))
+
+    state = failed_run("process-1")
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert (state, archive.state, archive.files) == ("Failed", "failed", [])
+    assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
+    assert path.exists()
+
+
+def test_run_is_named_and_tagged_by_what_people_look_for(sqlite_installation: Settings, prefect: str) -> None:
+    received("process-1", sample_body(payments=[]))
+
+    archive = archived("process-1")
+
+    run, tasks, _ = asyncio.run(_in_prefect(archive.runs[0].flow_run_id))
+    assert run.name == "process-1"
+    assert set(run.tags) == {
+        "reference:process-1",
+        "process:100",
+        "template:9fa70d4ccea84262b1ed2308a07a3fb4",
+        "attention",
+    }
+    assert set(run.parameters) == {"reference", "receipt_id"}
+    assert {each.name.rpartition("-")[0] for each in tasks} == {
+        "persist-files",
+        "load-metadata",
+        "reconcile-payments",
+        "notify-downstream",
+    }
+
+
+def test_artifact_tells_the_archive_without_people_or_secrets(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body())
+
+    archive = archived("process-1")
+
+    _, _, (artifact,) = asyncio.run(_in_prefect(archive.runs[0].flow_run_id))
+    text = str(artifact.data)
+    assert all(each.sha256 in text for each in archive.files)
+    assert "21.00 ILS" in text
+    sample = sample_document()
+    result = sample["payments"][0]["provider_transaction_result"]
+    secrets = [result[name] for name in ("card_id", "session_cd", "auth_number", "cguid")]
+    people = ["john@example.com", "client@example.com", "33.196944", "Arlozorov", "SOMEFILENAME1", "127.0.0.1\n"]
+    assert [each for each in secrets + people if each in text] == []
+
+
+def test_each_endpoint_is_told_once_and_signed(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook", method="POST").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    received("process-1", sample_body())
+
+    archive = archived("process-1")
+    again = archived("process-1")
+
+    ((request, _),) = httpserver.log
+    message = Webhook(SECRET).verify(request.data, dict(request.headers))
+    assert message["type"] == "archive.completed"
+    assert message["data"]["reference"] == "process-1"
+    assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 1)]
+    assert again.notifications == archive.notifications
+
+
+def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("", status=410)
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    received("process-1", sample_body())
+
+    state = failed_run("process-1")
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert (state, archive.state) == ("Failed", "completed")
+    assert [(each.state, each.attempts) for each in archive.notifications] == [("dead", 1)]
+    assert [each.failed_task for each in archive.runs] == ["notify-downstream"]
+
+
+def test_two_runs_of_one_process_never_work_at_the_same_time(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body())
+    now = datetime.now(UTC)
+    assert runs.take_lease("process-1", "another run", now, lasts_s=3)
+
+    archive = archived("process-1")
+
+    assert archive.runs[0].started_at >= now + timedelta(seconds=3)
+
+
+async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Artifact]]:
+    """A run as Prefect's server shows it, once its task runs have got there."""
+    run_id = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
+    async with get_client() as client:
+        for _ in range(100):
+            tasks = await client.read_task_runs(flow_run_filter=run_id)
+            if len(tasks) == 4:
+                break
+            await asyncio.sleep(0.2)
+        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
+        artifacts = await client.read_artifacts(artifact_filter=of_run)
+        return await client.read_flow_run(UUID(flow_run_id)), tasks, [each for each in artifacts if each.type == "markdown"]
+
+
+def test_results_of_tasks_are_json_in_the_store(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body())
+
+    archived("process-1")
+
+    kept = [json.loads(each.read_bytes()) for each in (settings().data_dir / "store" / "results").iterdir()]
+    assert len(kept) == 4
+    assert {each["metadata"]["serializer"]["type"] for each in kept} == {"json"}

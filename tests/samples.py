@@ -1,0 +1,25 @@
+"""Payloads for tests, made from the sample on Cellosign's page."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
+PDF = b"%PDF-1.7\n" + b"a signed document\n" * 100
+
+
+def sample_document() -> dict[str, Any]:
+    """The vendor's sample, with real base64 in place of the words "BASE64 file content"."""
+    document: dict[str, Any] = json.loads((Path(__file__).parent / "sample-archive.json").read_bytes())
+    document["attachments"][0]["content"] = base64.b64encode(PNG).decode()
+    document["signed_document"]["content"] = base64.b64encode(PDF).decode()
+    return document
+
+
+def sample_body(reference: str = "process-1", **members: Any) -> bytes:
+    """The sample's body for a process, with members of the root replaced."""
+    document = sample_document() | {"reference": reference} | members
+    for session in document["sessions"]:
+        session["reference"] = session["process_id"] = reference
+    return json.dumps(document).encode()
