@@ -147,9 +147,7 @@ def _sessions(session: Session, reference: str) -> list[SessionView]:
             **row.model_dump(),
             labels={each.key: each.value for each in labels if each.session_position == row.position},
             integrations=[
-                IntegrationView(**each.model_dump())
-                for each in integrations
-                if each.session_position == row.position
+                IntegrationView(**each.model_dump()) for each in integrations if each.session_position == row.position
             ],
         )
         for row in _rows(session, SessionRow, reference)

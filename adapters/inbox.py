@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -126,10 +127,13 @@ def remove_leftovers(inbox: Path, older_than: datetime) -> int:
 
     A living receiver may share the inbox: the parts that it writes are younger than its time-out for silent senders.
     """
-    parts = [each for each in (inbox / "waiting").glob(".*.part") if each.stat().st_mtime < older_than.timestamp()]
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return len(parts)
+    removed = 0
+    for part in (inbox / "waiting").glob(".*.part"):
+        with suppress(FileNotFoundError):  # a living receiver has just taken it in
+            if part.stat().st_mtime < older_than.timestamp():
+                part.unlink()
+                removed += 1
+    return removed
 
 
 def _quarantined(path: Path) -> Quarantined:

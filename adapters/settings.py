@@ -1,5 +1,6 @@
 """Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
 
+import base64
 import os
 import secrets
 from contextlib import suppress
@@ -7,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,11 +21,32 @@ def _split(value: object) -> object:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+def _is_signing_secret(text: str) -> bool:
+    key = text.removeprefix("whsec_")
+    try:
+        return key != text and len(base64.b64decode(key, validate=True)) > 0
+    except ValueError:
+        return False
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 class Settings(BaseSettings):
     """Everything that can be set, with its default. The README's table is made from the descriptions here."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CELLAR_", env_file=".env", extra="ignore", frozen=True, validate_by_name=True
+        env_prefix="CELLAR_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,  # an error in one setting would print all others, secrets too
     )
 
     data_dir: Path = Field(Path("data"), description="Folder for everything that the embedded defaults write.")
@@ -32,6 +55,7 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, description="Port of the embedded Prefect server.")
     prefect_api_url: str | None = Field(
         None,
+        repr=False,
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
         description="A Prefect server's API to use; when set, `cellar up` starts none.",
     )
@@ -46,6 +70,7 @@ class Settings(BaseSettings):
     )
     store_url: str | None = Field(
         None,
+        repr=False,
         description="Where archives are kept: a folder or an `s3://…` URL. Default: `store` in the data folder.",
     )
     database_url: str | None = Field(
@@ -63,7 +88,7 @@ class Settings(BaseSettings):
     )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
-    notify_urls: CommaSeparated = Field((), description="Endpoints told about each completed archive.")
+    notify_urls: CommaSeparated = Field((), repr=False, description="Endpoints told about each completed archive.")
     notify_secret: str = Field(
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs notifications."
     )
@@ -85,8 +110,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        if self.notify_urls and not self.notify_secret.startswith("whsec_"):
-            raise ValueError("CELLAR_NOTIFY_URLS is set: set CELLAR_NOTIFY_SECRET too, to whsec_ and a key in base64")
+        if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
+            raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
+        if not _is_zone(self.timezone):
+            raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url:
             raise ValueError("CELLAR_INBOX_URL: expected a folder; buckets are not supported for the inbox")
         return self

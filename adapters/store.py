@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -152,7 +152,7 @@ def _place(source: Path, target: Path) -> None:
     with source.open("rb") as file:
         os.fsync(file.fileno())
     try:
-        _replace_by_link(source, target)
+        _link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINK_POSSIBLE:
             raise
@@ -160,12 +160,17 @@ def _place(source: Path, target: Path) -> None:
             with source.open("rb") as original:
                 shutil.copyfileobj(original, copy, _COPY_BYTES)
             os.fsync(copy.fileno())
-            _replace_by_link(Path(copy.name), target)
+            _link(Path(copy.name), target)
     sync_folder(target.parent)
 
 
-def _replace_by_link(source: Path, target: Path) -> None:
-    link = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+def _link(source: Path, target: Path) -> None:
+    """Let `target` be `source`, at once. What is there already is replaced by way of the spool folder."""
+    with suppress(FileExistsError):
+        target.hardlink_to(source)
+        return
+    make_folder(_spool_folder())
+    link = _spool_folder() / secrets.token_hex(8)
     link.hardlink_to(source)
     link.replace(target)
 

@@ -6,6 +6,7 @@ The inbox is the queue. What is announced here is only looked at sooner; lost wi
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -18,6 +19,8 @@ from models.run import Trigger
 
 log = structlog.get_logger()
 
+_ANNOUNCED_WITHIN = timedelta(seconds=5)
+
 
 class Dispatcher:
     """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect."""
@@ -25,6 +28,7 @@ class Dispatcher:
     def __init__(self) -> None:
         self._announced: asyncio.Queue[Sending] = asyncio.Queue()
         self._done: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
 
     def announce(self, sending: Sending) -> None:
         self._announced.put_nowait(sending)
@@ -57,23 +61,26 @@ class Dispatcher:
             await asyncio.sleep(settings().sweep_interval_s)
 
     async def sweep(self) -> None:
-        """Trigger whatever waits in the inbox and was not.
+        """Trigger whatever waits in the inbox and was not. What came a moment ago is left to its announcement.
 
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
         """
         waiting = await asyncio.to_thread(lambda: list(inbox.sendings(settings().inbox_dir)))
         self._done &= {sending.sending_id for sending in waiting}
+        settled = datetime.now(UTC) - _ANNOUNCED_WITHIN
         for sending in waiting:
-            await self._trigger(sending, Trigger.SWEEP)
+            if sending.received_at < settled:
+                await self._trigger(sending, Trigger.SWEEP)
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
-        if sending.sending_id in self._done:
-            return
-        try:
-            await trigger(sending, why)
-        except Transient:
-            raise
-        except CellarError as error:
-            log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
-        self._done.add(sending.sending_id)
+        async with self._one_at_a_time:
+            if sending.sending_id in self._done:
+                return
+            try:
+                await trigger(sending, why)
+            except Transient:
+                raise
+            except CellarError as error:
+                log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
+            self._done.add(sending.sending_id)

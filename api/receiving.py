@@ -18,7 +18,8 @@ from models.errors import Refused
 from models.receipt import Sending
 
 _BATCH_BYTES = 1 << 20
-Args, R = TypeVarTuple("Args"), TypeVar("R")
+Args = TypeVarTuple("Args")
+R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(thread_name_prefix="inbox")
 
 

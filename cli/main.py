@@ -5,7 +5,6 @@ import sys
 import click
 import typer
 
-from adapters.migration import migrate as migrate_database
 from cli import archives, quarantine
 from cli.api import api
 from cli.simulate import simulate
@@ -32,6 +31,8 @@ app.add_typer(quarantine.app, name="quarantine")
 @app.command()
 def migrate() -> None:
     """Bring the metadata database to the newest schema."""
+    from adapters.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import, for every command
+
     migrate_database()
 
 

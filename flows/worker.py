@@ -29,7 +29,7 @@ from adapters.environment import POOL
 from adapters.processes import adopt_orphans, end_children
 from models.errors import Transient
 
-_API_WITHIN_S = 60
+_API_WITHIN_S = 90
 _LOOK_AGAIN_S = 0.2
 _RUNS_END_WITHIN_S = 8
 _GIVE_UP_AFTER_S = 15

@@ -115,14 +115,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
     """A program in a process group of its own, ended with the block."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
-        self._command, self._environment, self._log = command, environment, log
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path, folder: Path | None = None) -> None:
+        self._command, self._environment, self._log, self._folder = command, environment, log, folder
 
     def __enter__(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
                 self._command,
                 env=self._environment,
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -131,7 +132,7 @@ class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
         return self.process
 
     def __exit__(self, *_: object) -> None:
-        for number, within_s in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        for number, within_s in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
             try:

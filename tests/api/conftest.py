@@ -21,6 +21,7 @@ from adapters import archives, receipts
 from adapters.inbox import Intake, Quarantined, quarantined, sendings
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
+from cli.api import MALLOC
 from domain.rows import discrepancy_rows, rows_of
 from domain.versions import Age, supersedes
 from flows.completion import complete
@@ -56,7 +57,7 @@ class Receiver:
 
     def waiting(self) -> set[str]:
         """Names of all files in `waiting/`, also of those that are half there."""
-        return set(os.listdir(self.inbox / "waiting"))
+        return {path.name for path in (self.inbox / "waiting").glob("*")}
 
     def sendings_of(self, receipt_id: str) -> list[Sending]:
         return [sending for sending in sendings(self.inbox) if sending.receipt_id == receipt_id]
@@ -95,7 +96,7 @@ def started() -> Iterator[Receiver]:
     made, log = settings(), settings().data_dir.parent / "receiver.log"
     url = f"http://127.0.0.1:{made.port}"
     with (
-        running([sys.executable, "-m", "cli.main", "api"], dict(os.environ), log) as process,
+        running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, log) as process,
         httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)

@@ -10,13 +10,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import SECRET, Receiver, closed_url, receiving
+from adapters.inbox import sendings
+from tests.api.conftest import SECRET, Receiver, receiving
 from tests.conftest import wait_until
 from tests.samples import sample_body, sample_document
 
@@ -124,7 +126,6 @@ class TestAuthorization:
             {},
             {"authorization": ""},
             {"authorization": "Bearer"},
-            {"authorization": "Bearer "},
             {"authorization": "Bearer another"},
             {"authorization": "another"},
             {"authorization": "Basic"},
@@ -209,11 +210,9 @@ class TestAnswerBeforeTheEndOfTheBody:
         assert_refused(answer, 401, "UNAUTHORIZED")
 
     def test_refused_sender_that_never_ends_is_cut_off(self, receiver: Receiver) -> None:
-        with Sender(receiver, "transfer-encoding: chunked", secret="wrong") as sender:
-            chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
-            with pytest.raises(ConnectionError):
-                for _ in range(200):
-                    sender.send(chunk)
+        chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        with Sender(receiver, "transfer-encoding: chunked", secret="wrong") as sender, pytest.raises(ConnectionError):
+            sender.send(chunk * 200)
 
     def test_refused_sender_that_falls_silent_is_cut_off(self, narrow: Receiver) -> None:
         with Sender(narrow, "content-length: 1000", secret="wrong") as sender:
@@ -424,7 +423,7 @@ ACCEPTED: dict[str, bytes] = {
     + b', "reference": "accepted"}',
     "NUL": sample_body("accepted", note="a\0b"),
     "half an emoji": sample_body("accepted", note="cut \ud83d in two \ude00"),
-    "raw UTF-8": json.dumps(sample_document() | {"reference": "accepted", "note": "שלום 😀"}, ensure_ascii=False).encode(),
+    "raw UTF-8": sample_body("accepted", note="@").replace(b"@", "שלום 😀".encode()),
     "no sessions in the list": sample_body("accepted", sessions=[]),
     "no files": sample_body("accepted", attachments=[], signed_document=None),
     "depth of 64": sample_body("accepted")[:-1] + b', "deep": ' + b"[" * 63 + b"]" * 63 + b"}",
@@ -477,7 +476,7 @@ class TestErrorsWith200:
         ("body", "headers", "code"),
         [
             (b"", None, "EMPTY_BODY"),
-            (sample_body(sessions=None), None, "SESSIONS_MISSING"),
+            (sample_body(""), None, "REFERENCE_MISSING"),
             (sample_body(), {"authorization": "wrong"}, "UNAUTHORIZED"),
         ],
     )
@@ -499,21 +498,22 @@ class TestWorldThatIsDown:
         assert answer.json() == {"status": "0", "document": {"reference": receipt_id_of(body)}, "errordesc": ""}
         assert without_database.body_of(receipt_id_of(body)) == body
         ready = without_database.client.get("/readyz")
-        assert (ready.status_code, ready.json()["database"], ready.json()["prefect"]) == (200, "unreachable", "unreachable")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        assert {ready.json()[name] for name in ("database", "prefect")} == {"unreachable"}
 
     def test_database_that_hangs_disturbs_no_acknowledgement(self, tmp_path: Path) -> None:
         """It takes connections and says nothing: each thread that asks it waits."""
         with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
             location = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/cellar"
-            with receiving(tmp_path, is_migrated=False, database_url=location) as receiver:
-                with ThreadPoolExecutor(20) as pool:
-                    asking = [pool.submit(_ask, receiver, "/readyz") for _ in range(20)]
-                    receiver.post(sample_body("before"))
+            starting = receiving(tmp_path, is_migrated=False, database_url=location)
+            with starting as receiver, ThreadPoolExecutor(20) as pool:
+                asking = [pool.submit(_ask, receiver, "/readyz") for _ in range(20)]
+                receiver.post(sample_body("before"))
 
-                    given = [receiver.post(sample_body(f"hanging-{number}")) for number in range(10)]
+                given = [receiver.post(sample_body(f"hanging-{number}")) for number in range(10)]
 
-                    assert {answer.json()["status"] for answer in given} == {"0"}
-                    assert [each.result() for each in asking] == [200] * 20
+                assert {answer.json()["status"] for answer in given} == {"0"}
+                assert [each.result() for each in asking] == [200] * 20
 
     def test_inbox_that_is_no_folder_is_told_and_heals(self, receiver: Receiver) -> None:
         away = receiver.inbox.rename(receiver.inbox.with_name("away"))
@@ -526,7 +526,7 @@ class TestWorldThatIsDown:
         assert_refused(answer, 503, "UNAVAILABLE")
         assert answer.headers["retry-after"]
         assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
-        assert "Not a directory" in ready.json()["reason"]
+        assert ready.json()["reason"].startswith("the inbox does not take payloads")
         assert receiver.client.get("/readyz").status_code == 200
         assert receiver.post(sample_body("heals")).json()["status"] == "0"
 
@@ -551,41 +551,53 @@ def _ask(receiver: Receiver, path: str) -> int:
     return httpx.get(receiver.url + path, timeout=30, trust_env=False).status_code
 
 
+@dataclass(frozen=True)
+class Crash:
+    """A receiver that was killed twice: bodies that it had acknowledged, and its files before and after a start."""
+
+    acknowledged: list[bytes]
+    left: set[str]
+    kept: set[str]
+    receiver: Receiver
+
+
+@pytest.fixture(scope="module")
+def crash(tmp_path_factory: pytest.TempPathFactory) -> Crash:
+    folder = tmp_path_factory.mktemp("crash")
+    with receiving(folder, body_timeout_s=0.1) as receiver:
+        with Sender(receiver, "content-length: 2000000") as unfinished:
+            unfinished.send(b" " * 1_500_000)
+            acknowledged = _sent_until_killed(receiver, "first")
+        left = receiver.waiting()
+        time.sleep(0.2)  # a living receiver's files are younger than twice the time-out
+    with receiving(folder, body_timeout_s=0.1) as receiver:
+        kept = receiver.waiting()
+        acknowledged += _sent_until_killed(receiver, "second")
+    return Crash(acknowledged, left, kept, receiver)
+
+
 class TestCrashes:
-    def test_killed_receiver_loses_nothing_that_it_has_acknowledged(self, tmp_path: Path) -> None:
-        acknowledged: list[bytes] = []
-        for turn in range(2):
-            with receiving(tmp_path, body_timeout_s=0.1) as receiver, ThreadPoolExecutor(4) as pool:
-                sending = [pool.submit(_send_until_it_dies, receiver, f"{turn}-{number}") for number in range(4)]
-                unfinished = Sender(receiver, "content-length: 100")
-                unfinished.send(b"{")
-                wait_until(lambda: len(receiver.waiting()) > 20 * (turn + 1), timeout_s=30)
-                receiver.process.kill()
-                acknowledged += [body for each in sending for body in each.result()]
-                unfinished.leave()
+    def test_killed_receiver_loses_nothing_that_it_has_acknowledged(self, crash: Crash) -> None:
+        found = {receipt_id_of(body): body for body in crash.acknowledged}
+        assert len(found) >= 20
+        assert {receipt_id: crash.receiver.body_of(receipt_id) for receipt_id in found} == found
+        assert set(found) <= {sending.receipt_id for sending in sendings(crash.receiver.inbox)}
 
-        assert len(acknowledged) >= 10
-        assert [body for body in acknowledged if receiver.body_of(receipt_id_of(body)) != body] == []
-        assert [body for body in acknowledged if not receiver.sendings_of(receipt_id_of(body))] == []
+    def test_what_a_killed_receiver_left_half_done_is_swept_at_the_next_start(self, crash: Crash) -> None:
+        half_done = {name for name in crash.left if name.endswith(".part")}
+        assert half_done
+        assert crash.kept == crash.left - half_done
 
-    def test_what_a_killed_receiver_left_half_done_is_swept_at_the_next_start(self, tmp_path: Path) -> None:
-        body = sample_body("whole")
-        with receiving(tmp_path, body_timeout_s=0.1) as receiver:
-            whole = receiver.post(body)
-            with Sender(receiver, "content-length: 2000000") as sender:
-                sender.send(b" " * 1_500_000)
-                wait_until(lambda: any(name.endswith(".part") for name in receiver.waiting()), timeout_s=5)
-                receiver.process.kill()
-                receiver.process.wait()
-            left = receiver.waiting()
-            time.sleep(0.2)
 
-        with receiving(tmp_path, body_timeout_s=0.1) as receiver:
-            kept = receiver.waiting()
-
-        assert {name for name in left - kept if not name.endswith(".part")} == set()
-        assert len(left - kept) == 1
-        assert receiver.body_of(whole.json()["document"]["reference"]) == body
+def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
+    """Four senders at once; the receiver is killed in the middle. Returns what was acknowledged."""
+    enough = len(receiver.waiting()) + 30
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]
+        wait_until(lambda: len(receiver.waiting()) > enough, timeout_s=30)
+        receiver.process.kill()
+        receiver.process.wait()
+        return [body for each in sending for body in each.result()]
 
 
 def _send_until_it_dies(receiver: Receiver, prefix: str) -> list[bytes]:

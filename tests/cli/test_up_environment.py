@@ -1,5 +1,6 @@
 """What the children of `cellar up` are told by their environment."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from adapters.settings import Settings
 @pytest.fixture(autouse=True)
 def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("CELLAR_DATA_DIR", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
+        monkeypatch.delenv(name)
 
 
 def test_nothing_but_the_data_folder_is_passed_on_by_default(tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ def test_message_id_never_changes() -> None:
 
 
 def test_message_id_differs_by_receipt_and_by_endpoint() -> None:
-    ids = {message_id_of(receipt, url) for receipt in ("a" * 64, "b" * 64) for url in ("https://a.example", "https://b.example")}
+    ids = {
+        message_id_of(receipt, url)
+        for receipt in ("a" * 64, "b" * 64)
+        for url in ("https://a.example", "https://b.example")
+    }
 
     assert len(ids) == 4
 

@@ -200,7 +200,9 @@ def test_timestamp_that_is_none_becomes_null_with_a_warning(value: Any) -> None:
     assert codes(where) == [("TIMESTAMP_UNREADABLE", "there")]
 
 
-@pytest.mark.parametrize("value", [True, None, "", "1,5", "0x10", "NaN", "Infinity", "1e999", "--1", "1" * 101, [1], {}])
+@pytest.mark.parametrize(
+    "value", [True, None, "", "1,5", "0x10", "NaN", "Infinity", "1e999", "--1", "1" * 101, [1], {}]
+)
 def test_what_spells_no_number_is_none(value: Any) -> None:
     assert decimal_from(value) is None
 

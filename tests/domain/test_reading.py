@@ -235,7 +235,18 @@ def test_unknown_members_cost_nothing() -> None:
 
 # --- junk in optional places -----------------------------------------------------------------------------------------
 
-NASTY = ["", "\x00", "\ud800", "\U0010ffff", "1e308", "9" * 30, "0001-01-01T00:00:00", "9999-12-31T23:59:59", "ILS", "1,2"]
+NASTY = [
+    "",
+    "\x00",
+    "\ud800",
+    "\U0010ffff",
+    "1e308",
+    "9" * 30,
+    "0001-01-01T00:00:00",
+    "9999-12-31T23:59:59",
+    "ILS",
+    "1,2",
+]
 NUMBERS = ["1e999", "-1e999", "1e-999", "123456789" * 20, "9223372036854775808", "-9223372036854775808", "0.1", "-0.0"]
 RAW = {f"@number {i}@": number for i, number in enumerate(NUMBERS)}  # numbers that Python's json would not write
 
@@ -246,7 +257,9 @@ patient = settings(deadline=None)  # other tests may have the processor
 
 
 def junk(keys: st.SearchStrategy[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.recursive(values, lambda of: st.lists(of, max_size=3) | st.dictionaries(keys, of, max_size=3), max_leaves=8)
+    return st.recursive(
+        values, lambda of: st.lists(of, max_size=3) | st.dictionaries(keys, of, max_size=3), max_leaves=8
+    )
 
 
 def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -264,7 +277,9 @@ def small_sample() -> dict[str, Any]:
 
 REQUIRED = {(), ("event",), ("event", "type"), ("reference",), ("sessions",)}
 OPTIONAL = [path for path in _paths(sample_document()) if path not in REQUIRED]
-LISTS = [(*path, 0) for path in OPTIONAL + [("sessions",)] if path[-1] in ("sessions", "data", "payments", "attachments")]
+LISTS = [
+    (*path, 0) for path in OPTIONAL + [("sessions",)] if path[-1] in ("sessions", "data", "payments", "attachments")
+]
 
 
 @st.composite
@@ -291,7 +306,13 @@ def _put(document: Any, path: tuple[str | int, ...], value: Any, *, insert: bool
 
 
 def _has(value: Any, step: str | int) -> bool:
-    return isinstance(value, dict) and step in value or isinstance(value, list) and isinstance(step, int) and step < len(value)
+    return (
+        isinstance(value, dict)
+        and step in value
+        or isinstance(value, list)
+        and isinstance(step, int)
+        and step < len(value)
+    )
 
 
 def encoded(document: dict[str, Any]) -> bytes:
@@ -316,7 +337,10 @@ def test_any_junk_in_optional_places_is_refused_or_yields_storable_rows(document
 
     for row in rows(archive):
         for name, value in row.items():
-            assert is_storable(value, in_json=isinstance(value, dict | list) or name in {"value", "error"}), (name, value)
+            assert is_storable(value, in_json=isinstance(value, dict | list) or name in {"value", "error"}), (
+                name,
+                value,
+            )
 
 
 def is_storable(value: Any, *, in_json: bool) -> bool:
@@ -363,11 +387,13 @@ def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, An
 
 def is_place(where: str, document: Any) -> bool:
     """Whether a path leads into the document; names may be missing at its end, positions in lists may not."""
-    steps: list[str | int] = [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", where)]
+    steps: list[str | int] = [
+        int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", where)
+    ]
     value = document
     for number, step in enumerate(steps):
         if not _has(value, step):
-            return not isinstance(value, list) and not any(isinstance(each, int) for each in steps[number:])
+            return not any(isinstance(each, int) for each in steps[number:])
         value = value[step]
     return bool(steps)
 

@@ -47,7 +47,9 @@ def test_of_two_different_receipts_exactly_one_is_newer(one: Age, other: Age) ->
     same_key = not supersedes(one, other) and not supersedes(other, one)
 
     # An event time that equals the time of receipt is the one case of two ways to say the same.
-    assert same_key == ((one.event_at or one.received_at, *_rest(one)) == (other.event_at or other.received_at, *_rest(other)))
+    assert same_key == (
+        (one.event_at or one.received_at, *_rest(one)) == (other.event_at or other.received_at, *_rest(other))
+    )
     assert not (supersedes(one, other) and supersedes(other, one))
 
 

@@ -229,7 +229,11 @@ async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Ar
             await asyncio.sleep(0.2)
         of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]))
         artifacts = await client.read_artifacts(artifact_filter=of_run)
-        return await client.read_flow_run(UUID(flow_run_id)), tasks, [each for each in artifacts if each.type == "markdown"]
+        return (
+            await client.read_flow_run(UUID(flow_run_id)),
+            tasks,
+            [each for each in artifacts if each.type == "markdown"],
+        )
 
 
 def test_results_of_tasks_are_json_in_the_store(sqlite_installation: Settings) -> None:

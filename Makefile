@@ -1,0 +1,54 @@
+# `make up` runs everything, `make test` tests everything. Both make the virtual environment first, from the lock.
+
+SHELL := /bin/bash
+unexport PYTHONDONTWRITEBYTECODE # each process would compile Prefect anew, which takes seconds
+FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
+BIN := .venv/bin
+
+.PHONY: up test lint test-faults screenshots settings-table lock clean
+
+up: .venv/runtime
+	exec $(BIN)/cellar up
+
+test: .venv/development lint
+	$(BIN)/python -m pytest
+
+lint: .venv/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-faults: .venv/development
+	$(BIN)/python -m pytest -m faults
+
+screenshots: .venv/development
+	$(BIN)/python -m tests.end_to_end.screenshots docs/images
+
+settings-table: .venv/development
+	$(BIN)/python docs/settings_table.py
+
+.venv/python:
+	@test -n "$(PYTHON)" || { echo "cellar needs Python 3.11 to 3.13 with its venv module: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/runtime: .venv/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/development: .venv/runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+# The locks hold for Python 3.11 to 3.13; uv resolves in seconds what pip takes minutes for.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build
+lock:
+	$(LOCK) --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

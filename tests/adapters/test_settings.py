@@ -1,0 +1,188 @@
+"""Settings: where they come from, and that what is secret stays so."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.settings import Settings
+
+Configure = Callable[..., Settings]
+
+
+def test_defaults_are_those_that_scripts_rely_on(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CELLAR_DATA_DIR")
+
+    made = configure()
+
+    assert made.data_dir == Path("data")
+    assert (made.host, made.port, made.prefect_port) == ("127.0.0.1", 8000, 4200)
+    assert (made.prefect_api_url, made.prefect_url) == (None, "http://127.0.0.1:4200/api")
+    assert (made.public_link, made.error_http, made.timezone, made.amount_unit) == ("token", "mapped", "UTC", "minor")
+    assert (made.max_body_bytes, made.notify_allow_private, made.notify_urls) == (2 << 30, False, ())
+    assert made.receiver_url == "http://127.0.0.1:8000"
+    assert made.inbox_dir == Path.cwd() / "data" / "inbox"
+    assert made.store_location == str(Path.cwd() / "data" / "store")
+    assert made.database_location == f"sqlite:///{Path.cwd()}/data/cellar.db"
+
+
+def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: Path) -> None:
+    made = configure(
+        host="0.0.0.0",
+        port=8080,
+        prefect_port=4300,
+        PREFECT_API_URL="https://prefect.example/api/",
+        inbox_url=tmp_path / "in",
+        store_url="s3://archives/here/",
+        database_url="postgresql://u:p@db/cellar",
+        public_url="https://cellar.example/",
+        public_link="none",
+        notify_allow_private="true",
+        max_body_bytes=5,
+        timezone="Asia/Jerusalem",
+        amount_unit="major",
+        error_http="200",
+    )
+
+    assert (made.host, made.port, made.prefect_port) == ("0.0.0.0", 8080, 4300)
+    assert (made.prefect_url, made.prefect_ui_url) == ("https://prefect.example/api", "https://prefect.example")
+    assert (made.inbox_dir, made.store_location) == (tmp_path / "in", "s3://archives/here")
+    assert (made.database_location, made.receiver_url) == ("postgresql://u:p@db/cellar", "https://cellar.example")
+    assert (made.public_link, made.notify_allow_private, made.max_body_bytes) == ("none", True, 5)
+    assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
+
+
+def test_dotenv_file_is_read_and_a_variable_is_stronger(configure: Configure) -> None:
+    Path(".env").write_text(
+        "CELLAR_PORT=8001\nCELLAR_HOST=example.org\nOTHER_PROGRAM=1\nPREFECT_API_URL=http://p/api\n"
+    )
+
+    made = configure(port=8002)
+
+    assert (made.port, made.host, made.prefect_url) == (8002, "example.org", "http://p/api")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a", ("a",)), ("a,b", ("a", "b")), (" a , b ,", ("a", "b")), ("", ()), (",", ()), ('["a"]', ('["a"]',))],
+)
+def test_lists_are_separated_by_commas(configure: Configure, text: str, expected: tuple[str, ...]) -> None:
+    assert configure(api_tokens=text).api_tokens == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "http"),
+        ("public_link", "yes"),
+        ("error_http", "500"),
+        ("amount_unit", "shekel"),
+        ("max_body_bytes", "0"),
+        ("timezone", "Asia/Nowhere"),
+        ("inbox_url", "s3://archives/inbox"),
+        ("notify_urls", "https://erp.example/hook"),  # without a secret
+        ("notify_secret", "whsec_no base64!"),
+        ("notify_secret", "whsec_"),
+        ("notify_secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ],
+)
+def test_wrong_setting_is_told_at_the_start(configure: Configure, name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_"):
+        configure(**{name: value})
+
+
+def test_wrong_setting_does_not_tell_the_secrets_beside_it(configure: Configure) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        configure(
+            webhook_secrets="secret-1,secret-2",
+            api_tokens="secret-3",
+            notify_urls="http://e/?secret-4",
+            port="secret-5",
+        )
+    assert "secret" not in str(wrong.value).replace("CELLAR_NOTIFY_SECRET", "")
+
+    with pytest.raises(ValidationError, match="CELLAR_NOTIFY_URLS") as wrong:
+        configure(port=1)
+    assert "secret" not in str(wrong.value).replace("CELLAR_NOTIFY_SECRET", "")
+
+
+def test_repr_shows_no_secret(configure: Configure) -> None:
+    made = configure(
+        webhook_secrets="hidden-1",
+        api_tokens="hidden-2",
+        link_secret="hidden-3",
+        notify_secret="whsec_hidden44aaaa",
+        notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
+        database_url="postgresql://u:hidden-8@db/cellar",
+        PREFECT_API_AUTH_STRING="admin:hidden-9",
+        store_url="s3://hidden-10:hidden-11@archives",
+        PREFECT_API_URL="https://u:hidden-12@prefect.example/api",
+    )
+
+    assert "hidden" not in repr(made)
+    assert "hidden" not in str(made)
+
+
+def test_secret_that_is_set_is_used_and_none_is_made(configure: Configure) -> None:
+    made = configure(webhook_secrets="old,new", api_tokens="t", link_secret="l")
+
+    assert made.active_webhook_secrets() == ("old", "new")
+    assert (made.active_api_tokens(), made.active_link_secret()) == (("t",), "l")
+    assert not (made.data_dir / "secrets").exists()
+
+
+def test_made_secret_is_kept_for_its_owner_alone(configure: Configure) -> None:
+    made = configure()
+
+    (secret,) = made.active_webhook_secrets()
+
+    kept = made.data_dir / "secrets"
+    assert len(secret) >= 40
+    assert stat.S_IMODE((kept / "webhook").stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert [each.name for each in kept.iterdir()] == ["webhook"]
+
+
+def test_made_secret_is_the_same_at_the_next_start_and_another_for_each_purpose(configure: Configure) -> None:
+    first = configure()
+    secrets = {*first.active_webhook_secrets(), *first.active_api_tokens(), first.active_link_secret()}
+
+    again = configure()
+
+    assert len(secrets) == 3
+    assert {*again.active_webhook_secrets(), *again.active_api_tokens(), again.active_link_secret()} == secrets
+
+
+def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> None:
+    configure()
+    project = Path(__file__).parents[2]
+    program = (
+        "import sys; from adapters.settings import Settings; sys.stdin.read(); print(Settings().active_link_secret())"
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONPATH": str(project)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdin
+        process.stdin.close()  # go
+
+    said = []
+    for process in started:
+        assert process.stdout
+        said.append(process.stdout.read().strip())
+        process.stdout.close()
+        assert process.wait(30) == 0
+    assert len(set(said)) == 1
+    assert len(said[0]) >= 40

@@ -1,0 +1,330 @@
+"""The store, in a folder and in a bucket: whole, once, and under names of our own."""
+
+import hashlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters import store
+from adapters.settings import Settings
+from models.errors import Transient
+
+Configure = Callable[..., Settings]
+KEY = store.file_key("process-1", "ab" * 32)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def kind(request: pytest.FixtureRequest, configure: Configure) -> str:
+    """Settings with an empty store of either kind."""
+    if request.param == "bucket":
+        prefix = hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
+        endpoint = request.getfixturevalue("s3_server")
+        configure(store_url=f"s3://archives/{prefix}", **bucket_at(endpoint))
+    return str(request.param)
+
+
+@pytest.fixture
+def folder(configure: Configure) -> Path:
+    return Path(configure().store_location)
+
+
+def bucket_at(endpoint: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "cellar-test",
+        "AWS_SECRET_ACCESS_KEY": "cellar-test-secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def kept(data: bytes, key: str) -> None:
+    with store.spooled() as spool:
+        spool.write(data)
+        spool.flush()
+        store.keep(Path(spool.name), key)
+
+
+@pytest.mark.usefixtures("kind")
+@pytest.mark.parametrize("size_bytes", [0, 1, 300_000])
+def test_kept_bytes_are_read_back(size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+
+    store.keep_bytes(data, KEY)
+
+    assert store.read_bytes(KEY) == data
+    assert store.stored_size(KEY) == size_bytes
+
+
+@pytest.mark.usefixtures("kind")
+def test_big_file_is_kept_whole_and_read_as_a_stream(tmp_path: Path) -> None:
+    data = os.urandom(20_000_000)
+    source = tmp_path / "big"
+    source.write_bytes(data)
+
+    store.keep(source, KEY)
+
+    digest = hashlib.sha256()
+    with store.opened(KEY) as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    assert digest.digest() == hashlib.sha256(data).digest()
+    assert store.stored_size(KEY) == len(data)
+    assert source.read_bytes() == data
+
+
+@pytest.mark.usefixtures("kind")
+def test_missing_key_is_told_as_missing() -> None:
+    assert store.stored_size(KEY) is None
+    with pytest.raises(FileNotFoundError), store.opened(KEY):
+        pass
+    with pytest.raises(FileNotFoundError):
+        store.read_bytes(KEY)
+
+
+@pytest.mark.usefixtures("kind")
+@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
+def test_kept_again_it_stays_as_it_is(size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+
+    for _ in range(2):
+        kept(data, KEY)
+
+    assert store.read_bytes(KEY) == data
+
+
+@pytest.mark.usefixtures("kind")
+@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
+def test_two_writers_of_the_same_bytes_both_succeed(size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+    start, failed = threading.Barrier(2), list[BaseException]()
+
+    def write() -> None:
+        start.wait()
+        try:
+            kept(data, KEY)
+        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
+            failed.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert failed == []
+    assert store.read_bytes(KEY) == data
+
+
+def test_second_content_never_takes_the_place_of_the_first_in_a_bucket(configure: Configure, s3_server: str) -> None:
+    """The other writer comes between our look and our upload: the bucket itself refuses."""
+    configure(store_url="s3://archives/once", **bucket_at(s3_server))
+    store.keep_bytes(b"first", KEY)
+
+    with pytest.raises(Transient):
+        store.keep_bytes(b"another size", KEY)
+
+    assert store.read_bytes(KEY) == b"first"
+
+
+@pytest.mark.usefixtures("kind")
+def test_result_may_be_overwritten() -> None:
+    for data in (b"first", b"second", b""):
+        store.overwrite_bytes(data, store.result_key("x"))
+        assert store.read_bytes(store.result_key("x")) == data
+
+
+@pytest.mark.usefixtures("kind")
+def test_compressed_content_comes_back_as_it_was_sent() -> None:
+    """smart-open would unpack what is called .gz; keys have no such names, and a result's may."""
+    data = b"\x1f\x8b\x08 no gzip"
+
+    store.overwrite_bytes(data, store.result_key("x.gz"))
+
+    assert store.read_bytes(store.result_key("x.gz")) == data
+
+
+HOSTILE = [
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a/b",
+    "..",
+    ".",
+    "s3://other/x",
+    "a\\b",
+    "x" * 255,
+    "שלום",
+    "%2e%2e",
+    "\n",
+]
+
+
+@pytest.mark.parametrize("reference", HOSTILE)
+def test_hostile_reference_never_becomes_a_path(folder: Path, reference: str) -> None:
+    store.keep_bytes(b"x", store.file_key(reference, "ab" * 32))
+
+    (found,) = [each for each in folder.rglob("*") if each.is_file()]
+    digest = hashlib.sha256(reference.encode()).hexdigest()
+    assert found.relative_to(folder).as_posix() == f"objects/{digest[:3]}/{digest}/files/{'ab' * 32}"
+
+
+@given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
+def test_keys_of_two_processes_never_meet(one: str, other: str) -> None:
+    of_one, of_other = (store.file_key(each, "ab" * 32) for each in (one, other))
+
+    assert (of_one == of_other) == (one == other)
+    assert set(of_one) <= set("0123456789abcdefobjects/fil")
+
+
+def test_everything_of_a_process_lies_in_one_folder() -> None:
+    keys = [
+        store.file_key("r", "ab" * 32),
+        store.request_key("r", "cd" * 32),
+        store.skeleton_key("r", "cd" * 32),
+        store.contents_key("r", "cd" * 32),
+    ]
+
+    assert len({key.split("/")[2] for key in keys}) == 1
+    assert len(set(keys)) == 4
+
+
+def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:
+    with store.spooled() as spool:
+        spool.write(b"never kept")
+    store.keep_bytes(b"kept", KEY)
+
+    assert [each.name for each in folder.rglob("*") if each.is_file()] == ["ab" * 32]
+
+
+def test_file_of_another_file_system_is_copied_whole(folder: Path) -> None:
+    source = Path("/dev/shm") / f"cellar-{os.getpid()}"
+    if not source.parent.is_dir() or source.parent.stat().st_dev == folder.parent.parent.stat().st_dev:
+        pytest.skip("no second file system here")
+    source.write_bytes(b"from elsewhere")
+    try:
+        store.keep(source, KEY)
+    finally:
+        source.unlink()
+
+    assert store.read_bytes(KEY) == b"from elsewhere"
+
+
+def test_folder_that_takes_nothing_is_transient(folder: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_bytes(b"a file where the folder should be")
+
+    with pytest.raises(Transient):
+        store.keep_bytes(b"x", KEY)
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
+from adapters import store
+from models.errors import Transient
+try:
+    store.keep_bytes(bytes(1_500_000), "objects/x")
+except Transient:
+    print(store.stored_size("objects/x"))
+"""
+
+
+def test_disk_that_fills_up_is_transient_and_leaves_no_half(configure: Configure) -> None:
+    configure()
+    assert resource.RLIMIT_FSIZE
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "None\n"
+
+
+@contextmanager
+def breaking_after(endpoint: str, passed_bytes: int) -> Iterator[str]:
+    """A way to a server that breaks off each answer after so many bytes."""
+    port = int(endpoint.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_pass, args=(listener, port, passed_bytes), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _pass(listener: socket.socket, port: int, passed_bytes: int) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client, socket.create_connection(("127.0.0.1", port)) as server:
+            client.settimeout(2)
+            server.sendall(client.recv(1 << 16))
+            left = passed_bytes
+            while left > 0 and (data := server.recv(min(left, 1 << 16))):
+                client.sendall(data)
+                left -= len(data)
+
+
+def test_bucket_that_breaks_off_in_the_middle_is_transient(configure: Configure, s3_server: str) -> None:
+    configure(store_url="s3://archives/broken", **bucket_at(s3_server))
+    store.keep_bytes(bytes(3_000_000), KEY)
+
+    with breaking_after(s3_server, 1_000_000) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        with pytest.raises(Transient):
+            store.read_bytes(KEY)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: store.stored_size(KEY),
+        lambda: store.read_bytes(KEY),
+        lambda: store.keep_bytes(b"x", KEY),
+        lambda: store.overwrite_bytes(b"x", KEY),
+    ],
+    ids=["size", "read", "keep", "overwrite"],
+)
+def test_bucket_that_is_down_is_transient(configure: Configure, call: Callable[[], object]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        configure(store_url="s3://archives/x", **bucket_at(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+
+        with pytest.raises(Transient):
+            call()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"AWS_SECRET_ACCESS_KEY": "wrong"}, {"CELLAR_STORE_URL": "s3://no-such-bucket/x"}],
+    ids=["credentials", "bucket"],
+)
+def test_bucket_that_refuses_is_transient_on_writing(
+    configure: Configure, s3_server: str, values: dict[str, str]
+) -> None:
+    configure(**{"CELLAR_STORE_URL": "s3://archives/x"} | bucket_at(s3_server) | values)
+
+    with pytest.raises(Transient):
+        store.keep_bytes(b"x", KEY)
+
+
+def test_bucket_has_nothing_outside_its_prefix(configure: Configure, s3_server: str) -> None:
+    configure(store_url="s3://archives/a-prefix/of-two/", **bucket_at(s3_server))
+
+    store.keep_bytes(json.dumps({}).encode(), KEY)
+
+    listed = boto3.client("s3").list_objects_v2(Bucket="archives", Prefix="a-prefix/of-two")
+    assert [each["Key"] for each in listed["Contents"]] == [f"a-prefix/of-two/{KEY}"]

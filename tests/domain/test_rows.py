@@ -1,0 +1,134 @@
+"""Rows: every noun under its table, keyed by reference and position."""
+
+import json
+
+import pytest
+
+from domain.rows import discrepancy_rows, label_text, rows_of
+from models.content import FileRow
+from models.finding import Discrepancy, DiscrepancyCode, DiscrepancyRow, WarningRow
+from models.form_field import FormFieldRow
+from models.payment import PaymentRow
+from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.signature import SignatureRow
+from tests.domain.payloads import changed, read, read_body
+from tests.samples import PNG, sample_document
+
+REFERENCE = sample_document()["reference"]
+
+
+def test_each_table_has_the_sample_s_nouns() -> None:
+    rows = rows_of(read(sample_document()), "minor")
+
+    assert {table: len(its_rows) for table, its_rows in rows.items()} == {
+        SessionRow: 1,
+        InvitationRow: 2,
+        IntegrationRow: 1,
+        LabelRow: 1,
+        SignatureRow: 1,
+        FormFieldRow: 5,
+        FileRow: 2,
+        PaymentRow: 1,
+        WarningRow: 0,
+    }
+
+
+def test_rows_have_exactly_the_columns_of_their_table() -> None:
+    archive = read(changed("sessions.0.submitted_at", None))
+
+    for table, its_rows in rows_of(archive, "minor").items():
+        assert [set(row) for row in its_rows] == [set(table.model_fields)] * len(its_rows), table
+
+
+def test_position_follows_the_payload() -> None:
+    rows = rows_of(read(sample_document()), "minor")[FormFieldRow]
+
+    assert [(row["position"], row["id"]) for row in rows] == [(i, f"SOMEFIELD{i + 1}") for i in range(5)]
+    assert {row["reference"] for row in rows} == {REFERENCE}
+
+
+def test_row_of_a_session_that_names_another_process_is_the_archive_s() -> None:
+    rows = rows_of(read(changed("sessions.0.reference", "another")), "minor")
+
+    assert [row["reference"] for row in rows[SessionRow]] == [REFERENCE]
+
+
+def test_what_hangs_on_a_session_tells_which() -> None:
+    document = sample_document()
+    document["sessions"].append(document["sessions"][0])
+
+    rows = rows_of(read(document), "minor")
+
+    assert [(row["session_position"], row["position"]) for row in rows[InvitationRow]] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
+    assert [(row["session_position"], row["position"]) for row in rows[LabelRow]] == [(0, 0), (1, 0)]
+
+
+def test_file_without_content_has_a_warning_and_no_row() -> None:
+    document = changed("signed_document.content", None)
+
+    rows = rows_of(read(document), "minor")
+
+    (file,) = rows[FileRow]
+    assert (file["position"], file["role"], file["size_bytes"]) == (0, "attachment", len(PNG))
+    assert [row["code"] for row in rows[WarningRow]] == ["ATTACHMENT_EMPTY"]
+
+
+def test_empty_file_has_a_row() -> None:
+    rows = rows_of(read(changed("attachments.0.content", "")), "minor")[FileRow]
+
+    assert [row["size_bytes"] for row in rows][1] == 0
+
+
+def test_payment_has_its_amount_in_minor_units_and_its_standing() -> None:
+    (minor,) = rows_of(read(sample_document()), "minor")[PaymentRow]
+    (major,) = rows_of(read(sample_document()), "major")[PaymentRow]
+
+    assert (minor["amount_minor"], minor["currency"], minor["standing"]) == (2100, "ILS", "verified")
+    assert major["amount_minor"] == 210000
+
+
+def test_card_secrets_have_no_column() -> None:
+    sample = sample_document()["payments"][0]["provider_transaction_result"]
+
+    text = repr(rows_of(read(sample_document()), "minor")[PaymentRow])
+
+    assert [name for name in ("card_id", "session_cd", "auth_number", "cguid") if sample[name] in text] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("v", "v"), ("", ""), (5, "5"), (None, "null"), (True, "true"), (["ש"], '["ש"]'), ({"a": 0.5}, '{"a": 0.5}')],
+)
+def test_label_is_text_also_where_it_was_a_structure(value: object, text: str) -> None:
+    assert label_text(value) == text
+
+
+def test_number_of_any_length_in_a_label_stays_exact() -> None:
+    body = json.dumps(changed("sessions.0.labels", {"k": "@"})).encode().replace(b'"@"', b"9" * 4000)
+
+    (row,) = rows_of(read_body(body), "minor")[LabelRow]
+
+    assert row["value"] == "9" * 4000
+
+
+def test_discrepancies_are_numbered() -> None:
+    found = [Discrepancy(DiscrepancyCode.BAD_AMOUNT, each, "expected", "found") for each in ("a", None)]
+
+    assert discrepancy_rows("r", found) == {
+        DiscrepancyRow: [
+            {
+                "reference": "r",
+                "position": position,
+                "code": "BAD_AMOUNT",
+                "transaction_id": transaction_id,
+                "expected": "expected",
+                "found": "found",
+            }
+            for position, transaction_id in enumerate(["a", None])
+        ]
+    }
