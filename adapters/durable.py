@@ -7,6 +7,7 @@ every file.
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync_folder(folder: Path) -> None:
@@ -24,6 +25,13 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     sync_folder(folder.parent)
+
+
+def write_whole(file: BinaryIO, data: bytes) -> None:
+    """Write to an unbuffered file. The system may take less than it is given, and says why only at the next write."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -33,7 +33,8 @@ def register(sending: Sending) -> Registration:
         outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
         delivery = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
         insert_new(session, DeliveryRow, shared | delivery | {"outcome": outcome})
-        if receipt_is_new:
+        if outcome is not Outcome.NEW:
+            _set_earliest(session, sending)
             _pass_on_state(session, sending.reference)
         row = session.get_one(DeliveryRow, sending.sending_id)
         completed = session.get_one(ReceiptRow, sending.receipt_id).state == State.COMPLETED
@@ -60,7 +61,8 @@ def set_state(receipt_id: str, state: State, now: datetime) -> None:
     A re-run that fails has taken nothing away from an archive that was right before it.
     """
     with writing() as session:
-        receipt = session.get_one(ReceiptRow, receipt_id)
+        # Locked: two that both read "processing" would otherwise both write, and the later one might say "failed".
+        receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
         if receipt.state != State.COMPLETED:
             receipt.state = state
             receipt.completed_at = now if state is State.COMPLETED else None
@@ -99,6 +101,13 @@ def sending_ids(receipt_id: str) -> list[str]:
     """The registered sendings of a receipt."""
     with reading() as session:
         return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
+
+
+def _set_earliest(session: Session, sending: Sending) -> None:
+    """A sending that waited for the database may be registered after a later one of the same body or process."""
+    for table, key in ((ReceiptRow, ReceiptRow.receipt_id == sending.receipt_id), (ArchiveRow, ArchiveRow.reference == sending.reference)):
+        later = col(table.received_at) > sending.received_at
+        session.execute(update(table).where(key, later).values(received_at=sending.received_at))
 
 
 def _pass_on_state(session: Session, reference: str) -> None:

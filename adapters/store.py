@@ -24,7 +24,7 @@ import smart_open
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.durable import make_folder, sync_folder
+from adapters.durable import make_folder, sync_folder, write_whole
 from adapters.settings import settings
 from models.errors import Transient
 
@@ -59,18 +59,29 @@ def contents_key(reference: str, receipt_id: str) -> str:
 
 @contextmanager
 def spooled() -> Iterator[BinaryIO]:
-    """A temporary file to write what will be kept; it lies where the store can take it over without a copy."""
-    make_folder(_spool_folder())
-    with NamedTemporaryFile(dir=_spool_folder(), buffering=0) as file:
-        yield cast(BinaryIO, file)
+    """A temporary file to write what will be kept, by `write_whole`: it has no buffer. It lies where the store can take
+    it over without a copy.
+
+    Raises:
+        Transient: the disk does not take it now, as found by this function or by the block.
+    """
+    try:
+        make_folder(_spool_folder())
+        with NamedTemporaryFile(dir=_spool_folder(), buffering=0) as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
 
 
 def remove_leftovers(older_than: datetime) -> int:
     """Remove the temporary files that killed processes left, and return how many. Those in use are younger."""
-    leftovers = [each for each in _spool_folder().glob("*") if each.stat().st_mtime < older_than.timestamp()]
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    return len(leftovers)
+    removed = 0
+    for leftover in _spool_folder().glob("*"):
+        with suppress(FileNotFoundError):  # its living owner has just done with it
+            if leftover.stat().st_mtime < older_than.timestamp():
+                leftover.unlink()
+                removed += 1
+    return removed
 
 
 def keep(source: Path, key: str) -> None:
@@ -85,14 +96,14 @@ def keep(source: Path, key: str) -> None:
 
 def keep_bytes(data: bytes, key: str) -> None:
     with spooled() as spool:
-        spool.write(data)
+        write_whole(spool, data)
         keep(Path(spool.name), key)
 
 
 def overwrite_bytes(data: bytes, key: str) -> None:
     """Put `data` under `key` in place of what is there: for the results of Prefect's tasks, which no archive needs."""
     with spooled() as spool:
-        spool.write(data)
+        write_whole(spool, data)
         _put(Path(spool.name), key, once=False)
 
 
@@ -107,7 +118,7 @@ def opened(key: str) -> Iterator[BinaryIO]:
     try:
         with smart_open.open(_url(key), "rb", compression="disable", transport_params=_transport()) as stream:
             yield stream
-    except OSError as error:
+    except (OSError, BotoCoreError) as error:
         # smart-open wraps whatever the bucket says of a missing key.
         if stored_size(key) is None:
             raise FileNotFoundError(f"nothing is stored under {key}") from error
@@ -158,7 +169,8 @@ def _place(source: Path, target: Path) -> None:
             raise
         with spooled() as copy:
             with source.open("rb") as original:
-                shutil.copyfileobj(original, copy, _COPY_BYTES)
+                while chunk := original.read(_COPY_BYTES):
+                    write_whole(copy, chunk)
             os.fsync(copy.fileno())
             _link(Path(copy.name), target)
     sync_folder(target.parent)

@@ -30,9 +30,17 @@ class _RouteAsSent(APIRoute):
 router = APIRouter(
     prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
 )
-Reference = Annotated[str, AfterValidator(unquote)]
-
 _CHUNK_BYTES = 1 << 20
+
+
+def _decoded(sent: str) -> str:
+    reference = unquote(sent)
+    if "\0" in reference:  # which Postgres does not take
+        raise ValueError("no reference has NUL in it")
+    return reference
+
+
+Reference = Annotated[str, AfterValidator(_decoded)]
 
 
 class RerunStarted(BaseModel):

@@ -4,8 +4,9 @@ The inbox is the queue. What is announced here is only looked at sooner; lost wi
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -47,17 +48,13 @@ class Dispatcher:
     async def _follow(self) -> None:
         while True:
             sending = await self._announced.get()
-            try:
+            with _surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
                 await self._trigger(sending, Trigger.WEBHOOK)
-            except Transient as error:
-                log.warning("not triggered; the sweep tries again", receipt_id=sending.receipt_id, why=str(error))
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            try:
+            with _surviving("the sweep stopped and goes on later"):
                 await self.sweep()
-            except Transient as error:
-                log.warning("the sweep stopped and goes on later", why=str(error))
             await asyncio.sleep(settings().sweep_interval_s)
 
     async def sweep(self) -> None:
@@ -84,3 +81,14 @@ class Dispatcher:
             except CellarError as error:
                 log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
             self._done.add(sending.sending_id)
+
+
+@contextmanager
+def _surviving(message: str) -> Iterator[None]:
+    """Whatever goes wrong, the loops go on: nobody else triggers what was acknowledged."""
+    try:
+        yield
+    except Transient as error:
+        log.warning(message, why=str(error))
+    except Exception:
+        logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

@@ -14,9 +14,9 @@ from adapters import catalogue, receipts
 from adapters.trigger import start_run
 from models.errors import Refused
 from models.run import Trigger
-from models.view import ArchiveQuery, ArchiveView
+from models.view import ArchivePage, ArchiveQuery, ArchiveView
 
-_console = Console()
+_console = Console(markup=False, emoji=False)  # what was sent may look like markup
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -47,17 +47,15 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
     except ValidationError as error:
         wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise typer.BadParameter(wrong.replace("_", "-")) from error
-    page = catalogue.page(query)
+    page = _page(query)
     if as_json:
         _print_json(page)
         return
     table = Table("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
     for each in page.items:
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
-        counts = [str(each.files), str(each.warnings), str(each.discrepancies)]
-        table.add_row(
-            each.reference, each.state, str(each.process_number or ""), each.template_id or "", received, *counts
-        )
+        counts = [each.files, each.warnings, each.discrepancies]
+        table.add_row(*map(_cell, [each.reference, each.state, each.process_number, each.template_id, received, *counts]))
     _console.print(table)
     if page.next:
         _console.print(f"More: --cursor {page.next}")
@@ -71,7 +69,8 @@ def show(reference: str, *, as_json: Json = False) -> None:
     if as_json:
         _print_json(archive)
         return
-    _console.print(f"[bold]{archive.reference}[/bold]  {archive.state}, process {archive.process_number or '–'}")
+    _console.print(_cell(archive.reference), style="bold", end="  ")
+    _console.print(f"{archive.state}, process {archive.process_number or '–'}")
     for title, rows in _sections(archive):
         if rows:
             _console.print(_table(title, rows))
@@ -79,7 +78,8 @@ def show(reference: str, *, as_json: Json = False) -> None:
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
     """Run the latest receipt of archives again. What is already right stays as it is."""
-    started = [asyncio.run(_rerun(reference)) for reference in references]
+    receipt_ids = {reference: _newest_receipt_id(reference) for reference in references}  # before any run is started
+    started = [asyncio.run(_rerun(*each)) for each in receipt_ids.items()]
     if as_json:
         typer.echo(json.dumps(started))
         return
@@ -87,10 +87,21 @@ def rerun(references: list[str], *, as_json: Json = False) -> None:
         typer.echo(f"{each['reference']}: run {each['flow_run_id']} is {each['state']}, {each['url']}")
 
 
-async def _rerun(reference: str) -> dict[str, str]:
+def _page(query: ArchiveQuery) -> ArchivePage:
+    try:
+        return catalogue.page(query)
+    except Refused as refused:  # for what only the catalogue can tell: a label without `=`, a cursor of no page
+        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
+
+
+def _newest_receipt_id(reference: str) -> str:
     receipt_id = receipts.newest_receipt_id(reference)
     if receipt_id is None:
         raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+    return receipt_id
+
+
+async def _rerun(reference: str, receipt_id: str) -> dict[str, str]:
     run = await start_run(reference, receipt_id, Trigger.RERUN)
     url = catalogue.run_url(run.flow_run_id)
     return {"reference": reference, "flow_run_id": run.flow_run_id, "state": run.state, "url": url}
@@ -112,8 +123,14 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[BaseModel]]]:
 def _table(title: str, rows: Sequence[BaseModel]) -> Table:
     table = Table(*type(rows[0]).model_fields, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.model_dump().values()))
+        table.add_row(*map(_cell, row.model_dump().values()))
     return table
+
+
+def _cell(value: object) -> str:
+    """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
+    text = "" if value is None else str(value)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _print_json(model: BaseModel) -> None:

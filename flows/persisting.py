@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from adapters import store
 from adapters.body import opened_body
+from adapters.durable import write_whole
 from domain.reading import reference_of
 from domain.scan import Scanner
 from models.content import StoredContent
@@ -70,7 +71,7 @@ class _StoringSink:
 
     def write(self, data: bytes) -> None:
         self._digest.update(data)
-        self._spool.write(data)
+        write_whole(self._spool, data)
         self._size_bytes += len(data)
 
     def end(self) -> None:

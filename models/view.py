@@ -1,29 +1,42 @@
 """Archives as the JSON API and the command line show them."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from models.archive import State
 from models.finding import DiscrepancyCode
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+Text = Annotated[str, Field(pattern="^[^\0]*$")]
+"""Postgres takes no NUL."""
+
+
 class ArchiveQuery(BaseModel):
     """What a list of archives is narrowed by; all that is set must hold."""
 
-    reference: str | None = None
-    process_number: int | None = Field(None, lt=1 << 63)
-    transaction_number: int | None = Field(None, lt=1 << 63)
-    session: str | None = None
-    label: str | None = Field(None, description="`KEY=VALUE`")
-    template: str | None = None
+    reference: Text | None = None
+    process_number: Integer | None = None
+    transaction_number: Integer | None = None
+    session: Text | None = None
+    label: Text | None = Field(None, description="`KEY=VALUE`")
+    template: Text | None = None
     state: State | None = None
     discrepancy: DiscrepancyCode | None = None
-    received_after: AwareDatetime | None = None
-    received_before: AwareDatetime | None = None
-    q: str | None = Field(None, description="part of a reference, number, name, label or file name")
-    cursor: str | None = Field(None, description="`next` of the page before")
+    received_after: Moment | None = None
+    received_before: Moment | None = None
+    q: Text | None = Field(None, description="part of a reference, number, name, label or file name")
+    cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 
 

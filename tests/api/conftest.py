@@ -1,11 +1,13 @@
 """Real receivers, each a process on a free port with a data folder of its own, and archives in them.
 
-Prefect is away, unless a test says otherwise: its port is closed. Archives are completed in this process instead, by
-the functions that the flow calls.
+Prefect is away, unless a test says otherwise: its port is closed.
 """
 
+import json
 import os
 import sys
+import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
@@ -15,20 +17,17 @@ from subprocess import Popen
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
-from adapters import archives, receipts
-from adapters.inbox import Intake, Quarantined, quarantined, sendings
+from adapters.inbox import Quarantined, quarantined, sendings
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from cli.api import MALLOC
-from domain.rows import discrepancy_rows, rows_of
-from domain.versions import Age, supersedes
-from flows.completion import complete
-from flows.material import read_material
-from flows.persisting import persist
-from models.receipt import Sending, VersionRow
+from models.receipt import Sending
+from tests.archiving import archived
 from tests.conftest import _forget, answers, free_port, running, wait_until
+from tests.samples import sample_body, sample_document
 
 SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
 
@@ -51,9 +50,6 @@ class Receiver:
     def post(self, content: Any, headers: dict[str, str] | None = None) -> httpx.Response:
         presented = {"authorization": f"Bearer {self.secret}"} if headers is None else headers
         return self.client.post("/webhooks/cellosign", content=content, headers=presented)
-
-    def get(self, path: str) -> httpx.Response:
-        return self.client.get(path, headers={"authorization": f"Bearer {TOKEN}"})
 
     def waiting(self) -> set[str]:
         """Names of all files in `waiting/`, also of those that are half there."""
@@ -137,35 +133,100 @@ def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
         yield receiver
 
 
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A receiver whose database holds completed archives of these references."""
+
+    receiver: Receiver
+    folder: Path
+    settings: dict[str, Any]
+    references: list[str]
+
+    def get(self, path: str) -> httpx.Response:
+        return self.receiver.client.get(path, headers={"authorization": f"Bearer {TOKEN}"})
+
+    def post(self, path: str) -> httpx.Response:
+        return self.receiver.client.post(path, headers={"authorization": f"Bearer {TOKEN}"})
+
+
+HOSTILE = [
+    *("branch/7/contract", "with space", "הסכם 7", "50%", "100%25", "%2F", "..", ".", "../../etc/passwd", "/", "//"),
+    *("tail/rerun", f"tail/files/{'0' * 64}", "tail/files/x", "a?b#c", "a+b&c=d", "back\\slash", "line\nbreak", "'\""),
+    *("😀", "x" * 255),
+]
+"""References that are opaque text to us and something else to a path, a URL or a database."""
+
+FILENAMES = [
+    *("contract.pdf", "חוזה סופי.pdf", 'the "final" one.pdf', "x.pdf\r\nSet-Cookie: a=b", "../../etc/passwd"),
+    *("semi; filename=other.exe", "100%.pdf", "it's.pdf", "a\\b.pdf", "😀.png"),
+]
+PERSON = "Marker-314159"
+"""Stands for what is personal in the archive `contract`."""
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Archives to read, once on each kind of database."""
+    folder = tmp_path_factory.mktemp("library")
+    values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN}
+    values |= {"link_secret": LINK_KEY, "public_link_days": 1}
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            values["database_url"] = stack.enter_context(new_database(request.getfixturevalue("postgres_server")))
+        with installed(folder, **values):
+            migrate()
+            references = _fill()
+            receiver = stack.enter_context(started())
+        yield Library(receiver, folder, values, references)
+
+
+def contract(**members: Any) -> bytes:
+    """An archive with personal data, a warning and a discrepancy."""
+    document = json.loads(sample_body("contract"))
+    document["sessions"][0] |= {"author": PERSON, "labels": {PERSON: PERSON}}
+    document["sessions"][0]["recipient"]["name"] = PERSON
+    document["signatures"][0]["signed_by"] = {"id": "17", "name": PERSON}
+    document["attachments"][0]["filename"] = PERSON
+    document["payments"][0]["amount"] = 2101
+    return json.dumps(document | members).encode()
+
+
+def _fill() -> list[str]:
+    """Archives of one process each, the last but `contract` in two versions; returns their references."""
+    bodies = {reference: sample_body(reference) for reference in HOSTILE}
+    named = [attachment(b"%d" % number, filename=name) for number, name in enumerate(FILENAMES)]
+    bodies["filenames"] = sample_body("filenames", attachments=named)
+    bodies["another"] = sample_body("another", attachments=[attachment(b"held by another")])
+    bodies["page"] = sample_body("page", attachments=[attachment(b"<script>alert(1)</script>", mimetype="text/html")])
+    for day, (reference, body) in enumerate(bodies.items()):
+        archived(reference, body, datetime(2002, 1, 1 + day // 3, tzinfo=UTC))
+    for number, city, name in ((1, "חיפה", "רון"), (2, "a=b", "דנה")):
+        archived(f"twin {number}", _twin(number, city, name), datetime(2001, 1, 1 + number, tzinfo=UTC))
+    archived("contract", contract(payments=[]), datetime(2003, 1, 1, tzinfo=UTC))
+    archived("contract", contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
+    return [*bodies, "twin 1", "twin 2", "contract"]
+
+
+def _twin(number: int, city: str, name: str) -> bytes:
+    session = sample_document()["sessions"][0]
+    session |= {"id": f"session-of-twin-{number}", "template": {"id": "twins"}, "labels": {"BRANCH": city}}
+    session |= {"process_number": 4710 + number, "transaction_number": 4710 + number, "recipient": {"name": name}}
+    return sample_body(f"twin {number}", sessions=[session])
+
+
+def attachment(content: bytes, **members: str) -> dict[str, str]:
+    return {"id": "A1", "filename": "a.png", "mimetype": "image/png", "content": b64encode(content).decode()} | members
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    name = f"library_{time.monotonic_ns()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, _, query = server.partition("?")
+    yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
+
+
 def closed_url() -> str:
     """Where nobody listens."""
     return f"http://127.0.0.1:{free_port()}"
-
-
-def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
-    """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
-    intake = Intake(settings().inbox_dir)
-    intake.write(body)
-    sending = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
-    receipts.register(sending)
-    persist(reference, sending.receipt_id)
-    material = read_material(reference, sending.receipt_id)
-    archive = material.archive
-    version = VersionRow(
-        receipt_id=sending.receipt_id,
-        reference=reference,
-        version=0,
-        event_at=archive.event_at,
-        received_at=sending.received_at,
-        skeleton=material.skeleton,
-    )
-    described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(version, described, rows_of(archive, settings().amount_unit), _supersedes)
-    archives.replace_rows(reference, sending.receipt_id, discrepancy_rows(reference, material.discrepancies))
-    complete(material)
-    return sending.receipt_id
-
-
-def _supersedes(candidate: VersionRow, current: VersionRow) -> bool:
-    ages = [Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)]
-    return supersedes(*ages)

@@ -1,7 +1,8 @@
 """`cellar up` itself, as a process, on free ports and a data folder of its own."""
 
+import json
 import os
-import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from urllib.parse import quote
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from tests.conftest import free_port, running, wait_until
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-CHROMIUM = shutil.which("chromium")
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,9 @@ class Running:
         return answer
 
     def read(self, reference: str) -> dict[str, Any]:
+        url = f"{self.url}/api/archives/{quote(reference, safe='')}"
         headers = {"authorization": f"Bearer {self.token}"}
-        answer: dict[str, Any] = httpx.get(
-            f"{self.url}/api/archives/{quote(reference, safe='')}", headers=headers, timeout=30
-        ).json()
+        answer: dict[str, Any] = httpx.get(url, headers=headers, timeout=30).json()
         return answer
 
     def read_until(self, reference: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -58,31 +58,46 @@ class Running:
         return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=30).json()
 
 
+class Endpoint:
+    """A downstream system that works or does not, and remembers what it confirmed."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.works = True
+        self.confirmed: list[str] = []
+        self.url = server.url_for("/hook")
+        server.expect_request("/hook", method="POST").respond_with_handler(self._answer)
+
+    def _answer(self, request: Request) -> Response:
+        if self.works:
+            self.confirmed.append(json.loads(request.data)["data"]["reference"])
+        return Response(status=200 if self.works else 503)
+
+
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[HTTPServer]:
-    """A downstream system, which fails until a test lets it work."""
+def endpoint() -> Iterator[Endpoint]:
     server = HTTPServer()
     server.start()
-    yield server
+    yield Endpoint(server)
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory, endpoint: HTTPServer) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("up")
-    port, prefect_port = free_port(), free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
-    environment |= {
-        "CELLAR_PORT": str(port),
-        "CELLAR_PREFECT_PORT": str(prefect_port),
-        "CELLAR_NOTIFY_URLS": endpoint.url_for("/hook"),
-        "CELLAR_NOTIFY_SECRET": NOTIFY_SECRET,
-        "CELLAR_NOTIFY_ALLOW_PRIVATE": "true",
-        "CELLAR_SWEEP_INTERVAL_S": "2",
-    }
-    installation = Running(folder, environment, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}")
+def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator[Running]:
+    installation = new_installation(
+        tmp_path_factory.mktemp("up"),
+        CELLAR_NOTIFY_URLS=endpoint.url,
+        CELLAR_NOTIFY_SECRET=NOTIFY_SECRET,
+        CELLAR_NOTIFY_ALLOW_PRIVATE="true",
+    )
     with up_in(installation):
         yield installation
+
+
+def new_installation(folder: Path, **settings: str) -> Running:
+    port, prefect_port = free_port(), free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
+    environment |= {"CELLAR_PORT": str(port), "CELLAR_PREFECT_PORT": str(prefect_port)} | settings
+    return Running(folder, environment, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}")
 
 
 class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
@@ -93,8 +108,21 @@ class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
         self.output.write_bytes(b"")
         super().__init__([CELLAR, "up"], installation.environment, self.output, folder=installation.folder)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> "subprocess.Popen[bytes]":
         process = super().__enter__()
         wait_until(lambda: "cellar is up" in self.output.read_text() or process.poll() is not None, timeout_s=150)
         assert process.poll() is None, self.output.read_text()
         return process
+
+
+def cellar(installation: Running, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command in a second shell."""
+    return subprocess.run(
+        [CELLAR, *arguments],
+        cwd=installation.folder,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )

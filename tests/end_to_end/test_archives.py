@@ -1,38 +1,22 @@
-"""From the webhook to a finished archive, as its users see it: `cellar up` and real HTTP."""
+"""From the webhook to a finished archive, as its users see it: `cellar up`, real HTTP, a real browser."""
 
 import hashlib
 import json
 import subprocess
 from typing import Any
 
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+import pytest
+from playwright.sync_api import expect
 
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import CELLAR, PREFECT, Running
+from tests.end_to_end.browser import needs_chromium, page
+from tests.end_to_end.conftest import PREFECT, Endpoint, Running, cellar
 from tests.samples import PDF, PNG, sample_body
 
 
-def _cellar(up: Running, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [CELLAR, *arguments],
-        cwd=up.folder,
-        env=up.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def _is_completed(archive: dict[str, Any]) -> bool:
-    return archive.get("state") == "completed" and all(each["ended_at"] for each in archive["runs"])
-
-
 def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing(
-    up: Running, endpoint: HTTPServer
+    up: Running, endpoint: Endpoint
 ) -> None:
-    endpoint.expect_request("/hook").respond_with_data("")
     body = sample_body("sample")
     (up.folder / "sample.json").write_bytes(body)
     curl = ["curl", "-sS", f"{up.url}/webhooks/cellosign", "-H", f"Authorization: Bearer {up.secret}"]
@@ -42,7 +26,8 @@ def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing
 
     assert (answer["status"], answer["errordesc"]) == ("0", "")
     assert answer["document"]["reference"] == hashlib.sha256(body).hexdigest()
-    first = up.read_until("sample", _is_completed)
+    first = up.read_until("sample", _has_ended(runs=1))
+    assert first["state"] == "completed"
     assert [(each["role"], each["sha256"]) for each in first["files"]] == [
         ("signed_document", hashlib.sha256(PDF).hexdigest()),
         ("attachment", hashlib.sha256(PNG).hexdigest()),
@@ -59,57 +44,86 @@ def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing
     assert [each["outcome"] for each in second["deliveries"]] == ["new", "duplicate"]
     assert {**second, "deliveries": None} == {**first, "deliveries": None}
     wait_until(lambda: not any((up.folder / "data" / "inbox" / "waiting").iterdir()), timeout_s=30)
-    assert sum(request.path == "/hook" for request, _ in endpoint.log) == 1
+    assert endpoint.confirmed.count("sample") == 1
 
 
-def test_failing_endpoint_leaves_the_archive_complete_until_retry_and_rerun_finish_it(
-    up: Running, endpoint: HTTPServer
-) -> None:
-    works = False
-    told: list[str] = []
+@needs_chromium
+def test_public_link_opens_in_a_browser_and_tells_nothing_personal(up: Running) -> None:
+    reference = "תיק-7/שכירות"
+    link = up.send(sample_body(reference))["document"]["public_link"]
+    archive = up.read_until(reference, _has_ended(runs=1))
 
-    def hook(request: Request) -> Response:
-        if works:
-            told.append(json.loads(request.data)["data"]["reference"])
-        return Response(status=200 if works else 503)
+    with page() as browser:
+        browser.goto(link)
+        expect(browser.get_by_role("heading", name="The archive is completed.")).to_be_visible()
+        text = browser.inner_text("body")
 
-    endpoint.clear()
-    endpoint.expect_request("/hook").respond_with_handler(hook)
-    for reference in ("for-retry", "for-rerun"):
+    assert all(each["sha256"] in text for each in archive["files"])
+    assert [each for each in (reference, "client", "john", "SOMEFILENAME1") if each in text] == []
+
+
+@pytest.fixture(scope="module")
+def untold(up: Running, endpoint: Endpoint) -> list[str]:
+    """Archives whose runs failed because the endpoint did, which works again by now."""
+    references = ["for-rerun", "for-retry", "for-click"]
+    endpoint.works = False
+    for reference in references:
         up.send(sample_body(reference))
-    for reference in ("for-retry", "for-rerun"):
-        failed = up.read_until(reference, lambda archive: bool(archive.get("runs") and archive["runs"][0]["ended_at"]))
-        assert failed["state"] == "completed"
-        assert [(each["state"], each["attempts"]) for each in failed["notifications"]] == [("pending", 5)]
-        assert [(each["state"], each["failed_task"]) for each in failed["runs"]] == [("Failed", "notify-downstream")]
-    works = True
+    for reference in references:
+        up.read_until(reference, _has_ended(runs=1))
+    endpoint.works = True
+    return references
 
-    assert _cellar(up, "rerun", "for-rerun").returncode == 0
+
+def test_failing_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, untold: list[str]) -> None:
+    for reference in untold:
+        archive = up.read(reference)
+        assert archive["state"] == "completed"
+        assert [(each["state"], each["attempts"]) for each in archive["notifications"]] == [("pending", 5)]
+        assert [(each["state"], each["failed_task"]) for each in archive["runs"]] == [("Failed", "notify-downstream")]
+
+
+def test_rerun_tells_the_endpoint_that_works_again(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
+    assert cellar(up, "rerun", "for-rerun").returncode == 0
+
+    _assert_finished(up, endpoint, "for-rerun", trigger="rerun")
+
+
+def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
     run_id = up.read("for-retry")["runs"][0]["flow_run_id"]
+
     environment = up.environment | {"PREFECT_API_URL": f"{up.prefect_url}/api"}
     subprocess.run([PREFECT, "flow-run", "retry", run_id], env=environment, capture_output=True, check=True)
 
-    for reference, trigger in (("for-retry", "retry"), ("for-rerun", "rerun")):
-        done = up.read_until(
-            reference, lambda archive: len(archive["runs"]) == 2 and archive["runs"][1]["state"] == "Completed"
-        )
-        assert [each["state"] for each in done["notifications"]] == ["delivered"]
-        assert done["runs"][1]["trigger"] == trigger
-    assert sorted(told) == ["for-rerun", "for-retry"]
-    assert len([each for each in logged(up, run_id) if each.startswith("Scanning the body")]) == 1
+    _assert_finished(up, endpoint, "for-retry", trigger="retry")
+    assert len([each for each in _log(up, run_id) if each.startswith("Scanning the body")]) == 1
 
 
-def logged(up: Running, run_id: str) -> list[str]:
+@needs_chromium
+def test_retry_clicked_in_prefects_ui_finishes_the_run(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
+    with page() as browser:
+        browser.goto(up.read("for-click")["runs"][0]["url"])
+        expect(browser.get_by_text("Failed").first).to_be_visible()
+        browser.get_by_role("button", name="Retry").first.click()
+        browser.get_by_role("dialog").get_by_role("button", name="Retry").click()
+        expect(browser.get_by_text("Completed").first).to_be_visible(timeout=60_000)
+
+    _assert_finished(up, endpoint, "for-click", trigger="retry")
+
+
+def _has_ended(*, runs: int) -> Any:
+    return lambda archive: len(archive.get("runs", [])) == runs and all(each["ended_at"] for each in archive["runs"])
+
+
+def _assert_finished(up: Running, endpoint: Endpoint, reference: str, *, trigger: str) -> None:
+    archive = up.read_until(reference, _has_ended(runs=2))
+    assert [each["state"] for each in archive["notifications"]] == ["delivered"]
+    assert [(each["state"], each["trigger"]) for each in archive["runs"]][1] == ("Completed", trigger)
+    assert endpoint.confirmed.count(reference) == 1
+
+
+def _log(up: Running, run_id: str) -> list[str]:
     """The log of a run, once it has got to Prefect's server whole."""
     found = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
     wait_until(lambda: "delivered (200)" in str(up.prefect("/logs/filter", found)), timeout_s=30)
     return [each["message"] for each in up.prefect("/logs/filter", found)]
-
-
-def test_twenty_realistic_archives_all_end_as_they_should(up: Running, endpoint: HTTPServer) -> None:
-    endpoint.clear()
-    endpoint.expect_request("/hook").respond_with_data("")
-
-    simulated = _cellar(up, "simulate", "--count", "20", "--wait-s", "280")
-
-    assert simulated.returncode == 0, simulated.stdout + simulated.stderr

@@ -1,0 +1,72 @@
+"""Puts receipts and archives into the test's database, as receiver and flow do it."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters import archives, receipts
+from domain.reconciliation import reconcile
+from domain.rows import discrepancy_rows, rows_of
+from domain.versions import Age, supersedes
+from models.archive import Archive
+from models.receipt import Sending, VersionRow
+from tests.domain.payloads import read
+from tests.samples import sample_document
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def sending(reference: str = "r", body: str = "body", *, minute: float = 0, number: int = 0) -> Sending:
+    """A sending of a body, `minute` minutes after noon. `number` tells sendings of one body apart."""
+    at = NOON + timedelta(minutes=minute)
+    return Sending(
+        f"{at:%Y%m%dT%H%M%S.%fZ}-{digest(reference + body)[:6]}{number:02}", digest(body), reference, at, 10, {}
+    )
+
+
+def document(reference: str = "r", **session: Any) -> dict[str, Any]:
+    """The sample for a process, with members of its session replaced."""
+    made = sample_document() | {"reference": reference}
+    made["sessions"][0] |= {"reference": reference, "process_id": reference} | session
+    return made
+
+
+def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -> str:
+    """Register a sending and return the id of its receipt."""
+    made = sending(reference, body, minute=minute)
+    receipts.register(made)
+    return made.receipt_id
+
+
+def loaded(archive: Archive, receipt_id: str) -> int:
+    """Load an archive with all its rows, as the flow's tasks do, and return its version."""
+    row = VersionRow(
+        receipt_id=receipt_id,
+        reference=archive.reference,
+        version=0,
+        event_at=archive.event_at,
+        received_at=receipts.get(receipt_id).received_at,
+        skeleton=receipt_id.encode(),
+    )
+    described = {"template_id": archive.template_id, "process_number": archive.process_number}
+    number = archives.load(row, described, rows_of(archive, "minor"), newer)
+    found = reconcile(archive.payments, archive.fields, archive.sessions, "minor")
+    archives.replace_rows(archive.reference, receipt_id, discrepancy_rows(archive.reference, found))
+    return number
+
+
+def newer(candidate: VersionRow, current: VersionRow) -> bool:
+    return supersedes(*(Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)))
+
+
+def archived(
+    reference: str = "r", body: str = "", *, minute: float = 0, payload: dict[str, Any] | None = None, **session: Any
+) -> str:
+    """Register and load an archive of the sample, and return the id of its receipt."""
+    receipt_id = registered(reference, body or reference, minute=minute)
+    loaded(read(payload or document(reference, **session)), receipt_id)
+    return receipt_id

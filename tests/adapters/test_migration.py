@@ -1,0 +1,84 @@
+"""The migrations make the very tables that the models name, and take them away again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlmodel import SQLModel
+
+import migrations
+from adapters.database import engine
+from adapters.migration import migrate
+from adapters.settings import Settings
+from models.errors import Transient
+
+
+def config(connection: Connection | None = None) -> Config:
+    made = Config()
+    made.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    made.attributes["connection"] = connection
+    return made
+
+
+def tables() -> set[str]:
+    with engine().connect() as connection:
+        return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+@pytest.mark.usefixtures("installation")
+def test_models_and_migrations_agree() -> None:
+    with engine().connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+@pytest.mark.usefixtures("installation")
+def test_every_table_of_the_models_is_made() -> None:
+    assert tables() == set(SQLModel.metadata.tables)
+
+
+@pytest.mark.usefixtures("installation")
+def test_migrating_again_changes_nothing() -> None:
+    before = tables()
+
+    migrate()
+
+    assert tables() == before
+
+
+@pytest.mark.usefixtures("installation")
+def test_all_the_way_down_and_up_again() -> None:
+    with engine().connect() as connection:
+        command.downgrade(config(connection), "base")
+        connection.commit()
+    assert tables() == set()
+
+    migrate()
+
+    assert tables() == set(SQLModel.metadata.tables)
+
+
+def test_history_is_one_line() -> None:
+    assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
+
+
+def test_folder_of_the_database_is_made(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/a/b/c.db")
+
+    migrate()
+
+    assert (tmp_path / "a" / "b" / "c.db").exists()
+
+
+def test_database_that_is_away_is_transient(configure: Callable[..., Settings]) -> None:
+    configure(database_url="postgresql://u@127.0.0.1:1/cellar")
+
+    with pytest.raises(Transient):
+        migrate()

@@ -1,0 +1,303 @@
+"""`/api/archives` over real HTTP, on both databases. Prefect is away."""
+
+import hashlib
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+from urllib.parse import quote, unquote
+
+import httpx
+import pytest
+
+from models.view import ArchiveView
+from tests.api.conftest import FILENAMES, HOSTILE, SECRET, Library
+from tests.samples import PDF, PNG
+
+Json = dict[str, Any]
+PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
+
+
+def path_of(reference: str, rest: str = "") -> str:
+    """Dots are encoded too: clients take `..` for a way up."""
+    return f"/api/archives/{quote(reference, safe='').replace('.', '%2E')}{rest}"
+
+
+def assert_error(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"code", "where", "detail"}
+    assert (error["code"], bool(error["detail"])) == (code, True)
+
+
+class TestOneArchive:
+    def test_has_the_members_of_the_interface(self, library: Library) -> None:
+        archive = library.get(path_of("contract")).json()
+
+        assert set(archive) == {
+            *("reference", "state", "template_id", "process_number", "received_at", "completed_at", "versions"),
+            *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
+            *("notifications", "runs"),
+        }
+        members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
+        assert members == {
+            "versions": {"version", "receipt_id", "received_at"},
+            "deliveries": {"receipt_id", "received_at", "outcome"},
+            "files": {"role", "element_id", "filename", "media_type", "size_bytes", "sha256"},
+            "sessions": {
+                *("id", "author", "process_number", "transaction_number", "template_id", "recipient"),
+                *("submission_details", "labels", "created_at", "submitted_at", "integrations"),
+            },
+            "signatures": {"id", "signed_at", "signed_by", "labels"},
+            "fields": {
+                *("id", "value", "type", "visible", "page", "top", "left", "width", "height", "meta"),
+                *("latitude", "longitude"),
+            },
+            "warnings": {"code", "where", "detail"},
+            "payments": {
+                *("transaction_id", "session_id", "type", "status", "amount_minor", "currency", "card_mask"),
+                *("card_brand", "provider_reference", "standing"),
+            },
+            "discrepancies": {"code", "transaction_id", "expected", "found"},
+        }
+        assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
+
+    def test_names_notifications_and_runs_as_the_interface_does(self) -> None:
+        """Those that the archives here have none of."""
+        definitions = ArchiveView.model_json_schema()["$defs"]
+
+        assert set(definitions["NotificationView"]["properties"]) == {"endpoint", "event", "state", "attempts"}
+        assert set(definitions["RunView"]["properties"]) == {
+            *("flow_run_id", "attempt", "state", "trigger", "failed_task", "started_at", "ended_at", "url")
+        }
+
+    def test_tells_what_was_sent(self, library: Library) -> None:
+        archive = library.get(path_of("contract")).json()
+
+        assert (archive["state"], archive["process_number"]) == ("completed", 100)
+        assert [version["version"] for version in archive["versions"]] == [1, 2]
+        assert [delivery["outcome"] for delivery in archive["deliveries"]] == ["new", "changed"]
+        assert [each["code"] for each in archive["warnings"]] == ["SIGNER_UNKNOWN"]
+        assert [each["code"] for each in archive["discrepancies"]] == ["AMOUNT_MISMATCH"]
+        assert archive["fields"][-1]["latitude"] == 32.001186
+
+    def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
+        assert_error(library.get(path_of("nowhere")), 404, "UNKNOWN_REFERENCE")
+
+    @pytest.mark.parametrize("reference", HOSTILE, ids=ascii)
+    def test_is_found_by_any_reference(self, library: Library, reference: str) -> None:
+        answer = library.get(path_of(reference))
+
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["reference"] == reference
+
+    def test_is_found_by_a_reference_whose_slashes_were_not_encoded(self, library: Library) -> None:
+        assert library.get("/api/archives/branch/7/contract").json()["reference"] == "branch/7/contract"
+
+    @pytest.mark.parametrize("sent", ["%FF", "%ED%A0%80", "a" * 300, "%2e%2e%2f%2e%2e"])
+    def test_is_not_found_by_what_can_be_no_reference(self, library: Library, sent: str) -> None:
+        assert_error(library.get(f"/api/archives/{sent}"), 404, "UNKNOWN_REFERENCE")
+
+    def test_is_not_looked_for_by_what_no_database_takes(self, library: Library) -> None:
+        for path in ("/api/archives/%00", "/api/archives/a%00/files/b"):
+            assert_error(library.get(path), 422, "BAD_PARAMETER")
+
+
+class TestFiles:
+    def test_come_as_they_were_sent(self, library: Library) -> None:
+        for content, sha256, media_type in ((PNG, PNG_SHA256, "image/png"), (PDF, PDF_SHA256, "application/pdf")):
+            answer = library.get(path_of("contract", f"/files/{sha256}"))
+
+            assert (answer.status_code, answer.content) == (200, content)
+            assert answer.headers["content-type"] == media_type
+            assert answer.headers["content-length"] == str(len(content))
+
+    @pytest.mark.parametrize("reference", HOSTILE, ids=ascii)
+    def test_are_found_by_any_reference(self, library: Library, reference: str) -> None:
+        assert library.get(path_of(reference, f"/files/{PNG_SHA256}")).content == PNG
+
+    @pytest.mark.parametrize("index", range(len(FILENAMES)))
+    def test_are_downloads_with_the_name_that_was_sent(self, library: Library, index: int) -> None:
+        filename, sha256 = FILENAMES[index], hashlib.sha256(b"%d" % index).hexdigest()
+
+        answer = library.get(path_of("filenames", f"/files/{sha256}"))
+
+        message = Message()
+        message["content-disposition"] = answer.headers["content-disposition"]
+        assert message.get_content_disposition() == "attachment"
+        assert message.get_filename() is not None
+        _, encoded = answer.headers["content-disposition"].split("filename*=UTF-8''")
+        assert unquote(encoded) == filename
+        assert encoded.isascii()
+        assert set(encoded) & set("\"'; \r\n/\\") == set()
+        assert "set-cookie" not in answer.headers
+
+    @pytest.mark.parametrize("sha256", ["other", "0" * 64, "..", "%2e%2e", PNG_SHA256.upper(), PNG_SHA256[:-1], "%00"])
+    def test_that_the_archive_does_not_hold_are_not_found(self, library: Library, sha256: str) -> None:
+        """Also those of another archive."""
+        sent = hashlib.sha256(b"held by another").hexdigest() if sha256 == "other" else sha256.replace(".", "%2E")
+        assert library.get(path_of("another", f"/files/{hashlib.sha256(b'held by another').hexdigest()}")).is_success
+
+        assert_error(library.get(path_of("contract", f"/files/{sent}")), 404, "UNKNOWN_FILE")
+
+    def test_never_run_in_the_browser(self, library: Library) -> None:
+        page = hashlib.sha256(b"<script>alert(1)</script>").hexdigest()
+
+        answer = library.get(path_of("page", f"/files/{page}"))
+
+        assert answer.headers["content-type"].startswith("text/html")
+        assert answer.headers["content-disposition"].startswith("attachment;")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in answer.headers["content-security-policy"]
+
+
+class TestPages:
+    def test_go_through_all_archives_newest_first(self, library: Library) -> None:
+        pages = list(_pages(library, "limit=7"))
+
+        items = [item for page in pages for item in page]
+        assert [len(page) for page in pages[:-1]] == [7] * (len(pages) - 1)
+        found = [item["reference"] for item in items]
+        assert len(found) == len(set(found))
+        assert set(found) >= set(library.references)
+        times = [item["received_at"] for item in items]
+        assert times == sorted(times, reverse=True)
+
+    def test_keep_the_filter(self, library: Library) -> None:
+        items = [item for page in _pages(library, "limit=1&template=twins") for item in page]
+
+        assert [item["reference"] for item in items] == ["twin 2", "twin 1"]
+
+    def test_have_the_members_of_a_summary(self, library: Library) -> None:
+        (item,) = library.get("/api/archives?reference=contract").json()["items"]
+
+        assert item | {"received_at": "", "completed_at": ""} == {
+            "reference": "contract",
+            "state": "completed",
+            "template_id": "9fa70d4ccea84262b1ed2308a07a3fb4",
+            "process_number": 100,
+            "received_at": "",
+            "completed_at": "",
+            "files": 2,
+            "warnings": 1,
+            "discrepancies": 1,
+        }
+
+    @pytest.mark.parametrize(
+        ("query", "references"),
+        [
+            ("reference=twin%201", ["twin 1"]),
+            ("reference=twin", []),
+            ("process_number=4711", ["twin 1"]),
+            ("transaction_number=4712", ["twin 2"]),
+            ("session=session-of-twin-2", ["twin 2"]),
+            ("label=BRANCH=%D7%97%D7%99%D7%A4%D7%94", ["twin 1"]),
+            ("label=BRANCH=a=b", ["twin 2"]),
+            ("label=BRANCH=", []),
+            ("template=twins", ["twin 2", "twin 1"]),
+            ("template=twins&state=completed", ["twin 2", "twin 1"]),
+            ("template=twins&state=failed", []),
+            ("discrepancy=AMOUNT_MISMATCH", ["contract"]),
+            ("received_after=2001-01-02T12:00:00Z&received_before=2001-01-03T12:00:00Z", ["twin 2"]),
+            ("received_after=2001-01-02T02:00:00%2B02:00&received_before=2001-01-03T00:00:00Z", []),
+            ("q=%D7%93%D7%A0%D7%94", ["twin 2"]),
+            ("q=TWIN", ["twin 2", "twin 1"]),
+            ("q=471", ["twin 2", "twin 1"]),
+            ("q=%25", ["100%25", "50%", "%2F", "filenames"]),
+            ("q=twin_1", []),
+        ],
+    )
+    def test_are_narrowed_by_filters(self, library: Library, query: str, references: list[str]) -> None:
+        answer = library.get(f"/api/archives?{query}")
+
+        assert answer.status_code == 200, answer.text
+        assert sorted(item["reference"] for item in answer.json()["items"]) == sorted(references)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "state=unknown",
+            "state=",
+            "discrepancy=unknown",
+            "process_number=many",
+            "process_number=1.5",
+            f"process_number={1 << 63}",
+            f"transaction_number=-{1 << 64}",
+            "received_after=yesterday",
+            "received_after=2026-01-01T00:00:00",
+            "received_after=0001-01-01T00:00:00%2B14:00",
+            "received_before=9999-12-31T23:59:59-14:00",
+            "label=BRANCH",
+            "limit=0",
+            "limit=501",
+            "limit=all",
+            "cursor=beyond",
+            "cursor=%D7%90",
+            "cursor=MjAyNg==",
+            *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00"),
+        ],
+    )
+    def test_are_refused_for_values_that_no_filter_takes(self, library: Library, query: str) -> None:
+        assert_error(library.get(f"/api/archives?{query}"), 422, "BAD_PARAMETER")
+
+
+class TestRerun:
+    @pytest.mark.parametrize("reference", ["contract", *HOSTILE], ids=ascii)
+    def test_is_unavailable_while_prefect_is(self, library: Library, reference: str) -> None:
+        assert_error(library.post(path_of(reference, "/rerun")), 503, "UNAVAILABLE")
+
+    def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
+        """`tail/rerun` and `tail/files/…` are known, and `tail` is not."""
+        for reference in ("nowhere", "tail", "tail/files"):
+            assert_error(library.post(path_of(reference, "/rerun")), 404, "UNKNOWN_REFERENCE")
+
+
+class TestAuthorization:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/api/archives"),
+            ("GET", "/api/archives?state=unknown"),
+            ("GET", "/api/archives/contract"),
+            ("GET", "/api/archives/nowhere"),
+            ("GET", f"/api/archives/contract/files/{PNG_SHA256}"),
+            ("POST", "/api/archives/contract/rerun"),
+        ],
+    )
+    @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])
+    def test_needs_a_token(self, library: Library, method: str, path: str, authorization: str | None) -> None:
+        """The sender's secret is none."""
+        headers = {"authorization": authorization} if authorization else {}
+
+        answer = library.receiver.client.request(method, path, headers=headers)
+
+        assert_error(answer, 401, "UNAUTHORIZED")
+
+
+def test_api_describes_itself(library: Library) -> None:
+    client = library.receiver.client
+
+    assert client.get("/docs").status_code == 200
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/webhooks/cellosign", "/api/archives", "/api/archives/{reference}", "/d/{token}"} <= set(paths)
+
+
+def test_unknown_paths_have_the_shape_of_errors(library: Library) -> None:
+    assert_error(library.get("/api/nothing"), 404, "HTTP")
+    assert_error(library.post("/api/archives"), 405, "HTTP")
+
+
+def test_health_names_the_parts(library: Library) -> None:
+    client = library.receiver.client
+
+    assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json() == {"status": "ready", "reason": None, "database": "ok", "prefect": "unreachable"}
+
+
+def _pages(library: Library, query: str) -> Iterator[list[Json]]:
+    page = library.get(f"/api/archives?{query}").json()
+    yield page["items"]
+    while page["next"]:
+        page = library.get(f"/api/archives?{query}&cursor={quote(page['next'])}").json()
+        yield page["items"]

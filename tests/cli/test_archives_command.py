@@ -1,0 +1,197 @@
+"""`cellar list`, `show` and `rerun`, with archives on SQLite. Prefect is away, unless a test says otherwise."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from subprocess import PIPE, Popen
+
+import click
+import pytest
+import typer
+
+from adapters.settings import Settings
+from cli.main import app
+from models.view import ArchivePage, ArchiveView
+from tests.archiving import archived
+from tests.cli.conftest import Cellar
+from tests.conftest import free_port
+from tests.samples import sample_body
+
+HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
+
+
+@pytest.fixture
+def away(configure: Callable[..., Settings], sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation with a wide terminal, and no Prefect."""
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    monkeypatch.setenv("COLUMNS", "400")
+
+
+@pytest.fixture
+def three(away: None) -> list[str]:
+    """References of three archives, newest first."""
+    for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
+        archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
+    return [HOSTILE, "הסכם 2", "first"]
+
+
+@pytest.mark.usefixtures("three")
+class TestList:
+    def test_is_a_table_of_archives(self, cellar: Cellar) -> None:
+        result = cellar("list")
+
+        assert (result.status, result.errors) == (0, "")
+        assert all(each in result.output for each in ("first", "הסכם 2", "completed", "2026-01-01 00:00:00"))
+
+    def test_lets_no_reference_touch_the_terminal(self, cellar: Cellar) -> None:
+        output = cellar("list").output
+
+        assert "[/bold] \\x1b[31mred\\x1b[0m \\u202e:smile:" in output
+        assert "\x1b" not in output
+
+    def test_is_json_for_scripts(self, cellar: Cellar, three: list[str]) -> None:
+        page = ArchivePage.model_validate_json(cellar("list", "--json").output)
+
+        assert ([each.reference for each in page.items], page.next) == (three, None)
+
+    def test_goes_on_from_page_to_page(self, cellar: Cellar, three: list[str]) -> None:
+        first = json.loads(cellar("list", "--json", "--limit", "2").output)
+        second = json.loads(cellar("list", "--json", "--limit", "2", "--cursor", first["next"]).output)
+
+        assert [each["reference"] for each in first["items"] + second["items"]] == three
+        assert second["next"] is None
+        assert f"--cursor {first['next']}" in cellar("list", "--limit", "2").output
+
+    @pytest.mark.parametrize(
+        ("option", "value", "found"),
+        [
+            ("--reference", "first", 1),
+            ("--process-number", "100", 3),
+            ("--transaction-number", "31", 0),
+            ("--session", "wSYqmI4xsE", 3),
+            ("--label", "CUSTOMER_TAG=CUSTOMER_VALUE", 3),
+            ("--template", "9fa70d4ccea84262b1ed2308a07a3fb4", 3),
+            ("--state", "failed", 0),
+            ("--discrepancy", "AMOUNT_MISMATCH", 0),
+            ("--received-after", "2026-01-01T12:00Z", 2),
+            ("--received-before", "2026-01-01T12:00Z", 1),
+            ("--q", "הסכם", 1),
+        ],
+    )
+    def test_is_narrowed_by_filters(self, cellar: Cellar, option: str, value: str, found: int) -> None:
+        result = cellar("list", "--json", option, value)
+
+        assert (result.status, len(json.loads(result.output)["items"])) == (0, found)
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--state", "unknown"),
+            ("--discrepancy", "unknown"),
+            ("--process-number", "many"),
+            ("--transaction-number", str(1 << 64)),
+            ("--received-after", "yesterday"),
+            ("--received-before", "2026-01-01"),
+            ("--label", "no equals sign"),
+            ("--cursor", "of no page"),
+            ("--limit", "0"),
+            ("--colour", "red"),
+        ],
+    )
+    def test_refuses_values_that_no_filter_takes(self, cellar: Cellar, option: str, value: str) -> None:
+        result = cellar("list", option, value)
+
+        assert (result.status, result.output) == (2, "")
+        assert option in result.errors
+
+
+class TestShow:
+    def test_is_the_whole_archive_as_json(self, cellar: Cellar, three: list[str]) -> None:
+        for reference in three:
+            result = cellar("show", reference, "--json")
+
+            assert result.status == 0
+            assert ArchiveView.model_validate_json(result.output).reference == reference
+
+    def test_is_tables_for_people(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("show", three[0])
+
+        assert result.status == 0
+        for told in ("completed, process 100", "versions", "deliveries", "files", "SIGNEDDOCUMENT.pdf", "2100"):
+            assert told in result.output
+        assert "\x1b" not in result.output
+
+    @pytest.mark.usefixtures("away")
+    def test_of_an_unknown_reference_fails(self, cellar: Cellar) -> None:
+        result = cellar("show", "nowhere")
+
+        assert (result.status, result.output) == (1, "")
+        assert "UNKNOWN_REFERENCE" in result.errors
+
+    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
+        assert cellar("show").status == 2
+
+
+class TestRerun:
+    def test_fails_while_prefect_is_away(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("rerun", three[0])
+
+        assert (result.status, result.output) == (1, "")
+        assert "does not answer" in result.errors
+
+    @pytest.mark.usefixtures("three")
+    def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
+        """It is said before Prefect is asked for the first of them."""
+        result = cellar("rerun", "first", "nowhere", "--json")
+
+        assert (result.status, result.output) == (1, "")
+        assert "UNKNOWN_REFERENCE" in result.errors
+
+    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
+        assert cellar("rerun").status == 2
+
+
+def test_database_that_is_away_is_told(cellar: Cellar, configure: Callable[..., Settings]) -> None:
+    configure(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/cellar")
+
+    for command in (["list"], ["show", "first"], ["rerun", "first"]):
+        result = cellar(*command)
+
+        assert (result.status, result.output) == (1, "")
+        assert result.errors.startswith("cellar: the database does not answer")
+
+
+@pytest.mark.usefixtures("three")
+def test_processes_end_with_the_documented_status() -> None:
+    expected = {("list", "--json"): 0, ("show", "nowhere"): 1, ("list", "--state", "unknown"): 2, ("nonsense",): 2}
+    processes = {
+        arguments: Popen([sys.executable, "-m", "cli.main", *arguments], env=os.environ, stdout=PIPE, stderr=PIPE)
+        for arguments in expected
+    }
+    ended = {arguments: (process, *process.communicate(timeout=60)) for arguments, process in processes.items()}
+
+    assert {arguments: process.returncode for arguments, (process, _, _) in ended.items()} == expected
+    assert len(json.loads(ended["list", "--json"][1])["items"]) == 3
+    assert [errors for _, _, errors in ended.values() if b"Traceback" in errors] == []
+
+
+def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
+    root = typer.main.get_command(app)
+    commands = dict(_commands(root, ()))
+    for path in commands:
+        result = cellar(*path, "--help")
+
+        assert (result.status, result.errors) == (0, "")
+        named = re.findall(r"cellar ([a-z]+)(?: ([a-z]+))?", result.output)
+        first_words = {each[0] for each in commands if each}
+        assert [name for name, _ in named if name not in first_words] == []
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _commands(inner, (*path, name))

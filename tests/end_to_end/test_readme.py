@@ -1,0 +1,62 @@
+"""The README is true: its commands work as they stand, its table is that of the settings, its pictures are there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.settings_table import README, with_table
+from tests.end_to_end.conftest import Running
+
+ROOT = README.parent
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE)
+MAKE = [block for block in BLOCKS if block.startswith("make ")]
+COMMANDS = [block for block in BLOCKS if block not in MAKE]
+
+
+@pytest.mark.parametrize("block", COMMANDS, ids=[block.split("\n")[0][:40] for block in COMMANDS])
+def test_commands_work_as_they_stand(up: Running, block: str) -> None:
+    """Only ports and the place of the checkout are other ones: the tests' installation runs on free ports."""
+    for name in ("docs", "prefect.yaml"):
+        link = up.folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(ROOT / name)
+    script = block.replace("http://127.0.0.1:8000", up.url).replace("http://127.0.0.1:4200", up.prefect_url)
+    script = script.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=up.folder,
+        env=up.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert '"error"' not in ran.stdout
+    assert '"-1"' not in ran.stdout
+
+
+def test_make_commands_do_what_the_readme_says() -> None:
+    assert MAKE == ["make up\n", "make test\n"]
+    planned = {
+        target: subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        for target in ("up", "test")
+    }
+    assert planned["up"].splitlines()[-1].endswith("cellar up")
+    assert planned["test"].splitlines()[-1].endswith("-m pytest")
+
+
+def test_table_of_settings_is_that_of_the_settings() -> None:
+    assert with_table(README.read_text()) == README.read_text(), "run `make settings-table`"
+
+
+def test_pictures_and_pages_that_it_points_to_exist() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
+    assert [target for target in targets if not (ROOT / target).exists()] == []
