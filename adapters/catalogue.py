@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, cast, or_
@@ -246,8 +246,10 @@ def _cursor(last: ArchiveSummary) -> str:
 def _after(cursor: str) -> ColumnElement[bool]:
     try:
         received_at_text, _, reference = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        received_at = datetime.fromisoformat(received_at_text)
-    except (binascii.Error, ValueError) as error:
+        received_at = datetime.fromisoformat(received_at_text).astimezone(UTC)
+        if "\0" in reference:  # which Postgres does not take
+            raise ValueError("no reference has NUL in it")
+    except (binascii.Error, ValueError, OverflowError) as error:
         raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
     return or_(
         col(ArchiveRow.received_at) < received_at,

@@ -8,7 +8,6 @@ import asyncio
 import ipaddress
 import socket
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import httpx
 from standardwebhooks import Webhook
@@ -17,51 +16,76 @@ from adapters.settings import settings
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20
+_PORTS = {"http": 80, "https": 443}
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-async def post(url: str, message_id: str, body: bytes, now: datetime) -> int:
+async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout_s: float = _TIMEOUT_S) -> int:
     """POST a signed message and return the status of the answer, whatever it is. Redirects are not followed.
 
     Raises:
-        Refused: the endpoint is on a private address and those are not allowed.
-        Transient: no answer came.
+        Refused: the endpoint is no URL, or on a private address and those are not allowed.
+        Transient: no answer came in time.
     """
     address = await public_address(url)
-    parts = urlsplit(url)
-    pinned = httpx.URL(url).copy_with(host=address)
+    endpoint = httpx.URL(url)
     headers = {
-        "host": parts.netloc.rpartition("@")[2],
+        "host": endpoint.netloc.decode(),
         "content-type": "application/json",
         "user-agent": "cellar",
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
     }
+    pinned, sni = endpoint.copy_with(host=address), {"sni_hostname": endpoint.raw_host.decode()}
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
-            answer = await client.post(
-                pinned, content=body, headers=headers, extensions={"sni_hostname": parts.hostname}
-            )
-    except httpx.HTTPError as error:
+        async with (
+            asyncio.timeout(timeout_s),  # the client's own is for each step: drops that come one by one pass it
+            httpx.AsyncClient(timeout=timeout_s) as client,
+            client.stream("POST", pinned, content=body, headers=headers, extensions=sni) as answer,
+        ):
+            return answer.status_code  # the rest of the answer says nothing to us, and may be endless
+    except (httpx.HTTPError, TimeoutError) as error:
         raise Transient(f"the endpoint does not answer: {type(error).__name__}") from error
-    return answer.status_code
 
 
 async def public_address(url: str) -> str:
     """Return an address of the endpoint's host that may be called.
 
     Raises:
-        Refused: it is on loopback or a private network, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.
+        Refused: it is no URL, or on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.
         Transient: the name does not resolve.
     """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = _host_and_port(url)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
         raise Transient(f"the endpoint's name does not resolve: {type(error).__name__}") from error
     addresses = [str(entry[4][0]) for entry in found]
-    if not settings().notify_allow_private and not all(ipaddress.ip_address(each).is_global for each in addresses):
+    if not settings().notify_allow_private and not all(_is_public(each) for each in addresses):
         detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow that"
         raise Refused("PRIVATE_ENDPOINT", detail)
     return addresses[0]
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    """Taken from the very object that the request is made of: two parsers could see two hosts in one URL."""
+    try:
+        endpoint = httpx.URL(url)
+        host, port = endpoint.raw_host.decode(), endpoint.port or _PORTS[endpoint.scheme]
+    except (httpx.InvalidURL, KeyError):
+        host, port = "", 0
+    if not host or not 0 < port < 1 << 16:
+        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host")
+    return host, port
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, also where it leads through a gateway to an IPv4 address."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
+        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
+    return ip.is_global and not ip.is_multicast

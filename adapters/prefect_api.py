@@ -7,9 +7,10 @@ the client's own retries do not stand inside the sweep's.
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from adapters.settings import settings
 from models.errors import Transient
@@ -22,6 +23,23 @@ _BUSY_TRIES = 10
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
+class _Deployment(BaseModel):
+    id: str
+
+
+class _State(BaseModel):
+    type: str
+    name: str
+
+
+class _Run(BaseModel):
+    id: str
+    state: _State
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
 @dataclass(frozen=True, slots=True)
 class FlowRun:
     """A flow run in Prefect. `state` is its name as the UI shows it."""
@@ -31,18 +49,21 @@ class FlowRun:
     ended: bool
 
 
-async def create_run(reference: str, receipt_id: str, attempt: int, trigger: Trigger) -> FlowRun:
+async def create_run(
+    reference: str, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
+) -> FlowRun:
     """Create the run of an attempt at a receipt, or return the one that there is: the attempt is its idempotency key.
 
     Raises:
         Transient: Prefect is down, slow or hung, or has no such deployment yet.
     """
-    async with _client() as client:
-        deployment = await _call(client, "GET", f"/deployments/name/{DEPLOYMENT}")
+    async with _client(timeout_s) as client:
+        deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{DEPLOYMENT}")
         run = await _call(
+            _Run,
             client,
             "POST",
-            f"/deployments/{deployment['id']}/create_flow_run",
+            f"/deployments/{deployment.id}/create_flow_run",
             {
                 "name": reference,
                 "parameters": {"reference": reference, "receipt_id": receipt_id},
@@ -50,7 +71,7 @@ async def create_run(reference: str, receipt_id: str, attempt: int, trigger: Tri
                 "tags": [f"reference:{reference}", f"trigger:{trigger}"],
             },
         )
-    return FlowRun(run["id"], run["state"]["name"], run["state"]["type"] in _ENDED)
+    return FlowRun(run.id, run.state.name, run.state.type in _ENDED)
 
 
 async def is_healthy() -> bool:
@@ -61,7 +82,9 @@ async def is_healthy() -> bool:
             return False
 
 
-async def _call(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+async def _call(
+    shape: type[Shape], client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None
+) -> Shape:
     try:
         answer = await client.request(method, path, json=body)
         for _ in range(_BUSY_TRIES):
@@ -73,11 +96,14 @@ async def _call(client: httpx.AsyncClient, method: str, path: str, body: dict[st
         raise Transient(f"Prefect at {settings().prefect_url} does not answer: {type(error).__name__}") from error
     if not answer.is_success:
         raise Transient(f"Prefect at {settings().prefect_url} answered {answer.status_code} to {method} {path}")
-    return answer.json()
+    try:
+        return shape.model_validate_json(answer.content)
+    except ValidationError:
+        raise Transient(f"what answers at {settings().prefect_url} is not Prefect's API") from None
 
 
-def _client() -> httpx.AsyncClient:
+def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:
     user, _, password = (settings().prefect_auth_string or "").partition(":")
     return httpx.AsyncClient(
-        base_url=settings().prefect_url, timeout=_TIMEOUT_S, auth=(user, password) if user else None
+        base_url=settings().prefect_url, timeout=timeout_s, auth=(user, password) if user else None
     )

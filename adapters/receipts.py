@@ -105,9 +105,16 @@ def sending_ids(receipt_id: str) -> list[str]:
 
 def _set_earliest(session: Session, sending: Sending) -> None:
     """A sending that waited for the database may be registered after a later one of the same body or process."""
-    for table, key in ((ReceiptRow, ReceiptRow.receipt_id == sending.receipt_id), (ArchiveRow, ArchiveRow.reference == sending.reference)):
-        later = col(table.received_at) > sending.received_at
-        session.execute(update(table).where(key, later).values(received_at=sending.received_at))
+    session.execute(
+        update(ReceiptRow)
+        .where(col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.received_at) > sending.received_at)
+        .values(received_at=sending.received_at)
+    )
+    session.execute(
+        update(ArchiveRow)
+        .where(col(ArchiveRow.reference) == sending.reference, col(ArchiveRow.received_at) > sending.received_at)
+        .values(received_at=sending.received_at)
+    )
 
 
 def _pass_on_state(session: Session, reference: str) -> None:

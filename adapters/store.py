@@ -92,6 +92,9 @@ def keep(source: Path, key: str) -> None:
     """
     if stored_size(key) != source.stat().st_size:
         _put(source, key, once=True)
+    elif not _is_bucket():
+        # Whoever put it there may have been killed just before this, and a power cut would still take it away.
+        sync_folder((Path(settings().store_location) / key).parent)
 
 
 def keep_bytes(data: bytes, key: str) -> None:

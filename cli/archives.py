@@ -54,8 +54,8 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
     table = Table("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
     for each in page.items:
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
-        counts = [each.files, each.warnings, each.discrepancies]
-        table.add_row(*map(_cell, [each.reference, each.state, each.process_number, each.template_id, received, *counts]))
+        described = [each.reference, each.state, each.process_number, each.template_id, received]
+        table.add_row(*map(_cell, [*described, each.files, each.warnings, each.discrepancies]))
     _console.print(table)
     if page.next:
         _console.print(f"More: --cursor {page.next}")

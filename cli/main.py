@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import typer
 
 from cli import archives, quarantine
@@ -39,16 +38,10 @@ def migrate() -> None:
 def main() -> None:
     """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
     try:
-        status = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
+        app()
     except CellarError as error:
         typer.echo(f"cellar: {error}", err=True)
         sys.exit(1)
-    sys.exit(status or 0)
 
 
 if __name__ == "__main__":

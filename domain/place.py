@@ -122,7 +122,7 @@ class Place:
             moment = datetime.fromisoformat(self.value)
             in_utc = (moment if moment.tzinfo else moment.replace(tzinfo=self.reading.zone)).astimezone(UTC)
         except (TypeError, ValueError, OverflowError):
-            in_utc = datetime.min
+            in_utc = datetime.min.replace(tzinfo=UTC)
         if MINYEAR < in_utc.year < MAXYEAR:
             return in_utc
         self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")

@@ -29,7 +29,8 @@ def summary(
     """
     parts = [
         f"# Archive {_cell(archive.reference)}, version {version}",
-        f"Process {'–' if archive.process_number is None else archive.process_number}, template {_cell(archive.template_id)}, "
+        f"Process {'–' if archive.process_number is None else archive.process_number}, "
+        f"template {_cell(archive.template_id)}, "
         f"{len(archive.sessions)} sessions, {len(archive.signatures)} signatures, {len(archive.fields)} fields. "
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),

@@ -55,9 +55,13 @@ def test_writers_from_several_processes_all_succeed() -> None:
 
 @pytest.mark.usefixtures("installation")
 def test_error_rolls_everything_back() -> None:
-    with pytest.raises(ZeroDivisionError), writing() as session:
-        insert_new(session, ReceiptRow, ROW)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with writing() as session:
+            insert_new(session, ReceiptRow, ROW)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
     with reading() as session:
         assert count(session) == 0

@@ -205,8 +205,8 @@ def told(name, original):
     def call(*arguments, **named):
         target = arguments[0]
         path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
-        if name != "open" or arguments[1] & os.O_DIRECTORY == 0:
-            print(name, pathlib.Path(path).name, *(pathlib.Path(each).name for each in arguments[1:2] if name == "replace"))
+        to = [pathlib.Path(arguments[1]).name] if name == "replace" else []
+        print(name, pathlib.Path(path).name, *to)
         return original(*arguments, **named)
     return call
 

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from adapters import catalogue, receipts
 from models.archive import State
-from models.receipt import Outcome
+from models.receipt import Outcome, Sending
 from models.view import ArchiveView
 from tests.adapters.records import NOON, digest, registered, sending
 
@@ -104,11 +105,8 @@ def test_completed_receipt_stays_completed(state: State) -> None:
 def test_completed_receipt_stays_completed_whoever_writes_at_the_same_moment() -> None:
     for number in range(15):
         receipt_id = registered(body=str(number))
-        at_once(
-            lambda receipt_id=receipt_id: receipts.set_state(receipt_id, State.COMPLETED, NOON),
-            lambda receipt_id=receipt_id: receipts.set_state(receipt_id, State.FAILED, NOON),
-            lambda receipt_id=receipt_id: receipts.set_state(receipt_id, State.PROCESSING, NOON),
-        )
+        states = (State.COMPLETED, State.FAILED, State.PROCESSING)
+        at_once(*(partial(receipts.set_state, receipt_id, state, NOON) for state in states))
         assert receipts.get(receipt_id).state == "completed"
 
 
@@ -151,20 +149,24 @@ def test_sendings_of_a_receipt() -> None:
     assert set(receipts.sending_ids(digest("body"))) == {sending().sending_id, sending(minute=1).sending_id}
 
 
-def test_of_many_sendings_at_once_exactly_one_is_new() -> None:
+def registered_at_once(sendings: list[Sending]) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    sendings = [sending(number=number) for number in range(8)]
 
-    at_once(*(lambda each=each: outcomes.append(receipts.register(each).outcome) for each in sendings))
+    def register(each: Sending) -> None:
+        outcomes.append(receipts.register(each).outcome)
+
+    at_once(*(partial(register, each) for each in sendings))
+    return outcomes
+
+
+def test_of_many_sendings_at_once_exactly_one_is_new() -> None:
+    outcomes = registered_at_once([sending(number=number) for number in range(8)])
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
 
 
 def test_of_many_bodies_at_once_exactly_one_is_new() -> None:
-    outcomes: list[Outcome] = []
-    sendings = [sending(body=str(number)) for number in range(8)]
-
-    at_once(*(lambda each=each: outcomes.append(receipts.register(each).outcome) for each in sendings))
+    outcomes = registered_at_once([sending(body=str(number)) for number in range(8)])
 
     assert sorted(outcomes) == ["changed"] * 7 + ["new"]
 

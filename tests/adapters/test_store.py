@@ -230,6 +230,54 @@ def test_file_of_another_file_system_is_copied_whole(folder: Path) -> None:
     assert store.read_bytes(KEY) == b"from elsewhere"
 
 
+def test_damaged_file_in_a_folder_is_put_right_by_keeping_it_again(folder: Path) -> None:
+    store.keep_bytes(b"whole", KEY)
+    (folder / KEY).unlink()
+    (folder / KEY).write_bytes(b"ha")
+
+    store.keep_bytes(b"whole", KEY)
+
+    assert store.read_bytes(KEY) == b"whole"
+
+
+# Tells each fsync and what shows a file under its key, in order.
+TRACE = """
+import os, pathlib
+from adapters import store
+
+def told(name, original, which):
+    def call(*arguments, **named):
+        target = arguments[which]
+        path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
+        print(name, "spooled" if "spool" in path else pathlib.Path(path).name)
+        return original(*arguments, **named)
+    return call
+
+store.keep_bytes(b"first", "made/before")
+os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+for _ in range(2):
+    store.keep_bytes(b"data", "made/key")
+    print("kept")
+"""
+
+
+def test_nothing_counts_as_kept_before_file_and_folder_are_synced(folder: Path) -> None:
+    """Also where it is there already: whoever put it there may have been killed before the sync of the folder."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == [
+        "fsync spooled",
+        "link key",
+        "fsync made",
+        "kept",
+        "fsync made",
+        "kept",
+    ]
+    assert (folder / "made" / "key").read_bytes() == b"data"
+
+
 def test_folder_that_takes_nothing_is_transient(folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_bytes(b"a file where the folder should be")

@@ -9,7 +9,7 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,11 @@ import pytest
 
 from adapters.inbox import Quarantined, quarantined, sendings
 from adapters.migration import migrate
-from adapters.settings import Settings, settings
+from adapters.settings import settings
 from cli.api import MALLOC
 from models.receipt import Sending
-from tests.archiving import archived
-from tests.conftest import _forget, answers, free_port, running, wait_until
+from tests.conftest import answers, running, wait_until
+from tests.installations import archived, closed_url, installed
 from tests.samples import sample_body, sample_document
 
 SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
@@ -67,23 +67,6 @@ class Receiver:
     def kept(self) -> tuple[set[str], set[str]]:
         """Everything in the inbox, to compare."""
         return self.waiting(), set(self.quarantine())
-
-
-@contextmanager
-def installed(folder: Path, **values: object) -> Iterator[Settings]:
-    """This process has the settings of an installation in `folder` until the end of the block."""
-    with pytest.MonkeyPatch.context() as patch, chdir(folder):  # no .env of the developer's
-        for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
-            patch.delenv(name)
-        environment = {"PREFECT_API_URL": closed_url(), "CELLAR_DATA_DIR": folder / "data", "CELLAR_PORT": free_port()}
-        environment |= {name if name.isupper() else f"CELLAR_{name.upper()}": value for name, value in values.items()}
-        for name, value in environment.items():
-            patch.setenv(name, str(value))
-        _forget()
-        try:
-            yield settings()
-        finally:
-            _forget()
 
 
 @contextmanager
@@ -225,8 +208,3 @@ def new_database(server: str) -> Iterator[str]:
         connection.execute(f"CREATE DATABASE {name}".encode())
     base, _, query = server.partition("?")
     yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
-
-
-def closed_url() -> str:
-    """Where nobody listens."""
-    return f"http://127.0.0.1:{free_port()}"

@@ -233,6 +233,7 @@ class TestPages:
             "cursor=beyond",
             "cursor=%D7%90",
             "cursor=MjAyNg==",
+            "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4",  # 0001-01-01T00:00:00+14:00 x
             *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00"),
         ],
     )

@@ -1,37 +1,85 @@
-"""The sweep finds what was stored and not triggered. Prefect is away, so a sending gets as far as its registration."""
+"""What was stored gets a run: right after the answer, or by the sweep."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from adapters.inbox import Intake
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.conftest import wait_until
+from tests.installations import deployed
+from tests.samples import sample_body
+
+Runs = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def sweeping(tmp_path: Path) -> Iterator[Receiver]:
+def runs(prefect_server: str) -> Iterator[Runs]:
+    with deployed(prefect_server) as runs:
+        yield runs
+
+
+def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    body = sample_body("sent / twice")
+    with receiving(tmp_path, PREFECT_API_URL=prefect_server, api_tokens=TOKEN, sweep_interval_s=0.5) as receiver:
+        receipt_id = receiver.post(body).json()["document"]["reference"]
+        receiver.post(body)
+        wait_until(lambda: len(_archive(receiver, "sent%20%2F%20twice").get("deliveries", [])) == 2, timeout_s=20)
+        answers = [_rerun(receiver, "sent%20%2F%20twice") for _ in range(2)]
+
+    (run,) = runs()
+    assert run["name"] == "sent / twice"
+    assert run["parameters"] == {"reference": "sent / twice", "receipt_id": receipt_id}
+    assert {"reference:sent / twice", "trigger:webhook"} <= set(run["tags"])
+    assert [answer.status_code for answer in answers] == [202, 202]
+    url = f"{prefect_server.removesuffix('/api')}/runs/flow-run/{run['id']}"
+    assert [answer.json() for answer in answers] == [{"flow_run_id": run["id"], "state": "Scheduled", "url": url}] * 2
+
+
+def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by_the_next(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    _store(tmp_path / "data" / "inbox", "swept", sample_body("swept"))
+
+    with receiving(tmp_path, PREFECT_API_URL=prefect_server):
+        wait_until(lambda: bool(runs()), timeout_s=20)
+
+    (run,) = runs()
+    assert (run["name"], "trigger:sweep" in run["tags"]) == ("swept", True)
+
+
+def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> None:
+    """Prefect is away: the sending gets as far as its registration."""
     with receiving(tmp_path, sweep_interval_s=0.2, api_tokens=TOKEN) as receiver:
-        yield receiver
+        unreadable = receiver.inbox / "waiting" / "0.json"
+        unreadable.parent.mkdir(parents=True)
+        unreadable.write_bytes(b"")
+        wait_until(lambda: "the sweep stopped" in receiver.log.read_text(), timeout_s=10)
+        unreadable.unlink()
+
+        _store(receiver.inbox, "found", sample_body("found"))
+
+        wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
 
 
-def test_sweep_goes_on_after_a_record_that_it_cannot_read(sweeping: Receiver) -> None:
-    unreadable = sweeping.inbox / "waiting" / "0.json"
-    unreadable.parent.mkdir(parents=True)
-    unreadable.write_bytes(b"")
-    wait_until(lambda: "the sweep stopped" in sweeping.log.read_text(), timeout_s=10)
-    unreadable.unlink()
-
-    intake = Intake(sweeping.inbox)
-    intake.write(b"{}")
-    intake.accept("swept", datetime.now(UTC), {})
-
-    wait_until(lambda: _state(sweeping, "swept") == "received", timeout_s=10)
+def _store(inbox: Path, reference: str, body: bytes) -> None:
+    """A sending that came long ago, as a receiver stores it."""
+    intake = Intake(inbox)
+    intake.write(body)
+    intake.accept(reference, datetime(2026, 1, 1, tzinfo=UTC), {})
 
 
-def _state(receiver: Receiver, reference: str) -> str | None:
+def _archive(receiver: Receiver, reference: str) -> dict[str, Any]:
     answer = receiver.client.get(f"/api/archives/{reference}", headers={"authorization": f"Bearer {TOKEN}"})
-    state: str | None = answer.json().get("state")
-    return state
+    archive: dict[str, Any] = answer.json()
+    return archive
+
+
+def _rerun(receiver: Receiver, reference: str) -> httpx.Response:
+    return receiver.client.post(f"/api/archives/{reference}/rerun", headers={"authorization": f"Bearer {TOKEN}"})

@@ -10,8 +10,9 @@ from itsdangerous import TimestampSigner
 
 from adapters import receipts
 from models.archive import State
-from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, installed
+from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract
 from tests.conftest import wait_until
+from tests.installations import installed
 from tests.samples import PDF, PNG, sample_body
 
 NEWEST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"})

@@ -8,34 +8,29 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from subprocess import PIPE, Popen
 
-import click
 import pytest
 import typer
 
-from adapters.settings import Settings
+from adapters.migration import migrate
+from adapters.settings import Settings, settings
 from cli.main import app
 from models.view import ArchivePage, ArchiveView
-from tests.archiving import archived
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
+from tests.installations import archived, deployed, installed
 from tests.samples import sample_body
 
 HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
 
 
-@pytest.fixture
-def away(configure: Callable[..., Settings], sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installation with a wide terminal, and no Prefect."""
-    configure(PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
-    monkeypatch.setenv("COLUMNS", "400")
-
-
-@pytest.fixture
-def three(away: None) -> list[str]:
-    """References of three archives, newest first."""
-    for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
-        archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
-    return [HOSTILE, "הסכם 2", "first"]
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """References of three archives, newest first. The terminal is wide."""
+    with installed(tmp_path_factory.mktemp("three"), COLUMNS=400):
+        migrate()
+        for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
+            archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
+        yield [HOSTILE, "הסכם 2", "first"]
 
 
 @pytest.mark.usefixtures("three")
@@ -124,7 +119,7 @@ class TestShow:
             assert told in result.output
         assert "\x1b" not in result.output
 
-    @pytest.mark.usefixtures("away")
+    @pytest.mark.usefixtures("three")
     def test_of_an_unknown_reference_fails(self, cellar: Cellar) -> None:
         result = cellar("show", "nowhere")
 
@@ -141,6 +136,25 @@ class TestRerun:
 
         assert (result.status, result.output) == (1, "")
         assert "does not answer" in result.errors
+
+    def test_starts_a_run_or_tells_of_the_one_on_its_way(
+        self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+        settings.cache_clear()
+        with deployed(prefect_server) as runs_of_deployment:
+            started, again = (json.loads(cellar("rerun", *three[:2], "--json").output) for _ in range(2))
+            told = cellar("rerun", three[1])
+            runs = {run["name"]: run for run in runs_of_deployment()}
+        settings.cache_clear()
+
+        assert started == again
+        assert {each["reference"]: each["flow_run_id"] for each in started} == {
+            reference: runs[reference]["id"] for reference in three[:2]
+        }
+        assert {each["state"] for each in started} == {"Scheduled"}
+        assert all("trigger:rerun" in run["tags"] for run in runs.values())
+        assert (told.status, runs[three[1]]["id"] in told.output) == (0, True)
 
     @pytest.mark.usefixtures("three")
     def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
@@ -166,7 +180,7 @@ def test_database_that_is_away_is_told(cellar: Cellar, configure: Callable[..., 
 
 @pytest.mark.usefixtures("three")
 def test_processes_end_with_the_documented_status() -> None:
-    expected = {("list", "--json"): 0, ("show", "nowhere"): 1, ("list", "--state", "unknown"): 2, ("nonsense",): 2}
+    expected = {("list", "--json"): 0, ("show", "nowhere"): 1, ("list", "--state", "unknown"): 2}
     processes = {
         arguments: Popen([sys.executable, "-m", "cli.main", *arguments], env=os.environ, stdout=PIPE, stderr=PIPE)
         for arguments in expected
@@ -179,19 +193,20 @@ def test_processes_end_with_the_documented_status() -> None:
 
 
 def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
-    root = typer.main.get_command(app)
-    commands = dict(_commands(root, ()))
+    commands = _commands(app)
+    assert {("up",), ("list",), ("quarantine", "release")} <= set(commands)
     for path in commands:
         result = cellar(*path, "--help")
 
         assert (result.status, result.errors) == (0, "")
-        named = re.findall(r"cellar ([a-z]+)(?: ([a-z]+))?", result.output)
-        first_words = {each[0] for each in commands if each}
-        assert [name for name, _ in named if name not in first_words] == []
+        named = {tuple(each.split()) for each in re.findall(r"cellar ((?:[a-z]+ ?)+)", result.output)}
+        assert [each for each in named if each[:1] not in commands and each[:2] not in commands] == []
 
 
-def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from _commands(inner, (*path, name))
+def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """All commands, with those in groups, by the words that call them."""
+    own = [(*path, each.name or each.callback.__name__) for each in group.registered_commands if each.callback]
+    for each in group.registered_groups:
+        if each.typer_instance and each.name:
+            own += [(*path, each.name), *_commands(each.typer_instance, (*path, each.name))]
+    return own

@@ -9,7 +9,7 @@ from tests.domain.payloads import changed, read
 from tests.samples import sample_document
 
 SESSION: dict[str, Any] = sample_document()["sessions"][0]
-FIRES = [
+FIRES: list[tuple[str, str, Any, str]] = [
     ("ATTACHMENT_EMPTY", "attachments.0.content", "", "attachments[0].content"),
     ("ATTACHMENT_EMPTY", "attachments.0.content", None, "attachments[0].content"),
     ("ATTACHMENT_EMPTY", "attachments.0", {"filename": "a.png"}, "attachments[0].content"),
@@ -46,7 +46,7 @@ FIRES = [
     ("WRONG_TYPE", "data.1", None, "data[1]"),
     ("WRONG_TYPE", "signed_document", "aGVsbG8=", "signed_document"),
 ]
-NEAR_MISSES = [
+NEAR_MISSES: list[tuple[str, Any]] = [
     ("attachments.0.content", "eA=="),
     ("attachments", []),
     ("signed_document", None),

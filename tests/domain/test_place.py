@@ -133,7 +133,7 @@ def test_null_in_a_list_of_objects_is_passed_over_with_a_warning() -> None:
     assert codes(items) == [("WRONG_TYPE", "there[0]")]
 
 
-@pytest.mark.parametrize("unstorable", ["\x00", "\ud83d", "\udcff"])
+@pytest.mark.parametrize("unstorable", ["\x00", "\ud83d"])
 def test_what_no_database_takes_is_shown_as_a_replacement_character(unstorable: str) -> None:
     where = place(f"a{unstorable}b")
 

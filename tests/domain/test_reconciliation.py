@@ -23,7 +23,7 @@ def codes(document: dict[str, Any], unit: AmountUnit = "minor") -> list[str]:
 
 
 def payment(**members: Any) -> Payment:
-    sent = {
+    sent: dict[str, Any] = {
         "transaction_id": "t",
         "session_id": "s",
         "type": "charge",

@@ -1,0 +1,25 @@
+"""A deployment on the session's Prefect server, as `cellar worker` makes it, but with nobody to work."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+
+from adapters.prefect_api import DEPLOYMENT
+from adapters.settings import Settings
+
+
+@pytest.fixture
+def deployment(configure: Callable[..., Settings], prefect_server: str) -> str:
+    """The URL of a Prefect server that has our deployment; settings point there."""
+    configure(PREFECT_API_URL=prefect_server)
+    asyncio.run(_deploy(prefect_server))
+    return prefect_server
+
+
+async def _deploy(api_url: str) -> None:
+    flow_name, _, name = DEPLOYMENT.partition("/")
+    async with PrefectClient(api_url) as client:
+        flow_id = await client.create_flow_from_name(flow_name)
+        await client.create_deployment(flow_id, name, entrypoint="nowhere:nothing")

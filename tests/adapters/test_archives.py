@@ -1,0 +1,248 @@
+"""Archives in the database: versions in order of archiving, and the rows of the newest of them."""
+
+import threading
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import NoResultFound
+
+from adapters import archives, catalogue, receipts
+from adapters.archives import row_counts
+from domain.rows import discrepancy_rows, rows_of
+from models.content import FileRow
+from models.finding import Discrepancy, DiscrepancyCode, DiscrepancyRow, WarningRow
+from models.form_field import FormFieldRow
+from models.payment import PaymentRow
+from models.session import LabelRow, SessionRow
+from models.view import ArchiveView
+from tests.adapters.records import archived, digest, document, loaded, registered
+from tests.domain.payloads import read
+from tests.samples import PDF, PNG
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def whole(reference: str = "r") -> ArchiveView:
+    found = catalogue.archive(reference)
+    assert found
+    return found
+
+
+def made_at(timestamp: str | None, **members: Any) -> dict[str, Any]:
+    """The sample made by Cellosign at a time, with members of its root replaced."""
+    return document() | {"event": {"type": "WHP_ARCHIVE", "timestamp": timestamp}} | members
+
+
+def test_archive_is_read_back_as_it_was_sent() -> None:
+    receipt_id = archived()
+
+    archive = whole()
+
+    sent = document()
+    assert (archive.process_number, archive.template_id) == (100, "9fa70d4ccea84262b1ed2308a07a3fb4")
+    assert [(each.version, each.receipt_id) for each in archive.versions] == [(1, receipt_id)]
+    assert [(each.role, each.size_bytes) for each in archive.files] == [
+        ("signed_document", len(PDF)),
+        ("attachment", len(PNG)),
+    ]
+    (session,) = archive.sessions
+    assert (session.recipient, session.labels) == (sent["sessions"][0]["recipient"], {"CUSTOMER_TAG": "CUSTOMER_VALUE"})
+    assert [(each.id, each.executed_at is not None) for each in session.integrations] == [
+        ("861c85ff-ba57-4679-8a63-c731d4e7b10b", True)
+    ]
+    assert [each.labels for each in archive.signatures] == [{"SOME_TAG": "SOME_VALUE"}]
+    assert [(each.id, each.value, each.top) for each in archive.fields] == [
+        (each["id"], each["value"], each["top"]) for each in sent["data"]
+    ]
+    assert [(each.amount_minor, each.currency) for each in archive.payments] == [(2100, "ILS")]
+    assert (archive.warnings, archive.discrepancies) == ([], [])
+
+
+def test_loading_again_changes_nothing() -> None:
+    receipt_id = archived()
+    before = whole()
+
+    assert loaded(read(document()), receipt_id) == 1
+    assert whole() == before
+
+
+def test_versions_are_numbered_in_the_order_of_archiving() -> None:
+    second, first = registered(body="sent first", minute=1), registered(body="sent second", minute=2)
+
+    assert [loaded(read(document()), each) for each in (first, second, first, second)] == [1, 2, 1, 2]
+    assert [(each.version, each.receipt_id) for each in whole().versions] == [(1, first), (2, second)]
+    assert archives.get_version(second).skeleton == second.encode()
+
+
+def test_versions_of_two_processes_are_numbered_apart() -> None:
+    archived("one")
+    archived("other")
+
+    assert [each.version for each in whole("other").versions] == [1]
+
+
+def test_newer_receipt_replaces_all_rows() -> None:
+    archived(payload=made_at("2022-01-01T00:00:00"))
+
+    newest = archived(
+        body="newer",
+        minute=1,
+        payload=made_at("2023-01-01T00:00:00", data=[], payments=[], attachments=[], signatures=[]),
+    )
+
+    archive = whole()
+    assert (archive.fields, archive.payments, archive.signatures) == ([], [], [])
+    assert [each.role for each in archive.files] == ["signed_document"]
+    assert receipts.current_receipt_id("r") == newest
+
+
+def test_older_receipt_never_replaces_newer_rows() -> None:
+    newest = archived(payload=made_at("2023-01-01T00:00:00"))
+    before = whole()
+
+    older = archived(body="older", minute=1, payload=made_at("2022-01-01T00:00:00", data=[], payments=[], sessions=[]))
+
+    archive = whole()
+    assert [each.receipt_id for each in archive.versions] == [newest, older]
+    assert archive.model_dump(exclude={"versions", "deliveries", "state"}) == before.model_dump(
+        exclude={"versions", "deliveries", "state"}
+    )
+    assert receipts.current_receipt_id("r") == newest
+
+
+def test_rows_that_stand_do_not_hang_on_the_order_of_archiving() -> None:
+    """Two payloads tell when they were made, the one between does not: they could beat each other in a ring."""
+    for order in permutations(range(3)):
+        reference = f"process {order}"
+        payloads = [
+            made_at("2026-01-01T11:01:00", reference=reference),  # made first, received last
+            made_at(None, reference=reference),
+            made_at("2026-01-01T11:02:00", reference=reference),  # made last, received first
+        ]
+        made = [registered(reference, f"{reference} {number}", minute=9 - number) for number in range(3)]
+
+        for number in order:
+            loaded(read(payloads[number]), made[number])
+
+        assert receipts.current_receipt_id(reference) == made[1]
+
+
+def test_rows_of_another_process_stay() -> None:
+    archived("one")
+    before = whole("one")
+
+    archived("other")
+
+    assert whole("one") == before
+
+
+def test_discrepancies_are_replaced_only_for_the_current_receipt() -> None:
+    older = archived(body="older", payload=made_at("2022-01-01T00:00:00"))
+    current = archived(body="newer", minute=1, payload=made_at("2023-01-01T00:00:00"))
+    found = discrepancy_rows("r", [Discrepancy(DiscrepancyCode.BAD_AMOUNT, "t", "an amount", "none")])
+
+    assert not archives.replace_rows("r", older, found)
+    assert whole().discrepancies == []
+    for _ in range(2):
+        assert archives.replace_rows("r", current, found)
+        assert [each.code for each in whole().discrepancies] == ["BAD_AMOUNT"]
+    assert archives.replace_rows("r", current, discrepancy_rows("r", []))
+    assert whole().discrepancies == []
+
+
+def test_row_counts_are_those_of_one_process() -> None:
+    archived("one")
+    archived("other")
+
+    counts = row_counts("one", [SessionRow, LabelRow, FormFieldRow, FileRow, PaymentRow, WarningRow, DiscrepancyRow])
+
+    assert list(counts.values()) == [1, 1, 5, 2, 1, 0, 0]
+
+
+@pytest.mark.parametrize(("session", "needed"), [({}, False), ({"submitted_at": None}, True)])
+def test_archive_with_a_finding_needs_attention(session: dict[str, Any], needed: bool) -> None:
+    archived(**session)
+
+    assert archives.needs_attention("r") == needed
+
+
+def test_hundreds_of_fields_are_loaded_and_keep_their_order() -> None:
+    fields = [{"id": f"field {number}", "type": "text", "value": "ש" * 100, "page": number} for number in range(500)]
+
+    archived(payload=document() | {"data": fields})
+
+    assert [each.page for each in whole().fields] == list(range(500))
+
+
+def test_what_is_hard_to_store_comes_back_as_it_was_read() -> None:
+    hard = [
+        "🙂\u200f\u202e",
+        "a\x01b\x7f",
+        "\x00",
+        "half \ud83d",
+        "'; DROP TABLE archive; --",
+        "%s %(x)s :x",
+        "x" * 100_000,
+    ]
+    wide = (1 << 63) - 1
+    payload = document(
+        author=hard[0],
+        process_number=wide,
+        transaction_number=-wide,
+        labels={each: each for each in hard[:6]},
+        recipient={"id": wide, "name": hard[5], "nested": [{"deep\x00": hard}, 10**30, 1e-7, -0.5, None, True]},
+        submitted_at="9998-12-31T23:59:59.999999",
+        created_at="0002-01-01T00:00:00",
+    )
+    payload["data"] = [{"id": each, "value": each, "meta": {each: [each]}} for each in hard]
+
+    archived(payload=payload)
+
+    archive = whole()
+    expected = read(payload)
+    (session,) = archive.sessions
+    assert (session.author, session.process_number, session.transaction_number) == (hard[0], wide, -wide)
+    assert session.recipient == expected.sessions[0].recipient
+    assert session.labels == expected.sessions[0].labels
+    assert (session.submitted_at, session.created_at) == (
+        expected.sessions[0].submitted_at,
+        expected.sessions[0].created_at,
+    )
+    assert [(each.id, each.value, each.meta) for each in archive.fields] == [
+        (each.id, each.value, each.meta) for each in expected.fields
+    ]
+    assert [(each.code, each.where) for each in archive.warnings] == [
+        (each.code, each.where) for each in expected.warnings
+    ]
+    assert "\ufffd" in archive.model_dump_json()
+
+
+def test_reader_sees_the_old_rows_or_the_new_ones_and_never_a_mix() -> None:
+    first, second = registered(body="a"), registered(body="b", minute=1)
+    texts = [made_at(None, data=[{"id": "f", "value": name}] * 50) for name in ("a", "b")]
+    loaded(read(texts[0]), first)
+    stop, seen = threading.Event(), set[tuple[str, ...]]()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.add(tuple(str(each.value) for each in whole().fields))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for _ in range(5):
+        rows = [rows_of(read(text), "minor") for text in texts]
+        archives.replace_rows("r", first, rows[1])
+        archives.replace_rows("r", first, rows[0])
+    stop.set()
+    watcher.join()
+
+    assert seen <= {("a",) * 50, ("b",) * 50}
+    assert second != first
+
+
+def test_what_was_never_received_is_not_loaded() -> None:
+    with pytest.raises(NoResultFound):
+        loaded(read(document("unknown")), digest("unknown"))
+    with pytest.raises(NoResultFound):
+        archives.get_version(digest("unknown"))

@@ -1,0 +1,206 @@
+"""Triggering: every sending is registered and has a run, once, however often it is tried."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State
+from prefect.states import Crashed
+from pytest_httpserver import HTTPServer
+
+from adapters import catalogue, inbox, receipts, runs
+from adapters.inbox import Intake
+from adapters.settings import Settings, settings
+from adapters.trigger import leave_inbox, start_run, trigger
+from models.archive import State as ArchiveState
+from models.errors import Conflict, Transient
+from models.receipt import Sending
+from models.run import RunRow, RunState, Trigger
+from tests.adapters.records import NOON
+
+pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
+
+
+@pytest.fixture
+def body() -> bytes:
+    """A body that the session's Prefect server has never seen."""
+    return uuid4().bytes
+
+
+def arrived(body: bytes, *, minute: int = 0) -> Sending:
+    intake = Intake(settings().inbox_dir)
+    intake.write(body)
+    return intake.accept("r", NOON + timedelta(minutes=minute), {})
+
+
+def triggered(sending: Sending, why: Trigger = Trigger.WEBHOOK) -> str | None:
+    """Trigger a sending, and return the run that it has."""
+    asyncio.run(trigger(sending, why))
+    return receipts.register(sending).flow_run_id
+
+
+def recorded(flow_run_id: str, sending: Sending, state: RunState | None) -> None:
+    """Put a run on record, as the flow does, with its end where it has one."""
+    runs.begin(
+        RunRow(
+            flow_run_id=flow_run_id,
+            attempt=1,
+            reference="r",
+            receipt_id=sending.receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=NOON,
+        )
+    )
+    if state:
+        runs.end(flow_run_id, state, NOON)
+
+
+async def _set(flow_run_id: str, state: State[Any]) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+
+def waiting() -> list[str]:
+    return [each.name for each in (settings().inbox_dir / "waiting").iterdir()]
+
+
+def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
+    sending = arrived(body)
+
+    assert triggered(sending)
+
+    archive = catalogue.archive("r")
+    assert archive
+    assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(sending.receipt_id, "new")]
+    assert len(waiting()) == 2
+
+
+def test_triggered_again_changes_nothing(body: bytes) -> None:
+    sending = arrived(body)
+    first = triggered(sending)
+    before = catalogue.archive("r")
+
+    assert triggered(sending, Trigger.SWEEP) == first
+    assert catalogue.archive("r") == before
+
+
+def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes) -> None:
+    """Killed after the run was made and before the sending remembered it."""
+    sending = arrived(body)
+    receipts.register(sending)
+    made = asyncio.run(start_run("r", sending.receipt_id, Trigger.WEBHOOK))
+
+    assert triggered(sending, Trigger.SWEEP) == made.flow_run_id
+
+
+def test_two_sendings_of_one_body_share_the_run_that_is_on_its_way(body: bytes) -> None:
+    assert triggered(arrived(body)) == triggered(arrived(body, minute=1))
+
+
+def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.COMPLETED)
+    receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
+    leave_inbox(first.receipt_id)
+    assert waiting() == []
+
+    assert triggered(arrived(body, minute=1)) is None
+
+    assert waiting() == []
+    archive = catalogue.archive("r")
+    assert archive
+    assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
+    assert (archive.state, len(archive.runs)) == ("completed", 1)
+
+
+def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.FAILED)
+    receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
+
+    second = triggered(arrived(body, minute=1))
+
+    assert second != run
+    assert receipts.get(first.receipt_id).state == "received"
+    assert triggered(arrived(body, minute=2)) == second
+
+
+def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> None:
+    """Prefect knows that it crashed, our history has it running."""
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    recorded(run, sending, None)
+    asyncio.run(_set(run, Crashed()))
+
+    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert again.flow_run_id != run
+    archive = catalogue.archive("r")
+    assert archive
+    assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
+
+
+def test_run_that_ended_before_it_could_be_recorded_makes_room_for_the_next(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Crashed()))
+
+    second = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert (second.flow_run_id != run, second.ended) == (True, False)
+    assert asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN)) == second
+
+
+def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
+    configure: Callable[..., Settings], body: bytes, deployment: str
+) -> None:
+    sending = arrived(body)
+    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+    with pytest.raises(Transient):
+        asyncio.run(trigger(sending, Trigger.WEBHOOK))
+    assert list(inbox.sendings(settings().inbox_dir)) == [sending]
+    assert receipts.get(sending.receipt_id).state == "received"
+
+    configure(PREFECT_API_URL=deployment)
+
+    assert triggered(sending, Trigger.SWEEP)
+
+
+def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: bytes) -> None:
+    first = arrived(body)
+    receipts.register(first)
+    second = arrived(body, minute=1)
+
+    leave_inbox(first.receipt_id)
+
+    assert list(inbox.sendings(settings().inbox_dir)) == [second]
+
+
+def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    """Each attempt is another run, and Prefect says of each that it has ended."""
+    sending = arrived(body)
+    receipts.register(sending)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    ended = {"id": "run-1", "state": {"name": "Crashed", "type": "CRASHED"}}
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
+
+    with pytest.raises(Conflict):
+        asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    keys = {json.loads(request.data)["idempotency_key"] for request, _ in httpserver.log if request.data}
+    assert keys == {f"{sending.receipt_id}:{attempt}" for attempt in range(1, 101)}

@@ -1,0 +1,97 @@
+"""Installations that tests share, and archives in them.
+
+Archives are taken to their end in this process, by the functions that the flow calls: no Prefect is needed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters import archives, receipts
+from adapters.inbox import Intake
+from adapters.settings import Settings, settings
+from domain.rows import discrepancy_rows, rows_of
+from domain.versions import Age, supersedes
+from flows.completion import complete
+from flows.material import read_material
+from flows.persisting import persist
+from models.receipt import VersionRow
+from tests.conftest import _forget, free_port
+
+
+@contextmanager
+def installed(folder: Path, **values: object) -> Iterator[Settings]:
+    """This process has the settings of an installation in `folder` until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch, chdir(folder):  # no .env of the developer's
+        for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
+            patch.delenv(name)
+        environment = {"PREFECT_API_URL": closed_url(), "CELLAR_DATA_DIR": folder / "data", "CELLAR_PORT": free_port()}
+        environment |= {name if name.isupper() else f"CELLAR_{name.upper()}": value for name, value in values.items()}
+        for name, value in environment.items():
+            patch.setenv(name, str(value))
+        _forget()
+        try:
+            yield settings()
+        finally:
+            _forget()
+
+
+def closed_url() -> str:
+    """Where nobody listens."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+@contextmanager
+def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Prefect knows the deployment, and no worker serves it: its runs, which are yielded, stay scheduled."""
+    with httpx.Client(base_url=prefect_url, timeout=30, trust_env=False) as client:
+        known = client.get("/deployments/name/process-archive/archive")
+        if known.is_success:
+            client.delete(f"/deployments/{known.json()['id']}").raise_for_status()
+        flow = client.post("/flows/", json={"name": "process-archive"}).raise_for_status().json()
+        made = client.post("/deployments/", json={"name": "archive", "flow_id": flow["id"]}).raise_for_status().json()
+
+        def _runs() -> list[dict[str, Any]]:
+            wanted = {"deployments": {"id": {"any_": [made["id"]]}}}
+            runs: list[dict[str, Any]] = client.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+            return runs
+
+        yield _runs
+        for run in _runs():
+            client.delete(f"/flow_runs/{run['id']}").raise_for_status()
+        client.delete(f"/deployments/{made['id']}").raise_for_status()
+
+
+def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
+    """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
+    intake = Intake(settings().inbox_dir)
+    intake.write(body)
+    sending = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
+    receipts.register(sending)
+    persist(reference, sending.receipt_id)
+    material = read_material(reference, sending.receipt_id)
+    archive = material.archive
+    version = VersionRow(
+        receipt_id=sending.receipt_id,
+        reference=reference,
+        version=0,
+        event_at=archive.event_at,
+        received_at=sending.received_at,
+        skeleton=material.skeleton,
+    )
+    described = {"template_id": archive.template_id, "process_number": archive.process_number}
+    archives.load(version, described, rows_of(archive, settings().amount_unit), _supersedes)
+    archives.replace_rows(reference, sending.receipt_id, discrepancy_rows(reference, material.discrepancies))
+    complete(material)
+    return sending.receipt_id
+
+
+def _supersedes(candidate: VersionRow, current: VersionRow) -> bool:
+    ages = [Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)]
+    return supersedes(*ages)
