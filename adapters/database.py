@@ -5,15 +5,17 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlmodel import Session, SQLModel
 
 from adapters.settings import settings
 from models.errors import Transient
 
 _BUSY_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 10
 
 
 @contextmanager
@@ -58,7 +60,7 @@ def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[
 
 @lru_cache
 def engine() -> Engine:
-    """The connections of this process."""
+    """The connections of this process. Its errors hide what was to be written: that is people's data."""
     location = settings().database_location
     if location.startswith("sqlite"):
         return _sqlite(location)
@@ -66,11 +68,12 @@ def engine() -> Engine:
     driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
         "postgres://", "postgresql+psycopg://", 1
     )
-    return create_engine(driver, pool_pre_ping=True)
+    timeout = {"connect_timeout": _CONNECT_TIMEOUT_S}
+    return create_engine(driver, pool_pre_ping=True, hide_parameters=True, connect_args=timeout)
 
 
 def _sqlite(location: str) -> Engine:
-    engine = create_engine(location, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    engine = create_engine(location, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -94,8 +97,16 @@ def translated() -> Iterator[None]:
     """Turns the drivers' ways of saying that the database is away into one of ours."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, ProgrammingError) as error:
+        if _has_no_tables(error):
+            raise Transient("the database lacks tables: run `cellar migrate`") from error
+        if isinstance(error, ProgrammingError):
+            raise
         raise Transient(f"the database does not answer: {type(error.orig).__name__}") from error
+
+
+def _has_no_tables(error: DBAPIError) -> bool:
+    return "no such table" in str(error.orig) or isinstance(error.orig, psycopg.errors.UndefinedTable)
 
 
 def is_reachable() -> bool:

@@ -15,9 +15,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from adapters.durable import make_folder, sync_folder, write_file
 from models.errors import Refused
 from models.receipt import Sending
+
+log = structlog.get_logger()
 
 
 class Intake:
@@ -94,9 +98,14 @@ def sendings(inbox: Path) -> Iterator[Sending]:
     for path in sorted((inbox / "waiting").glob("[0-9]*.json")):
         try:
             record = json.loads(path.read_bytes())
+            sending = Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
         except FileNotFoundError:
             continue  # another process has just taken it out
-        yield Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
+        except (ValueError, TypeError, KeyError) as error:
+            # One record that rotted must not hold up all others; its body stays, and a person has to look.
+            log.error("a sending's record is unreadable", record=path.name, why=type(error).__name__)
+            continue
+        yield sending
 
 
 def remove_sending(inbox: Path, sending_id: str) -> None:

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from adapters.settings import settings
-from cli.simulation import Expectation, SimulatedArchive, simulated_archives
+from cli.simulation.expectations import Expectation, SimulatedArchive
 
 _POLL_INTERVAL_S = 0.5
 _TIMEOUT = httpx.Timeout(60, connect=5)
@@ -212,6 +212,8 @@ def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, pro
     Raises:
         NoComparison: nothing can be compared.
     """
+    from cli.simulation.archives import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
+
     archives = simulated_archives(count, seed=seed, now=datetime.now(UTC))
     sent = send_all(receiver, archives, count, progress)
     return sent if wait_s is None else wait_for_all(receiver, sent, wait_s, progress)

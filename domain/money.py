@@ -27,3 +27,14 @@ def minor_units(amount: Decimal, exponent: int, unit: AmountUnit) -> int | None:
     """Return `amount` in minor units; None where it is a fraction of one, or beyond 64 bits."""
     scaled = amount.scaleb(exponent, _EXACT) if unit == "major" else amount
     return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 else None
+
+
+def amount_text(amount_minor: int | None, currency: str | None, exponent: int | None) -> str:
+    """An amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
+    if amount_minor is None:
+        return "–"
+    if exponent is None:
+        return f"{amount_minor} minor units"
+    whole, rest = divmod(abs(amount_minor), 10**exponent)
+    fraction = f".{rest:0{exponent}}" if exponent else ""
+    return f"{'-' if amount_minor < 0 else ''}{whole}{fraction} {currency}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
+from domain.cards import masked
 from domain.judgement import judge
 from domain.place import UNSTORABLE, Place, Reading, decimal_from
 from models.archive import Archive
@@ -209,6 +210,6 @@ def _payment(place: Place) -> Payment:
         currency=result.member("currency").text(),
         provider_total=decimal_from(result.member("total").value),
         provider_reference=place.member("provider_transaction_reference").identifier(),
-        card_mask=result.member("card_mask").text(),
+        card_mask=masked(result.member("card_mask").text() or "") or None,
         card_brand=result.member("card_brand").text(),
     )

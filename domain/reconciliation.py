@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.money import AmountUnit, exponent_of, minor_units
+from domain.cards import masked
+from domain.money import AmountUnit, amount_text, exponent_of, minor_units
 from models.finding import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
 from models.payment import Payment, Standing
@@ -93,7 +94,8 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Paym
     made = {payment.transaction_id for payment in payments}
     for field in fields:
         if _refers_to_payment(field) and field.value not in made:
-            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, field.value, "a payment", "none")
+            # Whatever the client typed stands here, a card's number too.
+            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(field.value), "a payment", "none")
 
 
 def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
@@ -106,7 +108,10 @@ def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
     smaller, larger = sorted((amounts.amount_minor, amounts.total_minor))
     same_in_other_unit = amounts.exponent and larger == smaller * 10**amounts.exponent
     code = DiscrepancyCode.UNIT_MISMATCH if same_in_other_unit else DiscrepancyCode.AMOUNT_MISMATCH
-    yield _discrepancy(code, payment, f"{amounts.total_minor} minor units", f"{amounts.amount_minor} minor units")
+    total, amount = (
+        amount_text(minor, payment.currency, amounts.exponent) for minor in (amounts.total_minor, amounts.amount_minor)
+    )
+    yield _discrepancy(code, payment, total, amount)
 
 
 def _discrepancy(code: DiscrepancyCode, payment: Payment, expected: str, found: str) -> Discrepancy:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from domain.money import amount_text
 from domain.reconciliation import amounts_of, standing_of
 from models.archive import Archive
 from models.finding import Discrepancy
@@ -31,7 +32,7 @@ def summary(
         f"# Archive {_cell(archive.reference)}, version {version}",
         f"Process {'–' if archive.process_number is None else archive.process_number}, "
         f"template {_cell(archive.template_id)}, "
-        f"{len(archive.sessions)} sessions, {len(archive.signatures)} signatures, {len(archive.fields)} fields. "
+        f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
         _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p, unit) for p in archive.payments]),
@@ -40,17 +41,6 @@ def summary(
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def amount_text(amount_minor: int | None, currency: str | None, exponent: int | None) -> str:
-    """An amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
-    if amount_minor is None:
-        return "–"
-    if exponent is None:
-        return f"{amount_minor} minor units"
-    whole, rest = divmod(abs(amount_minor), 10**exponent)
-    fraction = f".{rest:0{exponent}}" if exponent else ""
-    return f"{'-' if amount_minor < 0 else ''}{whole}{fraction} {currency}"
 
 
 def size_text(size_bytes: int) -> str:

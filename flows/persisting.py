@@ -13,7 +13,7 @@ from adapters.durable import write_whole
 from domain.reading import reference_of
 from domain.scan import Scanner
 from models.content import StoredContent
-from models.errors import Conflict, Refused
+from models.errors import Conflict, Refused, Transient
 
 _CHUNK_BYTES = 1 << 20
 
@@ -71,7 +71,10 @@ class _StoringSink:
 
     def write(self, data: bytes) -> None:
         self._digest.update(data)
-        write_whole(self._spool, data)
+        try:
+            write_whole(self._spool, data)
+        except OSError as error:
+            raise Transient(f"the spool folder does not take more: {error.strerror}") from error
         self._size_bytes += len(data)
 
     def end(self) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -25,6 +26,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Crashed
 from prefect.workers.process import ProcessWorker
 
+from adapters import store
 from adapters.environment import POOL
 from adapters.processes import adopt_orphans, end_children
 from models.errors import Transient
@@ -34,6 +36,7 @@ _LOOK_AGAIN_S = 0.2
 _RUNS_END_WITHIN_S = 8
 _GIVE_UP_AFTER_S = 15
 _RUNS_PER_PAGE = 200
+_LEFTOVER_AFTER = timedelta(hours=1)  # no run writes one file for so long
 
 
 async def serve(name: str, *, sole: bool) -> None:
@@ -50,6 +53,7 @@ async def serve(name: str, *, sole: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     adopt_orphans()
+    store.remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
     work = asyncio.create_task(_work(name, sole))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -2,8 +2,3 @@
 
 `archives` puts an archive together and is all that callers need; `scenarios` has the twenty that there are.
 """
-
-from cli.simulation.archives import SimulatedArchive, simulated_archives
-from cli.simulation.expectations import Expectation
-
-__all__ = ["Expectation", "SimulatedArchive", "simulated_archives"]

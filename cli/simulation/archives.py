@@ -1,25 +1,14 @@
 """Simulated archives: the bodies of requests with what must become of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import cycle, islice
 from random import Random
 
-from cli.simulation.expectations import Expectation
+from cli.simulation.expectations import SimulatedArchive
 from cli.simulation.identifiers import uuid4_text
 from cli.simulation.processes import Case
 from cli.simulation.scenarios import SCENARIOS
-
-
-@dataclass(frozen=True)
-class SimulatedArchive:
-    """`scenario` is a short name that stays (`lease-he`). `reference` is that of the body, also when it is refused."""
-
-    scenario: str
-    reference: str
-    body: bytes
-    expectation: Expectation
 
 
 def simulated_archives(count: int, *, seed: int, now: datetime) -> Iterator[SimulatedArchive]:

@@ -1,4 +1,4 @@
-"""What a receiver must make of a simulated archive."""
+"""Simulated archives, and what a receiver must make of each."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,16 @@ class Expectation:
     warnings: frozenset[str]
     discrepancies: frozenset[str]
     standings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SimulatedArchive:
+    """`scenario` is a short name that stays (`lease-he`). `reference` is that of the body, also when it is refused."""
+
+    scenario: str
+    reference: str
+    body: bytes
+    expectation: Expectation
 
 
 REFUSED = Expectation(status="-1", state=None, files=0, warnings=frozenset(), discrepancies=frozenset(), standings=())

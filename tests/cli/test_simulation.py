@@ -21,7 +21,8 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
-from cli.simulation import Expectation, SimulatedArchive, simulated_archives
+from cli.simulation.archives import simulated_archives
+from cli.simulation.expectations import Expectation, SimulatedArchive
 from cli.simulation.forms import FORMS
 from cli.simulation.scenarios import SCENARIOS
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from werkzeug import Request, Response
 
 from cli.simulate import Found, differences, simulate
-from cli.simulation import Expectation, SimulatedArchive, simulated_archives
+from cli.simulation.archives import simulated_archives
+from cli.simulation.expectations import Expectation, SimulatedArchive
 
 SECRET, TOKEN = "the sender's", "the reader's"
 SEED = 11

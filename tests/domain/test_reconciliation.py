@@ -106,8 +106,8 @@ def test_finding_tells_the_transaction_and_amounts_in_minor_units() -> None:
 
     assert (found.transaction_id, found.expected, found.found) == (
         "4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
-        "2100 minor units",
-        "2500 minor units",
+        "21.00 ILS",
+        "25.00 ILS",
     )
 
 

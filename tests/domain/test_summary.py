@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from domain.money import amount_text
 from domain.reconciliation import reconcile
-from domain.summary import amount_text, size_text, summary
+from domain.summary import size_text, summary
 from models.archive import Archive
 from models.notification import NotificationRow
 from tests.domain.payloads import changed, read
@@ -54,7 +55,8 @@ def test_summary_of_the_sample() -> None:
         == f"""\
 # Archive f51c66ba-d33a-4c59-b63a-aa270383fb9e, version 2
 
-Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, 1 sessions, 1 signatures, 5 fields. [The whole archive]({URL})
+Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures: 1, fields: 5.
+[The whole archive]({URL})
 
 ## Files
 
@@ -73,7 +75,7 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, 1 sessions, 1 signatures
 
 | code | transaction | expected | found |
 | --- | --- | --- | --- |
-| AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | 2100 minor units | 2500 minor units |
+| AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | 21.00 ILS | 25.00 ILS |
 
 ## Warnings
 

@@ -1,0 +1,29 @@
+"""Card numbers are masked, masks and ids are left alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.cards import masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("4580458045804580", "************4580"),
+        ("4580 4580 4580 4580", "**** **** **** 4580"),
+        ("378282246310005", "***********0005"),
+        ("458045******4580", "458045******4580"),
+        ("xxxxxxxxxxxx4580", "xxxxxxxxxxxx4580"),
+        ("4a45b2df-f7bd-48bf-a2b4-b8405eb51194", "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"),
+        ("123456789012", "123456789012"),
+        ("", ""),
+    ],
+)
+def test_only_the_last_four_digits_of_a_card_number_are_shown(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@given(st.from_regex(r"[0-9]{13,19}", fullmatch=True))
+def test_no_card_number_comes_through(number: str) -> None:
+    assert masked(number) == "*" * (len(number) - 4) + number[-4:]
