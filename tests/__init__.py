@@ -1,0 +1,12 @@
+"""Tests, in the order of the source. Imported before any of them, and so before Prefect, which looks for its home then:
+a developer's own profiles are none of ours, and a machine may have no home at all.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_prefect_home = tempfile.mkdtemp(prefix="cellar-prefect-")
+os.environ["PREFECT_HOME"] = _prefect_home
+atexit.register(shutil.rmtree, _prefect_home, ignore_errors=True)

@@ -27,8 +27,9 @@ from adapters.settings import Settings, settings
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
     """Set settings by name, as environment variables; what is not set has its default, in a folder of the test."""
-    for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
-        monkeypatch.delenv(name)
+    for name in set(os.environ) - {"PREFECT_HOME"}:
+        if name.startswith(("CELLAR_", "PREFECT_")):
+            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)  # no .env of the developer's
     monkeypatch.setenv("CELLAR_DATA_DIR", str(tmp_path / "data"))
 

@@ -92,7 +92,8 @@ def test_rerun_tells_the_endpoint_that_works_again(up: Running, endpoint: Endpoi
 def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
     run_id = up.read("for-retry")["runs"][0]["flow_run_id"]
 
-    environment = up.environment | {"PREFECT_API_URL": f"{up.prefect_url}/api"}
+    prefect = {"PREFECT_API_URL": f"{up.prefect_url}/api", "PREFECT_HOME": str(up.folder / "data" / "prefect")}
+    environment = up.environment | prefect
     subprocess.run([PREFECT, "flow-run", "retry", run_id], env=environment, capture_output=True, check=True)
 
     _assert_finished(up, endpoint, "for-retry", trigger="retry")
