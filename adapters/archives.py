@@ -26,7 +26,7 @@ def load(
     transaction: a reader sees the old rows or the new ones.
     """
     with writing() as session:
-        archive = session.get_one(ArchiveRow, version.reference)
+        archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         number = _numbered(session, version)
         current = session.get(VersionRow, archive.current_receipt_id or "")
         if current is None or current.receipt_id == version.receipt_id or replaces(version, current):

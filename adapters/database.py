@@ -36,7 +36,10 @@ def reading() -> Iterator[Session]:
     Raises:
         Transient: the database does not answer.
     """
-    with translated(), Session(engine().execution_options(cellar_reading=True), expire_on_commit=False) as session:
+    options: dict[str, Any] = {"cellar_reading": True}
+    if engine().dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"  # several queries see one moment, as they do on SQLite
+    with translated(), Session(engine().execution_options(**options), expire_on_commit=False) as session:
         yield session
 
 

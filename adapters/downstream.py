@@ -7,7 +7,9 @@ resolves to a public address at start and to 169.254.169.254 later gets nothing.
 import asyncio
 import ipaddress
 import socket
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 import httpx
 from standardwebhooks import Webhook
@@ -28,7 +30,7 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
         Refused: the endpoint is no URL, or on a private address and those are not allowed.
         Transient: no answer came in time.
     """
-    address = await public_address(url)
+    _host_and_port(url)
     endpoint = httpx.URL(url)
     headers = {
         "host": endpoint.netloc.decode(),
@@ -38,20 +40,30 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
     }
-    pinned, sni = endpoint.copy_with(host=address), {"sni_hostname": endpoint.raw_host.decode()}
     try:
-        async with (
-            asyncio.timeout(timeout_s),  # the client's own is for each step: drops that come one by one pass it
-            httpx.AsyncClient(timeout=timeout_s) as client,
-            client.stream("POST", pinned, content=body, headers=headers, extensions=sni) as answer,
-        ):
-            return answer.status_code  # the rest of the answer says nothing to us, and may be endless
+        # The client's own time-out is for each step: an answer that comes drop by drop would pass it.
+        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s) as client:
+            return await _first_answer(client, endpoint, await public_addresses(url), content=body, headers=headers)
     except (httpx.HTTPError, TimeoutError) as error:
         raise Transient(f"the endpoint does not answer: {type(error).__name__}") from error
 
 
-async def public_address(url: str) -> str:
-    """Return an address of the endpoint's host that may be called.
+async def _first_answer(client: httpx.AsyncClient, endpoint: httpx.URL, addresses: list[str], **request: Any) -> int:
+    """The status of the first address that takes the connection: `localhost` may be ::1 where nobody listens."""
+    sni = {"sni_hostname": endpoint.raw_host.decode()}
+    for address in addresses[:-1]:
+        with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await _status(client, endpoint.copy_with(host=address), extensions=sni, **request)
+    return await _status(client, endpoint.copy_with(host=addresses[-1]), extensions=sni, **request)
+
+
+async def _status(client: httpx.AsyncClient, pinned: httpx.URL, **request: Any) -> int:
+    async with client.stream("POST", pinned, **request) as answer:
+        return answer.status_code  # the rest of the answer says nothing to us, and may be endless
+
+
+async def public_addresses(url: str) -> list[str]:
+    """Return the addresses of the endpoint's host, all of which may be called.
 
     Raises:
         Refused: it is no URL, or on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.
@@ -66,7 +78,7 @@ async def public_address(url: str) -> str:
     if not settings().notify_allow_private and not all(_is_public(each) for each in addresses):
         detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow that"
         raise Refused("PRIVATE_ENDPOINT", detail)
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

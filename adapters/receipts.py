@@ -12,10 +12,10 @@ from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """`completed`: the receipt is archived already. `flow_run_id`: the run that this sending has triggered."""
+    """`state` is that of the receipt. `flow_run_id`: the run that this sending has triggered."""
 
     outcome: Outcome
-    completed: bool
+    state: State
     flow_run_id: str | None
 
 
@@ -37,8 +37,8 @@ def register(sending: Sending) -> Registration:
             _set_earliest(session, sending)
             _pass_on_state(session, sending.reference)
         row = session.get_one(DeliveryRow, sending.sending_id)
-        completed = session.get_one(ReceiptRow, sending.receipt_id).state == State.COMPLETED
-        return Registration(Outcome(row.outcome), completed, row.flow_run_id)
+        state = State(session.get_one(ReceiptRow, sending.receipt_id).state)
+        return Registration(Outcome(row.outcome), state, row.flow_run_id)
 
 
 def set_triggered(sending_id: str, flow_run_id: str) -> None:
@@ -48,11 +48,14 @@ def set_triggered(sending_id: str, flow_run_id: str) -> None:
         )
 
 
-def set_awaited(receipt_id: str, now: datetime) -> None:
-    """A run of a receipt that had failed is on its way again."""
-    receipt = find(receipt_id)
-    if receipt and receipt.state == State.FAILED:
-        set_state(receipt_id, State.RECEIVED, now)
+def set_awaited(receipt_id: str) -> None:
+    """A run of a receipt that had failed is on its way again. One that has begun meanwhile is not set back."""
+    failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
+    with writing() as session:
+        awaited = update(ReceiptRow).where(*failed).values(state=State.RECEIVED).returning(col(ReceiptRow.reference))
+        found = session.execute(awaited).first()
+        if found:
+            _pass_on_state(session, found.reference)
 
 
 def set_state(receipt_id: str, state: State, now: datetime) -> None:
@@ -61,13 +64,18 @@ def set_state(receipt_id: str, state: State, now: datetime) -> None:
     A re-run that fails has taken nothing away from an archive that was right before it.
     """
     with writing() as session:
-        # Locked: two that both read "processing" would otherwise both write, and the later one might say "failed".
-        receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
-        if receipt.state != State.COMPLETED:
-            receipt.state = state
-            receipt.completed_at = now if state is State.COMPLETED else None
-            session.flush()
-            _pass_on_state(session, receipt.reference)
+        set_state_within(session, receipt_id, state, now)
+
+
+def set_state_within(session: Session, receipt_id: str, state: State, now: datetime) -> None:
+    """`set_state`, in a transaction that does more."""
+    # Locked: two that both read "processing" would otherwise both write, and the later one might say "failed".
+    receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
+    if receipt.state != State.COMPLETED:
+        receipt.state = state
+        receipt.completed_at = now if state is State.COMPLETED else None
+        session.flush()
+        _pass_on_state(session, receipt.reference)
 
 
 def newest_receipt_id(reference: str) -> str | None:
@@ -118,12 +126,14 @@ def _set_earliest(session: Session, sending: Sending) -> None:
 
 
 def _pass_on_state(session: Session, reference: str) -> None:
+    # The archive is locked before the newest receipt is looked for: what was read earlier may be over by now.
+    archive = session.get_one(ArchiveRow, reference, with_for_update=True)
     newest = session.exec(
         select(ReceiptRow)
         .where(ReceiptRow.reference == reference)
         .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+        .execution_options(populate_existing=True)
     ).first()
     if newest:
-        archive = session.get_one(ArchiveRow, reference)
         archive.state = newest.state
         archive.completed_at = newest.completed_at

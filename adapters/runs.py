@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_
-from sqlmodel import col, func, select, update
+from sqlmodel import col, select, update
 
 from adapters.database import insert_new, reading, writing
+from adapters.receipts import set_state_within
+from models.archive import State
 from models.run import LeaseRow, RunRow, RunState
 
 
@@ -24,23 +26,36 @@ def begin(run: RunRow) -> None:
         insert_new(session, RunRow, run.model_dump())
 
 
-def end(flow_run_id: str, state: str, now: datetime, failed_task: str | None = None) -> None:
-    """Put the end of a run's open attempts on record."""
+def end(
+    flow_run_id: str, state: RunState, receipt_state: State, now: datetime, *, failed_task: str | None = None
+) -> None:
+    """Put the end of a run's open attempt on record, and with it where its receipt stands."""
+    ended = update(RunRow).where(col(RunRow.flow_run_id) == flow_run_id, col(RunRow.ended_at).is_(None))
     with writing() as session:
-        session.execute(
-            update(RunRow)
-            .where(col(RunRow.flow_run_id) == flow_run_id, col(RunRow.ended_at).is_(None))
-            .values(state=state, ended_at=now, failed_task=failed_task)
-        )
+        found = session.execute(
+            ended.values(state=state, ended_at=now, failed_task=failed_task).returning(col(RunRow.receipt_id))
+        ).first()
+        if found:
+            set_state_within(session, found.receipt_id, receipt_state, now)
+
+
+def record_unseen(run: RunRow) -> None:
+    """Put on record that a run has ended of which our history knows no end: its process was killed."""
+    with writing() as session:
+        if not insert_new(session, RunRow, run.model_dump()):
+            session.execute(
+                update(RunRow)
+                .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
+                .values(state=run.state, ended_at=run.ended_at)
+            )
 
 
 def ended_runs(receipt_id: str) -> int:
-    """How many flow runs of a receipt have ended."""
+    """How many flow runs of a receipt have ended and are not being retried."""
     with reading() as session:
-        ended = select(func.count(func.distinct(RunRow.flow_run_id))).where(
-            RunRow.receipt_id == receipt_id, col(RunRow.ended_at).is_not(None)
-        )
-        return session.exec(ended).one()
+        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
+    open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
+    return len({each.flow_run_id for each in attempts} - open_runs)
 
 
 def take_lease(reference: str, holder: str, now: datetime, lasts_s: float) -> bool:

@@ -97,6 +97,26 @@ def keep(source: Path, key: str) -> None:
         sync_folder((Path(settings().store_location) / key).parent)
 
 
+def keep_file(source: Path, key: str, sha256: str) -> None:
+    """`keep`, for a file that is named by its digest: one that rotted in the store is mended, whatever its size."""
+    found = digest_of(key)
+    if found is None or found == sha256:
+        keep(source, key)
+    else:
+        _put(source, key, once=False)
+
+
+def digest_of(key: str) -> str | None:
+    """SHA-256 in hex of the bytes stored under `key`, None where nothing is."""
+    if stored_size(key) is None:
+        return None
+    with opened(key) as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(_COPY_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+
 def keep_bytes(data: bytes, key: str) -> None:
     with spooled() as spool:
         write_whole(spool, data)

@@ -21,6 +21,7 @@ from models.run import Trigger
 log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
+_LOOK_AGAIN_AFTER = timedelta(minutes=2)
 
 
 class Dispatcher:
@@ -28,7 +29,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._announced: asyncio.Queue[Sending] = asyncio.Queue()
-        self._done: set[str] = set()
+        self._looked_after: dict[str, datetime] = {}
         self._one_at_a_time = asyncio.Lock()
 
     def announce(self, sending: Sending) -> None:
@@ -58,21 +59,25 @@ class Dispatcher:
             await asyncio.sleep(settings().sweep_interval_s)
 
     async def sweep(self) -> None:
-        """Trigger whatever waits in the inbox and was not. What came a moment ago is left to its announcement.
+        """Trigger whatever waits in the inbox and was not, and look after what was and waits for long.
+
+        What came a moment ago is left to its announcement.
 
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
         """
         waiting = await asyncio.to_thread(lambda: list(inbox.sendings(settings().inbox_dir)))
-        self._done &= {sending.sending_id for sending in waiting}
-        settled = datetime.now(UTC) - _ANNOUNCED_WITHIN
+        now = datetime.now(UTC)
+        known = {sending.sending_id: self._looked_after.get(sending.sending_id) for sending in waiting}
+        self._looked_after = {sending_id: at for sending_id, at in known.items() if at}
         for sending in waiting:
-            if sending.received_at < settled:
+            if sending.received_at + _ANNOUNCED_WITHIN < now:
                 await self._trigger(sending, Trigger.SWEEP)
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
         async with self._one_at_a_time:
-            if sending.sending_id in self._done:
+            looked_after = self._looked_after.get(sending.sending_id)
+            if looked_after and datetime.now(UTC) < looked_after + _LOOK_AGAIN_AFTER:
                 return
             try:
                 await trigger(sending, why)
@@ -80,7 +85,7 @@ class Dispatcher:
                 raise
             except CellarError as error:
                 log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
-            self._done.add(sending.sending_id)
+            self._looked_after[sending.sending_id] = datetime.now(UTC)
 
 
 @contextmanager

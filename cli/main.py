@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from pydantic import ValidationError
 
 from cli import archives, quarantine
 from cli.api import api
@@ -35,10 +36,18 @@ def migrate() -> None:
     migrate_database()
 
 
+def _setting(place: tuple[int | str, ...]) -> str:
+    return f" (setting {'.'.join(map(str, place))})" if place else ""
+
+
 def main() -> None:
     """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
     try:
         app()
+    except ValidationError as error:
+        wrong = "; ".join(each["msg"].removeprefix("Value error, ") + _setting(each["loc"]) for each in error.errors())
+        typer.echo(f"cellar: a setting is wrong: {wrong}", err=True)
+        sys.exit(2)
     except CellarError as error:
         typer.echo(f"cellar: {error}", err=True)
         sys.exit(1)

@@ -198,7 +198,7 @@ async def _refused_endpoints(settings: Settings) -> list[str]:
     warnings = []
     for url in settings.notify_urls:
         try:
-            await downstream.public_address(url)
+            await downstream.public_addresses(url)
         except Refused as error:
             # Without user, password and query: those may be secrets.
             parts = urlsplit(url)

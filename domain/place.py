@@ -15,8 +15,8 @@ from typing import Any
 from models.finding import ArchiveWarning, WarningCode
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_CELLOSIGNS_OWN_NAME = re.compile("[a-z][a-z_]{0,39}")
 _INT64 = 1 << 63
-_NO_SUCH_MEMBER = object()
 
 
 @dataclass(slots=True)
@@ -60,10 +60,15 @@ class Place:
         self._expected("a whole number of at most 64 bits")
         return None
 
-    def real(self) -> float | None:
+    def number(self) -> Decimal | None:
+        """The number as sent, exact; also as text."""
         number = decimal_from(self.value)
-        if number is None:
+        if number is None and self.value != "":
             self._expected("a number")
+        return number
+
+    def real(self) -> float | None:
+        number = self.number()
         return None if number is None else float(number)
 
     def flag(self) -> bool | None:
@@ -81,9 +86,10 @@ class Place:
         return dict(self._members()) if self.is_object() else {}
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        for key, value in self.value.items():
-            name = self._clean(key)
-            yield name, Place(value, f"{self.path}.{name}", self.reading).anything()
+        for number, (key, value) in enumerate(self.value.items()):
+            # A place goes into logs: keys of labels and the like are people's own text, and are told by their number.
+            step = f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
+            yield self._clean(key), Place(value, self.path + step, self.reading).anything()
 
     def anything(self) -> Any:
         """Any JSON value, made storable."""

@@ -208,7 +208,7 @@ def _payment(place: Place) -> Payment:
         status=place.member("status").text(),
         amount=decimal_from(place.member("amount").value),
         currency=result.member("currency").text(),
-        provider_total=decimal_from(result.member("total").value),
+        provider_total=result.member("total").number(),
         provider_reference=place.member("provider_transaction_reference").identifier(),
         card_mask=masked(result.member("card_mask").text() or "") or None,
         card_brand=result.member("card_brand").text(),

@@ -71,10 +71,10 @@ def reconcile(
     Source: Cellosign, "Outbound: Webhooks Archive", elements payments and data.
     """
     known_sessions = {session.id for session in sessions}
-    referred = {field.value for field in fields if _refers_to_payment(field)}
+    referred = {transaction_of(field) for field in fields}
     found: list[Discrepancy] = []
     for payment in payments:
-        if payment.transaction_id not in referred:
+        if payment.transaction_id not in referred and standing_of(payment) is not Standing.FAILED:
             found.append(_discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none"))
         if payment.session_id not in known_sessions:
             found.append(
@@ -85,17 +85,20 @@ def reconcile(
     return found
 
 
-def _refers_to_payment(field: FormField) -> bool:
-    """An empty payment field is a payment that the client did not make."""
-    return field.type == "payment" and isinstance(field.value, str) and field.value.strip() != ""
+def transaction_of(field: FormField) -> str | None:
+    """The transaction that a payment field refers to. An empty one is a payment that the client did not make."""
+    if field.type != "payment" or not isinstance(field.value, str | int) or isinstance(field.value, bool):
+        return None
+    return str(field.value).strip() or None
 
 
 def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Payment]) -> Iterator[Discrepancy]:
     made = {payment.transaction_id for payment in payments}
     for field in fields:
-        if _refers_to_payment(field) and field.value not in made:
+        transaction_id = transaction_of(field)
+        if transaction_id is not None and transaction_id not in made:
             # Whatever the client typed stands here, a card's number too.
-            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(field.value), "a payment", "none")
+            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(transaction_id), "a payment", "none")
 
 
 def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
@@ -103,6 +106,8 @@ def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
         yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
     if amounts.fault:
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
+    if payment.provider_total is not None and amounts.total_minor is None:
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "a provider's total in whole minor units", "another")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
         return
     smaller, larger = sorted((amounts.amount_minor, amounts.total_minor))
@@ -115,4 +120,5 @@ def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
 
 
 def _discrepancy(code: DiscrepancyCode, payment: Payment, expected: str, found: str) -> Discrepancy:
-    return Discrepancy(code, payment.transaction_id, expected, found)
+    shown = None if payment.transaction_id is None else masked(payment.transaction_id)
+    return Discrepancy(code, shown, expected, found)

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from domain.money import amount_text
+from domain.cards import masked
+from domain.money import AmountUnit, amount_text
 from domain.reconciliation import amounts_of, standing_of
 from models.archive import Archive
 from models.finding import Discrepancy
@@ -22,7 +23,7 @@ def summary(
     *,
     version: int,
     archive_url: str,
-    unit: str,
+    unit: AmountUnit,
 ) -> str:
     """Return the Markdown of an archive's run. Pure.
 
@@ -65,11 +66,11 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
     ]
 
 
-def _payment_row(payment: Payment, unit: str) -> tuple[str | None, ...]:
-    amounts = amounts_of(payment, "major" if unit == "major" else "minor")
+def _payment_row(payment: Payment, unit: AmountUnit) -> tuple[str | None, ...]:
+    amounts = amounts_of(payment, unit)
     amount = amount_text(amounts.amount_minor, payment.currency, amounts.exponent)
     card = " ".join(part for part in (payment.card_brand, payment.card_mask) if part)
-    return (standing_of(payment), amount, card, payment.type)
+    return (standing_of(payment), amount, masked(card), masked(payment.type or ""))
 
 
 def _discrepancy_rows(discrepancies: Iterable[Discrepancy]) -> list[tuple[str | None, ...]]:

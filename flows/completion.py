@@ -1,4 +1,6 @@
-"""Completes an archive: what was written is read back, and only then does the receipt leave the inbox."""
+"""Completes an archive: what was written is read back, files by digest and rows by number; only then does the receipt
+leave the inbox.
+"""
 
 from datetime import UTC, datetime
 
@@ -33,10 +35,8 @@ def complete(material: Material) -> None:
 
 def _read_back_files(material: Material) -> None:
     for content in material.stored:
-        size_bytes = store.stored_size(store.file_key(material.archive.reference, content.sha256))
-        if size_bytes != content.size_bytes:
-            detail = f"expected file {content.sha256} of {content.size_bytes} bytes in the store, got {size_bytes}"
-            raise Conflict(f"{detail}; run the archive again")
+        if store.digest_of(store.file_key(material.archive.reference, content.sha256)) != content.sha256:
+            raise Conflict(f"file {content.sha256} is missing in the store or damaged; run the archive again")
 
 
 def _read_back_rows(material: Material) -> bool:

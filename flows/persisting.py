@@ -79,7 +79,7 @@ class _StoringSink:
 
     def end(self) -> None:
         sha256 = self._digest.hexdigest()
-        store.keep(Path(self._spool.name), store.file_key(self._reference, sha256))
+        store.keep_file(Path(self._spool.name), store.file_key(self._reference, sha256), sha256)
         self._spool_context.close()
         self.stored.append(StoredContent(self._index, sha256, self._size_bytes))
 

@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import httpx
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
@@ -85,16 +87,14 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
     tags = {*flow_run.tags, f"reference:{reference}"}
     await _tag(tags)
     run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(tags))
-    async with sole_work_on(reference, flow_run.id), recorded(run) as progress:
+    async with recorded(run) as progress, sole_work_on(reference, flow_run.id):
         progress.task = persist_files.name
         await persist_files(reference, receipt_id)
         progress.task = load_metadata.name
         loaded = await load_metadata(reference, receipt_id)
         progress.task = reconcile_payments.name
         reconciled = await reconcile_payments(reference, receipt_id)
-        progress.task = ""
         await _tag(tags | _tags_of(loaded, reconciled))
-        await asyncio.to_thread(complete, await asyncio.to_thread(read_material, reference, receipt_id))
         progress.task = notify_downstream.name
         try:
             await _notify_all(receipt_id)
@@ -135,7 +135,11 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
 
 @task(name="reconcile-payments", **RETRIED)
 async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
-    """Compare the payments with form and sessions; keep what does not add up."""
+    """Compare the payments with form and sessions, keep what does not add up, and complete the archive.
+
+    With the findings everything is there that makes an archive complete. It is read back here, inside a task, because
+    that may fail as any reading may, and is then tried again.
+    """
     log = get_run_logger()
     material = await asyncio.to_thread(read_material, reference, receipt_id)
     found = material.discrepancies
@@ -145,6 +149,8 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not current:
         log.info("A newer version has the rows; they stay as they are")
+    await asyncio.to_thread(complete, material)
+    log.info("Read back; the archive is complete")
     return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(found))
 
 
@@ -258,8 +264,18 @@ async def _tag(tags: set[str]) -> None:
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
+    """An artifact that Prefect does not take must not fail an archive, nor hide why a run failed."""
+    try:
+        markdown = await _summary(reference, receipt_id, version)
+        key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
+        await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
+    except (Transient, PrefectException, httpx.HTTPError) as error:
+        get_run_logger().warning("The run has no summary: %s", type(error).__name__)
+
+
+async def _summary(reference: str, receipt_id: str, version: int) -> str:
     material = await asyncio.to_thread(read_material, reference, receipt_id)
-    markdown = summary(
+    return summary(
         material.archive,
         material.discrepancies,
         await asyncio.to_thread(notifications.of_receipt, receipt_id),
@@ -267,8 +283,6 @@ async def _publish_summary(reference: str, receipt_id: str, version: int) -> Non
         archive_url=_archive_url(reference),
         unit=settings().amount_unit,
     )
-    key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
-    await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
 
 
 def _archive_url(reference: str) -> str:

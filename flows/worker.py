@@ -36,7 +36,7 @@ _LOOK_AGAIN_S = 0.2
 _RUNS_END_WITHIN_S = 8
 _GIVE_UP_AFTER_S = 15
 _RUNS_PER_PAGE = 200
-_LEFTOVER_AFTER = timedelta(hours=1)  # no run writes one file for so long
+_LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
 
 
 async def serve(name: str, *, sole: bool) -> None:

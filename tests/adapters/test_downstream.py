@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from adapters.downstream import post, public_address
+from adapters.downstream import post, public_addresses
 from adapters.settings import Settings
 from models.errors import Refused, Transient
 from tests.adapters.peers import Answer, break_off, drip, gush, hang, listening
@@ -138,7 +138,7 @@ def test_spelling_that_is_no_address_is_refused(configure: Configure, host: str)
 def test_public_address_may_be_called(configure: Configure, host: str) -> None:
     configure(notify_secret=SECRET)
 
-    address = ip_address(asyncio.run(public_address(f"https://{host}/hook")))
+    address = ip_address(asyncio.run(public_addresses(f"https://{host}/hook"))[0])
 
     assert address.is_global
     if host.isdecimal():

@@ -44,7 +44,7 @@ def at_once(*calls: Callable[[], object]) -> None:
 def test_first_sending_of_a_process_is_new() -> None:
     registration = receipts.register(sending())
 
-    assert (registration.outcome, registration.completed, registration.flow_run_id) == (Outcome.NEW, False, None)
+    assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
     assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
 
 
@@ -99,7 +99,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     receipts.set_state(receipt_id, State.COMPLETED, LATER)
 
     assert (receipts.get(receipt_id).state, receipts.get(receipt_id).completed_at) == ("completed", NOON)
-    assert receipts.register(sending(minute=9)).completed
+    assert receipts.register(sending(minute=9)).state is State.COMPLETED
 
 
 def test_completed_receipt_stays_completed_whoever_writes_at_the_same_moment() -> None:
@@ -119,12 +119,12 @@ def test_only_a_failed_receipt_is_awaited_again() -> None:
         (State.COMPLETED, State.COMPLETED),
     ):
         receipts.set_state(receipt_id, before, NOON)
-        receipts.set_awaited(receipt_id, NOON)
+        receipts.set_awaited(receipt_id)
         assert receipts.get(receipt_id).state == after
 
 
 def test_nobody_awaits_what_is_unknown() -> None:
-    receipts.set_awaited(digest("unknown"), NOON)
+    receipts.set_awaited(digest("unknown"))
 
     assert receipts.find(digest("unknown")) is None
     assert receipts.newest_receipt_id("unknown") is None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters import catalogue, runs
+from models.archive import State
 from models.run import RunRow, RunState, Trigger
 from models.view import RunView
 from tests.adapters.records import NOON, registered
@@ -23,7 +24,7 @@ def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
             flow_run_id=flow_run_id,
             attempt=attempt,
             reference="r",
-            receipt_id="a",
+            receipt_id=registered(),
             trigger=Trigger.WEBHOOK,
             state=RunState.RUNNING,
             started_at=later(at),
@@ -42,7 +43,7 @@ def test_run_is_on_record_from_begin_to_end() -> None:
     begun()
     assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
 
-    runs.end("run-1", RunState.FAILED, later(5), "load-metadata")
+    runs.end("run-1", RunState.FAILED, State.FAILED, later(5), failed_task="load-metadata")
 
     (run,) = recorded()
     assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
@@ -52,7 +53,7 @@ def test_run_is_on_record_from_begin_to_end() -> None:
 
 def test_begin_again_changes_nothing() -> None:
     begun()
-    runs.end("run-1", RunState.COMPLETED, later(5))
+    runs.end("run-1", RunState.COMPLETED, State.COMPLETED, later(5))
     begun(at=9)
 
     assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
@@ -60,8 +61,8 @@ def test_begin_again_changes_nothing() -> None:
 
 def test_end_of_what_has_ended_changes_nothing() -> None:
     begun()
-    runs.end("run-1", RunState.COMPLETED, later(5))
-    runs.end("run-1", RunState.CRASHED, later(9))
+    runs.end("run-1", RunState.COMPLETED, State.COMPLETED, later(5))
+    runs.end("run-1", RunState.CRASHED, State.FAILED, later(9))
 
     assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
 
@@ -77,16 +78,16 @@ def test_attempt_that_was_killed_has_crashed_when_the_next_begins() -> None:
 
 
 def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
-    assert runs.ended_runs("a") == 0
+    assert runs.ended_runs(registered()) == 0
     begun()
-    assert runs.ended_runs("a") == 0
-    runs.end("run-1", RunState.FAILED, later(1))
+    assert runs.ended_runs(registered()) == 0
+    runs.end("run-1", RunState.FAILED, State.FAILED, later(1))
     begun(attempt=2)
-    runs.end("run-1", RunState.FAILED, later(2))
-    assert runs.ended_runs("a") == 1
+    runs.end("run-1", RunState.FAILED, State.FAILED, later(2))
+    assert runs.ended_runs(registered()) == 1
     begun("run-2")
-    runs.end("run-2", RunState.COMPLETED, later(3))
-    assert runs.ended_runs("a") == 2
+    runs.end("run-2", RunState.COMPLETED, State.COMPLETED, later(3))
+    assert runs.ended_runs(registered()) == 2
     assert runs.ended_runs("another") == 0
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed, Failed
 from pytest_httpserver import HTTPServer
 
 from adapters import catalogue, inbox, receipts, runs
@@ -18,6 +18,7 @@ from adapters.inbox import Intake
 from adapters.settings import Settings, settings
 from adapters.trigger import leave_inbox, start_run, trigger
 from models.archive import State as ArchiveState
+from models.archive import State as Stands
 from models.errors import Conflict, Transient
 from models.receipt import Sending
 from models.run import RunRow, RunState, Trigger
@@ -58,12 +59,17 @@ def recorded(flow_run_id: str, sending: Sending, state: RunState | None) -> None
         )
     )
     if state:
-        runs.end(flow_run_id, state, NOON)
+        runs.end(flow_run_id, state, Stands.FAILED, NOON)
 
 
 async def _set(flow_run_id: str, state: State[Any]) -> None:
     async with PrefectClient(settings().prefect_url) as client:
         await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+
+async def _delete(flow_run_id: str) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.delete_flow_run(UUID(flow_run_id))
 
 
 def waiting() -> list[str]:
@@ -127,12 +133,38 @@ def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
     assert run
     recorded(run, first, RunState.FAILED)
     receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
+    asyncio.run(_set(run, Failed()))
 
     second = triggered(arrived(body, minute=1))
 
     assert second != run
     assert receipts.get(first.receipt_id).state == "received"
     assert triggered(arrived(body, minute=2)) == second
+
+
+def test_sweep_starts_again_what_crashed_or_was_forgotten_by_prefect(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Crashed()))
+    second = triggered(sending, Trigger.SWEEP)
+    assert second
+    assert second != run
+    asyncio.run(_delete(second))
+
+    assert triggered(sending, Trigger.SWEEP) not in {run, second}
+
+
+def test_sweep_leaves_what_a_person_has_cancelled(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Cancelled()))
+
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert receipts.get(sending.receipt_id).state == "failed"
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert triggered(arrived(body, minute=1)) != run
 
 
 def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> None:

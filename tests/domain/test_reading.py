@@ -387,13 +387,15 @@ def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, An
 def is_place(where: str, document: Any) -> bool:
     """Whether a path leads into the document; names may be missing at its end, positions in lists may not."""
     steps: list[str | int] = [
-        int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", where)
+        int(index) if index else name for name, index in re.findall(r"([^.\[\]{}]+|\{\d+\})|\[(\d+)\]", where)
     ]
     value = document
     for number, step in enumerate(steps):
-        if not _has(value, step):
+        numbered = isinstance(step, str) and step.startswith("{")
+        name = list(value)[int(str(step).strip("{}"))] if numbered else step
+        if not _has(value, name):
             return not any(isinstance(each, int) for each in steps[number:])
-        value = value[step]
+        value = value[name]
     return bool(steps)
 
 

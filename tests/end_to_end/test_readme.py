@@ -1,5 +1,6 @@
 """The README is true: its commands work as they stand, its table is that of the settings, its pictures are there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,12 @@ def test_make_commands_do_what_the_readme_says() -> None:
     assert MAKE == ["make up\n", "make test\n"]
     planned = {
         target: subprocess.run(
-            ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
+            ["make", "--no-print-directory", "--dry-run", target],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for target in ("up", "test")
     }
