@@ -147,13 +147,16 @@ class Base64Text:
     def _consume(self, block: bytes | memoryview) -> None:
         if not block:
             return
-        if self._pads_left is not None or not self._decode_plain(block):
+        if not self._decode_if_plain(block):
             block = self._hold_open_escape(bytes(block))
             self._decode_spelled(block)
         self._offset += len(block)
 
-    def _decode_plain(self, block: bytes | memoryview) -> bool:
+    def _decode_if_plain(self, block: bytes | bytearray | memoryview) -> bool:
         """Decode a block that is spelled plainly; of any other return False and leave everything as it was."""
+        return self._pads_left is None and self._decode_plain(memoryview(block))
+
+    def _decode_plain(self, block: memoryview) -> bool:
         lead = -len(self._carry) % 4  # so many characters complete the carried ones
         end = len(block) - (len(block) - lead) % 4
         rest = bytes(block[end:])
@@ -176,7 +179,8 @@ class Base64Text:
     def _hold_open_escape(self, block: bytes) -> bytes:
         """Return the block without the escape that its end may have cut, and hold that."""
         start = block.rfind(b"\\", max(0, len(block) - _OPEN_ESCAPE_BYTES))
-        if start >= 0 and _OPEN_ESCAPE.fullmatch(block, start):
+        # Of two backslashes the second opens nothing, and base64 has neither.
+        if start >= 0 and _OPEN_ESCAPE.fullmatch(block, start) and block[start - 1 : start] != b"\\":
             self._held = block[start:]
             return block[:start]
         return block
@@ -188,9 +192,11 @@ class Base64Text:
             Refused: it is not base64.
         """
         try:
-            text = _plain(block)
-            if self._pads_left is not None or not self._decode_plain(memoryview(text)):
-                self._decode_text(text)
+            text, blanks = _unescaped(block)
+            if not self._decode_if_plain(text):
+                text = _standard(text, blanks)
+                if not self._decode_if_plain(text):
+                    self._decode_text(text)
         except ValueError:
             self._refuse_first_fault(block + self._held)
 
@@ -251,22 +257,26 @@ class Base64Text:
         raise Refused(code, detail, where=self._where, status=status)
 
 
-def _plain(block: bytes) -> bytes | bytearray:
-    """Return the block with its JSON escapes undone, without white space and in the standard alphabet.
+def _unescaped(block: bytes) -> tuple[bytes | bytearray, bytes]:
+    """Return the block with its JSON escapes undone, and what is white space in it.
 
-    Raw control characters stay in it (or raise): only as escapes are they white space.
+    Raw control characters stay in it (or raise): only as escapes are they white space. An escape costs 30 ns, which
+    `bytes.replace`, `translate` and `split` do not undercut.
 
     Raises:
         ValueError: not the inside of a JSON string, or not ASCII.
     """
-    text: bytes | bytearray = _without_even_breaks(block)
-    blanks = b" "
-    if b"\\" in text:
-        text = orjson.loads(b'"' + text + b'"').encode("ascii")
-        blanks = b" \t\n\r"
-    if any(mark in text for mark in (b" ", b"\n", b"\r", b"\t", b"-", b"_")):
-        text = text.translate(_FROM_URL_SAFE, blanks)
-    return text
+    text = _without_even_breaks(block)
+    if b"\\" not in text:
+        return text, b" "
+    unescaped: str = orjson.loads(b"".join((b'"', text, b'"')))
+    return unescaped.encode("ascii"), b" \t\n\r"
+
+
+def _standard(text: bytes | bytearray, blanks: bytes) -> bytes | bytearray:
+    """Return the text in the standard alphabet and without white space."""
+    has_blanks = any(blank in text for blank in blanks)
+    return text.translate(_FROM_URL_SAFE, blanks) if has_blanks else text.translate(_FROM_URL_SAFE)
 
 
 def _without_even_breaks(block: bytes) -> bytes | bytearray:

@@ -14,7 +14,14 @@ from typing import Any, NoReturn
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLANK = b" \t\n\r"
 
-_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*+|-?[A-Za-z]++', re.DOTALL)
+_TOKENS = re.compile(
+    r"""
+    "(?:[^"\\]++|\\.)*+"
+    |-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+
+    |NaN|-?Infinity
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 class JsonFault(Exception):

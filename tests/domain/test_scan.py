@@ -4,76 +4,17 @@ import base64
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from domain.scan import MAX_SKELETON_BYTES, Cut, Scan, Scanner
+from domain.scan import MAX_FILES, MAX_SKELETON_BYTES, Cut, Scanner
 from models.errors import Refused
+from tests.domain.scan_oracle import Rejected, outcome, scan
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Contents:
-    """A sink that keeps everything."""
-
-    contents: list[bytes] = field(default_factory=list)
-    ended: int = 0
-
-    def begin(self, index: int) -> None:
-        assert index == len(self.contents) == self.ended
-        self.contents.append(b"")
-
-    def write(self, data: bytes) -> None:
-        assert data
-        self.contents[-1] += data
-
-    def end(self) -> None:
-        self.ended += 1
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """A scan and its contents."""
-
-    scan: Scan
-    contents: list[bytes]
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A refusal that can be compared."""
-
-    code: str
-    detail: str
-    where: str
-    status: int
-
-
-def scan(body: bytes, sizes: Iterable[int] = (), *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> Accepted:
-    """Scan a body in chunks of the given sizes, then the rest at once."""
-    sink = Contents()
-    scanner = Scanner(sink, max_skeleton_bytes=max_skeleton_bytes)
-    start = 0
-    for size in sizes:
-        scanner.feed(body[start : start + size])
-        start += size
-    scanner.feed(body[start:])
-    result = scanner.close()
-    assert sink.ended == len(sink.contents) == len(result.cuts)
-    return Accepted(result, sink.contents)
-
-
-def outcome(
-    body: bytes, sizes: Iterable[int] = (), *, max_skeleton_bytes: int = MAX_SKELETON_BYTES
-) -> Accepted | Rejected:
-    try:
-        return scan(body, sizes, max_skeleton_bytes=max_skeleton_bytes)
-    except Refused as refused:
-        return Rejected(refused.code, refused.detail, refused.where, refused.status)
 
 
 def refusal(body: bytes, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> Rejected:
@@ -276,8 +217,19 @@ def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
         (b'{"a":1} x', "NOT_JSON", 8),
         (b'{"a":[1}', "TRUNCATED", 8),
         (b'{"a":1,,"b":2}', "NOT_JSON", 7),
-        (b'{"attachments":[1,, ,{"content":"?"}]}', "NOT_BASE64", 33),
+        (b'{"attachments":[1,, ,{"content":"?"}]}', "NOT_JSON", 18),
         (b'{"a":[1}]', "NOT_JSON", 7),
+        (b'{"attachments":[1}', "NOT_JSON", 17),
+        (b'{"attachments":[1 "2"]}', "NOT_JSON", 18),
+        (b'{"attachments":[{"content":"QUJD"]}', "NOT_JSON", 33),
+        (b'{"attachments":[{"content" "?"}]}', "NOT_JSON", 27),
+        (b'{"signed_document":{,"content":"?"}}', "NOT_JSON", 20),
+        (b'{"a":1 2,"signed_document":{"content":"?"}}', "NOT_JSON", 7),
+        (b'{"a":nul,"b":1 2}', "NOT_JSON", 5),
+        (b'{}{"signed_document":{"content":"?"}}', "NOT_JSON", 2),
+        (b'x{"signed_document":{"content":"?"}}', "NOT_JSON", 0),
+        (b"}", "NOT_JSON", 0),
+        (b'"a":1', "NOT_JSON", 3),
         (b'{"a":}', "NOT_JSON", 5),
         (b'{"a" 1}', "NOT_JSON", 5),
         (b'{"a":01}', "NOT_JSON", 6),
@@ -288,6 +240,9 @@ def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
         (b'{"a":NaN}', "NOT_JSON", 5),
         (b'{"NaN":["NaN",-Infinity]}', "NOT_JSON", 14),
         (b'{"a":Infinity}', "NOT_JSON", 5),
+        (b'{"a":"NaN","b":[-1,NaNNaN]}', "NOT_JSON", 19),
+        (b'{"a":-Infinityu}', "NOT_JSON", 5),
+        (b'{"a":[0,1e99999999999999999999.]}', "NOT_JSON", 8),
         (b'{"1e99999999999999999999":1e99999999999999999999}', "NOT_JSON", 26),
         (b'{"a":"\n"}', "NOT_JSON", 6),
         (b'{"a":"\\x"}', "NOT_JSON", 6),
@@ -297,7 +252,7 @@ def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
         (b'{"\xc3\xa9":\xc3\xa9}', "NOT_JSON", 6),
         (b'{"a":"\xff"}', "NOT_UTF8", 6),
         (b'{"a":"\xed\xa0\x80"}', "NOT_UTF8", 6),
-        (b'{"a":1}\xc3', "NOT_UTF8", 7),
+        (b'{"a":1}\xc3', "NOT_JSON", 7),
         ('{"a":1}'.encode("utf-16"), "NOT_UTF8", 0),
         ('{"a":1}'.encode("utf-16-le"), "NOT_JSON", 1),
         (b'{"a":1', "TRUNCATED", 6),
@@ -368,6 +323,61 @@ def test_the_skeleton_is_bounded_and_the_contents_are_not() -> None:
         content = 28  # where its first byte and, in the skeleton, its index stand
         expected = limit if limit < content else 28 + 4000 + max(0, limit - content - 1)
         assert (code, offset) == ("SKELETON_TOO_LARGE", expected)
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+_MANY = {
+    "attachments[10000]": (b'{"attachments":[', b"7", b"]}", b""),
+    "attachments": (b'{"a":0,', b'"attachments":[]', b"}", b'"attachments":'),
+    "signed_document": (b"{", b'"signed_document":{}', b"}", b'"signed_document":'),
+    "signed_document.content": (b'{"signed_document":{', b'"content":""', b"}}", b'"content":'),
+}
+
+
+@pytest.mark.parametrize("where", _MANY)
+def test_files_are_counted_and_the_first_that_is_too_many_is_named(where: str) -> None:
+    begin, one, end, before = _MANY[where]
+    most = begin + b",".join([one] * MAX_FILES)
+    scan(most + end)
+    found = refusal(most + b"," + one + end)
+    assert (found.code, found.where, found.status) == ("TOO_MANY_FILES", where, 413)
+    assert f"at byte {len(most) + 1 + len(before)} of the body" in found.detail
+
+
+def test_attachments_are_counted_over_all_lists() -> None:
+    half = b"[" + b",".join([b"{}"] * (MAX_FILES // 2)) + b"]"
+    scan(b'{"attachments":%b,"attachments":%b}' % (half, half))
+    found = refusal(b'{"attachments":%b,"attachments":%b,"attachments":[0]}' % (half, half))
+    assert (found.code, found.where) == ("TOO_MANY_FILES", "attachments[0]")
+
+
+_HOSTILE = {
+    "brackets": (b'{"a":[', b"[],", b"0]}"),
+    "nested brackets": (b'{"a":[', b"[" * 60 + b"]" * 60 + b",", b"0]}"),
+    "brackets without commas": (b'{"a":[', b"[]", b"]}"),
+    "deep members": (b"{", b'"":' + b"[" * 22 + b"]" * 22 + b",", b'"":0}'),
+    "dull members": (b"{", b'"attachments":{},', b'"":0}'),
+    "escaped keys": (b"{", rb'"\u0061":1,', b'"":0}'),
+    "contents that are none": (b'{"signed_document":{', b'"content":1,', b'"":0}}'),
+    "strings": (b'{"a":[', rb'"\n",', b"0]}"),
+    "attachments": (b'{"attachments":[', b"{},", b"0]}"),
+    "contents": (b'{"signed_document":{', b'"content":"",', b'"":0}}'),
+    "signed documents": (b"{", b'"signed_document":{},', b'"":0}'),
+    "colons": (b"{", b":", b"}"),
+    "commas": (b'{"attachments":[', b",", b"]}"),
+    "documents": (b"", b"{}", b""),
+}
+
+
+@pytest.mark.parametrize("shape", _HOSTILE)
+def test_no_body_takes_long_for_its_size(shape: str) -> None:
+    """A second of processor time a MiB would let a body of 16 MiB hold the receiver for a quarter of a minute."""
+    begin, unit, end = _HOSTILE[shape]
+    body = begin + unit * (2**20 // len(unit)) + end
+    began = time.thread_time()
+    outcome(body)
+    assert time.thread_time() - began < 1
 
 
 # --- chunks ----------------------------------------------------------------------------------------------------------

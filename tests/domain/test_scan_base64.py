@@ -184,6 +184,15 @@ def test_evenly_wrapped_lines_are_not_joined_across_a_backslash() -> None:
     assert fault(rb"\r\n".join([line] * 3) + rb"\r\x")[0] == "NOT_JSON"
 
 
+def test_two_backslashes_are_refused_wherever_evenly_wrapped_text_is_divided() -> None:
+    for line_break in rb"\n", rb"\r\n":
+        begin = line_break.join([b"QUJD"] * 4) + line_break[:-2]
+        raw = begin + rb"\\n" + b"QUJD"
+        assert fault(raw) == ("NOT_BASE64", len(begin))
+        for size in range(len(raw)):
+            assert decode_or_fault(raw, [size]) == decode_or_fault(raw)
+
+
 # --- properties ------------------------------------------------------------------------------------------------------
 
 _quickly = settings(max_examples=500, deadline=None)
