@@ -1,25 +1,43 @@
 """The raw body of a receipt, wherever it is."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 from adapters import inbox, store
-from adapters.settings import settings
 from models.errors import Refused
 
 
-def opened_body(reference: str, receipt_id: str) -> AbstractContextManager[BinaryIO]:
+@contextmanager
+def opened_body(reference: str, receipt_id: str) -> Iterator[BinaryIO]:
     """The body as it was sent: from the inbox while it waits there, from the store afterwards.
 
     Raises:
         Refused: neither has it.
-        Transient: the store does not answer.
+        Transient: the inbox's bucket or the store does not answer.
     """
-    try:
-        return inbox.body_path(settings().inbox_dir, receipt_id).open("rb")
-    except FileNotFoundError:
-        pass
+    with ExitStack() as stack:
+        try:
+            body = stack.enter_context(inbox.opened_body(receipt_id))
+        except FileNotFoundError:
+            body = stack.enter_context(_from_store(reference, receipt_id))
+        yield body
+
+
+def keep_body(reference: str, receipt_id: str) -> None:
+    """Have the body in the store too, where it still waits in the inbox.
+
+    Raises:
+        Transient: the inbox's bucket or the store does not answer.
+    """
+    if inbox.has_body(receipt_id):
+        store.keep_from(inbox.body_location(receipt_id), store.request_key(reference, receipt_id))
+
+
+@contextmanager
+def _from_store(reference: str, receipt_id: str) -> Iterator[BinaryIO]:
     key = store.request_key(reference, receipt_id)
     if store.stored_size(key) is None:
         raise Refused("BODY_MISSING", f"neither inbox nor store has the body of receipt {receipt_id}")
-    return store.opened(key)
+    with store.opened(key) as body:
+        yield body

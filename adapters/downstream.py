@@ -15,6 +15,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from adapters.settings import settings
+from adapters.tls import tls_context
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20
@@ -42,7 +43,7 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
     }
     try:
         # The client's own time-out is for each step: an answer that comes drop by drop would pass it.
-        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s) as client:
+        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, verify=tls_context()) as client:
             return await _first_answer(client, endpoint, await public_addresses(url), content=body, headers=headers)
     except (httpx.HTTPError, TimeoutError) as error:
         raise Transient(f"the endpoint does not answer: {type(error).__name__}") from error

@@ -4,6 +4,7 @@ A rename is durable only once its folder is synced: with a synced file and an un
 every file.
 """
 
+import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -36,9 +37,34 @@ def write_whole(file: BinaryIO, data: bytes) -> None:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a small file whole or not at all; its folder is synced by the caller."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    part, descriptor = open_part(path.parent)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        write_whole(file, data)
+        os.fsync(descriptor)
+        part.replace(path)
+
+
+def open_part(folder: Path) -> tuple[Path, int]:
+    """Make a file for something half done, for its owner alone, and lock it until it is closed: nobody sweeps it."""
+    while True:
+        part = folder / f".{secrets.token_hex(16)}.part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return part, descriptor
+        os.close(descriptor)  # a sweep came between the two calls
+
+
+def remove_parts(folder: Path) -> int:
+    """Remove the parts in a folder whose owners have died, and return how many."""
+    return sum(_is_removed(part) for part in folder.glob(".*.part"))
+
+
+def _is_removed(part: Path) -> bool:
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+    except (FileNotFoundError, BlockingIOError):  # its living owner has just done with it, or is at it
+        return False
+    return True

@@ -34,7 +34,7 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     made = {name: getattr(settings, name) for name in Settings.model_fields if name in settings.model_fields_set}
     made["data_dir"] = settings.data_dir.absolute()
     if settings.inbox_url:
-        made["inbox_url"] = settings.inbox_dir
+        made["inbox_url"] = settings.inbox_location
     if settings.store_url:
         made["store_url"] = settings.store_location
     if settings.database_url:

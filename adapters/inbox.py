@@ -1,66 +1,91 @@
 """The inbox: raw payloads on stable storage, from the acknowledgement until their archive is complete.
 
-`waiting/` keeps a body once, as RECEIPT_ID.body, and a record per sending, as SENDING_ID.json. `quarantine/` keeps the
-bodies that were refused, each with the reason. The inbox is the queue of the system: nothing else remembers what was
-acknowledged and not yet archived.
+It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per sending, as
+SENDING_ID.json. `quarantine/` keeps the bodies that were refused, each with the reason. The inbox is the queue of the
+system: nothing else remembers what was acknowledged and not yet archived.
+
+What goes wrong is an OSError where a disk is at fault, and Transient where a bucket is.
 """
 
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import lru_cache
+from typing import BinaryIO, TypeVar
 
 import structlog
 
-from adapters.durable import make_folder, sync_folder, write_file
+from adapters.durable import make_folder, open_part, remove_parts
+from adapters.settings import settings
+from adapters.shelf import Shelf, shelf_at
 from models.errors import Refused
 from models.receipt import Sending
 
 log = structlog.get_logger()
+R = TypeVar("R")
+
+_MOST_KNOWN_SENDINGS = 20_000
+_PUSHED_AT_ONCE_BYTES = 8 << 20
 
 
 class Intake:
-    """A body on its way in: hashed and written as it comes, under a temporary name. Not for concurrent use."""
+    """A body on its way in, under a temporary name. One thread may `digest` while another writes."""
 
-    def __init__(self, inbox: Path) -> None:
-        make_folder(inbox / "waiting")
-        self._inbox = inbox
-        self._part = inbox / "waiting" / f".{secrets.token_hex(16)}.part"
-        self._descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def __init__(self) -> None:
+        spool = _waiting().spool
+        make_folder(spool)
+        self._part, self._descriptor = open_part(spool)
         self._digest = hashlib.sha256()
+        self._written_bytes = 0
+        self._pushed_bytes = 0
         self.size_bytes = 0
 
-    def write(self, data: bytes) -> None:
-        self._digest.update(data)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self.size_bytes += len(data)
+    def digest(self, chunk: bytes) -> None:
+        """Take note of the next chunk; `write` has to follow."""
+        self._digest.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Write the next chunks, of which `digest` knows already or soon."""
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            self._written_bytes += len(chunk)
+        if self._written_bytes - self._pushed_bytes >= _PUSHED_AT_ONCE_BYTES:
+            self._push()
+
+    def _push(self) -> None:
+        """Let the disk begin with what is written, or it would stand idle until the sync at the end.
+
+        Linux starts to write pages that are said to be needed no more, and keeps those that are not written yet.
+        """
+        fresh_bytes = self._written_bytes - self._pushed_bytes
+        os.posix_fadvise(self._descriptor, self._pushed_bytes, fresh_bytes, os.POSIX_FADV_DONTNEED)
+        self._pushed_bytes = self._written_bytes
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
-        """Put body and sending on stable storage and return the sending. Only then may it be acknowledged."""
-        receipt_id = self._finish()
+        """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
+
+        Raises:
+            OSError: the disk does not take it.
+            Transient: the bucket does not, or its answer was lost; what it has of it harms nothing.
+        """
+        receipt_id = self._digest.hexdigest()
         sending = Sending(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
-        waiting = self._inbox / "waiting"
-        self._part.replace(body_path(self._inbox, receipt_id))
-        write_file(waiting / f"{sending.sending_id}.json", _to_json(sending))
-        sync_folder(waiting)
+        self._become(_waiting(), f"{sending.sending_id}.json", sending)
         return sending
 
     def quarantine(self, refused: Refused, received_at: datetime) -> "Quarantined":
         """Keep a refused body with the reason, out of the way of the queue."""
-        receipt_id = self._finish()
+        receipt_id = self._digest.hexdigest()
         entry = Quarantined(receipt_id, received_at, self.size_bytes, refused.code, refused.where, refused.detail)
-        folder = self._inbox / "quarantine"
-        make_folder(folder)
-        self._part.replace(folder / f"{receipt_id}.body")
-        write_file(folder / f"{receipt_id}.json", _to_json(entry))
-        sync_folder(folder)
+        self._become(_quarantine(), f"{receipt_id}.json", entry)
         return entry
 
     def discard(self) -> None:
@@ -70,11 +95,13 @@ class Intake:
             self._descriptor = -1
             self._part.unlink(missing_ok=True)
 
-    def _finish(self) -> str:
-        os.fsync(self._descriptor)
+    def _become(self, shelf: Shelf, name: str, record: "Sending | Quarantined") -> None:
+        """The record comes last: a body without one was never acknowledged."""
+        shelf.take(self._part, self._descriptor, _body(record.receipt_id))
         os.close(self._descriptor)
         self._descriptor = -1
-        return self._digest.hexdigest()
+        shelf.write(_to_json(record), name)
+        shelf.settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,64 +116,106 @@ class Quarantined:
     detail: str
 
 
-def body_path(inbox: Path, receipt_id: str) -> Path:
-    return inbox / "waiting" / f"{receipt_id}.body"
-
-
-def sendings(inbox: Path) -> Iterator[Sending]:
+def sendings() -> Iterator[Sending]:
     """The sendings that wait, oldest first."""
-    for path in sorted((inbox / "waiting").glob("[0-9]*.json")):
+    return _readable(_sending, _waiting(), "[0-9]*.json")
+
+
+def remove_sending(sending_id: str) -> None:
+    _waiting().remove(f"{sending_id}.json")
+
+
+def body_location(receipt_id: str) -> str:
+    """The path or the URL of a body, whether it waits or not."""
+    return _waiting().location(_body(receipt_id))
+
+
+def has_body(receipt_id: str) -> bool:
+    return _waiting().has(_body(receipt_id))
+
+
+def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+    """A body that waits, as a stream. Raises FileNotFoundError, now or on entering, where it does not."""
+    return _waiting().opened(_body(receipt_id))
+
+
+def remove_body(receipt_id: str) -> None:
+    _waiting().remove(_body(receipt_id))
+
+
+def quarantined() -> list[Quarantined]:
+    """What was refused, newest first."""
+    entries = _readable(_quarantined, _quarantine(), "*.json")
+    return sorted(entries, key=lambda entry: entry.received_at, reverse=True)
+
+
+def quarantined_location(receipt_id: str) -> str:
+    """The path or the URL of a refused body."""
+    return _quarantine().location(_body(receipt_id))
+
+
+def opened_quarantined(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+    """A refused body, as a stream. Raises FileNotFoundError, now or on entering, where there is none."""
+    return _quarantine().opened(_body(receipt_id))
+
+
+def remove_quarantined(receipt_id: str) -> None:
+    for name in (f"{receipt_id}.json", _body(receipt_id)):
+        _quarantine().remove(name)
+
+
+def try_out() -> None:
+    """Write a few bytes wherever a payload is written, and remove them: what is amiss with a disk, a mount or a bucket
+    shows at the first of them.
+    """
+    intake = Intake()
+    try:
+        intake.write([b"probe"])
+    finally:
+        intake.discard()
+    _waiting().write(b"probe", ".probe")
+    _waiting().remove(".probe")
+
+
+def remove_leftovers() -> int:
+    """Remove what dead receivers left half done, and return how many."""
+    return sum(remove_parts(folder) for folder in {_waiting().spool, _quarantine().spool})
+
+
+def _waiting() -> Shelf:
+    return shelf_at(f"{settings().inbox_location}/waiting")
+
+
+def _quarantine() -> Shelf:
+    return shelf_at(f"{settings().inbox_location}/quarantine")
+
+
+def _body(receipt_id: str) -> str:
+    return f"{receipt_id}.body"
+
+
+def _readable(read: Callable[[Shelf, str], R], shelf: Shelf, pattern: str) -> Iterator[R]:
+    for name in shelf.names(pattern):
         try:
-            record = json.loads(path.read_bytes())
-            sending = Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
+            record = read(shelf, name)
         except FileNotFoundError:
             continue  # another process has just taken it out
         except (ValueError, TypeError, KeyError) as error:
             # One record that rotted must not hold up all others; its body stays, and a person has to look.
-            log.error("a sending's record is unreadable", record=path.name, why=type(error).__name__)
+            log.error("a record is unreadable", record=name, why=type(error).__name__)
             continue
-        yield sending
+        yield record
 
 
-def remove_sending(inbox: Path, sending_id: str) -> None:
-    (inbox / "waiting" / f"{sending_id}.json").unlink(missing_ok=True)
+@lru_cache(_MOST_KNOWN_SENDINGS)
+def _sending(shelf: Shelf, name: str) -> Sending:
+    """Read once: it never changes, and what waits for long is asked for again and again."""
+    record = json.loads(shelf.read(name))
+    return Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 
-def remove_body(inbox: Path, receipt_id: str) -> None:
-    body_path(inbox, receipt_id).unlink(missing_ok=True)
-
-
-def quarantined(inbox: Path) -> list[Quarantined]:
-    """What was refused, newest first."""
-    entries = [_quarantined(path) for path in (inbox / "quarantine").glob("*.json")]
-    return sorted(entries, key=lambda entry: entry.received_at, reverse=True)
-
-
-def quarantined_body(inbox: Path, receipt_id: str) -> Path:
-    return inbox / "quarantine" / f"{receipt_id}.body"
-
-
-def remove_quarantined(inbox: Path, receipt_id: str) -> None:
-    for suffix in (".json", ".body"):
-        (inbox / "quarantine" / f"{receipt_id}{suffix}").unlink(missing_ok=True)
-
-
-def remove_leftovers(inbox: Path, older_than: datetime) -> int:
-    """Remove the parts of bodies that a dead receiver left, and return how many.
-
-    A living receiver may share the inbox: the parts that it writes are younger than its time-out for silent senders.
-    """
-    removed = 0
-    for part in (inbox / "waiting").glob(".*.part"):
-        with suppress(FileNotFoundError):  # a living receiver has just taken it in
-            if part.stat().st_mtime < older_than.timestamp():
-                part.unlink()
-                removed += 1
-    return removed
-
-
-def _quarantined(path: Path) -> Quarantined:
-    record = json.loads(path.read_bytes())
+def _quarantined(shelf: Shelf, name: str) -> Quarantined:
+    record = json.loads(shelf.read(name))
     return Quarantined(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 

@@ -13,6 +13,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from adapters.settings import settings
+from adapters.tls import tls_context
 from models.errors import Transient
 from models.run import Trigger
 
@@ -104,6 +105,5 @@ async def _call(
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:
     user, _, password = (settings().prefect_auth_string or "").partition(":")
-    return httpx.AsyncClient(
-        base_url=settings().prefect_url, timeout=timeout_s, auth=(user, password) if user else None
-    )
+    auth = (user, password) if user else None
+    return httpx.AsyncClient(base_url=settings().prefect_url, timeout=timeout_s, auth=auth, verify=tls_context())

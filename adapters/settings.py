@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 from contextlib import suppress
 from functools import lru_cache
@@ -27,6 +28,10 @@ def _is_signing_secret(text: str) -> bool:
         return key != text and len(base64.b64decode(key, validate=True)) > 0
     except ValueError:
         return False
+
+
+def _is_bucket_url(text: str) -> bool:
+    return re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
 
 
 def _is_zone(name: str) -> bool:
@@ -66,7 +71,9 @@ class Settings(BaseSettings):
         description="`user:password` of that Prefect server, where it wants one.",
     )
     inbox_url: str | None = Field(
-        None, description="Folder where raw payloads wait. Default: `inbox` in the data folder."
+        None,
+        repr=False,
+        description="Where raw payloads wait: a folder or an `s3://…` URL. Default: `inbox` in the data folder.",
     )
     store_url: str | None = Field(
         None,
@@ -97,6 +104,13 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(2 << 30, ge=1, description="Larger requests are refused with 413.")
     body_timeout_s: float = Field(60, gt=0, description="Longest silence of a sender in the middle of a body.")
+    header_timeout_s: float = Field(20, gt=0, description="Longest time that the head of a request may take.")
+    max_requests_in_flight: int = Field(
+        128, ge=1, description="Archives that are taken in at the same time; more are asked to come again."
+    )
+    max_bytes_in_flight: int = Field(
+        8 << 30, ge=1, description="Bytes of those archives together; what exceeds them is asked to come again."
+    )
     sweep_interval_s: float = Field(
         15, gt=0, description="How often the inbox is searched for receipts that were not triggered."
     )
@@ -114,19 +128,22 @@ class Settings(BaseSettings):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
         if not _is_zone(self.timezone):
             raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
-        if self.inbox_url and "://" in self.inbox_url:
-            raise ValueError("CELLAR_INBOX_URL: expected a folder; buckets are not supported for the inbox")
+        if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
+            raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         return self
 
     @property
-    def inbox_dir(self) -> Path:
-        return Path(self.inbox_url).absolute() if self.inbox_url else self.data_dir.absolute() / "inbox"
+    def inbox_location(self) -> str:
+        return self._location(self.inbox_url, "inbox")
 
     @property
     def store_location(self) -> str:
-        if self.store_url and "://" in self.store_url:
-            return self.store_url.rstrip("/")
-        return str(Path(self.store_url).absolute() if self.store_url else self.data_dir.absolute() / "store")
+        return self._location(self.store_url, "store")
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where a file is written that goes into a bucket."""
+        return self.data_dir.absolute() / "spool"
 
     @property
     def database_location(self) -> str:
@@ -154,18 +171,27 @@ class Settings(BaseSettings):
     def active_link_secret(self) -> str:
         return self.link_secret or self._kept_secret("link")
 
+    def _location(self, made: str | None, default: str) -> str:
+        if made and "://" in made:
+            return made.rstrip("/")
+        return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
+
     def _kept_secret(self, name: str) -> str:
-        """The secret made at the first start, kept with mode 0600; made now if there is none."""
-        path = self.data_dir.absolute() / "secrets" / name
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-                made.write(secrets.token_urlsafe(32))
-                made.flush()
-                # Two processes may start at once: a link appears whole, and only the first one does.
-                with suppress(FileExistsError):
-                    os.link(made.name, path)
-        return path.read_text()
+        return _kept_secret(self.data_dir.absolute() / "secrets" / name)
+
+
+@lru_cache
+def _kept_secret(path: Path) -> str:
+    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
+            made.write(secrets.token_urlsafe(32))
+            made.flush()
+            # Two processes may start at once: a link appears whole, and only the first one does.
+            with suppress(FileExistsError):
+                os.link(made.name, path)
+    return path.read_text()
 
 
 @lru_cache

@@ -9,26 +9,18 @@ import errno
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
+from typing import BinaryIO, cast
 
-import boto3
-import smart_open
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from adapters import bucket
 from adapters.durable import make_folder, sync_folder, write_whole
 from adapters.settings import settings
 from models.errors import Transient
 
-_PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
@@ -117,6 +109,32 @@ def digest_of(key: str) -> str | None:
         return digest.hexdigest()
 
 
+def keep_from(location: str, key: str) -> None:
+    """`keep`, for a file or for an object of a bucket, which that bucket copies by itself where the store is one too.
+
+    Raises:
+        FileNotFoundError: nothing lies there.
+        Transient: the store does not take it now, or the bucket does not give it.
+    """
+    if not bucket.is_bucket(location):
+        keep(Path(location), key)
+    elif _is_bucket():
+        _keep_copy(location, key)
+    else:
+        with bucket.opened(location) as original, spooled() as spool:
+            while chunk := original.read(_COPY_BYTES):
+                write_whole(spool, chunk)
+            keep(Path(spool.name), key)
+
+
+def _keep_copy(url: str, key: str) -> None:
+    size_bytes = bucket.size(url)
+    if size_bytes is None:
+        raise FileNotFoundError(f"the bucket has nothing to put under {key}")
+    if stored_size(key) != size_bytes:
+        bucket.copy(url, _url(key))
+
+
 def keep_bytes(data: bytes, key: str) -> None:
     with spooled() as spool:
         write_whole(spool, data)
@@ -138,11 +156,14 @@ def opened(key: str) -> Iterator[BinaryIO]:
         FileNotFoundError: there are none.
         Transient: the store does not answer.
     """
-    try:
-        with smart_open.open(_url(key), "rb", compression="disable", transport_params=_transport()) as stream:
+    if _is_bucket():
+        with bucket.opened(_url(key)) as stream:
             yield stream
-    except (OSError, BotoCoreError) as error:
-        # smart-open wraps whatever the bucket says of a missing key.
+        return
+    try:
+        with (Path(settings().store_location) / key).open("rb") as stream:
+            yield stream
+    except OSError as error:
         if stored_size(key) is None:
             raise FileNotFoundError(f"nothing is stored under {key}") from error
         raise Transient(f"the store failed to read {key}: {type(error).__name__}") from error
@@ -155,24 +176,15 @@ def read_bytes(key: str) -> bytes:
 
 def stored_size(key: str) -> int | None:
     """Bytes stored under `key`, None where nothing is."""
-    if not _is_bucket():
-        path = Path(settings().store_location) / key
-        return path.stat().st_size if path.exists() else None
-    bucket, name = _bucket_and_name(key)
-    try:
-        size: int = _client().head_object(Bucket=bucket, Key=name)["ContentLength"]
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise Transient(f"the bucket refused to tell of {key}: {error.response['Error']['Code']}") from error
-    except BotoCoreError as error:
-        raise Transient(f"the bucket does not answer: {type(error).__name__}") from error
-    return size
+    if _is_bucket():
+        return bucket.size(_url(key))
+    path = Path(settings().store_location) / key
+    return path.stat().st_size if path.exists() else None
 
 
 def _put(source: Path, key: str, *, once: bool) -> None:
     if _is_bucket():
-        _upload(source, key, once=once)
+        bucket.upload(source, _url(key), once=once)
         return
     try:
         _place(source, Path(settings().store_location) / key)
@@ -210,28 +222,9 @@ def _link(source: Path, target: Path) -> None:
     link.replace(target)
 
 
-def _upload(source: Path, key: str, *, once: bool) -> None:
-    """An upload appears when it is complete. `IfNoneMatch` makes the first of two writers win."""
-    small = source.stat().st_size <= _PART_SIZE_BYTES
-    final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
-    transport = _transport() | {"multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
-    if once:
-        transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
-    try:
-        with (
-            source.open("rb") as original,
-            smart_open.open(_url(key), "wb", compression="disable", transport_params=transport) as target,
-        ):
-            shutil.copyfileobj(original, target, _COPY_BYTES)
-    except (ValueError, OSError, ClientError, BotoCoreError) as error:
-        # smart-open reports a key that another writer has just made as a ValueError.
-        if stored_size(key) != source.stat().st_size:
-            raise Transient(f"the bucket did not take {key}: {type(error).__name__}") from error
-
-
 def _spool_folder() -> Path:
     """On the store's own file system, so that keeping a file is a link and no copy."""
-    return settings().data_dir.absolute() / "spool" if _is_bucket() else Path(settings().store_location) / "spool"
+    return settings().spool_dir if _is_bucket() else Path(settings().store_location) / "spool"
 
 
 def _object_key(reference: str) -> str:
@@ -240,23 +233,8 @@ def _object_key(reference: str) -> str:
 
 
 def _is_bucket() -> bool:
-    return "://" in settings().store_location
+    return bucket.is_bucket(settings().store_location)
 
 
 def _url(key: str) -> str:
     return f"{settings().store_location}/{key}"
-
-
-def _bucket_and_name(key: str) -> tuple[str, str]:
-    url = urlsplit(_url(key))
-    return url.netloc, url.path.lstrip("/")
-
-
-def _transport() -> dict[str, Any]:
-    return {"client": _client()} if _is_bucket() else {}
-
-
-@lru_cache
-def _client() -> Any:
-    """Retries belong to the flow's tasks, so the SDK's own are off."""
-    return boto3.client("s3", config=Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60))

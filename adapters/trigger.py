@@ -7,7 +7,6 @@ import structlog
 
 from adapters import inbox, prefect_api, receipts, runs
 from adapters.prefect_api import FlowRun
-from adapters.settings import settings
 from models.archive import State
 from models.errors import Conflict
 from models.receipt import Sending
@@ -78,5 +77,5 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
 def leave_inbox(receipt_id: str) -> None:
     """Take a completed receipt out of the inbox. A sending that is not registered yet stays, to be registered."""
     for sending_id in receipts.sending_ids(receipt_id):
-        inbox.remove_sending(settings().inbox_dir, sending_id)
-    inbox.remove_body(settings().inbox_dir, receipt_id)
+        inbox.remove_sending(sending_id)
+    inbox.remove_body(receipt_id)

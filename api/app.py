@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -11,17 +10,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from adapters import inbox
-from adapters.settings import settings
 from api import archives, health, public_link, webhook
+from api.admission import Admission
 from api.dispatching import Dispatcher
 from models.errors import Refused, Transient
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    longest_silence = timedelta(seconds=2 * settings().body_timeout_s)
-    inbox.remove_leftovers(settings().inbox_dir, datetime.now(UTC) - longest_silence)
-    app.state.dispatcher = Dispatcher()
+    inbox.remove_leftovers()
+    app.state.admission = Admission()
+    app.state.dispatcher = Dispatcher(app.state.admission)
     async with app.state.dispatcher.running():
         yield
 

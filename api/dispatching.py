@@ -5,6 +5,7 @@ The inbox is the queue. What is announced here is only looked at sooner; lost wi
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import structlog
 from adapters import inbox
 from adapters.settings import settings
 from adapters.trigger import trigger
+from api.admission import Admission
 from models.errors import CellarError, Transient
 from models.receipt import Sending
 from models.run import Trigger
@@ -22,12 +24,15 @@ log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _LOOK_AGAIN_AFTER = timedelta(minutes=2)
+_MOMENT_S = 0.01
+_PATIENCE_S = 0.25
 
 
 class Dispatcher:
     """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect."""
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
         self._announced: asyncio.Queue[Sending] = asyncio.Queue()
         self._looked_after: dict[str, datetime] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -66,7 +71,7 @@ class Dispatcher:
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
         """
-        waiting = await asyncio.to_thread(lambda: list(inbox.sendings(settings().inbox_dir)))
+        waiting = await asyncio.to_thread(lambda: list(inbox.sendings()))
         now = datetime.now(UTC)
         known = {sending.sending_id: self._looked_after.get(sending.sending_id) for sending in waiting}
         self._looked_after = {sending_id: at for sending_id, at in known.items() if at}
@@ -76,6 +81,7 @@ class Dispatcher:
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
         async with self._one_at_a_time:
+            await self._lull()
             looked_after = self._looked_after.get(sending.sending_id)
             if looked_after and datetime.now(UTC) < looked_after + _LOOK_AGAIN_AFTER:
                 return
@@ -86,6 +92,17 @@ class Dispatcher:
             except CellarError as error:
                 log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
             self._looked_after[sending.sending_id] = datetime.now(UTC)
+
+    async def _lull(self) -> None:
+        """Wait for a moment without a new request, if it comes soon.
+
+        A registration takes as long as several acknowledgements, and in a burst they would wait for it. They go first.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        admitted = -1
+        while admitted != self._admission.admitted and time.monotonic() < deadline:
+            admitted = self._admission.admitted
+            await asyncio.sleep(_MOMENT_S)
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """Whether the receiver lives, and whether it can take payloads."""
 
 import asyncio
-import os
-import secrets
 from collections.abc import Coroutine
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from adapters import prefect_api
+from adapters import inbox, prefect_api
 from adapters.database import is_reachable
-from adapters.durable import make_folder
-from adapters.settings import settings
 from api.receiving import on_disk
+from models.errors import Transient
 
 _PATIENCE_S = 2
+_PATIENCE_WITH_INBOX_S = 5
 
 router = APIRouter(tags=["health"])
 
@@ -30,7 +28,7 @@ async def readyz() -> JSONResponse:
     """503 with the reason otherwise. Database and Prefect are named too, and no reason to refuse: a payload that is
     stored waits for them.
     """
-    reason = await on_disk(_why_not_storable)
+    reason = await _why_not_ready()
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
@@ -51,16 +49,18 @@ async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
         return False
 
 
-def _why_not_storable() -> str | None:
-    """Tries it: a full disk, a missing mount and a read-only one all show at the first synced byte."""
-    probe = settings().inbox_dir / "waiting" / f".probe-{secrets.token_hex(8)}.part"
+async def _why_not_ready() -> str | None:
     try:
-        make_folder(probe.parent)
-        with probe.open("wb") as file:
-            file.write(b"probe")
-            file.flush()
-            os.fsync(file.fileno())
-        probe.unlink()
+        return await asyncio.wait_for(on_disk(_why_not_storable), _PATIENCE_WITH_INBOX_S)
+    except TimeoutError:
+        return f"the inbox does not take payloads: it does not answer within {_PATIENCE_WITH_INBOX_S} s"
+
+
+def _why_not_storable() -> str | None:
+    try:
+        inbox.try_out()
     except OSError as error:
         return f"the inbox does not take payloads: {error.strerror}"
+    except Transient as error:
+        return f"the inbox does not take payloads: {error}"
     return None

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from adapters.settings import settings
+from api.admission import Admission
 from api.authorization import check_sender
 from api.dispatching import Dispatcher
 from api.public_link import link_of
@@ -31,10 +32,14 @@ _BODY = {"requestBody": {"content": {"application/json": {}}, "required": True}}
 async def webhook(request: Request) -> JSONResponse:
     """Status `"0"` means: the body is a well-formed archive, and it is on stable storage."""
     check_sender(request.headers)
-    check_size(int(request.headers.get("content-length", 0)))
+    announced_bytes = int(request.headers.get("content-length", 0))
+    check_size(announced_bytes)
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
+    admission: Admission = request.app.state.admission
     try:
-        sending = await receive(_read(request), headers)
+        with admission.place() as place:
+            place.reserve(announced_bytes)
+            sending = await receive(_read(request), headers, place)
     except ClientDisconnect as error:
         raise Refused("DISCONNECTED", "the sender left in the middle of the body", where="body", status=400) from error
     except OSError as error:

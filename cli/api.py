@@ -17,12 +17,15 @@ def api() -> None:
     _set_up_malloc()
     import uvicorn  # noqa: PLC0415  # every other command would wait for it
 
+    from api.protocol import Protocol  # noqa: PLC0415
+
     typer.echo(f"The receiver listens on {settings().host}, port {settings().port}.")
     uvicorn.run(
         "api.app:app",
         host=settings().host,
         port=settings().port,
-        http="httptools",  # h11 accepts conflicting lengths
+        http=Protocol,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,6 @@ from rich.table import Table
 
 from adapters import inbox
 from adapters.inbox import Intake, Quarantined
-from adapters.settings import settings
 from domain.reading import reference_of
 from domain.scan import Scanner
 from models.errors import Refused
@@ -27,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 @app.command("list")
 def list_quarantined(*, as_json: Json = False) -> None:
     """List what is in quarantine, newest first."""
-    entries = inbox.quarantined(settings().inbox_dir)
+    entries = inbox.quarantined()
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
         return
@@ -42,8 +40,7 @@ def list_quarantined(*, as_json: Json = False) -> None:
 def show(receipt_id: str, *, as_json: Json = False) -> None:
     """Show why a payload was refused, and where its raw bytes lie."""
     entry = _entry(receipt_id)
-    body = inbox.quarantined_body(settings().inbox_dir, entry.receipt_id)
-    record = asdict(entry) | {"body": str(body)}
+    record = asdict(entry) | {"body": inbox.quarantined_location(entry.receipt_id)}
     if as_json:
         typer.echo(json.dumps(record, default=datetime.isoformat))
         return
@@ -55,26 +52,27 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
 def release(receipt_id: str) -> None:
     """Take a payload in after a fix of cellar: it is judged again and, where it is sound now, archived."""
     entry = _entry(receipt_id)
-    sending = _take_in(inbox.quarantined_body(settings().inbox_dir, entry.receipt_id))
-    inbox.remove_quarantined(settings().inbox_dir, entry.receipt_id)
+    sending = _take_in(entry.receipt_id)
+    inbox.remove_quarantined(entry.receipt_id)
     typer.echo(f"{sending.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
 
 
 def _entry(receipt_id: str) -> Quarantined:
     """By the whole receipt id or as much of it as is unique."""
-    found = [each for each in inbox.quarantined(settings().inbox_dir) if each.receipt_id.startswith(receipt_id)]
+    found = [each for each in inbox.quarantined() if each.receipt_id.startswith(receipt_id)]
     if len(found) != 1:
         raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with that id, got {len(found)}")
     return found[0]
 
 
-def _take_in(body: Path) -> Sending:
-    intake, scanner = Intake(settings().inbox_dir), Scanner()
+def _take_in(receipt_id: str) -> Sending:
+    intake, scanner = Intake(), Scanner()
     try:
-        with body.open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
+        with inbox.opened_quarantined(receipt_id) as body:
+            while chunk := body.read(_CHUNK_BYTES):
                 scanner.feed(chunk)
-                intake.write(chunk)
+                intake.digest(chunk)
+                intake.write([chunk])
         reference = reference_of(scanner.close().document)
         return intake.accept(reference, datetime.now(UTC), {"x-cellar-source": "quarantine"})
     finally:

@@ -4,7 +4,8 @@ leave the inbox.
 
 from datetime import UTC, datetime
 
-from adapters import archives, inbox, notifications, receipts, store
+from adapters import archives, notifications, receipts, store
+from adapters.body import keep_body
 from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
@@ -19,14 +20,12 @@ def complete(material: Material) -> None:
 
     Raises:
         Conflict: store or database do not hold what was written there.
-        Transient: one of them does not answer.
+        Transient: one of them does not answer, or the inbox's bucket does not.
     """
     reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
     _read_back_files(material)
     current = _read_back_rows(material)
-    body = inbox.body_path(settings().inbox_dir, receipt_id)
-    if body.exists():
-        store.keep(body, store.request_key(reference, receipt_id))
+    keep_body(reference, receipt_id)
     if current:
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)

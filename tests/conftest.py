@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import boto3
 import httpx
 import pgserver
 import psycopg
 import pytest
 
-from adapters import database, store
+from adapters import bucket, database, tls
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 
@@ -48,7 +49,7 @@ def _forget() -> None:
     """Settings are read once a process, and so is what hangs on them."""
     if database.engine.cache_info().currsize:
         database.engine().dispose()
-    for cached in (settings, database.engine, store._client):
+    for cached in (settings, database.engine, bucket._client, tls.tls_context):
         cached.cache_clear()
 
 
@@ -110,9 +111,11 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     weed = str(Path(sys.executable).with_name("weed"))
     inner = [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer", "admin")]
     off = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-bucket=archives", f"-s3.port={port}", *inner, *off]
+    command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", f"-s3.port={port}", *inner, *off]
     with running(command, environment, folder / "server.log"):
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), timeout_s=60)
+        session = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1")
+        session.client("s3", endpoint_url=f"http://127.0.0.1:{port}").create_bucket(Bucket="archives")
         yield f"http://127.0.0.1:{port}"
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import pytest
 
@@ -42,6 +43,25 @@ def installed(folder: Path, **values: object) -> Iterator[Settings]:
             _forget()
 
 
+def bucket_at(endpoint: str) -> dict[str, str]:
+    """What an installation needs besides the URL to use the S3 server of the tests."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "cellar-test",
+        "AWS_SECRET_ACCESS_KEY": "cellar-test-secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+def objects_below(url: str) -> dict[str, int]:
+    """Sizes of the objects below `s3://BUCKET/PREFIX`, by the rest of their keys."""
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    pages = boto3.Session().client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    found = [each for page in pages for each in page.get("Contents", [])]
+    return {each["Key"].removeprefix(f"{prefix}/"): each["Size"] for each in found}
+
+
 def closed_url() -> str:
     """Where nobody listens."""
     return f"http://127.0.0.1:{free_port()}"
@@ -70,8 +90,9 @@ def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
     """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
-    intake = Intake(settings().inbox_dir)
-    intake.write(body)
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
     sending = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
     receipts.register(sending)
     persist(reference, sending.receipt_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from adapters.environment import settings_environment
 from adapters.settings import Settings
 
 Configure = Callable[..., Settings]
@@ -26,7 +27,7 @@ def test_defaults_are_those_that_scripts_rely_on(configure: Configure, monkeypat
     assert (made.public_link, made.error_http, made.timezone, made.amount_unit) == ("token", "mapped", "UTC", "minor")
     assert (made.max_body_bytes, made.notify_allow_private, made.notify_urls) == (2 << 30, False, ())
     assert made.receiver_url == "http://127.0.0.1:8000"
-    assert made.inbox_dir == Path.cwd() / "data" / "inbox"
+    assert made.inbox_location == str(Path.cwd() / "data" / "inbox")
     assert made.store_location == str(Path.cwd() / "data" / "store")
     assert made.database_location == f"sqlite:///{Path.cwd()}/data/cellar.db"
 
@@ -51,10 +52,17 @@ def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: 
 
     assert (made.host, made.port, made.prefect_port) == ("0.0.0.0", 8080, 4300)
     assert (made.prefect_url, made.prefect_ui_url) == ("https://prefect.example/api", "https://prefect.example")
-    assert (made.inbox_dir, made.store_location) == (tmp_path / "in", "s3://archives/here")
+    assert (made.inbox_location, made.store_location) == (str(tmp_path / "in"), "s3://archives/here")
     assert (made.database_location, made.receiver_url) == ("postgresql://u:p@db/cellar", "https://cellar.example")
     assert (made.public_link, made.notify_allow_private, made.max_body_bytes) == ("none", True, 5)
     assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
+
+
+def test_inbox_may_be_a_bucket_and_so_it_is_for_each_process_that_is_started(configure: Configure) -> None:
+    made = configure(inbox_url="s3://archives/of two/inbox/")
+
+    assert made.inbox_location == "s3://archives/of two/inbox"
+    assert settings_environment(made)["CELLAR_INBOX_URL"] == made.inbox_location
 
 
 def test_dotenv_file_is_read_and_a_variable_is_stronger(configure: Configure) -> None:
@@ -84,7 +92,10 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("amount_unit", "shekel"),
         ("max_body_bytes", "0"),
         ("timezone", "Asia/Nowhere"),
-        ("inbox_url", "s3://archives/inbox"),
+        ("inbox_url", "gs://archives/inbox"),
+        ("inbox_url", "s3://"),
+        ("inbox_url", "s3:///inbox"),
+        ("inbox_url", "s3://key:secret@archives/inbox"),
         ("notify_urls", "https://erp.example/hook"),  # without a secret
         ("notify_secret", "whsec_no base64!"),
         ("notify_secret", "whsec_"),
@@ -121,6 +132,7 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
         database_url="postgresql://u:hidden-8@db/cellar",
         PREFECT_API_AUTH_STRING="admin:hidden-9",
         store_url="s3://hidden-10:hidden-11@archives",
+        inbox_url="hidden-13",
         PREFECT_API_URL="https://u:hidden-12@prefect.example/api",
     )
 

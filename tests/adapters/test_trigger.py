@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,8 +35,9 @@ def body() -> bytes:
 
 
 def arrived(body: bytes, *, minute: int = 0) -> Sending:
-    intake = Intake(settings().inbox_dir)
-    intake.write(body)
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
     return intake.accept("r", NOON + timedelta(minutes=minute), {})
 
 
@@ -73,7 +75,7 @@ async def _delete(flow_run_id: str) -> None:
 
 
 def waiting() -> list[str]:
-    return [each.name for each in (settings().inbox_dir / "waiting").iterdir()]
+    return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
 
 
 def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
@@ -202,7 +204,7 @@ def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
     configure(PREFECT_API_URL="http://127.0.0.1:1/api")
     with pytest.raises(Transient):
         asyncio.run(trigger(sending, Trigger.WEBHOOK))
-    assert list(inbox.sendings(settings().inbox_dir)) == [sending]
+    assert list(inbox.sendings()) == [sending]
     assert receipts.get(sending.receipt_id).state == "received"
 
     configure(PREFECT_API_URL=deployment)
@@ -217,7 +219,7 @@ def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: 
 
     leave_inbox(first.receipt_id)
 
-    assert list(inbox.sendings(settings().inbox_dir)) == [second]
+    assert list(inbox.sendings()) == [second]
 
 
 def test_receipt_whose_runs_always_end_unseen_is_for_a_person(

@@ -55,14 +55,19 @@ class Receiver:
         """Names of all files in `waiting/`, also of those that are half there."""
         return {path.name for path in (self.inbox / "waiting").glob("*")}
 
+    def sendings(self) -> list[Sending]:
+        with installed(self.log.parent, inbox_url=self.inbox):
+            return list(sendings())
+
     def sendings_of(self, receipt_id: str) -> list[Sending]:
-        return [sending for sending in sendings(self.inbox) if sending.receipt_id == receipt_id]
+        return [sending for sending in self.sendings() if sending.receipt_id == receipt_id]
 
     def body_of(self, receipt_id: str) -> bytes:
         return (self.inbox / "waiting" / f"{receipt_id}.body").read_bytes()
 
     def quarantine(self) -> dict[str, Quarantined]:
-        return {entry.receipt_id: entry for entry in quarantined(self.inbox)}
+        with installed(self.log.parent, inbox_url=self.inbox):
+            return {entry.receipt_id: entry for entry in quarantined()}
 
     def kept(self) -> tuple[set[str], set[str]]:
         """Everything in the inbox, to compare."""
@@ -80,7 +85,7 @@ def started() -> Iterator[Receiver]:
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)
         assert process.poll() is None, log.read_text()
-        yield Receiver(process, made.port, made.inbox_dir, log, client, made.active_webhook_secrets()[0])
+        yield Receiver(process, made.port, Path(made.inbox_location), log, client, made.active_webhook_secrets()[0])
 
 
 @contextmanager
@@ -98,6 +103,14 @@ def receiving(folder: Path, *, is_migrated: bool = True, **values: object) -> It
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver on its defaults."""
     with receiving(tmp_path_factory.mktemp("receiver")) as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver with little room and little patience."""
+    folder = tmp_path_factory.mktemp("narrow")
+    with receiving(folder, max_body_bytes=100_000, body_timeout_s=1, header_timeout_s=0.7) as receiver:
         yield receiver
 
 

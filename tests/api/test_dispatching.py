@@ -11,7 +11,7 @@ import pytest
 from adapters.inbox import Intake
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.conftest import wait_until
-from tests.installations import deployed
+from tests.installations import deployed, installed
 from tests.samples import sample_body
 
 Runs = Callable[[], list[dict[str, Any]]]
@@ -45,7 +45,7 @@ def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
 def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by_the_next(
     tmp_path: Path, runs: Runs, prefect_server: str
 ) -> None:
-    _store(tmp_path / "data" / "inbox", "swept", sample_body("swept"))
+    _store(tmp_path, "swept", sample_body("swept"))
 
     with receiving(tmp_path, PREFECT_API_URL=prefect_server):
         wait_until(lambda: bool(runs()), timeout_s=20)
@@ -62,16 +62,18 @@ def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> Non
         unreadable.write_bytes(b"")
         wait_until(lambda: "record is unreadable" in receiver.log.read_text(), timeout_s=10)
 
-        _store(receiver.inbox, "found", sample_body("found"))
+        _store(tmp_path, "found", sample_body("found"))
 
         wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
 
 
-def _store(inbox: Path, reference: str, body: bytes) -> None:
-    """A sending that came long ago, as a receiver stores it."""
-    intake = Intake(inbox)
-    intake.write(body)
-    intake.accept(reference, datetime(2026, 1, 1, tzinfo=UTC), {})
+def _store(folder: Path, reference: str, body: bytes) -> None:
+    """A sending that came long ago, as a receiver of this installation stores it."""
+    with installed(folder):
+        intake = Intake()
+        intake.digest(body)
+        intake.write([body])
+        intake.accept(reference, datetime(2026, 1, 1, tzinfo=UTC), {})
 
 
 def _archive(receiver: Receiver, reference: str) -> dict[str, Any]:

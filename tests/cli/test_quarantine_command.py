@@ -19,8 +19,9 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 def quarantined(body: bytes, refused: Refused, at: datetime = NOW) -> str:
     """A body that the receiver refused; returns its receipt id."""
-    intake = Intake(settings().inbox_dir)
-    intake.write(body)
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
     return intake.quarantine(refused, at).receipt_id
 
 
@@ -90,11 +91,11 @@ def test_release_takes_a_payload_in_that_is_sound_now(cellar: Cellar, sound: str
     result = cellar("quarantine", "release", sound)
 
     assert (result.status, result.errors) == (0, "")
-    (sending,) = inbox.sendings(settings().inbox_dir)
+    (sending,) = inbox.sendings()
     assert (sending.receipt_id, sending.reference) == (sound, "process-1")
-    assert inbox.body_path(settings().inbox_dir, sound).read_bytes() == sample_body("process-1")
-    assert inbox.quarantined(settings().inbox_dir) == []
-    assert not inbox.quarantined_body(settings().inbox_dir, sound).exists()
+    assert Path(inbox.body_location(sound)).read_bytes() == sample_body("process-1")
+    assert inbox.quarantined() == []
+    assert not Path(inbox.quarantined_location(sound)).exists()
 
 
 def test_release_of_what_is_still_wrong_fails_and_keeps_it(cellar: Cellar, broken: str) -> None:
@@ -103,8 +104,8 @@ def test_release_of_what_is_still_wrong_fails_and_keeps_it(cellar: Cellar, broke
     assert (result.status, result.output) == (1, "")
     assert result.errors.startswith("cellar: TRUNCATED")
     assert "314159" not in result.errors
-    assert broken in {entry.receipt_id for entry in inbox.quarantined(settings().inbox_dir)}
-    assert list((settings().inbox_dir / "waiting").iterdir()) == []
+    assert broken in {entry.receipt_id for entry in inbox.quarantined()}
+    assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", "show"], ["quarantine", "free"]])

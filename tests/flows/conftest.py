@@ -9,7 +9,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, te
 
 from adapters.inbox import Intake
 from adapters.receipts import register
-from adapters.settings import Settings, settings
+from adapters.settings import Settings
 from flows.results import save_block
 from models.receipt import Sending
 
@@ -25,8 +25,9 @@ def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator
 
 def received(reference: str, body: bytes, at: datetime | None = None) -> Sending:
     """A body that was acknowledged and registered, as the receiver does it."""
-    intake = Intake(settings().inbox_dir)
-    intake.write(body)
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
     sending = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
     register(sending)
     return sending

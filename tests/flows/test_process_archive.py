@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -19,6 +21,7 @@ from flows.process_archive import process_archive
 from models.errors import Refused
 from models.view import ArchiveView
 from tests.flows.conftest import received
+from tests.installations import bucket_at, objects_below
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -73,8 +76,25 @@ def test_completed_receipt_leaves_the_inbox_and_its_body_is_kept(sqlite_installa
 
     archived("process-1", sending.receipt_id)
 
-    assert list((settings().inbox_dir / "waiting").iterdir()) == []
+    assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
     assert store.read_bytes(store.request_key("process-1", sending.receipt_id)) == body
+
+
+def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
+    configure: Callable[..., Settings], sqlite_installation: Settings, s3_server: str
+) -> None:
+    home, body = f"s3://archives/{secrets.token_hex(8)}", sample_body()
+    configure(inbox_url=f"{home}/inbox", store_url=f"{home}/store", **bucket_at(s3_server))
+    sending = received("process-1", body)
+    assert len(objects_below(f"{home}/inbox")) == 2
+
+    archive = archived("process-1", sending.receipt_id)
+
+    assert (archive.state, archive.warnings) == ("completed", [])
+    assert objects_below(f"{home}/inbox") == {}
+    assert store.read_bytes(store.request_key("process-1", sending.receipt_id)) == body
+    assert all(name.startswith(("objects/", "results/")) for name in objects_below(f"{home}/store"))
+    assert list(settings().spool_dir.glob("*")) == []
 
 
 def test_run_again_changes_nothing_that_is_right(installation: Settings) -> None:
@@ -124,7 +144,7 @@ def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Set
 
 def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installation: Settings) -> None:
     sending = received("process-1", sample_body())
-    path = settings().inbox_dir / "waiting" / f"{sending.receipt_id}.body"
+    path = Path(settings().inbox_location) / "waiting" / f"{sending.receipt_id}.body"
     path.write_bytes(path.read_bytes().replace(b"SOMEVALUE1", b"SOMEVALUEX"))
 
     state = failed_run("process-1")

@@ -1,0 +1,185 @@
+"""Objects in buckets, by their URLs (`s3://BUCKET/KEY`). What a bucket says becomes our own errors here.
+
+No call is tried again: a retry belongs to the sender, the sweep or the flow's tasks.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Lock
+from typing import Any, BinaryIO
+
+import boto3
+import smart_open
+import smart_open.s3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from models.errors import Transient
+
+_PART_SIZE_BYTES = 8 << 20
+_COPY_BYTES = 1 << 20
+_MOST_CONNECTIONS = 64
+_MAKING = Lock()
+
+# smart-open would try for a minute by itself, in a thread that other bodies wait for.
+smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
+
+
+def is_bucket(location: str) -> bool:
+    return "://" in location
+
+
+def size(url: str) -> int | None:
+    """Bytes of an object, None where there is none.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    try:
+        size_bytes: int = client().head_object(**_bucket_and_key(url))["ContentLength"]
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise _transient("tell of", url, error) from error
+    except BotoCoreError as error:
+        raise _transient("tell of", url, error) from error
+    return size_bytes
+
+
+def upload(source: Path, url: str, *, once: bool) -> None:
+    """Put a file under `url`: it appears whole when it is complete. With `once`, what is there stays as it is.
+
+    Memory stays flat: what smart-open has to hold is held beside the file.
+
+    Raises:
+        Transient: the bucket does not take it now, or has something of another size there already.
+    """
+    small = source.stat().st_size <= _PART_SIZE_BYTES
+    final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
+    transport = {"client": client(), "multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
+    if once:
+        transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
+    try:
+        with (
+            source.open("rb") as original,
+            TemporaryFile(dir=source.parent) as held,
+            smart_open.open(
+                url, "wb", compression="disable", transport_params=transport | {"writebuffer": held}
+            ) as target,
+        ):
+            shutil.copyfileobj(original, target, _COPY_BYTES)
+    except (ValueError, OSError, ClientError, BotoCoreError) as error:
+        # Another writer of the same may have been first, which smart-open reports as a ValueError.
+        if not once or size(url) != source.stat().st_size:
+            raise _transient("take", url, error) from error
+
+
+def write(data: bytes, url: str) -> None:
+    """Put a few bytes under `url`, in place of what is there.
+
+    Raises:
+        Transient: the bucket does not take them now.
+    """
+    with _ours("take", url):
+        client().put_object(**_bucket_and_key(url), Body=data)
+
+
+def copy(source_url: str, url: str) -> None:
+    """Let the bucket copy an object by itself, in place of what is there.
+
+    Raises:
+        Transient: it does not do so now.
+    """
+    with _ours("take", url):
+        client().copy(_bucket_and_key(source_url), *_bucket_and_key(url).values())
+
+
+@contextmanager
+def opened(url: str) -> Iterator[BinaryIO]:
+    """An object as a stream.
+
+    Raises:
+        FileNotFoundError: there is none.
+        Transient: the bucket does not answer, or breaks off for good.
+    """
+    try:
+        stream = smart_open.open(url, "rb", compression="disable", transport_params={"client": client()})
+    except (OSError, ClientError, BotoCoreError) as error:
+        # smart-open wraps whatever the bucket says of a missing key.
+        if size(url) is None:
+            raise FileNotFoundError(f"nothing lies under {_bucket_and_key(url)['Key']}") from error
+        raise _transient("give", url, error) from error
+    try:
+        with stream:
+            yield stream
+    except (OSError, BotoCoreError) as error:
+        raise _transient("give", url, error) from error
+
+
+def read(url: str) -> bytes:
+    with opened(url) as stream:
+        return stream.read()
+
+
+def names(folder_url: str) -> Iterator[str]:
+    """The names of the objects right below a URL, in no order that holds.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    bucket, prefix = _bucket_and_key(f"{folder_url}/").values()
+    with _ours("list", folder_url):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            for each in page.get("Contents", []):
+                yield each["Key"].removeprefix(prefix)
+
+
+def remove(url: str) -> None:
+    """Remove an object; where there is none, nothing happens.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    with _ours("remove", url):
+        client().delete_object(**_bucket_and_key(url))
+
+
+def client() -> Any:
+    """The client of this process, for all its threads. It takes 0.1 s to make, so it is made by one of them."""
+    with _MAKING:
+        return _client()
+
+
+@lru_cache
+def _client() -> Any:
+    retries = {"total_max_attempts": 1}
+    config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=_MOST_CONNECTIONS)
+    return boto3.Session().client("s3", config=config)
+
+
+def _bucket_and_key(url: str) -> dict[str, str]:
+    bucket, _, key = url.partition("://")[2].partition("/")
+    return {"Bucket": bucket, "Key": key}
+
+
+@contextmanager
+def _ours(verb: str, url: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise _transient(verb, url, error) from error
+
+
+def _transient(verb: str, url: str, error: Exception) -> Transient:
+    return Transient(f"the bucket does not {verb} {_bucket_and_key(url)['Key']}: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    """The bucket's own code where it gave one; smart-open wraps it."""
+    if isinstance(error, ClientError):
+        return str(error.response["Error"]["Code"])
+    return _reason(error.__cause__) if error.__cause__ else type(error).__name__

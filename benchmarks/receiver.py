@@ -1,0 +1,180 @@
+"""`make bench-receiver`: the receiver beside references, on this machine, in one run.
+
+Rounds are interleaved: each case goes to every server before the next case, and all cases before the next round. What
+counts are medians over the rounds, of each server's figures and of the ratios within a round.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from rich.progress import Progress
+
+from benchmarks import servers
+from benchmarks.sending import Load, Sent
+from benchmarks.servers import SECRET, Server
+
+MEASURED = Path(__file__).parent / "measured" / "receiver.json"
+_KB, _MB, _GB = 10**3, 10**6, 10**9
+_SIZES_BYTES = (20 * _KB, 200 * _KB, 2 * _MB, 20 * _MB, 200 * _MB, _GB)
+_LANES = (1, 8, 64)
+_STRINGS = (1, 200)
+_MOST_IN_FLIGHT_BYTES = 2 * _GB
+_MOST_IN_MEMORY_BYTES = _GB
+_SENT_IN_ALL_BYTES = 300 * _MB
+_TOUCHED_BYTES = 6 * _GB
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Bodies of one size and kind, sent by so many lanes at once."""
+
+    size_bytes: int
+    strings: int
+    lanes: int
+    is_escaped: bool = False
+
+    @property
+    def requests(self) -> int:
+        return max(self.lanes, min(25 * self.lanes, _SENT_IN_ALL_BYTES // self.size_bytes), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One server, one case, one round."""
+
+    mb_per_s: float
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    growth_mb: float
+    """Of the peak of resident memory, over what it was when the server was idle."""
+
+
+def cases() -> list[Case]:
+    """Every size with every number of lanes, as far as what is in flight together fits the machine."""
+    matrix = [
+        Case(size_bytes, strings, lanes)
+        for size_bytes in _SIZES_BYTES
+        for strings in _STRINGS
+        for lanes in _LANES
+        if size_bytes * lanes <= _MOST_IN_FLIGHT_BYTES
+    ]
+    return [*matrix, Case(20 * _KB, 1, 16), Case(200 * _MB, 1, 1, is_escaped=True)]
+
+
+def names(case: Case, available: list[str]) -> Iterator[str]:
+    """The servers that take part in a case: who holds bodies in memory does so only up to a bound."""
+    for name in available:
+        if name not in ("parameter", "whole") or case.size_bytes * case.lanes <= _MOST_IN_MEMORY_BYTES:
+            yield name
+
+
+def measure(server: Server, case: Case, idle_bytes: int) -> Figures:
+    server.forget_peak()
+    folder = str(server.folder)
+    load = Load(server.port, SECRET, folder, case.size_bytes, case.strings, case.lanes, case.requests, case.is_escaped)
+    sent = _sent(load)
+    growth_bytes = server.memory("VmHWM") - idle_bytes
+    server.empty()
+    spread_ms = [1000 * seconds for seconds in sent.each_s]
+    p99_ms = quantiles(spread_ms, n=100)[98] if len(spread_ms) > 1 else spread_ms[0]
+    requests_per_s = len(sent.each_s) / sent.all_s
+    mb_per_s = requests_per_s * sent.body_bytes / _MB
+    return Figures(mb_per_s, requests_per_s, median(spread_ms), p99_ms, growth_bytes / _MB)
+
+
+def _sent(load: Load) -> Sent:
+    command = [sys.executable, "-m", "benchmarks.sending", json.dumps(asdict(load))]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=600)
+    return Sent(**json.loads(done.stdout))
+
+
+def run_round(work: Path, planned: list[Case], progress: Progress) -> dict[tuple[int, str], Figures]:
+    """Each case on each server; the servers are started anew for the round."""
+    with ExitStack() as stack:
+        started = [servers.floor(work), servers.cellar(work)]
+        started += [servers.reference(name, work) for name in ("streaming", "whole", "parameter")]
+        if shutil.which("nginx"):
+            started.append(servers.nginx(work))
+        running = {server.name: server for server in map(stack.enter_context, started)}
+        for server in running.values():
+            _sent(Load(server.port, SECRET, str(server.folder), 20 * _KB, 1, 1, 20))
+        idle_bytes = {name: server.memory("VmRSS") for name, server in running.items()}
+        task = progress.add_task("cases", total=len(planned))
+        figures = {}
+        for number, case in enumerate(planned):
+            for name in names(case, list(running)):
+                figures[number, name] = measure(running[name], case, idle_bytes[name])
+            progress.advance(task)
+        return figures
+
+
+def main(rounds: int, planned: list[Case]) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
+    try:
+        _touch_memory(folder)
+        with Progress() as progress:
+            task = progress.add_task("rounds", total=rounds)
+            measured = []
+            for number in range(rounds):
+                work = folder / str(number)
+                work.mkdir()
+                measured.append(run_round(work, planned, progress))
+                progress.advance(task)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    MEASURED.parent.mkdir(exist_ok=True)
+    MEASURED.write_text(json.dumps(_document(planned, measured), indent=1) + "\n")
+
+
+def _touch_memory(folder: Path) -> None:
+    """A virtual machine gets its memory from its host when it first touches it, which costs whoever comes first."""
+    path = folder / "touch"
+    with path.open("wb") as file:
+        for _ in range(_TOUCHED_BYTES // _MB):
+            file.write(bytes(_MB))
+    path.unlink()
+
+
+def _document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]) -> dict[str, object]:
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": _processor(),
+            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+        "rounds": len(measured),
+        "cases": [asdict(case) | {"servers": _of_case(number, measured)} for number, case in enumerate(planned)],
+    }
+
+
+def _of_case(number: int, measured: list[dict[tuple[int, str], Figures]]) -> dict[str, list[dict[str, float]]]:
+    """The rounds of each server that took part in a case."""
+    taking_part = [name for each, name in measured[0] if each == number]
+    return {name: [asdict(figures[number, name]) for figures in measured] for name in taking_part}
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--largest-mb", type=int, default=1000, help="leave larger bodies out")
+    chosen = parser.parse_args()
+    main(chosen.rounds, [case for case in cases() if case.size_bytes <= chosen.largest_mb * _MB])

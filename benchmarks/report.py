@@ -1,0 +1,167 @@
+"""Prints what was measured as tables, and writes them into `benchmarks/README.md`, with a picture for the README.
+
+python -m benchmarks.report
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import chart, receiver, scanner
+
+_HERE = Path(__file__).parent
+_README = _HERE / "README.md"
+_PICTURE = _HERE.parent / "docs" / "images" / "receiver.svg"
+_ORDER = ("cellar", "floor", "nginx", "streaming", "whole", "parameter")
+Rows = list[list[str]]
+
+
+def main() -> None:
+    measured = json.loads(receiver.MEASURED.read_text())
+    tables = {
+        "goals": (["what", "at least", "reached", ""], _goals(measured, json.loads(scanner.MEASURED.read_text()))),
+        "matrix": (_head(measured), _matrix(measured)),
+    }
+    text = _README.read_text()
+    for name, (head, rows) in tables.items():
+        _print(head, rows)
+        text = _replaced(text, name, _markdown(head, rows))
+    _README.write_text(_replaced(text, "machine", _machine(measured)))
+    _PICTURE.write_text(chart.drawn(_bars(measured, "mb_per_s"), _bars(measured, "growth_mb")))
+
+
+def _goals(measured: dict[str, Any], scanned: dict[str, Any]) -> Rows:
+    """Each goal of the issue, as measured. A ratio is the median of the ratios within the rounds."""
+    large = {size_mb: _case(measured, size_mb * 10**6, 1, 1) for size_mb in (20, 200, 1000)}
+    many = _case(measured, 10**9, 200, 1)
+    escaped = _case(measured, 200 * 10**6, 1, 1, is_escaped=True)
+    scan, persist = scanned["scan"], scanned["persist"]
+    slowest = min(median(rounds) for name, rounds in scan.items() if name != "escaped")
+    spent = [theirs / ours for ours, theirs in zip(persist["cellar"], persist["sha256sum and cp"], strict=True)]
+    growth = [("one string", large[1000]), ("200 strings", many)]
+    return [
+        _at_least("200 MB, of the floor's MB/s", 0.70, _ratio(large[200], "floor", "mb_per_s")),
+        _at_least("1 GB, of the floor's MB/s", 0.70, _ratio(large[1000], "floor", "mb_per_s")),
+        *(_at_most(f"1 GB, {what}: growth of peak memory, MB", 48, _growth_mb(case)) for what, case in growth),
+        _at_most("8 × 200 MB: growth of peak memory, MB", 200, _growth_mb(_case(measured, 200 * 10**6, 1, 8))),
+        _at_least("20 MB, times the MB/s of a pydantic parameter", 5, _ratio(large[20], "parameter", "mb_per_s")),
+        _at_least(
+            "20 KB × 16, of the requests/s of streaming without any check",
+            0.85,
+            _ratio(_case(measured, 20_000, 1, 16), "streaming", "requests_per_s"),
+        ),
+        _at_least("`\\/` escapes, received: of the MB/s without", 0.6, _mb_per_s(escaped) / _mb_per_s(large[200])),
+        _at_least("`\\/` escapes, scanner alone: of the GB/s without", 0.6, median(scan["escaped"]) / slowest),
+        _at_least("scanner alone, slowest alignment, GB/s", 4, slowest),
+        _at_least("400 MB decoded, hashed, written: of `sha256sum` + `cp` + sync", 0.8, median(spent)),
+    ]
+
+
+def _at_least(what: str, goal: float, reached: float) -> list[str]:
+    return [what, f"{goal:g}", f"{reached:.2f}", "" if reached >= goal else "falls short"]
+
+
+def _at_most(what: str, goal: float, reached: float) -> list[str]:
+    return [what, f"at most {goal:g}", f"{reached:.0f}", "" if reached <= goal else "falls short"]
+
+
+def _case(measured: dict[str, Any], size_bytes: int, strings: int, lanes: int, *, is_escaped: bool = False) -> Any:
+    wanted = {"size_bytes": size_bytes, "strings": strings, "lanes": lanes, "is_escaped": is_escaped}
+    return next(case for case in measured["cases"] if wanted.items() <= case.items())
+
+
+def _ratio(case: Any, reference: str, figure: str) -> float:
+    ours, theirs = case["servers"]["cellar"], case["servers"][reference]
+    return float(median(one[figure] / other[figure] for one, other in zip(ours, theirs, strict=True)))
+
+
+def _growth_mb(case: Any) -> float:
+    return float(median(each["growth_mb"] for each in case["servers"]["cellar"]))
+
+
+def _mb_per_s(case: Any) -> float:
+    return float(median(each["mb_per_s"] for each in case["servers"]["cellar"]))
+
+
+def _servers(measured: dict[str, Any]) -> list[str]:
+    return [name for name in _ORDER if name in measured["cases"][0]["servers"]]
+
+
+def _head(measured: dict[str, Any]) -> list[str]:
+    return ["body", "strings", "lanes", *(f"{name}: MB/s" for name in _servers(measured)), *_OURS]
+
+
+_OURS: dict[str, Callable[[Any], str]] = {
+    "requests/s": lambda rounds: f"{median(each['requests_per_s'] for each in rounds):.0f}",
+    "p50 ms": lambda rounds: f"{median(each['p50_ms'] for each in rounds):.1f}",
+    "p99 ms": lambda rounds: f"{median(each['p99_ms'] for each in rounds):.1f}",
+    "growth MB": lambda rounds: f"{median(each['growth_mb'] for each in rounds):.0f}",
+}
+"""Columns that are told of cellar alone; its peak memory is over that of the idle receiver."""
+
+
+def _matrix(measured: dict[str, Any]) -> Rows:
+    """cellar's MB/s, and each reference's as a multiple of it."""
+    rows = []
+    for case in measured["cases"]:
+        found, ours = case["servers"], case["servers"]["cellar"]
+        cells = [f"{_mb_per_s(case):.0f}"]
+        cells += [
+            f"× {1 / _ratio(case, name, 'mb_per_s'):.2f}" if name in found else "" for name in _servers(measured)[1:]
+        ]
+        size = _size(case["size_bytes"]) + (" `\\/`" if case["is_escaped"] else "")
+        rows.append([size, str(case["strings"]), str(case["lanes"]), *cells, *(tell(ours) for tell in _OURS.values())])
+    return rows
+
+
+def _size(size_bytes: int) -> str:
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if size_bytes >= unit:
+            return f"{size_bytes // unit} {name}"
+    return f"{size_bytes // 1000} KB"
+
+
+def _bars(measured: dict[str, Any], figure: str) -> dict[str, dict[str, float]]:
+    """Of one sender, for large bodies: the figure by size and server."""
+    return {
+        _size(size_bytes): {
+            name: median(each[figure] for each in rounds)
+            for name in _servers(measured)
+            if (rounds := _case(measured, size_bytes, 1, 1)["servers"].get(name))
+        }
+        for size_bytes in (20 * 10**6, 200 * 10**6, 10**9)
+    }
+
+
+def _machine(measured: dict[str, Any]) -> str:
+    machine = measured["machine"]
+    return (
+        f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, {machine['system']}, "
+        f"Python {machine['python']}; medians of {measured['rounds']} interleaved rounds."
+    )
+
+
+def _print(head: list[str], rows: Rows) -> None:
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=200).print(table)
+
+
+def _markdown(head: list[str], rows: Rows) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _replaced(text: str, name: str, made: str) -> str:
+    before, _, rest = text.partition(f"<!-- {name} -->")
+    _, _, after = rest.partition(f"<!-- end of {name} -->")
+    return f"{before}<!-- {name} -->\n{made}\n<!-- end of {name} -->{after}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The servers that are measured, each a process of its own that keeps what it takes in a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.api import MALLOC
+
+SECRET = "the benchmark's secret"
+_UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--http", "httptools", "--log-level", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    name: str
+    port: int
+    folder: Path
+    """Where it keeps bodies."""
+    process: "subprocess.Popen[bytes]" = field(repr=False)
+
+    def empty(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def memory(self, name: str) -> int:
+        """`VmRSS` or `VmHWM` in bytes, of the process or of the children that do its work."""
+        return sum(_memory(pid, name) for pid in self._pids())
+
+    def forget_peak(self) -> None:
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def _pids(self) -> list[int]:
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children] or [pid]
+
+
+def _memory(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
+
+
+@contextmanager
+def cellar(work: Path) -> Iterator[Server]:
+    """The receiver as it is delivered. Prefect is away, as after an outage: nothing but the receiver runs."""
+    data, port = work / "cellar", _free_port()
+    values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
+    environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
+    environment |= MALLOC | {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
+    command = [sys.executable, "-m", "cli.main"]
+    subprocess.run([*command, "migrate"], env=os.environ | environment, check=True, capture_output=True)
+    folder = data / "inbox" / "waiting"
+    folder.mkdir(parents=True)
+    with _running("cellar", port, folder, [*command, "api"], environment) as server:
+        yield server
+
+
+@contextmanager
+def floor(work: Path) -> Iterator[Server]:
+    port, folder = _free_port(), work / "floor"
+    folder.mkdir()
+    with _running("floor", port, folder, [sys.executable, "-m", "benchmarks.floor", str(port), str(folder)]) as server:
+        yield server
+
+
+@contextmanager
+def reference(name: str, work: Path) -> Iterator[Server]:
+    """One of `benchmarks.references`."""
+    port, folder = _free_port(), work / name
+    folder.mkdir()
+    command = [*_UVICORN, "--port", str(port), f"benchmarks.references:{name}"]
+    with _running(name, port, folder, command, MALLOC | {"FOLDER": str(folder)}) as server:
+        yield server
+
+
+@contextmanager
+def nginx(work: Path) -> Iterator[Server]:
+    """nginx's upload to file: each body lies in a file when the upstream is asked, which here is nginx itself."""
+    port, folder = _free_port(), work / "nginx"
+    folder.mkdir()
+    folder.chmod(0o777)
+    configuration = work / "nginx.conf"
+    configuration.write_text(_NGINX.format(port=port, folder=folder, socket=work / "upstream.socket", work=work))
+    with _running("nginx", port, folder, ["nginx", "-c", str(configuration), "-e", str(work / "nginx.log")]) as server:
+        yield server
+
+
+_NGINX = """
+daemon off; worker_processes 1; pid {work}/nginx.pid; user root;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_max_body_size 0; client_body_in_file_only on; client_body_temp_path {folder};
+  client_body_buffer_size 1m;
+  server {{ listen unix:{socket}; return 200 '{{"status":"0"}}'; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://unix:{socket}; proxy_pass_request_body off; proxy_set_header Content-Length 0; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def _running(
+    name: str, port: int, folder: Path, command: list[str], environment: dict[str, str] | None = None
+) -> Iterator[Server]:
+    with (folder.parent / f"{name}.output").open("wb") as output:
+        process = subprocess.Popen(
+            command, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        _wait_for(port, process)
+        yield Server(name, port, folder, process)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        if process.poll() is not None:
+            raise ChildProcessError(f"a server ended at its start: {process.args!r}")
+        time.sleep(0.1)
+    raise TimeoutError(f"a server does not listen after 30 s: {process.args!r}")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,146 @@
+"""Bodies that are no archive, and archives that look as if they were none."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Receiver
+from tests.api.senders import MARKER, assert_refused, receipt_id_of
+from tests.samples import sample_body, sample_document
+
+
+def marked(**members: Any) -> bytes:
+    """An archive full of a person's data, with members of the root replaced."""
+    document = sample_document() | {"reference": MARKER, MARKER: [MARKER]}
+    document["sessions"][0] |= {"author": MARKER, "recipient": {"name": MARKER, MARKER: MARKER}}
+    document["attachments"][0]["filename"] = MARKER
+    return json.dumps(document | members).encode()
+
+
+def without(name: str) -> bytes:
+    return json.dumps({key: value for key, value in json.loads(marked()).items() if key != name}).encode()
+
+
+def with_content(content: Any) -> bytes:
+    return marked(attachments=[{"id": MARKER, "filename": MARKER, "mimetype": "image/png", "content": content}])
+
+
+BAD_INPUT: dict[str, tuple[bytes, int, str]] = {
+    "not JSON": (b"<xml>Marker-314159</xml>", 400, "NOT_JSON"),
+    "a form": (b"payload=Marker-314159", 400, "NOT_JSON"),
+    "not JSON after a name": (b'{"Marker-314159" "Marker-314159"}', 400, "NOT_JSON"),
+    "raw line break in text": (b'{"a": "Marker-314159\n"}', 400, "NOT_JSON"),
+    "single quotes": (b"{'Marker-314159': 1}", 400, "NOT_JSON"),
+    "comma at the end": (b'{"Marker-314159": 1,}', 400, "NOT_JSON"),
+    "empty": (b"", 400, "EMPTY_BODY"),
+    "only blanks": (b" \r\n\t ", 400, "EMPTY_BODY"),
+    "only a byte order mark": (b"\xef\xbb\xbf", 400, "EMPTY_BODY"),
+    "a list": (b'["Marker-314159"]', 400, "NOT_AN_OBJECT"),
+    "a text": (b'"Marker-314159"', 400, "NOT_AN_OBJECT"),
+    "a number": (b"314159", 400, "NOT_AN_OBJECT"),
+    "null": (b"null", 400, "NOT_AN_OBJECT"),
+    "NaN": (marked(latitude=float("nan")), 400, "NOT_JSON"),
+    "Infinity": (marked(latitude=float("inf")), 400, "NOT_JSON"),
+    "wrong UTF-8": (marked().replace(b"Marker-314159", b"Marker-314159\xff"), 400, "NOT_UTF8"),
+    "surrogate in UTF-8": (marked().replace(b"Marker-314159", b"Marker-314159\xed\xa0\x80"), 400, "NOT_UTF8"),
+    "UTF-16": (marked().decode().encode("utf-16-le"), 400, "NOT_"),
+    "too deep": (b'{"Marker-314159":' + b"[" * 64 + b"]" * 64 + b"}", 400, "TOO_DEEP"),
+    "very deep": (b'{"Marker-314159":' + b"[" * 1_000_000, 400, "TOO_DEEP"),
+    "truncated": (marked()[:-1], 400, "TRUNCATED"),
+    "truncated in a text": (b'{"reference": "Marker-314159', 400, "TRUNCATED"),
+    "truncated in a content": (with_content("QUJD").partition(b"UJD")[0], 400, "TRUNCATED"),
+    "over-long": (marked() + marked(), 400, "NOT_JSON"),
+    "over-long by a bracket": (marked() + b"}", 400, "NOT_JSON"),
+    "no event": (without("event"), 422, "EVENT_MISSING"),
+    "event is a text": (marked(event=MARKER), 422, "EVENT_MISSING"),
+    "event without a type": (marked(event={"timestamp": MARKER}), 422, "EVENT_MISSING"),
+    "another event": (marked(event={"type": "WHEF_FORM_FIELD_CHANGED"}), 422, "WRONG_EVENT"),
+    "an unknown event": (marked(event={"type": MARKER}), 422, "WRONG_EVENT"),
+    "no reference": (without("reference"), 422, "REFERENCE_MISSING"),
+    "reference is null": (marked(reference=None), 422, "REFERENCE_MISSING"),
+    "reference is empty": (marked(reference=""), 422, "REFERENCE_MISSING"),
+    "reference is a number": (marked(reference=314159), 422, "BAD_REFERENCE"),
+    "reference is too long": (marked(reference=(MARKER * 20)[:256]), 422, "BAD_REFERENCE"),
+    "reference with NUL": (marked(reference=f"{MARKER}\0"), 422, "BAD_REFERENCE"),
+    "reference with half an emoji": (marked(reference=f"{MARKER}\ud83d"), 422, "BAD_REFERENCE"),
+    "no sessions": (without("sessions"), 422, "SESSIONS_MISSING"),
+    "sessions are null": (marked(sessions=None), 422, "SESSIONS_MISSING"),
+    "sessions are an object": (marked(sessions={MARKER: {}}), 422, "SESSIONS_MISSING"),
+    "content is words": (with_content(f"{MARKER} is not base64!"), 422, "NOT_BASE64"),
+    "content has one character too many": (with_content("QUJDR"), 422, "NOT_BASE64"),
+    "content goes on after padding": (with_content("QQ==QQ=="), 422, "NOT_BASE64"),
+    "content is Hebrew": (with_content("שלום"), 422, "NOT_BASE64"),
+    "content is percent-encoded": (with_content("data:image/png,%41"), 422, "NOT_BASE64"),
+    "content is a number": (with_content(314159), 422, "NOT_BASE64"),
+    "content is an object": (with_content({MARKER: MARKER}), 422, "NOT_BASE64"),
+    "content of the document": (marked(signed_document={"content": f"%{MARKER}"}), 422, "NOT_BASE64"),
+    "too much beside the files": (marked(note=MARKER * 1_300_000), 413, "SKELETON_TOO_LARGE"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_refused_and_kept_in_quarantine(receiver: Receiver, name: str) -> None:
+    """Nothing that was sent is repeated: not in the answer, not in the log, not in the reason."""
+    body, status, code = BAD_INPUT[name]
+    waiting, logged = receiver.waiting(), receiver.log.stat().st_size
+
+    answer = receiver.post(body)
+
+    assert_refused(answer, status, code)
+    entry = receiver.quarantine()[receipt_id_of(body)]
+    assert entry.code.startswith(code)
+    assert entry.size_bytes == len(body)
+    assert (receiver.inbox / "quarantine" / f"{entry.receipt_id}.body").read_bytes() == body
+    assert receiver.waiting() == waiting
+    told = answer.text + repr(entry) + receiver.log.read_bytes()[logged:].decode()
+    assert "314159" not in told.replace(entry.receipt_id, "")
+    assert "Traceback" not in told
+
+
+def test_receiver_serves_on_after_bad_input(receiver: Receiver) -> None:
+    assert receiver.client.get("/healthz").status_code == 200
+    assert receiver.client.get("/readyz").status_code == 200
+    assert receiver.post(sample_body("after all of it")).json()["status"] == "0"
+
+
+ACCEPTED: dict[str, bytes] = {
+    "unknown fields": sample_body("accepted", new={"unknown": [1, None, {"x": True}]}),
+    "byte order mark": b"\xef\xbb\xbf" + sample_body("accepted"),
+    "blanks around": b" \r\n\t" + sample_body("accepted") + b"\n\n",
+    "duplicate keys": sample_body("first").replace(b'{"event"', b'{"reference": 17, "event"', 1)[:-1]
+    + b', "reference": "accepted"}',
+    "NUL": sample_body("accepted", note="a\0b"),
+    "half an emoji": sample_body("accepted", note="cut \ud83d in two \ude00"),
+    "raw UTF-8": sample_body("accepted", note="@").replace(b"@", "שלום 😀".encode()),
+    "no sessions in the list": sample_body("accepted", sessions=[]),
+    "no files": sample_body("accepted", attachments=[], signed_document=None),
+    "depth of 64": sample_body("accepted")[:-1] + b', "deep": ' + b"[" * 63 + b"]" * 63 + b"}",
+    "numbers of any size": sample_body("accepted")[:-1] + b', "big": 1' + b"0" * 5000 + b', "huge": 1e999}',
+    "optional fields of the wrong type": sample_body("accepted", payments="none", data={"a": 1}, signatures=17),
+    "escaped names": sample_body("accepted").replace(b'"content"', b'"\\u0063ontent"'),
+    "base64 with line breaks": b"QUJD\\r\\nREVG\\n",
+    "base64 with spaces": b"QU JD",
+    "base64 in the url-safe alphabet": b"-_-_",
+    "base64 without padding": b"QQ",
+    "base64 as a data URI": b"data:image/png;base64,QUJD",
+    "base64 with escaped slashes": b"\\/\\/\\/\\/",
+    "base64 with escaped characters": b"\\u002B\\u002f\\u0041\\u003D",
+    "empty content": b"",
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_unusual_input_is_accepted_byte_by_byte(receiver: Receiver, name: str) -> None:
+    """A contract may hang on it."""
+    body = ACCEPTED[name]
+    if not body.endswith((b"}", b"\n\n")):
+        body = sample_body("accepted", signed_document={"content": "@"}).replace(b'"@"', b'"%b"' % body)
+
+    answer = receiver.post(body)
+
+    assert answer.json()["errordesc"] == ""
+    receipt_id = receipt_id_of(body)
+    assert answer.json()["document"]["reference"] == receipt_id
+    assert receiver.body_of(receipt_id) == body
+    assert {sending.reference for sending in receiver.sendings_of(receipt_id)} == {"accepted"}

@@ -1,0 +1,236 @@
+"""How much, how long and how many: what the receiver bounds, and what a broken transfer leaves."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.api.conftest import Receiver, receiving
+from tests.api.senders import Sender, assert_refused, head, receipt_id_of
+from tests.conftest import wait_until
+from tests.samples import sample_body
+
+
+class TestLimits:
+    def test_body_that_is_announced_as_too_large_is_refused(self, narrow: Receiver) -> None:
+        before = narrow.kept()
+
+        assert_refused(narrow.post(b" " * 100_001), 413, "TOO_LARGE")
+
+        assert narrow.kept() == before
+
+    def test_body_that_grows_too_large_is_refused(self, narrow: Receiver) -> None:
+        before = narrow.kept()
+
+        assert_refused(narrow.post(iter([b" " * 1000] * 2000)), 413, "TOO_LARGE")
+
+        assert narrow.kept() == before
+
+    def test_body_of_the_largest_size_is_taken(self, narrow: Receiver) -> None:
+        body = sample_body("largest", note="")
+        body = body.replace(b'"note": ""', b'"note": "%b"' % (b"x" * (100_000 - len(body))))
+
+        assert narrow.post(body).json()["document"]["reference"] == receipt_id_of(body)
+
+    def test_sender_that_falls_silent_is_given_up(self, narrow: Receiver) -> None:
+        before, body = narrow.kept(), sample_body()
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            sender.send(body[:-1])
+
+            status, content = sender.answer()
+
+        assert (status, content["status"]) == (408, "-1")
+        assert content["errordesc"].startswith("BODY_TIMEOUT")
+        assert narrow.kept() == before
+
+    def test_slow_sender_that_keeps_sending_is_taken(self, narrow: Receiver) -> None:
+        body = sample_body("slow")
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            for start in range(0, len(body), len(body) // 3):
+                sender.send(body[start : start + len(body) // 3])
+                time.sleep(0.5)
+
+            assert sender.answer()[1]["status"] == "0"
+
+
+class TestBrokenTransfers:
+    def test_sender_that_leaves_half_way_leaves_nothing(self, receiver: Receiver) -> None:
+        before, body = receiver.kept(), sample_body()
+        sender = Sender(receiver, f"content-length: {len(body)}")
+        sender.send(body[: len(body) // 2])
+        wait_until(lambda: receiver.kept() != before, timeout_s=5)
+
+        sender.leave()
+
+        wait_until(lambda: receiver.kept() == before, timeout_s=5)
+        assert "Traceback" not in receiver.log.read_text()
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ("content-length: 10", "content-length: 11"),
+            ("content-length: 10", "transfer-encoding: chunked"),
+            ("content-length: ten",),
+            ("content-length: -1",),
+        ],
+        ids=str,
+    )
+    def test_lengths_that_contradict_are_refused(self, receiver: Receiver, lines: tuple[str, ...]) -> None:
+        before = receiver.kept()
+        with Sender(receiver, *lines) as sender:
+            sender.send(sample_body())
+
+            assert sender.read().startswith(b"HTTP/1.1 400 ")
+
+        assert receiver.kept() == before
+
+    def test_chunked_body_is_taken(self, receiver: Receiver) -> None:
+        body = sample_body("chunked")
+
+        answer = receiver.post(iter([body[:10], body[10:]]))
+
+        assert answer.json()["document"]["reference"] == receipt_id_of(body)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver with places for three archives, of 1 MB together."""
+    folder = tmp_path_factory.mktemp("crowded")
+    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=1_000_000) as receiver:
+        yield receiver
+
+
+class TestRoom:
+    """Bounds on what is in flight together."""
+
+    def test_more_senders_than_places_are_asked_to_come_again(self, crowded: Receiver) -> None:
+        body = sample_body("crowded")
+        with ExitStack() as stack:
+            senders = [stack.enter_context(Sender(crowded, f"content-length: {len(body)}")) for _ in range(3)]
+            wait_until(lambda: len(crowded.waiting()) >= 3, timeout_s=10)
+
+            answer = crowded.post(sample_body("one too many"))
+
+            assert_refused(answer, 503, "UNAVAILABLE")
+            assert int(answer.headers["retry-after"]) > 0
+            for sender in senders:
+                sender.send(body)
+                assert sender.answer()[1]["status"] == "0"
+        assert crowded.post(sample_body("one too many")).json()["status"] == "0"
+
+    def test_more_bytes_than_there_is_room_for_are_asked_to_come_again(self, crowded: Receiver) -> None:
+        before, body = crowded.waiting(), sample_body("large", note="x" * 600_000)
+        with Sender(crowded, f"content-length: {len(body)}") as sender:
+            wait_until(lambda: crowded.waiting() != before, timeout_s=10)
+
+            announced, unannounced = crowded.post(body), crowded.post(iter([body[:500_000], body[500_000:]]))
+
+            assert_refused(announced, 503, "UNAVAILABLE")
+            assert_refused(unannounced, 503, "UNAVAILABLE")
+            sender.send(body)
+            assert sender.answer()[1]["status"] == "0"
+        assert {name for name in crowded.waiting() if name.endswith(".part")} == set()
+        assert crowded.post(body).json()["status"] == "0"
+
+    def test_archive_that_is_alone_may_be_larger_than_the_room(self, crowded: Receiver) -> None:
+        assert crowded.post(sample_body("alone", note="x" * 2_000_000)).json()["status"] == "0"
+
+    def test_senders_that_leave_give_their_places_back(self, crowded: Receiver) -> None:
+        for _ in range(6):
+            with Sender(crowded, "content-length: 900000") as sender:
+                sender.send(b" " * 1000)
+        wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()), timeout_s=10)
+
+        assert crowded.post(sample_body("after them")).json()["status"] == "0"
+
+
+class TestSlowHeads:
+    def test_head_that_does_not_end_is_given_up(self, narrow: Receiver) -> None:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as slow:
+            for piece in (b"POST /webhooks/cellosign HTTP/1.1\r\n", b"host: cellar\r\n", b"x-a: b\r\n", b"x-c: d\r\n"):
+                slow.sendall(piece)
+                time.sleep(0.2)
+            answer = http.client.HTTPResponse(slow)
+            answer.begin()
+            content = json.loads(answer.read())
+
+            assert (answer.status, content["status"], content["document"]) == (408, "-1", None)
+            assert content["errordesc"].startswith("HEADER_TIMEOUT")
+            assert slow.recv(1) == b""
+
+    def test_connection_that_says_nothing_is_given_up(self, narrow: Receiver) -> None:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as silent:
+            assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+    def test_second_head_of_a_connection_is_given_up_too(self, narrow: Receiver) -> None:
+        body = sample_body("first")
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            sender.send(body)
+            assert sender.answer()[1]["status"] == "0"
+            sender.send(b"POST /webhooks/cellosign HTTP/1.1\r\n")
+
+            assert sender.answer()[0] == 408
+
+    def test_body_may_take_longer_than_a_head(self, narrow: Receiver) -> None:
+        body = sample_body("slow body")
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            for start in range(0, len(body), len(body) // 3):
+                sender.send(body[start : start + len(body) // 3])
+                time.sleep(0.5)
+
+            assert sender.answer()[1]["status"] == "0"
+
+
+class TestConnection:
+    """The protocol steps over the parser in the middle of a body; what is around it must not suffer."""
+
+    def test_requests_that_come_close_behind_each_other_are_all_taken(self, receiver: Receiver) -> None:
+        bodies = [
+            sample_body(f"close {number}", note="x" * size) for number, size in enumerate((10, 3_000_000, 700_000))
+        ]
+        heads = [head(receiver.secret, f"content-length: {len(body)}") for body in bodies]
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+            connection.sendall(b"".join(each + body for each, body in zip(heads, bodies, strict=True)))
+
+            for body in bodies:
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                assert json.loads(answer.read())["document"]["reference"] == receipt_id_of(body)
+
+    def test_body_in_single_bytes_is_taken(self, receiver: Receiver) -> None:
+        body = sample_body("single bytes")
+        with Sender(receiver, f"content-length: {len(body)}") as sender:
+            for start in range(len(body)):
+                sender.send(body[start : start + 1])
+
+            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+
+    def test_offer_to_upgrade_is_ignored(self, receiver: Receiver) -> None:
+        """Java's HttpClient sends one along with its first request."""
+        body = sample_body("upgrade", note="x" * 1_000_000)
+        lines = ("connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAEAAEAA")
+        with Sender(receiver, f"content-length: {len(body)}", *lines) as sender:
+            sender.send(body)
+
+            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+
+    def test_what_is_not_http_is_refused_as_documented(self, receiver: Receiver) -> None:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+            connection.sendall(b"EHLO cellar\r\n\r\n")
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            content = json.loads(answer.read())
+
+        assert (answer.status, content["status"]) == (400, "-1")
+        assert content["errordesc"].startswith("NOT_HTTP")
+
+    def test_answer_and_end_of_body_may_cross(self, receiver: Receiver) -> None:
+        with Sender(receiver, "content-length: 3000000", secret="wrong") as sender:
+            assert sender.answer()[0] == 401
+            sender.send(b" " * 3_000_000)
+
+        assert receiver.client.get("/healthz").status_code == 200

@@ -1,0 +1,142 @@
+"""A world that is down, and a receiver that is killed."""
+
+import itertools
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.conftest import Receiver, receiving
+from tests.api.senders import Sender, assert_refused, receipt_id_of
+from tests.conftest import wait_until
+from tests.samples import sample_body
+
+
+class TestWorldThatIsDown:
+    def test_database_that_is_away_disturbs_no_acknowledgement(self, without_database: Receiver) -> None:
+        body = sample_body("without database")
+
+        answer = without_database.post(body)
+
+        assert answer.json() == {"status": "0", "document": {"reference": receipt_id_of(body)}, "errordesc": ""}
+        assert without_database.body_of(receipt_id_of(body)) == body
+        ready = without_database.client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        assert {ready.json()[name] for name in ("database", "prefect")} == {"unreachable"}
+
+    def test_database_that_hangs_disturbs_no_acknowledgement(self, tmp_path: Path) -> None:
+        """It takes connections and says nothing: each thread that asks it waits."""
+        with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+            location = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/cellar"
+            starting = receiving(tmp_path, is_migrated=False, database_url=location)
+            with starting as receiver, ThreadPoolExecutor(20) as pool:
+                asking = [pool.submit(_ask, receiver, "/readyz") for _ in range(20)]
+                receiver.post(sample_body("before"))
+
+                given = [receiver.post(sample_body(f"hanging-{number}")) for number in range(10)]
+
+                assert {answer.json()["status"] for answer in given} == {"0"}
+                assert [each.result() for each in asking] == [200] * 20
+
+    def test_inbox_that_is_no_folder_is_told_and_heals(self, receiver: Receiver) -> None:
+        receiver.post(sample_body("before"))
+        away = receiver.inbox.rename(receiver.inbox.with_name("away"))
+        receiver.inbox.write_bytes(b"")
+
+        answer, ready = receiver.post(sample_body("heals")), receiver.client.get("/readyz")
+
+        receiver.inbox.unlink()
+        away.rename(receiver.inbox)
+        assert_refused(answer, 503, "UNAVAILABLE")
+        assert answer.headers["retry-after"]
+        assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+        assert ready.json()["reason"].startswith("the inbox does not take payloads")
+        assert receiver.client.get("/readyz").status_code == 200
+        assert receiver.post(sample_body("heals")).json()["status"] == "0"
+
+    def test_full_disk_is_told_and_heals(self, receiver: Receiver) -> None:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", receiver.inbox], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip("this user may not mount a small disk")
+        try:
+            large = receiver.post(sample_body("large", note="x" * (3 << 20)))
+            left = receiver.kept()
+            small = receiver.post(sample_body("small"))
+        finally:
+            subprocess.run(["umount", receiver.inbox], check=True)
+        assert_refused(large, 503, "UNAVAILABLE")
+        assert left == (set(), set())
+        assert small.json()["status"] == "0"
+
+
+def _ask(receiver: Receiver, path: str) -> int:
+    return httpx.get(receiver.url + path, timeout=30, trust_env=False).status_code
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A receiver that was killed twice: bodies that it had acknowledged, and its files before and after a start."""
+
+    acknowledged: list[bytes]
+    left: set[str]
+    kept: set[str]
+    receiver: Receiver
+
+
+@pytest.fixture(scope="module")
+def crash(tmp_path_factory: pytest.TempPathFactory) -> Crash:
+    folder = tmp_path_factory.mktemp("crash")
+    with receiving(folder) as receiver:
+        with Sender(receiver, "content-length: 2000000") as unfinished:
+            unfinished.send(b" " * 1_500_000)
+            wait_until(lambda: any(name.endswith(".part") for name in receiver.waiting()), timeout_s=30)
+            acknowledged = _sent_until_killed(receiver, "first")
+        left = receiver.waiting()
+    with receiving(folder) as receiver:
+        kept = receiver.waiting()
+        acknowledged += _sent_until_killed(receiver, "second")
+    return Crash(acknowledged, left, kept, receiver)
+
+
+class TestCrashes:
+    def test_killed_receiver_loses_nothing_that_it_has_acknowledged(self, crash: Crash) -> None:
+        found = {receipt_id_of(body): body for body in crash.acknowledged}
+        assert len(found) >= 20
+        assert {receipt_id: crash.receiver.body_of(receipt_id) for receipt_id in found} == found
+        assert set(found) <= {sending.receipt_id for sending in crash.receiver.sendings()}
+
+    def test_what_a_killed_receiver_left_half_done_is_swept_at_the_next_start(self, crash: Crash) -> None:
+        half_done = {name for name in crash.left if name.endswith(".part")}
+        assert half_done
+        assert crash.kept == crash.left - half_done
+
+
+def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
+    """Four senders at once; the receiver is killed in the middle. Returns what was acknowledged."""
+    enough = len(receiver.waiting()) + 30
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]
+        wait_until(lambda: len(receiver.waiting()) > enough, timeout_s=30)
+        receiver.process.kill()
+        receiver.process.wait()
+        return [body for each in sending for body in each.result()]
+
+
+def _send_until_it_dies(receiver: Receiver, prefix: str) -> list[bytes]:
+    acknowledged: list[bytes] = []
+    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=30) as client:
+        for number in itertools.count():
+            body = sample_body(f"{prefix}-{number}", note="x" * 100_000)
+            try:
+                answer = client.post("/webhooks/cellosign", content=body, headers={"authorization": receiver.secret})
+            except httpx.HTTPError:
+                break
+            if answer.json()["status"] == "0":
+                acknowledged.append(body)
+    return acknowledged

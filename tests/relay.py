@@ -1,0 +1,25 @@
+"""A way to a server that can be taken away with all its connections: `python -m tests.relay PORT SERVERS_PORT`."""
+
+import asyncio
+import sys
+from asyncio import StreamReader, StreamWriter
+
+
+async def _relay(port: int, servers_port: int) -> None:
+    async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", servers_port)
+        await asyncio.gather(_pass(reader, server_writer), _pass(server_reader, writer))
+
+    async with await asyncio.start_server(_connected, "127.0.0.1", port) as listener:
+        await listener.serve_forever()
+
+
+async def _pass(reader: StreamReader, writer: StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_relay(int(sys.argv[1]), int(sys.argv[2])))
