@@ -10,6 +10,8 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
+_PUSHED_AT_ONCE_BYTES = 8 << 20
+
 
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -33,6 +35,19 @@ def write_whole(file: BinaryIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
+
+
+def pushed(descriptor: int, pushed_bytes: int, written_bytes: int) -> int:
+    """Let the disk begin with what is written to a file, or it stands idle until the sync at the end.
+
+    Returns how many bytes it has begun with, to be passed in the next time. Linux starts to write pages that are said
+    to be needed no more, and keeps those that are not written yet.
+    """
+    fresh_bytes = written_bytes - pushed_bytes
+    if fresh_bytes < _PUSHED_AT_ONCE_BYTES:
+        return pushed_bytes
+    os.posix_fadvise(descriptor, pushed_bytes, fresh_bytes, os.POSIX_FADV_DONTNEED)
+    return written_bytes
 
 
 def write_file(path: Path, data: bytes) -> None:

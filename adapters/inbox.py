@@ -20,7 +20,7 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from adapters.durable import make_folder, open_part, remove_parts
+from adapters.durable import make_folder, open_part, pushed, remove_parts
 from adapters.settings import settings
 from adapters.shelf import Shelf, shelf_at
 from models.errors import Refused
@@ -30,7 +30,6 @@ log = structlog.get_logger()
 R = TypeVar("R")
 
 _MOST_KNOWN_SENDINGS = 20_000
-_PUSHED_AT_ONCE_BYTES = 8 << 20
 
 
 class Intake:
@@ -57,17 +56,7 @@ class Intake:
             while view:
                 view = view[os.write(self._descriptor, view) :]
             self._written_bytes += len(chunk)
-        if self._written_bytes - self._pushed_bytes >= _PUSHED_AT_ONCE_BYTES:
-            self._push()
-
-    def _push(self) -> None:
-        """Let the disk begin with what is written, or it would stand idle until the sync at the end.
-
-        Linux starts to write pages that are said to be needed no more, and keeps those that are not written yet.
-        """
-        fresh_bytes = self._written_bytes - self._pushed_bytes
-        os.posix_fadvise(self._descriptor, self._pushed_bytes, fresh_bytes, os.POSIX_FADV_DONTNEED)
-        self._pushed_bytes = self._written_bytes
+        self._pushed_bytes = pushed(self._descriptor, self._pushed_bytes, self._written_bytes)
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
         """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -9,31 +10,33 @@ from typing import BinaryIO
 
 from adapters import store
 from adapters.body import opened_body
-from adapters.durable import write_whole
+from adapters.durable import pushed, write_whole
 from domain.reading import reference_of
 from domain.scan import Scanner
 from models.content import StoredContent
 from models.errors import Conflict, Refused, Transient
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 4 << 20
 
 
 def persist(reference: str, receipt_id: str) -> list[StoredContent]:
     """Put a receipt's decoded files, their list and its skeleton into the store, and return the list.
 
-    Streams: memory does not grow with the body. The skeleton comes last; where it is, all else is.
+    Streams: memory does not grow with the body, which one thread digests while another decodes it. The skeleton comes
+    last; where it is, all else is.
 
     Raises:
         Refused: the body is no archive of this process.
         Conflict: the body is not the one that was received.
         Transient: the store does not work now.
     """
-    with opened_body(reference, receipt_id) as body, _StoringSink(reference) as sink:
+    with opened_body(reference, receipt_id) as body, _StoringSink(reference) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
         digest = hashlib.sha256()
         while chunk := body.read(_CHUNK_BYTES):
-            digest.update(chunk)
+            digested = other.submit(digest.update, chunk)
             scanner.feed(chunk)
+            digested.result()
     if digest.hexdigest() != receipt_id:
         raise Conflict(f"the body of receipt {receipt_id} has changed on its disk: its digest is another now")
     scan = scanner.close()
@@ -67,7 +70,7 @@ class _StoringSink:
     def begin(self, index: int) -> None:
         self._spool: BinaryIO = self._spool_context.enter_context(store.spooled())
         self._digest = hashlib.sha256()
-        self._index, self._size_bytes = index, 0
+        self._index, self._size_bytes, self._pushed_bytes = index, 0, 0
 
     def write(self, data: bytes) -> None:
         self._digest.update(data)
@@ -76,6 +79,7 @@ class _StoringSink:
         except OSError as error:
             raise Transient(f"the spool folder does not take more: {error.strerror}") from error
         self._size_bytes += len(data)
+        self._pushed_bytes = pushed(self._spool.fileno(), self._pushed_bytes, self._size_bytes)
 
     def end(self) -> None:
         sha256 = self._digest.hexdigest()
