@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import structlog
@@ -33,16 +34,19 @@ _MOST_KNOWN_SENDINGS = 20_000
 
 
 class Intake:
-    """A body on its way in, under a temporary name. One thread may `digest` while another writes."""
+    """A body on its way in, under a temporary name from the first `write` on. One thread may `digest` meanwhile."""
 
     def __init__(self) -> None:
-        spool = _waiting().spool
-        make_folder(spool)
-        self._part, self._descriptor = open_part(spool)
+        self._part: tuple[Path, int] | None = None
         self._digest = hashlib.sha256()
         self._written_bytes = 0
         self._pushed_bytes = 0
         self.size_bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something on the disk that `discard` would remove."""
+        return self._part is not None
 
     def digest(self, chunk: bytes) -> None:
         """Take note of the next chunk; `write` has to follow."""
@@ -51,12 +55,20 @@ class Intake:
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Write the next chunks, of which `digest` knows already or soon."""
+        _, descriptor = self._opened()
         for chunk in chunks:
             view = memoryview(chunk)
             while view:
-                view = view[os.write(self._descriptor, view) :]
+                view = view[os.write(descriptor, view) :]
             self._written_bytes += len(chunk)
-        self._pushed_bytes = pushed(self._descriptor, self._pushed_bytes, self._written_bytes)
+        self._pushed_bytes = pushed(descriptor, self._pushed_bytes, self._written_bytes)
+
+    def _opened(self) -> tuple[Path, int]:
+        if self._part is None:
+            spool = _waiting().spool
+            make_folder(spool)
+            self._part = open_part(spool)
+        return self._part
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
         """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
@@ -79,16 +91,18 @@ class Intake:
 
     def discard(self) -> None:
         """Leave nothing behind. Does nothing after `accept` or `quarantine`."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-            self._part.unlink(missing_ok=True)
+        if self._part:
+            path, descriptor = self._part
+            self._part = None
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
 
     def _become(self, shelf: Shelf, name: str, record: "Sending | Quarantined") -> None:
         """The record comes last: a body without one was never acknowledged."""
-        shelf.take(self._part, self._descriptor, _body(record.receipt_id))
-        os.close(self._descriptor)
-        self._descriptor = -1
+        path, descriptor = self._opened()
+        shelf.take(path, descriptor, _body(record.receipt_id))
+        os.close(descriptor)
+        self._part = None
         shelf.write(_to_json(record), name)
         shelf.settle()
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 from adapters.inbox import Intake
 from adapters.settings import settings
@@ -33,7 +33,7 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
         Transient: so much is on its way in that it has to come again.
         OSError: the disk does not take it.
     """
-    incoming = _Incoming(await on_disk(Intake), place)
+    incoming = _Incoming(place)
     try:
         async for chunk in _until_silent(chunks):
             await incoming.take(chunk)
@@ -57,14 +57,14 @@ def check_size(size_bytes: int) -> None:
 class _Incoming:
     """A body on its way in, and what is wrong with it so far. A refused one is still kept whole, for quarantine."""
 
-    def __init__(self, intake: Intake, place: Place) -> None:
-        self._intake = intake
+    def __init__(self, place: Place) -> None:
+        self._intake = Intake()
         self._place = place
         self._scanner = Scanner()
         self._refused: Refused | None = None
         self._batch: list[bytes] = []
         self._batch_bytes = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._working: asyncio.Future[Any] | None = None
 
     async def take(self, chunk: bytes) -> None:
         size_bytes = self._intake.size_bytes + len(chunk)
@@ -79,23 +79,27 @@ class _Incoming:
         self._batch.append(chunk)
         self._batch_bytes += len(chunk)
         if self._batch_bytes >= _BATCH_BYTES:
-            await self._written()
-            self._writing = asyncio.ensure_future(on_disk(self._intake.write, self._batch))
+            await self._result()
+            self._working = asyncio.ensure_future(on_disk(self._intake.write, self._batch))
             self._batch, self._batch_bytes = [], 0
 
     async def finish(self, now: datetime, headers: dict[str, str]) -> Sending:
-        await self._written()
-        return await on_disk(self._finish, now, headers)
+        await self._result()
+        self._working = asyncio.ensure_future(on_disk(self._finish, now, headers))
+        sending: Sending = await self._result()
+        return sending
 
     async def discard(self) -> None:
-        if self._writing:
-            await asyncio.wait([self._writing])
-        await on_disk(self._intake.discard)
+        if self._working:
+            await asyncio.wait([self._working])
+        if self._intake.is_open:
+            await on_disk(self._intake.discard)
 
-    async def _written(self) -> None:
-        """Wait for the batch that is being written."""
-        if self._writing:
-            await self._writing
+    async def _result(self) -> Any:
+        """What the other thread has done last. Shielded: were this task cancelled, `discard` would close the file that
+        the thread still writes to, and the next body might get its number.
+        """
+        return await asyncio.shield(self._working) if self._working else None
 
     def _finish(self, now: datetime, headers: dict[str, str]) -> Sending:
         self._intake.write(self._batch)

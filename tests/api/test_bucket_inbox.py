@@ -118,7 +118,7 @@ def test_killed_receiver_has_lost_nothing_and_the_next_one_sweeps_its_spool(inst
         with installation.receiving() as receiver:
             first = receiver.post(sample_body("first")).json()["document"]["reference"]
             with socket.create_connection(("127.0.0.1", receiver.port)) as unfinished:
-                unfinished.sendall(_head(receiver) + b" " * 1_500_000)
+                unfinished.sendall(_head(receiver) + b" " * 6_000_000)
                 wait_until(lambda: bool(installation.spooled()), timeout_s=30)
                 receiver.process.kill()
                 receiver.process.wait()
@@ -142,7 +142,7 @@ def _assert_away(receiver: Receiver, answer: httpx.Response) -> None:
 
 def _head(receiver: Receiver) -> bytes:
     lines = ["POST /webhooks/cellosign HTTP/1.1", "host: x", f"authorization: {receiver.secret}"]
-    return "\r\n".join([*lines, "content-length: 2000000", "", ""]).encode()
+    return "\r\n".join([*lines, "content-length: 7000000", "", ""]).encode()
 
 
 def _listens(port: int) -> bool:

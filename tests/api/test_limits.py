@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.api.conftest import Receiver, receiving
+from tests.api.conftest import Receiver, attachment, receiving
 from tests.api.senders import Sender, assert_refused, head, receipt_id_of
 from tests.conftest import wait_until
 from tests.samples import sample_body
@@ -59,9 +59,9 @@ class TestLimits:
 
 class TestBrokenTransfers:
     def test_sender_that_leaves_half_way_leaves_nothing(self, receiver: Receiver) -> None:
-        before, body = receiver.kept(), sample_body()
+        before, body = receiver.kept(), sample_body("half way", note="x" * 9_000_000)
         sender = Sender(receiver, f"content-length: {len(body)}")
-        sender.send(body[: len(body) // 2])
+        sender.send(body[:-2_000_000])
         wait_until(lambda: receiver.kept() != before, timeout_s=5)
 
         sender.leave()
@@ -98,9 +98,9 @@ class TestBrokenTransfers:
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with places for three archives, of 1 MB together."""
+    """A receiver with places for three archives, of 20 MB together."""
     folder = tmp_path_factory.mktemp("crowded")
-    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=1_000_000) as receiver:
+    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=20_000_000) as receiver:
         yield receiver
 
 
@@ -108,9 +108,11 @@ class TestRoom:
     """Bounds on what is in flight together."""
 
     def test_more_senders_than_places_are_asked_to_come_again(self, crowded: Receiver) -> None:
-        body = sample_body("crowded")
+        body = sample_body("crowded", note="x" * 6_000_000)
         with ExitStack() as stack:
             senders = [stack.enter_context(Sender(crowded, f"content-length: {len(body)}")) for _ in range(3)]
+            for sender in senders:
+                sender.send(body[:-1])
             wait_until(lambda: len(crowded.waiting()) >= 3, timeout_s=10)
 
             answer = crowded.post(sample_body("one too many"))
@@ -118,30 +120,31 @@ class TestRoom:
             assert_refused(answer, 503, "UNAVAILABLE")
             assert int(answer.headers["retry-after"]) > 0
             for sender in senders:
-                sender.send(body)
+                sender.send(body[-1:])
                 assert sender.answer()[1]["status"] == "0"
         assert crowded.post(sample_body("one too many")).json()["status"] == "0"
 
     def test_more_bytes_than_there_is_room_for_are_asked_to_come_again(self, crowded: Receiver) -> None:
-        before, body = crowded.waiting(), sample_body("large", note="x" * 600_000)
+        before, body = crowded.waiting(), sample_body("large", note="x" * 12_000_000)
         with Sender(crowded, f"content-length: {len(body)}") as sender:
+            sender.send(body[:-1])
             wait_until(lambda: crowded.waiting() != before, timeout_s=10)
 
-            announced, unannounced = crowded.post(body), crowded.post(iter([body[:500_000], body[500_000:]]))
+            announced, unannounced = crowded.post(body), crowded.post(iter([body[:5_000_000], body[5_000_000:]]))
 
             assert_refused(announced, 503, "UNAVAILABLE")
             assert_refused(unannounced, 503, "UNAVAILABLE")
-            sender.send(body)
+            sender.send(body[-1:])
             assert sender.answer()[1]["status"] == "0"
         assert {name for name in crowded.waiting() if name.endswith(".part")} == set()
         assert crowded.post(body).json()["status"] == "0"
 
     def test_archive_that_is_alone_may_be_larger_than_the_room(self, crowded: Receiver) -> None:
-        assert crowded.post(sample_body("alone", note="x" * 2_000_000)).json()["status"] == "0"
+        assert crowded.post(sample_body("alone", attachments=[attachment(b"x" * 30_000_000)])).json()["status"] == "0"
 
     def test_senders_that_leave_give_their_places_back(self, crowded: Receiver) -> None:
         for _ in range(6):
-            with Sender(crowded, "content-length: 900000") as sender:
+            with Sender(crowded, "content-length: 9000000") as sender:
                 sender.send(b" " * 1000)
         wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()), timeout_s=10)
 

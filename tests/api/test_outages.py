@@ -93,8 +93,8 @@ class Crash:
 def crash(tmp_path_factory: pytest.TempPathFactory) -> Crash:
     folder = tmp_path_factory.mktemp("crash")
     with receiving(folder) as receiver:
-        with Sender(receiver, "content-length: 2000000") as unfinished:
-            unfinished.send(b" " * 1_500_000)
+        with Sender(receiver, "content-length: 7000000") as unfinished:
+            unfinished.send(b" " * 6_000_000)
             wait_until(lambda: any(name.endswith(".part") for name in receiver.waiting()), timeout_s=30)
             acknowledged = _sent_until_killed(receiver, "first")
         left = receiver.waiting()
