@@ -28,16 +28,27 @@ def keep_body(reference: str, receipt_id: str) -> None:
     """Have the body in the store too, where it still waits in the inbox.
 
     Raises:
+        Refused: neither has it.
         Transient: the inbox's bucket or the store does not answer.
     """
-    if inbox.has_body(receipt_id):
-        store.keep_from(inbox.body_location(receipt_id), store.request_key(reference, receipt_id))
+    key = store.request_key(reference, receipt_id)
+    try:
+        if inbox.has_body(receipt_id):
+            store.keep_from(inbox.body_location(receipt_id), key)
+    except FileNotFoundError:
+        pass  # another run of the receipt has just completed it; then the store has the body
+    if store.stored_size(key) is None:
+        raise _missing(receipt_id)
 
 
 @contextmanager
 def _from_store(reference: str, receipt_id: str) -> Iterator[BinaryIO]:
     key = store.request_key(reference, receipt_id)
     if store.stored_size(key) is None:
-        raise Refused("BODY_MISSING", f"neither inbox nor store has the body of receipt {receipt_id}")
+        raise _missing(receipt_id)
     with store.opened(key) as body:
         yield body
+
+
+def _missing(receipt_id: str) -> Refused:
+    return Refused("BODY_MISSING", f"neither inbox nor store has the body of receipt {receipt_id}")

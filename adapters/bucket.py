@@ -116,7 +116,7 @@ def opened(url: str) -> Iterator[BinaryIO]:
     try:
         with stream:
             yield stream
-    except (OSError, BotoCoreError) as error:
+    except (OSError, ClientError, BotoCoreError) as error:
         raise _transient("give", url, error) from error
 
 

@@ -54,16 +54,27 @@ def write_file(path: Path, data: bytes) -> None:
     """Write a small file whole or not at all; its folder is synced by the caller."""
     part, descriptor = open_part(path.parent)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        write_whole(file, data)
-        os.fsync(descriptor)
-        part.replace(path)
+        try:
+            write_whole(file, data)
+            os.fsync(descriptor)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def open_part(folder: Path) -> tuple[Path, int]:
-    """Make a file for something half done, for its owner alone, and lock it until it is closed: nobody sweeps it."""
+    """Make a file for something half done, for its owner alone, and lock it until it is closed: nobody sweeps it.
+
+    The folder is made where it is missing.
+    """
     while True:
         part = folder / f".{secrets.token_hex(16)}.part"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileNotFoundError:
+            make_folder(folder)
+            continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return part, descriptor
@@ -77,7 +88,7 @@ def remove_parts(folder: Path) -> int:
 
 def _is_removed(part: Path) -> bool:
     try:
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # NFS locks only what may be written
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
     except (FileNotFoundError, BlockingIOError):  # its living owner has just done with it, or is at it

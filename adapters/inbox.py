@@ -12,13 +12,14 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+import orjson
 import structlog
 
 from adapters.durable import make_folder, open_part, pushed, remove_parts
@@ -65,9 +66,7 @@ class Intake:
 
     def _opened(self) -> tuple[Path, int]:
         if self._part is None:
-            spool = _waiting().spool
-            make_folder(spool)
-            self._part = open_part(spool)
+            self._part = open_part(_waiting().spool)
         return self._part
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
@@ -181,8 +180,15 @@ def try_out() -> None:
 
 
 def remove_leftovers() -> int:
-    """Remove what dead receivers left half done, and return how many."""
-    return sum(remove_parts(folder) for folder in {_waiting().spool, _quarantine().spool})
+    """Remove what dead receivers left half done, and return how many.
+
+    Makes the folders too: later, of two threads that miss one, the other could go on before it is durable.
+    """
+    folders = {_waiting().spool, _quarantine().spool}
+    with suppress(OSError):  # /readyz tells
+        for folder in folders:
+            make_folder(folder)
+    return sum(map(remove_parts, folders))
 
 
 def _waiting() -> Shelf:
@@ -227,4 +233,4 @@ def _sending_id(received_at: datetime) -> str:
 
 
 def _to_json(record: Sending | Quarantined) -> bytes:
-    return json.dumps(asdict(record), default=datetime.isoformat, ensure_ascii=False).encode()
+    return orjson.dumps(record)

@@ -29,9 +29,12 @@ class Folder:
 
     def take(self, part: Path, descriptor: int, name: str) -> None:
         """Make the part, open as `descriptor`, what lies under `name`; durable once the shelf is settled."""
-        make_folder(self.path)
         os.fsync(descriptor)
-        part.replace(self.path / name)
+        try:
+            part.replace(self.path / name)
+        except FileNotFoundError:
+            make_folder(self.path)
+            part.replace(self.path / name)
 
     def write(self, data: bytes, name: str) -> None:
         write_file(self.path / name, data)

@@ -81,10 +81,10 @@ class Dispatcher:
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
         async with self._one_at_a_time:
-            await self._lull()
             looked_after = self._looked_after.get(sending.sending_id)
             if looked_after and datetime.now(UTC) < looked_after + _LOOK_AGAIN_AFTER:
                 return
+            await self._lull()
             try:
                 await trigger(sending, why)
             except Transient:

@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol, for large bodies and slow senders.
 
 uvicorn copies a body twice on its way to the application and stops reading at 64 KiB; it waits for ever for a request's
-head. This protocol hands each chunk on as it was read, reads on up to 1 MiB while the application works, and gives up a
-sender whose head does not come.
+head, and loses the body of a request that offers to upgrade. This protocol hands each chunk on as it was read, reads on
+up to 2 MiB while the application works, gives up a sender whose head does not come, and ignores the offer.
 """
 
 import asyncio
@@ -12,11 +12,17 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from adapters.settings import settings
 
+log = structlog.get_logger()
+
 _READ_AHEAD_BYTES = 2 << 20
+_HANDED_ON_BYTES = 64 << 10
+_CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class Protocol(HttpToolsProtocol):
@@ -24,6 +30,7 @@ class Protocol(HttpToolsProtocol):
 
     _body: "_Body"
     _rest_bytes = 0  # of a body that announced its length
+    _is_offer_chunked = False  # the request offers to upgrade, and its body is chunked
     _head_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -34,33 +41,40 @@ class Protocol(HttpToolsProtocol):
         self._expect_no_head()
         super().connection_lost(exc)
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._head_timeout is None:
-            self._expect_head()
-
     def data_received(self, data: bytes) -> None:
         """Take what has come. The middle of a body of known length needs no parser, which would copy it."""
         self._unset_keepalive_if_required()
-        body, behind = data[: self._rest_bytes], data[self._rest_bytes :]
-        if body:
-            self._take_body(body)
-            if not self._rest_bytes:
-                self.parser = httptools.HttpRequestParser(self)
-                self.on_message_complete()
-        if behind:
-            self._parse(behind)
+        while data:
+            data = self._take_body(data) if self._rest_bytes else self._parse(data)
+        if not self._is_answer_owed() and not self.transport.is_closing() and not self._head_timeout:
+            self._expect_head()
 
-    def _parse(self, data: bytes) -> None:
+    def _take_body(self, data: bytes) -> bytes:
+        """Returns what lies behind the body."""
+        body, behind = data[: self._rest_bytes], data[self._rest_bytes :]
+        self.on_body(body)
+        if not self._rest_bytes:
+            self.parser = httptools.HttpRequestParser(self)
+            self.on_message_complete()
+        return behind
+
+    def _parse(self, data: bytes) -> bytes:
+        """Returns what lies behind an offer to upgrade.
+
+        Java's HttpClient offers HTTP/2 along with its first request. The parser takes what follows for the other
+        protocol; to a server that does not speak it, it is the body (RFC 9110, 7.8).
+        """
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
-            # Java's HttpClient offers HTTP/2 along with its first request. The parser takes what follows for the other
-            # protocol; to a server that does not speak it, it is the body.
             self.parser = httptools.HttpRequestParser(self)
-            self.data_received(data[offer.args[0] :])
+            if self._is_offer_chunked:
+                self.parser = httptools.HttpRequestParser(_ChunkedRest(self))
+                self.parser.feed_data(_CHUNKED_HEAD)
+            return data[offer.args[0] :]
         except httptools.HttpParserError:
             self._refuse(HTTPStatus.BAD_REQUEST, "NOT_HTTP: expected a request of HTTP/1.1")
+        return b""
 
     def on_headers_complete(self) -> None:
         self._expect_no_head()
@@ -68,19 +82,28 @@ class Protocol(HttpToolsProtocol):
         self._body = _Body(self.cycle)
         # The task that calls the application takes `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
-        self._rest_bytes = int(dict(self.headers).get(b"content-length", b"0"))
+        headers = dict(self.headers)
+        self._rest_bytes = int(headers.get(b"content-length", b"0"))
+        is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
+        if self._is_offer_chunked:
+            self.cycle.keep_alive = False  # the parser of the rest knows nothing of a next request
 
     def on_body(self, body: bytes) -> None:
-        self._take_body(body)
-
-    def on_message_complete(self) -> None:
-        if not self._rest_bytes:
-            super().on_message_complete()
-
-    def _take_body(self, body: bytes) -> None:
         self._rest_bytes = max(0, self._rest_bytes - len(body))  # a chunked body announces no length
         if not self.cycle.response_complete:
             self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self._rest_bytes and not self._is_offer_chunked:
+            super().on_message_complete()
+
+    def chunked_rest_complete(self) -> None:
+        self._is_offer_chunked = False
+        self.on_message_complete()
+
+    def _is_answer_owed(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _expect_head(self) -> None:
         self._head_timeout = self.loop.call_later(settings().header_timeout_s, self._give_up)
@@ -95,12 +118,26 @@ class Protocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.REQUEST_TIMEOUT, why)
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
-        """Answer what is no request yet, in the documented shape, and close."""
+        """Answer what is no request, in the documented shape, and close. An answer that is owed comes first."""
+        is_body_broken = self._is_answer_owed() and self.cycle.more_body and not self.cycle.response_started
+        if self._is_answer_owed() and (self.pipeline or not is_body_broken):
+            self.cycle.keep_alive = False
+            return
+        log.info("what came is no request", why=why)
+        told = HTTPStatus.OK if settings().error_http == "200" else status
         content = json.dumps({"status": "-1", "document": None, "errordesc": why}).encode()
         lines = ("connection: close", "content-type: application/json", f"content-length: {len(content)}", "", "")
-        head = "\r\n".join((f"HTTP/1.1 {status.value} {status.phrase}", *lines))
+        head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+class _ChunkedRest:
+    """What a parser calls that reads a chunked body behind an offer to upgrade."""
+
+    def __init__(self, connection: Protocol) -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.chunked_rest_complete
 
 
 class _Body:
@@ -109,13 +146,13 @@ class _Body:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
         self._chunks: deque[bytes] = deque()
-        self._size_bytes = 0
+        self._held_bytes = 0
         self._is_end_told = False
 
     def append(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
-        self._size_bytes += len(chunk)
-        if self._size_bytes >= _READ_AHEAD_BYTES:
+        self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
+        if self._held_bytes >= _READ_AHEAD_BYTES:
             self._cycle.flow.pause_reading()
         self._cycle.message_event.set()
 
@@ -131,12 +168,20 @@ class _Body:
             await cycle.message_event.wait()
         if cycle.disconnected or cycle.response_complete:
             return {"type": "http.disconnect"}
-        chunk = self._chunks.popleft() if self._chunks else b""
-        self._size_bytes -= len(chunk)
+        body = self._next()
         self._is_end_told = not (cycle.more_body or self._chunks)
-        return {"type": "http.request", "body": chunk, "more_body": not self._is_end_told}
+        return {"type": "http.request", "body": body, "more_body": not self._is_end_told}
 
     def _has_news(self) -> bool:
         cycle = self._cycle
         is_ended = not cycle.more_body and not self._is_end_told
         return cycle.disconnected or cycle.response_complete or bool(self._chunks) or is_ended
+
+    def _next(self) -> bytes:
+        """A large chunk as it is, small ones together: a sender of single bytes must not cost a call for each."""
+        taken, size_bytes = [], 0
+        while self._chunks and size_bytes < _HANDED_ON_BYTES:
+            taken.append(self._chunks.popleft())
+            size_bytes += len(taken[-1])
+        self._held_bytes -= size_bytes + len(taken) * _CHUNK_COSTS_BYTES
+        return taken[0] if len(taken) == 1 else b"".join(taken)

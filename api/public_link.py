@@ -4,6 +4,7 @@ It ends up in the sender's logs. The token is made from the receipt alone, so th
 """
 
 import base64
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -51,5 +52,6 @@ def _page(
     return _templates.TemplateResponse(request, "public.html", context, status_code=status, headers=headers)
 
 
+@lru_cache
 def _signer() -> TimestampSigner:
     return TimestampSigner(settings().active_link_secret(), salt="public-link")

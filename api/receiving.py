@@ -42,9 +42,9 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
         await incoming.discard()
 
 
-async def on_disk(work: Callable[[*Args], R], *args: *Args) -> R:
+def on_disk(work: Callable[[*Args], R], *args: *Args) -> "asyncio.Future[R]":
     """Run work that needs nothing but the inbox. A database that hangs can take all of asyncio's own threads."""
-    return await asyncio.get_running_loop().run_in_executor(_INBOX_THREADS, work, *args)
+    return asyncio.get_running_loop().run_in_executor(_INBOX_THREADS, work, *args)
 
 
 def check_size(size_bytes: int) -> None:
@@ -80,18 +80,19 @@ class _Incoming:
         self._batch_bytes += len(chunk)
         if self._batch_bytes >= _BATCH_BYTES:
             await self._result()
-            self._working = asyncio.ensure_future(on_disk(self._intake.write, self._batch))
+            self._working = on_disk(self._intake.write, self._batch)
             self._batch, self._batch_bytes = [], 0
 
     async def finish(self, now: datetime, headers: dict[str, str]) -> Sending:
         await self._result()
-        self._working = asyncio.ensure_future(on_disk(self._finish, now, headers))
+        self._working = on_disk(self._finish, now, headers)
         sending: Sending = await self._result()
         return sending
 
     async def discard(self) -> None:
         if self._working:
             await asyncio.wait([self._working])
+            self._working.exception()  # of a batch that failed while its sender left, when nobody asks any more
         if self._intake.is_open:
             await on_disk(self._intake.discard)
 

@@ -87,6 +87,7 @@ def measure(server: Server, case: Case, idle_bytes: int) -> Figures:
     sent = _sent(load)
     growth_bytes = server.memory("VmHWM") - idle_bytes
     server.empty()
+    server.wait_until_idle()
     spread_ms = [1000 * seconds for seconds in sent.each_s]
     p99_ms = quantiles(spread_ms, n=100)[98] if len(spread_ms) > 1 else spread_ms[0]
     requests_per_s = len(sent.each_s) / sent.all_s

@@ -5,6 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from adapters.log import set_up_log
 from cli import archives, quarantine
 from cli.api import api
 from cli.simulate import simulate
@@ -42,6 +43,7 @@ def _setting(place: tuple[int | str, ...]) -> str:
 
 def main() -> None:
     """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
+    set_up_log()
     try:
         app()
     except ValidationError as error:

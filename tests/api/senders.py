@@ -1,9 +1,10 @@
 """Who sends archives: plain senders on a socket, and what they may expect of an answer."""
 
 import hashlib
-import http.client
 import json
+import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,6 +33,26 @@ def head(secret: str, *lines: str) -> bytes:
     return "\r\n".join((*first, *lines, "", "")).encode()
 
 
+def answer_on(connection: socket.socket) -> tuple[int, Any]:
+    """The status and the content of the next answer. Unbuffered: what lies behind it is for the next call."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        received += connection.recv(1)
+        assert received, "the server closed the connection"
+    status, _, fields = received.decode().partition("\r\n")
+    length_bytes = int(re.findall(r"content-length: (\d+)", fields.lower())[0])
+    content = b""
+    while len(content) < length_bytes:
+        content += connection.recv(length_bytes - len(content))
+    return int(status.split()[1]), json.loads(content)
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has ever had."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) << 10
+
+
 class Sender:
     """A sender that speaks plainly over a socket, and looks at the answer only when it has sent what it wants."""
 
@@ -47,9 +68,7 @@ class Sender:
 
     def answer(self) -> tuple[int, Any]:
         """The status and the content, once the server has sent all of it."""
-        answer = http.client.HTTPResponse(self._socket)
-        answer.begin()
-        return answer.status, json.loads(answer.read())
+        return answer_on(self._socket)
 
     def leave(self) -> None:
         self._socket.close()

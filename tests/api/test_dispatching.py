@@ -58,7 +58,7 @@ def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> Non
     """Prefect is away: the sending gets as far as its registration, the unreadable one stays where it is."""
     with receiving(tmp_path, sweep_interval_s=0.2, api_tokens=TOKEN) as receiver:
         unreadable = receiver.inbox / "waiting" / "0.json"
-        unreadable.parent.mkdir(parents=True)
+        unreadable.parent.mkdir(parents=True, exist_ok=True)
         unreadable.write_bytes(b"")
         wait_until(lambda: "record is unreadable" in receiver.log.read_text(), timeout_s=10)
 

@@ -1,7 +1,5 @@
 """How much, how long and how many: what the receiver bounds, and what a broken transfer leaves."""
 
-import http.client
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.api.conftest import Receiver, attachment, receiving
-from tests.api.senders import Sender, assert_refused, head, receipt_id_of
+from tests.api.senders import Sender, answer_on, assert_refused, head, peak_bytes, receipt_id_of
 from tests.conftest import wait_until
 from tests.samples import sample_body
 
@@ -157,11 +155,9 @@ class TestSlowHeads:
             for piece in (b"POST /webhooks/cellosign HTTP/1.1\r\n", b"host: cellar\r\n", b"x-a: b\r\n", b"x-c: d\r\n"):
                 slow.sendall(piece)
                 time.sleep(0.2)
-            answer = http.client.HTTPResponse(slow)
-            answer.begin()
-            content = json.loads(answer.read())
+            status, content = answer_on(slow)
 
-            assert (answer.status, content["status"], content["document"]) == (408, "-1", None)
+            assert (status, content["status"], content["document"]) == (408, "-1", None)
             assert content["errordesc"].startswith("HEADER_TIMEOUT")
             assert slow.recv(1) == b""
 
@@ -177,6 +173,16 @@ class TestSlowHeads:
             sender.send(b"POST /webhooks/cellosign HTTP/1.1\r\n")
 
             assert sender.answer()[0] == 408
+
+    @pytest.mark.parametrize("lines", [b"", b"content-length: 100\r\n"])
+    def test_connection_that_falls_silent_after_an_answer_is_given_up(self, narrow: Receiver, lines: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n" + lines + b"\r\n")
+            assert answer_on(connection)[0] == 200
+
+            connection.sendall(b"\r\n")
+
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
 
     def test_body_may_take_longer_than_a_head(self, narrow: Receiver) -> None:
         body = sample_body("slow body")
@@ -200,9 +206,7 @@ class TestConnection:
             connection.sendall(b"".join(each + body for each, body in zip(heads, bodies, strict=True)))
 
             for body in bodies:
-                answer = http.client.HTTPResponse(connection)
-                answer.begin()
-                assert json.loads(answer.read())["document"]["reference"] == receipt_id_of(body)
+                assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
 
     def test_body_in_single_bytes_is_taken(self, receiver: Receiver) -> None:
         body = sample_body("single bytes")
@@ -221,14 +225,58 @@ class TestConnection:
 
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
 
+    @pytest.mark.parametrize("pieces", [1, 2])
+    def test_offer_to_upgrade_with_a_chunked_body_is_ignored(self, receiver: Receiver, pieces: int) -> None:
+        body = sample_body("upgrade", note="x" * 100_000)
+        lines = ("connection: upgrade, http2-settings", "upgrade: h2c", "transfer-encoding: chunked")
+        whole = head(receiver.secret, *lines) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+            for start in range(0, len(whole), 1 + len(whole) // pieces):
+                connection.sendall(whole[start : start + 1 + len(whole) // pieces])
+                time.sleep(0.1)
+
+            assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
+
+    def test_many_offers_to_upgrade_at_once_are_all_ignored(self, receiver: Receiver) -> None:
+        one = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+            connection.sendall(one * 3000)
+            answers = [answer_on(connection)[0] for _ in range(3000)]
+
+        assert set(answers) == {200}
+        assert "Traceback" not in receiver.log.read_text()
+
+    def test_body_in_tiny_chunks_is_taken_at_flat_memory(self, receiver: Receiver) -> None:
+        body = sample_body("tiny chunks", note="x" * 300_000)
+        before_bytes = peak_bytes(receiver.process.pid)
+        with Sender(receiver, "transfer-encoding: chunked") as sender:
+            sender.send(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+
+            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+        assert peak_bytes(receiver.process.pid) - before_bytes < 40 << 20
+
+    def test_chunk_of_no_length_is_refused_at_once(self, receiver: Receiver) -> None:
+        with Sender(receiver, "transfer-encoding: chunked") as sender:
+            sender.send(b"5\r\nhello\r\nnot a length\r\n")
+
+            status, content = sender.answer()
+
+        assert (status, content["status"]) == (400, "-1")
+
+    @pytest.mark.parametrize("behind", [b"EHLO cellar\r\n\r\n", b"POST /webhooks/cel"])
+    def test_what_lies_behind_a_request_does_not_take_its_answer(self, narrow: Receiver, behind: bytes) -> None:
+        body = sample_body("owed")
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            sender.send(body + behind)
+
+            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+
     def test_what_is_not_http_is_refused_as_documented(self, receiver: Receiver) -> None:
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
             connection.sendall(b"EHLO cellar\r\n\r\n")
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            content = json.loads(answer.read())
+            status, content = answer_on(connection)
 
-        assert (answer.status, content["status"]) == (400, "-1")
+        assert (status, content["status"]) == (400, "-1")
         assert content["errordesc"].startswith("NOT_HTTP")
 
     def test_answer_and_end_of_body_may_cross(self, receiver: Receiver) -> None:
