@@ -57,7 +57,7 @@ def write_file(path: Path, data: bytes) -> None:
         try:
             write_whole(file, data)
             os.fsync(descriptor)
-            part.replace(path)
+            os.replace(part, path)  # noqa: PTH105 -- pathlib takes as long as the call
         except OSError:
             part.unlink(missing_ok=True)
             raise
@@ -69,7 +69,7 @@ def open_part(folder: Path) -> tuple[Path, int]:
     The folder is made where it is missing.
     """
     while True:
-        part = folder / f".{secrets.token_hex(16)}.part"
+        part = Path(f"{folder}/.{secrets.token_hex(16)}.part")
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileNotFoundError:

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
@@ -132,7 +132,7 @@ class Settings(BaseSettings):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         return self
 
-    @property
+    @cached_property  # asked several times for each archive
     def inbox_location(self) -> str:
         return self._location(self.inbox_url, "inbox")
 

@@ -4,6 +4,7 @@ import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from adapters.durable import make_folder, sync_folder, write_file
 from adapters.settings import settings
 
 
+@lru_cache
 def shelf_at(location: str) -> "Shelf":
     return Bucket(location) if bucket.is_bucket(location) else Folder(Path(location))
 
@@ -31,7 +33,7 @@ class Folder:
         """Make the part, open as `descriptor`, what lies under `name`; durable once the shelf is settled."""
         os.fsync(descriptor)
         try:
-            part.replace(self.path / name)
+            os.replace(part, f"{self.path}/{name}")  # noqa: PTH105 -- pathlib takes as long as the call
         except FileNotFoundError:
             make_folder(self.path)
             part.replace(self.path / name)
