@@ -25,7 +25,7 @@ def main() -> None:
     measured = json.loads(receiver.MEASURED.read_text())
     tables = {
         "goals": (["what", "at least", "reached", ""], _goals(measured, json.loads(scanner.MEASURED.read_text()))),
-        "matrix": (_head(measured), _matrix(measured)),
+        "matrix": (_head(measured), matrix(measured)),
     }
     text = _README.read_text()
     for name, (head, rows) in tables.items():
@@ -105,7 +105,7 @@ _OURS: dict[str, Callable[[Any], str]] = {
 """Columns that are told of cellar alone; its peak memory is over that of the idle receiver."""
 
 
-def _matrix(measured: dict[str, Any]) -> Rows:
+def matrix(measured: dict[str, Any]) -> Rows:
     """cellar's MB/s, and each reference's as a multiple of it."""
     rows = []
     for case in measured["cases"]:
