@@ -164,7 +164,7 @@ def document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]
             "cores": os.cpu_count(),
             "processor": _processor(),
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB),
-            "system": platform.platform(),
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
             "python": platform.python_version(),
         },
         "rounds": len(measured),
