@@ -10,9 +10,9 @@ _NAMES = {
     "cellar": "cellar",
     "floor": "bare socket to disk, no check",
     "nginx": "nginx, body to file, no sync",
-    "streaming": "FastAPI, streaming, no check",
-    "whole": "FastAPI, await request.body()",
-    "parameter": "FastAPI, pydantic parameter",
+    "streaming": "FastAPI stream, no check",
+    "whole": "request.body(), kept nowhere",
+    "parameter": "pydantic, kept nowhere",
 }
 _PANEL, _ROW, _GAP, _LABEL, _BAR = 520, 18, 26, 210, 230
 _COLOURS = {"cellar": "#c2571a"}
