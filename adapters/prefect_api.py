@@ -6,11 +6,12 @@ the client's own retries do not stand inside the sweep's.
 
 import asyncio
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from adapters.settings import settings
 from adapters.tls import tls_context
@@ -22,6 +23,9 @@ _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run whenever another transaction was faster: soon again is right.
 _BUSY_TRIES = 10
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+_RUNS_PER_REQUEST = 200  # Prefect refuses to list more
+
+_deployment_ids: dict[str, str] = {}  # by the URL of the API
 
 
 class _Deployment(BaseModel):
@@ -36,6 +40,14 @@ class _State(BaseModel):
 class _Run(BaseModel):
     id: str
     state: _State
+
+
+class _Runs(RootModel[list[_Run]]):
+    pass
+
+
+class _NotFound(Transient):
+    """What was asked for is not there, or not there yet."""
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -58,21 +70,32 @@ async def create_run(
     Raises:
         Transient: Prefect is down, slow or hung, or has no such deployment yet.
     """
+    new = {
+        "name": reference,
+        "parameters": {"reference": reference, "receipt_id": receipt_id},
+        "idempotency_key": f"{receipt_id}:{attempt}",
+        "tags": [f"reference:{reference}", f"trigger:{trigger}"],
+    }
     async with _client(timeout_s) as client:
-        deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{DEPLOYMENT}")
-        run = await _call(
-            _Run,
-            client,
-            "POST",
-            f"/deployments/{deployment.id}/create_flow_run",
-            {
-                "name": reference,
-                "parameters": {"reference": reference, "receipt_id": receipt_id},
-                "idempotency_key": f"{receipt_id}:{attempt}",
-                "tags": [f"reference:{reference}", f"trigger:{trigger}"],
-            },
-        )
+        run = await _create(client, new)
     return FlowRun(run.id, run.state.name, run.state.type in _ENDED)
+
+
+async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
+    """Return which of these runs have not ended. One that Prefect does not know, or no longer, is not among them.
+
+    Raises:
+        Transient: Prefect is down, slow or hung.
+    """
+    asked, found = list(flow_run_ids), set[str]()
+    async with _client() as client:
+        for first in range(0, len(asked), _RUNS_PER_REQUEST):
+            these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
+            unended = {"state": {"type": {"not_any_": sorted(_ENDED)}}}
+            wanted = {"flow_runs": these | unended, "limit": _RUNS_PER_REQUEST}
+            runs = await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)
+            found.update(run.id for run in runs.root)
+    return found
 
 
 async def is_healthy() -> bool:
@@ -81,6 +104,27 @@ async def is_healthy() -> bool:
             return (await client.get("/health")).is_success
         except httpx.HTTPError:
             return False
+
+
+async def _create(client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
+    """Create a run of our deployment, whose id is looked up once, and again when somebody has made it anew."""
+    known = _deployment_ids.get(settings().prefect_url)
+    try:
+        return await _create_run_of(known or await _look_up_deployment(client), client, new)
+    except _NotFound:
+        if known is None:
+            raise
+        return await _create_run_of(await _look_up_deployment(client), client, new)
+
+
+async def _create_run_of(deployment_id: str, client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
+    return await _call(_Run, client, "POST", f"/deployments/{deployment_id}/create_flow_run", new)
+
+
+async def _look_up_deployment(client: httpx.AsyncClient) -> str:
+    deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{DEPLOYMENT}")
+    _deployment_ids[settings().prefect_url] = deployment.id
+    return deployment.id
 
 
 async def _call(
@@ -96,7 +140,8 @@ async def _call(
     except httpx.HTTPError as error:
         raise Transient(f"Prefect at {settings().prefect_url} does not answer: {type(error).__name__}") from error
     if not answer.is_success:
-        raise Transient(f"Prefect at {settings().prefect_url} answered {answer.status_code} to {method} {path}")
+        failure = _NotFound if answer.status_code == 404 else Transient
+        raise failure(f"Prefect at {settings().prefect_url} answered {answer.status_code} to {method} {path}")
     try:
         return shape.model_validate_json(answer.content)
     except ValidationError:

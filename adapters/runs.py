@@ -27,10 +27,18 @@ def begin(run: RunRow) -> None:
 
 
 def end(
-    flow_run_id: str, state: RunState, receipt_state: State, now: datetime, *, failed_task: str | None = None
+    flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, failed_task: str | None = None
 ) -> None:
-    """Put the end of a run's open attempt on record, and with it where its receipt stands."""
-    ended = update(RunRow).where(col(RunRow.flow_run_id) == flow_run_id, col(RunRow.ended_at).is_(None))
+    """Put the end of an open attempt of a run on record, and with it where its receipt stands.
+
+    An attempt that was taken for dead, and is not, changes nothing: the next one has closed it.
+    """
+    open_attempt = (
+        col(RunRow.flow_run_id) == flow_run_id,
+        col(RunRow.attempt) == attempt,
+        col(RunRow.ended_at).is_(None),
+    )
+    ended = update(RunRow).where(*open_attempt)
     with writing() as session:
         found = session.execute(
             ended.values(state=state, ended_at=now, failed_task=failed_task).returning(col(RunRow.receipt_id))
@@ -85,3 +93,20 @@ def release_lease(reference: str, holder: str, now: datetime) -> None:
             .where(col(LeaseRow.reference) == reference, col(LeaseRow.holder) == holder)
             .values(expires_at=now - timedelta(seconds=1))
         )
+
+
+def release_leases_of(flow_run_id: str, now: datetime) -> None:
+    """Let go of what the attempts of a run have held: nobody executes it any more."""
+    with writing() as session:
+        session.execute(
+            update(LeaseRow)
+            .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
+            .values(expires_at=now - timedelta(seconds=1))
+        )
+
+
+def lease_expiry(flow_run_id: str) -> datetime | None:
+    """When the newest lease of a run's attempts expires or did. None: it has not held one, or another run does now."""
+    with reading() as session:
+        held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
+        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     sweep_interval_s: float = Field(
         15, gt=0, description="How often the inbox is searched for receipts that were not triggered."
     )
+    run_timeout_s: float = Field(
+        3600, gt=0, description="Longest time that a run may work on an archive; it fails then."
+    )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
     amount_unit: Literal["minor", "major"] = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."

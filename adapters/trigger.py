@@ -1,12 +1,13 @@
 """Registers sendings and starts their runs. Everything here may be done again at any time and then changes nothing."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from adapters import inbox, prefect_api, receipts, runs
 from adapters.prefect_api import FlowRun
+from adapters.receipts import Registration
 from models.archive import State
 from models.errors import Conflict
 from models.receipt import Sending
@@ -14,14 +15,52 @@ from models.run import RunRow, RunState, Trigger
 
 log = structlog.get_logger()
 
+_ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 
 
-async def trigger(sending: Sending, why: Trigger) -> None:
+async def untriggered() -> list[Sending]:
+    """Return what waits in the inbox without a run, and what is complete and has not left, oldest first.
+
+    What came a moment ago is left to its announcement. However many wait, that is one query and no request to Prefect.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer.
+    """
+    announced = datetime.now(UTC) - _ANNOUNCED_WITHIN
+    return [
+        sending
+        for sending, known in await asyncio.to_thread(_waiting)
+        if sending.received_at < announced
+        and (known is None or known.flow_run_id is None or known.state is State.COMPLETED)
+    ]
+
+
+async def forgotten() -> list[Sending]:
+    """Return what waits although its run has ended or Prefect knows it no longer, oldest first.
+
+    What has failed is left: it waits for a person or for the next sending.
+
+    Raises:
+        Transient: the database, Prefect or the inbox's bucket does not answer.
+    """
+    awaited = [
+        (sending, known.flow_run_id)
+        for sending, known in await asyncio.to_thread(_waiting)
+        if known and known.flow_run_id and known.state not in {State.COMPLETED, State.FAILED}
+    ]
+    on_their_way = await prefect_api.on_their_way({flow_run_id for _, flow_run_id in awaited})
+    return [sending for sending, flow_run_id in awaited if flow_run_id not in on_their_way]
+
+
+async def trigger(sending: Sending, why: Trigger) -> bool:
     """Register a sending and see that a run of its receipt is on its way, unless it is archived already.
 
     A receipt whose failure is on record waits for a person or for the next sending. One that only seems to be on its
     way is looked after: its run may have been killed, or Prefect may have forgotten it.
+
+    Returns:
+        Whether the sending has a run that it did not have.
 
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
@@ -30,11 +69,19 @@ async def trigger(sending: Sending, why: Trigger) -> None:
     if registration.state is State.COMPLETED:
         await asyncio.to_thread(leave_inbox, sending.receipt_id)
         log.info("sending of an archive that is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
-    elif registration.flow_run_id is None or registration.state is not State.FAILED:
+        return False
+    if registration.flow_run_id and registration.state is State.FAILED:
+        return False
+    try:
         run = await start_run(sending.reference, sending.receipt_id, why)
-        if run.flow_run_id != registration.flow_run_id:
-            await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
-            log.info("run started", receipt_id=sending.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
+    except Conflict as conflict:
+        log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(conflict))
+        return False
+    if run.flow_run_id == registration.flow_run_id:
+        return False
+    await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
+    log.info("run started", receipt_id=sending.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
+    return True
 
 
 async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
@@ -79,3 +126,10 @@ def leave_inbox(receipt_id: str) -> None:
     for sending_id in receipts.sending_ids(receipt_id):
         inbox.remove_sending(sending_id)
     inbox.remove_body(receipt_id)
+
+
+def _waiting() -> list[tuple[Sending, Registration | None]]:
+    """The sendings that wait, oldest first, each with what the database knows of it."""
+    sendings = list(inbox.sendings())
+    known = receipts.registrations([sending.sending_id for sending in sendings])
+    return [(sending, known.get(sending.sending_id)) for sending in sendings]

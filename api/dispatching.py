@@ -8,37 +8,40 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters import inbox
 from adapters.settings import settings
-from adapters.trigger import trigger
+from adapters.trigger import trigger, untriggered
 from api.admission import Admission
-from models.errors import CellarError, Transient
+from models.errors import Transient
 from models.receipt import Sending
 from models.run import Trigger
 
 log = structlog.get_logger()
 
-_ANNOUNCED_WITHIN = timedelta(seconds=5)
-_LOOK_AGAIN_AFTER = timedelta(minutes=2)
 _MOMENT_S = 0.01
 _PATIENCE_S = 0.25
+_FIRST_PAUSE_S = 1.0
 
 
 class Dispatcher:
-    """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect."""
+    """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect.
+
+    Where the database or Prefect is away, what is announced is dropped until the next sweep, which finds it in the
+    inbox: there is one try a sweep rather than one an archive, and no queue grows in memory.
+    """
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._announced: asyncio.Queue[Sending] = asyncio.Queue()
-        self._looked_after: dict[str, datetime] = {}
+        self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
+        self._away = asyncio.Event()
 
     def announce(self, sending: Sending) -> None:
         self._announced.put_nowait(sending)
+        self._announced_ids.add(sending.sending_id)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -54,44 +57,39 @@ class Dispatcher:
     async def _follow(self) -> None:
         while True:
             sending = await self._announced.get()
-            with _surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
-                await self._trigger(sending, Trigger.WEBHOOK)
+            if not self._away.is_set():
+                with self._surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
+                    await self._trigger(sending, Trigger.WEBHOOK)
+            self._announced_ids.discard(sending.sending_id)
 
     async def _sweep_for_ever(self) -> None:
+        """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ..."""
+        pause_s = _FIRST_PAUSE_S
         while True:
-            with _surviving("the sweep stopped and goes on later"):
+            self._away.clear()
+            with self._surviving("the sweep stopped and goes on later"):
                 await self.sweep()
-            await asyncio.sleep(settings().sweep_interval_s)
+            if not self._away.is_set():
+                pause_s = _FIRST_PAUSE_S
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._away.wait(), settings().sweep_interval_s)
+            if self._away.is_set():
+                await asyncio.sleep(min(pause_s, settings().sweep_interval_s))
+                pause_s *= 2
 
     async def sweep(self) -> None:
-        """Trigger whatever waits in the inbox and was not, and look after what was and waits for long.
-
-        What came a moment ago is left to its announcement.
+        """Trigger whatever waits in the inbox and was not. What is still announced has its turn anyway.
 
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
         """
-        waiting = await asyncio.to_thread(lambda: list(inbox.sendings()))
-        now = datetime.now(UTC)
-        known = {sending.sending_id: self._looked_after.get(sending.sending_id) for sending in waiting}
-        self._looked_after = {sending_id: at for sending_id, at in known.items() if at}
-        for sending in waiting:
-            if sending.received_at + _ANNOUNCED_WITHIN < now:
-                await self._trigger(sending, Trigger.SWEEP)
+        for sending in [each for each in await untriggered() if each.sending_id not in self._announced_ids]:
+            await self._trigger(sending, Trigger.SWEEP)
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
         async with self._one_at_a_time:
-            looked_after = self._looked_after.get(sending.sending_id)
-            if looked_after and datetime.now(UTC) < looked_after + _LOOK_AGAIN_AFTER:
-                return
             await self._lull()
-            try:
-                await trigger(sending, why)
-            except Transient:
-                raise
-            except CellarError as error:
-                log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(error))
-            self._looked_after[sending.sending_id] = datetime.now(UTC)
+            await trigger(sending, why)
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.
@@ -104,13 +102,13 @@ class Dispatcher:
             admitted = self._admission.admitted
             await asyncio.sleep(_MOMENT_S)
 
-
-@contextmanager
-def _surviving(message: str) -> Iterator[None]:
-    """Whatever goes wrong, the loops go on: nobody else triggers what was acknowledged."""
-    try:
-        yield
-    except Transient as error:
-        log.warning(message, why=str(error))
-    except Exception:
-        logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads
+    @contextmanager
+    def _surviving(self, message: str) -> Iterator[None]:
+        """Whatever goes wrong, the loops go on: nobody else triggers what was acknowledged."""
+        try:
+            yield
+        except Transient as error:
+            self._away.set()
+            log.warning(message, why=str(error))
+        except Exception:
+            logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

@@ -9,29 +9,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks import chart, receiver, scanner
+from benchmarks.tables import GOALS, Rows, at_least, at_most, machine, publish
 
-_HERE = Path(__file__).parent
-_README = _HERE / "README.md"
-_PICTURE = _HERE.parent / "docs" / "images" / "receiver.svg"
+_PICTURE = Path(__file__).parents[1] / "docs" / "images" / "receiver.svg"
 _ORDER = ("cellar", "floor", "nginx", "streaming", "whole", "parameter")
-Rows = list[list[str]]
 
 
 def main() -> None:
     measured = json.loads(receiver.MEASURED.read_text())
-    tables = {
-        "goals": (["what", "at least", "reached", ""], _goals(measured, json.loads(scanner.MEASURED.read_text()))),
-        "matrix": (_head(measured), matrix(measured)),
-    }
-    text = _README.read_text()
-    for name, (head, rows) in tables.items():
-        _print(head, rows)
-        text = _replaced(text, name, _markdown(head, rows))
-    _README.write_text(_replaced(text, "machine", _machine(measured)))
+    goals = _goals(measured, json.loads(scanner.MEASURED.read_text()))
+    tables = {"goals": (GOALS, goals), "matrix": (_head(measured), matrix(measured))}
+    publish(tables, {"machine": machine(measured)})
     _PICTURE.write_text(chart.drawn(_bars(measured, "mb_per_s"), _bars(measured, "growth_mb")))
 
 
@@ -45,29 +34,21 @@ def _goals(measured: dict[str, Any], scanned: dict[str, Any]) -> Rows:
     spent = [theirs / ours for ours, theirs in zip(persist["cellar"], persist["sha256sum and cp"], strict=True)]
     growth = [("one string", large[1000]), ("200 strings", many)]
     return [
-        _at_least("200 MB, of the floor's MB/s", 0.70, _ratio(large[200], "floor", "mb_per_s")),
-        _at_least("1 GB, of the floor's MB/s", 0.70, _ratio(large[1000], "floor", "mb_per_s")),
-        *(_at_most(f"1 GB, {what}: growth of peak memory, MB", 48, _growth_mb(case)) for what, case in growth),
-        _at_most("8 × 200 MB: growth of peak memory, MB", 200, _growth_mb(_case(measured, 200 * 10**6, 1, 8))),
-        _at_least("20 MB, times the MB/s of a pydantic parameter", 5, _ratio(large[20], "parameter", "mb_per_s")),
-        _at_least(
+        at_least("200 MB, of the floor's MB/s", 0.70, _ratio(large[200], "floor", "mb_per_s")),
+        at_least("1 GB, of the floor's MB/s", 0.70, _ratio(large[1000], "floor", "mb_per_s")),
+        *(at_most(f"1 GB, {what}: growth of peak memory, MB", 48, _growth_mb(case)) for what, case in growth),
+        at_most("8 × 200 MB: growth of peak memory, MB", 200, _growth_mb(_case(measured, 200 * 10**6, 1, 8))),
+        at_least("20 MB, times the MB/s of a pydantic parameter", 5, _ratio(large[20], "parameter", "mb_per_s")),
+        at_least(
             "20 KB × 16, of the requests/s of streaming without any check",
             0.85,
             _ratio(_case(measured, 20_000, 1, 16), "streaming", "requests_per_s"),
         ),
-        _at_least("`\\/` escapes, received: of the MB/s without", 0.6, _mb_per_s(escaped) / _mb_per_s(large[200])),
-        _at_least("`\\/` escapes, scanner alone: of the GB/s without", 0.6, median(scan["escaped"]) / slowest),
-        _at_least("scanner alone, slowest alignment, GB/s", 4, slowest),
-        _at_least("400 MB decoded, hashed, written: of `sha256sum` + `cp` + sync", 0.8, median(spent)),
+        at_least("`\\/` escapes, received: of the MB/s without", 0.6, _mb_per_s(escaped) / _mb_per_s(large[200])),
+        at_least("`\\/` escapes, scanner alone: of the GB/s without", 0.6, median(scan["escaped"]) / slowest),
+        at_least("scanner alone, slowest alignment, GB/s", 4, slowest),
+        at_least("400 MB decoded, hashed, written: of `sha256sum` + `cp` + sync", 0.8, median(spent)),
     ]
-
-
-def _at_least(what: str, goal: float, reached: float) -> list[str]:
-    return [what, f"{goal:g}", f"{reached:.2f}", "" if reached >= goal else "falls short"]
-
-
-def _at_most(what: str, goal: float, reached: float) -> list[str]:
-    return [what, f"at most {goal:g}", f"{reached:.0f}", "" if reached <= goal else "falls short"]
 
 
 def _case(measured: dict[str, Any], size_bytes: int, strings: int, lanes: int, *, is_escaped: bool = False) -> Any:
@@ -136,31 +117,6 @@ def _bars(measured: dict[str, Any], figure: str) -> dict[str, dict[str, float]]:
         }
         for size_bytes in (20 * 10**6, 200 * 10**6, 10**9)
     }
-
-
-def _machine(measured: dict[str, Any]) -> str:
-    machine = measured["machine"]
-    return (
-        f"{machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, {machine['system']}, "
-        f"Python {machine['python']}; medians of {measured['rounds']} interleaved rounds."
-    )
-
-
-def _print(head: list[str], rows: Rows) -> None:
-    table = Table(*head)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=200).print(table)
-
-
-def _markdown(head: list[str], rows: Rows) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
-
-
-def _replaced(text: str, name: str, made: str) -> str:
-    before, _, rest = text.partition(f"<!-- {name} -->")
-    _, _, after = rest.partition(f"<!-- end of {name} -->")
-    return f"{before}<!-- {name} -->\n{made}\n<!-- end of {name} -->{after}"
 
 
 if __name__ == "__main__":

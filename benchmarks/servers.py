@@ -35,7 +35,7 @@ class Server:
 
     def memory(self, name: str) -> int:
         """`VmRSS` or `VmHWM` in bytes, of the process or of the children that do its work."""
-        return sum(_memory(pid, name) for pid in self._pids())
+        return sum(memory_of(pid, name) for pid in self._pids())
 
     def forget_peak(self) -> None:
         for pid in self._pids():
@@ -60,7 +60,8 @@ def _spent_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory(pid: int, name: str) -> int:
+def memory_of(pid: int, name: str) -> int:
+    """`VmRSS` or `VmHWM` of one process in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
@@ -68,7 +69,7 @@ def _memory(pid: int, name: str) -> int:
 @contextmanager
 def cellar(work: Path) -> Iterator[Server]:
     """The receiver as it is delivered. Prefect is away, as after an outage: nothing but the receiver runs."""
-    data, port = work / "cellar", _free_port()
+    data, port = work / "cellar", free_port()
     values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     environment |= MALLOC | {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
@@ -82,7 +83,7 @@ def cellar(work: Path) -> Iterator[Server]:
 
 @contextmanager
 def floor(work: Path) -> Iterator[Server]:
-    port, folder = _free_port(), work / "floor"
+    port, folder = free_port(), work / "floor"
     folder.mkdir()
     with _running("floor", port, folder, [sys.executable, "-m", "benchmarks.floor", str(port), str(folder)]) as server:
         yield server
@@ -91,7 +92,7 @@ def floor(work: Path) -> Iterator[Server]:
 @contextmanager
 def reference(name: str, work: Path) -> Iterator[Server]:
     """One of `benchmarks.references`."""
-    port, folder = _free_port(), work / name
+    port, folder = free_port(), work / name
     folder.mkdir()
     command = [*_UVICORN, "--port", str(port), f"benchmarks.references:{name}"]
     with _running(name, port, folder, command, MALLOC | {"FOLDER": str(folder)}) as server:
@@ -101,7 +102,7 @@ def reference(name: str, work: Path) -> Iterator[Server]:
 @contextmanager
 def nginx(work: Path) -> Iterator[Server]:
     """nginx's upload to file: each body lies in a file when the upstream is asked, which here is nginx itself."""
-    port, folder = _free_port(), work / "nginx"
+    port, folder = free_port(), work / "nginx"
     folder.mkdir()
     folder.chmod(0o777)
     configuration = work / "nginx.conf"
@@ -152,7 +153,7 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise TimeoutError(f"a server does not listen after 30 s: {process.args!r}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -116,7 +116,18 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
 
 def _prefect_server(settings: Settings) -> Program:
     port = str(settings.prefect_port)
-    command = [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cli.prefect_server",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+    ]
     environment = _environment(settings, prefect_server_defaults(), prefect_server_environment(settings))
     return Program("prefect", command, environment)
 
@@ -124,7 +135,7 @@ def _prefect_server(settings: Settings) -> Program:
 def _worker(settings: Settings) -> Program:
     sole = ["--sole"] if settings.prefect_api_url is None else []
     command = [sys.executable, "-P", "-m", "cli.main", "worker", "--name", socket.gethostname(), *sole]
-    return Program("worker", command, _environment(settings))
+    return Program("worker", command, _environment(settings, made=MALLOC), stop_within_s=_STOP_WITHIN_S)
 
 
 def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:

@@ -1,6 +1,5 @@
 """`cellar worker`: runs flow runs from Prefect's work pool `cellar`."""
 
-import asyncio
 import os
 import socket
 from typing import Annotated
@@ -26,7 +25,7 @@ def worker(
     from flows.worker import serve  # noqa: PLC0415
 
     try:
-        asyncio.run(serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole))
+        serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
     except CellarError as error:
         typer.echo(f"cellar worker: {error}", err=True)
         raise typer.Exit(1) from error

@@ -10,6 +10,7 @@ from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
 from flows.material import Material
+from flows.threads import checkpoint
 from models.archive import State
 from models.errors import Conflict
 from models.notification import NotificationRow, NotificationState
@@ -34,6 +35,7 @@ def complete(material: Material) -> None:
 
 def _read_back_files(material: Material) -> None:
     for content in material.stored:
+        checkpoint()
         if store.digest_of(store.file_key(material.archive.reference, content.sha256)) != content.sha256:
             raise Conflict(f"file {content.sha256} is missing in the store or damaged; run the archive again")
 

@@ -10,6 +10,7 @@ from domain.reading import read_archive
 from domain.reconciliation import reconcile
 from domain.rows import Rows, discrepancy_rows, rows_of
 from flows.persisting import stored_contents
+from flows.threads import checkpoint
 from models.archive import Archive
 from models.content import StoredContent
 from models.finding import Discrepancy
@@ -24,11 +25,8 @@ class Material:
     stored: list[StoredContent]
     archive: Archive
     discrepancies: list[Discrepancy]
-
-    @property
-    def rows(self) -> Rows:
-        unit = settings().amount_unit
-        return {**rows_of(self.archive, unit), **discrepancy_rows(self.archive.reference, self.discrepancies)}
+    rows: Rows
+    """Of every table: what the payload says and the discrepancies."""
 
 
 def read_material(reference: str, receipt_id: str) -> Material:
@@ -40,6 +38,9 @@ def read_material(reference: str, receipt_id: str) -> Material:
     """
     skeleton = store.read_bytes(store.skeleton_key(reference, receipt_id))
     stored = stored_contents(reference, receipt_id)
+    unit = settings().amount_unit
     archive = read_archive(parse(skeleton), stored, ZoneInfo(settings().timezone))
-    found = reconcile(archive.payments, archive.fields, archive.sessions, settings().amount_unit)
-    return Material(receipt_id, skeleton, stored, archive, found)
+    checkpoint()
+    found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
+    rows = {**rows_of(archive, unit), **discrepancy_rows(reference, found)}
+    return Material(receipt_id, skeleton, stored, archive, found, rows)

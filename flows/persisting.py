@@ -13,6 +13,7 @@ from adapters.body import opened_body
 from adapters.durable import pushed, write_whole
 from domain.reading import reference_of
 from domain.scan import Scanner
+from flows.threads import checkpoint
 from models.content import StoredContent
 from models.errors import Conflict, Refused, Transient
 
@@ -34,6 +35,7 @@ def persist(reference: str, receipt_id: str) -> list[StoredContent]:
         scanner = Scanner(sink)
         digest = hashlib.sha256()
         while chunk := body.read(_CHUNK_BYTES):
+            checkpoint()
             digested = other.submit(digest.update, chunk)
             scanner.feed(chunk)
             digested.result()
@@ -68,6 +70,7 @@ class _StoringSink:
         self._spool_context.close()
 
     def begin(self, index: int) -> None:
+        checkpoint()  # a chunk may hold thousands of files, each of which is synced
         self._spool: BinaryIO = self._spool_context.enter_context(store.spooled())
         self._digest = hashlib.sha256()
         self._index, self._size_bytes, self._pushed_bytes = index, 0, 0

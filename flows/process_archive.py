@@ -6,7 +6,8 @@ run again, it comes to the same end.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,7 @@ from pydantic import BaseModel
 from adapters import archives, downstream, notifications, receipts
 from adapters.settings import settings
 from domain.notification import archive_completed
-from domain.rows import discrepancy_rows, rows_of
+from domain.rows import Rows
 from domain.summary import size_text, summary
 from domain.versions import Age, supersedes
 from flows.completion import complete
@@ -33,12 +34,16 @@ from flows.material import Material, read_material
 from flows.persisting import persist
 from flows.record import Run, recorded, sole_work_on
 from flows.results import RESULTS
+from flows.threads import in_thread
 from models.errors import Refused, Transient
+from models.finding import DiscrepancyRow
 from models.notification import NotificationState
 from models.receipt import VersionRow
 from models.run import Trigger
 
 HTTP_GONE = 410
+MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
+_NOT_TAKEN = (PrefectException, httpx.HTTPError)
 
 
 async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -75,26 +80,25 @@ class PaymentsReconciled(BaseModel):
 
 @flow(
     name="process-archive",
-    flow_run_name="{reference}",
     result_storage=RESULTS,
     result_serializer="json",
     persist_result=False,
 )
 async def process_archive(reference: str, receipt_id: str | None = None) -> None:
     """Archive a receipt of a process; without a receipt, that of its current version."""
+    # A triggered run was created with name and tag. One that a person started gets them, however early it fails.
+    await _label(reference, set())
     receipt_id = receipt_id or await _current_receipt(reference)
     await _check(reference, receipt_id)
-    tags = {*flow_run.tags, f"reference:{reference}"}
-    await _tag(tags)
-    run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(tags))
-    async with recorded(run) as progress, sole_work_on(reference, flow_run.id):
+    run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(flow_run.tags))
+    async with recorded(run) as progress, sole_work_on(run), _time_limit():
         progress.task = persist_files.name
         await persist_files(reference, receipt_id)
         progress.task = load_metadata.name
         loaded = await load_metadata(reference, receipt_id)
         progress.task = reconcile_payments.name
         reconciled = await reconcile_payments(reference, receipt_id)
-        await _tag(tags | _tags_of(loaded, reconciled))
+        await _label(reference, _tags_of(loaded, reconciled))
         progress.task = notify_downstream.name
         try:
             await _notify_all(receipt_id)
@@ -107,7 +111,7 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
     """Decode the files of a receipt into the store."""
     log = get_run_logger()
     log.info("Scanning the body of receipt %s", receipt_id)
-    stored = await asyncio.to_thread(persist, reference, receipt_id)
+    stored = await in_thread(persist, reference, receipt_id)
     size_bytes = sum(content.size_bytes for content in stored)
     log.info("%d files with %s in all are in the store", len(stored), size_text(size_bytes))
     return FilesPersisted(files=len(stored), size_bytes=size_bytes)
@@ -117,13 +121,15 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
 async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     """Load what the payload says into the database: rows for the current version, the skeleton for each."""
     log = get_run_logger()
-    material = await asyncio.to_thread(read_material, reference, receipt_id)
+    material = await in_thread(read_material, reference, receipt_id)
     archive = material.archive
-    version = await asyncio.to_thread(_load, material)
+    version = await in_thread(_load, material)
     rows = sum(len(rows) for rows in material.rows.values())
     log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
-    for warning in archive.warnings:
+    for warning in archive.warnings[:MOST_LOGGED]:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
+    if len(archive.warnings) > MOST_LOGGED:
+        log.warning("%d warnings in all", len(archive.warnings))
     return MetadataLoaded(
         version=version,
         rows=rows,
@@ -141,15 +147,16 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     that may fail as any reading may, and is then tried again.
     """
     log = get_run_logger()
-    material = await asyncio.to_thread(read_material, reference, receipt_id)
+    material = await in_thread(read_material, reference, receipt_id)
     found = material.discrepancies
-    current = await asyncio.to_thread(archives.replace_rows, reference, receipt_id, discrepancy_rows(reference, found))
+    rows: Rows = {DiscrepancyRow: material.rows[DiscrepancyRow]}
+    current = await in_thread(archives.replace_rows, reference, receipt_id, rows)
     log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
-    for each in found:
+    for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not current:
         log.info("A newer version has the rows; they stay as they are")
-    await asyncio.to_thread(complete, material)
+    await in_thread(complete, material)
     log.info("Read back; the archive is complete")
     return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(found))
 
@@ -161,10 +168,10 @@ async def notify_downstream(message_id: str | None) -> str:
     if message_id is None:
         log.info("Nothing to tell: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
-    body = await asyncio.to_thread(_message, message_id)
-    notification = await asyncio.to_thread(notifications.get, message_id)
+    body = await in_thread(_message, message_id)
+    notification = await in_thread(notifications.get, message_id)
     state, status_code, error = await _attempt(notification.endpoint, message_id, body)
-    await asyncio.to_thread(
+    await in_thread(
         notifications.record_attempt, message_id, state, datetime.now(UTC), status_code=status_code, error=error
     )
     log.info("Message %s: %s (%s)", message_id, state, status_code or error)
@@ -189,7 +196,7 @@ async def _attempt(endpoint: str, message_id: str, body: bytes) -> tuple[Notific
 
 async def _notify_all(receipt_id: str) -> None:
     """One task run an endpoint, side by side: one that is down holds up no other."""
-    message_ids: Sequence[str | None] = await asyncio.to_thread(notifications.undelivered, receipt_id) or [None]
+    message_ids: Sequence[str | None] = await in_thread(notifications.undelivered, receipt_id) or [None]
     results = await asyncio.gather(*(notify_downstream(each) for each in message_ids), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
@@ -219,7 +226,7 @@ def _load(material: Material) -> int:
         skeleton=material.skeleton,
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    rows = rows_of(archive, settings().amount_unit)
+    rows = {table: rows for table, rows in material.rows.items() if table is not DiscrepancyRow}
     return archives.load(
         version, described, rows, lambda candidate, current: supersedes(_age(candidate), _age(current))
     )
@@ -230,19 +237,37 @@ def _age(version: VersionRow) -> Age:
 
 
 async def _current_receipt(reference: str) -> str:
-    receipt_id = await asyncio.to_thread(receipts.current_receipt_id, reference)
+    receipt_id = await in_thread(receipts.current_receipt_id, reference)
     if receipt_id is None:
         raise Refused("UNKNOWN_REFERENCE", "no archive of this process was ever received", where="reference")
     return receipt_id
 
 
 async def _check(reference: str, receipt_id: str) -> None:
-    receipt = await asyncio.to_thread(receipts.find, receipt_id)
+    receipt = await in_thread(receipts.find, receipt_id)
     if receipt is None or receipt.reference != reference:
         raise Refused("UNKNOWN_RECEIPT", "expected a receipt of this process; leave it out for the current one")
 
 
-def _trigger_of(tags: set[str]) -> Trigger:
+@asynccontextmanager
+async def _time_limit() -> AsyncIterator[None]:
+    """Fail a run that takes too long. Its thread ends between two chunks, before the process is let go.
+
+    Raises:
+        Refused: it took too long, which only a person can change.
+    """
+    limit_s = settings().run_timeout_s
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        reason = f"the run has worked for {limit_s:g} s; set CELLAR_RUN_TIMEOUT_S higher and run it again"
+        raise Refused("RUN_TIMEOUT", reason) from error
+
+
+def _trigger_of(tags: Collection[str]) -> Trigger:
     """What started the run, from the tag that the trigger set. A run without one was started by a person in the UI."""
     return next((trigger for trigger in Trigger if f"trigger:{trigger}" in tags), Trigger.RERUN)
 
@@ -258,27 +283,37 @@ def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]
     return tags
 
 
-async def _tag(tags: set[str]) -> None:
-    async with get_client() as client:
-        await client.update_flow_run(UUID(flow_run.id), tags=sorted(tags))
+async def _label(reference: str, found: set[str]) -> None:
+    """Name and tag the run by what people look for: in one request, or in none where nothing differs.
+
+    Labels that Prefect does not take must not fail an archive.
+    """
+    tags = {*flow_run.tags, f"reference:{reference}", *found}
+    if (flow_run.name, set(flow_run.tags)) == (reference, tags):
+        return
+    try:
+        async with get_client() as client:
+            await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
+    except _NOT_TAKEN as error:
+        get_run_logger().warning("The run has not got its name and tags: %s", type(error).__name__)
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
     """An artifact that Prefect does not take must not fail an archive, nor hide why a run failed."""
     try:
-        markdown = await _summary(reference, receipt_id, version)
+        markdown = await in_thread(_summary, reference, receipt_id, version)
         key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
         await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
-    except (Transient, PrefectException, httpx.HTTPError) as error:
+    except (Transient, *_NOT_TAKEN) as error:
         get_run_logger().warning("The run has no summary: %s", type(error).__name__)
 
 
-async def _summary(reference: str, receipt_id: str, version: int) -> str:
-    material = await asyncio.to_thread(read_material, reference, receipt_id)
+def _summary(reference: str, receipt_id: str, version: int) -> str:
+    material = read_material(reference, receipt_id)
     return summary(
         material.archive,
         material.discrepancies,
-        await asyncio.to_thread(notifications.of_receipt, receipt_id),
+        notifications.of_receipt(receipt_id),
         version=version,
         archive_url=_archive_url(reference),
         unit=settings().amount_unit,

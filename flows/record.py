@@ -1,6 +1,7 @@
 """Puts a run on record, and keeps the process to itself while it works."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
 from adapters import receipts, runs
+from flows.engine import is_cancelled_by_person
 from models.archive import State
 from models.errors import Transient
 from models.run import RunRow, RunState, Trigger
@@ -49,11 +51,13 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
     progress = Progress()
     try:
         yield progress
-    except (asyncio.CancelledError, TerminationSignal):
-        # No time for more than one try. The receipt is awaited again: the sweep asks Prefect whether a person cancelled
-        # the run or its worker was stopped.
+    except asyncio.CancelledError:
+        with suppress(Transient):  # no time for more than one try
+            await asyncio.to_thread(_record_interruption, run)
+        raise
+    except TerminationSignal:  # in a process of its own, whose loop may not go on
         with suppress(Transient):
-            runs.end(run.flow_run_id, RunState.CRASHED, State.RECEIVED, datetime.now(UTC))
+            _record_interruption(run)
         raise
     except Exception:
         await _record_end(run, RunState.FAILED, progress.task or None)
@@ -61,14 +65,20 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
     await _record_end(run, RunState.COMPLETED)
 
 
+def _record_interruption(run: Run) -> None:
+    """Only a person undoes what a person has cancelled. Else the receipt is awaited, and the sweep asks Prefect."""
+    cancelled = is_cancelled_by_person()
+    state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
+    runs.end(run.flow_run_id, run.attempt, state, receipt_state, datetime.now(UTC))
+
+
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
     """Never hides why a run failed: where the database stays away, the sweep finds the receipt and starts again."""
     receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
     for pause_s in (*_RECORD_PAUSES_S, None):
         try:
-            await asyncio.to_thread(
-                runs.end, run.flow_run_id, state, receipt_state, datetime.now(UTC), failed_task=failed_task
-            )
+            ended = state, receipt_state, datetime.now(UTC), failed_task
+            await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, *ended)
         except Transient as error:
             if pause_s is None:
                 get_run_logger().error("The end of this run is not on record: %s", error)
@@ -79,12 +89,15 @@ async def _record_end(run: Run, state: RunState, failed_task: str | None = None)
 
 
 @asynccontextmanager
-async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
-    """Hold the lease on a process, renewed while the block runs. A dead holder's lease is free after 30 s.
+async def sole_work_on(run: Run) -> AsyncIterator[None]:
+    """Hold the lease on the run's process, renewed while the block runs. A dead holder's lease is free after 30 s.
+
+    An attempt that another follows, since it was taken for dead, does not hold what that one holds.
 
     Raises:
         Transient: another run has held it for ten minutes.
     """
+    reference, holder = run.reference, f"{run.flow_run_id}:{run.attempt}"
     waited_s = 0
     while not await _take(reference, holder):
         if waited_s >= _LONGEST_WAIT_S:
@@ -108,10 +121,18 @@ async def _take(reference: str, holder: str) -> bool:
 
 
 async def _renew(reference: str, holder: str, worker: "asyncio.Task[object] | None") -> None:
-    """Keep the lease. Whoever lost it, after a long sleep of the machine, must not go on beside its new holder."""
-    while True:
+    """Keep the lease. Whoever lost it must not go on beside its next holder: after a long sleep of the machine, or of
+    the database.
+    """
+    kept_at_s = time.monotonic()
+    kept = True
+    while kept:
         await asyncio.sleep(_RENEWAL_S)
-        with suppress(Transient):  # the database may be away for a while; the lease lasts three renewals
-            if not await _take(reference, holder) and worker:
-                worker.cancel()
-                return
+        asked_at_s = time.monotonic()
+        try:
+            kept = await _take(reference, holder)
+            kept_at_s = asked_at_s
+        except Transient:  # a lease lasts several renewals
+            kept = asked_at_s + _RENEWAL_S < kept_at_s + _LEASE_S
+    if worker:
+        worker.cancel()

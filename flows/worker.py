@@ -1,127 +1,342 @@
-"""The worker: a stock process worker of Prefect on the pool `cellar`, which runs each flow run in a process of its own.
+"""The worker: it lives long, and executes the runs of the pool `cellar` in this process, several at once.
 
-`serve` is all that the rest of cellar knows of it.
+Prefect's own process worker starts a Python process for each run, which takes seconds. Here a run is a task of one
+event loop, with its heavy work in threads. What is due is found by a short poll, and sooner by Prefect's events.
 """
 
 import asyncio
-import os
+import logging
 import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
 
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
-from prefect.client.schemas.objects import StateType
-from prefect.exceptions import ObjectAlreadyExists
-from prefect.states import Crashed
-from prefect.workers.process import ProcessWorker
+import httpx
+import structlog
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.context import AsyncClientContext
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.exceptions import Abort, Pause, PrefectException
+from prefect.states import Pending
 
-from adapters import store
-from adapters.environment import POOL
-from adapters.processes import adopt_orphans, end_children
+from adapters import claims, store
+from flows.engine import Execution, Interrupted, Interruption
+from flows.pool import cancelled_runs, due_runs, set_up, show_worker, until_answered
+from flows.process_archive import process_archive
+from flows.recovery import DeathWatch, settle, settle_strays
+from flows.sweep_inbox import DEPLOYMENT as SWEEP
+from flows.sweep_inbox import sweep_inbox
 from models.errors import Transient
 
-_API_WITHIN_S = 90
-_LOOK_AGAIN_S = 0.2
-_RUNS_END_WITHIN_S = 8
-_GIVE_UP_AFTER_S = 15
-_RUNS_PER_PAGE = 200
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox)
+_SLOTS = 8
+_AHEAD = 32
+_POLL_S = 0.5
+_EVENT_SETTLES_S = 0.03
+_CANCEL_LOOK_S = 1
+_BEAT_S = 5
+_DEAD_AFTER_S = 25
+_SHOWN_EACH_S = 10
+_STRAYS_LOOK_S = 60
+_PAUSE_S = 2
+_DRAIN_WITHIN_S = 8
+_INTERRUPTED_WITHIN_S = 4
+_GIVE_UP_AFTER_S = 20
 _LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
+_AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
+_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
 
 
-async def serve(name: str, *, sole: bool) -> None:
-    """Make work pool and deployment where they are missing, then run flow runs until SIGTERM or SIGINT.
+def serve(name: str, *, sole: bool) -> None:
+    """Make work pool and deployments where they are missing, then run flow runs until SIGTERM or SIGINT.
+
+    The first signal drains: nothing new is taken, what runs may end, and after a few seconds is handed back. A second
+    one hands back at once.
 
     Args:
         name: names the worker in Prefect; a worker of the same name takes its place.
-        sole: no other worker serves the pool, so runs that are in the middle belong to a worker that was killed.
+        sole: no other worker serves the pool, so runs that are in the middle belong to one that was killed.
 
     Raises:
-        Transient: Prefect does not answer, or refuses the deployment.
+        Transient: Prefect does not answer, or refuses the deployments.
     """
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    adopt_orphans()
     store.remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
-    work = asyncio.create_task(_work(name, sole))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    # Prefect's client may hang at a server that is gone; the kernel then ends this process.
-    signal.alarm(_GIVE_UP_AFTER_S)
-    # Before the worker: it kills what it runs without a word to Prefect, where the run would be Running for ever.
-    await end_children(within_s=_RUNS_END_WITHIN_S)
-    if work.done():
-        await work
-    work.cancel()
-    await asyncio.wait({work})
+    stop = _Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.asked)
+    # Not in the main thread: there, Prefect's engine takes over SIGTERM and kills the run at the first one.
+    with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
+        other.submit(asyncio.run, _work(name, sole, stop)).result()
 
 
-async def _work(name: str, sole: bool) -> None:
-    async with get_client() as client:
-        await _until_answered(client)
-        await _make_pool(client)
+class _Stop:
+    """What a signal tells the event loop in the other thread."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+
+    def asked(self, _number: int, _frame: FrameType | None) -> None:
+        self.times += 1
+        # Prefect's client may hang at a server that is gone; the kernel then ends this process.
+        signal.alarm(_GIVE_UP_AFTER_S)
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def until(self, times: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        while self.times < times:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def _work(name: str, sole: bool, stop: _Stop) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="worker"))
+    stopping = asyncio.create_task(stop.until(1))
+    with suppress(_StoppedEarly):
+        await _unless(stopping, until_answered())
+        async with AsyncClientContext.get_or_create() as context:  # every run shares this client
+            worker = await _unless(stopping, _started(context.client, name, sole))
+            await worker.work_until(stopping)
+            await worker.drain(asyncio.create_task(stop.until(2)))
+
+
+class _StoppedEarly(Exception):
+    """The worker was asked to stop before it was one."""
+
+
+async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.create_task(work)
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        return await task
+    await _end([task])
+    raise _StoppedEarly
+
+
+async def _started(client: PrefectClient, name: str, sole: bool) -> "_Worker":
+    # First the deployments: after an upgrade the runs that wait must find the new entry points.
+    await set_up(client)
+    flows = {(await client.read_flow_by_name(flow.name)).id: flow for flow in _FLOWS}
+    sweep = await client.read_deployment_by_name(SWEEP)
+    await client.create_flow_run_from_deployment(sweep.id)
+    worker = _Worker(client, name, flows)
+    await worker.join(sole)
+    return worker
+
+
+class _Worker:
+    """What runs in this process, and what is to run next."""
+
+    def __init__(self, client: PrefectClient, name: str, flows: dict[UUID, Flow[..., Any]]) -> None:
+        self._client = client
+        self._name = name
+        self._flows = flows
+        self._id = str(uuid4())
+        self._live: dict[str, Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ahead: list[FlowRun] = []
+        self._foreign = 0
+        self._wake = asyncio.Event()
+        self._watch = DeathWatch(_DEAD_AFTER_S)
+
+    async def join(self, sole: bool) -> None:
+        """Be one of those that live."""
         if sole:
-            await _end_dead_runs(client)
-    # First: after an upgrade the runs that wait must find the new entry point.
-    await _deploy()
-    await ProcessWorker(name=name, work_pool_name=POOL, limit=2 * (os.cpu_count() or 1)).start(printer=_say_nothing)
+            for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
+                await asyncio.to_thread(claims.bury, worker_id, beats)
+        await asyncio.to_thread(claims.join, self._id)
+        await self._recover()
+        await show_worker(self._client, self._name, _SHOWN_EACH_S)
+
+    async def work_until(self, stopping: "asyncio.Task[None]") -> None:
+        """Take runs and execute them."""
+        loops = [
+            self._for_ever(self._take_due, 0),
+            self._for_ever(self._listen, _PAUSE_S),
+            *(self._for_ever(each, every_s) for each, every_s in self._duties()),
+        ]
+        duties = [asyncio.create_task(each) for each in loops]
+        await stopping
+        await _end(duties)
+
+    async def drain(self, hurry: "asyncio.Task[None]") -> None:
+        """Take nothing new; let what runs end, or hand it back."""
+        duties = [asyncio.create_task(self._for_ever(each, every_s)) for each, every_s in self._duties()]
+        ended = asyncio.create_task(self._all_ended())
+        await asyncio.wait({ended, hurry}, timeout=_DRAIN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        for execution in list(self._live.values()):
+            execution.interrupt(Interruption.HANDED_BACK)
+        await asyncio.wait({ended}, timeout=_INTERRUPTED_WITHIN_S)
+        await _end([*duties, hurry, ended])
+        # What is claimed still, somebody else takes over.
+        with _surviving("the worker has left without a word; its runs are taken over later"):
+            await asyncio.to_thread(claims.leave, self._id)
+
+    async def _all_ended(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _duties(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+        return [
+            (self._beat, _BEAT_S),
+            (self._look_for_cancelled, _CANCEL_LOOK_S),
+            (self._show, _SHOWN_EACH_S),
+            (self._settle_strays, _STRAYS_LOOK_S),
+        ]
+
+    async def _for_ever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
+        while True:
+            with _surviving(f"{duty.__name__.strip('_')} did not work and is tried again"):
+                await duty()
+                await asyncio.sleep(every_s)
+                continue
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _take_due(self) -> None:
+        """Fill the free slots, then wait for a wake or the next poll."""
+        self._wake.clear()
+        if not await self._fill() and len(self._live) < _SLOTS:
+            known = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+            due = await due_runs(self._client, _AHEAD + len(self._ahead) + self._foreign)
+            ours = [flow_run for flow_run in due if flow_run.flow_id in self._flows]
+            self._foreign = len(due) - len(ours)
+            self._ahead = [flow_run for flow_run in ours if str(flow_run.id) not in known]
+            await self._fill()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), _POLL_S)
+
+    async def _fill(self) -> bool:
+        """Start what may start, the oldest first; return whether anything did."""
+        starting = []
+        for flow_run in list(self._ahead):
+            if len(self._live) == _SLOTS:
+                break
+            if not self._is_held_up(flow_run):
+                self._ahead.remove(flow_run)
+                if str(flow_run.id) not in self._live:
+                    execution = Execution(self._flows[flow_run.flow_id], flow_run)
+                    self._live[str(flow_run.id)] = execution
+                    starting.append(execution)
+        if starting:
+            await self._start(starting)
+        return bool(starting)
+
+    def _is_held_up(self, flow_run: FlowRun) -> bool:
+        """Two runs of one process cannot work at once; the second would wait in a slot for the lease."""
+        reference = flow_run.parameters.get("reference")
+        others = (each.flow_run.parameters.get("reference") for each in self._live.values())
+        return reference is not None and reference in others
+
+    async def _start(self, executions: list[Execution]) -> None:
+        flow_run_ids = [str(each.flow_run.id) for each in executions]
+        try:
+            claimed = await asyncio.to_thread(claims.claim, flow_run_ids, self._id)
+        except Transient:
+            for flow_run_id in flow_run_ids:
+                del self._live[flow_run_id]
+            raise
+        for execution in executions:
+            flow_run_id = str(execution.flow_run.id)
+            if flow_run_id in claimed:
+                task = asyncio.create_task(self._execute(execution), name=flow_run_id)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                del self._live[flow_run_id]
+
+    async def _execute(self, execution: Execution) -> None:
+        """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
+        flow_run_id, worker_id = str(execution.flow_run.id), self._id
+        try:
+            with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
+                with suppress(Abort, Pause, Interrupted):
+                    # The other workers, stock ones too, propose the same, and Prefect accepts one of them.
+                    pending: OrchestrationResult[Any] = await self._client.set_flow_run_state(
+                        execution.flow_run.id, Pending()
+                    )
+                    if pending.status is SetStateStatus.ACCEPT:
+                        await execution.run()
+                if execution.interruption is not Interruption.LOST:
+                    await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+        finally:
+            self._live.pop(flow_run_id, None)
+            self._wake.set()
+
+    async def _listen(self) -> None:
+        """Wake up when something is due. Events may be lost, hence the poll."""
+        async with get_events_subscriber(EventFilter(event=EventNameFilter(name=_EVENTS))) as events:
+            async for event in events:
+                await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends it before it commits the run
+                if event.event.endswith("Cancelling"):
+                    await self._look_for_cancelled()
+                else:
+                    self._wake.set()
+
+    async def _look_for_cancelled(self) -> None:
+        if self._live:
+            for flow_run in await cancelled_runs(self._client, [UUID(each) for each in self._live]):
+                if execution := self._live.get(str(flow_run.id)):
+                    asked = flow_run.state_type is StateType.CANCELLING
+                    execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
+
+    async def _beat(self) -> None:
+        """Show the other workers that this one lives, and take over the runs of those that do not."""
+        if not await asyncio.to_thread(claims.beat, self._id):
+            await self._begin_anew()
+        beats = await asyncio.to_thread(claims.beats)
+        beats.pop(self._id, None)
+        for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
+            if await asyncio.to_thread(claims.bury, worker_id, count):
+                log.warning("a worker is dead; its runs are taken over", worker_id=worker_id)
+        await self._recover()
+
+    async def _begin_anew(self) -> None:
+        """This process stood still, or had no database, for so long that others have its runs."""
+        log.warning("this worker was taken for dead; what it ran is left to the others")
+        for execution in list(self._live.values()):
+            execution.interrupt(Interruption.LOST)
+        self._id = str(uuid4())
+        await asyncio.to_thread(claims.join, self._id)
+
+    async def _recover(self) -> None:
+        await asyncio.to_thread(claims.take_orphans, self._id)
+        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - set(self._live):
+            log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
+            await settle(self._client, flow_run_id, self._id)
+
+    async def _settle_strays(self) -> None:
+        await settle_strays(self._client)
+
+    async def _show(self) -> None:
+        await show_worker(self._client, self._name, _SHOWN_EACH_S)
 
 
-async def _until_answered(client: PrefectClient) -> None:
-    deadline = time.monotonic() + _API_WITHIN_S
-    while failure := await client.api_healthcheck():
-        if time.monotonic() >= deadline:
-            raise Transient(f"Prefect at {client.api_url} does not answer: {failure}") from failure
-        await asyncio.sleep(_LOOK_AGAIN_S)
+async def _end(tasks: list["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _make_pool(client: PrefectClient) -> None:
-    template = ProcessWorker.get_default_base_job_template()
+@contextmanager
+def _surviving(message: str, **context: str) -> Iterator[None]:
+    """Prefect or the database may be away at any time; the worker goes on, and tries again."""
     try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
-    except ObjectAlreadyExists:
-        return
-
-
-async def _end_dead_runs(client: PrefectClient) -> None:
-    """Set runs to Crashed that a killed worker has left in the middle. Nothing in Prefect's server does that."""
-    unended = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-    while runs := await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=unended)),
-        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
-        limit=_RUNS_PER_PAGE,
-    ):
-        for run in runs:
-            await client.set_flow_run_state(run.id, Crashed(message="Its worker was killed."), force=True)
-
-
-async def _deploy() -> None:
-    """Make or update the deployment as `prefect.yaml` says, by Prefect's own command: one truth, read by one reader."""
-    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
-    deploy = ["deploy", "--all", "--prefect-file", str(_prefect_file())]
-    process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
-    output, _ = await process.communicate()
-    if process.returncode:
-        raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
-
-
-def _say_nothing(_: str) -> None:
-    """Take the place of `print` in Prefect's worker."""
-
-
-def _prefect_file() -> Path:
-    """Return the place of `prefect.yaml`: in this package when installed from a wheel, else at the project's root."""
-    packaged = Path(__file__).with_name("prefect.yaml")
-    return packaged if packaged.exists() else Path(__file__).parents[1] / "prefect.yaml"
+        yield
+    except _AWAY as error:
+        log.warning(message, why=type(error).__name__, **context)
+    except Exception:
+        logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

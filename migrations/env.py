@@ -6,7 +6,8 @@ from sqlmodel import SQLModel
 import models.archive
 import models.notification
 import models.receipt
-import models.run  # noqa: F401  # each import registers its tables
+import models.run
+import models.worker  # noqa: F401  # each import registers its tables
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

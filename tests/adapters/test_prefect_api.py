@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
@@ -24,6 +24,14 @@ from tests.adapters.peers import Answer, break_off, hang, listening
 from tests.adapters.records import digest
 
 Configure = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def _no_deployment_is_known() -> None:
+    """Peers of these tests share a URL, and their deployments an id."""
+    prefect_api._deployment_ids.clear()
+
+
 RUN = {"id": "run-1", "state": {"name": "Scheduled", "type": "SCHEDULED"}}
 
 
@@ -76,6 +84,62 @@ def test_attempt_that_is_triggered_many_times_at_once_is_one_run() -> None:
     assert len({each.flow_run_id for each in asyncio.run(trigger())}) == 1
 
 
+def test_deployment_is_looked_up_once_and_again_when_it_was_made_anew(
+    configure: Configure, httpserver: HTTPServer
+) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    peer(httpserver, refusals=0)
+    for attempt in range(3):
+        created("a", attempt)
+    assert requests_of(httpserver) == [LOOK_UP, *["/api/deployments/d/create_flow_run"] * 3]
+
+    httpserver.clear()
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json({}, status=404)
+    peer(httpserver, refusals=0, deployment_id="new")
+
+    assert created("b") == created("b") == FlowRun("run-1", "Scheduled", False)
+    again = ["/api/deployments/d/create_flow_run", LOOK_UP, *["/api/deployments/new/create_flow_run"] * 2]
+    assert requests_of(httpserver) == again
+
+
+def test_deployment_that_a_person_deleted_and_made_anew_gets_the_next_runs(deployment: str) -> None:
+    created("before")
+    asyncio.run(_make_anew(deployment))
+
+    assert not created("after").ended
+
+
+async def _make_anew(api_url: str) -> None:
+    async with PrefectClient(api_url) as client:
+        known = await client.read_deployment_by_name(prefect_api.DEPLOYMENT)
+        await client.delete_deployment(known.id)
+        await client.create_deployment(known.flow_id, known.name, entrypoint="nowhere:nothing")
+
+
+def test_runs_that_have_ended_or_are_unknown_are_not_on_their_way(deployment: str) -> None:
+    waiting, running, crashed = (created(f"asked {number}").flow_run_id for number in range(3))
+    asyncio.run(_set(deployment, running, Running()))
+    asyncio.run(_set(deployment, crashed, Crashed()))
+
+    asked = {waiting, running, crashed, str(uuid4())}
+    assert asyncio.run(prefect_api.on_their_way(asked)) == {waiting, running}
+    assert asyncio.run(prefect_api.on_their_way([])) == set()
+
+
+def test_more_runs_are_asked_for_than_prefect_lists_at_once(deployment: str) -> None:
+    first, last = created("first").flow_run_id, created("last").flow_run_id
+    many = [first, *(str(uuid4()) for _ in range(500)), last]
+
+    assert asyncio.run(prefect_api.on_their_way(many)) == {first, last}
+
+
+def test_bulk_question_to_a_server_that_is_down_is_transient(configure: Configure) -> None:
+    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+
+    with pytest.raises(Transient):
+        asyncio.run(prefect_api.on_their_way({str(uuid4())}))
+
+
 @pytest.mark.parametrize(
     ("state", "ended"),
     [(Completed(), True), (Failed(), True), (Crashed(), True), (Cancelled(), True), (Running(), False)],
@@ -96,7 +160,7 @@ def test_server_is_healthy(deployment: str) -> None:
 def test_missing_deployment_is_transient(configure: Configure, httpserver: HTTPServer) -> None:
     """The worker, which makes it, may come later than the first archive."""
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
-    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({}, status=404)
+    httpserver.expect_request(LOOK_UP).respond_with_json({}, status=404)
 
     with pytest.raises(Transient, match="404"):
         created("a")
@@ -123,7 +187,14 @@ def test_server_that_gives_no_answer_is_transient_in_time(configure: Configure, 
     assert time.monotonic() - started < 5
 
 
-def peer(httpserver: HTTPServer, refusals: int, status: int = 503) -> list[str]:
+LOOK_UP = "/api/deployments/name/process-archive/archive"
+
+
+def requests_of(httpserver: HTTPServer) -> list[str]:
+    return [request.path for request, _ in httpserver.log]
+
+
+def peer(httpserver: HTTPServer, refusals: int, status: int = 503, deployment_id: str = "d") -> list[str]:
     """A Prefect server that refuses so many times to create a run; returns the log of its refusals."""
     log: list[str] = []
 
@@ -133,8 +204,9 @@ def peer(httpserver: HTTPServer, refusals: int, status: int = 503) -> list[str]:
             return Response(status=status)
         return Response(json.dumps(RUN), status=201, content_type="application/json")
 
-    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
-    httpserver.expect_request("/api/deployments/d/create_flow_run", method="POST").respond_with_handler(create)
+    httpserver.expect_request(LOOK_UP).respond_with_json({"id": deployment_id})
+    path = f"/api/deployments/{deployment_id}/create_flow_run"
+    httpserver.expect_request(path, method="POST").respond_with_handler(create)
     return log
 
 
@@ -174,7 +246,7 @@ def test_other_refusal_is_transient_and_not_asked_again(
 @pytest.mark.parametrize("text", ["<html>Welcome</html>", "{}", "[]", "null", '{"id": "run-1", "state": null}'])
 def test_server_that_is_no_prefect_is_transient(configure: Configure, httpserver: HTTPServer, text: str) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
-    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_data(text)
+    httpserver.expect_request(LOOK_UP).respond_with_data(text)
     httpserver.expect_request("/api/deployments/run-1/create_flow_run").respond_with_data(text)
 
     with pytest.raises(Transient):

@@ -43,7 +43,7 @@ def test_run_is_on_record_from_begin_to_end() -> None:
     begun()
     assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
 
-    runs.end("run-1", RunState.FAILED, State.FAILED, later(5), failed_task="load-metadata")
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(5), failed_task="load-metadata")
 
     (run,) = recorded()
     assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
@@ -53,7 +53,7 @@ def test_run_is_on_record_from_begin_to_end() -> None:
 
 def test_begin_again_changes_nothing() -> None:
     begun()
-    runs.end("run-1", RunState.COMPLETED, State.COMPLETED, later(5))
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     begun(at=9)
 
     assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
@@ -61,8 +61,8 @@ def test_begin_again_changes_nothing() -> None:
 
 def test_end_of_what_has_ended_changes_nothing() -> None:
     begun()
-    runs.end("run-1", RunState.COMPLETED, State.COMPLETED, later(5))
-    runs.end("run-1", RunState.CRASHED, State.FAILED, later(9))
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
+    runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
 
     assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
 
@@ -81,12 +81,12 @@ def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
     assert runs.ended_runs(registered()) == 0
     begun()
     assert runs.ended_runs(registered()) == 0
-    runs.end("run-1", RunState.FAILED, State.FAILED, later(1))
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
     begun(attempt=2)
-    runs.end("run-1", RunState.FAILED, State.FAILED, later(2))
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(2))
     assert runs.ended_runs(registered()) == 1
     begun("run-2")
-    runs.end("run-2", RunState.COMPLETED, State.COMPLETED, later(3))
+    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(3))
     assert runs.ended_runs(registered()) == 2
     assert runs.ended_runs("another") == 0
 

@@ -2,22 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from datetime import timedelta
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed, Failed
 from pytest_httpserver import HTTPServer
+from sqlalchemy import event
+from werkzeug import Request, Response
 
 from adapters import catalogue, inbox, receipts, runs
+from adapters.database import engine
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
-from adapters.trigger import leave_inbox, start_run, trigger
+from adapters.trigger import forgotten, leave_inbox, start_run, trigger, untriggered
 from models.archive import State as ArchiveState
 from models.archive import State as Stands
 from models.errors import Conflict, Transient
@@ -34,11 +40,15 @@ def body() -> bytes:
     return uuid4().bytes
 
 
-def arrived(body: bytes, *, minute: int = 0) -> Sending:
+def arrived(body: bytes, *, minute: float = 0) -> Sending:
+    return _arrived(body, NOON + timedelta(minutes=minute))
+
+
+def _arrived(body: bytes, at: datetime) -> Sending:
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.accept("r", NOON + timedelta(minutes=minute), {})
+    return intake.accept("r", at, {})
 
 
 def triggered(sending: Sending, why: Trigger = Trigger.WEBHOOK) -> str | None:
@@ -61,7 +71,7 @@ def recorded(flow_run_id: str, sending: Sending, state: RunState | None) -> None
         )
     )
     if state:
-        runs.end(flow_run_id, state, Stands.FAILED, NOON)
+        runs.end(flow_run_id, 1, state, Stands.FAILED, NOON)
 
 
 async def _set(flow_run_id: str, state: State[Any]) -> None:
@@ -76,6 +86,28 @@ async def _delete(flow_run_id: str) -> None:
 
 def waiting() -> list[str]:
     return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
+
+
+def completed(sending: Sending) -> None:
+    """Take a receipt to its end, but leave it in the inbox: its run was killed just before."""
+    receipts.set_state(sending.receipt_id, ArchiveState.COMPLETED, NOON)
+
+
+@contextmanager
+def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Iterator[list[str]]:
+    """Requests to Prefect, which go through a server that counts them, and queries to the database."""
+    prefect_url, log = settings().prefect_url, list[str]()
+
+    def pass_on(request: Request) -> Response:
+        log.append(request.path)
+        url = prefect_url + request.path.removeprefix("/api")
+        answer = httpx.request(request.method, url, content=request.data, headers={"content-type": "application/json"})
+        return Response(answer.content, answer.status_code, content_type="application/json")
+
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(pass_on)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    event.listen(engine(), "before_cursor_execute", lambda *args: log.append(args[2].split()[0]))
+    yield log
 
 
 def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
@@ -238,3 +270,89 @@ def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
 
     keys = {json.loads(request.data)["idempotency_key"] for request, _ in httpserver.log if request.data}
     assert keys == {f"{sending.receipt_id}:{attempt}" for attempt in range(1, 101)}
+    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+
+
+def test_untriggered_is_what_has_no_run_or_is_complete_oldest_first(body: bytes) -> None:
+    with_run, failed, done, registered, new = (arrived(body + b"%d" % each, minute=-each) for each in range(5))
+    for sending in (with_run, failed, done):
+        assert triggered(sending)
+    receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
+    completed(done)
+    receipts.register(registered)
+    _arrived(body + b"a moment ago", datetime.now(UTC))
+
+    assert asyncio.run(untriggered()) == [new, registered, done]
+
+
+def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(body: bytes) -> None:
+    first = arrived(body)
+    assert triggered(first)
+    receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
+    second = arrived(body, minute=1)
+    receipts.register(second)
+
+    assert asyncio.run(untriggered()) == [second]
+
+
+def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
+    sending = arrived(body)
+    assert triggered(sending)
+    completed(sending)
+
+    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+    assert waiting() == []
+
+
+def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:
+    sendings = [arrived(body + b"%d" % each, minute=-each) for each in range(6)]
+    alive, crashed, deleted, failed, done, _without_run = sendings
+    of = {sending.sending_id: triggered(sending) or "" for sending in sendings[:-1]}
+    asyncio.run(_set(of[crashed.sending_id], Crashed()))
+    for sending in (failed, done):
+        asyncio.run(_set(of[sending.sending_id], Failed()))
+    asyncio.run(_delete(of[deleted.sending_id]))
+    receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
+    completed(done)
+
+    assert asyncio.run(forgotten()) == [deleted, crashed]
+    assert [asyncio.run(trigger(each, Trigger.SWEEP)) for each in (deleted, crashed, alive)] == [True, True, False]
+    assert asyncio.run(forgotten()) == []
+
+
+def test_what_a_person_has_cancelled_is_asked_about_once(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Cancelled()))
+
+    assert asyncio.run(forgotten()) == [sending]
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert asyncio.run(forgotten()) == []
+
+
+def test_hundreds_that_wait_with_their_runs_cost_two_queries_and_two_requests(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    async def all_triggered() -> list[bool]:
+        return [await trigger(arrived(body + b"%d" % each), Trigger.WEBHOOK) for each in range(300)]
+
+    assert all(asyncio.run(all_triggered()))
+
+    with counted(httpserver, configure) as log:
+        assert asyncio.run(untriggered()) == []
+        assert [each for each in log if each not in {"BEGIN", "PRAGMA"}] == ["SELECT"]
+        log.clear()
+        assert asyncio.run(forgotten()) == []
+        assert [each for each in log if each not in {"BEGIN", "PRAGMA"}] == ["SELECT", *["/api/flow_runs/filter"] * 2]
+
+
+@pytest.mark.parametrize("find", [untriggered, forgotten])
+def test_sweep_without_a_database_is_transient(
+    configure: Callable[..., Settings], body: bytes, find: Callable[[], Any]
+) -> None:
+    arrived(body)
+    configure(database_url="postgresql://nobody@127.0.0.1:1/cellar")
+
+    with pytest.raises(Transient):
+        asyncio.run(find())

@@ -1,5 +1,7 @@
 """What was stored gets a run: right after the answer, or by the sweep."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +12,11 @@ import pytest
 
 from adapters.inbox import Intake
 from tests.api.conftest import TOKEN, Receiver, receiving
-from tests.conftest import wait_until
+from tests.conftest import free_port, running, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 
+ROOT = Path(__file__).parents[2]
 Runs = Callable[[], list[dict[str, Any]]]
 
 
@@ -65,6 +68,32 @@ def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> Non
         _store(tmp_path, "found", sample_body("found"))
 
         wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
+
+
+def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_afterwards(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    with receiving(tmp_path, PREFECT_API_URL=url, api_tokens=TOKEN, sweep_interval_s=1) as receiver:
+        for number in range(30):
+            assert receiver.post(sample_body(f"outage {number}")).json()["status"] == "0"
+        wait_until(lambda: "the sweep stopped" in receiver.log.read_text(), timeout_s=20)
+        assert receiver.log.read_text().count("is not triggered; the sweep tries again") < 10
+
+        servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
+        relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
+        with running(relay, dict(os.environ), tmp_path / "relay.log", folder=ROOT):
+            wait_until(lambda: len(runs()) == 30, timeout_s=30)
+            # Announcements are followed again.
+            receiver.post(sample_body("after"))
+            wait_until(lambda: len(runs()) == 31, timeout_s=4)
+
+    created = {run["name"]: run["created"] for run in runs()}
+    swept = [f"outage {number}" for number in range(30)]
+    assert sorted(swept, key=lambda name: created[name]) == swept
+    after = next(run for run in runs() if run["name"] == "after")
+    assert "trigger:webhook" in after["tags"]
 
 
 def _store(folder: Path, reference: str, body: bytes) -> None:

@@ -1,0 +1,36 @@
+"""Archives for the engine: a signed lease with its form, a payment and a scan, about 200 KB each, no two the same."""
+
+import base64
+import itertools
+import json
+import random
+from datetime import UTC, datetime
+
+from cli.simulation.processes import Case
+from cli.simulation.scenarios import lease_he
+
+SIZE_BYTES = 200_000
+_PLACEHOLDER = b"@reference@"
+_REFERENCE_DIGITS = 12  # digits are base64 too, so the reference is also how the scan begins
+_numbers = itertools.count(random.randrange(10**9))
+
+
+def template() -> bytes:
+    """An archive without its reference. Not to be called inside a running event loop, as its PDF is signed here."""
+    now = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # as Cellosign writes times
+    case = Case(_PLACEHOLDER.decode(), "8f14e45f-ceea-467f-a0e6-9a2d3c1b7e50", 17, now, random.Random(17))
+    body, _ = lease_he(case)
+    archive = json.loads(body)
+    scan = base64.b64encode(random.Random(18).randbytes((SIZE_BYTES - len(body)) // 4 * 3)).decode()
+    archive["attachments"][0]["content"] = _PLACEHOLDER.decode() + scan
+    return json.dumps(archive, ensure_ascii=False).encode()
+
+
+def references(count: int) -> list[str]:
+    """References that were never used before."""
+    return [f"{number:0{_REFERENCE_DIGITS}}" for number in itertools.islice(_numbers, count)]
+
+
+def archive(made: bytes, reference: str) -> bytes:
+    """The body of an archive: its reference stands wherever it belongs, and the scan is a file of its own."""
+    return made.replace(_PLACEHOLDER, reference.encode())

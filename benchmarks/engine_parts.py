@@ -1,0 +1,204 @@
+"""What is measured of an engine: latency when idle, a burst, a thousand archives in a minute, memory."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import quantiles
+
+from benchmarks import history
+from benchmarks.archives import references
+from benchmarks.complaints import complaints
+from benchmarks.history import CompletedRun
+from benchmarks.installations import Installation
+from benchmarks.posting import Posted, post, post_at_once, post_within
+
+_LANES = 16
+_MINUTE_S = 60
+_PAUSE_S = (0.3, 1.0)
+_LOOK_AGAIN_S = 0.25
+_NO_PROGRESS_S = 90
+_SETTLES_WITHIN_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Seconds from each acknowledgement to Completed."""
+
+    latencies_s: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Archives that were posted as fast as they were acknowledged.
+
+    `runs_per_s` counts from the first post until all runs are Completed and their task runs are recorded.
+    `visible_p95_s` is from a run's end until the last of its task runs is recorded; `last_visible_s` from the end of
+    the last run until the API, asked every 0.25 s, counted all task runs.
+    """
+
+    posted: int
+    completed: int
+    recorded: int
+    posted_within_s: float
+    runs_per_s: float
+    visible_p95_s: float
+    last_visible_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Archives that were posted evenly spaced over a minute.
+
+    `drained_s` is from the last post to the last Completed. Order is that of the starts, compared with that of the
+    acknowledgements: the share of pairs that are the wrong way round, and by how many places a run is off at most.
+    `complaints` are lines in the logs of all programs.
+    """
+
+    posted: int
+    acknowledged: int
+    completed: int
+    recorded: int
+    acknowledged_p99_s: float
+    drained_s: float
+    runs_per_s: float
+    visible_p95_s: float
+    inversions: float
+    largest_displacement: int
+    complaints: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of the worker and its children after so many runs, when nothing is to do."""
+
+    runs: int
+    rss_mb: float
+
+
+async def idle(site: Installation, template: bytes, count: int) -> Idle:
+    """One archive after the other, with a pause before each."""
+    return Idle([await _latency_s(site, template, reference) for reference in references(count)])
+
+
+async def _latency_s(site: Installation, template: bytes, reference: str) -> float:
+    await asyncio.sleep(random.uniform(*_PAUSE_S))
+    posted = await post(site.receiver, template, reference)
+    deadline = time.monotonic() + _NO_PROGRESS_S
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        for run in await history.completed_runs(site.prefect, [reference]):
+            return run.ended_at - posted.answered_at
+    raise TimeoutError(f"a run does not complete; see {site.log_folder}")
+
+
+async def burst(site: Installation, template: bytes, count: int) -> Burst:
+    drained = await _drained(site, count, lambda new: post_at_once(site.receiver, template, new, _LANES))
+    return Burst(
+        posted=count,
+        completed=len(drained.runs),
+        recorded=len(drained.recorded_at),
+        posted_within_s=drained.last_posted_at - drained.first_posted_at,
+        runs_per_s=drained.runs_per_s,
+        visible_p95_s=drained.visible_p95_s,
+        last_visible_s=drained.counted_at - drained.last_ended_at,
+    )
+
+
+async def minute(site: Installation, template: bytes, count: int) -> Minute:
+    drained = await _drained(site, count, lambda new: post_within(site.receiver, template, new, _MINUTE_S))
+    taken_s = [each.answered_at - each.begun_at for each in drained.posted]
+    acknowledged = [each.reference for each in sorted(drained.posted, key=lambda each: each.answered_at)]
+    inversions, largest = disorder(acknowledged, [run.reference for run in drained.runs])
+    return Minute(
+        posted=count,
+        acknowledged=sum(each.is_acknowledged for each in drained.posted),
+        completed=len(drained.runs),
+        recorded=len(drained.recorded_at),
+        acknowledged_p99_s=quantiles(taken_s, n=100, method="inclusive")[98],
+        drained_s=drained.last_ended_at - drained.last_posted_at,
+        runs_per_s=drained.runs_per_s,
+        visible_p95_s=drained.visible_p95_s,
+        inversions=inversions,
+        largest_displacement=largest,
+        complaints=complaints(site.log_folder),
+    )
+
+
+async def memory(site: Installation, template: bytes, count: int) -> Memory:
+    """After so many runs more, in a burst."""
+    await burst(site, template, count)
+    await asyncio.sleep(_SETTLES_WITHIN_S)
+    return Memory(await history.count_runs(site.prefect), site.worker_rss_bytes() / 1e6)
+
+
+def disorder(due: Sequence[str], found: Sequence[str]) -> tuple[float, int]:
+    """Return the share of pairs that stand the wrong way round, and the largest distance from the place that is due."""
+    place = {each: number for number, each in enumerate(each for each in due if each in set(found))}
+    places = [place[each] for each in found]
+    pairs = len(places) * (len(places) - 1) // 2
+    wrong = sum(first > second for first, second in combinations(places, 2))
+    return wrong / max(1, pairs), max((abs(number - each) for number, each in enumerate(places)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drained:
+    """Archives that were posted, and what has become of them."""
+
+    posted: list[Posted]
+    runs: list[CompletedRun]
+    recorded_at: dict[str, float]
+    counted_at: float
+    """When the API counted all task runs."""
+
+    @property
+    def first_posted_at(self) -> float:
+        return min(each.begun_at for each in self.posted)
+
+    @property
+    def last_posted_at(self) -> float:
+        return max(each.answered_at for each in self.posted)
+
+    @property
+    def last_ended_at(self) -> float:
+        return max(run.ended_at for run in self.runs)
+
+    @property
+    def runs_per_s(self) -> float:
+        return len(self.recorded_at) / (max(self.last_ended_at, *self.recorded_at.values()) - self.first_posted_at)
+
+    @property
+    def visible_p95_s(self) -> float:
+        """A task run that was recorded before its flow run had ended was visible at once."""
+        delays_s = [
+            max(0.0, self.recorded_at[run.flow_run_id] - run.ended_at)
+            for run in self.runs
+            if run.flow_run_id in self.recorded_at
+        ]
+        return quantiles(delays_s, n=20, method="inclusive")[18]
+
+
+async def _drained(
+    site: Installation, count: int, post_all: Callable[[Sequence[str]], Awaitable[list[Posted]]]
+) -> _Drained:
+    """Post archives, and wait until their runs are Completed and recorded, or nothing happens any more."""
+    runs_before = await history.count_runs(site.prefect)
+    tasks_before = await history.count_task_runs(site.prefect)
+    new = references(count)
+    posted = await post_all(new)
+    await _reached(lambda: history.count_runs(site.prefect), runs_before + count)
+    await _reached(lambda: history.count_task_runs(site.prefect), tasks_before + history.TASKS_OF_A_RUN * count)
+    counted_at = time.time()
+    runs = await history.completed_runs(site.prefect, new)
+    return _Drained(posted, runs, await history.recorded_at(site.prefect, runs), counted_at)
+
+
+async def _reached(count: Callable[[], Awaitable[int]], wanted: int) -> None:
+    """Wait for a number, and no longer when it has not grown for a while: what is missing then shows in the figures."""
+    largest, changed = -1, time.monotonic()
+    while largest < wanted and time.monotonic() - changed < _NO_PROGRESS_S:
+        if (found := await count()) > largest:
+            largest, changed = found, time.monotonic()
+        await asyncio.sleep(_LOOK_AGAIN_S)

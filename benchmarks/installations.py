@@ -1,0 +1,109 @@
+"""Installations of cellar that are measured: Prefect server, database, receiver and an engine, as `cellar up` has them.
+
+Two kinds: `sqlite`, the embedded default, and `postgres`, the same with both databases on Postgres.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from adapters.prefect_api import DEPLOYMENT
+from adapters.processes import end_marked
+from adapters.settings import Settings
+from benchmarks.engines import ENGINES
+from benchmarks.postgres import Postgres
+from benchmarks.programs import Process, run, running
+from benchmarks.servers import SECRET, free_port, memory_of
+from cli import up
+from cli.api import MALLOC
+from cli.supervisor import Program
+
+_READY_WITHIN_S = 120
+_LOOK_AGAIN_S = 0.1
+_LEFTOVERS_END_WITHIN_S = 10
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One that runs."""
+
+    log_folder: Path
+    receiver: httpx.AsyncClient
+    prefect: httpx.AsyncClient
+    worker: Process
+
+    def worker_rss_bytes(self) -> int:
+        """Resident memory of the worker and of its children."""
+        pid = self.worker.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(memory_of(each, "VmRSS") for each in [pid, *map(int, children)])
+
+
+@asynccontextmanager
+async def installation(folder: Path, engine: str, postgres: Postgres | None) -> AsyncIterator[Installation]:
+    """A new one in a folder: on Postgres, or on the embedded defaults when there is none."""
+    settings = _settings(folder / "data", postgres)
+    log_folder = folder / "logs"
+    for made in (settings.data_dir, log_folder):
+        made.mkdir(parents=True)
+    try:
+        with ExitStack() as programs:
+            async with _client(settings.receiver_url) as receiver, _client(settings.prefect_url) as prefect:
+                server = programs.enter_context(running(_prefect_server(settings, postgres), log_folder))
+                run(up._cellar(settings, "migrate"), log_folder)
+                await _until(lambda: _answers(prefect, "/health"), server)
+                api = programs.enter_context(running(up._cellar(settings, "api", **MALLOC), log_folder))
+                await _until(lambda: _answers(receiver, "/readyz"), api)
+                *first, last = ENGINES[engine](settings)
+                for program in first:
+                    run(program, log_folder)
+                worker = programs.enter_context(running(last, log_folder))
+                await _until(lambda: _answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
+                yield Installation(log_folder, receiver, prefect, worker)
+    finally:
+        await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
+
+
+def _settings(data_dir: Path, postgres: Postgres | None) -> Settings:
+    return Settings(
+        _env_file=None,
+        data_dir=data_dir,
+        port=free_port(),
+        prefect_port=free_port(),
+        webhook_secrets=(SECRET,),
+        database_url=postgres.new_database("cellar") if postgres else None,
+    )
+
+
+def _prefect_server(settings: Settings, postgres: Postgres | None) -> Program:
+    program = up._prefect_server(settings)
+    if postgres is None:
+        return program
+    url = postgres.new_database("prefect").replace("postgresql:", "postgresql+asyncpg:", 1)
+    return replace(program, environment={**program.environment, "PREFECT_API_DATABASE_CONNECTION_URL": url})
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    return httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
+
+
+async def _answers(client: httpx.AsyncClient, path: str) -> bool:
+    try:
+        return (await client.get(path)).is_success
+    except httpx.HTTPError:
+        return False
+
+
+async def _until(ready: Callable[[], Awaitable[bool]], process: Process) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while not await ready():
+        if process.poll() is not None or time.monotonic() >= deadline:
+            raise ChildProcessError(f"not ready, see its log: {process.args!r}")
+        await asyncio.sleep(_LOOK_AGAIN_S)

@@ -1,0 +1,39 @@
+"""A Postgres server from a wheel, with default settings."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pgserver
+import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A server that runs."""
+
+    url: str
+
+    def new_database(self, name: str) -> str:
+        """Make an empty database; return its URL, for psycopg."""
+        name = f"{name}_{time.monotonic_ns()}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        base, _, query = self.url.partition("?")
+        return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
+
+
+@contextmanager
+def postgres(log_folder: Path) -> Iterator[Postgres]:
+    """Its data lie in the system's folder for temporary files: as root, Postgres runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            yield Postgres(server.get_uri())
+        finally:
+            server.cleanup()
+            shutil.copy(Path(folder) / "log", log_folder / "postgres.log")

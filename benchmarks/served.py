@@ -1,0 +1,19 @@
+"""The flow by `flow.serve()`, as Prefect's pages show it, under the deployment that the receiver triggers.
+
+python -m benchmarks.served RUNS_AT_ONCE
+"""
+
+import asyncio
+import sys
+
+from prefect.types.entrypoint import EntrypointType
+
+from adapters.prefect_api import DEPLOYMENT
+from flows.process_archive import process_archive
+from flows.results import save_block
+
+if __name__ == "__main__":
+    asyncio.run(save_block())
+    process_archive.serve(
+        name=DEPLOYMENT.partition("/")[2], limit=int(sys.argv[1]), entrypoint_type=EntrypointType.MODULE_PATH
+    )

@@ -1,0 +1,59 @@
+"""Tables of what was measured: printed, and written between their markers in `benchmarks/README.md`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Rows = list[list[str]]
+GOALS = ["what", "at least", "reached", ""]
+_README = Path(__file__).parent / "README.md"
+
+
+def at_least(what: str, goal: float, reached: float) -> list[str]:
+    return [what, f"{goal:g}", f"{reached:.2f}", "" if reached >= goal else "falls short"]
+
+
+def at_most(what: str, goal: float, reached: float, *, decimals: int = 0) -> list[str]:
+    return [what, f"at most {goal:g}", f"{reached:.{decimals}f}", "" if reached <= goal else "falls short"]
+
+
+def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str]) -> None:
+    """Print tables, and put tables and texts into the page, each between the markers of its name."""
+    page = _README.read_text()
+    for name, (head, rows) in tables.items():
+        _print(head, rows)
+        page = _replaced(page, name, _markdown(head, rows))
+    for name, text in texts.items():
+        page = _replaced(page, name, text)
+    _README.write_text(page)
+
+
+def machine(measured: dict[str, Any]) -> str:
+    """Tell what a benchmark ran on, and how often."""
+    found = measured["machine"]
+    return (
+        f"{found['cores']} cores ({found['processor']}), {found['memory_gb']} GB, {found['system']}, "
+        f"Python {found['python']}; medians of {measured['rounds']} interleaved rounds."
+    )
+
+
+def _print(head: list[str], rows: Rows) -> None:
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=200).print(table)
+
+
+def _markdown(head: list[str], rows: Rows) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _replaced(text: str, name: str, made: str) -> str:
+    before, begin, rest = text.partition(f"<!-- {name} -->")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not (begin and end):
+        raise LookupError(f"{_README} has no place for {name}")
+    return f"{before}{begin}\n{made}\n{end}{after}"

@@ -1,0 +1,111 @@
+"""Executes a flow run inside this process, and interrupts it.
+
+The one place that reaches into Prefect: its asynchronous engine is subclassed, because a run that is interrupted must
+end as what it is. By itself the engine calls that a crash. Prefect is pinned, and `tests/flows/test_engine.py` fails
+loudly on a release that changes what is used here.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from enum import Enum
+from typing import Any
+
+from anyio import CancelScope
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flow_engine import AsyncFlowRunEngine
+from prefect.states import AwaitingRetry, Cancelled
+
+from models.errors import CellarError
+
+
+class Interruption(Enum):
+    """Why a run does not go on here."""
+
+    CANCELLED = "a person has cancelled it"
+    HANDED_BACK = "its worker stops; it is due again at once"
+    LOST = "Prefect has ended it, or another worker has it"
+
+
+class Interrupted(CellarError):
+    """The run was interrupted, and Prefect knows what it must know of that."""
+
+
+class Execution:
+    """A flow run that this process executes."""
+
+    def __init__(self, flow: Flow[..., Any], flow_run: FlowRun) -> None:
+        self.flow_run = flow_run
+        self.interruption: Interruption | None = None
+        # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
+        # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
+        copy = flow_run.model_copy(update={"deployment_id": None})
+        self._engine = _Engine(flow=flow, flow_run=copy, parameters=dict(flow_run.parameters))
+        self._engine.execution = self
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Execute the run to its end, in the task that calls this. Prefect then knows the end.
+
+        Raises:
+            Interrupted: somebody has interrupted it.
+            CancelledError: somebody did, before there was anything that Prefect could be told.
+            Abort, Pause: Prefect does not let it run.
+            Exception: Prefect could not be told how it ended.
+        """
+        self._task = asyncio.current_task()
+        token = _current.set(self)
+        if self.interruption and self._task:
+            self._task.cancel()
+        try:
+            # As `prefect.flow_engine.run_flow_async` does.
+            async with self._engine.start():
+                while self._engine.is_running():
+                    async with self._engine.run_context():
+                        await self._engine.call_flow_fn()  # type: ignore[unused-coroutine]  # typed as if twice awaited
+        except asyncio.CancelledError as error:
+            if self.interruption and self._engine.has_told:
+                raise Interrupted(self.interruption.value) from error
+            raise
+        finally:
+            _current.reset(token)
+
+    def interrupt(self, why: Interruption) -> None:
+        """Let the run end as soon as it can: between two chunks of what its threads do."""
+        if not self.interruption:
+            self.interruption = why
+            if self._task:
+                self._task.cancel()
+
+
+def is_cancelled_by_person() -> bool:
+    """Whether the run that calls this was cancelled by a person; false also where nobody can know."""
+    execution = _current.get()
+    return execution is not None and execution.interruption is Interruption.CANCELLED
+
+
+_current: ContextVar[Execution | None] = ContextVar("execution", default=None)
+
+
+class _Engine(AsyncFlowRunEngine[Any, Any]):
+    execution: Execution
+    has_told = False
+    """Whether Prefect knows what it must know of an interruption."""
+
+    async def handle_crash(self, exc: BaseException) -> None:
+        interruption = self.execution.interruption
+        if interruption is None:
+            await super().handle_crash(exc)
+        elif interruption is Interruption.LOST:
+            self.short_circuit = True  # from here on nothing is reported
+        else:
+            with CancelScope(shield=True):
+                await self.set_state(_state_after(interruption), force=True)
+        self.has_told = True
+        self._raised = exc  # type: ignore[assignment]  # as the engine itself does
+
+
+def _state_after(interruption: Interruption) -> State[Any]:
+    if interruption is Interruption.CANCELLED:
+        return Cancelled(message="Cancelled through Prefect.")
+    return AwaitingRetry(message="Its worker was stopped.")

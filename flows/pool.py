@@ -1,0 +1,119 @@
+"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, and what was cancelled."""
+
+import asyncio
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.workers.process import ProcessWorker
+
+from adapters.environment import POOL
+from models.errors import Transient
+
+_API_WITHIN_S = 90
+_LOOK_AGAIN_S = 0.2
+_RUNS_PER_PAGE = 200
+
+
+async def until_answered() -> None:
+    """Wait for a Prefect server that starts beside us.
+
+    Raises:
+        Transient: it does not answer in time.
+    """
+    deadline = time.monotonic() + _API_WITHIN_S
+    async with get_client() as client:
+        while failure := await client.api_healthcheck():
+            if time.monotonic() >= deadline:
+                raise Transient(f"Prefect at {client.api_url} does not answer: {failure}") from failure
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def set_up(client: PrefectClient) -> None:
+    """Make pool and deployments, or update them. They are those of Prefect's own process worker, which may serve them.
+
+    Raises:
+        Transient: Prefect refuses the deployments.
+    """
+    template = ProcessWorker.get_default_base_job_template()
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
+    await _deploy()
+
+
+async def due_runs(client: PrefectClient, limit: int) -> list[FlowRun]:
+    """The runs whose time has come, oldest first."""
+    # The client's own method cannot ask for fewer than 200.
+    answer = await client.request(
+        "POST",
+        "/work_pools/{name}/get_scheduled_flow_runs",
+        path_params={"name": POOL},
+        json={"limit": min(limit, _RUNS_PER_PAGE), "scheduled_before": datetime.now(UTC).isoformat()},
+    )
+    return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
+
+
+async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
+    """Those of the runs that somebody wants to end, or has ended in Prefect."""
+    return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
+
+
+async def unended_runs(client: PrefectClient) -> list[FlowRun]:
+    """The runs that somebody executes, or has left in the middle."""
+    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+
+
+async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
+    """Let a worker be ONLINE in Prefect's UI."""
+    await client.send_worker_heartbeat(POOL, name, heartbeat_interval_seconds=again_within_s)
+
+
+async def _runs_in(
+    client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None
+) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            id=FlowRunFilterId(any_=flow_run_ids) if flow_run_ids is not None else None,
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
+        ),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+        limit=_RUNS_PER_PAGE,
+    )
+
+
+async def _deploy() -> None:
+    """Make or update the deployments as `prefect.yaml` says, by Prefect's own command: one truth, with one reader."""
+    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
+    deploy = ["deploy", "--all", "--prefect-file", str(_prefect_file())]
+    process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode:
+        raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
+
+
+def _prefect_file() -> Path:
+    """Return the place of `prefect.yaml`: in this package when installed from a wheel, else at the project's root."""
+    packaged = Path(__file__).with_name("prefect.yaml")
+    return packaged if packaged.exists() else Path(__file__).parents[1] / "prefect.yaml"

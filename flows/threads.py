@@ -1,0 +1,63 @@
+"""Heavy work in threads, which end before whoever waits for them does."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+# Not asyncio's own threads, which are 6 on 2 cores: bodies of gigabytes would take them all, and the renewal of leases
+# would wait behind them. These begin when they are needed, and a run has one or two at a time.
+_THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+class Stopped(Exception):
+    """A thread was told to stop. It ends the work and never leaves `in_thread`, which raises CancelledError."""
+
+
+async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """Run `work` in a thread, with the context variables of the caller.
+
+    When the caller is cancelled the thread is told to stop, which `checkpoint` hears, and cancellation goes on only
+    when it has ended: a run that is over has nobody left who writes. `asyncio.to_thread` would leave it running.
+    """
+    stop = threading.Event()
+    context = copy_context()
+    context.run(_stop.set, stop)
+    working = _THREADS.submit(context.run, partial(work, *args, **kwargs))
+    ended = asyncio.wrap_future(working)
+    try:
+        await asyncio.wait({ended})
+    except asyncio.CancelledError:
+        stop.set()
+        working.cancel()  # one that has not begun never does
+        await _until(ended)
+        raise
+    return ended.result()
+
+
+def checkpoint() -> None:
+    """Between two chunks of long work: end it if its thread was told to stop. Elsewhere it does nothing.
+
+    Raises:
+        Stopped: whoever waits for the work was cancelled.
+    """
+    stop = _stop.get()
+    if stop and stop.is_set():
+        raise Stopped
+
+
+async def _until(ended: "asyncio.Future[Result]") -> None:
+    """Wait for the end, however often this is cancelled, and whatever came of it."""
+    while not ended.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({ended})
+    if not ended.cancelled():
+        ended.exception()  # else asyncio logs that nobody asked for it

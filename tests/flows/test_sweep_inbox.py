@@ -1,0 +1,199 @@
+"""The flow that sweeps the inbox, against a real Prefect server, on both databases; and how it is deployed."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters import inbox, receipts
+from adapters.settings import Settings
+from adapters.trigger import trigger
+from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
+from models.archive import State
+from models.receipt import Sending
+from models.run import Trigger
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+ROOT = Path(__file__).parents[2]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+Api = Callable[..., Any]
+Runs = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def api(prefect_server: str) -> Iterator[Api]:
+    """Requests to Prefect. On SQLite it answers 503 when another transaction was faster."""
+    with httpx.Client(base_url=prefect_server, timeout=30, trust_env=False) as client:
+
+        def _api(method: str, path: str, **json: object) -> Any:
+            answer = client.request(method, path, json=json)
+            for _ in range(50):
+                if answer.status_code != 503:
+                    break
+                time.sleep(0.05)
+                answer = client.request(method, path, json=json)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+
+        yield _api
+
+
+@pytest.fixture
+def runs(prefect: str, installation: Settings, api: Api) -> Iterator[Runs]:
+    """The runs of `process-archive`, which no worker serves."""
+    assert prefect
+    assert installation
+    flow = api("POST", "/flows/", name="process-archive")
+    made = api("POST", "/deployments/", name="archive", flow_id=flow["id"])
+
+    def _runs() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = api("POST", "/flow_runs/filter", deployments={"id": {"any_": [made["id"]]}})
+        return found
+
+    def _delete_runs() -> None:
+        for run in _runs():
+            api("DELETE", f"/flow_runs/{run['id']}")
+
+    _delete_runs()
+    yield _runs
+    _delete_runs()
+
+
+def swept() -> None:
+    asyncio.run(sweep_inbox())
+
+
+def with_run(reference: str) -> tuple[Sending, str]:
+    """A sending that came long ago and has a run, and that run."""
+    sending = received(reference, sample_body(reference), NOON)
+    asyncio.run(trigger(sending, Trigger.WEBHOOK))
+    return sending, _run_of(sending)
+
+
+def _run_of(sending: Sending) -> str:
+    return receipts.register(sending).flow_run_id or ""
+
+
+def _set_state(api: Api, run: str, state: str) -> None:
+    api("POST", f"/flow_runs/{run}/set_state", state={"type": state, "name": state.title()}, force=True)
+
+
+def test_what_is_not_registered_or_has_no_run_gets_one(runs: Runs) -> None:
+    for number, reference in enumerate(("registered", "unregistered")):
+        body = sample_body(reference)
+        intake = inbox.Intake()
+        intake.digest(body)
+        intake.write([body])
+        sending = intake.accept(reference, NOON + timedelta(minutes=number), {})
+        if reference == "registered":
+            receipts.register(sending)
+
+    swept()
+
+    made = sorted(runs(), key=lambda run: str(run["created"]))
+    assert [run["name"] for run in made] == ["registered", "unregistered"]
+    assert all("trigger:sweep" in run["tags"] for run in made)
+
+
+def test_run_that_a_person_deleted_in_prefect_is_made_again(runs: Runs, api: Api) -> None:
+    sending, run = with_run("deleted")
+    api("DELETE", f"/flow_runs/{run}")
+
+    swept()
+
+    assert [each["id"] for each in runs()] == [_run_of(sending)] != [run]
+
+
+def test_run_that_crashed_is_followed_by_another(runs: Runs, api: Api) -> None:
+    sending, run = with_run("crashed")
+    _set_state(api, run, "CRASHED")
+
+    swept()
+    swept()
+
+    assert {each["id"] for each in runs()} == {run, _run_of(sending)}
+    assert len(runs()) == 2
+
+
+def test_run_that_a_person_cancelled_is_not_started_again(runs: Runs, api: Api) -> None:
+    sending, run = with_run("cancelled")
+    _set_state(api, run, "CANCELLED")
+
+    swept()
+
+    assert [each["id"] for each in runs()] == [run]
+    assert receipts.get(sending.receipt_id).state == "failed"
+
+
+def test_run_that_is_on_its_way_and_receipt_that_failed_are_left(runs: Runs, api: Api) -> None:
+    _, alive = with_run("alive")
+    failed, run = with_run("failed")
+    _set_state(api, run, "FAILED")
+    receipts.set_state(failed.receipt_id, State.FAILED, NOON)
+
+    swept()
+
+    assert {each["id"] for each in runs()} == {alive, run}
+    assert len(list(inbox.sendings())) == 2
+
+
+def test_completed_receipt_leaves_the_inbox(runs: Runs) -> None:
+    sending, run = with_run("completed")
+    receipts.set_state(sending.receipt_id, State.COMPLETED, NOON)
+
+    swept()
+
+    assert list(inbox.sendings()) == []
+    assert not inbox.has_body(sending.receipt_id)
+    assert [each["id"] for each in runs()] == [run]
+
+
+def test_deployed_again_it_has_one_schedule_and_no_run_that_was_due_meanwhile(
+    api: Api, prefect_server: str, tmp_path: Path
+) -> None:
+    with suppress(httpx.HTTPStatusError):  # another test has made it
+        api("POST", "/work_pools/", name="cellar", type="process")
+    _deploy(prefect_server, tmp_path)
+    first = api("GET", f"/deployments/name/{DEPLOYMENT}")
+    missed = {"start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T02:00:00Z"}
+    api("POST", f"/deployments/{first['id']}/schedule", **missed)
+    assert _due(api, first["id"])
+
+    _deploy(prefect_server, tmp_path)
+
+    made = api("GET", f"/deployments/name/{DEPLOYMENT}")
+    assert (made["id"], made["paused"], made["tags"]) == (first["id"], False, ["housekeeping"])
+    assert [(each["schedule"]["interval"], each["active"]) for each in made["schedules"]] == [(300, True)]
+    assert (made["entrypoint"], made["path"], made["pull_steps"]) == ("flows.sweep_inbox.sweep_inbox", None, [])
+    assert _due(api, first["id"]) == []
+    archive = api("GET", "/deployments/name/process-archive/archive")
+    assert archive["entrypoint"] == "flows.process_archive.process_archive"
+    for deployment in (made, archive):
+        api("DELETE", f"/deployments/{deployment['id']}")
+
+
+def _due(api: Api, deployment_id: str) -> list[Any]:
+    long_due = {"expected_start_time": {"before_": "2026-01-02T00:00:00Z"}}
+    due: list[Any] = api("POST", "/flow_runs/filter", deployments={"id": {"any_": [deployment_id]}}, flow_runs=long_due)
+    return due
+
+
+def _deploy(api_url: str, folder: Path) -> None:
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
+    ours = {"PREFECT_API_URL": api_url, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
+    deploy = ["deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml")]
+    ran = subprocess.run(
+        [*prefect, *deploy], env=mine | ours, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr

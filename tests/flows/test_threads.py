@@ -1,0 +1,135 @@
+"""Threads end before whoever waits for them does."""
+
+import asyncio
+import threading
+import time
+from contextvars import ContextVar
+from pathlib import Path
+
+import pytest
+
+from adapters import store
+from adapters.settings import settings
+from flows.persisting import persist
+from flows.threads import Stopped, checkpoint, in_thread
+from models.errors import Transient
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+who: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+class Endless:
+    """Work that goes on until a checkpoint ends it, and then takes a while to clean up."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.was_stopped = False
+        self.has_ended = False
+
+    def __call__(self) -> None:
+        self.began.set()
+        try:
+            while True:
+                checkpoint()
+                time.sleep(0.001)
+        except Stopped:
+            self.was_stopped = True
+            time.sleep(0.2)
+            raise
+        finally:
+            self.has_ended = True
+
+
+async def begun(work: Endless) -> "asyncio.Task[None]":
+    waiting = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(work.began.wait, 10)
+    return waiting
+
+
+def test_work_has_arguments_context_and_result() -> None:
+    async def ask() -> tuple[str, str]:
+        who.set("caller")
+        return await in_thread(lambda greeting, *, mark: (who.get(), greeting + mark), "hello", mark="!")
+
+    assert asyncio.run(ask()) == ("caller", "hello!")
+
+
+def test_what_work_raises_is_raised() -> None:
+    def fail() -> None:
+        raise Transient("the world is down")
+
+    with pytest.raises(Transient, match="the world is down"):
+        asyncio.run(in_thread(fail))
+
+
+def test_checkpoint_outside_of_a_thread_does_nothing() -> None:
+    checkpoint()
+
+
+@pytest.mark.parametrize("cancellations", [1, 2, 3])
+def test_cancelled_work_has_ended_before_cancellation_goes_on(cancellations: int) -> None:
+    work = Endless()
+
+    async def run() -> bool:
+        waiting = await begun(work)
+        for _ in range(cancellations):
+            waiting.cancel()
+            await asyncio.sleep(0.02)
+        assert not waiting.done()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return work.has_ended
+
+    assert asyncio.run(run())
+    assert work.was_stopped
+
+
+def test_other_work_goes_on_when_one_is_cancelled() -> None:
+    cancelled, other = Endless(), Endless()
+
+    async def run() -> None:
+        first, second = await begun(cancelled), await begun(other)
+        first.cancel()
+        await asyncio.wait({first})
+        assert not second.done()
+        assert not other.was_stopped
+        second.cancel()
+        await asyncio.wait({second})
+
+    asyncio.run(run())
+
+
+def test_time_limit_around_work_ends_it_and_is_told_as_one() -> None:
+    work = Endless()
+
+    async def run() -> None:
+        async with asyncio.timeout(0.1):
+            await in_thread(work)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    assert work.has_ended
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done() -> None:
+    body = sample_body(signed_document={"content": "QUJD" * (25 << 20)})
+    sending = received("process-1", body)
+    spool = Path(settings().store_location) / "spool"
+
+    async def run() -> float:
+        persisting = asyncio.create_task(in_thread(persist, "process-1", sending.receipt_id))
+        while not any(each.stat().st_size for each in spool.glob("*")):
+            assert not persisting.done()
+            await asyncio.sleep(0.001)
+        cancelled_at = time.monotonic()
+        persisting.cancel()
+        await asyncio.wait({persisting})
+        assert persisting.cancelled()
+        return time.monotonic() - cancelled_at
+
+    assert asyncio.run(run()) < 1
+    assert list(spool.iterdir()) == []
+    assert store.stored_size(store.skeleton_key("process-1", sending.receipt_id)) is None
+    assert persist("process-1", sending.receipt_id)
