@@ -7,7 +7,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults bench-receiver fuzz screenshots settings-table lock clean
+.PHONY: up test lint test-faults bench-receiver bench-engine fuzz screenshots settings-table lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -28,6 +28,10 @@ bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver
 	$(BIN)/python -m benchmarks.scanner
 	$(BIN)/python -m benchmarks.report
+
+bench-engine: .venv/development
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.engine_report
 
 fuzz: .venv/development
 	$(BIN)/python -m tests.fuzz.scan --minutes 30

@@ -23,6 +23,8 @@ _SERVER_TUNING = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.5",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
+    # In a burst nearly every run would be marked as late after 15 s, which costs the server as much as a task.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
 }
 
 
@@ -57,6 +59,8 @@ def prefect_defaults() -> dict[str, str]:
         **_NO_TELEMETRY,
         # The stock worker asks every 10 s: that would be the waiting time of each archive.
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        # Five by default, and a minute until a run learns that its server is away, with its process held all the while.
+        "PREFECT_CLIENT_MAX_RETRIES": "2",
         "PREFECT_LOGGING_COLORS": "false",
     }
 

@@ -12,7 +12,10 @@ from models.run import LeaseRow, RunRow, RunState
 
 
 def begin(run: RunRow) -> None:
-    """Put a run on record. Earlier attempts of it that were never ended have crashed: no process can have two."""
+    """Put a run on record, and that its receipt is worked on.
+
+    Earlier attempts of it that were never ended have crashed: no process can have two.
+    """
     with writing() as session:
         session.execute(
             update(RunRow)
@@ -24,6 +27,7 @@ def begin(run: RunRow) -> None:
             .values(state=RunState.CRASHED, ended_at=run.started_at)
         )
         insert_new(session, RunRow, run.model_dump())
+        set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
 
 
 def end(

@@ -1,10 +1,11 @@
-"""Archives for the engine: a signed lease with its form, a payment and a scan, about 200 KB each, no two the same."""
+"""Archives for the engine: a signed lease with its form, a payment and a scan of its own, about 200 KB each."""
 
 import base64
 import itertools
 import json
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 from cli.simulation.processes import Case
 from cli.simulation.scenarios import lease_he
@@ -21,9 +22,11 @@ def template() -> bytes:
     case = Case(_PLACEHOLDER.decode(), "8f14e45f-ceea-467f-a0e6-9a2d3c1b7e50", 17, now, random.Random(17))
     body, _ = lease_he(case)
     archive = json.loads(body)
-    scan = base64.b64encode(random.Random(18).randbytes((SIZE_BYTES - len(body)) // 4 * 3)).decode()
-    archive["attachments"][0]["content"] = _PLACEHOLDER.decode() + scan
-    return json.dumps(archive, ensure_ascii=False).encode()
+    attachment = archive["attachments"][0]
+    attachment["content"] = _PLACEHOLDER.decode()
+    left_bytes = SIZE_BYTES - len(_encoded(archive))
+    attachment["content"] += base64.b64encode(random.Random(18).randbytes(left_bytes // 4 * 3)).decode()
+    return _encoded(archive)
 
 
 def references(count: int) -> list[str]:
@@ -34,3 +37,7 @@ def references(count: int) -> list[str]:
 def archive(made: bytes, reference: str) -> bytes:
     """The body of an archive: its reference stands wherever it belongs, and the scan is a file of its own."""
     return made.replace(_PLACEHOLDER, reference.encode())
+
+
+def _encoded(archive: Any) -> bytes:
+    return json.dumps(archive, ensure_ascii=False).encode()

@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
@@ -142,7 +143,11 @@ def run(planned: Sequence[Step], folder: Path) -> list[tuple[Step, Figures]]:
 
 
 def set_up_process() -> None:
-    """Two cores at most for all that is started from here, and nothing of what the person's shell has set."""
+    """Two cores at most for all that is started from here, and nothing of what the person's shell has set.
+
+    SIGTERM ends it as Ctrl-C does, so that no server is left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_CORES])
     for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
         del os.environ[name]

@@ -34,7 +34,8 @@ def main() -> None:
 
 def goals(measured: dict[str, Any]) -> Rows:
     """Each goal of the issue, as measured. A ratio of latencies is the median of the ratios within the rounds."""
-    faster = [theirs / ours for ours, theirs in zip(*(_p50s(measured, "postgres", n) for n in ("cellar", "stock")))]
+    ours_s, theirs_s = (_p50s(measured, "postgres", name) for name in ("cellar", "stock"))
+    faster = [theirs / ours for ours, theirs in zip(ours_s, theirs_s, strict=True)]
     runs_per_s = {kind: _burst(measured, kind, "cellar", "runs_per_s") for kind in engine.KINDS}
     visible_s = max(_burst(measured, kind, "cellar", "visible_p95_s") for kind in engine.KINDS)
     of_stock = runs_per_s["postgres"] / _burst(measured, "postgres", "stock", "runs_per_s")
@@ -112,13 +113,14 @@ def _latencies_s(measured: dict[str, Any], kind: str, name: str) -> Sequence[lis
     return [found["latencies_s"] for found in measured["idle"][kind][name]]
 
 
+_MISSED = {"runs_per_s": 0.0, "visible_p95_s": float("inf")}
+
+
 def _burst(measured: dict[str, Any], kind: str, name: str, figure: str) -> float:
-    """A figure's median. A burst that did not complete has no throughput."""
+    """A figure's median; the worst there is for a burst that did not complete."""
     rounds = measured["burst"][kind][name]
     return float(median(each[figure] if each["recorded"] == each["posted"] else _MISSED[figure] for each in rounds))
 
-
-_MISSED = {"runs_per_s": 0.0, "visible_p95_s": float("inf")}
 
 if __name__ == "__main__":
     main()

@@ -36,6 +36,8 @@ class Installation:
     log_folder: Path
     receiver: httpx.AsyncClient
     prefect: httpx.AsyncClient
+    prefect_database_url: str
+    """For SQLAlchemy, to read only."""
     worker: Process
 
     def worker_rss_bytes(self) -> int:
@@ -49,13 +51,14 @@ class Installation:
 async def installation(folder: Path, engine: str, postgres: Postgres | None) -> AsyncIterator[Installation]:
     """A new one in a folder: on Postgres, or on the embedded defaults when there is none."""
     settings = _settings(folder / "data", postgres)
+    database = postgres.new_database("prefect") if postgres else None
     log_folder = folder / "logs"
     for made in (settings.data_dir, log_folder):
         made.mkdir(parents=True)
     try:
         with ExitStack() as programs:
             async with _client(settings.receiver_url) as receiver, _client(settings.prefect_url) as prefect:
-                server = programs.enter_context(running(_prefect_server(settings, postgres), log_folder))
+                server = programs.enter_context(running(_prefect_server(settings, database), log_folder))
                 run(up._cellar(settings, "migrate"), log_folder)
                 await _until(lambda: _answers(prefect, "/health"), server)
                 api = programs.enter_context(running(up._cellar(settings, "api", **MALLOC), log_folder))
@@ -65,7 +68,7 @@ async def installation(folder: Path, engine: str, postgres: Postgres | None) -> 
                     run(program, log_folder)
                 worker = programs.enter_context(running(last, log_folder))
                 await _until(lambda: _answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
-                yield Installation(log_folder, receiver, prefect, worker)
+                yield Installation(log_folder, receiver, prefect, _to_read(settings, database), worker)
     finally:
         await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
 
@@ -81,12 +84,18 @@ def _settings(data_dir: Path, postgres: Postgres | None) -> Settings:
     )
 
 
-def _prefect_server(settings: Settings, postgres: Postgres | None) -> Program:
+def _prefect_server(settings: Settings, database: str | None) -> Program:
     program = up._prefect_server(settings)
-    if postgres is None:
+    if database is None:
         return program
-    url = postgres.new_database("prefect").replace("postgresql:", "postgresql+asyncpg:", 1)
+    url = database.replace("postgresql:", "postgresql+asyncpg:", 1)
     return replace(program, environment={**program.environment, "PREFECT_API_DATABASE_CONNECTION_URL": url})
+
+
+def _to_read(settings: Settings, database: str | None) -> str:
+    if database is None:
+        return f"sqlite:///file:{settings.data_dir / 'prefect' / 'prefect.db'}?mode=ro&uri=true"
+    return database.replace("postgresql:", "postgresql+psycopg:", 1)
 
 
 def _client(url: str) -> httpx.AsyncClient:

@@ -10,7 +10,7 @@ from domain.json_text import JsonFault, parse
 from models.errors import Refused
 
 MAX_SKELETON_BYTES = 16 * 1024 * 1024
-MAX_VALUES = 500_000
+MAX_VALUES = 200_000
 """So many opening brackets and commas are in a skeleton at most: each of its values but the outermost stands behind
 one. Without this bound 16 MiB of brackets became 750 MB of lists, which took the interpreter for three seconds."""
 

@@ -16,6 +16,9 @@ class _Markup(str):
     """Markdown of our own, which stays as it is."""
 
 
+_MOST_ROWS = 100  # of a section: a hostile archive would make tens of MB; people read the first few
+
+
 def summary(
     archive: Archive,
     discrepancies: Sequence[Discrepancy],
@@ -85,8 +88,10 @@ def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[s
 def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
     if not rows:
         return f"## {title}\n\nNone."
-    lines = [header, ["---"] * len(header), *rows]
-    return f"## {title}\n\n" + "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
+    lines = [header, ["---"] * len(header), *rows[:_MOST_ROWS]]
+    table = "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
+    more = f"\n\n{len(rows) - _MOST_ROWS} more are in the archive." if len(rows) > _MOST_ROWS else ""
+    return f"## {title}\n\n{table}{more}"
 
 
 def _cell(text: str | None) -> str:

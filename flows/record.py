@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
-from adapters import receipts, runs
+from adapters import runs
 from flows.engine import is_cancelled_by_person
 from models.archive import State
 from models.errors import Transient
@@ -47,7 +47,6 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
     trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
     row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
     await asyncio.to_thread(runs.begin, row)
-    await asyncio.to_thread(receipts.set_state, run.receipt_id, State.PROCESSING, datetime.now(UTC))
     progress = Progress()
     try:
         yield progress

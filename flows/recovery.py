@@ -65,13 +65,12 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
 
-async def settle_strays(client: PrefectClient) -> None:
+async def settle_strays(client: PrefectClient, now: datetime) -> None:
     """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
 
     Such a run shows that it lives by its lease on the process alone. One that waits for a lease gives up in less time
     than is allowed here.
     """
-    now = datetime.now(UTC)
     unended = await unended_runs(client)
     claimed = await asyncio.to_thread(claims.claimed)
     for flow_run in unended:

@@ -11,13 +11,15 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from adapters.trigger import forgotten, trigger, untriggered
+from flows.results import RESULTS
 from models.receipt import Sending
 from models.run import Trigger
 
 DEPLOYMENT = "sweep-inbox/scheduled"
 
 
-@flow(name="sweep-inbox", persist_result=False)
+# It keeps no result; without a storage, Prefect would ask its server for one in a call that blocks the event loop.
+@flow(name="sweep-inbox", result_storage=RESULTS, persist_result=False)
 async def sweep_inbox() -> None:
     """Start a run for what waits in the inbox without one, or whose run has ended or is gone from Prefect's history.
 

@@ -22,10 +22,11 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
-from prefect.context import AsyncClientContext
+from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Pending
 
 from adapters import claims, store
@@ -33,6 +34,7 @@ from flows.engine import Execution, Interrupted, Interruption
 from flows.pool import cancelled_runs, due_runs, set_up, show_worker, until_answered
 from flows.process_archive import process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
+from flows.results import saved_block
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Transient
@@ -41,7 +43,7 @@ log = structlog.get_logger()
 Result = TypeVar("Result")
 
 _FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox)
-_SLOTS = 8
+_SLOTS = 16
 _AHEAD = 32
 _POLL_S = 0.5
 _EVENT_SETTLES_S = 0.03
@@ -106,12 +108,15 @@ class _Stop:
 async def _work(name: str, sole: bool, stop: _Stop) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="worker"))
     stopping = asyncio.create_task(stop.until(1))
-    with suppress(_StoppedEarly):
+    # The server does nothing with the heartbeats of runs, and each takes a thread and an event; claims tell who lives.
+    with suppress(_StoppedEarly), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         await _unless(stopping, until_answered())
-        async with AsyncClientContext.get_or_create() as context:  # every run shares this client
-            worker = await _unless(stopping, _started(context.client, name, sole))
-            await worker.work_until(stopping)
-            await worker.drain(asyncio.create_task(stop.until(2)))
+        # Every run shares these clients. The engine would make one for each, with a TLS context that takes 10 ms.
+        async with AsyncClientContext.get_or_create() as context:
+            with SyncClientContext.get_or_create():
+                worker = await _unless(stopping, _started(context.client, name, sole))
+                await worker.work_until(stopping)
+                await worker.drain(asyncio.create_task(stop.until(2)))
 
 
 class _StoppedEarly(Exception):
@@ -130,7 +135,10 @@ async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Resu
 async def _started(client: PrefectClient, name: str, sole: bool) -> "_Worker":
     # First the deployments: after an upgrade the runs that wait must find the new entry points.
     await set_up(client)
-    flows = {(await client.read_flow_by_name(flow.name)).id: flow for flow in _FLOWS}
+    results = await saved_block()
+    flows = {
+        (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
+    }
     sweep = await client.read_deployment_by_name(SWEEP)
     await client.create_flow_run_from_deployment(sweep.id)
     worker = _Worker(client, name, flows)
@@ -319,7 +327,7 @@ class _Worker:
             await settle(self._client, flow_run_id, self._id)
 
     async def _settle_strays(self) -> None:
-        await settle_strays(self._client)
+        await settle_strays(self._client, datetime.now(UTC))
 
     async def _show(self) -> None:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)

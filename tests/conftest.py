@@ -93,10 +93,20 @@ def postgres_database(postgres_server: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The API's URL of a real Prefect server on SQLite."""
+    """The API's URL of a real Prefect server on SQLite, as `cellar up` starts it."""
     home, port = tmp_path_factory.mktemp("prefect"), free_port()
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "cli.prefect_server",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with running(command, environment, home / "server.log"):
         url = f"http://127.0.0.1:{port}/api"
         wait_until(lambda: answers(f"{url}/health"), timeout_s=90)

@@ -83,7 +83,7 @@ def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
     assert runs.ended_runs(registered()) == 0
     runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
     begun(attempt=2)
-    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(2))
+    runs.end("run-1", 2, RunState.FAILED, State.FAILED, later(2))
     assert runs.ended_runs(registered()) == 1
     begun("run-2")
     runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(3))
@@ -150,3 +150,24 @@ def test_of_many_that_want_the_lease_at_once_exactly_one_gets_it(expired: bool) 
         for thread in threads:
             thread.join()
         assert len(got) == 1
+
+
+def test_attempt_that_another_has_followed_ends_nothing() -> None:
+    begun(attempt=1)
+    begun(attempt=2, at=40)
+
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
+
+    assert [each.state for each in recorded()] == ["Crashed", "Running"]
+
+
+def test_leases_of_a_run_are_let_go_and_those_of_others_are_not() -> None:
+    runs.take_lease("r", "run-1:2", NOON, 30)
+    runs.take_lease("another", "run-10:1", NOON, 30)
+
+    assert runs.lease_expiry("run-1") == later(30)
+    runs.release_leases_of("run-1", later(1))
+
+    assert runs.take_lease("r", "run-2:1", later(1), 30)
+    assert not runs.take_lease("another", "run-2:1", later(1), 30)
+    assert runs.lease_expiry("run-1") is None

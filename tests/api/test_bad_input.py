@@ -76,6 +76,7 @@ BAD_INPUT: dict[str, tuple[bytes, int, str]] = {
     "content is an object": (with_content({MARKER: MARKER}), 422, "NOT_BASE64"),
     "content of the document": (marked(signed_document={"content": f"%{MARKER}"}), 422, "NOT_BASE64"),
     "too much beside the files": (marked(note=MARKER * 1_300_000), 413, "SKELETON_TOO_LARGE"),
+    "too many values": (marked(note=[[]] * 300_000), 413, "TOO_MANY_VALUES"),
 }
 
 
@@ -116,6 +117,7 @@ ACCEPTED: dict[str, bytes] = {
     "no sessions in the list": sample_body("accepted", sessions=[]),
     "no files": sample_body("accepted", attachments=[], signed_document=None),
     "depth of 64": sample_body("accepted")[:-1] + b', "deep": ' + b"[" * 63 + b"]" * 63 + b"}",
+    "a text of a million commas": sample_body("accepted", note=",[{" * 400_000),
     "numbers of any size": sample_body("accepted")[:-1] + b', "big": 1' + b"0" * 5000 + b', "huge": 1e999}',
     "optional fields of the wrong type": sample_body("accepted", payments="none", data={"a": 1}, signatures=17),
     "escaped names": sample_body("accepted").replace(b'"content"', b'"\\u0063ontent"'),

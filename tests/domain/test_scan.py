@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from domain.scan import MAX_FILES, MAX_SKELETON_BYTES, Cut, Scanner
+from domain.skeleton import MAX_VALUES
 from models.errors import Refused
 from tests.domain.scan_oracle import Rejected, outcome, scan
 
@@ -343,6 +344,14 @@ def test_files_are_counted_and_the_first_that_is_too_many_is_named(where: str) -
     found = refusal(most + b"," + one + end)
     assert (found.code, found.where, found.status) == ("TOO_MANY_FILES", where, 413)
     assert f"at byte {len(most) + 1 + len(before)} of the body" in found.detail
+
+
+def test_too_many_values_are_refused_in_what_is_json_and_in_what_is_not() -> None:
+    many = b'{"a":[%b7' % (b"[]," * (MAX_VALUES // 2))
+    for body, chunk_bytes in ((many + b"]}", 1 << 16), (many + b"]} 7", 1 << 16), (many + b"]}", 999)):
+        found = outcome(body, [chunk_bytes] * (len(body) // chunk_bytes))
+        assert isinstance(found, Rejected)
+        assert (found.code, found.status) == ("TOO_MANY_VALUES", 413)
 
 
 def test_attachments_are_counted_over_all_lists() -> None:

@@ -181,6 +181,16 @@ def test_any_id_stays_in_its_cell(text: str) -> None:
     assert _shape(rendered(written(hostile))) == _shape(rendered(written(archive)))
 
 
+def test_long_section_tells_how_many_rows_it_leaves_out() -> None:
+    archive = read(sample_document())
+    many = replace(archive, payments=[archive.payments[0]] * 250)
+
+    text = written(many)
+
+    assert text.count(str(archive.payments[0].transaction_id)) <= 200
+    assert "150 more are in the archive." in text
+
+
 def test_process_number_0_is_a_number() -> None:
     assert "Process 0, template" in written(read(changed("sessions.0.process_number", 0)))
 

@@ -12,6 +12,7 @@ from adapters.receipts import register
 from adapters.settings import Settings
 from flows.results import save_block
 from models.receipt import Sending
+from tests.flows.overheard import Overheard, overheard
 
 
 @pytest.fixture
@@ -21,6 +22,12 @@ def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator
     with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(save_block())
         yield prefect_server
+
+
+@pytest.fixture(scope="session")
+def overheard_prefect(prefect_server: str) -> Iterator[Overheard]:
+    with overheard(prefect_server) as heard:
+        yield heard
 
 
 def received(reference: str, body: bytes, at: datetime | None = None) -> Sending:

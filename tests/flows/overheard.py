@@ -1,16 +1,15 @@
 """The requests that reach a Prefect server, heard on their way to it."""
 
-import asyncio
 import json
 import re
-from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 from urllib.parse import urlsplit
-
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 _REQUEST = re.compile(rb"([A-Z]+) (/api/\S+) HTTP/1\.1\r\n")
 _UPDATE = re.compile(rb"PATCH /api/flow_runs/[0-9a-f-]+ HTTP/1\.1\r\n.*?\r\n\r\n(\{.*?\})(?=[A-Z]|\Z)", re.DOTALL)
@@ -18,7 +17,13 @@ _UPDATE = re.compile(rb"PATCH /api/flow_runs/[0-9a-f-]+ HTTP/1\.1\r\n.*?\r\n\r\n
 
 @dataclass
 class Overheard:
+    url: str
+    """Of the API, by way of whom listens."""
     connections: list[bytearray] = field(default_factory=list)
+
+    def forget(self) -> None:
+        for each in self.connections:
+            each.clear()
 
     def requests(self) -> list[str]:
         """Method and path of each."""
@@ -31,34 +36,36 @@ class Overheard:
         return [update for update in updates if {"name", "tags"} & update.keys()]
 
 
-@asynccontextmanager
-async def overheard(prefect_url: str) -> AsyncIterator[Overheard]:
-    """Flows that run in the block reach the server by way of this process."""
-    heard, server = Overheard(), urlsplit(prefect_url)
-    ways: set[asyncio.Task[None]] = set()
+@contextmanager
+def overheard(prefect_url: str) -> Iterator[Overheard]:
+    """A way to the server through threads of this process: some requests of Prefect block the loop of their flow.
 
-    async def connected(reader: StreamReader, writer: StreamWriter) -> None:
-        said = bytearray()
-        heard.connections.append(said)
-        server_reader, server_writer = await asyncio.open_connection(server.hostname, server.port)
-        for way in (_pass(reader, server_writer, said), _pass(server_reader, writer, bytearray())):
-            ways.add(asyncio.create_task(way))
+    It must outlast the tests, as Prefect keeps one connection for the events of a process.
+    """
+    server = urlsplit(prefect_url)
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+    class Relay(BaseRequestHandler):
+        def handle(self) -> None:
+            said = bytearray()
+            heard.connections.append(said)
+            with socket.create_connection((server.hostname, server.port)) as onward:
+                back = threading.Thread(target=_pass, args=(onward, self.request, bytearray()), daemon=True)
+                back.start()
+                _pass(self.request, onward, said)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        relay.daemon_threads = True
+        heard = Overheard(f"http://127.0.0.1:{relay.server_address[1]}/api")
+        serving = threading.Thread(target=relay.serve_forever)
+        serving.start()
         yield heard
-    listener.close()
-    for way in ways:
-        way.cancel()
-    await asyncio.gather(*ways, return_exceptions=True)
+        relay.shutdown()
+        serving.join()
 
 
-async def _pass(reader: StreamReader, writer: StreamWriter, said: bytearray) -> None:
-    try:
-        while data := await reader.read(1 << 16):
+def _pass(source: socket.socket, target: socket.socket, said: bytearray) -> None:
+    with suppress(OSError):  # one side has gone
+        while data := source.recv(1 << 16):
             said += data
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

@@ -48,11 +48,14 @@ async def begun(work: Endless) -> "asyncio.Task[None]":
 
 
 def test_work_has_arguments_context_and_result() -> None:
-    async def ask() -> tuple[str, str]:
-        who.set("caller")
-        return await in_thread(lambda greeting, *, mark: (who.get(), greeting + mark), "hello", mark="!")
+    def greet(greeting: str, *, mark: str) -> str:
+        return f"{greeting} {who.get()}{mark}"
 
-    assert asyncio.run(ask()) == ("caller", "hello!")
+    async def ask() -> str:
+        who.set("caller")
+        return await in_thread(greet, "hello", mark="!")
+
+    assert asyncio.run(ask()) == "hello caller!"
 
 
 def test_what_work_raises_is_raised() -> None:

@@ -1,0 +1,160 @@
+"""Retry, Run and Cancel clicked in Prefect's own UI, in a real browser, against `cellar up`."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import wait_until
+from tests.end_to_end.browser import needs_chromium, page
+from tests.end_to_end.conftest import Endpoint, Running
+from tests.samples import sample_body
+
+pytestmark = needs_chromium
+
+COMPLETE, FAILING, LONG = "תיק-9/מכר", "ui-retry", "ui-cancel"
+SLOWEST_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def called() -> set[str | None]:
+    """Every host that the pages have called."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def browser(called: set[str | None]) -> Iterator[Page]:
+    with page() as opened:
+        opened.on("request", lambda request: called.add(urlsplit(request.url).hostname))
+        opened.on("websocket", lambda websocket: called.add(urlsplit(websocket.url).hostname))
+        yield opened
+
+
+@pytest.fixture(scope="module", autouse=True)
+def archives(up: Running, endpoint: Endpoint) -> Iterator[None]:
+    """One archive is finished. The run of another tries for half a minute to tell an endpoint that is down; what comes
+    before its Retry is tested meanwhile.
+    """
+    up.send(sample_body(COMPLETE))
+    up.read_until(COMPLETE, _have_ended(runs=1))
+    endpoint.works = False
+    up.send(sample_body(FAILING))
+    up.read_until(FAILING, lambda archive: archive.get("state") == "completed")
+    yield
+    endpoint.works = True
+
+
+@pytest.fixture
+def full_disk(up: Running) -> Iterator[None]:
+    """No file can be written for the store: runs try again, for half a minute."""
+    spool = up.folder / "data" / "store" / "spool"
+    aside = spool.rename(up.folder / "spool")
+    spool.touch()
+    yield
+    spool.unlink()
+    aside.rename(spool)
+
+
+def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, browser: Page, full_disk: None) -> None:
+    up.send(sample_body(LONG))
+    (run,) = up.read_until(LONG, lambda archive: bool(archive.get("runs")))["runs"]
+
+    browser.goto(run["url"])
+    browser.get_by_role("button", name="Cancel", exact=True).click()
+    browser.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(browser.get_by_text("Cancelled", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+
+    cancelled = up.read_until(LONG, _have_ended(runs=1))
+    assert (cancelled["state"], cancelled["runs"][0]["state"]) == ("failed", "Cancelled")
+    _sweep(up)
+    assert up.read(LONG) == cancelled
+    assert [each["id"] for each in _runs_in_prefect(up, LONG)] == [run["flow_run_id"]]
+
+
+def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, browser: Page) -> None:
+    before = up.read(COMPLETE)
+
+    browser.goto(f"{up.prefect_url}/deployments/deployment/{_deployment_id(up, 'process-archive/archive')}")
+    browser.get_by_role("button", name="Run", exact=True).click()
+    browser.get_by_role("link", name="Custom run").click()
+    browser.get_by_role("group").get_by_role("textbox").fill(COMPLETE)
+    browser.get_by_role("button", name="Submit").click()
+
+    after = up.read_until(COMPLETE, _have_ended(runs=2))
+    assert {**after, "runs": None} == {**before, "runs": None}
+    first, second = after["runs"]
+    assert (first, second["state"], second["trigger"]) == (before["runs"][0], "Completed", "rerun")
+    assert [(each["id"], each["name"], each["state"]["name"]) for each in _runs_in_prefect(up, COMPLETE)] == [
+        (each["flow_run_id"], COMPLETE, "Completed") for each in (first, second)
+    ]
+    browser.goto(second["url"])
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+
+
+def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, browser: Page) -> None:
+    (failed,) = up.read_until(FAILING, _have_ended(runs=1))["runs"]
+    assert (failed["state"], failed["failed_task"]) == ("Failed", "notify-downstream")
+    endpoint.works = True
+
+    browser.goto(failed["url"])
+    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()
+    browser.get_by_role("button", name="Retry", exact=True).click()
+    browser.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+
+    archive = up.read_until(FAILING, _have_ended(runs=2))
+    assert [(each["flow_run_id"], each["state"], each["trigger"]) for each in archive["runs"]] == [
+        (failed["flow_run_id"], "Failed", "webhook"),
+        (failed["flow_run_id"], "Completed", "retry"),
+    ]
+    flow_run_id = failed["flow_run_id"]
+    wait_until(lambda: "Completed" in _task_states(up, flow_run_id)["notify-downstream"], timeout_s=30)
+    assert _task_states(up, flow_run_id) == {
+        "persist-files": ["Completed", "Cached"],
+        "load-metadata": ["Completed", "Cached"],
+        "reconcile-payments": ["Completed", "Cached"],
+        "notify-downstream": ["Failed", "Completed"],
+    }
+    assert endpoint.confirmed.count(FAILING) == 1
+
+
+def test_ui_calls_nobody_but_the_own_server(up: Running, browser: Page, called: set[str | None]) -> None:
+    for path in ("/dashboard", "/runs", "/deployments", "/work-pools/work-pool/cellar", "/settings"):
+        browser.goto(up.prefect_url + path, wait_until="networkidle")
+
+    assert called - {None} == {"127.0.0.1"}  # none: pictures that the page draws by itself
+
+
+def _sweep(up: Running) -> None:
+    deployment_id = _deployment_id(up, "sweep-inbox/scheduled")
+    sweep = up.prefect(f"/deployments/{deployment_id}/create_flow_run", {})
+    wanted = {"flow_runs": {"id": {"any_": [sweep["id"]]}, "state": {"name": {"any_": ["Completed"]}}}}
+    wait_until(lambda: len(up.prefect("/flow_runs/filter", wanted)) == 1, timeout_s=30)
+
+
+def _have_ended(*, runs: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda archive: len(archive.get("runs", [])) == runs and all(each["ended_at"] for each in archive["runs"])
+
+
+def _deployment_id(up: Running, name: str) -> str:
+    deployment_id: str = httpx.get(f"{up.prefect_url}/api/deployments/name/{name}", timeout=30).json()["id"]
+    return deployment_id
+
+
+def _runs_in_prefect(up: Running, reference: str) -> list[dict[str, Any]]:
+    """The runs of a process as Prefect finds them by their tag, oldest first."""
+    wanted = {"flow_runs": {"tags": {"all_": [f"reference:{reference}"]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    found: list[dict[str, Any]] = up.prefect("/flow_runs/filter", wanted)
+    return found
+
+
+def _task_states(up: Running, flow_run_id: str) -> dict[str, list[str]]:
+    """The names of the states of each task's runs, by the task's name."""
+    wanted = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    states: dict[str, list[str]] = {}
+    for each in up.prefect("/task_runs/filter", wanted):
+        states.setdefault(each["name"].rpartition("-")[0], []).append(each["state"]["name"])
+    return states

@@ -1,0 +1,189 @@
+"""Runs that nobody executes any more are settled; workers are dead when their beats stand still."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.states import Cancelling, Completed, Pending, Running
+
+from adapters import claims, runs
+from adapters.environment import POOL
+from flows.process_archive import persist_files, process_archive
+from flows.recovery import DeathWatch, settle, settle_strays
+from models.run import RunRow, RunState, Trigger
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+ME = "worker-1"
+
+
+class TestDeathWatch:
+    def test_worker_whose_beats_stand_still_is_dead_after_the_time_and_not_before(self) -> None:
+        watch = DeathWatch(after_s=25)
+        for now_s in range(100, 125, 5):
+            assert watch.dead({"w": 7}, now_s) == {}
+        assert watch.dead({"w": 7}, 125) == {"w": 7}
+
+    def test_worker_that_beats_lives(self) -> None:
+        watch = DeathWatch(after_s=25)
+        assert all(watch.dead({"w": now_s // 20}, now_s) == {} for now_s in range(0, 500, 5))
+
+    def test_time_in_which_nobody_looked_does_not_count(self) -> None:
+        """The database was away for a minute: nobody's beats could move, and nobody could look."""
+        watch = DeathWatch(after_s=25)
+        watch.dead({"w": 7}, 100)
+        assert watch.dead({"w": 7}, 160) == {}
+
+    @given(st.lists(st.tuples(st.floats(0.1, 12), st.booleans()), max_size=60))
+    def test_nobody_is_dead_who_has_beaten_within_the_time(self, looks: list[tuple[float, bool]]) -> None:
+        watch = DeathWatch(after_s=25)
+        now_s, count, moved_at_s = 0.0, 0, 0.0
+        for pause_s, beats in looks:
+            now_s += pause_s
+            if beats:
+                count, moved_at_s = count + 1, now_s
+            dead = watch.dead({"w": count}, now_s)
+            assert not dead or now_s - moved_at_s >= 25
+
+
+@pytest.fixture
+def claimed(prefect: str, sqlite_installation: object) -> None:
+    claims.join(ME)
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize(
+    ("left", "settled"),
+    [
+        (Pending(), (StateType.SCHEDULED, "AwaitingRetry")),
+        (Running(), (StateType.SCHEDULED, "AwaitingRetry")),
+        (Cancelling(), (StateType.CANCELLED, "Cancelled")),
+        (Completed(), (StateType.COMPLETED, "Completed")),
+    ],
+    ids=lambda each: each.name if isinstance(each, State) else "",
+)
+def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]", settled: tuple[Any, str]) -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, left)
+            claims.claim([str(flow_run.id)], ME)
+
+            await settle(client, str(flow_run.id), ME)
+            await settle(client, str(flow_run.id), ME)
+
+            found = await client.read_flow_run(flow_run.id)
+            assert (found.state_type, found.state_name) == settled
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            gone = str(uuid4())
+            claims.claim([gone], ME)
+
+            await settle(client, gone, ME)
+
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_settled_run_has_let_go_of_its_process_and_its_tasks_have_ended() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            task_run = await client.create_task_run(persist_files, flow_run.id, "0", state=Running())
+            runs.take_lease("process-1", f"{flow_run.id}:1", datetime.now(UTC), 30)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert runs.take_lease("process-1", "the next", datetime.now(UTC), 30)
+            assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more() -> None:
+    receipt_id = received("r", sample_body("r")).receipt_id
+
+    async def _check() -> list[float]:
+        pauses_s = []
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            for attempt in range(1, 20):
+                _begin(flow_run, attempt, receipt_id)
+                await settle(client, str(flow_run.id), ME)
+                state = (await client.read_flow_run(flow_run.id)).state
+                assert state
+                if state.type is StateType.CRASHED:
+                    break
+                assert state.state_details.scheduled_time
+                pauses_s.append((state.state_details.scheduled_time - datetime.now(UTC)).total_seconds())
+                await client.set_flow_run_state(flow_run.id, Running(), force=True)
+            assert runs.ended_runs(receipt_id) == 1
+        return pauses_s
+
+    pauses_s = asyncio.run(_check())
+    assert pauses_s[0] <= 0
+    assert pauses_s == sorted(pauses_s)
+    assert len(pauses_s) == 11
+
+
+@pytest.mark.usefixtures("claimed")
+def test_strays_are_those_whose_process_shows_no_life() -> None:
+    """A stock worker's runs have no claim; they show life by their lease, or have begun a short while ago."""
+    now = datetime.now(UTC) + timedelta(minutes=20)
+
+    async def _check() -> None:
+        async with get_client() as client:
+            await _make_pool(client)
+            dead = await _run_in(client, Running(), POOL)
+            alive = await _run_in(client, Running(), POOL)
+            ours = await _run_in(client, Running(), POOL)
+            claims.claim([str(ours.id)], ME)
+            runs.take_lease("r-dead", f"{dead.id}:1", datetime.now(UTC), 30)
+            runs.take_lease("r-alive", f"{alive.id}:1", now, 30)
+
+            await settle_strays(client, datetime.now(UTC))
+            assert (await client.read_flow_run(dead.id)).state_name == "Running"
+            await settle_strays(client, now)
+
+            states = [(await client.read_flow_run(each.id)).state_name for each in (dead, alive, ours)]
+            assert states == ["AwaitingRetry", "Running", "Running"]
+
+    asyncio.run(_check())
+
+
+async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None = None) -> FlowRun:
+    flow_run = await client.create_flow_run(
+        process_archive, parameters={"reference": "r"}, state=Pending(), work_pool_name=pool
+    )
+    await client.set_flow_run_state(flow_run.id, state, force=True)
+    return await client.read_flow_run(UUID(str(flow_run.id)))
+
+
+async def _make_pool(client: PrefectClient) -> None:
+    try:
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    except ObjectAlreadyExists:
+        return
+
+
+def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:
+    run = {"flow_run_id": str(flow_run.id), "attempt": attempt, "reference": "r", "receipt_id": receipt_id}
+    now = datetime.now(UTC)
+    runs.begin(RunRow(**run, trigger=Trigger.WEBHOOK, state=RunState.RUNNING, started_at=now))

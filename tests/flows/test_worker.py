@@ -1,0 +1,196 @@
+"""`cellar worker` as real processes: they run, are cancelled, stopped, killed, and lose their server."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters import catalogue, claims
+from adapters.migration import migrate
+from adapters.settings import Settings, settings
+from tests.conftest import free_port, running, wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import Downstream, create_run, run_of, state_of, wait_for, worker
+from tests.samples import sample_body
+
+pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def downstream(configure: Callable[..., Settings], prefect: str) -> Iterator[Downstream]:
+    """An installation whose archives are told to a downstream system."""
+    with HTTPServer(threaded=True) as server:
+        made = Downstream(server)
+        told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        configure(**told, PREFECT_API_URL=prefect)
+        migrate()
+        yield made
+        made.let_go()
+
+
+def held_up(downstream: Downstream, reference: str) -> str:
+    """A run that works, with its archive complete, and goes on when downstream answers."""
+    downstream.hold()
+    asked = len(downstream.asked)
+    flow_run_id = create_run(reference, received(reference, sample_body(reference)).receipt_id)
+    wait_until(lambda: len(downstream.asked) > asked, timeout_s=60)
+    return flow_run_id
+
+
+def test_run_that_a_person_cancels_ends_cancelled_and_is_not_started_again(downstream: Downstream) -> None:
+    with worker("cancelling"):
+        flow_run_id = held_up(downstream, "process-1")
+
+        workers.set_state(flow_run_id, "CANCELLING")
+        wait_for(flow_run_id, "Cancelled")
+
+        archive = catalogue.archive("process-1")
+        assert archive
+        assert [each.state for each in archive.runs] == ["Cancelled"]
+        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+
+
+def test_stopped_worker_hands_back_what_runs_and_the_next_finishes_it(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, workers.log_of("stopped")
+        assert state_of(flow_run_id) == "AwaitingRetry"
+        assert (claims.claimed(), claims.beats()) == (set(), {})
+
+    downstream.let_go()
+    with worker("next"):
+        wait_for(flow_run_id, "Completed")
+        assert run_of(flow_run_id)["run_count"] == 2
+
+
+def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        downstream.let_go()
+        assert process.wait(30) == 0
+        assert state_of(flow_run_id) == "Completed"
+
+
+def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_left_alone(
+    downstream: Downstream,
+) -> None:
+    with worker("alive"):
+        alive = held_up(downstream, "of-the-living")
+        with worker("killed") as process:
+            dead = _run_of_another(downstream, than=_holder(alive))
+            process.kill()
+            process.wait(10)
+            downstream.let_go()
+            wait_for(dead, "Completed", timeout_s=60)
+
+        wait_for(alive, "Completed")
+        assert (run_of(alive)["run_count"], run_of(dead)["run_count"]) == (1, 2)
+        wait_until(lambda: "Cached" in str(workers.task_states(dead)), timeout_s=20)
+        states = workers.task_states(dead)
+        assert [states[name][-1] for name in ("persist-files", "load-metadata", "reconcile-payments")] == ["Cached"] * 3
+        assert "Running" not in states["notify-downstream"]
+        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+
+
+def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
+    with worker("killed") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.kill()
+        process.wait(10)
+    downstream.let_go()
+
+    with worker("next", "--sole"):
+        wait_for(flow_run_id, "Completed", timeout_s=15)
+
+
+def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstream: Downstream) -> None:
+    """The server goes away while the run is at its last task."""
+    port = free_port()
+    way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
+    environment = {"PYTHONPATH": str(workers.ROOT)}
+    log = settings().data_dir / "relay.log"
+    with running(way, environment, log) as relay:
+        wait_until(lambda: _listens(port), timeout_s=20)
+        with worker("cut-off", prefect_url=f"http://127.0.0.1:{port}/api"):
+            flow_run_id = held_up(downstream, "process-1")
+            relay.kill()
+            relay.wait(10)
+            downstream.let_go()
+            wait_until(lambda: _state_in_our_history("process-1") == "Completed", timeout_s=60)
+            assert state_of(flow_run_id) == "Running"
+
+            with running(way, environment, log):
+                wait_for(flow_run_id, "Completed", timeout_s=60)
+
+
+def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
+    with worker("one-at-a-time"):
+        first = held_up(downstream, "process-1")
+        others = [create_run("process-1") for _ in range(10)]
+        downstream.hold()
+        asked = len(downstream.asked)
+        elsewhere = create_run("process-2", received("process-2", sample_body("process-2")).receipt_id)
+        wait_until(lambda: len(downstream.asked) > asked, timeout_s=60)
+        assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
+
+        downstream.let_go()
+        for each in (first, elsewhere, *others):
+            wait_for(each, "Completed")
+
+
+def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstream) -> None:
+    with worker("first"):  # makes pool and deployment
+        pass
+    with workers.stock_worker("stock"):
+        by_stock = create_run("process-1", received("process-1", sample_body("process-1")).receipt_id)
+        wait_for(by_stock, "Completed")
+        with worker("beside"):
+            both = [
+                create_run(f"process-{n}", received(f"process-{n}", sample_body(f"process-{n}")).receipt_id)
+                for n in range(2, 12)
+            ]
+            for each in both:
+                wait_for(each, "Completed")
+            assert {run_of(each)["run_count"] for each in both} == {1}
+
+
+def test_log_names_nobody_and_holds_no_trace_of_ours(downstream: Downstream, tmp_path: Path) -> None:
+    with worker("quiet"):
+        flow_run_id = create_run("process-1", received("process-1", sample_body("process-1")).receipt_id)
+        wait_for(flow_run_id, "Completed")
+    log = workers.log_of("quiet")
+    assert "Traceback" not in log
+    assert "@" not in log
+
+
+def _run_of_another(downstream: Downstream, than: str) -> str:
+    """A run that is held up in another worker; which of them takes one is chance."""
+    for number in range(20):
+        flow_run_id = held_up(downstream, f"process-{number}")
+        if _holder(flow_run_id) != than:
+            return flow_run_id
+    raise AssertionError("one worker took them all")
+
+
+def _holder(flow_run_id: str) -> str:
+    return next(worker_id for worker_id in claims.beats() if flow_run_id in claims.held_by(worker_id))
+
+
+def _state_in_our_history(reference: str) -> str | None:
+    archive = catalogue.archive(reference)
+    return archive.runs[-1].state if archive and archive.runs else None
+
+
+def _listens(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False

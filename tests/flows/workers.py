@@ -1,0 +1,130 @@
+"""Workers as processes of their own, and a downstream system that holds a run up for as long as a test wants."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from adapters.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.settings import settings
+from tests.conftest import running, wait_until
+
+ROOT = Path(__file__).parents[2]
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Downstream:
+    """Answers at once, or holds every request until it is let go."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.url = server.url_for("/hook")
+        self.asked: list[str] = []
+        self._may_answer = threading.Event()
+        self._may_answer.set()
+        server.expect_request("/hook").respond_with_handler(self._answer)
+
+    def hold(self) -> None:
+        self._may_answer.clear()
+
+    def let_go(self) -> None:
+        self._may_answer.set()
+
+    def _answer(self, request: Request) -> Response:
+        self.asked.append(request.headers["webhook-id"])
+        self._may_answer.wait(60)
+        return Response(status=200)
+
+
+@contextmanager
+def worker(name: str, *options: str, prefect_url: str | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """`cellar worker` for the installation of the test, ready when the block begins."""
+    command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
+    with _program(command, name, prefect_url) as process:
+        wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
+        assert process.poll() is None, log_of(name)
+        yield process
+
+
+@contextmanager
+def stock_worker(name: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Prefect's own process worker on our pool."""
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "cellar", "--name", name]
+    with _program(command, name, None) as process:
+        wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
+        yield process
+
+
+@contextmanager
+def _program(command: list[str], name: str, prefect_url: str | None) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = prefect_defaults() | os.environ | settings_environment(settings()) | prefect_environment(settings())
+    environment |= {"PYTHONPATH": str(ROOT)} | ({"PREFECT_API_URL": prefect_url} if prefect_url else {})
+    with running(command, environment, _log(name)) as process:
+        yield process
+
+
+def _log(name: str) -> Path:
+    folder = settings().data_dir.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.log"
+
+
+def log_of(name: str) -> str:
+    return _log(name).read_text()
+
+
+def is_online(name: str) -> bool:
+    answer = _prefect("/work_pools/cellar/workers/filter", {})
+    return answer.is_success and any(each["name"] == name and each["status"] == "ONLINE" for each in answer.json())
+
+
+def create_run(reference: str, receipt_id: str | None = None) -> str:
+    """A run of the deployment, as the UI's Run makes it."""
+    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30).json()
+    parameters = {"reference": reference} | ({"receipt_id": receipt_id} if receipt_id else {})
+    made = _prefect(f"/deployments/{known['id']}/create_flow_run", {"parameters": parameters})
+    assert made.is_success, made.text
+    run_id: str = made.json()["id"]
+    return run_id
+
+
+def run_of(flow_run_id: str) -> dict[str, Any]:
+    run: dict[str, Any] = httpx.get(f"{settings().prefect_url}/flow_runs/{flow_run_id}", timeout=30).json()
+    return run
+
+
+def state_of(flow_run_id: str) -> str:
+    state: str = run_of(flow_run_id)["state_name"]
+    return state
+
+
+def set_state(flow_run_id: str, state: str) -> None:
+    _prefect(f"/flow_runs/{flow_run_id}/set_state", {"state": {"type": state}}).raise_for_status()
+
+
+def task_states(flow_run_id: str) -> dict[str, list[str]]:
+    """By the task's name, without the number: the states of its runs, the first first."""
+    found = _prefect("/task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}}).json()
+    states: dict[str, list[str]] = {}
+    for each in sorted(found, key=lambda run: str(run["expected_start_time"])):
+        states.setdefault(each["name"].rpartition("-")[0], []).append(each["state_name"])
+    return states
+
+
+def wait_for(flow_run_id: str, *states: str, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while (found := state_of(flow_run_id)) not in states:
+        assert time.monotonic() < deadline, f"{found} after {timeout_s} s, expected {states}"
+        time.sleep(0.1)
+
+
+def _prefect(path: str, body: dict[str, Any]) -> httpx.Response:
+    return httpx.post(f"{settings().prefect_url}{path}", json=body, timeout=30)
