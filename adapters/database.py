@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
 from adapters.settings import settings
@@ -16,6 +17,7 @@ from models.errors import Transient
 
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # sixteen runs of a worker, each with threads, and its own duties
 
 
 @contextmanager
@@ -72,11 +74,11 @@ def engine() -> Engine:
         "postgres://", "postgresql+psycopg://", 1
     )
     timeout = {"connect_timeout": _CONNECT_TIMEOUT_S}
-    return create_engine(driver, pool_pre_ping=True, hide_parameters=True, connect_args=timeout)
+    return create_engine(driver, pool_pre_ping=True, hide_parameters=True, connect_args=timeout, **_CONNECTIONS)
 
 
 def _sqlite(location: str) -> Engine:
-    engine = create_engine(location, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    engine = create_engine(location, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, **_CONNECTIONS)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -100,6 +102,8 @@ def translated() -> Iterator[None]:
     """Turns the drivers' ways of saying that the database is away into one of ours."""
     try:
         yield
+    except PoolTimeout as error:
+        raise Transient("every connection to the database is taken") from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_no_tables(error):
             raise Transient("the database lacks tables: run `cellar migrate`") from error

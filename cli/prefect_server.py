@@ -3,7 +3,7 @@
 Prefect begins most of its transactions deferred. One that reads first and then writes fails at once when another has
 written meanwhile, whatever the busy time-out, and Prefect answers 503: under load, the creation of runs above all.
 Begun IMMEDIATE it waits for its turn. Nothing in Prefect's settings does that, and on Postgres there is nothing to do.
-Prefect is pinned, and `tests/cli/test_prefect_server.py` fails loudly on a release that changes what is used here.
+Prefect is pinned, and `tests/flows/test_engine.py` fails loudly on a release that changes what is used here.
 """
 
 from collections.abc import AsyncIterator

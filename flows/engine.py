@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 
-from anyio import CancelScope
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_engine import AsyncFlowRunEngine
@@ -70,12 +69,26 @@ class Execution:
         finally:
             _current.reset(token)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether Prefect knows an end of this execution: a final state, or that the run is due again."""
+        state = self._engine.state
+        return self.interruption is not Interruption.LOST and (state.is_final() or state.is_scheduled())
+
     def interrupt(self, why: Interruption) -> None:
         """Let the run end as soon as it can: between two chunks of what its threads do."""
         if not self.interruption:
             self.interruption = why
             if self._task:
                 self._task.cancel()
+
+
+def hand_back() -> bool:
+    """Interrupt the run that calls this, to go on later; return false where no worker of ours executes it."""
+    execution = _current.get()
+    if execution:
+        execution.interrupt(Interruption.HANDED_BACK)
+    return execution is not None
 
 
 def is_cancelled_by_person() -> bool:
@@ -99,8 +112,9 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
         elif interruption is Interruption.LOST:
             self.short_circuit = True  # from here on nothing is reported
         else:
-            with CancelScope(shield=True):
-                await self.set_state(_state_after(interruption), force=True)
+            state = _state_after(interruption)
+            # Not forced where the run is to go on: a Cancel that came meanwhile stands, and is settled.
+            await self.set_state(state, force=state.is_final())
         self.has_told = True
         self._raised = exc  # type: ignore[assignment]  # as the engine itself does
 

@@ -71,6 +71,11 @@ async def due_runs(client: PrefectClient, limit: int) -> list[FlowRun]:
     return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
 
 
+async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -> list[FlowRun]:
+    """Those of the runs that nobody has begun."""
+    return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
+
+
 async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
     """Those of the runs that somebody wants to end, or has ended in Prefect."""
     return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
@@ -106,9 +111,9 @@ async def _deploy() -> None:
     process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
         output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
+    except asyncio.CancelledError:
+        await process.wait()  # half a deployment is none
+        raise
     if process.returncode:
         raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
 

@@ -11,7 +11,7 @@ from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
 from adapters import runs
-from flows.engine import is_cancelled_by_person
+from flows.engine import hand_back, is_cancelled_by_person
 from models.archive import State
 from models.errors import Transient
 from models.run import RunRow, RunState, Trigger
@@ -21,6 +21,10 @@ _RENEWAL_S = 10
 _POLL_S = 1
 _LONGEST_WAIT_S = 600
 _RECORD_PAUSES_S = (1, 3, 9)
+
+
+class Busy(Transient):
+    """Another run works on the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
         with suppress(Transient):
             _record_interruption(run)
         raise
+    except Busy:  # nothing is wrong with the archive: it is awaited, not failed
+        with suppress(Transient):
+            await asyncio.to_thread(_record_interruption, run)
+        raise
     except Exception:
         await _record_end(run, RunState.FAILED, progress.task or None)
         raise
@@ -94,17 +102,21 @@ async def sole_work_on(run: Run) -> AsyncIterator[None]:
     An attempt that another follows, since it was taken for dead, does not hold what that one holds.
 
     Raises:
-        Transient: another run has held it for ten minutes.
+        Busy: another run has held it for ten minutes.
     """
     reference, holder = run.reference, f"{run.flow_run_id}:{run.attempt}"
     waited_s = 0
+    asked_at_s = time.monotonic()
     while not await _take(reference, holder):
         if waited_s >= _LONGEST_WAIT_S:
-            raise Transient(f"another run has worked on this process for {_LONGEST_WAIT_S} s; run this one again later")
+            raise Busy(
+                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another later"
+            )
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
+        asked_at_s = time.monotonic()
     worker = asyncio.current_task()
-    renewal = asyncio.create_task(_renew(reference, holder, worker))
+    renewal = asyncio.create_task(_renew(reference, holder, asked_at_s + _LEASE_S, worker))
     try:
         yield
     finally:
@@ -112,26 +124,30 @@ async def sole_work_on(run: Run) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await renewal
         with suppress(Transient):  # it expires by itself
-            runs.release_lease(reference, holder, datetime.now(UTC))
+            await asyncio.to_thread(runs.release_lease, reference, holder, datetime.now(UTC))
 
 
 async def _take(reference: str, holder: str) -> bool:
     return await asyncio.to_thread(runs.take_lease, reference, holder, datetime.now(UTC), _LEASE_S)
 
 
-async def _renew(reference: str, holder: str, worker: "asyncio.Task[object] | None") -> None:
+async def _renew(reference: str, holder: str, good_until_s: float, worker: "asyncio.Task[object] | None") -> None:
     """Keep the lease. Whoever lost it must not go on beside its next holder: after a long sleep of the machine, or of
-    the database.
+    the database. `good_until_s` is by the monotonic clock, counted from before the lease was asked for.
     """
-    kept_at_s = time.monotonic()
-    kept = True
-    while kept:
+    while True:
         await asyncio.sleep(_RENEWAL_S)
         asked_at_s = time.monotonic()
         try:
-            kept = await _take(reference, holder)
-            kept_at_s = asked_at_s
+            async with asyncio.timeout(max(0, good_until_s - asked_at_s)):
+                if not await _take(reference, holder):
+                    break
+        except TimeoutError:
+            break
         except Transient:  # a lease lasts several renewals
-            kept = asked_at_s + _RENEWAL_S < kept_at_s + _LEASE_S
-    if worker:
+            if time.monotonic() + _RENEWAL_S >= good_until_s:
+                break
+        else:
+            good_until_s = asked_at_s + _LEASE_S
+    if not hand_back() and worker:
         worker.cancel()

@@ -11,6 +11,7 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
@@ -59,10 +60,11 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
     try:
         flow_run = await client.read_flow_run(UUID(flow_run_id))
     except ObjectNotFound:
-        pass  # deleted, together with what it would have done; the sweep sees to its receipt
+        is_settled = True  # deleted, together with what it would have done; the sweep sees to its receipt
     else:
-        await _settle(client, flow_run)
-    await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+        is_settled = await _settle(client, flow_run)
+    if is_settled:
+        await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
 
 async def settle_strays(client: PrefectClient, now: datetime) -> None:
@@ -84,24 +86,26 @@ def _may_live(flow_run: FlowRun, now: datetime) -> bool:
     return now < max(expired_at or since, since) + _EXECUTED_ELSEWHERE_WITHIN
 
 
-async def _settle(client: PrefectClient, flow_run: FlowRun) -> None:
+async def _settle(client: PrefectClient, flow_run: FlowRun) -> bool:
+    """Return false when somebody has changed the run meanwhile: it has to be looked at anew."""
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
-        return
+        return True
     await _end_tasks(client, flow_run.id)
     await asyncio.to_thread(runs.release_leases_of, str(flow_run.id), datetime.now(UTC))
     state = _state_after(flow_run)
     if state.is_final():
         failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)
         await asyncio.to_thread(runs.end, str(flow_run.id), flow_run.run_count, *failed)
-    # Last: it makes the run due.
-    await client.set_flow_run_state(flow_run.id, state, force=True)
+    # Last: it makes the run due. Not forced then, since a Cancel may have come.
+    answer: OrchestrationResult[None] = await client.set_flow_run_state(flow_run.id, state, force=state.is_final())
+    return answer.status is SetStateStatus.ACCEPT
 
 
 def _state_after(flow_run: FlowRun) -> "State[None]":
     if flow_run.state_type is StateType.CANCELLING:
         return Cancelled(message="Cancelled through Prefect while its worker was killed.")
     if flow_run.run_count >= _MOST_ATTEMPTS:
-        return Crashed(message=f"Its worker was killed {flow_run.run_count} times. Does this archive kill it?")
+        return Crashed(message=f"It was begun {flow_run.run_count} times, and its worker killed: by it?")
     # What kills its worker each time must come ever more rarely, or nothing beside it would end.
     pause = _PAUSE_PER_ATTEMPT * max(0, flow_run.run_count - 1)
     return AwaitingRetry(scheduled_time=datetime.now(UTC) + pause, message=_WHY)

@@ -31,7 +31,7 @@ from prefect.states import Pending
 
 from adapters import claims, store
 from flows.engine import Execution, Interrupted, Interruption
-from flows.pool import cancelled_runs, due_runs, set_up, show_worker, until_answered
+from flows.pool import cancelled_runs, due_runs, scheduled_runs, set_up, show_worker, until_answered
 from flows.process_archive import process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
 from flows.results import saved_block
@@ -167,19 +167,24 @@ class _Worker:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
                 await asyncio.to_thread(claims.bury, worker_id, beats)
         await asyncio.to_thread(claims.join, self._id)
-        await self._recover()
         await show_worker(self._client, self._name, _SHOWN_EACH_S)
 
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
-        """Take runs and execute them."""
+        """Take runs and execute them.
+
+        Raises:
+            Transient: one of its loops has ended, which nobody here expects.
+        """
         loops = [
             self._for_ever(self._take_due, 0),
             self._for_ever(self._listen, _PAUSE_S),
             *(self._for_ever(each, every_s) for each, every_s in self._duties()),
         ]
         duties = [asyncio.create_task(each) for each in loops]
-        await stopping
+        await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
         await _end(duties)
+        if not stopping.done():
+            raise Transient("a loop of the worker has ended by itself; start the worker again")
 
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
         """Take nothing new; let what runs end, or hand it back."""
@@ -190,8 +195,9 @@ class _Worker:
             execution.interrupt(Interruption.HANDED_BACK)
         await asyncio.wait({ended}, timeout=_INTERRUPTED_WITHIN_S)
         await _end([*duties, hurry, ended])
-        # What is claimed still, somebody else takes over.
-        with _surviving("the worker has left without a word; its runs are taken over later"):
+        if self._tasks:
+            return  # others take over what does not end once this process has; it still works on it
+        with _surviving("the worker has left without a word; what it has claimed is taken over later"):
             await asyncio.to_thread(claims.leave, self._id)
 
     async def _all_ended(self) -> None:
@@ -201,6 +207,7 @@ class _Worker:
     def _duties(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
         return [
             (self._beat, _BEAT_S),
+            (self._recover, _BEAT_S),
             (self._look_for_cancelled, _CANCEL_LOOK_S),
             (self._show, _SHOWN_EACH_S),
             (self._settle_strays, _STRAYS_LOOK_S),
@@ -253,32 +260,37 @@ class _Worker:
         flow_run_ids = [str(each.flow_run.id) for each in executions]
         try:
             claimed = await asyncio.to_thread(claims.claim, flow_run_ids, self._id)
-        except Transient:
+            # What was due when this worker asked may have been executed since, and Prefect would accept it once more.
+            due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
+        except BaseException:
             for flow_run_id in flow_run_ids:
-                del self._live[flow_run_id]
+                del self._live[flow_run_id]  # `_recover` sees to the claims
             raise
         for execution in executions:
             flow_run_id = str(execution.flow_run.id)
-            if flow_run_id in claimed:
+            if flow_run_id in due:
                 task = asyncio.create_task(self._execute(execution), name=flow_run_id)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
                 del self._live[flow_run_id]
+        for flow_run_id in claimed - due:
+            await asyncio.to_thread(claims.drop, flow_run_id, self._id)
 
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
         flow_run_id, worker_id = str(execution.flow_run.id), self._id
         try:
             with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
-                with suppress(Abort, Pause, Interrupted):
-                    # The other workers, stock ones too, propose the same, and Prefect accepts one of them.
-                    pending: OrchestrationResult[Any] = await self._client.set_flow_run_state(
-                        execution.flow_run.id, Pending()
-                    )
-                    if pending.status is SetStateStatus.ACCEPT:
+                # Stock workers propose the same, and Prefect accepts one of them.
+                pending: OrchestrationResult[Any] = await self._client.set_flow_run_state(
+                    execution.flow_run.id, Pending()
+                )
+                is_ours = pending.status is SetStateStatus.ACCEPT
+                if is_ours:
+                    with suppress(Abort, Pause, Interrupted):
                         await execution.run()
-                if execution.interruption is not Interruption.LOST:
+                if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
         finally:
             self._live.pop(flow_run_id, None)
@@ -288,10 +300,10 @@ class _Worker:
         """Wake up when something is due. Events may be lost, hence the poll."""
         async with get_events_subscriber(EventFilter(event=EventNameFilter(name=_EVENTS))) as events:
             async for event in events:
-                await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends it before it commits the run
                 if event.event.endswith("Cancelling"):
                     await self._look_for_cancelled()
-                else:
+                elif not self._wake.is_set():
+                    await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends it before it commits the run
                     self._wake.set()
 
     async def _look_for_cancelled(self) -> None:
@@ -302,7 +314,7 @@ class _Worker:
                     execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
 
     async def _beat(self) -> None:
-        """Show the other workers that this one lives, and take over the runs of those that do not."""
+        """Show the other workers that this one lives, and bury those that do not. Never waits for Prefect."""
         if not await asyncio.to_thread(claims.beat, self._id):
             await self._begin_anew()
         beats = await asyncio.to_thread(claims.beats)
@@ -310,7 +322,6 @@ class _Worker:
         for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
             if await asyncio.to_thread(claims.bury, worker_id, count):
                 log.warning("a worker is dead; its runs are taken over", worker_id=worker_id)
-        await self._recover()
 
     async def _begin_anew(self) -> None:
         """This process stood still, or had no database, for so long that others have its runs."""
@@ -321,10 +332,13 @@ class _Worker:
         await asyncio.to_thread(claims.join, self._id)
 
     async def _recover(self) -> None:
+        """Settle what is claimed and not executed: left by the dead, or with an end that Prefect never heard."""
         await asyncio.to_thread(claims.take_orphans, self._id)
         for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - set(self._live):
-            log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
-            await settle(self._client, flow_run_id, self._id)
+            if flow_run_id not in self._live:  # settling takes its time
+                with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
+                    log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
+                    await settle(self._client, flow_run_id, self._id)
 
     async def _settle_strays(self) -> None:
         await settle_strays(self._client, datetime.now(UTC))

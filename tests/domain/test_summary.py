@@ -183,7 +183,7 @@ def test_any_id_stays_in_its_cell(text: str) -> None:
 
 def test_long_section_tells_how_many_rows_it_leaves_out() -> None:
     archive = read(sample_document())
-    many = replace(archive, payments=[archive.payments[0]] * 250)
+    many = replace(archive, payments=(archive.payments[0],) * 250)
 
     text = written(many)
 

@@ -184,6 +184,14 @@ async def _make_pool(client: PrefectClient) -> None:
 
 
 def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:
-    run = {"flow_run_id": str(flow_run.id), "attempt": attempt, "reference": "r", "receipt_id": receipt_id}
-    now = datetime.now(UTC)
-    runs.begin(RunRow(**run, trigger=Trigger.WEBHOOK, state=RunState.RUNNING, started_at=now))
+    runs.begin(
+        RunRow(
+            flow_run_id=str(flow_run.id),
+            attempt=attempt,
+            reference="r",
+            receipt_id=receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=datetime.now(UTC),
+        )
+    )
