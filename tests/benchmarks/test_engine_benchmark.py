@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from benchmarks import archives, engine, engine_report
 from benchmarks.complaints import complaints
 from benchmarks.engine import Figures, Step
@@ -64,6 +66,7 @@ def test_steps_are_chosen_by_engine_kind_part_and_count() -> None:
     ]
 
 
+@pytest.mark.faults
 def test_archives_are_measured_from_post_to_their_recorded_task_runs(
     tmp_path: Path, configure: Callable[..., object]
 ) -> None:

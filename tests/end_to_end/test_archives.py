@@ -65,7 +65,7 @@ def test_public_link_opens_in_a_browser_and_tells_nothing_personal(up: Running) 
 @pytest.fixture(scope="module")
 def untold(up: Running, endpoint: Endpoint) -> list[str]:
     """Archives whose runs failed because the endpoint did, which works again by now."""
-    references = ["for-rerun", "for-retry", "for-click"]
+    references = ["for-rerun", "for-retry"]
     endpoint.works = False
     for reference in references:
         up.send(sample_body(reference))
@@ -98,18 +98,6 @@ def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, 
 
     _assert_finished(up, endpoint, "for-retry", trigger="retry")
     assert len([each for each in _log(up, run_id) if each.startswith("Scanning the body")]) == 1
-
-
-@needs_chromium
-def test_retry_clicked_in_prefects_ui_finishes_the_run(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
-    with page() as browser:
-        browser.goto(up.read("for-click")["runs"][0]["url"])
-        expect(browser.get_by_text("Failed").first).to_be_visible()
-        browser.get_by_role("button", name="Retry").first.click()
-        browser.get_by_role("dialog").get_by_role("button", name="Retry").click()
-        expect(browser.get_by_text("Completed").first).to_be_visible(timeout=60_000)
-
-    _assert_finished(up, endpoint, "for-click", trigger="retry")
 
 
 def _has_ended(*, runs: int) -> Any:
