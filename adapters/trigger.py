@@ -100,6 +100,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
         if not run.ended:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
             return run
+        if why is not Trigger.RERUN and await asyncio.to_thread(_is_complete, receipt_id):
+            return run  # it has ended well while it was asked for
         await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why))
         if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
             await asyncio.to_thread(receipts.set_state, receipt_id, State.FAILED, datetime.now(UTC))
@@ -119,6 +121,10 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
         started_at=now,
         ended_at=now,
     )
+
+
+def _is_complete(receipt_id: str) -> bool:
+    return State(receipts.get(receipt_id).state) is State.COMPLETED
 
 
 def leave_inbox(receipt_id: str) -> None:

@@ -39,7 +39,6 @@ def goals(measured: dict[str, Any]) -> Rows:
     runs_per_s = {kind: _burst(measured, kind, "cellar", "runs_per_s") for kind in engine.KINDS}
     visible_s = max(_burst(measured, kind, "cellar", "visible_p95_s") for kind in engine.KINDS)
     of_stock = runs_per_s["postgres"] / _burst(measured, "postgres", "stock", "runs_per_s")
-    before, after = (each["rss_mb"] for each in measured["memory"]["postgres"]["cellar"])
     return [
         *_idle_goals(measured, "postgres", 0.5, 1),
         at_least("idle, Postgres: times faster than the stock worker, p50", 7, median(faster)),
@@ -48,8 +47,16 @@ def goals(measured: dict[str, Any]) -> Rows:
         *_idle_goals(measured, "sqlite", 0.6, 1.2),
         at_least("burst, embedded: runs/s until all is Completed and recorded", 4, runs_per_s["sqlite"]),
         at_most("burst: task runs visible after their flow has ended, p95 s, both kinds", 2, visible_s, decimals=2),
-        at_most("memory of the worker after 2,000 runs, of that after 200", 1.15, after / before, decimals=2),
+        *_memory_goal(measured),
     ]
+
+
+def _memory_goal(measured: dict[str, Any]) -> Rows:
+    what = "memory of the worker after 2,000 runs, of that after 200"
+    if "memory" not in measured:
+        return [[what, "at most 1.15", "not measured", ""]]
+    before, after = (each["rss_mb"] for each in measured["memory"]["postgres"]["cellar"])
+    return [at_most(what, 1.15, after / before, decimals=2)]
 
 
 def engines(measured: dict[str, Any]) -> Rows:
@@ -59,7 +66,7 @@ def engines(measured: dict[str, Any]) -> Rows:
 
 def minutes(measured: dict[str, Any]) -> Rows:
     """The thousand archives in a minute."""
-    return [_minute(kind, found["cellar"][0]) for kind, found in measured["minute"].items()]
+    return [_minute(kind, found["cellar"][0]) for kind, found in measured.get("minute", {}).items()]
 
 
 def _engine(measured: dict[str, Any], kind: str, name: str) -> list[str]:
@@ -119,7 +126,7 @@ _MISSED = {"runs_per_s": 0.0, "visible_p95_s": float("inf")}
 def _burst(measured: dict[str, Any], kind: str, name: str, figure: str) -> float:
     """A figure's median; the worst there is for a burst that did not complete."""
     rounds = measured["burst"][kind][name]
-    return float(median(each[figure] if each["recorded"] == each["posted"] else _MISSED[figure] for each in rounds))
+    return float(median(each[figure] if each["recorded"] >= each["posted"] else _MISSED[figure] for each in rounds))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Crashed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
@@ -356,3 +356,19 @@ def test_sweep_without_a_database_is_transient(
 
     with pytest.raises(Transient):
         asyncio.run(find())
+
+
+def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:
+    """The state was read before Prefect answered; a person's re-run is another thing."""
+    sending = arrived(body)
+    flow_run_id = triggered(sending)
+    assert flow_run_id
+    recorded(flow_run_id, sending, None)
+    completed(sending)
+    asyncio.run(_set(flow_run_id, Completed()))
+
+    swept = asyncio.run(start_run("r", sending.receipt_id, Trigger.SWEEP))
+    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert swept.flow_run_id == flow_run_id
+    assert again.flow_run_id != flow_run_id

@@ -102,6 +102,7 @@ def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_
         wait_until(lambda: claims.claimed() == set(), timeout_s=20)
 
 
+@pytest.mark.faults
 def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
     with worker("killed") as process:
         flow_run_id = held_up(downstream, "process-1")
