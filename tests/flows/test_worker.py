@@ -114,6 +114,7 @@ def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
         wait_for(flow_run_id, "Completed", timeout_s=15)
 
 
+@pytest.mark.faults
 def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstream: Downstream) -> None:
     """The server goes away while the run is at its last task."""
     port = free_port()
