@@ -2,8 +2,9 @@
 
 SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE # each process would compile Prefect anew, which takes seconds
+# On 3.13 Prefect does without pendulum, and a burst goes 1.4 times as fast (benchmarks/README.md).
 FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
