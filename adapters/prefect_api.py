@@ -138,14 +138,14 @@ async def _call(
             await asyncio.sleep(random.uniform(0.02, 0.05))  # noqa: S311
             answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
-        raise Transient(f"Prefect at {settings().prefect_url} does not answer: {type(error).__name__}") from error
+        raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}") from error
     if not answer.is_success:
         failure = _NotFound if answer.status_code == 404 else Transient
-        raise failure(f"Prefect at {settings().prefect_url} answered {answer.status_code} to {method} {path}")
+        raise failure(f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}")
     try:
         return shape.model_validate_json(answer.content)
     except ValidationError:
-        raise Transient(f"what answers at {settings().prefect_url} is not Prefect's API") from None
+        raise Transient(f"what answers at {settings().prefect_ui_url} is not Prefect's API") from None
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

@@ -162,7 +162,9 @@ class Settings(BaseSettings):
 
     @property
     def prefect_ui_url(self) -> str:
-        return self.prefect_url.removesuffix("/api")
+        """For people to see: a user and a password in the API's URL are not in it."""
+        scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
+        return f"{scheme}://{place.rpartition('@')[2]}"
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
         """The sender's secrets, newest first."""

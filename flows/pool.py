@@ -26,6 +26,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
 from adapters.environment import POOL
+from adapters.settings import settings
 from models.errors import Transient
 
 _API_WITHIN_S = 90
@@ -43,7 +44,7 @@ async def until_answered() -> None:
     async with get_client() as client:
         while failure := await client.api_healthcheck():
             if time.monotonic() >= deadline:
-                raise Transient(f"Prefect at {client.api_url} does not answer: {failure}") from failure
+                raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {failure}") from failure
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 

@@ -58,6 +58,13 @@ def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: 
     assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
 
 
+def test_password_in_prefects_url_is_not_in_what_people_see() -> None:
+    made = Settings(prefect_api_url="https://user:pass@prefect.example:4300/api/")
+
+    assert made.prefect_url == "https://user:pass@prefect.example:4300/api"
+    assert made.prefect_ui_url == "https://prefect.example:4300"
+
+
 def test_inbox_may_be_a_bucket_and_so_it_is_for_each_process_that_is_started(configure: Configure) -> None:
     made = configure(inbox_url="s3://archives/of two/inbox/")
 
