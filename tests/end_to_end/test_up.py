@@ -2,11 +2,13 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import new_installation, up_in
+from tests.conftest import wait_until
+from tests.end_to_end.conftest import Running, new_installation, up_in
 from tests.samples import sample_body
 
 
@@ -27,6 +29,24 @@ def test_stop_leaves_nothing_behind_and_the_next_start_finds_the_data(tmp_path: 
             runs = installation.prefect("/flow_runs/filter", {"flows": {"name": {"any_": ["process-archive"]}}})
             assert [each["name"] for each in runs] == ["kept"]
         assert _processes_of(tmp_path / "data") == []
+
+
+def test_installation_that_has_nothing_to_do_leaves_the_processor_alone(up: Running) -> None:
+    data = up.folder / "data"
+
+    wait_until(lambda: _processor_s(data, while_s=4) < 2, timeout_s=60)
+
+
+def _processor_s(data: Path, while_s: float) -> float:
+    """The processor time that all of an installation takes together in so many seconds."""
+
+    def taken() -> float:
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _processes_of(data)]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+    before = taken()
+    time.sleep(while_s)
+    return taken() - before
 
 
 def _processes_of(data: Path) -> list[int]:
