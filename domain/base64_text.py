@@ -257,6 +257,13 @@ class Base64Text:
         raise Refused(code, detail, where=self._where, status=status)
 
 
+def data_uri_of(text: bytes) -> bytes:
+    """Return the data URI, up to its comma, that a base64 text which was accepted begins with; mostly nothing."""
+    begun = _DATA.match(text)
+    whole = _THROUGH_COMMA.match(text, begun.end(), DATA_URI_BYTES) if begun else None
+    return text[: whole.end()] if whole else b""
+
+
 def _unescaped(block: bytes) -> tuple[bytes | bytearray, bytes]:
     """Return the block with its JSON escapes undone, and what is white space in it.
 
