@@ -88,14 +88,21 @@ def write(data: bytes, url: str) -> None:
         client().put_object(**_bucket_and_key(url), Body=data)
 
 
-def copy(source_url: str, url: str) -> None:
-    """Let the bucket copy an object by itself, in place of what is there.
+def write_first(data: bytes, url: str) -> bool:
+    """Put a few bytes under `url` if nothing is there, and return whether that was so.
 
     Raises:
-        Transient: it does not do so now.
+        Transient: the bucket does not take them now.
     """
-    with _ours("take", url):
-        client().copy(_bucket_and_key(source_url), *_bucket_and_key(url).values())
+    try:
+        client().put_object(**_bucket_and_key(url), Body=data, IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
+            return False
+        raise _transient("take", url, error) from error
+    except BotoCoreError as error:
+        raise _transient("take", url, error) from error
+    return True
 
 
 @contextmanager
@@ -136,6 +143,20 @@ def names(folder_url: str) -> Iterator[str]:
         for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
             for each in page.get("Contents", []):
                 yield each["Key"].removeprefix(prefix)
+
+
+def listed(home_url: str, folder: str) -> Iterator[tuple[str, int]]:
+    """The keys of all objects in a folder below a URL, as they go on behind the URL, in order, with sizes in bytes.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    bucket, home = _bucket_and_key(home_url).values()
+    with _ours("list", home_url):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{home}{folder}/")
+        for page in pages:
+            for each in page.get("Contents", []):
+                yield each["Key"].removeprefix(home), each["Size"]
 
 
 def remove(url: str) -> None:

@@ -1,10 +1,10 @@
 """Receipts and deliveries in the database: what was registered, and where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from adapters.database import insert_new, reading, writing
 from models.archive import ArchiveRow, State
@@ -126,6 +126,17 @@ def sending_ids(receipt_id: str) -> list[str]:
     """The registered sendings of a receipt."""
     with reading() as session:
         return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
+
+
+def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
+    """Put a process with its receipts on record, whose rows are taken only where they are missing."""
+    with writing() as session:
+        for row in found:
+            insert_new(session, ReceiptRow, row.model_dump())
+        received = select(func.min(ReceiptRow.received_at)).where(ReceiptRow.reference == reference)
+        earliest = session.exec(received).one()
+        insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
+        _pass_on_state(session, reference)
 
 
 def _set_earliest(session: Session, sending: Sending) -> None:

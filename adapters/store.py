@@ -1,19 +1,18 @@
 """The store: where archives are kept, a folder or a bucket, by way of smart-open.
 
-One object per process reference, in a folder named by the digest of the reference; in it, files by their own digest and
-what belongs to a receipt by its id. No name from a payload ever becomes part of a path. Everything is written once:
-under one key there is never a second content.
+Bytes under keys. What lies where is up to `ocfl`, but for the results of Prefect's tasks.
 """
 
 import errno
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import BinaryIO, cast
 
 from adapters import bucket
@@ -25,28 +24,9 @@ _COPY_BYTES = 1 << 20
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
-def file_key(reference: str, sha256: str) -> str:
-    return f"{_object_key(reference)}/files/{sha256}"
-
-
-def request_key(reference: str, receipt_id: str) -> str:
-    """The raw body as it was sent: kept until the store can rebuild it from skeleton and files."""
-    return f"{_object_key(reference)}/receipts/{receipt_id}/request"
-
-
-def skeleton_key(reference: str, receipt_id: str) -> str:
-    """The body with the index of its cut in place of each file's content."""
-    return f"{_object_key(reference)}/receipts/{receipt_id}/skeleton.json"
-
-
 def result_key(name: str) -> str:
     """The result of a Prefect task, for Retry."""
     return f"results/{name}"
-
-
-def contents_key(reference: str, receipt_id: str) -> str:
-    """The digests and sizes of the contents that were cut out, by index."""
-    return f"{_object_key(reference)}/receipts/{receipt_id}/contents.json"
 
 
 @contextmanager
@@ -65,13 +45,28 @@ def spooled() -> Iterator[BinaryIO]:
         raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
 
 
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A folder in which something is built that the store is to take, on the store's own disk if it is a folder.
+
+    Raises:
+        Transient: the disk does not take it now, as found by this function or by the block.
+    """
+    try:
+        make_folder(_spool_folder())
+        with TemporaryDirectory(dir=_spool_folder()) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
+
+
 def remove_leftovers(older_than: datetime) -> int:
-    """Remove the temporary files that killed processes left, and return how many. Those in use are younger."""
+    """Remove temporary files and folders that killed processes left, and return how many. Those in use are younger."""
     removed = 0
     for leftover in _spool_folder().glob("*"):
         with suppress(FileNotFoundError):  # its living owner has just done with it
             if leftover.stat().st_mtime < older_than.timestamp():
-                leftover.unlink()
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
                 removed += 1
     return removed
 
@@ -84,55 +79,19 @@ def keep(source: Path, key: str) -> None:
     """
     if stored_size(key) != source.stat().st_size:
         _put(source, key, once=True)
-    elif not _is_bucket():
+    elif not is_bucket():
         # Whoever put it there may have been killed just before this, and a power cut would still take it away.
         sync_folder((Path(settings().store_location) / key).parent)
-
-
-def keep_file(source: Path, key: str, sha256: str) -> None:
-    """`keep`, for a file that is named by its digest: one that rotted in the store is mended, whatever its size."""
-    found = digest_of(key)
-    if found is None or found == sha256:
-        keep(source, key)
-    else:
-        _put(source, key, once=False)
 
 
 def digest_of(key: str) -> str | None:
     """SHA-256 in hex of the bytes stored under `key`, None where nothing is."""
     if stored_size(key) is None:
         return None
-    with opened(key) as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(_COPY_BYTES):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-
-def keep_from(location: str, key: str) -> None:
-    """`keep`, for a file or for an object of a bucket, which that bucket copies by itself where the store is one too.
-
-    Raises:
-        FileNotFoundError: nothing lies there.
-        Transient: the store does not take it now, or the bucket does not give it.
-    """
-    if not bucket.is_bucket(location):
-        keep(Path(location), key)
-    elif _is_bucket():
-        _keep_copy(location, key)
-    else:
-        with bucket.opened(location) as original, spooled() as spool:
-            while chunk := original.read(_COPY_BYTES):
-                write_whole(spool, chunk)
-            keep(Path(spool.name), key)
-
-
-def _keep_copy(url: str, key: str) -> None:
-    size_bytes = bucket.size(url)
-    if size_bytes is None:
-        raise FileNotFoundError(f"the bucket has nothing to put under {key}")
-    if stored_size(key) != size_bytes:
-        bucket.copy(url, _url(key))
+    digest = hashlib.sha256()
+    for chunk in chunks(key):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def keep_bytes(data: bytes, key: str) -> None:
@@ -141,8 +100,76 @@ def keep_bytes(data: bytes, key: str) -> None:
         keep(Path(spool.name), key)
 
 
+def keep_first(data: bytes, key: str) -> bool:
+    """Put `data` under `key` of a bucket if nothing is there, and return whether that was so: one of several wins.
+
+    Raises:
+        Transient: the bucket does not answer.
+    """
+    return bucket.write_first(data, _url(key))
+
+
+def place_folder(source: Path, key: str) -> bool:
+    """Rename a folder from `staging` into a store that is a folder; return whether nothing was there, and it was done.
+
+    Raises:
+        Transient: the store does not take it now.
+    """
+    target = Path(settings().store_location) / key
+    try:
+        make_folder(target.parent)
+        os.rename(source, target)  # noqa: PTH104 -- where tests count what takes effect
+        sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+    return True
+
+
+def listed(key: str) -> Iterator[tuple[str, int]]:
+    """The keys of everything below a key, in order, with the sizes in bytes. What lies in one folder comes together.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    if is_bucket():
+        return bucket.listed(f"{settings().store_location}/", key)
+    root = Path(settings().store_location)
+    return _listed_in_folder(root / key, len(str(root)) + 1)
+
+
+def _listed_in_folder(folder: Path, root_length: int) -> Iterator[tuple[str, int]]:
+    try:
+        for each in sorted(os.scandir(folder), key=lambda each: each.name):
+            if each.is_dir(follow_symlinks=False):
+                yield from _listed_in_folder(Path(each.path), root_length)
+            else:
+                yield each.path[root_length:], each.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return  # nothing was ever written there, or a part has just gone
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0)
+        raise Transient(f"the store does not list {str(folder)[root_length:]}: {reason}") from error
+
+
+def remove_below(key: str) -> None:
+    """Remove what lies below `key` in a bucket.
+
+    Raises:
+        Transient: the bucket does not answer.
+    """
+    for found, _ in list(listed(key)):
+        bucket.remove(_url(found))
+
+
+def overwrite(source: Path, key: str) -> None:
+    """Put the file `source` under `key` in place of what is there, whole. `source` stays."""
+    _put(source, key, once=False)
+
+
 def overwrite_bytes(data: bytes, key: str) -> None:
-    """Put `data` under `key` in place of what is there: for the results of Prefect's tasks, which no archive needs."""
+    """Put `data` under `key` in place of what is there, whole."""
     with spooled() as spool:
         write_whole(spool, data)
         _put(Path(spool.name), key, once=False)
@@ -156,7 +183,7 @@ def opened(key: str) -> Iterator[BinaryIO]:
         FileNotFoundError: there are none.
         Transient: the store does not answer.
     """
-    if _is_bucket():
+    if is_bucket():
         with bucket.opened(_url(key)) as stream:
             yield stream
         return
@@ -174,16 +201,31 @@ def read_bytes(key: str) -> bytes:
         return stream.read()
 
 
+def found_bytes(key: str) -> bytes | None:
+    """The bytes under `key`, None where nothing is."""
+    try:
+        return read_bytes(key)
+    except FileNotFoundError:
+        return None
+
+
+def chunks(key: str) -> Iterator[bytes]:
+    """The bytes under `key` in pieces."""
+    with opened(key) as stream:
+        while chunk := stream.read(_COPY_BYTES):
+            yield chunk
+
+
 def stored_size(key: str) -> int | None:
     """Bytes stored under `key`, None where nothing is."""
-    if _is_bucket():
+    if is_bucket():
         return bucket.size(_url(key))
     path = Path(settings().store_location) / key
     return path.stat().st_size if path.exists() else None
 
 
 def _put(source: Path, key: str, *, once: bool) -> None:
-    if _is_bucket():
+    if is_bucket():
         bucket.upload(source, _url(key), once=once)
         return
     try:
@@ -224,15 +266,10 @@ def _link(source: Path, target: Path) -> None:
 
 def _spool_folder() -> Path:
     """On the store's own file system, so that keeping a file is a link and no copy."""
-    return settings().spool_dir if _is_bucket() else Path(settings().store_location) / "spool"
+    return settings().spool_dir if is_bucket() else Path(settings().store_location) / "spool"
 
 
-def _object_key(reference: str) -> str:
-    digest = hashlib.sha256(reference.encode()).hexdigest()
-    return f"objects/{digest[:3]}/{digest}"
-
-
-def _is_bucket() -> bool:
+def is_bucket() -> bool:
     return bucket.is_bucket(settings().store_location)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters import inbox, prefect_api, receipts, runs
+from adapters import history, inbox, prefect_api, receipts, runs
 from adapters.prefect_api import FlowRun
 from adapters.receipts import Registration
 from models.archive import State
@@ -67,6 +67,7 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     """
     registration = await asyncio.to_thread(receipts.register, sending)
     if registration.state is State.COMPLETED:
+        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id, datetime.now(UTC))
         await asyncio.to_thread(leave_inbox, sending.receipt_id)
         log.info("sending of an archive that is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
         return False

@@ -13,7 +13,7 @@ from adapters import inbox
 from api import archives, health, public_link, webhook
 from api.admission import Admission
 from api.dispatching import Dispatcher
-from models.errors import Refused, Transient
+from models.errors import Conflict, Refused, Transient
 
 
 @asynccontextmanager
@@ -45,6 +45,11 @@ async def _refused(request: Request, refused: Refused) -> JSONResponse:
 @app.exception_handler(Transient)
 async def _transient(request: Request, error: Transient) -> JSONResponse:
     return _failure(request, 503, "UNAVAILABLE", str(error))
+
+
+@app.exception_handler(Conflict)
+async def _conflict(request: Request, error: Conflict) -> JSONResponse:
+    return _failure(request, 500, "CONFLICT", str(error))
 
 
 @app.exception_handler(HTTPException)

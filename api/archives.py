@@ -1,7 +1,7 @@
 """`/api/archives`: archives as JSON, their files, and re-runs."""
 
 import asyncio
-from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -12,12 +12,15 @@ from pydantic import AfterValidator, BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
-from adapters import catalogue, receipts, store
+from adapters import catalogue, ocfl, receipts, store
+from adapters.settings import settings
+from adapters.stored import stored_version
 from adapters.trigger import start_run
 from api.authorization import check_reader
-from models.errors import Refused
+from domain.difference import differences
+from models.errors import Conflict, Refused
 from models.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveView
+from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView
 
 
 class _RouteAsSent(APIRoute):
@@ -30,7 +33,6 @@ class _RouteAsSent(APIRoute):
 router = APIRouter(
     prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
 )
-_CHUNK_BYTES = 1 << 20
 
 
 def _decoded(sent: str) -> str:
@@ -71,8 +73,17 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
         "x-content-type-options": "nosniff",
         "etag": f'"{sha256}"',
     }
-    stream = _stream(store.file_key(reference, sha256))
+    stored = ocfl.inventory(reference)
+    if stored is None or sha256 not in stored.manifest:
+        raise Conflict(f"the store does not have file {sha256}; verify the archive")
+    stream = store.chunks(ocfl.content_key(reference, stored, sha256))
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
+
+
+@router.get("/{reference:path}/differences", summary="What differs between two versions")
+def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
+    one, other = (stored_version(reference, number).archive() for number in (before, after))
+    return [DifferenceView(**asdict(each)) for each in differences(one, other, settings().amount_unit)]
 
 
 @router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
@@ -94,12 +105,6 @@ def read_archive(reference: Reference) -> ArchiveView:
 
 def _unknown_reference() -> Refused:
     return Refused("UNKNOWN_REFERENCE", "no archive of this process was received", where="reference", status=404)
-
-
-def _stream(key: str) -> Iterator[bytes]:
-    with store.opened(key) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            yield chunk
 
 
 def _header_safe(media_type: str | None) -> str:

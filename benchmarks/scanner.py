@@ -88,6 +88,9 @@ class _Files:
     def begin(self, index: int) -> None:
         self.paths.append(self._folder / str(index))
 
+    def text(self, piece: memoryview) -> None:
+        """How it was spelled does not matter here."""
+
     def write(self, data: bytes) -> None:
         with self.paths[-1].open("ab") as file:
             file.write(data)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -11,7 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters import catalogue, receipts
+from adapters.settings import settings
+from adapters.stored import stored_version
 from adapters.trigger import start_run
+from domain.difference import differences
 from models.errors import Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView
@@ -61,8 +65,16 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
         _console.print(f"More: --cursor {page.next}")
 
 
-def show(reference: str, *, as_json: Json = False) -> None:
-    """Show one archive, whole."""
+def show(
+    reference: str,
+    *,
+    diff: Annotated[tuple[int, int] | None, typer.Option(help="Show what differs between two versions.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one archive, whole; or what differs between two of its versions."""
+    if diff:
+        _show_differences(reference, *diff, as_json=as_json)
+        return
     archive = catalogue.archive(reference)
     if archive is None:
         raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
@@ -74,6 +86,21 @@ def show(reference: str, *, as_json: Json = False) -> None:
     for title, rows in _sections(archive):
         if rows:
             _console.print(_table(title, rows))
+
+
+def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
+    one, other = (stored_version(reference, number).archive() for number in (before, after))
+    found = differences(one, other, settings().amount_unit)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    table = Table("kind", "key", "change", "member", f"version {before}", f"version {after}")
+    for each in found:
+        for member, values in each.members.items():
+            table.add_row(*map(_cell, [each.kind, each.key, each.change, member, values.before, values.after]))
+        for member in each.withheld:
+            table.add_row(*map(_cell, [each.kind, each.key, each.change, member, "(not shown)", "(not shown)"]))
+    _console.print(table if found else "Nothing differs.")
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from domain.media_type import contradicts
 from models.archive import Archive
 from models.finding import ArchiveWarning, WarningCode
 from models.session import Session
@@ -55,3 +56,6 @@ def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
             yield ArchiveWarning(
                 WarningCode.ATTACHMENT_EMPTY, f"{content.where}.content", "a file came without content"
             )
+        elif contradicts(content.media_type, content.stored.looks_like):
+            detail = f"declared as another type than {content.stored.looks_like}, which its bytes show"
+            yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", detail)

@@ -38,8 +38,11 @@ class ContentSink(Protocol):
     def begin(self, index: int) -> None:
         """A content begins."""
 
+    def text(self, piece: memoryview) -> None:
+        """Take the next bytes of the content as they stand between the quotes; they are valid only during the call."""
+
     def write(self, data: bytes) -> None:
-        """Take the next bytes of the content; they are valid only during the call."""
+        """Take the next bytes of the content, decoded."""
 
     def end(self) -> None:
         """The content is complete and was valid base64."""
@@ -363,10 +366,12 @@ class Scanner:
     def _read_content(self, content: Base64Text, chunk: bytes, start: int) -> int:
         # The first quote ends it: were it escaped, its backslash would be refused.
         end = chunk.find(b'"', start)
+        piece = memoryview(chunk)[start : end if end >= 0 else None]
+        content.feed(piece)
+        if self._sink:
+            self._sink.text(piece)
         if end < 0:
-            content.feed(memoryview(chunk)[start:])
             return len(chunk)
-        content.feed(memoryview(chunk)[start:end])
         content.finish()
         if self._sink:
             self._sink.end()

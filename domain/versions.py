@@ -1,7 +1,10 @@
-"""Versions of an archive: which of two receipts of a process is the current one."""
+"""Versions of an archive: whether a payload says anything new, and which of two receipts is the current one."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +30,16 @@ def _order(age: Age) -> tuple[datetime, datetime, str]:
     the next, and whose rows stand would hang on the order of archiving.
     """
     return (age.event_at or age.received_at, age.received_at, age.receipt_id)
+
+
+def said(document: dict[str, Any], digests: Sequence[str]) -> str:
+    """Return what a payload says, whenever it was sent: a payload with an equal text brings no new version. Pure.
+
+    Args:
+        document: the parsed skeleton, whose `event.timestamp` does not count.
+        digests: of the contents, in the order of their cuts.
+    """
+    event = document.get("event")
+    if isinstance(event, dict):
+        document = {**document, "event": {name: value for name, value in event.items() if name != "timestamp"}}
+    return json.dumps([document, *digests], sort_keys=True, default=repr)  # of Decimals

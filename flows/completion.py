@@ -1,11 +1,11 @@
-"""Completes an archive: what was written is read back, files by digest and rows by number; only then does the receipt
-leave the inbox.
+"""Completes an archive: the request is rebuilt from what was written, and the rows are counted; only then does the
+receipt leave the inbox.
 """
 
+import hashlib
 from datetime import UTC, datetime
 
-from adapters import archives, notifications, receipts, store
-from adapters.body import keep_body
+from adapters import archives, notifications, receipts
 from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
@@ -24,24 +24,27 @@ def complete(material: Material) -> None:
         Transient: one of them does not answer, or the inbox's bucket does not.
     """
     reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
-    _read_back_files(material)
-    current = _read_back_rows(material)
-    keep_body(reference, receipt_id)
-    if current:
+    _read_back_request(material)
+    if _read_back_rows(material):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     leave_inbox(receipt_id)
 
 
-def _read_back_files(material: Material) -> None:
-    for content in material.stored:
+def _read_back_request(material: Material) -> None:
+    """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
+    digest = hashlib.sha256()
+    for piece in material.request.body():
         checkpoint()
-        if store.digest_of(store.file_key(material.archive.reference, content.sha256)) != content.sha256:
-            raise Conflict(f"file {content.sha256} is missing in the store or damaged; run the archive again")
+        digest.update(piece)
+    if digest.hexdigest() != material.receipt_id:
+        raise Conflict(f"the store gives back another body than receipt {material.receipt_id}; run the archive again")
 
 
 def _read_back_rows(material: Material) -> bool:
-    """Return whether the receipt is the current version; an older one has no rows of its own to read back."""
+    """Return whether the receipt is the current version; no other has rows of its own to read back."""
+    if not material.request.is_version:
+        return False
     if archives.get_version(material.receipt_id).skeleton != material.skeleton:
         raise Conflict(f"the database holds another skeleton of receipt {material.receipt_id}; run the archive again")
     if receipts.current_receipt_id(material.archive.reference) != material.receipt_id:

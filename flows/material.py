@@ -1,18 +1,14 @@
 """What a task works with: an archive as read from the store."""
 
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
-from adapters import store
 from adapters.settings import settings
-from domain.json_text import parse
-from domain.reading import read_archive
+from adapters.stored import StoredRequest, stored_request
 from domain.reconciliation import reconcile
 from domain.rows import Rows, discrepancy_rows, rows_of
-from flows.persisting import stored_contents
 from flows.threads import checkpoint
 from models.archive import Archive
-from models.content import StoredContent
+from models.errors import Conflict
 from models.finding import Discrepancy
 
 
@@ -21,8 +17,8 @@ class Material:
     """Everything that follows from a receipt's skeleton and its stored contents."""
 
     receipt_id: str
+    request: StoredRequest
     skeleton: bytes
-    stored: list[StoredContent]
     archive: Archive
     discrepancies: list[Discrepancy]
     rows: Rows
@@ -33,14 +29,14 @@ def read_material(reference: str, receipt_id: str) -> Material:
     """Read back what `persist-files` left and derive the rest. Small: no file's content is read.
 
     Raises:
-        FileNotFoundError: it left nothing.
+        Conflict: it left nothing, or that is damaged.
         Transient: the store does not answer.
     """
-    skeleton = store.read_bytes(store.skeleton_key(reference, receipt_id))
-    stored = stored_contents(reference, receipt_id)
-    unit = settings().amount_unit
-    archive = read_archive(parse(skeleton), stored, ZoneInfo(settings().timezone))
+    request = stored_request(reference, receipt_id)
+    if request is None:
+        raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again")
+    skeleton, archive, unit = request.skeleton(), request.archive(), settings().amount_unit
     checkpoint()
     found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
     rows = {**rows_of(archive, unit), **discrepancy_rows(reference, found)}
-    return Material(receipt_id, skeleton, stored, archive, found, rows)
+    return Material(receipt_id, request, skeleton, archive, found, rows)

@@ -1,95 +1,204 @@
-"""Persists the files of a receipt: its body is scanned again, and each content goes to the store as it is decoded."""
+"""Persists a receipt: its body is scanned again, its contents decoded beside the store, and all of it becomes the next
+version of its process's archive; or a delivery, where it says nothing new.
+"""
 
 import hashlib
-import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import asdict
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from adapters import store
-from adapters.body import opened_body
+from adapters import ocfl, receipts, store
 from adapters.durable import pushed, write_whole
+from adapters.stored import CUTS, FILES, REQUEST, SKELETON, StoredRequest, keep_delivery, stored_request
+from domain.cuts import cuts_json, rebuilt
+from domain.json_text import parse
+from domain.media_type import HEAD_BYTES, sniffed
 from domain.reading import reference_of
-from domain.scan import Scanner
+from domain.scan import Scan, Scanner
+from domain.spelling import SpellingReader
+from domain.versions import said
+from flows.body import Body, opened_body
 from flows.threads import checkpoint
-from models.content import StoredContent
-from models.errors import Conflict, Refused, Transient
+from models.content import ContentCut, StoredContent
+from models.errors import Conflict, Refused
+from models.inventory import Inventory, ObjectVersion
+from models.spelling import Spelling
 
-_CHUNK_BYTES = 4 << 20
+_READ_BYTES = 1 << 20
 
 
-def persist(reference: str, receipt_id: str) -> list[StoredContent]:
-    """Put a receipt's decoded files, their list and its skeleton into the store, and return the list.
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    version: int
+    contents: list[StoredContent]
 
-    Streams: memory does not grow with the body, which one thread digests while another decodes it. The skeleton comes
-    last; where it is, all else is.
+
+def persist(reference: str, receipt_id: str) -> Persisted:
+    """Archive a receipt's files and skeleton in the store. Done again, it changes nothing that is right.
+
+    Streams: memory does not grow with the body, which one thread digests while another decodes it. Where the inbox
+    still has the body, what is damaged in the store is mended.
 
     Raises:
         Refused: the body is no archive of this process.
-        Conflict: the body is not the one that was received.
+        Conflict: the body is not the one that was received, or the store is damaged.
         Transient: the store does not work now.
     """
-    with opened_body(reference, receipt_id) as body, _StoringSink(reference) as sink, ThreadPoolExecutor(1) as other:
+    with store.staging() as stage, opened_body(reference, receipt_id) as body:
+        content = stage / "content"
+        (content / FILES).mkdir(parents=True)
+        scan, cuts = _staged(body, content, reference, receipt_id)
+        before = ocfl.settled(reference)
+        known = stored_request(reference, receipt_id)
+        if known is None:
+            _keep_what_rebuilds(scan, cuts, content, receipt_id)
+            number = _archive(reference, receipt_id, before, scan, cuts, stage)
+        else:
+            number = known.version
+            if body.is_from_inbox:
+                _mend(known, content)
+    return Persisted(number, [cut.content for cut in cuts])
+
+
+def _staged(body: Body, content: Path, reference: str, receipt_id: str) -> tuple[Scan, list[ContentCut]]:
+    """Scan a body, and put its files, skeleton and cuts into a folder."""
+    digest = hashlib.sha256()
+    with closing(_StagingSink(content / FILES)) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
-        digest = hashlib.sha256()
-        while chunk := body.read(_CHUNK_BYTES):
-            checkpoint()
-            digested = other.submit(digest.update, chunk)
-            scanner.feed(chunk)
-            digested.result()
+        with _damage_told(body, receipt_id):
+            for chunk in body.chunks:
+                checkpoint()
+                digested = other.submit(digest.update, chunk)
+                scanner.feed(chunk)
+                digested.result()
     if digest.hexdigest() != receipt_id:
-        raise Conflict(f"the body of receipt {receipt_id} has changed on its disk: its digest is another now")
+        raise _damaged(receipt_id)
     scan = scanner.close()
     if reference_of(scan.document) != reference:
         raise Refused("WRONG_REFERENCE", f"receipt {receipt_id} is an archive of another process than asked for")
-    store.keep_bytes(_to_json(sink.stored), store.contents_key(reference, receipt_id))
-    store.keep_bytes(scan.skeleton, store.skeleton_key(reference, receipt_id))
-    return sink.stored
+    cuts = [
+        ContentCut(each, cut.skeleton_offset, spelling)
+        for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
+    ]
+    (content / SKELETON).write_bytes(scan.skeleton)
+    (content / CUTS).write_bytes(cuts_json(cuts))
+    return scan, cuts
 
 
-def stored_contents(reference: str, receipt_id: str) -> list[StoredContent]:
-    """The list that `persist` left."""
-    records = json.loads(store.read_bytes(store.contents_key(reference, receipt_id)))
-    return [StoredContent(**record) for record in records]
+@contextmanager
+def _damage_told(body: Body, receipt_id: str) -> Iterator[None]:
+    """What was rebuilt was a sound archive once."""
+    try:
+        yield
+    except Refused as error:
+        if body.is_from_inbox:
+            raise
+        raise _damaged(receipt_id) from error
 
 
-class _StoringSink:
-    """Takes decoded contents, one after the other, into the store. A context: an unfinished one leaves nothing."""
+def _damaged(receipt_id: str) -> Conflict:
+    return Conflict(f"receipt {receipt_id} is not what was received: something of it is damaged; send it again")
 
-    def __init__(self, reference: str) -> None:
+
+def _keep_what_rebuilds(scan: Scan, cuts: list[ContentCut], content: Path, receipt_id: str) -> None:
+    """Keep the raw body beside the rest if it cannot be rebuilt from that."""
+    digest = hashlib.sha256()
+    for piece in rebuilt(scan.skeleton, cuts, lambda sha256: _chunks(content / FILES / sha256)):
+        checkpoint()
+        digest.update(piece)
+    if digest.hexdigest() == receipt_id:
+        return
+    with opened_body(reference_of(scan.document), receipt_id) as body, (content / REQUEST).open("wb", 0) as file:
+        for chunk in body.chunks:
+            checkpoint()
+            write_whole(file, chunk)
+
+
+def _archive(
+    reference: str, receipt_id: str, before: Inventory | None, scan: Scan, cuts: list[ContentCut], stage: Path
+) -> int:
+    """Make the next version, or a delivery of the current one, and return the version's number."""
+    current = _current(reference)
+    if current and _said(scan.document, cuts) == _said(parse(current.skeleton()), current.cuts()):
+        keep_delivery(reference, receipt_id, current.version, stage / "content")
+        return current.version
+    content = stage / "content"
+    state = {f"{FILES}/{path.name}": path.name for path in sorted((content / FILES).iterdir())}
+    state |= {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
+    version = ObjectVersion(receipts.get(receipt_id).received_at, receipt_id, state)
+    return ocfl.add_version(reference, before, version, stage, {sha256: name for name, sha256 in state.items()}).head
+
+
+def _current(reference: str) -> StoredRequest | None:
+    """The version whose rows stand."""
+    receipt_id = receipts.current_receipt_id(reference)
+    return stored_request(reference, receipt_id) if receipt_id else None
+
+
+def _said(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
+    return said(document, [cut.content.sha256 for cut in cuts])
+
+
+def _mend(known: StoredRequest, content: Path) -> None:
+    """Put what was staged in the place of what the store has lost or has damaged."""
+    staged = {known.files[path.name]: path for path in (content / FILES).iterdir()}
+    staged |= {known.keys[name]: content / name for name in (SKELETON, CUTS)}
+    for key, path in staged.items():
+        checkpoint()
+        if store.digest_of(key) != _digest(path):
+            store.overwrite(path, key)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterable[bytes]:
+    with path.open("rb") as file:
+        yield from iter(partial(file.read, _READ_BYTES), b"")
+
+
+class _StagingSink:
+    """Takes decoded contents, one after the other, into files of a folder that are named by their digests."""
+
+    def __init__(self, folder: Path) -> None:
         self.stored: list[StoredContent] = []
-        self._reference = reference
-        self._spool_context = ExitStack()
+        self.spellings: list[Spelling] = []
+        self._folder = folder
+        self._open = ExitStack()
 
-    def __enter__(self) -> "_StoringSink":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._spool_context.close()
+    def close(self) -> None:
+        """Let go of a file that is not complete."""
+        self._open.close()
 
     def begin(self, index: int) -> None:
-        checkpoint()  # a chunk may hold thousands of files, each of which is synced
-        self._spool: BinaryIO = self._spool_context.enter_context(store.spooled())
-        self._digest = hashlib.sha256()
-        self._index, self._size_bytes, self._pushed_bytes = index, 0, 0
+        checkpoint()  # a chunk may hold thousands of files
+        self._path = self._folder / f"{index}.part"
+        self._file = self._open.enter_context(self._path.open("wb", buffering=0))
+        self._digest, self._spelling = hashlib.sha256(), SpellingReader()
+        self._index, self._size_bytes, self._pushed_bytes, self._head = index, 0, 0, b""
+
+    def text(self, piece: memoryview) -> None:
+        self._spelling.feed(piece)
 
     def write(self, data: bytes) -> None:
         self._digest.update(data)
-        try:
-            write_whole(self._spool, data)
-        except OSError as error:
-            raise Transient(f"the spool folder does not take more: {error.strerror}") from error
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[:HEAD_BYTES]
+        write_whole(self._file, data)
         self._size_bytes += len(data)
-        self._pushed_bytes = pushed(self._spool.fileno(), self._pushed_bytes, self._size_bytes)
+        self._pushed_bytes = pushed(self._file.fileno(), self._pushed_bytes, self._size_bytes)
 
     def end(self) -> None:
+        self.close()
         sha256 = self._digest.hexdigest()
-        store.keep_file(Path(self._spool.name), store.file_key(self._reference, sha256), sha256)
-        self._spool_context.close()
-        self.stored.append(StoredContent(self._index, sha256, self._size_bytes))
-
-
-def _to_json(stored: list[StoredContent]) -> bytes:
-    return json.dumps([asdict(content) for content in stored]).encode()
+        self._path.replace(self._folder / sha256)
+        self.stored.append(StoredContent(self._index, sha256, self._size_bytes, sniffed(self._head)))
+        self.spellings.append(self._spelling.spelling(self._size_bytes))

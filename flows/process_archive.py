@@ -28,9 +28,9 @@ from adapters.settings import settings
 from domain.notification import archive_completed
 from domain.rows import Rows
 from domain.summary import size_text, summary
-from domain.versions import Age, supersedes
 from flows.completion import complete
-from flows.material import Material, read_material
+from flows.loading import load
+from flows.material import read_material
 from flows.persisting import persist
 from flows.record import Run, recorded, sole_work_on
 from flows.results import RESULTS
@@ -38,7 +38,6 @@ from flows.threads import in_thread
 from models.errors import Refused, Transient
 from models.finding import DiscrepancyRow
 from models.notification import NotificationState
-from models.receipt import VersionRow
 from models.run import Trigger
 
 HTTP_GONE = 410
@@ -61,6 +60,7 @@ RETRIED: dict[str, Any] = {
 
 
 class FilesPersisted(BaseModel):
+    version: int
     files: int
     size_bytes: int
 
@@ -111,10 +111,10 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
     """Decode the files of a receipt into the store."""
     log = get_run_logger()
     log.info("Scanning the body of receipt %s", receipt_id)
-    stored = await in_thread(persist, reference, receipt_id)
-    size_bytes = sum(content.size_bytes for content in stored)
-    log.info("%d files with %s in all are in the store", len(stored), size_text(size_bytes))
-    return FilesPersisted(files=len(stored), size_bytes=size_bytes)
+    persisted = await in_thread(persist, reference, receipt_id)
+    files, size_bytes = len(persisted.contents), sum(content.size_bytes for content in persisted.contents)
+    log.info("Version %d: %d files with %s in all are in the store", persisted.version, files, size_text(size_bytes))
+    return FilesPersisted(version=persisted.version, files=files, size_bytes=size_bytes)
 
 
 @task(name="load-metadata", **RETRIED)
@@ -122,10 +122,13 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     """Load what the payload says into the database: rows for the current version, the skeleton for each."""
     log = get_run_logger()
     material = await in_thread(read_material, reference, receipt_id)
-    archive = material.archive
-    version = await in_thread(_load, material)
+    archive, version = material.archive, material.request.version
+    await in_thread(load, material)
     rows = sum(len(rows) for rows in material.rows.values())
-    log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
+    if material.request.is_version:
+        log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
+    else:
+        log.info("Nothing new but its time: a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
     if len(archive.warnings) > MOST_LOGGED:
@@ -155,7 +158,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not current:
-        log.info("A newer version has the rows; they stay as they are")
+        log.info("Another version has the rows; they stay as they are")
     await in_thread(complete, material)
     log.info("Read back; the archive is complete")
     return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(found))
@@ -213,27 +216,6 @@ def _message(message_id: str) -> bytes:
         attention=archives.needs_attention(notification.reference),
         url=_archive_url(notification.reference),
     )
-
-
-def _load(material: Material) -> int:
-    archive = material.archive
-    version = VersionRow(
-        receipt_id=material.receipt_id,
-        reference=archive.reference,
-        version=0,
-        event_at=archive.event_at,
-        received_at=receipts.get(material.receipt_id).received_at,
-        skeleton=material.skeleton,
-    )
-    described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    rows = {table: rows for table, rows in material.rows.items() if table is not DiscrepancyRow}
-    return archives.load(
-        version, described, rows, lambda candidate, current: supersedes(_age(candidate), _age(current))
-    )
-
-
-def _age(version: VersionRow) -> Age:
-    return Age(version.event_at, version.received_at, version.receipt_id)
 
 
 async def _current_receipt(reference: str) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
-from adapters import runs
+from adapters import history, runs
 from flows.engine import hand_back, is_cancelled_by_person
 from models.archive import State
 from models.errors import Transient
@@ -76,7 +76,9 @@ def _record_interruption(run: Run) -> None:
     """Only a person undoes what a person has cancelled. Else the receipt is awaited, and the sweep asks Prefect."""
     cancelled = is_cancelled_by_person()
     state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
-    runs.end(run.flow_run_id, run.attempt, state, receipt_state, datetime.now(UTC))
+    now = datetime.now(UTC)
+    runs.end(run.flow_run_id, run.attempt, state, receipt_state, now)
+    history.keep(run.reference, run.receipt_id, now)
 
 
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
@@ -84,8 +86,9 @@ async def _record_end(run: Run, state: RunState, failed_task: str | None = None)
     receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
     for pause_s in (*_RECORD_PAUSES_S, None):
         try:
-            ended = state, receipt_state, datetime.now(UTC), failed_task
-            await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, *ended)
+            now = datetime.now(UTC)
+            await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
+            await asyncio.to_thread(history.keep, run.reference, run.receipt_id, now)
         except Transient as error:
             if pause_s is None:
                 get_run_logger().error("The end of this run is not on record: %s", error)

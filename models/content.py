@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from sqlmodel import BigInteger, Field, SQLModel
 
+from models.spelling import Spelling
+
 
 class Role(StrEnum):
     SIGNED_DOCUMENT = "signed_document"
@@ -13,11 +15,27 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """Decoded bytes in the store, named there by their digest. `index` is that of their cut in the scan."""
+    """Decoded bytes in the store, named there by their digest. `index` is that of their cut in the scan.
+
+    `looks_like` is the media type that their first bytes show, where they show one.
+    """
 
     index: int
     sha256: str
     size_bytes: int
+    looks_like: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentCut:
+    """Where a content was cut out, and how it was written there: what rebuilds the request.
+
+    At `skeleton_offset` the skeleton has the content's index in decimal digits.
+    """
+
+    content: StoredContent
+    skeleton_offset: int
+    spelling: Spelling
 
 
 @dataclass(frozen=True, slots=True)

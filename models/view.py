@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
 
 from models.archive import State
 from models.finding import DiscrepancyCode
@@ -168,6 +168,23 @@ class RunView(BaseModel):
     started_at: datetime
     ended_at: datetime | None
     url: str
+
+
+class ValuesView(BaseModel):
+    """A member's value in each of two versions, null where it has none."""
+
+    before: JsonValue
+    after: JsonValue
+
+
+class DifferenceView(BaseModel):
+    """What is in one of two versions only, or differs. `withheld` names members that differ and are not shown."""
+
+    kind: str
+    key: str
+    change: str
+    members: dict[str, ValuesView]
+    withheld: tuple[str, ...]
 
 
 class ArchiveView(BaseModel):

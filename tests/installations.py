@@ -14,15 +14,15 @@ import boto3
 import httpx
 import pytest
 
-from adapters import archives, receipts
+from adapters import archives, history, ocfl, receipts, store
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
-from domain.rows import discrepancy_rows, rows_of
-from domain.versions import Age, supersedes
+from adapters.stored import stored_request
+from domain.rows import discrepancy_rows
 from flows.completion import complete
+from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
-from models.receipt import VersionRow
 from tests.conftest import _forget, free_port
 
 
@@ -88,6 +88,19 @@ def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         client.delete(f"/deployments/{made['id']}").raise_for_status()
 
 
+def stored_body(reference: str, receipt_id: str) -> bytes:
+    """The request as the store gives it back."""
+    stored = stored_request(reference, receipt_id)
+    assert stored
+    return b"".join(stored.body())
+
+
+def stored_file(reference: str, sha256: str) -> bytes:
+    found = ocfl.inventory(reference)
+    assert found
+    return store.read_bytes(ocfl.content_key(reference, found, sha256))
+
+
 def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
     """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
     intake = Intake()
@@ -95,24 +108,15 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None) -
     intake.write([body])
     sending = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
     receipts.register(sending)
-    persist(reference, sending.receipt_id)
-    material = read_material(reference, sending.receipt_id)
-    archive = material.archive
-    version = VersionRow(
-        receipt_id=sending.receipt_id,
-        reference=reference,
-        version=0,
-        event_at=archive.event_at,
-        received_at=sending.received_at,
-        skeleton=material.skeleton,
-    )
-    described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(version, described, rows_of(archive, settings().amount_unit), _supersedes)
-    archives.replace_rows(reference, sending.receipt_id, discrepancy_rows(reference, material.discrepancies))
-    complete(material)
+    finished(reference, sending.receipt_id)
     return sending.receipt_id
 
 
-def _supersedes(candidate: VersionRow, current: VersionRow) -> bool:
-    ages = [Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)]
-    return supersedes(*ages)
+def finished(reference: str, receipt_id: str) -> None:
+    """Take a registered receipt to its end."""
+    persist(reference, receipt_id)
+    material = read_material(reference, receipt_id)
+    load(material)
+    archives.replace_rows(reference, receipt_id, discrepancy_rows(reference, material.discrepancies))
+    complete(material)
+    history.keep(reference, receipt_id, datetime.now(UTC))

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters import archives, receipts
+from adapters import archives, catalogue, receipts
 from domain.reconciliation import reconcile
 from domain.rows import discrepancy_rows, rows_of
 from domain.versions import Age, supersedes
@@ -44,19 +44,27 @@ def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -
 
 def loaded(archive: Archive, receipt_id: str) -> int:
     """Load an archive with all its rows, as the flow's tasks do, and return its version."""
+    number = _number(archive.reference, receipt_id)
     row = VersionRow(
         receipt_id=receipt_id,
         reference=archive.reference,
-        version=0,
+        version=number,
         event_at=archive.event_at,
         received_at=receipts.get(receipt_id).received_at,
         skeleton=receipt_id.encode(),
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    number = archives.load(row, described, rows_of(archive, "minor"), newer)
+    archives.load(row, described, rows_of(archive, "minor"), newer)
     found = reconcile(archive.payments, archive.fields, archive.sessions, "minor")
     archives.replace_rows(archive.reference, receipt_id, discrepancy_rows(archive.reference, found))
     return number
+
+
+def _number(reference: str, receipt_id: str) -> int:
+    """The number that the store would give."""
+    found = catalogue.archive(reference)
+    numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
+    return numbers.get(receipt_id, len(numbers) + 1)
 
 
 def newer(candidate: VersionRow, current: VersionRow) -> bool:

@@ -1,6 +1,7 @@
 """Archives in the database: versions in order of archiving, and the rows of the newest of them."""
 
 import threading
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -16,7 +17,7 @@ from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.session import LabelRow, SessionRow
 from models.view import ArchiveView
-from tests.adapters.records import archived, digest, document, loaded, registered
+from tests.adapters.records import NOON, archived, digest, document, loaded, registered
 from tests.domain.payloads import read
 from tests.samples import PDF, PNG
 
@@ -67,19 +68,26 @@ def test_loading_again_changes_nothing() -> None:
     assert whole() == before
 
 
-def test_versions_are_numbered_in_the_order_of_archiving() -> None:
-    second, first = registered(body="sent first", minute=1), registered(body="sent second", minute=2)
+def test_receipt_that_says_nothing_new_makes_its_version_no_older_and_its_deliveries_duplicates() -> None:
+    first = archived(minute=1)
+    again = registered(body="the same, sent later", minute=2)
+    made_at = NOON + timedelta(days=400)
 
-    assert [loaded(read(document()), each) for each in (first, second, first, second)] == [1, 2, 1, 2]
-    assert [(each.version, each.receipt_id) for each in whole().versions] == [(1, first), (2, second)]
-    assert archives.get_version(second).skeleton == second.encode()
+    for _ in range(2):
+        archives.repeat("r", again, 1, made_at)
+
+    assert archives.get_version(first).event_at == made_at
+    assert [(each.version, each.receipt_id) for each in whole().versions] == [(1, first)]
+    assert [each.outcome for each in whole().deliveries] == ["new", "duplicate"]
 
 
-def test_versions_of_two_processes_are_numbered_apart() -> None:
-    archived("one")
-    archived("other")
+def test_receipt_that_says_nothing_new_and_is_older_leaves_the_time_of_its_version() -> None:
+    first = archived(minute=1)
+    made_at = archives.get_version(first).event_at
 
-    assert [each.version for each in whole("other").versions] == [1]
+    archives.repeat("r", registered(body="sent late", minute=2), 1, NOON - timedelta(days=4000))
+
+    assert archives.get_version(first).event_at == made_at
 
 
 def test_newer_receipt_replaces_all_rows() -> None:

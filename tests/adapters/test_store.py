@@ -14,8 +14,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters import store
 from adapters.durable import write_whole
@@ -24,7 +22,7 @@ from models.errors import Transient
 from tests.installations import bucket_at
 
 Configure = Callable[..., Settings]
-KEY = store.file_key("process-1", "ab" * 32)
+KEY = f"some/folder/{'ab' * 32}"
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -147,48 +145,51 @@ def test_compressed_content_comes_back_as_it_was_sent() -> None:
     assert store.read_bytes(store.result_key("x.gz")) == data
 
 
-HOSTILE = [
-    "../../etc/passwd",
-    "/etc/passwd",
-    "a/b",
-    "..",
-    ".",
-    "s3://other/x",
-    "a\\b",
-    "x" * 255,
-    "שלום",
-    "%2e%2e",
-    "\n",
-]
+@pytest.mark.usefixtures("kind")
+def test_what_is_missing_is_none_where_it_is_asked_for() -> None:
+    store.keep_bytes(b"kept", KEY)
+
+    assert (store.found_bytes(KEY), store.found_bytes("some/other")) == (b"kept", None)
 
 
-@pytest.mark.parametrize("reference", HOSTILE)
-def test_hostile_reference_never_becomes_a_path(folder: Path, reference: str) -> None:
-    store.keep_bytes(b"x", store.file_key(reference, "ab" * 32))
+def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
+    for name, placed in (("first", True), ("second", False)):
+        with store.staging() as stage:
+            (stage / "made").mkdir()
+            (stage / "made" / name).write_bytes(name.encode())
 
-    (found,) = [each for each in folder.rglob("*") if each.is_file()]
-    digest = hashlib.sha256(reference.encode()).hexdigest()
-    assert found.relative_to(folder).as_posix() == f"objects/{digest[:3]}/{digest}/files/{'ab' * 32}"
+            assert store.place_folder(stage / "made", "some/folder") is placed
 
-
-@given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
-def test_keys_of_two_processes_never_meet(one: str, other: str) -> None:
-    of_one, of_other = (store.file_key(each, "ab" * 32) for each in (one, other))
-
-    assert (of_one == of_other) == (one == other)
-    assert set(of_one) <= set("0123456789abcdefobjects/fil")
+    assert [path.name for path in (folder / "some" / "folder").iterdir()] == ["first"]
+    assert list((folder / "spool").iterdir()) == []
 
 
-def test_everything_of_a_process_lies_in_one_folder() -> None:
-    keys = [
-        store.file_key("r", "ab" * 32),
-        store.request_key("r", "cd" * 32),
-        store.skeleton_key("r", "cd" * 32),
-        store.contents_key("r", "cd" * 32),
-    ]
+def test_of_several_that_write_the_same_key_of_a_bucket_one_is_first(configure: Configure, s3_server: str) -> None:
+    configure(store_url=f"s3://archives/{os.urandom(8).hex()}", **bucket_at(s3_server))
+    won: list[int] = []
 
-    assert len({key.split("/")[2] for key in keys}) == 1
-    assert len(set(keys)) == 4
+    def write(number: int) -> None:
+        if store.keep_first(b"%d" % number, KEY):
+            won.append(number)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert len(won) == 1
+    assert store.read_bytes(KEY) == b"%d" % won[0]
+
+
+def test_what_lies_below_a_key_of_a_bucket_is_removed_and_nothing_else(configure: Configure, s3_server: str) -> None:
+    configure(store_url=f"s3://archives/{os.urandom(8).hex()}", **bucket_at(s3_server))
+    for key in ("v1/a", "v1/b/c", "v10/a"):
+        store.keep_bytes(b"x", key)
+
+    store.remove_below("v1")
+
+    assert [store.stored_size(key) for key in ("v1/a", "v1/b/c", "v10/a")] == [None, None, 1]
 
 
 def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:
@@ -202,8 +203,10 @@ def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:
 def test_leftovers_of_a_killed_process_are_removed_and_what_is_in_use_stays(folder: Path) -> None:
     with store.spooled() as dead, store.spooled() as living:
         os.utime(dead.name, (0, 0))
+        (folder / "spool" / "dead" / "content").mkdir(parents=True)
+        os.utime(folder / "spool" / "dead", (0, 0))
 
-        assert store.remove_leftovers(datetime(2026, 1, 1, tzinfo=UTC)) == 1
+        assert store.remove_leftovers(datetime(2026, 1, 1, tzinfo=UTC)) == 2
         assert [each.name for each in (folder / "spool").iterdir()] == [Path(living.name).name]
         Path(dead.name).touch()  # its block removes it once more
 

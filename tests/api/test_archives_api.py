@@ -274,6 +274,20 @@ class TestAuthorization:
         assert_error(answer, 401, "UNAUTHORIZED")
 
 
+class TestDifferences:
+    def test_of_a_version_and_itself_are_none(self, library: Library) -> None:
+        answer = library.get(path_of(HOSTILE[0], "/differences?before=1&after=1"))
+
+        assert (answer.status_code, answer.json()) == (200, [])
+
+    def test_of_versions_that_are_not_there_are_not_found(self, library: Library) -> None:
+        assert_error(library.get(path_of(HOSTILE[0], "/differences?before=1&after=2")), 404, "UNKNOWN_VERSION")
+        assert_error(library.get(path_of("unknown", "/differences?before=1&after=1")), 404, "UNKNOWN_VERSION")
+
+    def test_need_two_numbers(self, library: Library) -> None:
+        assert_error(library.get(path_of(HOSTILE[0], "/differences?before=1")), 422, "BAD_PARAMETER")
+
+
 def test_api_describes_itself(library: Library) -> None:
     client = library.receiver.client
 

@@ -210,3 +210,15 @@ def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str,
         if each.typer_instance and each.name:
             own += [(*path, each.name), *_commands(each.typer_instance, (*path, each.name))]
     return own
+
+
+def test_what_differs_between_two_versions_is_shown(cellar: Cellar, sqlite_installation: Settings) -> None:
+    archived("r", sample_body("r"))
+    archived("r", sample_body("r", signatures=[]))
+
+    (difference,) = json.loads(cellar("show", "r", "--diff", "1", "2", "--json").output)
+
+    assert (difference["kind"], difference["change"]) == ("signature", "removed")
+    assert "removed" in cellar("show", "r", "--diff", "1", "2").output
+    assert "Nothing differs" in cellar("show", "r", "--diff", "1", "1").output
+    assert cellar("show", "r", "--diff", "1", "3").status == 1

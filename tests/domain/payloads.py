@@ -5,6 +5,7 @@ import json
 from datetime import UTC, tzinfo
 from typing import Any
 
+from domain.media_type import sniffed
 from domain.reading import read_archive
 from domain.scan import Scanner
 from models.archive import Archive
@@ -21,12 +22,15 @@ class _Digests:
     def begin(self, index: int) -> None:
         self._index, self._data = index, b""
 
+    def text(self, piece: memoryview) -> None:
+        """How it was spelled does not matter here."""
+
     def write(self, data: bytes) -> None:
         self._data += data
 
     def end(self) -> None:
         sha256 = hashlib.sha256(self._data).hexdigest()
-        self.stored.append(StoredContent(self._index, sha256, len(self._data)))
+        self.stored.append(StoredContent(self._index, sha256, len(self._data), sniffed(self._data)))
 
 
 def read_body(body: bytes, zone: tzinfo = UTC) -> Archive:

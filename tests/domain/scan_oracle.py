@@ -25,6 +25,9 @@ class Contents:
         assert index == len(self.contents) == self.ended
         self.contents.append(b"")
 
+    def text(self, piece: memoryview) -> None:
+        """How it was spelled does not matter here."""
+
     def write(self, data: bytes) -> None:
         assert data
         self.contents[-1] += data

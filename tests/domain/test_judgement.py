@@ -1,5 +1,6 @@
 """Warnings: each one has a case that brings it and near misses that do not."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from models.finding import WarningCode
 from tests.domain.payloads import changed, read
 from tests.samples import sample_document
 
+HTML = base64.b64encode(b"<!doctype html><script>").decode()
 SESSION: dict[str, Any] = sample_document()["sessions"][0]
 FIRES: list[tuple[str, str, Any, str]] = [
     ("ATTACHMENT_EMPTY", "attachments.0.content", "", "attachments[0].content"),
@@ -16,6 +18,9 @@ FIRES: list[tuple[str, str, Any, str]] = [
     ("ATTACHMENT_EMPTY", "signed_document.content", " \n", "signed_document.content"),
     ("INTEGRATION_FAILED", "sessions.0.integrations.0.status", "failed", "sessions[0].integrations[0].status"),
     ("INTEGRATION_FAILED", "sessions.0.integrations.0.status", None, "sessions[0].integrations[0].status"),
+    ("MEDIA_TYPE_MISMATCH", "attachments.0.content", HTML, "attachments[0].mimetype"),
+    ("MEDIA_TYPE_MISMATCH", "signed_document.content", HTML, "signed_document.mimetype"),
+    ("MEDIA_TYPE_MISMATCH", "signed_document.mimetype", "image/png", "signed_document.mimetype"),
     (
         "OTP_NOT_SENT",
         "sessions.0.recipient.otp_destination.status",
@@ -47,7 +52,7 @@ FIRES: list[tuple[str, str, Any, str]] = [
     ("WRONG_TYPE", "signed_document", "aGVsbG8=", "signed_document"),
 ]
 NEAR_MISSES: list[tuple[str, Any]] = [
-    ("attachments.0.content", "eA=="),
+    ("attachments.0.content", "iVBORw0KGgo="),
     ("attachments", []),
     ("signed_document", None),
     ("sessions.0.integrations", []),

@@ -19,7 +19,7 @@ from adapters.settings import settings
 from flows.process_archive import process_archive
 
 
-class _Countdown:
+class Countdown:
     def __init__(self, writes: int) -> None:
         self.left = writes
 
@@ -30,14 +30,14 @@ class _Countdown:
 
 
 def main(reference: str, receipt_id: str, writes: int) -> None:
-    countdown = _Countdown(writes)
+    countdown = Countdown(writes)
     event.listen(engine(), "commit", countdown.write)
-    for name in ("link", "replace", "unlink"):
-        setattr(os, name, _counted(getattr(os, name), countdown))
+    for name in ("link", "rename", "replace", "unlink"):
+        setattr(os, name, counted(getattr(os, name), countdown))
     asyncio.run(process_archive(reference, receipt_id))
 
 
-def _counted(call: Callable[..., Any], countdown: _Countdown) -> Callable[..., Any]:
+def counted(call: Callable[..., Any], countdown: Countdown) -> Callable[..., Any]:
     folder = str(settings().data_dir.absolute())
 
     def counted(path: str | Path, *rest: Any, **options: Any) -> Any:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import inbox, store
+from adapters import inbox
 from adapters.settings import Settings, settings
-from tests.installations import archived, bucket_at, objects_below
+from tests.installations import archived, bucket_at, objects_below, stored_body
 from tests.samples import sample_body
 
 
@@ -16,7 +16,7 @@ from tests.samples import sample_body
 @pytest.mark.parametrize("store_kind", ["folder", "bucket"])
 @pytest.mark.parametrize("inbox_kind", ["folder", "bucket"])
 @pytest.mark.parametrize("note_bytes", [10, 9_000_000])
-def test_completed_receipt_leaves_the_inbox_and_its_body_is_kept(
+def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(
     configure: Callable[..., Settings], s3_server: str, inbox_kind: str, store_kind: str, note_bytes: int
 ) -> None:
     home, kinds = f"s3://archives/{secrets.token_hex(8)}", {"inbox": inbox_kind, "store": store_kind}
@@ -26,7 +26,7 @@ def test_completed_receipt_leaves_the_inbox_and_its_body_is_kept(
 
     receipt_id = archived("process-1", body)
 
-    assert store.read_bytes(store.request_key("process-1", receipt_id)) == body
+    assert stored_body("process-1", receipt_id) == body
     assert (inbox.has_body(receipt_id), list(inbox.sendings())) == (False, [])
     assert objects_below(f"{home}/inbox") == {}
     spools = (settings().spool_dir, Path(settings().store_location) / "spool")

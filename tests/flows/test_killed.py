@@ -106,7 +106,8 @@ def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
 def _end_state() -> dict[str, Any]:
     """Everything that is left: rows without the history and the times, files of the store, what is in the inbox."""
     data = settings().data_dir
-    objects = data / "store" / "objects"
+    objects = data / "store" / "archives"
+    files = [path for path in objects.rglob("*") if path.is_file() and "history" not in path.parts]
     with database.reading() as session:
         rows = {
             name: sorted(
@@ -118,6 +119,6 @@ def _end_state() -> dict[str, Any]:
         }
     return {
         "rows": rows,
-        "files": {str(path.relative_to(objects)): path.read_bytes() for path in objects.rglob("*") if path.is_file()},
+        "files": {str(path.relative_to(objects)): path.read_bytes() for path in files},
         "inbox": sorted(path.name for path in (data / "inbox" / "waiting").iterdir()),
     }

@@ -17,14 +17,14 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters import catalogue, receipts, runs, store
+from adapters import catalogue, receipts, runs
 from adapters.settings import Settings, settings
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.view import ArchiveView
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
-from tests.installations import bucket_at, objects_below
+from tests.installations import bucket_at, objects_below, stored_body, stored_file
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -62,7 +62,7 @@ def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
         ("signed_document", "SIGNEDDOCUMENT.pdf", len(PDF)),
         ("attachment", "SOMEFILENAME1.png", len(PNG)),
     ]
-    assert [store.read_bytes(store.file_key("process-1", each.sha256)) for each in archive.files] == [PDF, PNG]
+    assert [stored_file("process-1", each.sha256) for each in archive.files] == [PDF, PNG]
     (session,) = archive.sessions
     assert (session.id, session.transaction_number) == ("wSYqmI4xsE", 30)
     assert session.labels == {"CUSTOMER_TAG": "CUSTOMER_VALUE"}
@@ -77,14 +77,14 @@ def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
     assert (run.state, run.trigger, run.attempt, run.failed_task) == ("Completed", "rerun", 1, None)
 
 
-def test_completed_receipt_leaves_the_inbox_and_its_body_is_kept(sqlite_installation: Settings) -> None:
+def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(sqlite_installation: Settings) -> None:
     body = sample_body()
     sending = received("process-1", body)
 
     archived("process-1", sending.receipt_id)
 
     assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
-    assert store.read_bytes(store.request_key("process-1", sending.receipt_id)) == body
+    assert stored_body("process-1", sending.receipt_id) == body
 
 
 def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
@@ -99,8 +99,8 @@ def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
 
     assert (archive.state, archive.warnings) == ("completed", [])
     assert objects_below(f"{home}/inbox") == {}
-    assert store.read_bytes(store.request_key("process-1", sending.receipt_id)) == body
-    assert all(name.startswith(("objects/", "results/")) for name in objects_below(f"{home}/store"))
+    assert stored_body("process-1", sending.receipt_id) == body
+    assert all(name.startswith(("archives/", "results/")) for name in objects_below(f"{home}/store"))
     assert list(settings().spool_dir.glob("*")) == []
 
 

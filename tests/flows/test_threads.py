@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import store
 from adapters.settings import settings
+from adapters.stored import stored_request
 from flows.persisting import persist
 from flows.threads import Stopped, checkpoint, in_thread
 from models.errors import Transient
@@ -123,7 +123,7 @@ def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done
 
     async def run() -> float:
         persisting = asyncio.create_task(in_thread(persist, "process-1", sending.receipt_id))
-        while not any(each.stat().st_size for each in spool.glob("*")):
+        while not any(each.stat().st_size for each in spool.rglob("*.part")):
             assert not persisting.done()
             await asyncio.sleep(0.001)
         cancelled_at = time.monotonic()
@@ -134,5 +134,5 @@ def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done
 
     assert asyncio.run(run()) < 1
     assert list(spool.iterdir()) == []
-    assert store.stored_size(store.skeleton_key("process-1", sending.receipt_id)) is None
+    assert stored_request("process-1", sending.receipt_id) is None
     assert persist("process-1", sending.receipt_id)

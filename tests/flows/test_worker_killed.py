@@ -105,7 +105,7 @@ def _fields() -> int:
 
 
 def _files() -> int:
-    return sum(1 for path in (settings().data_dir / "store" / "objects").rglob("*") if path.is_file())
+    return sum(1 for path in (settings().data_dir / "store" / "archives").rglob("*") if path.is_file())
 
 
 def _files_of(reference: str) -> int:

@@ -1,0 +1,211 @@
+"""Archives as OCFL 1.1 objects, one per process reference, in one storage root: a folder or a bucket.
+
+Folders come from a digest of the object's id, contents from digests: no name from a payload is a path. A version is
+written once. In a folder it is built beside and renamed into place; in a bucket it is won by a conditional write of its
+inventory before any content. The inventory of the object and its sidecar come last, so until then readers see the
+version before. Whoever writes next settles what a killed one has left.
+
+Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension 0003".
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from adapters import store
+from adapters.durable import sync_tree
+from models.errors import Conflict, Transient
+from models.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
+
+ROOT = "archives"
+INVENTORY = "inventory.json"
+SIDECAR = f"{INVENTORY}.{DIGEST_ALGORITHM}"
+LOGS = "logs"
+_LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
+OBJECT_DECLARATION = "0=ocfl_object_1.1"
+_LONGEST_FOLDER = 100  # of an id; a longer one is cut, and its digest appended
+
+
+def object_id(reference: str) -> str:
+    return f"urn:cellar:{quote(reference, safe='')}"
+
+
+def reference_of(found: Inventory) -> str:
+    """The process that an object is of."""
+    return unquote(found.object_id.removeprefix("urn:cellar:"))
+
+
+def object_key(reference: str) -> str:
+    """Where in the store the object of a process lies."""
+    digest = hashlib.sha256(object_id(reference).encode()).hexdigest()
+    folder = re.sub(r"[^A-Za-z0-9_-]", lambda found: f"%{ord(found[0]):02x}", object_id(reference))
+    if len(folder) > _LONGEST_FOLDER:
+        folder = f"{folder[:_LONGEST_FOLDER]}-{digest}"
+    return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{folder}"
+
+
+def log_key(reference: str, path: str) -> str:
+    """Where something lies that belongs to the object and to none of its versions."""
+    return f"{object_key(reference)}/{LOGS}/{path}"
+
+
+def inventory(reference: str) -> Inventory | None:
+    """Return the inventory of a process's object; None where there is no object.
+
+    Raises:
+        Conflict: it cannot be read.
+        Transient: the store does not answer.
+    """
+    return inventory_at(object_key(reference))
+
+
+def inventory_at(key: str) -> Inventory | None:
+    """`inventory`, of the object at a key of the store."""
+    text = store.found_bytes(f"{key}/{INVENTORY}")
+    return _parsed(text, key) if text is not None else None
+
+
+def content_key(reference: str, found: Inventory, sha256: str) -> str:
+    """Where in the store a content of an object lies."""
+    return f"{object_key(reference)}/{found.manifest[sha256]}"
+
+
+def sidecar(text: bytes) -> bytes:
+    """What stands beside an inventory to prove it."""
+    return f"{hashlib.sha256(text).hexdigest()} {INVENTORY}\n".encode()
+
+
+def settled(reference: str) -> Inventory | None:
+    """Finish, or take back, what a killed writer has left, and return the inventory; None where there is no object.
+
+    Raises:
+        Conflict: what is there is damaged.
+        Transient: the store does not answer.
+    """
+    key = object_key(reference)
+    text = store.found_bytes(f"{key}/{INVENTORY}")
+    before = _parsed(text, key) if text is not None else None
+    if text is not None and before and store.found_bytes(f"{key}/{SIDECAR}") != sidecar(text):
+        if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
+            raise _damaged(key)
+        store.overwrite_bytes(sidecar(text), f"{key}/{SIDECAR}")
+    following = f"{key}/v{before.head + 1 if before else 1}"
+    if store.is_bucket():
+        store.remove_below(following)  # content may be missing, and only its own run knows it
+        return before
+    begun = store.found_bytes(f"{following}/{INVENTORY}")
+    if begun is None:
+        return before
+    if store.found_bytes(f"{following}/{SIDECAR}") != sidecar(begun):
+        raise _damaged(key)
+    _write_inventory(begun, key)
+    return _parsed(begun, key)
+
+
+def add_version(
+    reference: str, before: Inventory | None, version: ObjectVersion, stage: Path, contents: Mapping[str, str]
+) -> Inventory:
+    """Add the next version to a process's object, which is made by its first. Takes effect whole or not at all.
+
+    Args:
+        reference: that of the process. One writer at a time works on it.
+        before: what `settled` has returned.
+        version: the version.
+        stage: a folder of `store.staging` whose folder `content` holds at least what is new. It is used up.
+        contents: the paths in `content`, by their digests.
+
+    Raises:
+        Transient: the store does not take it now, or another writer was first.
+    """
+    after = (before or Inventory(object_id(reference), {}, ())).with_version(version, contents)
+    _make_root()
+    if store.is_bucket():
+        _upload(object_key(reference), after, stage / "content")
+    else:
+        _place(object_key(reference), after, stage)
+    return after
+
+
+def _place(key: str, after: Inventory, stage: Path) -> None:
+    """Build the version, or with the first one the object, and rename it into place."""
+    built, text = stage / "object", after.to_json()
+    version = built / f"v{after.head}"
+    version.mkdir(parents=True)
+    _remove_known(stage / "content", after)
+    (stage / "content").rename(version / "content")
+    _write_files(version, text)
+    if after.head == 1:
+        (built / OBJECT_DECLARATION).write_bytes(_declaration(OBJECT_DECLARATION))
+        _write_files(built, text)
+    placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
+    sync_tree(placed)
+    if not store.place_folder(placed, place):
+        raise Transient(f"version {after.head} of an archive was written by another run at the same time")
+    if after.head > 1:
+        _write_inventory(text, key)
+
+
+def _upload(key: str, after: Inventory, content: Path) -> None:
+    """Win the version, then bring its content, and tell of it last."""
+    text, number = after.to_json(), f"v{after.head}"
+    if not store.keep_first(text, f"{key}/{number}/{INVENTORY}"):
+        raise Transient(f"version {after.head} of an archive is written by another run at the same time")
+    store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
+    for path in after.content_of(after.head).values():
+        store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
+    if after.head == 1:
+        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    _write_inventory(text, key)
+
+
+def _remove_known(content: Path, after: Inventory) -> None:
+    """Leave only what the version brings: OCFL knows no content that no version names, and no empty folder."""
+    brought = {path.partition("/content/")[2] for path in after.content_of(after.head).values()}
+    for path in sorted(content.rglob("*"), reverse=True):
+        if path.is_file() and str(path.relative_to(content)) not in brought:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _make_root() -> None:
+    """The files that make a folder an OCFL storage root. The last one is the declaration."""
+    declaration = f"{ROOT}/0=ocfl_1.1"
+    if store.stored_size(declaration) is None:
+        layout = {"extension": _LAYOUT, "description": "By the SHA-256 of the object's id, and the id itself."}
+        config = {"extensionName": _LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
+        store.overwrite_bytes(_json(config), f"{ROOT}/extensions/{_LAYOUT}/config.json")
+        store.overwrite_bytes(_json(layout), f"{ROOT}/ocfl_layout.json")
+        store.overwrite_bytes(_declaration("0=ocfl_1.1"), declaration)
+
+
+def _write_inventory(text: bytes, key: str) -> None:
+    store.overwrite_bytes(text, f"{key}/{INVENTORY}")
+    store.overwrite_bytes(sidecar(text), f"{key}/{SIDECAR}")
+
+
+def _write_files(folder: Path, text: bytes) -> None:
+    (folder / INVENTORY).write_bytes(text)
+    (folder / SIDECAR).write_bytes(sidecar(text))
+
+
+def _parsed(text: bytes, key: str) -> Inventory:
+    try:
+        return Inventory.from_json(text)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise _damaged(key) from error
+
+
+def _damaged(key: str) -> Conflict:
+    return Conflict(f"the inventory of {key} is damaged; `cellar verify` tells more, a copy of the store has it whole")
+
+
+def _declaration(name: str) -> bytes:
+    return name.removeprefix("0=").encode() + b"\n"
+
+
+def _json(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document, indent=1).encode()

@@ -1,0 +1,68 @@
+"""What was cut out of a request: written down beside its skeleton, and put back to rebuild the request."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from domain.spelling import spelled
+from models.content import ContentCut, StoredContent
+from models.errors import Conflict
+from models.spelling import Spelling
+
+FORMAT = 1
+CONTENT = "content"
+"""The kind of a cut that is a file's content in base64."""
+
+
+def cuts_json(cuts: Sequence[ContentCut]) -> bytes:
+    """Write down the cuts, in the order of their places. What is spelled as usual is left out."""
+    usual = asdict(Spelling())
+    written = [
+        {
+            "kind": CONTENT,
+            "offset": cut.skeleton_offset,
+            "length": len(_placeholder(cut)),
+            "sha256": cut.content.sha256,
+            "size_bytes": cut.content.size_bytes,
+            "looks_like": cut.content.looks_like,
+            "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
+        }
+        for cut in cuts
+    ]
+    return json.dumps({"format": FORMAT, "cuts": written}, indent=1).encode()
+
+
+def read_cuts(text: bytes) -> list[ContentCut]:
+    """Read what `cuts_json` wrote.
+
+    Raises:
+        Conflict: it comes from a newer cellar, or is damaged.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT or any(cut["kind"] != CONTENT for cut in document["cuts"]):
+            raise Conflict(f"expected cuts of format {FORMAT}, got those of a newer cellar; use that one")
+        return [_cut(index, cut) for index, cut in enumerate(document["cuts"])]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Conflict("the cuts of an archived request are damaged; verify the archive") from error
+
+
+def rebuilt(skeleton: bytes, cuts: Sequence[ContentCut], read: Callable[[str], Iterable[bytes]]) -> Iterator[bytes]:
+    """Rebuild a request in pieces: `read` returns a file's bytes by its digest."""
+    position = 0
+    for cut in cuts:
+        yield skeleton[position : cut.skeleton_offset]
+        yield from spelled(read(cut.content.sha256), cut.spelling)
+        position = cut.skeleton_offset + len(_placeholder(cut))
+    yield skeleton[position:]
+
+
+def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
+    content = StoredContent(index, cut["sha256"], cut["size_bytes"], cut["looks_like"])
+    return ContentCut(content, cut["offset"], Spelling(**cut["spelling"]))
+
+
+def _placeholder(cut: ContentCut) -> bytes:
+    """What stands in the skeleton in place of a content."""
+    return b"%d" % cut.content.index

@@ -1,0 +1,193 @@
+"""Objects are OCFL 1.1 as an independent validator understands it, whatever is done to them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters import ocfl, store
+from adapters.settings import Settings
+from models.errors import Conflict, Transient
+from models.inventory import Inventory, ObjectVersion
+from tests.installations import bucket_at
+from tests.judge import judged
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["folder", "bucket"], autouse=True)
+def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+    """Settings with an empty store of either kind."""
+    if request.param == "bucket":
+        prefix = hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
+        configure(store_url=f"s3://archives/{prefix}", **bucket_at(request.getfixturevalue("s3_server")))
+    else:
+        configure()
+    return str(request.param)
+
+
+def added(reference: str, *files: bytes, message: str = "message") -> Inventory:
+    """Add a version with some files, which are named by their numbers."""
+    digests = [hashlib.sha256(file).hexdigest() for file in files]
+    with store.staging() as stage:
+        (stage / "content" / "files").mkdir(parents=True)
+        for sha256, file in zip(digests, files, strict=True):
+            (stage / "content" / "files" / sha256).write_bytes(file)
+        state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
+        version = ObjectVersion(NOON, message, state)
+        return ocfl.add_version(
+            reference, ocfl.settled(reference), version, stage, {sha256: f"files/{sha256}" for sha256 in digests}
+        )
+
+
+def content(reference: str, version: int) -> list[bytes]:
+    found = ocfl.inventory(reference)
+    assert found
+    state = found.versions[version - 1].state
+    return [store.read_bytes(ocfl.content_key(reference, found, sha256)) for _, sha256 in sorted(state.items())]
+
+
+def test_versions_are_read_back_and_equal_content_is_stored_once() -> None:
+    added("r", b"one", b"two")
+    after = added("r", b"two", b"three")
+
+    assert (after.head, after) == (2, ocfl.inventory("r"))
+    assert (content("r", 1), content("r", 2)) == ([b"one", b"two"], [b"two", b"three"])
+    assert sorted(path.partition("/")[0] for path in after.manifest.values()) == ["v1", "v1", "v2"]
+    assert judged() == []
+
+
+def test_process_without_an_object_has_no_inventory() -> None:
+    added("r", b"one")
+
+    assert ocfl.inventory("another") is None
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["../../etc/passwd", "/etc", "a/b", "..", ".", "s3://other/x", "a\\b", "x" * 255, "ש" * 255, "%2e%2e", "\n", "a b"],
+)
+def test_hostile_reference_is_an_object_like_any_other(reference: str) -> None:
+    added(reference, b"one")
+    added(reference, b"two")
+
+    assert content(reference, 2) == [b"two"]
+    assert judged() == []
+    assert ocfl.object_key(reference).count("/") == 4
+
+
+@given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
+def test_objects_of_two_processes_never_meet(one: str, other: str) -> None:
+    of_one, of_other = (ocfl.object_key(each) for each in (one, other))
+
+    assert (of_one == of_other) == (one == other)
+    assert not of_one.startswith(f"{of_other}/")
+
+
+def test_object_lies_where_the_layout_of_the_root_says() -> None:
+    """Extension 0003's own example of an id, by its algorithm: tuples of the digest, then the id percent-encoded."""
+    digest = hashlib.sha256(b"urn:cellar:a%20b").hexdigest()
+
+    assert ocfl.object_key("a b") == f"archives/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/urn%3acellar%3aa%2520b"
+
+
+def test_damaged_inventory_is_told_and_never_written_over() -> None:
+    added("r", b"one")
+    damaged = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json").replace(b"message", b"massage")
+    store.overwrite_bytes(damaged, f"{ocfl.object_key('r')}/inventory.json")
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+    store.overwrite_bytes(b"{", f"{ocfl.object_key('r')}/inventory.json")
+    with pytest.raises(Conflict):
+        ocfl.inventory("r")
+
+
+def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
+    added("r", b"one")
+    before = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
+    added("r", b"two")
+    store.overwrite_bytes(before, f"{ocfl.object_key('r')}/inventory.json.sha256")
+    assert judged() != []
+
+    assert added("r", b"three").head == 3
+    assert judged() == []
+
+
+def test_writer_killed_before_the_root_inventory_is_finished_by_the_next(kind: str) -> None:
+    """In a folder the version is whole once it is there. In a bucket only its own run knows, and begins anew."""
+    key = ocfl.object_key("r")
+    added("r", b"one")
+    names = ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    added("r", b"two")
+    for name, text in before.items():
+        store.overwrite_bytes(text, f"{key}/{name}")
+
+    after = added("r", b"three")
+
+    assert after.head == (3 if kind == "folder" else 2)
+    assert content("r", after.head) == [b"three"]
+    assert judged() == []
+
+
+def test_writer_killed_right_after_it_won_a_version_of_a_bucket_is_forgotten(kind: str) -> None:
+    if kind == "folder":
+        return  # there a version is renamed into place
+    key = ocfl.object_key("r")
+    store.keep_first(b"{}", f"{key}/v1/inventory.json")
+    store.keep_bytes(b"half", f"{key}/v1/content/files/ab")
+
+    added("r", b"one")
+
+    assert judged() == []
+    assert store.stored_size(f"{key}/v1/content/files/ab") is None
+
+
+def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other comes between our look and our write."""
+    added("r", b"one")
+    make_root = ocfl._make_root
+
+    def other_first() -> None:
+        monkeypatch.setattr(ocfl, "_make_root", make_root)
+        added("r", b"the other's")
+
+    monkeypatch.setattr(ocfl, "_make_root", other_first)
+    with pytest.raises(Transient):
+        added("r", b"ours")
+
+    assert content("r", 2) == [b"the other's"]
+    assert judged() == []
+    assert added("r", b"ours").head == 3
+
+
+def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
+    added("r", b"one")
+
+    store.keep_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
+
+    assert judged() == []
+
+
+def test_corrupt_content_is_found_by_the_judge(kind: str) -> None:
+    """The judge of these tests can say no."""
+    found = added("r", b"one")
+    store.overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+
+    assert any("digest" in line.lower() for line in judged())
+
+
+def test_inventory_is_json_that_comes_back(kind: str) -> None:
+    found = added("r", b"one", message="a message")
+
+    assert Inventory.from_json(found.to_json()) == found
+    document = json.loads(found.to_json())
+    assert (document["id"], document["head"], document["digestAlgorithm"]) == ("urn:cellar:r", "v1", "sha256")
+    assert document["versions"]["v1"]["message"] == "a message"
