@@ -8,8 +8,11 @@ from pydantic import ValidationError
 from adapters.log import set_up_log
 from cli import archives, quarantine
 from cli.api import api
+from cli.export import export
+from cli.rebuild import rebuild_database
 from cli.simulate import simulate
 from cli.up import up
+from cli.verify import verify
 from cli.worker import worker
 from models.errors import CellarError
 
@@ -26,6 +29,9 @@ app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)
 app.command()(archives.rerun)
+app.command()(export)
+app.command()(verify)
+app.command("rebuild")(rebuild_database)
 app.add_typer(quarantine.app, name="quarantine")
 
 

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from datetime import datetime
+from typing import Any
 
 ARCHIVE_COMPLETED = "archive.completed"
+STORE_DAMAGED = "store.damaged"
 
 
 def message_id_of(receipt_id: str, endpoint: str) -> str:
@@ -27,5 +29,14 @@ def archive_completed(
         "attention": attention,
         "url": url,
     }
-    body = {"type": ARCHIVE_COMPLETED, "timestamp": planned_at.isoformat(), "data": data}
+    return _body(ARCHIVE_COMPLETED, planned_at, data)
+
+
+def store_damaged(findings: int, found_at: datetime) -> bytes:
+    """Return the body that tells that so many files of the store are not as they were written. Pure."""
+    return _body(STORE_DAMAGED, found_at, {"findings": findings})
+
+
+def _body(event: str, at: datetime, data: dict[str, Any]) -> bytes:
+    body = {"type": event, "timestamp": at.isoformat(), "data": data}
     return json.dumps(body, separators=(",", ":")).encode()

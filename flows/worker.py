@@ -37,12 +37,13 @@ from flows.recovery import DeathWatch, settle, settle_strays
 from flows.results import saved_block
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
+from flows.verify_archives import verify_archives
 from models.errors import Transient
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
 
-_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox)
+_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox, verify_archives)
 _SLOTS = 16
 _AHEAD = 32
 _POLL_S = 0.5

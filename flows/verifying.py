@@ -1,0 +1,216 @@
+"""Verifies the store: every file of every object against the digests that its inventory tells."""
+
+import hashlib
+import random
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from itertools import chain, groupby
+
+from adapters import ocfl, store
+from adapters.ocfl import INVENTORY, LOGS, SIDECAR
+from adapters.stored import DELIVERIES, stored_request
+from flows.threads import checkpoint
+from models.errors import Conflict
+from models.fixity import NOTHING, Fault, Fixity, FixityFinding
+from models.inventory import Inventory
+
+_AT_ONCE = 4
+_AHEAD = 8
+_PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
+_ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object by its key, with the sizes of its files by their paths in it."""
+
+    key: str
+    sizes: Mapping[str, int]
+
+
+def stored_objects() -> Iterator[StoredObject]:
+    """The objects of the store in the order of their keys. Files that are in none come as one without a key.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    found = store.listed(ocfl.ROOT)
+    for key, files in groupby(found, lambda each: _object_of(each[0])):
+        yield StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in files})
+
+
+def object_of(reference: str) -> StoredObject:
+    """The object of a process; without files where there is none."""
+    key = ocfl.object_key(reference)
+    return StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store.listed(key)})
+
+
+def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
+    """Draw a share of the objects by chance."""
+    chance = random.Random(seed)  # noqa: S311
+    return (each for each in objects if chance.random() < share)
+
+
+def verify_objects(
+    objects: Iterable[StoredObject], on_verified: Callable[[StoredObject, Fixity], None] = lambda _, __: None
+) -> Fixity:
+    """Verify objects, several at once, and tell of each in their order when it is done.
+
+    Raises:
+        Transient: the store does not answer: then nothing is said of what is left.
+    """
+    whole, waiting = NOTHING, deque[tuple[StoredObject, Future[Fixity]]]()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        try:
+            for each in chain(objects, [None] * _AHEAD):
+                checkpoint()
+                if each:
+                    waiting.append((each, threads.submit(copy_context().run, verify_object, each)))
+                if waiting and (each is None or len(waiting) > _AHEAD):
+                    verified, future = waiting.popleft()
+                    fixity = future.result()
+                    on_verified(verified, fixity)
+                    whole += fixity
+        finally:
+            threads.shutdown(cancel_futures=True)
+    return whole
+
+
+def verify_object(stored: StoredObject) -> Fixity:
+    """Verify one object: its inventories, its contents, that nothing else lies there, and what its logs rebuild.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    if not stored.key:
+        return Fixity(0, 0, 0, tuple(_extra(path) for path in stored.sizes if not _is_of_the_root(path)))
+    text = store.found_bytes(f"{stored.key}/{INVENTORY}")
+    if text is None:
+        return _counted(stored, [_without_inventory(stored)])
+    try:
+        inventory = Inventory.from_json(text)
+    except (ValueError, KeyError, TypeError, IndexError):
+        return _counted(stored, [_damaged(stored, INVENTORY, "an inventory", "what is none")])
+    return _counted(
+        stored,
+        [
+            *_wrong_inventories(stored, inventory, text),
+            *_wrong_contents(stored, inventory),
+            *_extras(stored, inventory),
+            *_wrong_deliveries(stored, inventory),
+        ],
+    )
+
+
+def missing_objects(references: Iterable[str], seen: Collection[str]) -> Fixity:
+    """Find the processes that the database has archived and that have no object in the store.
+
+    Args:
+        references: of the processes.
+        seen: the keys of objects that were listed; what is not among them is looked for once more.
+    """
+    keys = [key for reference in references if (key := ocfl.object_key(reference)) not in seen]
+    gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
+    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "an object", "nothing") for key in gone))
+
+
+def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
+    for number in range(1, inventory.head + 1):
+        path = f"v{number}/{INVENTORY}"
+        of_version = store.found_bytes(f"{stored.key}/{path}")
+        if of_version is None:
+            yield _missing(stored, path)
+        elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
+            yield _damaged(stored, path, "what its sidecar says", "another digest")
+        elif number == inventory.head and of_version != text:
+            yield _damaged(stored, INVENTORY, f"that of v{number}", "another")
+    if store.found_bytes(f"{stored.key}/{SIDECAR}") != ocfl.sidecar(text):
+        is_whole = text == store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}")
+        fault = Fault.INTERRUPTED if is_whole else Fault.DAMAGED
+        yield FixityFinding(f"{stored.key}/{SIDECAR}", fault, "the digest of the inventory", "another")
+
+
+def _wrong_contents(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    for sha256, path in inventory.manifest.items():
+        checkpoint()
+        found = store.digest_of(f"{stored.key}/{path}")
+        if found is None:
+            yield _missing(stored, path)
+        elif found != sha256:
+            yield _damaged(stored, path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
+
+
+def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    begun = f"v{inventory.head + 1}/"
+    if any(path.startswith(begun) for path in stored.sizes):
+        yield FixityFinding(
+            f"{stored.key}/{begun}", Fault.INTERRUPTED, "a whole version", "one that is not told of yet"
+        )
+    folders = ["", *(f"v{number}/" for number in range(1, inventory.head + 1))]
+    expected = {f"{folder}{name}" for folder in folders for name in (INVENTORY, SIDECAR)}
+    expected |= {ocfl.OBJECT_DECLARATION, *inventory.manifest.values()}
+    for path in stored.sizes:
+        if path not in expected and not path.startswith((begun, f"{LOGS}/")):
+            yield _extra(f"{stored.key}/{path}")
+    if ocfl.OBJECT_DECLARATION not in stored.sizes:
+        yield _missing(stored, ocfl.OBJECT_DECLARATION)
+
+
+def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    """What is kept of a delivery proves itself: it rebuilds the request, whose digest is the receipt id."""
+    prefix = f"{LOGS}/{DELIVERIES}/"
+    receipt_ids = {path.removeprefix(prefix).partition("/")[0] for path in stored.sizes if path.startswith(prefix)}
+    for receipt_id in sorted(receipt_ids):
+        path = f"{prefix}{receipt_id}"
+        try:
+            request = stored_request(ocfl.reference_of(inventory), receipt_id)
+            found = _digest(request.body()) if request else None
+        except Conflict:
+            found = "what does not rebuild"
+        if found is None:
+            yield FixityFinding(f"{stored.key}/{path}", Fault.INTERRUPTED, "a whole delivery", "a part")
+        elif found != receipt_id:
+            yield _damaged(stored, path, receipt_id, found)
+
+
+def _without_inventory(stored: StoredObject) -> FixityFinding:
+    """In a bucket a version is won before the inventory of the object tells of it."""
+    if f"v1/{INVENTORY}" in stored.sizes and f"v2/{INVENTORY}" not in stored.sizes:
+        return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
+    return _missing(stored, INVENTORY)
+
+
+def _digest(chunks: Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        checkpoint()
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _object_of(path: str) -> str:
+    parts = path.split("/")
+    return "/".join(parts[:_PARTS_OF_AN_OBJECT]) if len(parts) > _PARTS_OF_AN_OBJECT else ""
+
+
+def _is_of_the_root(path: str) -> bool:
+    return path.removeprefix(f"{ocfl.ROOT}/").startswith(_ROOT_FILES)
+
+
+def _counted(stored: StoredObject, findings: list[FixityFinding]) -> Fixity:
+    return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(findings))
+
+
+def _damaged(stored: StoredObject, path: str, expected: str, found: str) -> FixityFinding:
+    return FixityFinding(f"{stored.key}/{path}", Fault.DAMAGED, expected, found)
+
+
+def _missing(stored: StoredObject, path: str) -> FixityFinding:
+    return FixityFinding(f"{stored.key}/{path}", Fault.MISSING, "a file", "nothing")
+
+
+def _extra(key: str) -> FixityFinding:
+    return FixityFinding(key, Fault.EXTRA, "nothing", "a file that no inventory names")

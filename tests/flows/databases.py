@@ -1,0 +1,31 @@
+"""Whole databases, compared and made again."""
+
+from collections.abc import Callable
+
+from sqlmodel import SQLModel
+
+from adapters import database
+from adapters.migration import migrate
+from adapters.settings import Settings, settings
+from flows.rebuilding import check_empty, rebuild
+from flows.verifying import stored_objects
+
+NOT_OF_ARCHIVES = {"worker", "claim", "lease"}
+
+
+def rows() -> dict[str, list[str]]:
+    """Every row of the database that tells of archives."""
+    with database.reading() as session:
+        return {
+            name: sorted(str(dict(row._mapping)) for row in session.connection().execute(table.select()))
+            for name, table in SQLModel.metadata.tables.items()
+            if name not in NOT_OF_ARCHIVES
+        }
+
+
+def in_new_database(configure: Callable[..., Settings]) -> int:
+    """Rebuild into an empty database beside the old one, and return how many archives there are."""
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+    check_empty()
+    return rebuild(stored_objects(), lambda _: None)

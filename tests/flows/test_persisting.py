@@ -1,0 +1,274 @@
+"""What a receipt becomes in the store: a version, or a delivery; and the request comes back byte for byte."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters import catalogue, inbox, ocfl, store
+from adapters.settings import Settings, settings
+from adapters.stored import REQUEST, stored_request
+from flows.persisting import persist
+from flows.verifying import object_of, verify_object
+from models.errors import Conflict, Transient
+from models.view import ArchiveView
+from tests.flows.conftest import received
+from tests.installations import archived, bucket_at, stored_body
+from tests.judge import judged
+from tests.samples import PDF, sample_body
+
+
+@pytest.fixture(params=["folder", "bucket"], autouse=True)
+def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings], sqlite_installation: Settings) -> str:
+    """An installation with an empty store of either kind."""
+    if request.param == "bucket":
+        url = f"s3://archives/{secrets.token_hex(8)}"
+        configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
+    return str(request.param)
+
+
+def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> bytes:
+    """The sample, made at some time, in some spelling."""
+    document = json.loads(sample_body("process-1")) | members
+    document["event"] = document["event"] | {"timestamp": timestamp}
+    return json.dumps(document, indent=indent).encode()
+
+
+def view(reference: str = "process-1") -> ArchiveView:
+    found = catalogue.archive(reference)
+    assert found
+    return found
+
+
+JANUARY, FEBRUARY, MARCH = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z")
+
+
+def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None:
+    document = json.loads(sample_body("process-1"))
+    document["signed_document"]["content"] = base64.b64encode(os.urandom(1_000_000)).decode()
+    body = json.dumps(document).replace("/", r"\/").encode()
+
+    receipt_id = archived("process-1", body)
+
+    assert stored_body("process-1", receipt_id) == body
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    assert REQUEST not in stored.keys
+    assert not inbox.has_body(receipt_id)
+    assert judged() == []
+
+
+def test_archive_takes_less_than_four_fifths_of_a_request_that_is_mostly_files(kind: str) -> None:
+    if kind == "bucket":
+        return  # the same files
+    attachments = [
+        {"id": str(number), "filename": f"{number}.bin", "content": base64.b64encode(os.urandom(60_000)).decode()}
+        for number in range(5)
+    ]
+    body = body_at(JANUARY, attachments=attachments)
+
+    archived("process-1", body)
+
+    root = Path(settings().store_location) / ocfl.ROOT
+    assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) < 0.80 * len(body)
+
+
+@pytest.mark.parametrize(
+    "content", [pytest.param("QR==", id="bits that no byte has"), pytest.param(r"\/\//", id="one sign in two ways")]
+)
+def test_request_that_cannot_be_rebuilt_is_kept_whole(content: str) -> None:
+    body = sample_body("process-1").replace(base64.b64encode(PDF), content.encode())
+    assert content.encode() in body
+
+    receipt_id = archived("process-1", body)
+
+    assert stored_body("process-1", receipt_id) == body
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    assert REQUEST in stored.keys
+    assert judged() == []
+
+
+@pytest.mark.parametrize("again", [body_at(FEBRUARY), body_at(JANUARY, indent=2), body_at(FEBRUARY, indent=1)])
+def test_sending_that_says_nothing_new_is_a_delivery_and_no_version(again: bytes) -> None:
+    first_body = body_at(JANUARY)
+    first = archived("process-1", first_body)
+
+    second = archived("process-1", again)
+
+    assert [(each.version, each.receipt_id) for each in view().versions] == [(1, first)]
+    assert [(each.receipt_id, each.outcome) for each in view().deliveries] == [(first, "new"), (second, "duplicate")]
+    assert view().state == "completed"
+    found = ocfl.inventory("process-1")
+    assert found
+    assert found.head == 1
+    assert (stored_body("process-1", first), stored_body("process-1", second)) == (first_body, again)
+    assert judged() == []
+
+
+def test_changed_sending_is_the_next_version_and_stores_equal_files_once() -> None:
+    first = archived("process-1", body_at(JANUARY))
+    second = archived("process-1", body_at(FEBRUARY, data=[]))
+
+    assert [(each.version, each.receipt_id) for each in view().versions] == [(1, first), (2, second)]
+    assert view().fields == []
+    found = ocfl.inventory("process-1")
+    assert found
+    assert sorted(path.partition("/content/")[2] for path in found.content_of(2).values()) == [
+        "cuts.json",
+        "skeleton.json",
+    ]
+    assert judged() == []
+
+
+def test_sending_that_goes_back_to_an_earlier_content_is_a_version() -> None:
+    receipts = [archived("process-1", body) for body in (body_at(JANUARY), body_at(FEBRUARY, data=[]), body_at(MARCH))]
+
+    assert [each.receipt_id for each in view().versions] == receipts
+    assert view().fields != []
+
+
+def test_old_sending_that_arrives_late_is_a_version_and_not_the_current_one() -> None:
+    archived("process-1", body_at(MARCH))
+    archived("process-1", body_at(FEBRUARY, data=[]))
+
+    assert len(view().versions) == 2
+    assert view().fields != []
+
+
+def test_version_is_as_new_as_its_latest_delivery() -> None:
+    """What was sent between two equal sendings, and comes after them, is older than the second of them."""
+    archived("process-1", body_at(JANUARY))
+    archived("process-1", body_at(MARCH))
+    archived("process-1", body_at(FEBRUARY, data=[]))
+
+    assert len(view().versions) == 2
+    assert view().fields != []
+
+
+def test_file_that_changes_alone_makes_a_version() -> None:
+    """The skeletons of both are equal: an index stands in the place of the file."""
+    document = json.loads(sample_body("process-1"))
+    archived("process-1", json.dumps(document).encode())
+    document["signed_document"]["content"] = base64.b64encode(b"%PDF-1.7 another").decode()
+    archived("process-1", json.dumps(document).encode())
+
+    assert len(view().versions) == 2
+    assert judged() == []
+
+
+def test_persisting_again_changes_nothing() -> None:
+    body = body_at(JANUARY)
+    receipt_id = archived("process-1", body)
+    before = ocfl.inventory("process-1")
+
+    persist("process-1", receipt_id)  # rebuilt
+    received("process-1", body)
+    persist("process-1", receipt_id)  # from the inbox
+
+    assert ocfl.inventory("process-1") == before
+    assert judged() == []
+
+
+def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> None:
+    body = body_at(JANUARY)
+    receipt_id = archived("process-1", body)
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    for key in [*stored.files.values()]:
+        store.overwrite_bytes(b"damaged", key)
+    with pytest.raises(Conflict):
+        persist("process-1", receipt_id)
+
+    received("process-1", body)
+    persist("process-1", receipt_id)
+
+    assert stored_body("process-1", receipt_id) == body
+    assert judged() == []
+
+
+def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
+    receipt_id = archived("process-1", body_at(JANUARY))
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    (key,) = [stored.files[cut.content.sha256] for cut in stored.cuts()][:1]
+    store.overwrite_bytes(b"damaged", key)
+
+    with pytest.raises(Conflict):
+        persist("process-1", receipt_id)
+
+
+def test_body_of_another_process_is_refused_and_leaves_nothing() -> None:
+    sending = received("another", body_at(JANUARY))
+
+    with pytest.raises(Exception, match="another process"):
+        persist("another", sending.receipt_id)
+
+    assert ocfl.inventory("another") is None
+    assert ocfl.inventory("process-1") is None
+
+
+def test_time_of_a_version_is_when_its_receipt_came() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    sending = received("process-1", body_at(JANUARY), at)
+
+    persist("process-1", sending.receipt_id)
+
+    found = ocfl.inventory("process-1")
+    assert found
+    assert (found.versions[0].created_at, found.versions[0].message) == (at, sending.receipt_id)
+
+
+WRITES = ("keep", "keep_bytes", "keep_first", "overwrite", "overwrite_bytes", "place_folder", "remove_below")
+
+
+def break_off_before(patch: pytest.MonkeyPatch, writes: int) -> None:
+    """Let a write of the store fail, after so many have taken effect."""
+    left = iter(range(writes))
+
+    def breaking(write: Callable[..., Any]) -> Callable[..., Any]:
+        def _write(*arguments: Any, **named: Any) -> Any:
+            if next(left, None) is None:
+                raise Transient("the writer ends here")
+            return write(*arguments, **named)
+
+        return _write
+
+    for name in WRITES:
+        patch.setattr(store, name, breaking(getattr(store, name)))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_writer_that_ends_before_any_write_leaves_what_the_next_run_completes(
+    monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    for writes in range(30):
+        reference = f"process-{writes}"
+        if version == 2:
+            archived(reference, sample_body(reference))
+        body = sample_body(reference, data=[], attachments=[])
+        receipt_id = received(reference, body).receipt_id
+        with monkeypatch.context() as patch:
+            break_off_before(patch, writes)
+            try:
+                persist(reference, receipt_id)
+                has_ended = True
+            except Transient:
+                has_ended = False
+        stored = object_of(reference)
+        assert not stored.sizes or verify_object(stored).is_sound, f"broken off before write {writes}"
+
+        persist(reference, receipt_id)
+
+        assert verify_object(object_of(reference)).findings == ()
+        assert stored_body(reference, receipt_id) == body
+        if has_ended:
+            assert writes > 0, "the count of writes does not work"
+            break
+    assert judged() == []
