@@ -8,8 +8,10 @@ from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
 from models.archive import ArchiveRow
+from models.errors import Conflict
 from models.finding import DiscrepancyRow, WarningRow
 from models.receipt import DeliveryRow, Outcome, VersionRow
+from models.signed_document import SignedDocumentRow
 
 _REFERENCES_PER_PAGE = 10_000
 
@@ -29,25 +31,50 @@ def load(
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
-        if session.get(VersionRow, version.receipt_id) is None:
-            session.add(version)
+        known = _known(session, version)
         current = session.get(VersionRow, archive.current_receipt_id or "")
-        if current is None or current.receipt_id == version.receipt_id or replaces(version, current):
+        if current is None or current.receipt_id == version.receipt_id or replaces(known, current):
             _replace(session, version.reference, rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
 
 
-def repeat(reference: str, receipt_id: str, number: int, made_at: datetime) -> None:
+def repeat(
+    reference: str, receipt_id: str, number: int, made_at: datetime, replaces: Callable[[VersionRow, VersionRow], bool]
+) -> str | None:
     """Put on record that a receipt says what a version says: its deliveries are duplicates, and the version is no older
     than it.
+
+    Returns:
+        The receipt of that version, if it is newer now than the one whose rows stand: then it is to be loaded again.
     """
     with writing() as session:
-        session.get_one(ArchiveRow, reference, with_for_update=True)
+        archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+        changed = (col(DeliveryRow.receipt_id) == receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
+        session.execute(update(DeliveryRow).where(*changed).values(outcome=Outcome.DUPLICATE))
         wanted = select(VersionRow).where(VersionRow.reference == reference, VersionRow.version == number)
         version = session.exec(wanted).one()
         version.event_at = max(version.event_at or version.received_at, made_at)
-        changed = (col(DeliveryRow.receipt_id) == receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
-        session.execute(update(DeliveryRow).where(*changed).values(outcome=Outcome.DUPLICATE))
+        current = session.get(VersionRow, archive.current_receipt_id or "")
+        is_newer = current is None or (current.version != number and replaces(version, current))
+        return version.receipt_id if is_newer else None
+
+
+def _known(session: Session, version: VersionRow) -> VersionRow:
+    """The row of a version, which is added if it is missing. Deliveries may have made it newer than its payload says.
+
+    Raises:
+        Conflict: another receipt has its number.
+    """
+    wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
+    known = session.exec(select(VersionRow).where(*wanted)).first()
+    if known and known.receipt_id != version.receipt_id:
+        raise Conflict(
+            f"version {version.version} is receipt {version.receipt_id} in the store and {known.receipt_id} in the "
+            "database; make that again from the store with `cellar rebuild`"
+        )
+    if known is None:
+        session.add(version)
+    return known or version
 
 
 def replace_rows(reference: str, receipt_id: str, rows: Rows) -> bool:
@@ -72,6 +99,12 @@ def needs_attention(reference: str) -> bool:
     return any(row_counts(reference, [WarningRow, DiscrepancyRow]).values())
 
 
+def signed_document_outcome(reference: str) -> str | None:
+    """What the verdict on the signed document is, None where there is none."""
+    with reading() as session:
+        return session.exec(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference)).first()
+
+
 def references() -> Iterator[str]:
     """The processes that have a version, in pages: there may be millions."""
     last = ""
@@ -83,6 +116,11 @@ def references() -> Iterator[str]:
         if len(page) < _REFERENCES_PER_PAGE:
             return
         last = page[-1]
+
+
+def has_version(receipt_id: str) -> bool:
+    with reading() as session:
+        return session.get(VersionRow, receipt_id) is not None
 
 
 def get_version(receipt_id: str) -> VersionRow:

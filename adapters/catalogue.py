@@ -23,6 +23,7 @@ from models.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.run import RunRow
 from models.session import IntegrationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
+from models.signed_document import SignedDocumentRow
 from models.view import (
     ArchivePage,
     ArchiveQuery,
@@ -68,6 +69,7 @@ def archive(reference: str) -> ArchiveView | None:
         row = session.get(ArchiveRow, reference)
         if row is None:
             return None
+        documents = _rows(session, SignedDocumentRow, reference)
         return ArchiveView.model_validate(
             row.model_dump()
             | {
@@ -80,6 +82,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "warnings": _dumped(session, WarningRow, reference),
                 "payments": _dumped(session, PaymentRow, reference),
                 "discrepancies": _dumped(session, DiscrepancyRow, reference),
+                "signed_document_verdict": next((each.verdict for each in documents), None),
                 "notifications": _notifications(session, reference),
                 "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
             }

@@ -1,16 +1,20 @@
 """What happened to a receipt, kept in the logs of its object: deliveries, runs and notifications outlive the database.
 
-Each event is a file of its own, with the rows as the event left them; the later one counts.
+One file a receipt, with the rows that there are and those that were there before: what a lost database knew is not
+forgotten by the next one.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from typing import Any
 
+from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters import ocfl, store
 from adapters.database import reading, writing
+from models.archive import State
 from models.errors import Conflict
 from models.notification import NotificationAttemptRow, NotificationRow
 from models.receipt import DeliveryRow, ReceiptRow
@@ -27,48 +31,92 @@ _TABLES: Mapping[str, type[SQLModel]] = {
     str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
 }
 
+Rows = dict[str, list[dict[str, Any]]]
 
-def keep(reference: str, receipt_id: str, now: datetime) -> None:
+
+def keep(reference: str, receipt_id: str) -> None:
     """Keep what the database has of a receipt's history, where its process has an object; without one it still waits
     in the inbox.
 
     Raises:
+        Conflict: what is there is damaged.
         Transient: database or store does not answer.
     """
     if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
         return
-    with reading() as session:
-        rows: list[SQLModel] = [row for table in _OF_A_RECEIPT for row in _rows(session, table, receipt_id)]
-        attempts = select(NotificationAttemptRow).join(
-            NotificationRow, col(NotificationRow.message_id) == col(NotificationAttemptRow.message_id)
-        )
-        rows += session.exec(attempts.where(NotificationRow.receipt_id == receipt_id)).all()
-    event: dict[str, list[object]] = {}
-    for row in rows:
-        event.setdefault(str(row.__tablename__), []).append(row.model_dump(mode="json"))
-    name = f"{now:%Y%m%dT%H%M%S.%fZ}-{receipt_id}.json"
-    store.overwrite_bytes(json.dumps(event).encode(), ocfl.log_key(reference, f"{FOLDER}/{name}"))
+    key = ocfl.log_key(reference, f"{FOLDER}/{receipt_id}.json")
+    before = store.found_bytes(key)
+    rows = _merged(_parsed(before, key) if before else {}, _rows_of(receipt_id))
+    text = json.dumps(rows).encode()
+    store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
 
 
 def restore(keys: Iterable[str]) -> None:
-    """Put the rows of events, by their keys in the store, into the database: those of the latest event that has them.
+    """Put what is kept under some keys of the store into the database.
 
     Raises:
-        Conflict: an event is damaged.
+        Conflict: it is damaged.
         Transient: database or store does not answer.
     """
     with writing() as session:
-        for key in sorted(keys):
-            try:
-                event = json.loads(store.read_bytes(key))
-                rows = [_TABLES[name].model_validate(row) for name, rows in event.items() for row in rows]
-            except (ValueError, KeyError, AttributeError) as error:
-                raise Conflict(f"the event {key} is damaged; remove it, and what it tells is lost") from error
-            for row in rows:
-                session.merge(row)
+        for key in keys:
+            for name, rows in _parsed(store.read_bytes(key), key).items():
+                for row in rows:
+                    session.merge(_TABLES[name].model_validate(row))
 
 
-def _rows(
+def is_whole(key: str) -> bool:
+    """Whether what is kept under a key is what was written there."""
+    try:
+        _parsed(store.read_bytes(key), key)
+    except (Conflict, FileNotFoundError):
+        return False
+    return True
+
+
+def _parsed(text: bytes, key: str) -> Rows:
+    digest, _, rows_text = text.partition(b"\n")
+    if hashlib.sha256(rows_text).hexdigest().encode() != digest:
+        raise Conflict(f"the history {key} is damaged; remove it, and what it tells is lost")
+    rows: Rows = json.loads(rows_text)
+    return rows
+
+
+def _rows_of(receipt_id: str) -> Rows:
+    with reading() as session:
+        found: list[SQLModel] = [row for table in _OF_A_RECEIPT for row in _found(session, table, receipt_id)]
+        attempts = select(NotificationAttemptRow).join(
+            NotificationRow, col(NotificationRow.message_id) == col(NotificationAttemptRow.message_id)
+        )
+        found += session.exec(attempts.where(NotificationRow.receipt_id == receipt_id)).all()
+    rows: Rows = {}
+    for row in found:
+        rows.setdefault(str(row.__tablename__), []).append(row.model_dump(mode="json"))
+    return rows
+
+
+def _found(
     session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], receipt_id: str
 ) -> list[SQLModel]:
     return list(session.exec(select(table).where(table.receipt_id == receipt_id)).all())
+
+
+def _merged(before: Rows, now: Rows) -> Rows:
+    """The rows of both; where both have one, that of now, unless it has less to tell: two may be kept at a time."""
+    merged: Rows = {}
+    for name, table in _TABLES.items():
+        key_names = [column.name for column in inspect(table).primary_key]
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in (*before.get(name, []), *now.get(name, [])):
+            key = tuple(row[each] for each in key_names)
+            if key not in rows or not _tells_less(row, rows[key]):
+                rows[key] = row
+        if rows:
+            merged[name] = list(rows.values())
+    return merged
+
+
+def _tells_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
+    """A run that is open where it had ended, a receipt that is not complete where it was."""
+    is_open_again = than.get("ended_at") is not None and row.get("ended_at") is None
+    return is_open_again or (than.get("state") == State.COMPLETED and row.get("state") != State.COMPLETED)

@@ -11,7 +11,7 @@ Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -87,26 +87,70 @@ def settled(reference: str) -> Inventory | None:
     """
     key = object_key(reference)
     text = store.found_bytes(f"{key}/{INVENTORY}")
-    before = _parsed(text, key) if text is not None else None
-    if text is not None and before and store.found_bytes(f"{key}/{SIDECAR}") != sidecar(text):
+    if text is None:
+        return _begun(key)
+    before = _parsed(text, key)
+    if store.found_bytes(f"{key}/{SIDECAR}") != sidecar(text):
         if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
             raise _damaged(key)
         store.overwrite_bytes(sidecar(text), f"{key}/{SIDECAR}")
-    following = f"{key}/v{before.head + 1 if before else 1}"
-    if store.is_bucket():
-        store.remove_below(following)  # content may be missing, and only its own run knows it
-        return before
-    begun = store.found_bytes(f"{following}/{INVENTORY}")
-    if begun is None:
-        return before
-    if store.found_bytes(f"{following}/{SIDECAR}") != sidecar(begun):
+    told = _whole(key, before.head + 1)
+    if told is None and store.is_bucket():
+        _take_back(key, before.head + 1)
+    return _told(key, told) if told else before
+
+
+def _begun(key: str) -> Inventory | None:
+    """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
+    versions = [path.partition("/")[0] for path in _paths(key) if path.startswith("v")]
+    head = max((int(version[1:]) for version in versions if version[1:].isdecimal()), default=0)
+    told = _whole(key, head) if head else None
+    if told:
+        return _told(key, told)
+    if head > 1:
         raise _damaged(key)
-    _write_inventory(begun, key)
-    return _parsed(begun, key)
+    if store.is_bucket():
+        _take_back(key, 1)
+    return None
+
+
+def _whole(key: str, number: int) -> bytes | None:
+    """The inventory of a version that is there with all its content."""
+    text = store.found_bytes(f"{key}/v{number}/{INVENTORY}")
+    if text is None or store.found_bytes(f"{key}/v{number}/{SIDECAR}") != sidecar(text):
+        return None
+    contents = _parsed(text, key).content_of(number).values()
+    return text if all(store.stored_size(f"{key}/{path}") is not None for path in contents) else None
+
+
+def _told(key: str, text: bytes) -> Inventory:
+    """Let the object tell of a version that is whole."""
+    if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
+        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    _write_inventory(text, key)
+    return _parsed(text, key)
+
+
+def _take_back(key: str, number: int) -> None:
+    """Remove what a killed writer has left of a version, which nobody was told of: its inventory, by which it was won,
+    last.
+    """
+    begun = f"v{number}/"
+    for path in sorted((path for path in _paths(key) if path.startswith(begun)), key=lambda path: path.count("/") < 2):
+        store.remove(f"{key}/{path}")
+
+
+def _paths(key: str) -> list[str]:
+    return [path.removeprefix(f"{key}/") for path, _ in store.listed(key)]
 
 
 def add_version(
-    reference: str, before: Inventory | None, version: ObjectVersion, stage: Path, contents: Mapping[str, str]
+    reference: str,
+    before: Inventory | None,
+    version: ObjectVersion,
+    stage: Path,
+    contents: Mapping[str, str],
+    checkpoint: Callable[[], None],
 ) -> Inventory:
     """Add the next version to a process's object, which is made by its first. Takes effect whole or not at all.
 
@@ -116,16 +160,21 @@ def add_version(
         version: the version.
         stage: a folder of `store.staging` whose folder `content` holds at least what is new. It is used up.
         contents: the paths in `content`, by their digests.
+        checkpoint: is called between two writes, and may raise: who lost the process must not go on.
 
     Raises:
         Transient: the store does not take it now, or another writer was first.
     """
     after = (before or Inventory(object_id(reference), {}, ())).with_version(version, contents)
     _make_root()
+    key = object_key(reference)
     if store.is_bucket():
-        _upload(object_key(reference), after, stage / "content")
+        _upload(key, after, stage / "content", checkpoint)
     else:
-        _place(object_key(reference), after, stage)
+        checkpoint()
+        _place(key, after, stage)
+    checkpoint()
+    _tell(key, before, after)
     return after
 
 
@@ -143,22 +192,37 @@ def _place(key: str, after: Inventory, stage: Path) -> None:
     placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
     sync_tree(placed)
     if not store.place_folder(placed, place):
-        raise Transient(f"version {after.head} of an archive was written by another run at the same time")
-    if after.head > 1:
-        _write_inventory(text, key)
+        raise _other_writer(after)
 
 
-def _upload(key: str, after: Inventory, content: Path) -> None:
-    """Win the version, then bring its content, and tell of it last."""
+def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], None]) -> None:
+    """Win the version, then bring its content."""
     text, number = after.to_json(), f"v{after.head}"
     if not store.keep_first(text, f"{key}/{number}/{INVENTORY}"):
-        raise Transient(f"version {after.head} of an archive is written by another run at the same time")
+        raise _other_writer(after)
     store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
     for path in after.content_of(after.head).values():
+        checkpoint()
         store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
     if after.head == 1:
         store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+
+
+def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
+    """Let the object tell of its new version. Whoever is here too late, after another, never turns it back."""
+    text = after.to_json()
+    if store.found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
+        raise _other_writer(after)
+    told = store.found_bytes(f"{key}/{INVENTORY}")
+    if told == text:
+        return
+    if told != (before.to_json() if before else None):
+        raise _other_writer(after)
     _write_inventory(text, key)
+
+
+def _other_writer(after: Inventory) -> Transient:
+    return Transient(f"another run has written version {after.head} of this archive meanwhile; this one begins anew")
 
 
 def _remove_known(content: Path, after: Inventory) -> None:

@@ -117,6 +117,13 @@ class Settings(BaseSettings):
     run_timeout_s: float = Field(
         3600, gt=0, description="Longest time that a run may work on an archive; it fails then."
     )
+    trust_roots: CommaSeparated = Field(
+        (),
+        description="Files of root certificates that signers are held against. Without one, `trusted` is null.",
+    )
+    clamd: str | None = Field(
+        None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
+    )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
     amount_unit: Literal["minor", "major"] = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."

@@ -7,6 +7,7 @@ too much of the processor or too long; it holds none of our secrets, and fetches
 import atexit
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -42,6 +43,7 @@ _TO_END_S = 1
 _FROM_OUTSIDE = {-SIGHUP, -SIGINT, -SIGTERM}
 _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # what an interpreter may need; settings hold secrets
 _VERDICT = TypeAdapter(Verdict)
+_STATUS = re.compile(rb"-?\d+")
 
 
 def examine(path: Path, roots: Sequence[Path], *, now: datetime, checkpoint: Callable[[], None]) -> Verdict:
@@ -166,7 +168,7 @@ def _end_child(answer: bytes, readable: select.poll) -> None:
 
 def _verdict(answer: bytes) -> Verdict:
     verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
-    status = int(status_text) if status_text else None
+    status = int(status_text) if _STATUS.fullmatch(status_text) else None  # else its keeper was ended before it
     if status is None or status in _FROM_OUTSIDE:
         raise Transient("the check of a signed document was ended from outside; try again")
     if status == os.EX_CONFIG:

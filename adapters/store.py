@@ -153,14 +153,13 @@ def _listed_in_folder(folder: Path, root_length: int) -> Iterator[tuple[str, int
         raise Transient(f"the store does not list {str(folder)[root_length:]}: {reason}") from error
 
 
-def remove_below(key: str) -> None:
-    """Remove what lies below `key` in a bucket.
+def remove(key: str) -> None:
+    """Remove what lies under `key` of a bucket.
 
     Raises:
         Transient: the bucket does not answer.
     """
-    for found, _ in list(listed(key)):
-        bucket.remove(_url(found))
+    bucket.remove(_url(key))
 
 
 def overwrite(source: Path, key: str) -> None:

@@ -2,30 +2,38 @@
 new, among what the object's logs keep of a delivery.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
 
 from adapters import ocfl, store
 from adapters.settings import settings
 from domain.cuts import read_cuts, rebuilt
 from domain.json_text import parse
 from domain.reading import read_archive
+from domain.signed_document import with_verdict
 from models.archive import Archive
 from models.content import ContentCut
 from models.errors import Conflict, Refused
 from models.inventory import Inventory
+from models.verdict import UNREADABLE, Verdict
 
 SKELETON = "skeleton.json"
 CUTS = "cuts.json"
+VERDICT = "signatures.json"
+"""The verdict on the signed document, when it came."""
 REQUEST = "request"
 """The raw body, kept only where it cannot be rebuilt."""
 FILES = "files"
 DELIVERIES = "receipts"
 """In the logs of an object: what rebuilds the requests that brought nothing new."""
 _RECEIPT = "receipt.json"
+_VERDICT = TypeAdapter(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class StoredRequest:
     version: int
     is_version: bool
     keys: Mapping[str, str]
-    """Of skeleton, cuts, and the raw body where it is kept."""
+    """Of skeleton and cuts; of verdict and raw body where there is one."""
     files: Mapping[str, str]
     """Keys of contents by their digests."""
 
@@ -54,7 +62,18 @@ class StoredRequest:
             Transient: the store does not answer.
         """
         contents = [cut.content for cut in self.cuts()]
-        return read_archive(parse(self.skeleton()), contents, ZoneInfo(settings().timezone))
+        archive = read_archive(parse(self.skeleton()), contents, ZoneInfo(settings().timezone))
+        verdict = self.verdict()
+        return with_verdict(archive, verdict) if verdict else archive
+
+    def verdict(self) -> Verdict | None:
+        """The verdict on the signed document, None where there was none to judge."""
+        if VERDICT not in self.keys:
+            return None
+        try:
+            return _VERDICT.validate_json(self._read(VERDICT))
+        except (ValidationError, Conflict):
+            return UNREADABLE  # nobody can make it again as it was; `verify` tells that it is damaged
 
     def body(self) -> Iterator[bytes]:
         """The request as it was sent, in pieces. Whoever needs to be sure digests them: that is the receipt id.
@@ -68,8 +87,19 @@ class StoredRequest:
                 yield from store.chunks(self.keys[REQUEST])
             else:
                 yield from rebuilt(self.skeleton(), self.cuts(), lambda sha256: store.chunks(self.files[sha256]))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, KeyError) as error:  # also a cut with a digest that no file has
             raise self._gone() from error
+
+    def is_whole(self, checkpoint: Callable[[], None]) -> bool:
+        """Whether the store gives back the request, byte for byte."""
+        digest = hashlib.sha256()
+        try:
+            for chunk in self.body():
+                checkpoint()
+                digest.update(chunk)
+        except Conflict:
+            return False
+        return digest.hexdigest() == self.receipt_id
 
     def _read(self, name: str) -> bytes:
         try:
@@ -97,9 +127,14 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
     kept = store.found_bytes(_log_key(reference, receipt_id, _RECEIPT))
     if kept is None:
         return None
-    receipt = json.loads(kept)
-    keys = {name: _log_key(reference, receipt_id, name) for name in receipt["kept"]}
-    return StoredRequest(receipt_id, receipt["version"], False, keys, _files(reference, inventory))
+    try:
+        receipt = json.loads(kept)
+        keys = {name: _log_key(reference, receipt_id, name) for name in receipt["kept"]}
+        version = _of_version(reference, inventory, receipt["version"])
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
+    keys |= {name: key for name, key in version.keys.items() if name == VERDICT}
+    return StoredRequest(receipt_id, version.version, False, keys, version.files)
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -117,13 +152,21 @@ def stored_version(reference: str, number: int) -> StoredRequest:
 
 
 def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequest:
+    if not 1 <= number <= inventory.head:
+        raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
-    keys = {name: files[version.state[name]] for name in (SKELETON, CUTS, REQUEST) if name in version.state}
+    keys = {name: files[version.state[name]] for name in (SKELETON, CUTS, VERDICT, REQUEST) if name in version.state}
     return StoredRequest(version.message, number, True, keys, files)
 
 
 def _files(reference: str, inventory: Inventory) -> dict[str, str]:
     return {sha256: ocfl.content_key(reference, inventory, sha256) for sha256 in inventory.manifest}
+
+
+def delivered(paths: Iterable[str]) -> list[str]:
+    """The receipts of which an object's logs keep what rebuilds their requests, by the paths in the object."""
+    prefix = f"{ocfl.LOGS}/{DELIVERIES}/"
+    return sorted({path.removeprefix(prefix).partition("/")[0] for path in paths if path.startswith(prefix)})
 
 
 def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:
@@ -134,7 +177,7 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     """
     kept = [name for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()]
     for name in kept:
-        store.keep(content / name, _log_key(reference, receipt_id, name))
+        store.overwrite(content / name, _log_key(reference, receipt_id, name))
     receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
     store.overwrite_bytes(json.dumps(receipt).encode(), _log_key(reference, receipt_id, _RECEIPT))
 

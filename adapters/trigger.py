@@ -8,6 +8,7 @@ import structlog
 from adapters import history, inbox, prefect_api, receipts, runs
 from adapters.prefect_api import FlowRun
 from adapters.receipts import Registration
+from adapters.stored import stored_request
 from models.archive import State
 from models.errors import Conflict
 from models.receipt import Sending
@@ -54,7 +55,7 @@ async def forgotten() -> list[Sending]:
 
 
 async def trigger(sending: Sending, why: Trigger) -> bool:
-    """Register a sending and see that a run of its receipt is on its way, unless it is archived already.
+    """Register a sending and see that a run of its receipt is on its way, unless it is archived already, and whole.
 
     A receipt whose failure is on record waits for a person or for the next sending. One that only seems to be on its
     way is looked after: its run may have been killed, or Prefect may have forgotten it.
@@ -67,10 +68,15 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     """
     registration = await asyncio.to_thread(receipts.register, sending)
     if registration.state is State.COMPLETED:
-        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id, datetime.now(UTC))
-        await asyncio.to_thread(leave_inbox, sending.receipt_id)
-        log.info("sending of an archive that is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
-        return False
+        if await asyncio.to_thread(_is_kept, sending):
+            await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
+            await asyncio.to_thread(leave_inbox, sending.receipt_id)
+            log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
+            return False
+        if registration.flow_run_id:
+            return False  # its run has not mended it; a person has to look
+        log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
+        why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
         return False
     try:
@@ -122,6 +128,15 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
         started_at=now,
         ended_at=now,
     )
+
+
+def _is_kept(sending: Sending) -> bool:
+    """Whether the store gives back what is about to leave the inbox."""
+    try:
+        stored = stored_request(sending.reference, sending.receipt_id)
+        return stored is not None and stored.is_whole(lambda: None)
+    except Conflict:
+        return False
 
 
 def _is_complete(receipt_id: str) -> bool:

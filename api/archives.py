@@ -75,8 +75,11 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     }
     stored = ocfl.inventory(reference)
     if stored is None or sha256 not in stored.manifest:
-        raise Conflict(f"the store does not have file {sha256}; verify the archive")
-    stream = store.chunks(ocfl.content_key(reference, stored, sha256))
+        raise _gone(sha256)
+    key = ocfl.content_key(reference, stored, sha256)
+    if store.stored_size(key) != file.size_bytes:  # once the answer has begun, nothing can be told any more
+        raise _gone(sha256)
+    stream = store.chunks(key)
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
 
 
@@ -101,6 +104,10 @@ def read_archive(reference: Reference) -> ArchiveView:
     if archive is None:
         raise _unknown_reference()
     return archive
+
+
+def _gone(sha256: str) -> Conflict:
+    return Conflict(f"the store does not have file {sha256}, or not all of it; `cellar verify` tells more")
 
 
 def _unknown_reference() -> Refused:

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -100,9 +101,14 @@ class _Files:
 
 
 def _persisted(work: Path, body: Path) -> float:
+    from adapters import receipts  # noqa: PLC0415
+    from adapters.migration import migrate  # noqa: PLC0415
     from flows.persisting import persist  # noqa: PLC0415
+    from models.receipt import Sending  # noqa: PLC0415
 
     reference = json.loads(body.read_bytes()[:60].partition(b",")[0] + b"}")["reference"]
+    migrate()
+    receipts.register(Sending("1", body.stem, reference, datetime.now(UTC), body.stat().st_size, {}))
     begun = time.perf_counter()
     persist(reference, body.stem)
     taken_s = time.perf_counter() - begun

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,8 +22,10 @@ from adapters.stored import StoredRequest, stored_request
 from domain.file_names import safe_names
 from domain.reconciliation import reconcile
 from domain.summary_page import ExportedFile, History, summary_page
+from flows.body import opened_body
 from models.archive import Archive
 from models.errors import Conflict, Refused
+from models.verdict import verdict_as_json
 from models.view import ArchiveView
 
 
@@ -34,52 +37,65 @@ def export(
     receipt: Annotated[str | None, typer.Option(help="Of this receipt; without one, of the current version.")] = None,
 ) -> None:
     """Write an archive as a BagIt bag: its files under their own names, a page to read, and all their digests."""
-    request = _request(reference, receipt)
+    receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
     if raw and str(to) == "-":
-        _write_raw(request, sys.stdout.buffer)
+        _write_raw(reference, receipt_id, sys.stdout.buffer)
     elif raw:
-        _write_raw_file(request, to)
+        _write_raw_file(reference, receipt_id, to)
     else:
-        _write_bag(reference, request, to)
+        _write_bag(reference, receipt_id, to)
 
 
-def _request(reference: str, receipt_id: str | None) -> StoredRequest:
-    wanted = receipt_id or receipts.current_receipt_id(reference)
-    request = stored_request(reference, wanted) if wanted else None
-    if request is None:
-        raise Refused("UNKNOWN_ARCHIVE", "nothing of that is archived; try `cellar list` and `cellar show`")
-    return request
+def _own(reference: str, receipt_id: str) -> str:
+    """The inbox tells bodies apart by their receipts alone."""
+    found = receipts.find(receipt_id)
+    if found and found.reference != reference:
+        raise _unknown()
+    return receipt_id
 
 
-def _write_raw(request: StoredRequest, target: BinaryIO) -> None:
-    """Write the body, and find out whether it is that of the receipt.
+def _current_receipt_id(reference: str) -> str:
+    receipt_id = receipts.current_receipt_id(reference)
+    if receipt_id is None:
+        raise _unknown()
+    return receipt_id
+
+
+def _unknown() -> Refused:
+    return Refused("UNKNOWN_ARCHIVE", "nothing of that is archived; try `cellar list` and `cellar show`")
+
+
+def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
+    """Write a body, be it archived or waiting, and find out whether it is that of the receipt.
 
     Raises:
         Conflict: it is not, and must not be used.
+        Refused: nobody has it.
     """
     digest = hashlib.sha256()
-    for chunk in request.body():
-        digest.update(chunk)
-        target.write(chunk)
-    if digest.hexdigest() != request.receipt_id:
-        raise Conflict(f"the store gives back another body than receipt {request.receipt_id}; verify the archive")
+    with opened_body(reference, receipt_id) as body:
+        for chunk in body.chunks:
+            digest.update(chunk)
+            target.write(chunk)
+    if digest.hexdigest() != receipt_id:
+        raise Conflict(f"the store gives back another body than receipt {receipt_id}; verify the archive")
 
 
-def _write_raw_file(request: StoredRequest, to: Path) -> None:
+def _write_raw_file(reference: str, receipt_id: str, to: Path) -> None:
     try:
         with to.open("xb") as file:
-            _write_raw(request, file)
+            _write_raw(reference, receipt_id, file)
     except FileExistsError as error:
         raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another") from error
     except BaseException:
-        to.unlink()  # half a request looks like a whole one
+        to.unlink(missing_ok=True)  # half a request looks like a whole one
         raise
 
 
-def _write_bag(reference: str, request: StoredRequest, to: Path) -> None:
-    view = catalogue.archive(reference)
-    if view is None:
-        raise Refused("UNKNOWN_ARCHIVE", "the database does not have this archive")
+def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
+    request, view = stored_request(reference, receipt_id), catalogue.archive(reference)
+    if request is None or view is None:
+        raise _unknown()
     archive = request.archive()
     stored = [(content, content.stored) for content in archive.contents if content.stored]
     names = safe_names([each.filename for each, _ in stored], [each.media_type for each, _ in stored])
@@ -90,6 +106,9 @@ def _write_bag(reference: str, request: StoredRequest, to: Path) -> None:
         shown.append(ExportedFile(path, content))
     page = _page(archive, shown, request.version, view).encode()
     files += [BagFile("summary.html", partial(io.BytesIO, page))]
+    if verdict := request.verdict():
+        report = json.dumps(verdict_as_json(verdict), indent=1, ensure_ascii=False).encode()
+        files += [BagFile("signatures.json", partial(io.BytesIO, report))]
     files += [BagFile("skeleton.json", partial(io.BytesIO, request.skeleton()))]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("export", total=sum(each.size_bytes for _, each in stored))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from domain.spelling import spelled
@@ -26,6 +26,8 @@ def cuts_json(cuts: Sequence[ContentCut]) -> bytes:
             "sha256": cut.content.sha256,
             "size_bytes": cut.content.size_bytes,
             "looks_like": cut.content.looks_like,
+            "infection": cut.content.infection,
+            "is_scanned": cut.content.is_scanned,
             "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
         }
         for cut in cuts
@@ -59,7 +61,8 @@ def rebuilt(skeleton: bytes, cuts: Sequence[ContentCut], read: Callable[[str], I
 
 
 def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
-    content = StoredContent(index, cut["sha256"], cut["size_bytes"], cut["looks_like"])
+    names = {each.name for each in fields(StoredContent)}
+    content = StoredContent(index, **{name: value for name, value in cut.items() if name in names})
     return ContentCut(content, cut["offset"], Spelling(**cut["spelling"]))
 
 

@@ -52,10 +52,13 @@ def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
 
 def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
     for content in archive.contents:
+        where = f"{content.where}.content"
+        if content.stored and content.stored.infection:
+            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, f"ClamAV has found {content.stored.infection}")
+        if content.stored and not content.stored.is_scanned:
+            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where, "ClamAV does not take a file of this size")
         if content.stored is None or content.stored.size_bytes == 0:
-            yield ArchiveWarning(
-                WarningCode.ATTACHMENT_EMPTY, f"{content.where}.content", "a file came without content"
-            )
+            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where, "a file came without content")
         elif contradicts(content.media_type, content.stored.looks_like):
             detail = f"declared as another type than {content.stored.looks_like}, which its bytes show"
             yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", detail)

@@ -15,18 +15,27 @@ def message_id_of(receipt_id: str, endpoint: str) -> str:
     return f"msg_{hashlib.sha256(identity).hexdigest()[:32]}"
 
 
-def archive_completed(
-    *, reference: str, receipt_id: str, version: int, planned_at: datetime, attention: bool, url: str
+def archive_completed(  # noqa: PLR0913 -- one for each member
+    *,
+    reference: str,
+    receipt_id: str,
+    version: int,
+    planned_at: datetime,
+    attention: bool,
+    signed_document: str | None,
+    url: str,
 ) -> bytes:
     """Return the body that tells about a completed version. Pure: the same input, the same bytes.
 
-    It holds nothing personal; `url` leads to the whole archive for who has a token.
+    `signed_document` is the outcome of its verdict. Nothing is personal; `url` leads to the whole archive for who has a
+    token.
     """
     data = {
         "reference": reference,
         "receipt_id": receipt_id,
         "version": version,
         "attention": attention,
+        "signed_document": signed_document,
         "url": url,
     }
     return _body(ARCHIVE_COMPLETED, planned_at, data)

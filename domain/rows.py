@@ -16,6 +16,8 @@ from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
+from models.signed_document import SignedDocumentRow
+from models.verdict import verdict_as_json
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 
@@ -30,9 +32,18 @@ def rows_of(archive: Archive, unit: AmountUnit) -> Rows:
         SignatureRow: _rows(archive, SignatureRow, archive.signatures),
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
+        SignedDocumentRow: _signed_document_rows(archive),
         PaymentRow: _payment_rows(archive, unit),
         WarningRow: _rows(archive, WarningRow, archive.warnings),
     }
+
+
+def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
+    verdict = archive.signed_document_verdict
+    if verdict is None:
+        return []
+    shown = {"outcome": str(verdict.outcome), "verdict": verdict_as_json(verdict)}
+    return [{"reference": archive.reference, "position": 0} | shown]
 
 
 def discrepancy_rows(reference: str, discrepancies: Sequence[Discrepancy]) -> Rows:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 
@@ -42,4 +43,8 @@ def said(document: dict[str, Any], digests: Sequence[str]) -> str:
     event = document.get("event")
     if isinstance(event, dict):
         document = {**document, "event": {name: value for name, value in event.items() if name != "timestamp"}}
-    return json.dumps([document, *digests], sort_keys=True, default=repr)  # of Decimals
+    return json.dumps([document, *digests], sort_keys=True, default=_number)
+
+
+def _number(value: Decimal) -> dict[str, str]:
+    return {"number": str(value.normalize())}

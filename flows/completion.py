@@ -2,10 +2,9 @@
 receipt leave the inbox.
 """
 
-import hashlib
 from datetime import UTC, datetime
 
-from adapters import archives, notifications, receipts
+from adapters import archives, history, notifications, receipts
 from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
@@ -28,16 +27,13 @@ def complete(material: Material) -> None:
     if _read_back_rows(material):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
+    history.keep(reference, receipt_id)
     leave_inbox(receipt_id)
 
 
 def _read_back_request(material: Material) -> None:
     """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
-    digest = hashlib.sha256()
-    for piece in material.request.body():
-        checkpoint()
-        digest.update(piece)
-    if digest.hexdigest() != material.receipt_id:
+    if not material.request.is_whole(checkpoint):
         raise Conflict(f"the store gives back another body than receipt {material.receipt_id}; run the archive again")
 
 

@@ -1,8 +1,12 @@
 """Loads what a payload says into the database."""
 
+from datetime import datetime
+
 from adapters import archives, receipts
+from adapters.stored import stored_version
+from domain.rows import discrepancy_rows
 from domain.versions import Age, supersedes
-from flows.material import Material
+from flows.material import Material, read_material
 from models.finding import DiscrepancyRow
 from models.receipt import VersionRow
 
@@ -15,7 +19,7 @@ def load(material: Material) -> None:
     archive, request = material.archive, material.request
     received_at = receipts.get(request.receipt_id).received_at
     if not request.is_version:
-        archives.repeat(archive.reference, request.receipt_id, request.version, archive.event_at or received_at)
+        _load_delivery(material, archive.event_at or received_at)
         return
     version = VersionRow(
         receipt_id=request.receipt_id,
@@ -27,7 +31,23 @@ def load(material: Material) -> None:
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
     rows = {table: rows for table, rows in material.rows.items() if table is not DiscrepancyRow}
-    archives.load(version, described, rows, lambda candidate, current: supersedes(_age(candidate), _age(current)))
+    archives.load(version, described, rows, _replaces)
+
+
+def _load_delivery(material: Material, made_at: datetime) -> None:
+    """A delivery may make its version the newest, and come before that is on record: both were killed."""
+    reference, request = material.archive.reference, material.request
+    version = stored_version(reference, request.version)
+    if not archives.has_version(version.receipt_id):
+        load(read_material(reference, version.receipt_id))
+    if archives.repeat(reference, request.receipt_id, request.version, made_at, _replaces):
+        newest = read_material(reference, version.receipt_id)
+        load(newest)
+        archives.replace_rows(reference, version.receipt_id, discrepancy_rows(reference, newest.discrepancies))
+
+
+def _replaces(candidate: VersionRow, current: VersionRow) -> bool:
+    return supersedes(_age(candidate), _age(current))
 
 
 def _age(version: VersionRow) -> Age:

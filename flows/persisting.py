@@ -3,19 +3,26 @@ version of its process's archive; or a delivery, where it says nothing new.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from adapters import ocfl, receipts, store
+from adapters.clamd import SOUND, scanned
 from adapters.durable import pushed, write_whole
-from adapters.stored import CUTS, FILES, REQUEST, SKELETON, StoredRequest, keep_delivery, stored_request
+from adapters.settings import settings
+from adapters.signed_document import examine
+from adapters.stored import CUTS, FILES, REQUEST, SKELETON, VERDICT, StoredRequest, keep_delivery, stored_request
 from domain.cuts import cuts_json, rebuilt
-from domain.json_text import parse
+from domain.json_text import JsonFault, parse
 from domain.media_type import HEAD_BYTES, sniffed
 from domain.reading import reference_of
 from domain.scan import Scan, Scanner
@@ -23,10 +30,13 @@ from domain.spelling import SpellingReader
 from domain.versions import said
 from flows.body import Body, opened_body
 from flows.threads import checkpoint
-from models.content import ContentCut, StoredContent
+from models.content import ContentCut, Role, StoredContent
 from models.errors import Conflict, Refused
 from models.inventory import Inventory, ObjectVersion
 from models.spelling import Spelling
+from models.verdict import verdict_as_json
+
+log = structlog.get_logger()
 
 _READ_BYTES = 1 << 20
 
@@ -59,15 +69,17 @@ def persist(reference: str, receipt_id: str) -> Persisted:
             number = _archive(reference, receipt_id, before, scan, cuts, stage)
         else:
             number = known.version
-            if body.is_from_inbox:
-                _mend(known, content)
+            if body.is_from_inbox and not known.is_whole(checkpoint):
+                _keep_what_rebuilds(scan, cuts, content, receipt_id)
+                _examine(scan, cuts, content)
+                _mend(reference, known, content)
     return Persisted(number, [cut.content for cut in cuts])
 
 
 def _staged(body: Body, content: Path, reference: str, receipt_id: str) -> tuple[Scan, list[ContentCut]]:
     """Scan a body, and put its files, skeleton and cuts into a folder."""
     digest = hashlib.sha256()
-    with closing(_StagingSink(content / FILES)) as sink, ThreadPoolExecutor(1) as other:
+    with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
         with _damage_told(body, receipt_id):
             for chunk in body.chunks:
@@ -122,35 +134,67 @@ def _archive(
     reference: str, receipt_id: str, before: Inventory | None, scan: Scan, cuts: list[ContentCut], stage: Path
 ) -> int:
     """Make the next version, or a delivery of the current one, and return the version's number."""
-    current = _current(reference)
-    if current and _said(scan.document, cuts) == _said(parse(current.skeleton()), current.cuts()):
-        keep_delivery(reference, receipt_id, current.version, stage / "content")
+    content, current = stage / "content", _current(reference, before)
+    if current and _said(scan.document, cuts) == _said_by(current):
+        keep_delivery(reference, receipt_id, current.version, content)
         return current.version
-    content = stage / "content"
+    _examine(scan, cuts, content)
     state = {f"{FILES}/{path.name}": path.name for path in sorted((content / FILES).iterdir())}
-    state |= {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
+    state |= {name: _digest(content / name) for name in (SKELETON, CUTS, VERDICT, REQUEST) if (content / name).exists()}
     version = ObjectVersion(receipts.get(receipt_id).received_at, receipt_id, state)
-    return ocfl.add_version(reference, before, version, stage, {sha256: name for name, sha256 in state.items()}).head
+    contents = {sha256: name for name, sha256 in state.items()}
+    return ocfl.add_version(reference, before, version, stage, contents, checkpoint).head
 
 
-def _current(reference: str) -> StoredRequest | None:
-    """The version whose rows stand."""
+def _examine(scan: Scan, cuts: list[ContentCut], content: Path) -> None:
+    """Judge the signed document, where one came. Of duplicate keys the last counts, here as everywhere."""
+    signed = scan.document.get(Role.SIGNED_DOCUMENT)
+    index = signed.get("content") if isinstance(signed, dict) else None
+    if index is None or not cuts[int(index)].content.size_bytes:
+        return
+    roots = [Path(root) for root in settings().trust_roots]
+    document = content / FILES / cuts[int(index)].content.sha256
+    verdict = examine(document, roots, now=datetime.now(UTC), checkpoint=checkpoint)
+    (content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
+
+
+def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:
+    """The version whose rows stand; before there are rows, the last."""
+    if inventory is None:
+        return None
     receipt_id = receipts.current_receipt_id(reference)
-    return stored_request(reference, receipt_id) if receipt_id else None
+    current = stored_request(reference, receipt_id) if receipt_id else None
+    return current or stored_request(reference, inventory.versions[-1].message)
+
+
+def _said_by(current: StoredRequest) -> str | None:
+    """What a version says; nothing if it is damaged, which must not hold up the next one."""
+    try:
+        return _said(parse(current.skeleton()), current.cuts())
+    except (Conflict, JsonFault):
+        log.error("the current version is damaged; see `cellar verify`", receipt_id=current.receipt_id)
+        return None
 
 
 def _said(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
     return said(document, [cut.content.sha256 for cut in cuts])
 
 
-def _mend(known: StoredRequest, content: Path) -> None:
+def _mend(reference: str, known: StoredRequest, content: Path) -> None:
     """Put what was staged in the place of what the store has lost or has damaged."""
-    staged = {known.files[path.name]: path for path in (content / FILES).iterdir()}
-    staged |= {known.keys[name]: content / name for name in (SKELETON, CUTS)}
-    for key, path in staged.items():
+    log.warning("a damaged archive is mended", receipt_id=known.receipt_id)
+    staged = {path.name: path for path in (content / FILES).iterdir()}
+    staged |= {
+        _digest(content / name): content / name
+        for name in (SKELETON, CUTS, VERDICT, REQUEST)
+        if (content / name).exists()
+    }
+    for sha256 in staged.keys() & known.files.keys():
         checkpoint()
-        if store.digest_of(key) != _digest(path):
-            store.overwrite(path, key)
+        if store.digest_of(known.files[sha256]) != sha256:
+            store.overwrite(staged[sha256], known.files[sha256])
+    if not known.is_version:
+        keep_delivery(reference, known.receipt_id, known.version, content)
 
 
 def _digest(path: Path) -> str:
@@ -168,7 +212,8 @@ def _chunks(path: Path) -> Iterable[bytes]:
 class _StagingSink:
     """Takes decoded contents, one after the other, into files of a folder that are named by their digests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_new: bool) -> None:
+        self._is_new = is_new
         self.stored: list[StoredContent] = []
         self.spellings: list[Spelling] = []
         self._folder = folder
@@ -199,6 +244,15 @@ class _StagingSink:
     def end(self) -> None:
         self.close()
         sha256 = self._digest.hexdigest()
-        self._path.replace(self._folder / sha256)
-        self.stored.append(StoredContent(self._index, sha256, self._size_bytes, sniffed(self._head)))
+        path = self._path.replace(self._folder / sha256)
+        found = scanned(path, checkpoint) if self._is_new else SOUND
+        content = StoredContent(
+            index=self._index,
+            sha256=sha256,
+            size_bytes=self._size_bytes,
+            looks_like=sniffed(self._head),
+            infection=found.infection,
+            is_scanned=found.is_whole,
+        )
+        self.stored.append(content)
         self.spellings.append(self._spelling.spelling(self._size_bytes))

@@ -39,9 +39,11 @@ from models.errors import Refused, Transient
 from models.finding import DiscrepancyRow
 from models.notification import NotificationState
 from models.run import Trigger
+from models.verdict import Outcome
 
 HTTP_GONE = 410
 MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
+_BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
 _NOT_TAKEN = (PrefectException, httpx.HTTPError)
 
 
@@ -66,6 +68,7 @@ class FilesPersisted(BaseModel):
 
 
 class MetadataLoaded(BaseModel):
+    signed_document: str | None
     version: int
     rows: int
     warnings: int
@@ -133,7 +136,9 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
     if len(archive.warnings) > MOST_LOGGED:
         log.warning("%d warnings in all", len(archive.warnings))
+    verdict = archive.signed_document_verdict
     return MetadataLoaded(
+        signed_document=verdict.outcome if verdict else None,
         version=version,
         rows=rows,
         warnings=len(archive.warnings),
@@ -214,6 +219,7 @@ def _message(message_id: str) -> bytes:
         version=archives.get_version(notification.receipt_id).version,
         planned_at=notification.planned_at,
         attention=archives.needs_attention(notification.reference),
+        signed_document=archives.signed_document_outcome(notification.reference),
         url=_archive_url(notification.reference),
     )
 
@@ -260,6 +266,8 @@ def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]
         tags.add(f"process:{loaded.process_number}")
     if loaded.template_id is not None:
         tags.add(f"template:{loaded.template_id}")
+    if loaded.signed_document in _BAD_DOCUMENTS:
+        tags.add(f"signed-document:{loaded.signed_document}")
     if loaded.warnings or reconciled.discrepancies:
         tags.add("attention")
     return tags

@@ -1,16 +1,18 @@
 """Rebuilds the metadata database from the store alone."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from adapters import archives, history, ocfl, receipts
-from adapters.stored import DELIVERIES
+from adapters.stored import delivered, stored_request
+from domain.json_text import JsonFault
 from domain.rows import discrepancy_rows
 from flows.loading import load
 from flows.material import Material, read_material
 from flows.verifying import StoredObject
 from models.archive import State
-from models.errors import Refused
+from models.errors import CellarError, Refused, Transient
 from models.receipt import ReceiptRow
 
 _HISTORY = f"{ocfl.LOGS}/{history.FOLDER}/"
@@ -27,55 +29,70 @@ def check_empty() -> None:
         raise Refused("NOT_EMPTY", "the database has archives; expected an empty one, as `cellar migrate` makes")
 
 
-def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None]) -> int:
-    """Put every object of the store into an empty database, and return how many there are.
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How many archives are in the database again, and the keys of those that are not, with the reason."""
+
+    archives: int
+    damaged: tuple[tuple[str, str], ...]
+
+
+def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None]) -> Rebuilt:
+    """Put every object of the store into an empty database. What is damaged is told, and holds up no other.
 
     Raises:
-        Conflict: an object is damaged; verify the store.
         Transient: store or database does not answer. Begin anew with an empty database.
     """
-    count = 0
+    count, damaged = 0, []
     for each in objects:
         if each.key:
-            rebuild_object(each)
-            count += 1
+            try:
+                count += rebuild_object(each)
+            except (CellarError, JsonFault) as error:
+                if isinstance(error, Transient):
+                    raise
+                damaged.append((each.key, str(error)))
         on_rebuilt(each)
-    return count
+    return Rebuilt(count, tuple(damaged))
 
 
-def rebuild_object(stored: StoredObject) -> None:
-    """Put an object into the database: its history, then its versions in their order, each with its deliveries."""
-    inventory = ocfl.inventory_at(stored.key)
+def rebuild_object(stored: StoredObject) -> bool:
+    """Put an object into the database, if it is one: its history, then its versions, each with its deliveries.
+
+    Raises:
+        Conflict: it is damaged.
+        Transient: store or database does not answer.
+    """
+    found = ocfl.inventory_at(stored.key)
+    inventory = ocfl.settled(ocfl.reference_of(found)) if found else None
     if inventory is None:
-        return  # its first writer was killed, and its receipt waits in the inbox
+        return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
     history.restore(f"{stored.key}/{path}" for path in stored.sizes if path.startswith(_HISTORY))
     versions = [read_material(reference, version.message) for version in inventory.versions]
-    deliveries = [read_material(reference, receipt_id) for receipt_id in _delivered(stored)]
-    created = [version.created_at for version in inventory.versions]
-    receipts.restore(reference, [_receipt(*each) for each in zip(versions, created, strict=True)])
+    kept = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
+    deliveries = [read_material(reference, request.receipt_id) for request in kept if request]
+    created_at = {version.message: version.created_at for version in inventory.versions}
+    unknown = [each for each in (*versions, *deliveries) if receipts.find(each.receipt_id) is None]
+    receipts.restore(reference, [_receipt(each, created_at) for each in unknown])
     for material in versions:
         load(material)
         for delivery in deliveries:
             if delivery.request.version == material.request.version:
                 load(delivery)
     for material in versions:
-        found = discrepancy_rows(reference, material.discrepancies)
-        archives.replace_rows(reference, material.receipt_id, found)
+        found_rows = discrepancy_rows(reference, material.discrepancies)
+        archives.replace_rows(reference, material.receipt_id, found_rows)
+    return True
 
 
-def _delivered(stored: StoredObject) -> list[str]:
-    prefix = f"{ocfl.LOGS}/{DELIVERIES}/"
-    return sorted({path.removeprefix(prefix).partition("/")[0] for path in stored.sizes if path.startswith(prefix)})
-
-
-def _receipt(material: Material, created_at: datetime) -> ReceiptRow:
-    """For a version whose history is not there: its writer was killed before that was kept."""
+def _receipt(material: Material, created_at: Mapping[str, datetime]) -> ReceiptRow:
+    """For a receipt without history: that is kept before it leaves the inbox, so it waits there, to be completed."""
+    version = material.request.version
     return ReceiptRow(
         receipt_id=material.receipt_id,
         reference=material.archive.reference,
-        state=State.COMPLETED,
-        received_at=created_at,
-        completed_at=created_at,
+        state=State.RECEIVED,
+        received_at=created_at.get(material.receipt_id) or list(created_at.values())[version - 1],
         size_bytes=sum(len(chunk) for chunk in material.request.body()),
     )

@@ -78,7 +78,7 @@ def _record_interruption(run: Run) -> None:
     state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
     now = datetime.now(UTC)
     runs.end(run.flow_run_id, run.attempt, state, receipt_state, now)
-    history.keep(run.reference, run.receipt_id, now)
+    history.keep(run.reference, run.receipt_id)
 
 
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
@@ -88,7 +88,7 @@ async def _record_end(run: Run, state: RunState, failed_task: str | None = None)
         try:
             now = datetime.now(UTC)
             await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
-            await asyncio.to_thread(history.keep, run.reference, run.receipt_id, now)
+            await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
         except Transient as error:
             if pause_s is None:
                 get_run_logger().error("The end of this run is not on record: %s", error)

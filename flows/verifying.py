@@ -1,7 +1,7 @@
 """Verifies the store: every file of every object against the digests that its inventory tells."""
 
-import hashlib
 import random
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,9 +9,9 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from adapters import ocfl, store
+from adapters import history, ocfl, store
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.stored import DELIVERIES, stored_request
+from adapters.stored import DELIVERIES, delivered, stored_request
 from flows.threads import checkpoint
 from models.errors import Conflict
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
@@ -20,6 +20,7 @@ from models.inventory import Inventory
 _AT_ONCE = 4
 _AHEAD = 8
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
+_IN_LOGS = (f"{LOGS}/{DELIVERIES}/", f"{LOGS}/{history.FOLDER}/")
 _ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
 
 
@@ -87,6 +88,15 @@ def verify_object(stored: StoredObject) -> Fixity:
     """
     if not stored.key:
         return Fixity(0, 0, 0, tuple(_extra(path) for path in stored.sizes if not _is_of_the_root(path)))
+    fixity = _verified(stored)
+    if not fixity.findings:
+        return fixity
+    # Writers may be at work: what is wrong stays wrong.
+    files = {path.removeprefix(f"{stored.key}/"): size_bytes for path, size_bytes in store.listed(stored.key)}
+    return _verified(StoredObject(stored.key, files))
+
+
+def _verified(stored: StoredObject) -> Fixity:
     text = store.found_bytes(f"{stored.key}/{INVENTORY}")
     if text is None:
         return _counted(stored, [_without_inventory(stored)])
@@ -101,6 +111,7 @@ def verify_object(stored: StoredObject) -> Fixity:
             *_wrong_contents(stored, inventory),
             *_extras(stored, inventory),
             *_wrong_deliveries(stored, inventory),
+            *_wrong_histories(stored),
         ],
     )
 
@@ -153,7 +164,7 @@ def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFindin
     expected = {f"{folder}{name}" for folder in folders for name in (INVENTORY, SIDECAR)}
     expected |= {ocfl.OBJECT_DECLARATION, *inventory.manifest.values()}
     for path in stored.sizes:
-        if path not in expected and not path.startswith((begun, f"{LOGS}/")):
+        if path not in expected and not path.startswith((begun, *_IN_LOGS)):
             yield _extra(f"{stored.key}/{path}")
     if ocfl.OBJECT_DECLARATION not in stored.sizes:
         yield _missing(stored, ocfl.OBJECT_DECLARATION)
@@ -161,34 +172,30 @@ def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFindin
 
 def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
     """What is kept of a delivery proves itself: it rebuilds the request, whose digest is the receipt id."""
-    prefix = f"{LOGS}/{DELIVERIES}/"
-    receipt_ids = {path.removeprefix(prefix).partition("/")[0] for path in stored.sizes if path.startswith(prefix)}
-    for receipt_id in sorted(receipt_ids):
-        path = f"{prefix}{receipt_id}"
+    for receipt_id in delivered(stored.sizes):
+        path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
         try:
             request = stored_request(ocfl.reference_of(inventory), receipt_id)
-            found = _digest(request.body()) if request else None
+            is_whole = request is None or request.is_whole(checkpoint)
         except Conflict:
-            found = "what does not rebuild"
-        if found is None:
+            request, is_whole = None, False
+        if not is_whole:
+            yield _damaged(stored, path, receipt_id, "what does not rebuild it")
+        elif request is None:
             yield FixityFinding(f"{stored.key}/{path}", Fault.INTERRUPTED, "a whole delivery", "a part")
-        elif found != receipt_id:
-            yield _damaged(stored, path, receipt_id, found)
+
+
+def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:
+    for path in stored.sizes:
+        if path.startswith(f"{LOGS}/{history.FOLDER}/") and not history.is_whole(f"{stored.key}/{path}"):
+            yield _damaged(stored, path, "what its first line says", "another digest")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
     """In a bucket a version is won before the inventory of the object tells of it."""
-    if f"v1/{INVENTORY}" in stored.sizes and f"v2/{INVENTORY}" not in stored.sizes:
+    if stored.sizes and not any(re.fullmatch(rf"v(?!1/)\d+/{INVENTORY}", path) for path in stored.sizes):
         return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
     return _missing(stored, INVENTORY)
-
-
-def _digest(chunks: Iterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        checkpoint()
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _object_of(path: str) -> str:

@@ -13,6 +13,7 @@ from models.form_field import FormField
 from models.payment import Payment
 from models.session import Session
 from models.signature import Signature
+from models.verdict import Verdict
 
 
 class State(StrEnum):
@@ -38,6 +39,8 @@ class Archive:
     contents: tuple[Content, ...]
     payments: tuple[Payment, ...]
     warnings: tuple[ArchiveWarning, ...]
+    signed_document_verdict: Verdict | None = None
+    """None where there is no signed document."""
 
 
 class ArchiveRow(SQLModel, table=True):

@@ -17,13 +17,16 @@ class Role(StrEnum):
 class StoredContent:
     """Decoded bytes in the store, named there by their digest. `index` is that of their cut in the scan.
 
-    `looks_like` is the media type that their first bytes show, where they show one.
+    `looks_like` is the media type that their first bytes show, where they show one. `infection` is what ClamAV found in
+    them, where it was asked; what it did not take whole is not scanned.
     """
 
     index: int
     sha256: str
     size_bytes: int
     looks_like: str | None = None
+    infection: str | None = None
+    is_scanned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
 
 from models.archive import State
 from models.finding import DiscrepancyCode
+from models.verdict import Verdict
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -205,5 +206,6 @@ class ArchiveView(BaseModel):
     warnings: list[WarningView]
     payments: list[PaymentView]
     discrepancies: list[DiscrepancyView]
+    signed_document_verdict: Verdict | None
     notifications: list[NotificationView]
     runs: list[RunView]

@@ -119,4 +119,4 @@ def finished(reference: str, receipt_id: str) -> None:
     load(material)
     archives.replace_rows(reference, receipt_id, discrepancy_rows(reference, material.discrepancies))
     complete(material)
-    history.keep(reference, receipt_id, datetime.now(UTC))
+    history.keep(reference, receipt_id)

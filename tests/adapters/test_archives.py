@@ -12,12 +12,14 @@ from adapters import archives, catalogue, receipts
 from adapters.archives import row_counts
 from domain.rows import discrepancy_rows, rows_of
 from models.content import FileRow
+from models.errors import Conflict
 from models.finding import Discrepancy, DiscrepancyCode, DiscrepancyRow, WarningRow
 from models.form_field import FormFieldRow
 from models.payment import PaymentRow
+from models.receipt import VersionRow
 from models.session import LabelRow, SessionRow
 from models.view import ArchiveView
-from tests.adapters.records import NOON, archived, digest, document, loaded, registered
+from tests.adapters.records import NOON, archived, digest, document, loaded, newer, registered
 from tests.domain.payloads import read
 from tests.samples import PDF, PNG
 
@@ -74,18 +76,35 @@ def test_receipt_that_says_nothing_new_makes_its_version_no_older_and_its_delive
     made_at = NOON + timedelta(days=400)
 
     for _ in range(2):
-        archives.repeat("r", again, 1, made_at)
+        assert archives.repeat("r", again, 1, made_at, newer) is None
 
     assert archives.get_version(first).event_at == made_at
     assert [(each.version, each.receipt_id) for each in whole().versions] == [(1, first)]
     assert [each.outcome for each in whole().deliveries] == ["new", "duplicate"]
 
 
+def test_version_that_a_delivery_makes_the_newest_is_to_be_loaded_again() -> None:
+    first = archived(minute=1)
+    archived(body="another", minute=2)
+    made_at = NOON + timedelta(days=400)
+
+    assert archives.repeat("r", registered(body="the first again", minute=3), 1, made_at, newer) == first
+
+
+def test_version_with_the_number_of_another_is_a_conflict() -> None:
+    archived(minute=1)
+    other = registered(body="another", minute=2)
+    row = VersionRow(receipt_id=other, reference="r", version=1, received_at=NOON, skeleton=b"")
+
+    with pytest.raises(Conflict):
+        archives.load(row, {}, {}, newer)
+
+
 def test_receipt_that_says_nothing_new_and_is_older_leaves_the_time_of_its_version() -> None:
     first = archived(minute=1)
     made_at = archives.get_version(first).event_at
 
-    archives.repeat("r", registered(body="sent late", minute=2), 1, NOON - timedelta(days=4000))
+    archives.repeat("r", registered(body="sent late", minute=2), 1, NOON - timedelta(days=4000), newer)
 
     assert archives.get_version(first).event_at == made_at
 

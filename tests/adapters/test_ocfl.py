@@ -4,13 +4,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import ocfl, store
-from adapters.settings import Settings
+from adapters.settings import Settings, settings
 from models.errors import Conflict, Transient
 from models.inventory import Inventory, ObjectVersion
 from tests.installations import bucket_at
@@ -30,7 +32,9 @@ def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> 
     return str(request.param)
 
 
-def added(reference: str, *files: bytes, message: str = "message") -> Inventory:
+def added(
+    reference: str, *files: bytes, message: str = "message", checkpoint: Callable[[], None] = lambda: None
+) -> Inventory:
     """Add a version with some files, which are named by their numbers."""
     digests = [hashlib.sha256(file).hexdigest() for file in files]
     with store.staging() as stage:
@@ -40,7 +44,12 @@ def added(reference: str, *files: bytes, message: str = "message") -> Inventory:
         state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
         version = ObjectVersion(NOON, message, state)
         return ocfl.add_version(
-            reference, ocfl.settled(reference), version, stage, {sha256: f"files/{sha256}" for sha256 in digests}
+            reference,
+            ocfl.settled(reference),
+            version,
+            stage,
+            {sha256: f"files/{sha256}" for sha256 in digests},
+            checkpoint,
         )
 
 
@@ -118,8 +127,7 @@ def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
     assert judged() == []
 
 
-def test_writer_killed_before_the_root_inventory_is_finished_by_the_next(kind: str) -> None:
-    """In a folder the version is whole once it is there. In a bucket only its own run knows, and begins anew."""
+def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> None:
     key = ocfl.object_key("r")
     added("r", b"one")
     names = ("inventory.json", "inventory.json.sha256")
@@ -130,8 +138,7 @@ def test_writer_killed_before_the_root_inventory_is_finished_by_the_next(kind: s
 
     after = added("r", b"three")
 
-    assert after.head == (3 if kind == "folder" else 2)
-    assert content("r", after.head) == [b"three"]
+    assert (after.head, content("r", 2), content("r", 3)) == (3, [b"two"], [b"three"])
     assert judged() == []
 
 
@@ -146,6 +153,69 @@ def test_writer_killed_right_after_it_won_a_version_of_a_bucket_is_forgotten(kin
 
     assert judged() == []
     assert store.stored_size(f"{key}/v1/content/files/ab") is None
+
+
+def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version() -> None:
+    for file in (b"one", b"two"):
+        added("r", file)
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+
+    assert added("r", b"three").head == 3
+    assert [content("r", number) for number in (1, 2, 3)] == [[b"one"], [b"two"], [b"three"]]
+    assert judged() == []
+
+
+def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -> None:
+    found = [added("r", file) for file in (b"one", b"two")][-1]
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+    before = list(store.listed(ocfl.object_key("r")))
+
+    with pytest.raises(Conflict):
+        added("r", b"three")
+
+    assert list(store.listed(ocfl.object_key("r"))) == before
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_writer_that_comes_late_never_turns_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    """Its lease was lost, and others have gone on before it tells of its version."""
+    added("r", b"one")
+    tell = ocfl._tell
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(ocfl, "_tell", tell)
+        for number in range(others):
+            added("r", b"other %d" % number)
+        tell(*arguments)
+
+    monkeypatch.setattr(ocfl, "_tell", late)
+    with pytest.raises(Transient):
+        added("r", b"ours")
+
+    found = ocfl.inventory("r")
+    assert found
+    assert found.head == 2 + others
+    assert judged() == []
+
+
+def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"one", checkpoint=stop)
+
+    assert ocfl.inventory("r") is None
+    added("r", b"two")
+    assert judged() == []
+
+
+def remove(key: str) -> None:
+    if store.is_bucket():
+        store.remove(key)
+    else:
+        (Path(settings().store_location) / key).unlink()
 
 
 def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(

@@ -182,14 +182,15 @@ def test_of_several_that_write_the_same_key_of_a_bucket_one_is_first(configure: 
     assert store.read_bytes(KEY) == b"%d" % won[0]
 
 
-def test_what_lies_below_a_key_of_a_bucket_is_removed_and_nothing_else(configure: Configure, s3_server: str) -> None:
-    configure(store_url=f"s3://archives/{os.urandom(8).hex()}", **bucket_at(s3_server))
-    for key in ("v1/a", "v1/b/c", "v10/a"):
-        store.keep_bytes(b"x", key)
+def test_everything_below_a_key_is_listed_with_its_size(kind: str) -> None:
+    for key in ("listed/v1/a", "listed/v1/b/c", "listed/v10/a", "listedtoo/a"):
+        store.keep_bytes(b"x" * len(key), key)
 
-    store.remove_below("v1")
-
-    assert [store.stored_size(key) for key in ("v1/a", "v1/b/c", "v10/a")] == [None, None, 1]
+    assert list(store.listed("listed")) == [(key, len(key)) for key in ("listed/v1/a", "listed/v1/b/c", "listed/v10/a")]
+    assert list(store.listed("nowhere")) == []
+    if kind == "bucket":
+        store.remove("listed/v1/a")
+        assert store.stored_size("listed/v1/a") is None
 
 
 def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:

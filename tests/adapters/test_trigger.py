@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
 
-from adapters import catalogue, inbox, receipts, runs
+from adapters import catalogue, inbox, ocfl, receipts, runs, store
 from adapters.database import engine
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
@@ -27,6 +27,7 @@ from adapters.trigger import forgotten, leave_inbox, start_run, trigger, untrigg
 from models.archive import State as ArchiveState
 from models.archive import State as Stands
 from models.errors import Conflict, Transient
+from models.inventory import ObjectVersion
 from models.receipt import Sending
 from models.run import RunRow, RunState, Trigger
 from tests.adapters.records import NOON
@@ -86,6 +87,16 @@ async def _delete(flow_run_id: str) -> None:
 
 def waiting() -> list[str]:
     return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
+
+
+def kept(sending: Sending, body: bytes) -> None:
+    """Have the store keep the body of a receipt."""
+    with store.staging() as stage:
+        (stage / "content").mkdir()
+        (stage / "content" / "request").write_bytes(body)
+        version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})
+        contents = {sending.receipt_id: "request"}
+        ocfl.add_version("r", ocfl.settled("r"), version, stage, contents, lambda: None)
 
 
 def completed(sending: Sending) -> None:
@@ -148,6 +159,7 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     run = triggered(first)
     assert run
     recorded(run, first, RunState.COMPLETED)
+    kept(first, body)
     receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
     leave_inbox(first.receipt_id)
     assert waiting() == []
@@ -298,10 +310,33 @@ def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(
 def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
     sending = arrived(body)
     assert triggered(sending)
+    kept(sending, body)
     completed(sending)
 
     assert not asyncio.run(trigger(sending, Trigger.SWEEP))
     assert waiting() == []
+
+
+def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_a_run_that_mends_it_once(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.COMPLETED)
+    asyncio.run(_set(run, Completed()))
+    kept(first, body)
+    completed(first)
+    leave_inbox(first.receipt_id)
+    found = ocfl.inventory("r")
+    assert found
+    store.overwrite_bytes(b"damaged", ocfl.content_key("r", found, first.receipt_id))
+
+    again = arrived(body, minute=1)
+    mending = triggered(again)
+
+    assert mending not in (None, run)
+    assert len(waiting()) == 2
+    assert not asyncio.run(trigger(again, Trigger.SWEEP))
+    assert receipts.register(again).flow_run_id == mending
 
 
 def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:

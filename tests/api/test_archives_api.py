@@ -36,7 +36,7 @@ class TestOneArchive:
         assert set(archive) == {
             *("reference", "state", "template_id", "process_number", "received_at", "completed_at", "versions"),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
-            *("notifications", "runs"),
+            *("signed_document_verdict", "notifications", "runs"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {

@@ -11,6 +11,7 @@ import pytest
 from adapters import ocfl, store
 from adapters.settings import Settings
 from tests.cli.conftest import Cellar
+from tests.flows.conftest import received
 from tests.installations import archived
 from tests.samples import PDF, PNG, sample_body
 
@@ -81,3 +82,12 @@ def test_what_is_there_is_never_written_over(cellar: Cellar, tmp_path: Path) -> 
 def test_unknown_archive_and_receipt_are_told(cellar: Cellar, tmp_path: Path) -> None:
     assert cellar("export", "unknown", "--to", str(tmp_path / "bag")).status == 1
     assert cellar("export", "process 1", "--receipt", "ab" * 32, "--to", str(tmp_path / "bag")).status == 1
+
+
+def test_request_that_still_waits_is_handed_out_too(cellar: Cellar, tmp_path: Path) -> None:
+    body = sample_body("another")
+    receipt_id = received("another", body).receipt_id
+
+    done = cellar("export", "another", "--raw", "--receipt", receipt_id, "--to", str(tmp_path / "body.json"))
+
+    assert (done.status, (tmp_path / "body.json").read_bytes()) == (0, body)

@@ -86,7 +86,8 @@ def test_near_miss_brings_no_warning(path: str, value: Any) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    assert {code for code, *_ in FIRES} == set(WarningCode)
+    others = ("FILE_", "SIGNED_DOCUMENT_")  # of what the files themselves show
+    assert {code for code, *_ in FIRES} == {code for code in WarningCode if not code.startswith(others)}
 
 
 def test_place_is_that_of_the_payload_also_behind_entries_that_are_no_objects() -> None:

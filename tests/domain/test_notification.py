@@ -30,6 +30,7 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
         version=2,
         planned_at=NOON,
         attention=True,
+        signed_document="changed",
         url="https://cellar.example/api/archives/x",
     )
 
@@ -42,6 +43,7 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
             "receipt_id": "ab" * 32,
             "version": 2,
             "attention": True,
+            "signed_document": "changed",
             "url": "https://cellar.example/api/archives/x",
         },
     }
@@ -49,7 +51,15 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
 
 def test_same_input_gives_the_same_bytes() -> None:
     first, second = (
-        archive_completed(reference="r", receipt_id="a", version=1, planned_at=NOON, attention=False, url="u")
+        archive_completed(
+            reference="r",
+            receipt_id="a",
+            version=1,
+            planned_at=NOON,
+            attention=False,
+            signed_document=None,
+            url="u",
+        )
         for _ in range(2)
     )
 

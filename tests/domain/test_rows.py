@@ -11,6 +11,7 @@ from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
+from models.signed_document import SignedDocumentRow
 from tests.domain.payloads import changed, read, read_body
 from tests.samples import PNG, sample_document
 
@@ -28,6 +29,7 @@ def test_each_table_has_the_sample_s_nouns() -> None:
         SignatureRow: 1,
         FormFieldRow: 5,
         FileRow: 2,
+        SignedDocumentRow: 0,
         PaymentRow: 1,
         WarningRow: 0,
     }

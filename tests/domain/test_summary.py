@@ -62,7 +62,7 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 | role | element | type | size | file |
 | --- | --- | --- | --- | --- |
-| signed\\_document | – | application/pdf | 1.8 kB | [{signed[:12]}…]({URL}/files/{signed}) |
+| signed\\_document | – | application/pdf | 11.0 kB | [{signed[:12]}…]({URL}/files/{signed}) |
 | attachment | ATTACHMENT\\_FIELD\\_ID | image/png | 1.0 kB | [{attached[:12]}…]({URL}/files/{attached}) |
 
 ## Payments

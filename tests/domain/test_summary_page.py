@@ -75,7 +75,7 @@ def test_page_tells_what_the_sample_holds() -> None:
         "9fa70d4ccea84262b1ed2308a07a3fb4",
         "files/signed.pdf",
         "SIGNEDDOCUMENT.pdf",
-        "1.8 kB",
+        "11.0 kB",
         *(each.stored.sha256 for each in archive.contents if each.stored),
         "wSYqmI4xsE",
         "john@example.com",

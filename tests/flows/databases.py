@@ -28,4 +28,6 @@ def in_new_database(configure: Callable[..., Settings]) -> int:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
     check_empty()
-    return rebuild(stored_objects(), lambda _: None)
+    rebuilt = rebuild(stored_objects(), lambda _: None)
+    assert rebuilt.damaged == ()
+    return rebuilt.archives

@@ -225,7 +225,7 @@ def test_time_of_a_version_is_when_its_receipt_came() -> None:
     assert (found.versions[0].created_at, found.versions[0].message) == (at, sending.receipt_id)
 
 
-WRITES = ("keep", "keep_bytes", "keep_first", "overwrite", "overwrite_bytes", "place_folder", "remove_below")
+WRITES = ("keep", "keep_bytes", "keep_first", "overwrite", "overwrite_bytes", "place_folder", "remove")
 
 
 def break_off_before(patch: pytest.MonkeyPatch, writes: int) -> None:

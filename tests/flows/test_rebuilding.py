@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters import store
+from adapters import history, receipts, store
+from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from adapters.trigger import trigger
+from flows.persisting import persist
 from flows.process_archive import process_archive
-from flows.rebuilding import check_empty
-from flows.verifying import object_of
-from models.errors import Conflict, Refused
+from flows.rebuilding import check_empty, rebuild
+from flows.verifying import object_of, stored_objects
+from models.errors import Refused
 from models.run import Trigger
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
@@ -90,11 +92,34 @@ def test_database_that_has_archives_is_left_alone() -> None:
         check_empty()
 
 
-def test_damaged_event_is_named(configure: Callable[..., Settings]) -> None:
-    run("process-1", sample_body("process-1"))
+def test_damaged_object_is_named_and_holds_up_no_other(configure: Callable[..., Settings]) -> None:
+    for reference in ("process-1", "process-2"):
+        run(reference, sample_body(reference))
     stored = object_of("process-1")
-    (path, *_) = [path for path in stored.sizes if path.startswith("logs/history/")]
+    (path,) = [path for path in stored.sizes if path.startswith("logs/history/")]
     store.overwrite_bytes(b"{", f"{stored.key}/{path}")
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
 
-    with pytest.raises(Conflict, match=path):
-        in_new_database(configure)
+    rebuilt = rebuild(stored_objects(), lambda _: None)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [stored.key])
+    assert path in rebuilt.damaged[0][1]
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_receipt_that_was_not_complete_is_awaited_after_a_rebuild(
+    configure: Callable[..., Settings], has_history: bool
+) -> None:
+    """Its run was killed between its version, or what is kept of a delivery, and the end; the inbox has the body."""
+    run("process-1", sample_body("process-1"))
+    again = received("process-1", json.dumps(json.loads(sample_body("process-1")), indent=1).encode())
+    persist("process-1", again.receipt_id)
+    if has_history:
+        history.keep("process-1", again.receipt_id)
+    new = received("process-2", sample_body("process-2"))
+    persist("process-2", new.receipt_id)
+
+    assert in_new_database(configure) == 2
+
+    assert [receipts.get(each.receipt_id).state for each in (again, new)] == ["received"] * 2

@@ -81,6 +81,7 @@ def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> Non
     assert "@" not in log
 
 
+@pytest.mark.faults  # a worker counts as dead after 25 s
 def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_left_alone(
     downstream: Downstream,
 ) -> None:

@@ -1,0 +1,113 @@
+"""`make bench-verify`: `cellar verify` beside what the shell takes to read, and to hash, the same files.
+
+    python -m benchmarks.verify
+
+The files are in the page cache, so what is compared is the work, not the disk.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks import machine
+from benchmarks.tables import machine as machine_text
+from benchmarks.tables import publish
+
+MEASURED = Path(__file__).parent / "measured" / "verify.json"
+_ROUNDS = 5
+_STORES = {"20 archives of 50 MB": (20, 1, 50_000_000), "1,000 archives of 20 files of 10 KB": (1000, 20, 10_000)}
+
+
+def main() -> None:
+    measured = {name: _measured(*shape) for name, shape in _STORES.items()}
+    found = {"machine": machine.described(), "rounds": _ROUNDS, "stores": measured}
+    MEASURED.write_text(json.dumps(found, indent=1) + "\n")
+    heads = ["store", "cellar verify: MB/s", "of `cat`", "of `sha256sum`"]
+    publish({"verify": (heads, [_row(*each) for each in measured.items()])}, {"verify-machine": machine_text(found)})
+
+
+def _row(name: str, of_store: dict[str, list[float]]) -> list[str]:
+    """A ratio is the median of those of the rounds."""
+    megabytes = of_store["megabytes"][0]
+    ratios = [
+        median(theirs / ours for ours, theirs in zip(of_store["cellar"], of_store[other], strict=True))
+        for other in ("cat", "sha256sum")
+    ]
+    return [name, f"{megabytes / median(of_store['cellar']):.0f}", *(f"{ratio:.2f}" for ratio in ratios)]
+
+
+def _measured(archives: int, files: int, file_bytes: int) -> dict[str, list[float]]:
+    """The seconds of each round, and how much there is to read."""
+    work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
+    try:
+        _fill(work, archives, files, file_bytes)
+        paths = [path for path in (work / "store" / "archives").rglob("*") if path.is_file()]
+        ways: dict[str, Callable[[], None]] = {
+            "cellar": lambda: _run([sys.executable, "-m", "cli.main", "verify"], work),
+            "cat": lambda: _run_on(["cat"], paths),
+            "sha256sum": lambda: _run_on(["sha256sum"], paths),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(_ROUNDS):
+            for name, way in ways.items():
+                taken[name].append(_seconds(way))
+        return taken | {"megabytes": [sum(path.stat().st_size for path in paths) / 1e6]}
+    finally:
+        shutil.rmtree(work)
+
+
+def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
+    program = [sys.executable, "-m", "benchmarks.verify", "fill", *map(str, (archives, files, file_bytes))]
+    _run(program, work)
+
+
+def _fill_store(archives: int, files: int, file_bytes: int) -> None:
+    """Write archives of random files into the store of the settings. In a process of its own, for its settings."""
+    from adapters import ocfl, store  # noqa: PLC0415
+    from adapters.migration import migrate  # noqa: PLC0415
+    from models.inventory import ObjectVersion  # noqa: PLC0415
+
+    migrate()
+    for number in range(archives):
+        with store.staging() as stage:
+            (stage / "content").mkdir()
+            contents = {}
+            for _ in range(files):
+                data = os.urandom(file_bytes)
+                sha256 = hashlib.sha256(data).hexdigest()
+                (stage / "content" / sha256).write_bytes(data)
+                contents[sha256] = sha256
+            version = ObjectVersion(datetime.now(UTC), "benchmark", contents)
+            ocfl.add_version(f"process-{number}", None, version, stage, contents, lambda: None)
+
+
+def _run(command: Sequence[str], work: Path) -> None:
+    environment = os.environ | {"CELLAR_DATA_DIR": str(work)}
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _run_on(command: Sequence[str], paths: Sequence[Path]) -> None:
+    given = "\0".join(map(str, paths)).encode()
+    subprocess.run(["xargs", "-0", *command], input=given, check=True, stdout=subprocess.DEVNULL)
+
+
+def _seconds(way: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    way()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["fill"]:
+        _fill_store(*map(int, sys.argv[2:]))
+    else:
+        main()

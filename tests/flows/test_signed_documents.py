@@ -1,0 +1,132 @@
+"""A signed document is judged when it comes: its verdict is kept, shown, and told."""
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from pytest_httpserver import HTTPServer
+
+from adapters import catalogue, ocfl, store
+from adapters.settings import Settings
+from flows.process_archive import process_archive
+from models.verdict import Outcome
+from tests import pdfs
+from tests.adapters.test_clamd import BAD, running_clamd
+from tests.flows.conftest import received
+from tests.installations import archived
+from tests.samples import PDF, sample_body
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def body_with(document: bytes | None, **members: Any) -> bytes:
+    payload = json.loads(sample_body("process-1")) | members
+    if document is None:
+        del payload["signed_document"]
+    else:
+        payload["signed_document"]["content"] = base64.b64encode(document).decode()
+    return json.dumps(payload).encode()
+
+
+@pytest.mark.usefixtures("installation")
+@pytest.mark.parametrize(
+    ("document", "outcome", "codes"),
+    [
+        (PDF, "sound", []),
+        (PDF + b"\n% evil", "changed", ["SIGNED_DOCUMENT_CHANGED"]),
+        (PDF.replace(b"/Type", b"/tYpe", 1), "broken", ["SIGNED_DOCUMENT_BROKEN"]),
+        (pdfs.form(), "unsigned", ["SIGNED_DOCUMENT_UNSIGNED"]),
+        (b"%PDF-1.7 no document", "unreadable", ["SIGNED_DOCUMENT_UNREADABLE"]),
+    ],
+    ids=["sound", "changed", "broken", "unsigned", "unreadable"],
+)
+def test_verdict_is_kept_and_never_touches_the_document(document: bytes, outcome: str, codes: list[str]) -> None:
+    archived("process-1", body_with(document))
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert view.signed_document_verdict
+    assert view.signed_document_verdict.outcome == Outcome(outcome)
+    assert [each.code for each in view.warnings] == codes
+    found = ocfl.inventory("process-1")
+    assert found
+    key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
+    assert store.read_bytes(key) == document
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+@pytest.mark.parametrize("document", [None, b""])
+def test_archive_without_a_signed_document_has_no_verdict(document: bytes | None) -> None:
+    archived("process-1", body_with(document))
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert view.signed_document_verdict is None
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_delivery_has_the_verdict_of_its_version() -> None:
+    archived("process-1", body_with(PDF))
+    archived("process-1", json.dumps(json.loads(body_with(PDF)), indent=1).encode())
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert (len(view.versions), len(view.deliveries)) == (1, 2)
+    assert view.signed_document_verdict
+    assert view.signed_document_verdict.outcome is Outcome.SOUND
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_signer_is_trusted_by_the_roots_of_the_settings(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
+    configure(trust_roots=str(tmp_path / "root.pem"))
+
+    archived("process-1", body_with(pdfs.signed(pdfs.form())))
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert view.signed_document_verdict
+    assert view.signed_document_verdict.trusted is True
+
+
+@pytest.mark.usefixtures("prefect")
+def test_changed_document_is_a_tag_of_the_run_and_told_downstream(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    receipt_id = received("process-1", body_with(PDF + b"\n% evil")).receipt_id
+
+    asyncio.run(process_archive("process-1", receipt_id))
+
+    ((request, _),) = httpserver.log
+    assert json.loads(request.data)["data"]["signed_document"] == "changed"
+    view = catalogue.archive("process-1")
+    assert view
+
+    async def tags() -> list[str]:
+        async with get_client() as client:
+            return (await client.read_flow_run(UUID(view.runs[0].flow_run_id))).tags
+
+    assert {"attention", "signed-document:changed"} <= set(asyncio.run(tags()))
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_infected_file_is_a_warning(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    content = base64.b64encode(BAD).decode()
+    attachment = {"id": "a", "filename": "a.txt", "mimetype": "text/plain", "content": content}
+    with running_clamd(tmp_path) as (address, _):
+        configure(clamd=address)
+        archived("process-1", body_with(PDF, attachments=[attachment]))
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
+    assert "Test.Bad" in view.warnings[0].detail
