@@ -96,7 +96,7 @@ class _Files:
         with self.paths[-1].open("ab") as file:
             file.write(data)
 
-    def end(self) -> None:
+    def end(self, *, is_plain: bool) -> None:
         """The file is complete."""
 
 

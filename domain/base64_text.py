@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import orjson
-from pybase64 import b64decode
+from pybase64 import b64decode, b64encode
 
 from domain.json_text import JsonFault, parse
 from models.errors import Refused
@@ -68,6 +68,8 @@ class Base64Text:
 
     def __init__(self, write: Callable[[bytes], None] | None, *, where: str, offset: int) -> None:
         self.size_bytes = 0
+        self.is_plain = True
+        """Whether the text, as far as it is read, is what RFC 4648 makes of the data, and nothing else."""
         self._write = write
         self._where = where
         self._offset = offset  # of the first byte that is not consumed yet
@@ -97,6 +99,7 @@ class Base64Text:
             if self._held == b"\\":
                 self._refuse("NOT_BASE64", "an escaped quote, which base64 does not have")
             self._refuse("NOT_JSON", "an escape that JSON does not know")
+        self.is_plain = self.is_plain and not self._carry
         if len(self._carry) == 1:
             self._refuse("NOT_BASE64", "one character too many or too few")
         if self._carry:
@@ -128,6 +131,7 @@ class Base64Text:
         end = _THROUGH_COMMA.match(block, found.end(), DATA_URI_BYTES)
         if end:
             self._check_data_uri(bytes(block[: end.end()]))
+            self.is_plain = False
             self._is_begun = True
             self._offset += end.end()
             return block[end.end() :]
@@ -148,6 +152,7 @@ class Base64Text:
         if not block:
             return
         if not self._decode_if_plain(block):
+            self.is_plain = False
             block = self._hold_open_escape(bytes(block))
             self._decode_spelled(block)
         self._offset += len(block)
@@ -170,6 +175,9 @@ class Base64Text:
         is_padded = block[end - 1] == _PAD
         if (is_padded and rest) or (lead and block[lead - 1] == _PAD):
             return False  # something follows the padding
+        if is_padded:
+            last = (self._carry + bytes(block[:end]))[-4:]
+            self.is_plain = self.is_plain and b64encode(b64decode(last)) == last  # else it has bits that no byte has
         self._pads_left = 0 if is_padded else None
         self._carry = rest
         self._emit(first)

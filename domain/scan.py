@@ -44,8 +44,8 @@ class ContentSink(Protocol):
     def write(self, data: bytes) -> None:
         """Take the next bytes of the content, decoded."""
 
-    def end(self) -> None:
-        """The content is complete and was valid base64."""
+    def end(self, *, is_plain: bool) -> None:
+        """The content is complete and was valid base64; plain, if encoding it again gives the very same text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +374,7 @@ class Scanner:
             return len(chunk)
         content.finish()
         if self._sink:
-            self._sink.end()
+            self._sink.end(is_plain=content.is_plain)
         self._skeleton.cut(self._where(), self._content_start, self._offset + end, content.size_bytes)
         self._content = None
         self._keep(chunk, end, end + 1)

@@ -40,12 +40,14 @@ class SpellingReader:
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next piece of a text that is base64."""
-        if not self._is_in_head:
-            self._look(bytes(piece))
-            return
-        self._head += piece
-        if len(self._head) >= _HEAD_BYTES:
-            self._end_head()
+        if self._is_in_head:
+            missing_bytes = _HEAD_BYTES - len(self._head)
+            self._head += piece[:missing_bytes]
+            piece = piece[missing_bytes:]
+            if len(self._head) == _HEAD_BYTES:
+                self._end_head()
+        if piece:
+            self._look(piece)
 
     def spelling(self, size_bytes: int) -> Spelling:
         """Return how the text is written, all of which was fed, and of which so many bytes were decoded."""
@@ -70,11 +72,12 @@ class SpellingReader:
         del self._head[: len(self._prefix)]
         self._look(bytes(self._head))
 
-    def _look(self, piece: bytes) -> None:
-        text = self._tail[-_LONGEST_ESCAPE_BYTES + 1 :] + piece  # an escape may lie across the border
-        self._plus = self._plus or _first(_PLUS, text)
-        self._slash = self._slash or _first(_SLASH, text)
-        self._tail = (self._tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+    def _look(self, piece: bytes | memoryview) -> None:
+        if not (self._plus and self._slash):
+            text = self._tail[-_LONGEST_ESCAPE_BYTES + 1 :] + piece  # an escape may lie across the border
+            self._plus = self._plus or _first(_PLUS, text)
+            self._slash = self._slash or _first(_SLASH, text)
+        self._tail = (self._tail + bytes(piece[-_TAIL_BYTES:]))[-_TAIL_BYTES:]
 
     def _lines(self) -> tuple[int, bytes]:
         """The length of the first line in characters, and the break behind it."""

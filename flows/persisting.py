@@ -61,11 +61,12 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     with store.staging() as stage, opened_body(reference, receipt_id) as body:
         content = stage / "content"
         (content / FILES).mkdir(parents=True)
-        scan, cuts = _staged(body, content, reference, receipt_id)
+        scan, cuts, is_proved = _staged(body, content, reference, receipt_id)
         before = ocfl.settled(reference)
         known = stored_request(reference, receipt_id)
         if known is None:
-            _keep_what_rebuilds(scan, cuts, content, receipt_id)
+            if not is_proved:
+                _keep_what_rebuilds(scan, cuts, content, receipt_id)
             number = _archive(reference, receipt_id, before, scan, cuts, stage)
         else:
             number = known.version
@@ -76,8 +77,8 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     return Persisted(number, [cut.content for cut in cuts])
 
 
-def _staged(body: Body, content: Path, reference: str, receipt_id: str) -> tuple[Scan, list[ContentCut]]:
-    """Scan a body, and put its files, skeleton and cuts into a folder."""
+def _staged(body: Body, content: Path, reference: str, receipt_id: str) -> tuple[Scan, list[ContentCut], bool]:
+    """Scan a body, and put its files, skeleton and cuts into a folder. Tell whether they are known to rebuild it."""
     digest = hashlib.sha256()
     with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
@@ -98,7 +99,7 @@ def _staged(body: Body, content: Path, reference: str, receipt_id: str) -> tuple
     ]
     (content / SKELETON).write_bytes(scan.skeleton)
     (content / CUTS).write_bytes(cuts_json(cuts))
-    return scan, cuts
+    return scan, cuts, sink.is_proved
 
 
 @contextmanager
@@ -216,6 +217,8 @@ class _StagingSink:
         self._is_new = is_new
         self.stored: list[StoredContent] = []
         self.spellings: list[Spelling] = []
+        self.is_proved = True
+        """Whether every content is known to come back as it was written, without a look at the rebuilt request."""
         self._folder = folder
         self._open = ExitStack()
 
@@ -241,8 +244,9 @@ class _StagingSink:
         self._size_bytes += len(data)
         self._pushed_bytes = pushed(self._file.fileno(), self._pushed_bytes, self._size_bytes)
 
-    def end(self) -> None:
+    def end(self, *, is_plain: bool) -> None:
         self.close()
+        self.is_proved = self.is_proved and is_plain
         sha256 = self._digest.hexdigest()
         path = self._path.replace(self._folder / sha256)
         found = scanned(path, checkpoint) if self._is_new else SOUND

@@ -28,7 +28,7 @@ class _Digests:
     def write(self, data: bytes) -> None:
         self._data += data
 
-    def end(self) -> None:
+    def end(self, *, is_plain: bool) -> None:
         sha256 = hashlib.sha256(self._data).hexdigest()
         self.stored.append(StoredContent(self._index, sha256, len(self._data), sniffed(self._data)))
 

@@ -32,7 +32,7 @@ class Contents:
         assert data
         self.contents[-1] += data
 
-    def end(self) -> None:
+    def end(self, *, is_plain: bool) -> None:
         self.ended += 1
 
 

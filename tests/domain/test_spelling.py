@@ -50,6 +50,19 @@ def _read(text: bytes, piece_bytes: int) -> tuple[bytes, Spelling]:
     return bytes(decoded), reader.spelling(len(decoded))
 
 
+@given(data=st.binary(max_size=200), way=st.sampled_from(sorted(_WAYS)), piece_bytes=st.integers(1, 300))
+def test_plain_text_is_what_encoding_gives_and_nothing_else(data: bytes, way: str, piece_bytes: int) -> None:
+    encoded = base64.b64encode(data)
+    text = _WAYS[way](encoded)
+    decoder = Base64Text(None, where="", offset=0)
+    for start in range(0, len(text), piece_bytes):
+        decoder.feed(memoryview(text)[start : start + piece_bytes])
+    decoder.finish()
+
+    assert decoder.is_plain <= (text == encoded)
+    assert decoder.is_plain or text != encoded or piece_bytes < len(text)
+
+
 def _pieces(data: bytes, piece_bytes: int) -> list[bytes]:
     return [data[start : start + piece_bytes] for start in range(0, len(data), piece_bytes)]
 
@@ -101,5 +114,9 @@ def test_signs_that_come_late_are_recognised() -> None:
 )
 def test_mixed_ways_come_back_different(text: bytes) -> None:
     data, spelling = _read(text, 100)
+    decoder = Base64Text(None, where="", offset=0)
+    decoder.feed(memoryview(text))
+    decoder.finish()
 
+    assert not decoder.is_plain
     assert b"".join(spelled([data], spelling)) != text
