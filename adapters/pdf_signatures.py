@@ -418,15 +418,17 @@ def _usable(paths: Sequence[str]) -> list[Any]:
 
 
 def _limit(memory_bytes: int, cpu_s: int) -> None:
-    """Past these limits the kernel refuses memory, and then ends the process; it leaves no core behind."""
-    for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_CORE, 0),
+    """Past these limits the kernel refuses memory, and ends the process by SIGXCPU: a SIGKILL is somebody else's. It
+    leaves no core behind.
+    """
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
         _, above = resource.getrlimit(kind)
-        value = most if above == resource.RLIM_INFINITY else min(most, above)
-        resource.setrlimit(kind, (value, value))
+        most = hard if above == resource.RLIM_INFINITY else min(hard, above)
+        resource.setrlimit(kind, (min(soft, most), most))
 
 
 def serve(requests: socket.socket) -> None:

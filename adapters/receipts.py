@@ -1,6 +1,6 @@
 """Receipts and deliveries in the database: what was registered, and where it stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database import insert_new, reading, writing
 from models.archive import ArchiveRow, State
-from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending
+from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
 
 _IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 
@@ -112,6 +112,27 @@ def current_receipt_id(reference: str) -> str | None:
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
 
 
+def completed_deliveries() -> Iterator[tuple[str, str]]:
+    """Process and receipt of everything that is complete and has made no version, in pages."""
+    last = ""
+    while True:
+        with reading() as session:
+            found = (
+                select(ReceiptRow.reference, ReceiptRow.receipt_id)
+                .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
+                .where(
+                    ReceiptRow.state == State.COMPLETED,
+                    col(VersionRow.receipt_id).is_(None),
+                    col(ReceiptRow.receipt_id) > last,
+                )
+            )
+            page = session.exec(found.order_by(ReceiptRow.receipt_id).limit(_IDS_PER_QUERY)).all()
+        yield from page
+        if len(page) < _IDS_PER_QUERY:
+            return
+        last = page[-1][1]
+
+
 def find(receipt_id: str) -> ReceiptRow | None:
     with reading() as session:
         return session.get(ReceiptRow, receipt_id)
@@ -144,6 +165,11 @@ def _set_earliest(session: Session, sending: Sending) -> None:
     session.execute(
         update(ReceiptRow)
         .where(col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.received_at) > sending.received_at)
+        .values(received_at=sending.received_at)
+    )
+    session.execute(
+        update(VersionRow)
+        .where(col(VersionRow.receipt_id) == sending.receipt_id, col(VersionRow.received_at) > sending.received_at)
         .values(received_at=sending.received_at)
     )
     session.execute(

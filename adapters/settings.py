@@ -34,6 +34,12 @@ def _is_bucket_url(text: str) -> bool:
     return re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
 
 
+def _is_certificate(path: Path) -> bool:
+    """A wrong path would hold up every archive that has a signed document."""
+    text = path.read_bytes() if path.is_file() else b""
+    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30\x82")
+
+
 def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
@@ -136,6 +142,8 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
+        if not all(_is_certificate(Path(root)) for root in self.trust_roots):
+            raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not _is_zone(self.timezone):
             raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):

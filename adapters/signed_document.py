@@ -66,8 +66,10 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime, checkpoint: Cal
         files = [str(file.absolute()) for file in (path, *roots)]
         request = json.dumps([MEMORY_LIMIT_BYTES + size_bytes, cpu_s, now.isoformat(), *files]).encode()
         deadline = time.monotonic() + TIME_LIMIT_PER_CPU_LIMIT * cpu_s
-        # Of an examiner that dies with a request in its hands nothing comes, not even a process id.
-        return _verdict(_answered(request, deadline, checkpoint) or _answered(request, deadline, checkpoint))
+        answer = _answered(request, deadline, checkpoint)
+        if _was_killed(answer):
+            answer = _answered(request, deadline, checkpoint)
+        return _verdict(answer)
     except OSError as error:
         raise Transient(f"the check of a signed document could not be started: {error.strerror}") from error
     finally:
@@ -98,6 +100,13 @@ class _Examiner:
         self._requests.close()
         self._process.kill()
         self._process.wait()
+
+
+def _was_killed(answer: bytes) -> bool:
+    """Whether somebody else has killed the child, or the examiner with the request in its hands: where memory is short,
+    the kernel does. What we have ended ourselves has no process id in its first line.
+    """
+    return not answer or (not answer.startswith(b"\n") and answer.endswith(b"\n%d" % -SIGKILL))
 
 
 def _answered(request: bytes, deadline: float, checkpoint: Callable[[], None]) -> bytes:

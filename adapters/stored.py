@@ -169,6 +169,11 @@ def delivered(paths: Iterable[str]) -> list[str]:
     return sorted({path.removeprefix(prefix).partition("/")[0] for path in paths if path.startswith(prefix)})
 
 
+def delivery_key(reference: str, receipt_id: str) -> str:
+    """Where in the store it lies that a delivery is kept."""
+    return _log_key(reference, receipt_id, _RECEIPT)
+
+
 def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:
     """Keep what rebuilds a request that brought nothing new. Done again, it changes nothing.
 

@@ -10,10 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TransferSpeedColumn
 
-from adapters import archives
 from adapters.durable import write_file
 from adapters.settings import settings
-from flows.verifying import StoredObject, drawn, missing_objects, object_of, stored_objects, verify_objects
+from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_objects
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 
 _NOTED_EVERY_S = 2
@@ -49,7 +48,7 @@ def _verify_store(share: float, *, resume: bool) -> Fixity:
                 yield each
 
     verify_objects(_shown(drawn(listed(), share, time.time_ns())), note.take)
-    fixity = note.fixity + missing_objects(archives.references(), seen)
+    fixity = note.fixity + missing(seen)
     note.remove()
     return fixity
 

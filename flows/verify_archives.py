@@ -9,12 +9,12 @@ from uuid import uuid4
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
-from adapters import archives, downstream
+from adapters import downstream
 from adapters.settings import settings
 from domain.notification import store_damaged
 from flows.results import RESULTS
 from flows.threads import in_thread
-from flows.verifying import StoredObject, drawn, missing_objects, stored_objects, verify_objects
+from flows.verifying import StoredObject, drawn, missing, stored_objects, verify_objects
 from models.errors import Conflict, Transient
 from models.fixity import Fixity
 
@@ -61,4 +61,4 @@ def _verify(share: float) -> Fixity:
             yield each
 
     fixity = verify_objects(drawn(listed(), share, time.time_ns()))
-    return fixity + missing_objects(archives.references(), seen)
+    return fixity + missing(seen)

@@ -1,5 +1,6 @@
 """Verifies the store: every file of every object against the digests that its inventory tells."""
 
+import hashlib
 import random
 import re
 from collections import deque
@@ -9,9 +10,9 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from adapters import history, ocfl, store
+from adapters import archives, history, ocfl, receipts, store
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.stored import DELIVERIES, delivered, stored_request
+from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
 from flows.threads import checkpoint
 from models.errors import Conflict
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
@@ -116,16 +117,16 @@ def _verified(stored: StoredObject) -> Fixity:
     )
 
 
-def missing_objects(references: Iterable[str], seen: Collection[str]) -> Fixity:
-    """Find the processes that the database has archived and that have no object in the store.
+def missing(seen: Collection[str]) -> Fixity:
+    """Find what the database has archived and the store does not have at all: objects, and deliveries in their logs.
 
     Args:
-        references: of the processes.
         seen: the keys of objects that were listed; what is not among them is looked for once more.
     """
-    keys = [key for reference in references if (key := ocfl.object_key(reference)) not in seen]
+    keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
     gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
-    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "an object", "nothing") for key in gone))
+    gone += [key for each in receipts.completed_deliveries() if store.stored_size(key := delivery_key(*each)) is None]
+    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
 
 
 def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
@@ -146,8 +147,7 @@ def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) 
 
 def _wrong_contents(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
     for sha256, path in inventory.manifest.items():
-        checkpoint()
-        found = store.digest_of(f"{stored.key}/{path}")
+        found = _digest(f"{stored.key}/{path}")
         if found is None:
             yield _missing(stored, path)
         elif found != sha256:
@@ -196,6 +196,17 @@ def _without_inventory(stored: StoredObject) -> FixityFinding:
     if stored.sizes and not any(re.fullmatch(rf"v(?!1/)\d+/{INVENTORY}", path) for path in stored.sizes):
         return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
     return _missing(stored, INVENTORY)
+
+
+def _digest(key: str) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        for chunk in store.chunks(key):
+            checkpoint()
+            digest.update(chunk)
+    except FileNotFoundError:
+        return None
+    return digest.hexdigest()
 
 
 def _object_of(path: str) -> str:

@@ -205,3 +205,11 @@ def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> No
         assert process.wait(30) == 0
     assert len(set(said)) == 1
     assert len(said[0]) >= 40
+
+
+@pytest.mark.parametrize("root", ["nowhere.pem", "no-certificate.pem"])
+def test_trusted_root_that_is_no_certificate_is_refused_at_start(tmp_path: Path, root: str) -> None:
+    (tmp_path / "no-certificate.pem").write_text("a key, or a letter")
+
+    with pytest.raises(ValidationError, match="CELLAR_TRUST_ROOTS"):
+        Settings(trust_roots=(str(tmp_path / root),))

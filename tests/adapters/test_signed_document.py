@@ -566,6 +566,18 @@ def test_child_that_dies_leaves_the_document_unreadable(honest: Path) -> None:
     assert examine(honest, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
 
 
+def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
+    killed: list[int] = []
+
+    def kill_first(pid: int) -> None:
+        if not killed:
+            killed.append(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    assert examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(kill_first)).outcome is Outcome.SOUND
+    assert killed
+
+
 def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(honest: Path) -> None:
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
 

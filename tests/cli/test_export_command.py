@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -12,7 +14,7 @@ from adapters import ocfl, store
 from adapters.settings import Settings
 from tests.cli.conftest import Cellar
 from tests.flows.conftest import received
-from tests.installations import archived
+from tests.installations import archived, bucket_at
 from tests.samples import PDF, PNG, sample_body
 
 # On Python 3.13 bagit's own source warns.
@@ -58,6 +60,19 @@ def test_raw_request_is_byte_for_byte_what_was_sent(
     assert (tmp_path / "body.json").read_bytes() == body
     assert hashlib.sha256(body).hexdigest() in receipts
     assert cellar("export", "process 1", "--raw", "--to", "-", *chosen).output.encode() == body
+
+
+def test_archive_of_a_bucket_is_exported_too(
+    cellar: Cellar, configure: Callable[..., Settings], s3_server: str, tmp_path: Path
+) -> None:
+    configure(store_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server))
+    archived("process 2", body := sample_body("process 2"))
+
+    assert cellar("export", "process 2", "--to", str(tmp_path / "bag")).status == 0
+    assert cellar("export", "process 2", "--raw", "--to", str(tmp_path / "body.json")).status == 0
+
+    assert bagit.Bag(str(tmp_path / "bag")).validate()
+    assert (tmp_path / "body.json").read_bytes() == body
 
 
 def test_damaged_archive_is_never_handed_out(cellar: Cellar, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from models.errors import Refused
 from models.run import Trigger
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
+from tests.installations import bucket_at
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -50,7 +52,12 @@ def body_at(timestamp: str, **members: Any) -> bytes:
     return json.dumps(document).encode()
 
 
-def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Callable[..., Settings]) -> None:
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(
+    configure: Callable[..., Settings], s3_server: str, kind: str
+) -> None:
+    if kind == "bucket":
+        configure(store_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server))
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
     run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))

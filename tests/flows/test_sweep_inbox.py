@@ -17,6 +17,7 @@ import pytest
 from adapters import inbox, receipts
 from adapters.settings import Settings
 from adapters.trigger import trigger
+from flows.persisting import persist
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive import State
 from models.receipt import Sending
@@ -149,6 +150,7 @@ def test_run_that_is_on_its_way_and_receipt_that_failed_are_left(runs: Runs, api
 
 def test_completed_receipt_leaves_the_inbox(runs: Runs) -> None:
     sending, run = with_run("completed")
+    persist("completed", sending.receipt_id)
     receipts.set_state(sending.receipt_id, State.COMPLETED, NOON)
 
     swept()

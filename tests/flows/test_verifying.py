@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import archives, bucket, ocfl, store
+from adapters import bucket, ocfl, store
 from adapters.settings import Settings, settings
-from flows.verifying import drawn, missing_objects, object_of, stored_objects, verify_objects
+from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
 from models.errors import Transient
 from models.fixity import Fault, Fixity
 from tests.installations import archived, bucket_at
@@ -32,7 +32,7 @@ def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings], sql
 
 def verified() -> Fixity:
     objects = list(stored_objects())
-    return verify_objects(objects) + missing_objects(archives.references(), {each.key for each in objects})
+    return verify_objects(objects) + missing({each.key for each in objects})
 
 
 def findings() -> list[tuple[str, str]]:
@@ -140,6 +140,25 @@ def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
     assert findings() == [("damaged", skeleton.rpartition("/")[0])]
 
 
+def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
+    kept = [path for path in object_of("process-1").sizes if path.startswith("logs/receipts/")]
+    for path in kept:
+        remove(key_of("process-1", path))
+
+    (receipt,) = [path for path in kept if path.endswith("receipt.json")]
+    assert findings() == [("missing", receipt)]
+
+
+def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
+    (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
+    damaged = bytearray(store.read_bytes(key_of("process-0", path)))
+    damaged[-3] ^= 1
+    store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
+    store.keep_bytes(b"x", key_of("process-2", "logs/unknown"))
+
+    assert sorted(findings()) == [("damaged", path), ("extra", "logs/unknown")]
+
+
 def test_object_that_the_database_knows_and_the_store_does_not_is_missing() -> None:
     for path in object_of("process-2").sizes:
         remove(key_of("process-2", path))
@@ -177,7 +196,7 @@ def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
 ) -> None:
     configure(store_url=f"s3://archives/{secrets.token_hex(8)}" if kind == "bucket" else str(tmp_path / "unmounted"))
 
-    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 3
+    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 4
 
 
 def test_store_that_does_not_answer_is_never_called_sound(
