@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, select
 
@@ -19,6 +20,8 @@ from models.errors import Conflict
 from models.notification import NotificationAttemptRow, NotificationRow
 from models.receipt import DeliveryRow, ReceiptRow
 from models.run import RunRow
+
+log = structlog.get_logger()
 
 FOLDER = "history"
 _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
@@ -38,15 +41,15 @@ def keep(reference: str, receipt_id: str) -> None:
     """Keep what the database has of a receipt's history, where its process has an object; without one it still waits
     in the inbox.
 
+    A damaged one stays beside the new one, and holds nobody up.
+
     Raises:
-        Conflict: what is there is damaged.
         Transient: database or store does not answer.
     """
     if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
         return
     key = ocfl.log_key(reference, f"{FOLDER}/{receipt_id}.json")
-    before = store.found_bytes(key)
-    rows = _merged(_parsed(before, key) if before else {}, _rows_of(receipt_id))
+    rows = _merged(_before(key), _rows_of(receipt_id))
     text = json.dumps(rows).encode()
     store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
 
@@ -72,6 +75,16 @@ def is_whole(key: str) -> bool:
     except (Conflict, FileNotFoundError):
         return False
     return True
+
+
+def _before(key: str) -> Rows:
+    text = store.found_bytes(key)
+    try:
+        return _parsed(text, key) if text is not None else {}
+    except Conflict:
+        log.error("a history is damaged; it is put aside", key=key)
+        store.overwrite_bytes(text or b"", f"{key}.damaged")
+        return {}
 
 
 def _parsed(text: bytes, key: str) -> Rows:

@@ -97,17 +97,21 @@ def settled(reference: str) -> Inventory | None:
     told = _whole(key, before.head + 1)
     if told is None and store.is_bucket():
         _take_back(key, before.head + 1)
+    elif told is None and store.stored_size(f"{key}/v{before.head + 1}/{INVENTORY}") is not None:
+        raise _damaged(key)  # in a folder a version comes whole
     return _told(key, told) if told else before
 
 
 def _begun(key: str) -> Inventory | None:
     """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
-    versions = [path.partition("/")[0] for path in _paths(key) if path.startswith("v")]
+    paths = _paths(key)
+    versions = [path.partition("/")[0] for path in paths if path.startswith("v")]
     head = max((int(version[1:]) for version in versions if version[1:].isdecimal()), default=0)
     told = _whole(key, head) if head else None
     if told:
         return _told(key, told)
-    if head > 1:
+    was_told_of = any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
+    if head > 1 or was_told_of or (head and not store.is_bucket()):
         raise _damaged(key)
     if store.is_bucket():
         _take_back(key, 1)

@@ -43,6 +43,8 @@ _TO_END_S = 1
 _FROM_OUTSIDE = {-SIGHUP, -SIGINT, -SIGTERM}
 _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # what an interpreter may need; settings hold secrets
 _VERDICT = TypeAdapter(Verdict)
+_ENDED = b"\n\n%d" % -SIGKILL
+"""In place of the answer of a child that was ended here."""
 _STATUS = re.compile(rb"-?\d+")
 
 
@@ -106,7 +108,7 @@ def _was_killed(answer: bytes) -> bool:
     """Whether somebody else has killed the child, or the examiner with the request in its hands: where memory is short,
     the kernel does. What we have ended ourselves has no process id in its first line.
     """
-    return not answer or (not answer.startswith(b"\n") and answer.endswith(b"\n%d" % -SIGKILL))
+    return not answer or (answer != _ENDED and answer.endswith(b"\n%d" % -SIGKILL))
 
 
 def _answered(request: bytes, deadline: float, checkpoint: Callable[[], None]) -> bytes:
@@ -160,7 +162,7 @@ def _answer(output: int, deadline: float, checkpoint: Callable[[], None]) -> byt
         _end_child(bytes(answer), readable)
         raise
     _end_child(bytes(answer), readable)
-    return b"\n\n%d" % -SIGKILL
+    return _ENDED
 
 
 def _end_child(answer: bytes, readable: select.poll) -> None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from adapters import ocfl, store
 from adapters.settings import settings
 from domain.cuts import read_cuts, rebuilt
-from domain.json_text import parse
+from domain.json_text import JsonFault, parse
 from domain.reading import read_archive
 from domain.signed_document import with_verdict
 from models.archive import Archive
@@ -33,6 +33,8 @@ FILES = "files"
 DELIVERIES = "receipts"
 """In the logs of an object: what rebuilds the requests that brought nothing new."""
 _RECEIPT = "receipt.json"
+_DAMAGE = (ValueError, KeyError, TypeError, IndexError)
+"""What a flipped byte in cuts or skeleton comes out as."""
 _VERDICT = TypeAdapter(Verdict)
 
 
@@ -62,7 +64,10 @@ class StoredRequest:
             Transient: the store does not answer.
         """
         contents = [cut.content for cut in self.cuts()]
-        archive = read_archive(parse(self.skeleton()), contents, ZoneInfo(settings().timezone))
+        try:
+            archive = read_archive(parse(self.skeleton()), contents, ZoneInfo(settings().timezone))
+        except (*_DAMAGE, JsonFault, Refused) as error:
+            raise self._gone() from error
         verdict = self.verdict()
         return with_verdict(archive, verdict) if verdict else archive
 
@@ -87,7 +92,7 @@ class StoredRequest:
                 yield from store.chunks(self.keys[REQUEST])
             else:
                 yield from rebuilt(self.skeleton(), self.cuts(), lambda sha256: store.chunks(self.files[sha256]))
-        except (FileNotFoundError, KeyError) as error:  # also a cut with a digest that no file has
+        except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
@@ -108,7 +113,7 @@ class StoredRequest:
             raise self._gone() from error
 
     def _gone(self) -> Conflict:
-        return Conflict(f"something of receipt {self.receipt_id} is gone from the store; send the archive again")
+        return Conflict(f"something of receipt {self.receipt_id} is gone or damaged; send the archive again")
 
 
 def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:

@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
+_not_mended: set[str] = set()
+"""The runs of this process's sendings that are known to have left an archive damaged."""
 
 
 async def untriggered() -> list[Sending]:
@@ -68,14 +70,8 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     """
     registration = await asyncio.to_thread(receipts.register, sending)
     if registration.state is State.COMPLETED:
-        if await asyncio.to_thread(_is_kept, sending):
-            await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
-            await asyncio.to_thread(leave_inbox, sending.receipt_id)
-            log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
+        if await _needs_no_run(sending, registration):
             return False
-        if registration.flow_run_id:
-            return False  # its run has not mended it; a person has to look
-        log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
         why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
         return False
@@ -89,6 +85,23 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
     log.info("run started", receipt_id=sending.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return True
+
+
+async def _needs_no_run(sending: Sending, registration: Registration) -> bool:
+    """Let a sending of what is complete leave the inbox. What the store does not give back, a run may mend, once."""
+    if registration.flow_run_id in _not_mended:
+        return True
+    if await asyncio.to_thread(_is_kept, sending):
+        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
+        await asyncio.to_thread(leave_inbox, sending.receipt_id)
+        log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
+        return True
+    if registration.flow_run_id:
+        log.error("a complete archive is damaged; its run has not mended it", receipt_id=sending.receipt_id)
+        _not_mended.add(registration.flow_run_id)  # to read it again at each sweep would hold up the others
+        return True
+    log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
+    return False
 
 
 async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:

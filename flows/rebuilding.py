@@ -63,15 +63,16 @@ def rebuild_object(stored: StoredObject) -> bool:
         Conflict: it is damaged.
         Transient: store or database does not answer.
     """
-    found = ocfl.inventory_at(stored.key)
+    found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
     inventory = ocfl.settled(ocfl.reference_of(found)) if found else None
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    history.restore(f"{stored.key}/{path}" for path in stored.sizes if path.startswith(_HISTORY))
+    kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
+    history.restore(f"{stored.key}/{path}" for path in kept)
     versions = [read_material(reference, version.message) for version in inventory.versions]
-    kept = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
-    deliveries = [read_material(reference, request.receipt_id) for request in kept if request]
+    requests = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
+    deliveries = [read_material(reference, request.receipt_id) for request in requests if request]
     created_at = {version.message: version.created_at for version in inventory.versions}
     unknown = [each for each in (*versions, *deliveries) if receipts.find(each.receipt_id) is None]
     receipts.restore(reference, [_receipt(each, created_at) for each in unknown])

@@ -193,7 +193,8 @@ def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
     """In a bucket a version is won before the inventory of the object tells of it."""
-    if stored.sizes and not any(re.fullmatch(rf"v(?!1/)\d+/{INVENTORY}", path) for path in stored.sizes):
+    of_more = re.compile(rf"{LOGS}/|{re.escape(SIDECAR)}|v(?!1/)\d+/{INVENTORY}")
+    if store.is_bucket() and stored.sizes and not any(map(of_more.match, stored.sizes)):
         return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
     return _missing(stored, INVENTORY)
 

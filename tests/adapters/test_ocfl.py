@@ -177,6 +177,15 @@ def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -
     assert list(store.listed(ocfl.object_key("r"))) == before
 
 
+def test_object_of_one_version_that_was_told_of_is_never_taken_back() -> None:
+    found = added("r", b"one")
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+
+
 @pytest.mark.parametrize("others", [1, 2])
 def test_writer_that_comes_late_never_turns_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
     """Its lease was lost, and others have gone on before it tells of its version."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters import history, receipts, store
+from adapters import history, ocfl, receipts, store
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from adapters.trigger import trigger
@@ -112,6 +112,34 @@ def test_damaged_object_is_named_and_holds_up_no_other(configure: Callable[..., 
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [stored.key])
     assert path in rebuilt.damaged[0][1]
+
+
+def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
+    receipt_id = run("process-1", sample_body("process-1"))
+    stored = object_of("process-1")
+    key = f"{stored.key}/logs/history/{receipt_id}.json"
+    store.overwrite_bytes(b"{", key)
+
+    history.keep("process-1", receipt_id)
+
+    assert history.is_whole(key)
+    assert store.read_bytes(f"{key}.damaged") == b"{"
+
+
+def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
+    for number in range(3):
+        run(f"process-{number}", sample_body(f"process-{number}"))
+    found = ocfl.inventory("process-0")
+    assert found
+    key = ocfl.content_key("process-0", found, found.versions[0].state["skeleton.json"])
+    store.overwrite_bytes(store.read_bytes(key).replace(b'"content": "1"', b'"content": "9"'), key)
+    (settings().data_dir / "store" / ocfl.object_key("process-1") / "inventory.json").unlink()
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+
+    rebuilt = rebuild(stored_objects(), lambda _: None)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [ocfl.object_key("process-0")])
 
 
 @pytest.mark.parametrize("has_history", [True, False])

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from models.verdict import Outcome
 from tests import pdfs
 from tests.adapters.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
-from tests.installations import archived
+from tests.installations import archived, bucket_at
+from tests.judge import judged
 from tests.samples import PDF, sample_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -59,6 +61,19 @@ def test_verdict_is_kept_and_never_touches_the_document(document: bytes, outcome
     assert found
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
     assert store.read_bytes(key) == document
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_verdict_is_kept_in_a_bucket_too(configure: Callable[..., Settings], s3_server: str) -> None:
+    configure(store_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server))
+
+    archived("process-1", body_with(PDF))
+
+    view = catalogue.archive("process-1")
+    assert view
+    assert view.signed_document_verdict
+    assert view.signed_document_verdict.outcome is Outcome.SOUND
+    assert judged() == []
 
 
 @pytest.mark.usefixtures("sqlite_installation")
