@@ -105,7 +105,8 @@ def _fields() -> int:
 
 
 def _files() -> int:
-    return sum(1 for path in (settings().data_dir / "store" / "archives").rglob("*") if path.is_file())
+    archives = settings().data_dir / "store" / "archives"
+    return sum(1 for path in archives.rglob("*") if path.is_file() and "content" in path.parts)
 
 
 def _files_of(reference: str) -> int:
