@@ -112,32 +112,39 @@ def _was_killed(answer: bytes) -> bool:
 
 
 def _answered(request: bytes, deadline: float, checkpoint: Callable[[], None]) -> bytes:
-    output = _asked(request)
-    try:
-        return _answer(output, deadline, checkpoint)
-    finally:
-        os.close(output)
-
-
-def _asked(request: bytes) -> int:
-    """Have a document examined, and return where the answer comes out. An examiner that has died is replaced."""
     output, theirs = os.pipe()
     try:
-        with _STARTING:
-            if not _examiners:
-                _examiners.append(_Examiner())
-            try:
-                _examiners[0].ask(request, theirs)
-            except OSError:
-                _end_examiner()
-                _examiners.append(_Examiner())
-                _examiners[0].ask(request, theirs)
-    except BaseException:
-        os.close(output)
-        raise
+        try:
+            examiner = _ask(request, theirs)
+        finally:
+            os.close(theirs)
+        answer = _answer(output, deadline, checkpoint)
     finally:
-        os.close(theirs)
-    return output
+        os.close(output)
+    if not answer:
+        _bury(examiner)
+    return answer
+
+
+def _ask(request: bytes, theirs: int) -> _Examiner:
+    """Have a document examined, and return who does it. An examiner that has died is replaced."""
+    with _STARTING:
+        if not _examiners:
+            _examiners.append(_Examiner())
+        try:
+            _examiners[0].ask(request, theirs)
+        except OSError:
+            _end_examiner()
+            _examiners.append(_Examiner())
+            _examiners[0].ask(request, theirs)
+        return _examiners[0]
+
+
+def _bury(examiner: _Examiner) -> None:
+    """End an examiner that was killed with a request in its hands: while it dies, it may take the next one too."""
+    with _STARTING:
+        if examiner in _examiners:
+            _end_examiner()
 
 
 def _end_examiner() -> None:
