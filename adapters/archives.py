@@ -8,8 +8,9 @@ from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
 from models.archive import ArchiveRow
+from models.discrepancy import DiscrepancyRow
 from models.errors import Conflict
-from models.finding import DiscrepancyRow, WarningRow
+from models.finding import WarningRow
 from models.receipt import DeliveryRow, Outcome, VersionRow
 from models.signed_document import SignedDocumentRow
 

@@ -14,8 +14,9 @@ from adapters.database import reading
 from adapters.settings import settings
 from models.archive import ArchiveRow
 from models.content import FileRow
+from models.discrepancy import DiscrepancyRow
 from models.errors import Refused
-from models.finding import DiscrepancyRow, WarningRow
+from models.finding import WarningRow
 from models.form_field import FormFieldRow
 from models.notification import NotificationAttemptRow, NotificationRow
 from models.payment import PaymentRow
@@ -81,7 +82,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "fields": _dumped(session, FormFieldRow, reference),
                 "warnings": _dumped(session, WarningRow, reference),
                 "payments": _dumped(session, PaymentRow, reference),
-                "discrepancies": _dumped(session, DiscrepancyRow, reference),
+                "discrepancies": _dumped(session, DiscrepancyRow, reference, DiscrepancyRow.code),
                 "signed_document_verdict": next((each.verdict for each in documents), None),
                 "notifications": _notifications(session, reference),
                 "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.cards import masked
 from domain.money import AmountUnit, amount_text, exponent_of, minor_units
-from models.finding import Discrepancy, DiscrepancyCode
+from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
 from models.payment import Payment, Standing
 from models.session import Session

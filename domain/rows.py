@@ -1,5 +1,6 @@
 """The rows of an archive: its nouns as the database keeps them."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -11,7 +12,8 @@ from domain.money import AmountUnit
 from domain.reconciliation import amounts_of, standing_of
 from models.archive import Archive
 from models.content import FileRow
-from models.finding import Discrepancy, DiscrepancyRow, WarningRow
+from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
+from models.finding import WarningRow
 from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
@@ -20,6 +22,16 @@ from models.signed_document import SignedDocumentRow
 from models.verdict import verdict_as_json
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+
+_MATCHED_BY = (
+    "card_last4",
+    "cguid_fingerprint",
+    "authorisation_fingerprint",
+    "paid_on",
+    "instalments",
+    "first_minor",
+    "periodical_minor",
+)
 
 
 def rows_of(archive: Archive, unit: AmountUnit) -> Rows:
@@ -49,10 +61,29 @@ def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
 def discrepancy_rows(reference: str, discrepancies: Sequence[Discrepancy]) -> Rows:
     return {
         DiscrepancyRow: [
-            {"reference": reference, "position": position} | _columns(DiscrepancyRow, each)
-            for position, each in enumerate(discrepancies)
+            {
+                "discrepancy_id": discrepancy_id(reference, each),
+                "reference": reference,
+                "state": DiscrepancyState.OPEN,
+            }
+            | _columns(DiscrepancyRow, each)
+            for each in discrepancies
         ]
     }
+
+
+def discrepancy_id(reference: str | None, discrepancy: Discrepancy) -> str:
+    """The same for the same cause, always."""
+    return _id("discrepancy", reference, discrepancy.code, discrepancy.transaction_id, discrepancy.subject)
+
+
+def payment_id(reference: str, transaction_id: str | None, position: int) -> str:
+    """The same in every version of an archive: by its transaction, where it has one."""
+    return _id("payment", reference, transaction_id, position if transaction_id is None else None)
+
+
+def _id(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _rows(archive: Archive, table: type[SQLModel], nouns: Iterable[Any]) -> list[dict[str, Any]]:
@@ -81,8 +112,15 @@ def _file_rows(archive: Archive) -> list[dict[str, Any]]:
 def _payment_rows(archive: Archive, unit: AmountUnit) -> list[dict[str, Any]]:
     rows = _rows(archive, PaymentRow, archive.payments)
     return [
-        row | {"amount_minor": amounts_of(payment, unit).amount_minor, "standing": standing_of(payment)}
-        for row, payment in zip(rows, archive.payments, strict=True)
+        row
+        | {
+            "payment_id": payment_id(archive.reference, payment.transaction_id, position),
+            **dict.fromkeys(_MATCHED_BY),
+            "attempts": 1,
+            "amount_minor": amounts_of(payment, unit).amount_minor,
+            "standing": standing_of(payment),
+        }
+        for position, (row, payment) in enumerate(zip(rows, archive.payments, strict=True))
     ]
 
 

@@ -7,7 +7,7 @@ from domain.cards import masked
 from domain.money import AmountUnit, amount_text
 from domain.reconciliation import amounts_of, standing_of
 from models.archive import Archive
-from models.finding import Discrepancy
+from models.discrepancy import Discrepancy
 from models.notification import NotificationRow
 from models.payment import Payment
 

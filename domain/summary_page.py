@@ -15,7 +15,7 @@ from domain.rows import label_text
 from domain.summary import size_text
 from models.archive import Archive
 from models.content import Content
-from models.finding import Discrepancy
+from models.discrepancy import Discrepancy
 from models.form_field import FormField
 from models.payment import Payment
 from models.session import Session

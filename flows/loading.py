@@ -7,7 +7,7 @@ from adapters.stored import stored_version
 from domain.rows import discrepancy_rows
 from domain.versions import Age, supersedes
 from flows.material import Material, read_material
-from models.finding import DiscrepancyRow
+from models.discrepancy import DiscrepancyRow
 from models.receipt import VersionRow
 
 

@@ -8,8 +8,8 @@ from domain.reconciliation import reconcile
 from domain.rows import Rows, discrepancy_rows, rows_of
 from flows.threads import checkpoint
 from models.archive import Archive
+from models.discrepancy import Discrepancy
 from models.errors import Conflict
-from models.finding import Discrepancy
 
 
 @dataclass(frozen=True, slots=True)

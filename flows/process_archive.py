@@ -35,8 +35,8 @@ from flows.persisting import persist
 from flows.record import Run, recorded, sole_work_on
 from flows.results import RESULTS
 from flows.threads import in_thread
+from models.discrepancy import DiscrepancyRow
 from models.errors import Refused, Transient
-from models.finding import DiscrepancyRow
 from models.notification import NotificationState
 from models.run import Trigger
 from models.verdict import Outcome

@@ -1,4 +1,4 @@
-"""Findings: warnings about what a payload says of itself, discrepancies between its payments and the rest."""
+"""Warnings: what a payload says of itself that a person should look at."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,16 +27,6 @@ class WarningCode(StrEnum):
     WRONG_TYPE = "WRONG_TYPE"
 
 
-class DiscrepancyCode(StrEnum):
-    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
-    BAD_AMOUNT = "BAD_AMOUNT"
-    BAD_CURRENCY = "BAD_CURRENCY"
-    FIELD_WITHOUT_PAYMENT = "FIELD_WITHOUT_PAYMENT"
-    PAYMENT_WITHOUT_FIELD = "PAYMENT_WITHOUT_FIELD"
-    UNIT_MISMATCH = "UNIT_MISMATCH"
-    UNKNOWN_SESSION = "UNKNOWN_SESSION"
-
-
 @dataclass(frozen=True, slots=True)
 class ArchiveWarning:
     """`where` is a JSON path into the payload. `detail` repeats nothing of what was sent."""
@@ -44,16 +34,6 @@ class ArchiveWarning:
     code: WarningCode
     where: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """`expected` and `found` are amounts, counts or descriptions, never a person's data."""
-
-    code: DiscrepancyCode
-    transaction_id: str | None
-    expected: str
-    found: str
 
 
 class WarningRow(SQLModel, table=True):
@@ -64,14 +44,3 @@ class WarningRow(SQLModel, table=True):
     code: str = Field(max_length=64, index=True)
     where: str
     detail: str
-
-
-class DiscrepancyRow(SQLModel, table=True):
-    __tablename__ = "discrepancy"
-
-    reference: str = Field(primary_key=True, max_length=255)
-    position: int = Field(primary_key=True)
-    code: str = Field(max_length=64, index=True)
-    transaction_id: str | None = None
-    expected: str
-    found: str

@@ -1,6 +1,7 @@
 """Payments: what the provider did for the process, in integers of minor units."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -39,13 +40,18 @@ class Payment:
 
 
 class PaymentRow(SQLModel, table=True):
-    """Card tokens and authorisation numbers are secrets and have no column."""
+    """A payment, with all attempts at it; what it means for the books by what the payload says.
+
+    Card tokens and authorisation numbers are secrets: of those that the settlement is matched by there is a keyed
+    fingerprint. `payment_id` stays the same in every version.
+    """
 
     __tablename__ = "payment"
     __table_args__ = (text_index("payment", "transaction_id"),)
 
     reference: str = Field(primary_key=True, max_length=255)
     position: int = Field(primary_key=True)
+    payment_id: str = Field(max_length=32, index=True)
     transaction_id: str | None = None
     session_id: str | None = None
     type: str | None = None
@@ -54,5 +60,14 @@ class PaymentRow(SQLModel, table=True):
     currency: str | None = None
     card_mask: str | None = None
     card_brand: str | None = None
+    card_last4: str | None = Field(default=None, max_length=4)
     provider_reference: str | None = None
+    cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     standing: str = Field(max_length=16)
+    attempts: int = 1
+    paid_on: date | None = Field(default=None, index=True)
+    """The day on which its session was submitted, in the zone of the settings."""
+    instalments: int | None = None
+    first_minor: int | None = Field(default=None, sa_type=BigInteger)
+    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)

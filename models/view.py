@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
 
 from models.archive import State
-from models.finding import DiscrepancyCode
+from models.discrepancy import DiscrepancyCode
 from models.verdict import Verdict
 
 

@@ -12,8 +12,9 @@ from adapters import archives, catalogue, receipts
 from adapters.archives import row_counts
 from domain.rows import discrepancy_rows, rows_of
 from models.content import FileRow
+from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
 from models.errors import Conflict
-from models.finding import Discrepancy, DiscrepancyCode, DiscrepancyRow, WarningRow
+from models.finding import WarningRow
 from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.receipt import VersionRow

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.money import AmountUnit
 from domain.reconciliation import Amounts, amounts_of, reconcile, standing_of
-from models.finding import DiscrepancyCode
+from models.discrepancy import DiscrepancyCode
 from models.payment import Payment, Standing
 from tests.domain.payloads import changed, read
 from tests.samples import sample_document

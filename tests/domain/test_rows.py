@@ -6,7 +6,8 @@ import pytest
 
 from domain.rows import discrepancy_rows, label_text, rows_of
 from models.content import FileRow
-from models.finding import Discrepancy, DiscrepancyCode, DiscrepancyRow, WarningRow
+from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
+from models.finding import WarningRow
 from models.form_field import FormFieldRow
 from models.payment import PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
@@ -118,19 +119,12 @@ def test_number_of_any_length_in_a_label_stays_exact() -> None:
     assert row["value"] == "9" * 4000
 
 
-def test_discrepancies_are_numbered() -> None:
-    found = [Discrepancy(DiscrepancyCode.BAD_AMOUNT, each, "expected", "found") for each in ("a", None)]
+def test_same_discrepancy_is_the_same_row_whatever_its_numbers() -> None:
+    def ids(*found: Discrepancy) -> list[str]:
+        return [row["discrepancy_id"] for row in discrepancy_rows("r", found)[DiscrepancyRow]]
 
-    assert discrepancy_rows("r", found) == {
-        DiscrepancyRow: [
-            {
-                "reference": "r",
-                "position": position,
-                "code": "BAD_AMOUNT",
-                "transaction_id": transaction_id,
-                "expected": "expected",
-                "found": "found",
-            }
-            for position, transaction_id in enumerate(["a", None])
-        ]
-    }
+    code = DiscrepancyCode.AMOUNT_MISMATCH
+    one, other = Discrepancy(code, "a", "1", "2"), Discrepancy(code, "a", "1", "3")
+
+    assert ids(one) == ids(other)
+    assert len(set(ids(one, Discrepancy(code, None, "1", "2"), Discrepancy(code, "a", "1", "2", subject="s")))) == 3

@@ -1,0 +1,86 @@
+"""Discrepancies: what does not add up between payments, their archive, other archives and the settlement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import Moment
+
+
+class DiscrepancyCode(StrEnum):
+    AGING_HOLD = "AGING_HOLD"
+    AMBIGUOUS_MATCH = "AMBIGUOUS_MATCH"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    BAD_AMOUNT = "BAD_AMOUNT"
+    BAD_CURRENCY = "BAD_CURRENCY"
+    CARD_CONFLICT = "CARD_CONFLICT"
+    CARD_EXPIRED = "CARD_EXPIRED"
+    CHARGED_BACK = "CHARGED_BACK"
+    DUPLICATE_PROVIDER_TRANSACTION = "DUPLICATE_PROVIDER_TRANSACTION"
+    DUPLICATE_TRANSACTION = "DUPLICATE_TRANSACTION"
+    FIELD_WITHOUT_PAYMENT = "FIELD_WITHOUT_PAYMENT"
+    MISSING_IN_ARCHIVE = "MISSING_IN_ARCHIVE"
+    MISSING_IN_SETTLEMENT = "MISSING_IN_SETTLEMENT"
+    PAYMENT_VANISHED = "PAYMENT_VANISHED"
+    PAYMENT_WITHOUT_FIELD = "PAYMENT_WITHOUT_FIELD"
+    REFUNDED = "REFUNDED"
+    SETTLED_AMOUNT_MISMATCH = "SETTLED_AMOUNT_MISMATCH"
+    SETTLED_CURRENCY_MISMATCH = "SETTLED_CURRENCY_MISMATCH"
+    SETTLED_LATE = "SETTLED_LATE"
+    STATUS_CONFLICT = "STATUS_CONFLICT"
+    UNIT_MISMATCH = "UNIT_MISMATCH"
+    UNKNOWN_SESSION = "UNKNOWN_SESSION"
+
+
+class DiscrepancyState(StrEnum):
+    """`explained`: a person said why. `closed`: a later version or a settlement has removed its cause."""
+
+    OPEN = "open"
+    EXPLAINED = "explained"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """`expected` and `found` are amounts, counts or descriptions, never a person's data. `subject` tells apart those of
+    one code and one transaction: a field's place, a row of a settlement report.
+    """
+
+    code: DiscrepancyCode
+    transaction_id: str | None
+    expected: str
+    found: str
+    subject: str = ""
+
+
+class DiscrepancyRow(SQLModel, table=True):
+    """`reference` is None where an entry of a settlement belongs to no archive. `discrepancy_id` is made of reference,
+    code, transaction and subject: the same cause is the same row, however often it is found.
+    """
+
+    __tablename__ = "discrepancy"
+
+    discrepancy_id: str = Field(primary_key=True, max_length=32)
+    reference: str | None = Field(default=None, max_length=255, index=True)
+    code: str = Field(max_length=64, index=True)
+    transaction_id: str | None = None
+    subject: str = ""
+    expected: str
+    found: str
+    state: str = Field(max_length=16, index=True)
+
+
+class DiscrepancyEventRow(SQLModel, table=True):
+    """What happened to a discrepancy: it was opened, explained, closed or opened again."""
+
+    __tablename__ = "discrepancy_event"
+
+    discrepancy_id: str = Field(primary_key=True, max_length=32)
+    number: int = Field(primary_key=True)
+    state: str = Field(max_length=16)
+    at: datetime = Field(sa_type=Moment)
+    by: str | None = None
+    """A person, for an explanation."""
+    why: str | None = None
