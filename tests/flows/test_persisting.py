@@ -13,7 +13,7 @@ import pytest
 
 from adapters import catalogue, inbox, ocfl, store
 from adapters.settings import Settings, settings
-from adapters.stored import REQUEST, stored_request
+from adapters.stored import REQUEST, SCANS, delivery_key, stored_request
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient
@@ -191,6 +191,35 @@ def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> N
 
     assert stored_body("process-1", receipt_id) == body
     assert judged() == []
+
+
+def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> None:
+    archived("process-1", body_at(JANUARY))
+    again = body_at(FEBRUARY)
+    receipt_id = archived("process-1", again)
+    archived("process-1", body_at(MARCH, data=[]))
+    store.overwrite_bytes(b"{", delivery_key("process-1", receipt_id))
+    with pytest.raises(Conflict, match="send the archive again"):
+        stored_request("process-1", receipt_id)
+
+    received("process-1", again)
+    assert persist("process-1", receipt_id).version == 1
+
+    assert stored_body("process-1", receipt_id) == again
+    assert len(view().versions) == 2
+    assert judged() == []
+
+
+def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() -> None:
+    receipt_id = archived("process-1", body_at(JANUARY))
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    assert stored.cuts()[0].content.looks_like
+    store.overwrite_bytes(b"{", stored.keys[SCANS])
+
+    assert stored.is_whole(lambda: None)
+    assert not any(cut.content.is_scanned for cut in stored.cuts())
+    assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
 
 
 def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
