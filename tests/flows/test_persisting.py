@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,25 +11,18 @@ from typing import Any
 import pytest
 
 from adapters import catalogue, inbox, ocfl, store
-from adapters.settings import Settings, settings
+from adapters.settings import settings
 from adapters.stored import REQUEST, SCANS, delivery_key, stored_request
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient
 from models.view import ArchiveView
 from tests.flows.conftest import received
-from tests.installations import archived, bucket_at, stored_body
+from tests.installations import archived, stored_body
 from tests.judge import judged
 from tests.samples import PDF, sample_body
 
-
-@pytest.fixture(params=["folder", "bucket"], autouse=True)
-def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings], sqlite_installation: Settings) -> str:
-    """An installation with an empty store of either kind."""
-    if request.param == "bucket":
-        url = f"s3://archives/{secrets.token_hex(8)}"
-        configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
-    return str(request.param)
+pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
 
 
 def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> bytes:
@@ -64,8 +56,8 @@ def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None
     assert judged() == []
 
 
-def test_archive_takes_less_than_four_fifths_of_a_request_that_is_mostly_files(kind: str) -> None:
-    if kind == "bucket":
+def test_archive_takes_less_than_four_fifths_of_a_request_that_is_mostly_files(store_kind: str) -> None:
+    if store_kind == "bucket":
         return  # the same files
     attachments = [
         {"id": str(number), "filename": f"{number}.bin", "content": base64.b64encode(os.urandom(60_000)).decode()}
