@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     def inbox_location(self) -> str:
         return self._location(self.inbox_url, "inbox")
 
-    @property
+    @cached_property
     def store_location(self) -> str:
         return self._location(self.store_url, "store")
 
