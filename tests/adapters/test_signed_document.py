@@ -485,7 +485,7 @@ def examining() -> dict[int, int]:
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-            if state != "Z" and b"adapters.pdf_signatures" in (entry / "cmdline").read_bytes():
+            if state != "Z" and b"adapters.pdf_examiner" in (entry / "cmdline").read_bytes():
                 found[int(entry.name)] = int(parent)
     return found
 
@@ -660,7 +660,7 @@ def test_child_has_no_settings_and_a_session_of_its_own(
 def test_child_has_nothing_to_fetch_with() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
-    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.pdf_signatures"]
+    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.pdf_examiner"]
     with theirs:
         examiner = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, check=True, text=True)
 
