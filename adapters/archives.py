@@ -47,13 +47,18 @@ def repeat(
 
     Returns:
         The receipt of that version, if it is newer now than the one whose rows stand: then it is to be loaded again.
+
+    Raises:
+        Conflict: the database numbers the versions otherwise.
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, reference, with_for_update=True)
         changed = (col(DeliveryRow.receipt_id) == receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
         session.execute(update(DeliveryRow).where(*changed).values(outcome=Outcome.DUPLICATE))
         wanted = select(VersionRow).where(VersionRow.reference == reference, VersionRow.version == number)
-        version = session.exec(wanted).one()
+        version = session.exec(wanted).first()
+        if version is None:
+            raise _numbered_otherwise(number)
         version.event_at = max(version.event_at or version.received_at, made_at)
         current = session.get(VersionRow, archive.current_receipt_id or "")
         is_newer = current is None or (current.version != number and replaces(version, current))
@@ -69,13 +74,17 @@ def _known(session: Session, version: VersionRow) -> VersionRow:
     wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
     known = session.exec(select(VersionRow).where(*wanted)).first()
     if known and known.receipt_id != version.receipt_id:
-        raise Conflict(
-            f"version {version.version} is receipt {version.receipt_id} in the store and {known.receipt_id} in the "
-            "database; make that again from the store with `cellar rebuild`"
-        )
+        raise _numbered_otherwise(version.version)
     if known is None:
         session.add(version)
     return known or version
+
+
+def _numbered_otherwise(number: int) -> Conflict:
+    return Conflict(
+        f"version {number} is another receipt in the database than in the store; make the database again with "
+        "`cellar rebuild`"
+    )
 
 
 def replace_rows(reference: str, receipt_id: str, rows: Rows) -> bool:
@@ -117,6 +126,11 @@ def references() -> Iterator[str]:
         if len(page) < _REFERENCES_PER_PAGE:
             return
         last = page[-1]
+
+
+def has_versions(reference: str) -> bool:
+    with reading() as session:
+        return session.exec(select(VersionRow.version).where(VersionRow.reference == reference)).first() is not None
 
 
 def has_version(receipt_id: str) -> bool:

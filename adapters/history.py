@@ -6,7 +6,7 @@ forgotten by the next one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -49,23 +49,27 @@ def keep(reference: str, receipt_id: str) -> None:
     if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
         return
     key = ocfl.log_key(reference, f"{FOLDER}/{receipt_id}.json")
-    rows = _merged(_before(key), _rows_of(receipt_id))
-    text = json.dumps(rows).encode()
-    store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+    now = _rows_of(receipt_id)
+    kept: Rows | None = None
+    while kept != now:  # whoever kept it between our look and our write knew more, and was overwritten
+        kept = now
+        text = json.dumps(_merged(_before(key), kept)).encode()
+        store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+        now = _rows_of(receipt_id)
 
 
-def restore(keys: Iterable[str]) -> None:
-    """Put what is kept under some keys of the store into the database.
+def restore(key: str) -> None:
+    """Put what is kept under a key of the store into the database.
 
     Raises:
         Conflict: it is damaged.
         Transient: database or store does not answer.
     """
+    kept = _parsed(store.read_bytes(key), key)
     with writing() as session:
-        for key in keys:
-            for name, rows in _parsed(store.read_bytes(key), key).items():
-                for row in rows:
-                    session.merge(_TABLES[name].model_validate(row))
+        for name, rows in kept.items():
+            for row in rows:
+                session.merge(_TABLES[name].model_validate(row))
 
 
 def is_whole(key: str) -> bool:

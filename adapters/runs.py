@@ -70,6 +70,13 @@ def ended_runs(receipt_id: str) -> int:
     return len({each.flow_run_id for each in attempts} - open_runs)
 
 
+def has_failed(flow_run_id: str) -> bool:
+    """Whether the last attempt of a run is on record as failed, or as cancelled by a person."""
+    with reading() as session:
+        attempts = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id).order_by(col(RunRow.attempt).desc())
+        return session.exec(attempts).first() in (RunState.FAILED, RunState.CANCELLED)
+
+
 def take_lease(reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
     """Take or renew the lease on a process, and return whether `holder` has it.
 

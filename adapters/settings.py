@@ -36,8 +36,11 @@ def _is_bucket_url(text: str) -> bool:
 
 def _is_certificate(path: Path) -> bool:
     """A wrong path would hold up every archive that has a signed document."""
-    text = path.read_bytes() if path.is_file() else b""
-    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30\x82")
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # a sequence in DER
 
 
 def _is_zone(name: str) -> bool:
@@ -154,7 +157,7 @@ class Settings(BaseSettings):
     def inbox_location(self) -> str:
         return self._location(self.inbox_url, "inbox")
 
-    @property
+    @cached_property
     def store_location(self) -> str:
         return self._location(self.store_url, "store")
 

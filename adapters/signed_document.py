@@ -86,7 +86,7 @@ class _Examiner:
         with theirs, ExitStack() as stack:
             stack.callback(self._requests.close)
             self._process = subprocess.Popen(  # noqa: S603 -- our own program
-                command_of_child([sys.executable, "-P", "-m", "adapters.pdf_signatures"]),
+                command_of_child([sys.executable, "-P", "-m", "adapters.pdf_examiner"]),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # an exception may repeat what stands in the document

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters import ocfl, store
 from adapters.settings import settings
-from domain.cuts import read_cuts, rebuilt
+from domain.cuts import read_cuts, rebuilt, with_scans
 from domain.json_text import JsonFault, parse
 from domain.reading import read_archive
 from domain.signed_document import with_verdict
@@ -25,6 +25,8 @@ from models.verdict import UNREADABLE, Verdict
 
 SKELETON = "skeleton.json"
 CUTS = "cuts.json"
+SCANS = "scans.json"
+"""What each file was seen to be, when it came."""
 VERDICT = "signatures.json"
 """The verdict on the signed document, when it came."""
 REQUEST = "request"
@@ -46,7 +48,7 @@ class StoredRequest:
     version: int
     is_version: bool
     keys: Mapping[str, str]
-    """Of skeleton and cuts; of verdict and raw body where there is one."""
+    """Of skeleton, cuts and scans; of verdict and raw body where there is one."""
     files: Mapping[str, str]
     """Keys of contents by their digests."""
 
@@ -54,7 +56,10 @@ class StoredRequest:
         return self._read(SKELETON)
 
     def cuts(self) -> list[ContentCut]:
-        return read_cuts(self._read(CUTS))
+        cuts = read_cuts(self._read(CUTS))
+        if SCANS not in self.keys:
+            return cuts
+        return with_scans(cuts, store.found_bytes(self.keys[SCANS]) or b"")
 
     def archive(self) -> Archive:
         """What the request says. Small: no file's content is read.
@@ -138,7 +143,7 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         version = _of_version(reference, inventory, receipt["version"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
-    keys |= {name: key for name, key in version.keys.items() if name == VERDICT}
+    keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
     return StoredRequest(receipt_id, version.version, False, keys, version.files)
 
 
@@ -160,7 +165,8 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
     if not 1 <= number <= inventory.head:
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
-    keys = {name: files[version.state[name]] for name in (SKELETON, CUTS, VERDICT, REQUEST) if name in version.state}
+    names = (SKELETON, CUTS, SCANS, VERDICT, REQUEST)
+    keys = {name: files[version.state[name]] for name in names if name in version.state}
     return StoredRequest(version.message, number, True, keys, files)
 
 

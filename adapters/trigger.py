@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 _not_mended: set[str] = set()
-"""The runs of this process's sendings that are known to have left an archive damaged."""
+"""The runs that are known to have left an archive damaged. To read it again at each sweep would hold up the others."""
 
 
 async def untriggered() -> list[Sending]:
@@ -72,6 +72,7 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     if registration.state is State.COMPLETED:
         if await _needs_no_run(sending, registration):
             return False
+        log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
         why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
         return False
@@ -88,7 +89,9 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
 
 
 async def _needs_no_run(sending: Sending, registration: Registration) -> bool:
-    """Let a sending of what is complete leave the inbox. What the store does not give back, a run may mend, once."""
+    """Let a sending of what is complete leave the inbox. What the store does not give back, a run mends; where that has
+    failed, a person has to look.
+    """
     if registration.flow_run_id in _not_mended:
         return True
     if await asyncio.to_thread(_is_kept, sending):
@@ -96,12 +99,18 @@ async def _needs_no_run(sending: Sending, registration: Registration) -> bool:
         await asyncio.to_thread(leave_inbox, sending.receipt_id)
         log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
         return True
-    if registration.flow_run_id:
-        log.error("a complete archive is damaged; its run has not mended it", receipt_id=sending.receipt_id)
-        _not_mended.add(registration.flow_run_id)  # to read it again at each sweep would hold up the others
+    return registration.flow_run_id is not None and await _is_left_to(registration.flow_run_id, sending.receipt_id)
+
+
+async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
+    """Whether the run that was to mend an archive is on its way, or has failed. A lost one is followed by another."""
+    if await prefect_api.on_their_way({flow_run_id}):
         return True
-    log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
-    return False
+    if not await asyncio.to_thread(runs.has_failed, flow_run_id):
+        return False
+    log.error("a complete archive is damaged; its run has not mended it", receipt_id=receipt_id)
+    _not_mended.add(flow_run_id)
+    return True
 
 
 async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TransferSpeedColumn
 
+from adapters import archives
 from adapters.durable import write_file
 from adapters.settings import settings
 from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_objects
+from models.errors import Conflict, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 
 _NOTED_EVERY_S = 2
@@ -28,13 +30,24 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
-    if references:
-        fixity = verify_objects(_shown(object_of(each) for each in references))
-    else:
-        fixity = _verify_store(sample, resume=resume)
+    fixity = verify_objects(_shown(_objects_of(references))) if references else _verify_store(sample, resume=resume)
     _print(fixity, as_json=as_json)
     if not fixity.is_sound:
         raise typer.Exit(1)
+
+
+def _objects_of(references: Iterable[str]) -> list[StoredObject]:
+    """The objects of some processes.
+
+    Raises:
+        Refused: one is not archived, by store and database alike.
+    """
+    objects = [object_of(each) for each in references]
+    for reference, stored in zip(references, objects, strict=True):
+        if not stored.sizes and not archives.has_versions(reference):
+            detail = "nothing of this process is archived yet; `cellar show` tells where it stands"
+            raise Refused("NOT_ARCHIVED", detail, where=reference)
+    return objects
 
 
 def _verify_store(share: float, *, resume: bool) -> Fixity:
@@ -44,7 +57,7 @@ def _verify_store(share: float, *, resume: bool) -> Fixity:
     def listed() -> Iterator[StoredObject]:
         for each in stored_objects():
             seen.add(each.key)
-            if each.key > note.last_key or not each.key:
+            if each.key > note.last_key or (not each.key and not note.last_key):
                 yield each
 
     verify_objects(_shown(drawn(listed(), share, time.time_ns())), note.take)
@@ -61,10 +74,16 @@ class _Note:
         self._noted_at = time.monotonic()
         self.last_key, self.fixity = "", NOTHING
         if resume and self._path.exists():
-            noted = json.loads(self._path.read_bytes())
-            findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
-            self.last_key = noted["last_key"]
-            self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
+            try:
+                self._read()
+            except (ValueError, KeyError, TypeError) as error:
+                raise Conflict(f"{self._path} is damaged: begin anew, without --resume") from error
+
+    def _read(self) -> None:
+        noted = json.loads(self._path.read_bytes())
+        findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
+        self.last_key = noted["last_key"]
+        self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
 
     def take(self, verified: StoredObject, fixity: Fixity) -> None:
         self.fixity += fixity

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from domain.spelling import spelled
@@ -25,14 +25,35 @@ def cuts_json(cuts: Sequence[ContentCut]) -> bytes:
             "length": len(_placeholder(cut)),
             "sha256": cut.content.sha256,
             "size_bytes": cut.content.size_bytes,
-            "looks_like": cut.content.looks_like,
-            "infection": cut.content.infection,
-            "is_scanned": cut.content.is_scanned,
             "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
         }
         for cut in cuts
     ]
     return json.dumps({"format": FORMAT, "cuts": written}, indent=1).encode()
+
+
+def scans_json(cuts: Sequence[ContentCut]) -> bytes:
+    """Write down what each file was seen to be when it came. Apart from the cuts: tomorrow ClamAV knows more, and what
+    rebuilds a request is the same for ever.
+    """
+    seen = {
+        cut.content.sha256: {
+            "looks_like": cut.content.looks_like,
+            "infection": cut.content.infection,
+            "is_scanned": cut.content.is_scanned,
+        }
+        for cut in cuts
+    }
+    return json.dumps({"format": FORMAT, "files": seen}, indent=1, sort_keys=True).encode()
+
+
+def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
+    """Return the cuts with what `scans_json` wrote; where that is damaged, as files that nobody has looked through."""
+    try:
+        seen = json.loads(text)["files"]
+        return [replace(cut, content=replace(cut.content, **seen[cut.content.sha256])) for cut in cuts]
+    except (ValueError, KeyError, TypeError):
+        return [replace(cut, content=replace(cut.content, is_scanned=False)) for cut in cuts]
 
 
 def read_cuts(text: bytes) -> list[ContentCut]:

@@ -14,10 +14,10 @@ import structlog
 from adapters import ocfl, receipts, store
 from adapters.settings import settings
 from adapters.signed_document import examine
-from adapters.stored import FILES, VERDICT, StoredRequest, keep_delivery, stored_request
+from adapters.stored import FILES, VERDICT, StoredRequest, keep_delivery, stored_request, stored_version
 from domain.json_text import JsonFault, parse
 from domain.versions import said
-from flows.body import opened_body
+from flows.body import Body, opened_body
 from flows.staging import Staged, stage, stage_what_rebuilds
 from flows.threads import checkpoint
 from models.content import ContentCut, Role, StoredContent
@@ -47,7 +47,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     with store.staging() as folder, opened_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
         before = ocfl.settled(reference)
-        known = stored_request(reference, receipt_id)
+        known = _known(reference, staged, body)
         if known is None:
             stage_what_rebuilds(staged)
             number = _archive(reference, before, staged, folder)
@@ -58,6 +58,25 @@ def persist(reference: str, receipt_id: str) -> Persisted:
                 _examine(staged)
                 _mend(reference, known, staged)
     return Persisted(number, [cut.content for cut in staged.cuts])
+
+
+def _known(reference: str, staged: Staged, body: Body) -> StoredRequest | None:
+    """The receipt as it is archived. A delivery whose record is damaged is kept anew, as one of the version that says
+    the same.
+    """
+    try:
+        return stored_request(reference, staged.receipt_id)
+    except Conflict:
+        inventory = ocfl.inventory(reference)
+        if inventory is None or not body.is_from_inbox:
+            raise
+        wanted = _said(staged.scan.document, staged.cuts)
+        for number in range(inventory.head, 0, -1):
+            if _said_by(stored_version(reference, number)) == wanted:
+                stage_what_rebuilds(staged)
+                keep_delivery(reference, staged.receipt_id, number, staged.content)
+                return stored_request(reference, staged.receipt_id)
+        return None
 
 
 def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
@@ -117,3 +136,5 @@ def _mend(reference: str, known: StoredRequest, staged: Staged) -> None:
             store.overwrite(staged.content / path, key)
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
+    if not known.is_whole(checkpoint):
+        raise Conflict(f"receipt {known.receipt_id} cannot be mended; `cellar verify` names what is damaged")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters import archives, history, ocfl, receipts
+from adapters import archives, history, inbox, ocfl, receipts
 from adapters.stored import delivered, stored_request
 from domain.json_text import JsonFault
 from domain.rows import discrepancy_rows
@@ -12,7 +12,7 @@ from flows.loading import load
 from flows.material import Material, read_material
 from flows.verifying import StoredObject
 from models.archive import State
-from models.errors import CellarError, Refused, Transient
+from models.errors import CellarError, Conflict, Refused, Transient
 from models.receipt import ReceiptRow
 
 _HISTORY = f"{ocfl.LOGS}/{history.FOLDER}/"
@@ -43,11 +43,11 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     Raises:
         Transient: store or database does not answer. Begin anew with an empty database.
     """
-    count, damaged = 0, []
+    count, damaged = 0, list[tuple[str, str]]()
     for each in objects:
         if each.key:
             try:
-                count += rebuild_object(each)
+                count += rebuild_object(each, damaged.append)
             except (CellarError, JsonFault) as error:
                 if isinstance(error, Transient):
                     raise
@@ -56,8 +56,10 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     return Rebuilt(count, tuple(damaged))
 
 
-def rebuild_object(stored: StoredObject) -> bool:
+def rebuild_object(stored: StoredObject, on_damaged: Callable[[tuple[str, str]], None]) -> bool:
     """Put an object into the database, if it is one: its history, then its versions, each with its deliveries.
+
+    All of it is read before anything is written. A history that is damaged is told, and is all that is lost.
 
     Raises:
         Conflict: it is damaged.
@@ -68,11 +70,10 @@ def rebuild_object(stored: StoredObject) -> bool:
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
-    history.restore(f"{stored.key}/{path}" for path in kept)
     versions = [read_material(reference, version.message) for version in inventory.versions]
     requests = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
     deliveries = [read_material(reference, request.receipt_id) for request in requests if request]
+    _restore_history(stored, on_damaged)
     created_at = {version.message: version.created_at for version in inventory.versions}
     unknown = [each for each in (*versions, *deliveries) if receipts.find(each.receipt_id) is None]
     receipts.restore(reference, [_receipt(each, created_at) for each in unknown])
@@ -87,13 +88,27 @@ def rebuild_object(stored: StoredObject) -> bool:
     return True
 
 
+def _restore_history(stored: StoredObject, on_damaged: Callable[[tuple[str, str]], None]) -> None:
+    for path in stored.sizes:
+        if path.startswith(_HISTORY) and path.endswith(".json"):
+            try:
+                history.restore(f"{stored.key}/{path}")
+            except Conflict as conflict:
+                on_damaged((f"{stored.key}/{path}", str(conflict)))
+
+
 def _receipt(material: Material, created_at: Mapping[str, datetime]) -> ReceiptRow:
-    """For a receipt without history: that is kept before it leaves the inbox, so it waits there, to be completed."""
+    """For a receipt without history, which is kept before it leaves the inbox. So it waits there, to be completed; or
+    its history was lost.
+    """
     version = material.request.version
+    received_at = created_at.get(material.receipt_id) or list(created_at.values())[version - 1]
+    waits = inbox.has_body(material.receipt_id)
     return ReceiptRow(
         receipt_id=material.receipt_id,
         reference=material.archive.reference,
-        state=State.RECEIVED,
-        received_at=created_at.get(material.receipt_id) or list(created_at.values())[version - 1],
+        state=State.RECEIVED if waits else State.COMPLETED,
+        received_at=received_at,
+        completed_at=None if waits else received_at,
         size_bytes=sum(len(chunk) for chunk in material.request.body()),
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from adapters.clamd import SOUND, scanned
 from adapters.durable import pushed, write_whole
-from adapters.stored import CUTS, FILES, REQUEST, SKELETON, VERDICT
-from domain.cuts import cuts_json, rebuilt
+from adapters.stored import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from domain.cuts import cuts_json, rebuilt, scans_json
 from domain.media_type import HEAD_BYTES, sniffed
 from domain.reading import reference_of
 from domain.scan import Scan, Scanner
@@ -41,7 +41,7 @@ class Staged:
     def digests(self) -> dict[str, str]:
         """Of all that is staged, by the paths in `content`."""
         files = {f"{FILES}/{path.name}": path.name for path in sorted((self.content / FILES).iterdir())}
-        others = [name for name in (SKELETON, CUTS, VERDICT, REQUEST) if (self.content / name).exists()]
+        others = [name for name in (SKELETON, CUTS, SCANS, VERDICT, REQUEST) if (self.content / name).exists()]
         return files | {name: _digest(_chunks(self.content / name)) for name in others}
 
 
@@ -74,6 +74,8 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
     ]
     (content / SKELETON).write_bytes(scan.skeleton)
     (content / CUTS).write_bytes(cuts_json(cuts))
+    if cuts:
+        (content / SCANS).write_bytes(scans_json(cuts))
     return Staged(receipt_id, content, scan, cuts, sink.is_plain)
 
 

@@ -26,6 +26,7 @@ async def verify_archives(share: float = 1.0) -> None:
     """Verify a share of the archives, drawn by chance; fail, and tell the endpoints, when one is not as it was written.
 
     Raises:
+        Refused: the share is none.
         Conflict: the store is damaged; `cellar verify` tells the same at the command line.
     """
     log = get_run_logger()

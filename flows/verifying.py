@@ -14,7 +14,7 @@ from adapters import archives, history, ocfl, receipts, store
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
 from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
 from flows.threads import checkpoint
-from models.errors import Conflict
+from models.errors import Conflict, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 from models.inventory import Inventory
 
@@ -51,7 +51,13 @@ def object_of(reference: str) -> StoredObject:
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
-    """Draw a share of the objects by chance."""
+    """Draw a share of the objects by chance.
+
+    Raises:
+        Refused: the share is none: to read nothing, and to call it sound, would be a lie.
+    """
+    if not 0 < share <= 1:
+        raise Refused("BAD_PARAMETER", "expected a share above 0, and of 1 at most", where="share")
     chance = random.Random(seed)  # noqa: S311
     return (each for each in objects if chance.random() < share)
 

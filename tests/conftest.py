@@ -4,6 +4,7 @@ Servers start once a session, on free ports of loopback, each in its own process
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -60,6 +61,26 @@ def installation(request: pytest.FixtureRequest, configure: Callable[..., Settin
         configure(database_url=request.getfixturevalue("postgres_database"))
     migrate()
     return settings()
+
+
+def bucket_at(endpoint: str) -> dict[str, str]:
+    """What an installation needs besides the URL to use the S3 server of the tests."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "cellar-test",
+        "AWS_SECRET_ACCESS_KEY": "cellar-test-secret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+    """Settings with an empty store: the test runs once on each kind."""
+    if request.param == "bucket":
+        url = f"s3://archives/{secrets.token_hex(8)}"
+        configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
+    return str(request.param)
 
 
 @pytest.fixture

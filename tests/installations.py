@@ -43,17 +43,6 @@ def installed(folder: Path, **values: object) -> Iterator[Settings]:
             _forget()
 
 
-def bucket_at(endpoint: str) -> dict[str, str]:
-    """What an installation needs besides the URL to use the S3 server of the tests."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "cellar-test",
-        "AWS_SECRET_ACCESS_KEY": "cellar-test-secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-
-
 def objects_below(url: str) -> dict[str, int]:
     """Sizes of the objects below `s3://BUCKET/PREFIX`, by the rest of their keys."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")

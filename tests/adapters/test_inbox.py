@@ -22,7 +22,8 @@ from adapters.settings import Settings, settings
 from adapters.shelf import shelf_at
 from models.errors import Refused, Transient
 from models.receipt import Sending
-from tests.installations import bucket_at, closed_url, objects_below
+from tests.conftest import bucket_at
+from tests.installations import closed_url, objects_below
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BODY = b'{"reference": "r"}' * 1000

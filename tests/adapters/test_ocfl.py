@@ -15,7 +15,7 @@ from adapters import ocfl, store
 from adapters.settings import Settings, settings
 from models.errors import Conflict, Transient
 from models.inventory import Inventory, ObjectVersion
-from tests.installations import bucket_at
+from tests.conftest import bucket_at
 from tests.judge import judged
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

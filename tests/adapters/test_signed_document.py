@@ -485,7 +485,7 @@ def examining() -> dict[int, int]:
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-            if state != "Z" and b"adapters.pdf_signatures" in (entry / "cmdline").read_bytes():
+            if state != "Z" and b"adapters.pdf_examiner" in (entry / "cmdline").read_bytes():
                 found[int(entry.name)] = int(parent)
     return found
 
@@ -494,6 +494,16 @@ def children() -> list[int]:
     """Those of this process that examine a document: the examiner's keepers each have one."""
     parents = examining()
     return [pid for pid, keeper in parents.items() if parents.get(parents.get(keeper, 0)) == os.getpid()]
+
+
+def endless() -> bytes:
+    """A signature that covers the same megabyte again and again."""
+    signed = pdfs.signed(pdfs.form())
+    start, end = pdfs.value_range(signed)
+    ranges = b"0 1000000 " * 100_000
+    signature = b"<</SubFilter /adbe.pkcs7.detached /ByteRange [%b] /Contents <%b>>>" % (ranges, signed[start:end])
+    field = b"<</FT /Sig /T (First) /V 5 0 R>>"
+    return pdfs.document([CATALOGUE, PAGES, b"<</Fields [4 0 R]>>", field, signature])
 
 
 class ToEachChild:
@@ -515,14 +525,22 @@ def honest(tmp_path: Path) -> Path:
     return path
 
 
-def test_checkpoint_that_raises_ends_the_child(honest: Path) -> None:
+@pytest.fixture
+def endless_document(tmp_path: Path) -> Path:
+    """What happens to its child happens in time: an honest one is judged in 30 ms."""
+    path = tmp_path / "endless.pdf"
+    path.write_bytes(endless())
+    return path
+
+
+def test_checkpoint_that_raises_ends_the_child(endless_document: Path) -> None:
     def stop(_pid: int) -> None:
         raise Interrupted
 
     checkpoint = ToEachChild(stop)
 
     with pytest.raises(Interrupted):
-        examine(honest, [], now=pdfs.NOW, checkpoint=checkpoint)
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
 
     assert checkpoint.seen
     assert children() == []
@@ -548,22 +566,27 @@ def test_document_is_examined_in_a_thread(honest: Path) -> None:
     assert [verdict.outcome for verdict in verdicts] == [Outcome.SOUND]
 
 
-def test_child_that_hangs_is_ended_and_the_document_unreadable(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_hangs_is_ended_and_the_document_unreadable(
+    endless_document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(signed_document, "TIME_LIMIT_PER_CPU_LIMIT", 0.1)
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
     began = time.monotonic()
 
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+    assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
 
     assert checkpoint.seen
     assert children() == []
     assert time.monotonic() - began < 0.1 * signed_document.CPU_LIMIT_S + 2
 
 
-def test_child_that_dies_leaves_the_document_unreadable(honest: Path) -> None:
+def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody(endless_document: Path) -> None:
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
 
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+    with capture_logs() as logs:
+        assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+
+    assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
 
 
 def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
@@ -578,11 +601,11 @@ def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
     assert killed
 
 
-def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(honest: Path) -> None:
+def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(endless_document: Path) -> None:
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
 
     with pytest.raises(Transient):
-        examine(honest, [], now=pdfs.NOW, checkpoint=checkpoint)
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
 
 
 def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -615,15 +638,19 @@ def test_child_is_limited(tmp_path: Path) -> None:
     assert (memory_bytes, memory_bytes) in seen
 
 
-def test_child_has_no_settings_and_a_session_of_its_own(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_has_no_settings_and_a_session_of_its_own(
+    endless_document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CELLAR_WEBHOOK_SECRETS", "a-secret")
     environments, sessions = [], []
 
     def look(pid: int) -> None:
         environments.append(Path(f"/proc/{pid}/environ").read_bytes())
         sessions.append(os.getsid(pid))
+        raise Interrupted
 
-    examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(look))
+    with pytest.raises(Interrupted):
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=ToEachChild(look))
 
     assert environments
     assert not any(b"CELLAR" in environment for environment in environments)
@@ -633,7 +660,7 @@ def test_child_has_no_settings_and_a_session_of_its_own(honest: Path, monkeypatc
 def test_child_has_nothing_to_fetch_with() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
-    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.pdf_signatures"]
+    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.pdf_examiner"]
     with theirs:
         examiner = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, check=True, text=True)
 
@@ -650,28 +677,11 @@ def test_examiner_that_has_died_is_replaced(honest: Path) -> None:
     assert examine(honest, [], now=pdfs.NOW, checkpoint=nothing).outcome is Outcome.SOUND
 
 
-def test_log_of_what_went_wrong_names_nobody(honest: Path) -> None:
-    with capture_logs() as logs:
-        examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL)))
-
-    assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
-
-
 def test_answer_without_end_is_cut_off(judge: Judge) -> None:
     fields = b"<</Fields [%b]>>" % b" ".join(b"%d 0 R" % number for number in range(4, 10_004))
     field = b"<</FT /Sig /T (%b) /V 1 0 R>>" % (b"x" * 256)
 
     assert judge(pdfs.document([CATALOGUE, PAGES, fields, *[field] * 10_000])) == UNREADABLE
-
-
-def endless() -> bytes:
-    """A signature that covers the same megabyte again and again."""
-    signed = pdfs.signed(pdfs.form())
-    start, end = pdfs.value_range(signed)
-    ranges = b"0 1000000 " * 100_000
-    signature = b"<</SubFilter /adbe.pkcs7.detached /ByteRange [%b] /Contents <%b>>>" % (ranges, signed[start:end])
-    field = b"<</FT /Sig /T (First) /V 5 0 R>>"
-    return pdfs.document([CATALOGUE, PAGES, b"<</Fields [4 0 R]>>", field, signature])
 
 
 @pytest.mark.faults

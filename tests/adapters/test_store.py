@@ -19,7 +19,7 @@ from adapters import store
 from adapters.durable import write_whole
 from adapters.settings import Settings
 from models.errors import Transient
-from tests.installations import bucket_at
+from tests.conftest import bucket_at
 
 Configure = Callable[..., Settings]
 KEY = f"some/folder/{'ab' * 32}"

@@ -317,7 +317,9 @@ def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: byt
     assert waiting() == []
 
 
-def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_a_run_that_mends_it_once(body: bytes) -> None:
+def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_until_one_mends_it_or_fails(
+    body: bytes,
+) -> None:
     first = arrived(body)
     run = triggered(first)
     assert run
@@ -337,6 +339,15 @@ def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_a_run_t
     assert len(waiting()) == 2
     assert not asyncio.run(trigger(again, Trigger.SWEEP))
     assert receipts.register(again).flow_run_id == mending
+
+    asyncio.run(_set(mending or "", Crashed()))
+    another = triggered(again, Trigger.SWEEP)
+    assert another not in (None, run, mending)
+
+    recorded(another or "", again, RunState.FAILED)
+    asyncio.run(_set(another or "", Failed()))
+    assert [triggered(again, Trigger.SWEEP) for _ in range(2)] == [another, another]
+    assert len(waiting()) == 2
 
 
 def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:

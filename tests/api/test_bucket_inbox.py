@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from tests.api.conftest import Receiver, receiving
-from tests.conftest import free_port, running, wait_until
-from tests.installations import bucket_at, objects_below
+from tests.conftest import bucket_at, free_port, running, wait_until
+from tests.installations import objects_below
 from tests.samples import sample_body
 
 ROOT = Path(__file__).parents[2]

@@ -212,7 +212,8 @@ def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str,
     return own
 
 
-def test_what_differs_between_two_versions_is_shown(cellar: Cellar, sqlite_installation: Settings) -> None:
+@pytest.mark.usefixtures("sqlite_installation", "store_kind")
+def test_what_differs_between_two_versions_is_shown(cellar: Cellar) -> None:
     archived("r", sample_body("r"))
     archived("r", sample_body("r", signatures=[]))
 

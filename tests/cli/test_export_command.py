@@ -13,8 +13,9 @@ import pytest
 from adapters import ocfl, store
 from adapters.settings import Settings
 from tests.cli.conftest import Cellar
+from tests.conftest import bucket_at
 from tests.flows.conftest import received
-from tests.installations import archived, bucket_at
+from tests.installations import archived
 from tests.samples import PDF, PNG, sample_body
 
 # On Python 3.13 bagit's own source warns.

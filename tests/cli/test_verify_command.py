@@ -14,7 +14,7 @@ from tests.samples import sample_body
 
 
 @pytest.fixture(autouse=True)
-def _installation(sqlite_installation: Settings) -> None:
+def _installation(sqlite_installation: Settings, store_kind: str) -> None:
     for reference in ("one", "two"):
         archived(reference, sample_body(reference))
 
@@ -51,7 +51,6 @@ def test_single_archives_are_verified(cellar: Cellar) -> None:
 
     assert cellar("verify", "two").status == 0
     assert cellar("verify", "one", "two").status == 1
-    assert cellar("verify", "unknown").status == 1
 
 
 def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
@@ -67,10 +66,25 @@ def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
     assert not (settings().data_dir / "verify.json").exists()
 
 
-def test_sample_of_nothing_reads_nothing(cellar: Cellar) -> None:
-    damage("one")
+def test_sample_of_nothing_is_refused(cellar: Cellar) -> None:
+    done = cellar("verify", "--sample", "0")
 
-    assert json.loads(cellar("verify", "--sample", "0", "--json").output)["size_bytes"] == 0
+    assert (done.status, "share" in done.errors) == (1, True)
+
+
+def test_note_that_is_damaged_is_told(cellar: Cellar) -> None:
+    (settings().data_dir / "verify.json").write_text("{")
+
+    done = cellar("verify", "--resume")
+
+    assert (done.status, "verify.json" in done.errors) == (1, True)
+    assert cellar("verify").status == 0
+
+
+def test_process_that_is_not_archived_yet_is_told(cellar: Cellar) -> None:
+    done = cellar("verify", "unknown")
+
+    assert (done.status, "NOT_ARCHIVED" in done.errors) == (1, True)
 
 
 def test_store_that_cannot_be_read_is_not_called_sound(

@@ -16,10 +16,13 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests.conftest import free_port, running, wait_until
+from tests.samples import sample_body
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI = "for-rerun", "for-retry", "for-retry-in-ui"
+"""Archives whose endpoint is down."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,20 @@ class Running:
 
 
 class Endpoint:
-    """A downstream system that works or does not, and remembers what it confirmed."""
+    """A downstream system that is down for some archives, and remembers those that it confirmed."""
 
     def __init__(self, server: HTTPServer) -> None:
-        self.works = True
+        self.down_for = {FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI}
         self.confirmed: list[str] = []
         self.url = server.url_for("/hook")
         server.expect_request("/hook", method="POST").respond_with_handler(self._answer)
 
     def _answer(self, request: Request) -> Response:
-        if self.works:
-            self.confirmed.append(json.loads(request.data)["data"]["reference"])
-        return Response(status=200 if self.works else 503)
+        reference = json.loads(request.data)["data"]["reference"]
+        if reference in self.down_for:
+            return Response(status=503)
+        self.confirmed.append(reference)
+        return Response()
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +95,14 @@ def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator
         CELLAR_NOTIFY_ALLOW_PRIVATE="true",
     )
     with up_in(installation):
+        for reference in endpoint.down_for:  # their runs try for half a minute; other tests run meanwhile
+            installation.send(sample_body(reference))
         yield installation
+
+
+def have_ended(*, runs: int) -> Callable[[dict[str, Any]], bool]:
+    """Whether an archive has had so many runs, and none is left."""
+    return lambda archive: len(archive.get("runs", [])) == runs and all(each["ended_at"] for each in archive["runs"])
 
 
 def new_installation(folder: Path, **settings: str) -> Running:

@@ -10,8 +10,8 @@ from adapters.settings import Settings
 from flows.body import opened_body
 from flows.persisting import persist
 from models.errors import Refused
+from tests.conftest import bucket_at
 from tests.flows.conftest import received
-from tests.installations import bucket_at
 from tests.samples import sample_body
 
 BODY = sample_body("r")

@@ -8,7 +8,8 @@ import pytest
 
 from adapters import inbox
 from adapters.settings import Settings, settings
-from tests.installations import archived, bucket_at, objects_below, stored_body
+from tests.conftest import bucket_at
+from tests.installations import archived, objects_below, stored_body
 from tests.samples import sample_body
 
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,25 +11,18 @@ from typing import Any
 import pytest
 
 from adapters import catalogue, inbox, ocfl, store
-from adapters.settings import Settings, settings
-from adapters.stored import REQUEST, stored_request
+from adapters.settings import settings
+from adapters.stored import REQUEST, SCANS, delivery_key, stored_request
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient
 from models.view import ArchiveView
 from tests.flows.conftest import received
-from tests.installations import archived, bucket_at, stored_body
+from tests.installations import archived, stored_body
 from tests.judge import judged
 from tests.samples import PDF, sample_body
 
-
-@pytest.fixture(params=["folder", "bucket"], autouse=True)
-def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings], sqlite_installation: Settings) -> str:
-    """An installation with an empty store of either kind."""
-    if request.param == "bucket":
-        url = f"s3://archives/{secrets.token_hex(8)}"
-        configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
-    return str(request.param)
+pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
 
 
 def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> bytes:
@@ -64,8 +56,8 @@ def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None
     assert judged() == []
 
 
-def test_archive_takes_less_than_four_fifths_of_a_request_that_is_mostly_files(kind: str) -> None:
-    if kind == "bucket":
+def test_archive_takes_less_than_four_fifths_of_a_request_that_is_mostly_files(store_kind: str) -> None:
+    if store_kind == "bucket":
         return  # the same files
     attachments = [
         {"id": str(number), "filename": f"{number}.bin", "content": base64.b64encode(os.urandom(60_000)).decode()}
@@ -191,6 +183,35 @@ def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> N
 
     assert stored_body("process-1", receipt_id) == body
     assert judged() == []
+
+
+def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> None:
+    archived("process-1", body_at(JANUARY))
+    again = body_at(FEBRUARY)
+    receipt_id = archived("process-1", again)
+    archived("process-1", body_at(MARCH, data=[]))
+    store.overwrite_bytes(b"{", delivery_key("process-1", receipt_id))
+    with pytest.raises(Conflict, match="send the archive again"):
+        stored_request("process-1", receipt_id)
+
+    received("process-1", again)
+    assert persist("process-1", receipt_id).version == 1
+
+    assert stored_body("process-1", receipt_id) == again
+    assert len(view().versions) == 2
+    assert judged() == []
+
+
+def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() -> None:
+    receipt_id = archived("process-1", body_at(JANUARY))
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    assert stored.cuts()[0].content.looks_like
+    store.overwrite_bytes(b"{", stored.keys[SCANS])
+
+    assert stored.is_whole(lambda: None)
+    assert not any(cut.content.is_scanned for cut in stored.cuts())
+    assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
 
 
 def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:

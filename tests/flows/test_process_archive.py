@@ -22,9 +22,10 @@ from adapters.settings import Settings, settings
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.view import ArchiveView
+from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
-from tests.installations import bucket_at, objects_below, stored_body, stored_file
+from tests.installations import objects_below, stored_body, stored_file
 from tests.samples import PDF, PNG, sample_body, sample_document
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

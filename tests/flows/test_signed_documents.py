@@ -20,8 +20,9 @@ from flows.process_archive import process_archive
 from models.verdict import Outcome
 from tests import pdfs
 from tests.adapters.test_clamd import BAD, running_clamd
+from tests.conftest import bucket_at
 from tests.flows.conftest import received
-from tests.installations import archived, bucket_at
+from tests.installations import archived
 from tests.judge import judged
 from tests.samples import PDF, sample_body
 
@@ -133,7 +134,7 @@ def test_changed_document_is_a_tag_of_the_run_and_told_downstream(
     assert {"attention", "signed-document:changed"} <= set(asyncio.run(tags()))
 
 
-@pytest.mark.usefixtures("sqlite_installation")
+@pytest.mark.usefixtures("sqlite_installation", "store_kind")
 def test_infected_file_is_a_warning(configure: Callable[..., Settings], tmp_path: Path) -> None:
     content = base64.b64encode(BAD).decode()
     attachment = {"id": "a", "filename": "a.txt", "mimetype": "text/plain", "content": content}

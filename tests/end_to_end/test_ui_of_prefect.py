@@ -1,6 +1,6 @@
 """Retry, Run and Cancel clicked in Prefect's own UI, in a real browser, against `cellar up`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,12 +10,12 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium, page
-from tests.end_to_end.conftest import Endpoint, Running
+from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
 from tests.samples import sample_body
 
 pytestmark = needs_chromium
 
-COMPLETE, FAILING, LONG = "תיק-9/מכר", "ui-retry", "ui-cancel"
+COMPLETE, LONG = "תיק-9/מכר", "ui-cancel"
 SLOWEST_MS = 60_000
 
 
@@ -34,17 +34,9 @@ def browser(called: set[str | None]) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def archives(up: Running, endpoint: Endpoint) -> Iterator[None]:
-    """One archive is finished. The run of another tries for half a minute to tell an endpoint that is down; what comes
-    before its Retry is tested meanwhile.
-    """
+def complete(up: Running) -> None:
     up.send(sample_body(COMPLETE))
-    up.read_until(COMPLETE, _have_ended(runs=1))
-    endpoint.works = False
-    up.send(sample_body(FAILING))
-    up.read_until(FAILING, lambda archive: archive.get("state") == "completed")
-    yield
-    endpoint.works = True
+    up.read_until(COMPLETE, have_ended(runs=1))
 
 
 @pytest.fixture
@@ -67,7 +59,7 @@ def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, b
     browser.get_by_role("dialog").get_by_role("button", name="Confirm").click()
     expect(browser.get_by_text("Cancelled", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
 
-    cancelled = up.read_until(LONG, _have_ended(runs=1))
+    cancelled = up.read_until(LONG, have_ended(runs=1))
     assert (cancelled["state"], cancelled["runs"][0]["state"]) == ("failed", "Cancelled")
     _sweep(up)
     assert up.read(LONG) == cancelled
@@ -83,7 +75,7 @@ def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, bro
     browser.get_by_role("group").get_by_role("textbox").fill(COMPLETE)
     browser.get_by_role("button", name="Submit").click()
 
-    after = up.read_until(COMPLETE, _have_ended(runs=2))
+    after = up.read_until(COMPLETE, have_ended(runs=2))
     assert {**after, "runs": None} == {**before, "runs": None}
     first, second = after["runs"]
     assert (first, second["state"], second["trigger"]) == (before["runs"][0], "Completed", "rerun")
@@ -95,9 +87,9 @@ def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, bro
 
 
 def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, browser: Page) -> None:
-    (failed,) = up.read_until(FAILING, _have_ended(runs=1))["runs"]
+    (failed,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
     assert (failed["state"], failed["failed_task"]) == ("Failed", "notify-downstream")
-    endpoint.works = True
+    endpoint.down_for.remove(FOR_RETRY_IN_UI)
 
     browser.goto(failed["url"])
     expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()
@@ -105,7 +97,7 @@ def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, 
     browser.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
     expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
 
-    archive = up.read_until(FAILING, _have_ended(runs=2))
+    archive = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=2))
     assert [(each["flow_run_id"], each["state"], each["trigger"]) for each in archive["runs"]] == [
         (failed["flow_run_id"], "Failed", "webhook"),
         (failed["flow_run_id"], "Completed", "retry"),
@@ -118,7 +110,7 @@ def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, 
         "reconcile-payments": ["Completed", "Cached"],
         "notify-downstream": ["Failed", "Completed"],
     }
-    assert endpoint.confirmed.count(FAILING) == 1
+    assert endpoint.confirmed.count(FOR_RETRY_IN_UI) == 1
 
 
 def test_ui_calls_nobody_but_the_own_server(up: Running, browser: Page, called: set[str | None]) -> None:
@@ -133,10 +125,6 @@ def _sweep(up: Running) -> None:
     sweep = up.prefect(f"/deployments/{deployment_id}/create_flow_run", {})
     wanted = {"flow_runs": {"id": {"any_": [sweep["id"]]}, "state": {"name": {"any_": ["Completed"]}}}}
     wait_until(lambda: len(up.prefect("/flow_runs/filter", wanted)) == 1, timeout_s=30)
-
-
-def _have_ended(*, runs: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda archive: len(archive.get("runs", [])) == runs and all(each["ended_at"] for each in archive["runs"])
 
 
 def _deployment_id(up: Running, name: str) -> str:

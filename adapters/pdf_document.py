@@ -1,0 +1,136 @@
+"""A PDF as pyHanko reads it: its fields with signatures, and its updates, as every viewer must find them."""
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
+from pyhanko.pdf_utils.xref import XRefSectionType
+
+_END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
+_VERY_END = re.compile(_END.pattern + rb"\s*\Z")
+_NEARBY_BYTES = 2048
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`roots` are certificates, as asn1crypto has them."""
+
+    reader: PdfFileReader
+    file: BinaryIO
+    size_bytes: int
+    roots: Sequence[Any]
+    now: datetime
+
+
+def opened(file: BinaryIO) -> PdfFileReader:
+    """Read a PDF, one that asks for no password.
+
+    Not strictly: that would refuse what Word writes, and honest sloppiness, for no gain in safety. A file whose end is
+    not where it should be is searched by pyHanko backwards, byte for byte.
+    """
+    if not _END.search(_tail(file)):
+        raise PdfReadError("no end of a PDF")
+    reader = PdfFileReader(file, strict=False)
+    if reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED:
+        raise PdfReadError("the password is not known")
+    return reader
+
+
+def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject]]:
+    """Yield each field that has a signature, with its name. Damaged ones too: pyHanko stops at those."""
+    form = entry(handler.root, "/AcroForm")
+    waiting = deque([(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)])
+    seen = set()
+    while waiting:
+        fields, above, kind_above = waiting.popleft()
+        for reference in fields if isinstance(fields, ArrayObject) else ():
+            if not isinstance(reference, IndirectObject) or reference.reference in seen:
+                continue
+            seen.add(reference.reference)
+            field = reference.get_object()  # type: ignore[no-untyped-call]
+            if not isinstance(field, DictionaryObject):
+                continue
+            name = ".".join(str(part) for part in (above, entry(field, "/T")) if part)
+            kind = entry(field, "/FT") or kind_above
+            if kind == "/Sig" and _is_filled(field):
+                yield name, field
+            waiting.append((entry(field, "/Kids"), name, kind))
+
+
+def _is_filled(field: DictionaryObject) -> bool:
+    try:
+        return entry(field, "/V") is not None
+    except PdfReadError:
+        return True
+
+
+def entry(dictionary: DictionaryObject, key: str) -> Any:
+    """Return what an entry refers to, which `get` does not."""
+    if key not in dictionary:
+        return None
+    value = dictionary[key]
+    return None if isinstance(value, NullObject) else value
+
+
+def once_filled(reader: PdfFileReader) -> set[str]:
+    """Return the names of the fields that had a signature in an earlier revision."""
+    names: set[str] = set()
+    for revision in range(reader.total_revisions - 1):
+        try:
+            names.update(name for name, _ in filled_fields(reader.get_historical_resolver(revision)))
+        except (PdfReadError, KeyError, AttributeError):
+            continue  # the first revision of a linearized file is no whole document
+    return names
+
+
+def has_stray_signature(document: Document) -> bool:
+    """Say if there is a signature that no field leads to, as where a byte of the way to it is damaged.
+
+    Adobe's usage rights are one that belongs to no field.
+    """
+    rights = entry(document.reader.root, "/Perms")
+    expected = int(isinstance(rights, DictionaryObject) and ("/UR3" in rights or "/UR" in rights))
+    return occurrences(document.file, b"/ByteRange", 0) > expected
+
+
+def occurrences(file: BinaryIO, word: bytes, start: int) -> int:
+    found, carried = 0, b""
+    file.seek(start)
+    while chunk := file.read(_CHUNK_BYTES):
+        block = carried + chunk
+        found += block.count(word)
+        carried = block[1 - len(word) :]
+    return found
+
+
+def last_update(document: Document) -> int | None:
+    """Return where the last update begins, as the very end of the file says."""
+    end = _VERY_END.search(_tail(document.file))
+    return int(end[1]) if end else None
+
+
+def _tail(file: BinaryIO) -> bytes:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _NEARBY_BYTES))
+    return file.read()
+
+
+def is_unambiguous(document: Document, revision: int) -> bool:
+    """Say if every viewer finds the same in an update.
+
+    Hybrid ones say one thing to old viewers and another to new ones. Where the table of objects is not where it should
+    be, pyHanko looks nearby, and others collect all objects that they find.
+    """
+    table = document.reader.xrefs.get_xref_container_info(revision)
+    document.file.seek(table.declared_startxref)
+    begins = document.file.read(_NEARBY_BYTES).lstrip()[:4]
+    return table.xref_section_type is not XRefSectionType.HYBRID_MAIN and (begins == b"xref" or begins[:1].isdigit())
