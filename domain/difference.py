@@ -3,8 +3,8 @@
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import MAX_PREC, Context
+from dataclasses import asdict, dataclass
+from decimal import MAX_PREC, Context, Decimal
 from typing import Any
 
 from domain.booking import BookedPayment, booked, shown
@@ -13,12 +13,14 @@ from models.archive import Archive
 from models.content import Content, Role, StoredContent
 from models.difference import Change, Difference, DifferenceKind, Values
 from models.form_field import FormField
+from models.payment import Attempt
 from models.payment_terms import PaymentTerms
 from models.session import Session
 from models.signature import Signature
 from models.view import FieldView, FileView, SessionView, SignatureView
 
 _OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
+_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total")
 _EXACT = Context(prec=MAX_PREC)
 
 
@@ -143,12 +145,20 @@ def _file(content: Content, stored: StoredContent) -> _Thing:
 
 def _payment(payment: BookedPayment) -> _Thing:
     attempt = payment.attempt
-    numbers = {"amount": attempt.amount, "provider_total": attempt.provider_total}
-    kept = {name: str(_EXACT.normalize(number)) for name, number in numbers.items() if number is not None}
-    texts = {"cguid": attempt.cguid, "auth_number": attempt.authorisation, "card_expiration": attempt.card_expires}
-    kept |= {name: str(text) for name, text in texts.items() if text is not None}
+    kept: dict[str, Any] = {name: text for name, text in _as_sent(attempt).items() if name in _WITHHELD}
+    if others := [_as_sent(each) for each in payment.payment.attempts if each is not attempt]:
+        kept["other_attempts"] = others
     view = shown(payment).model_dump(mode="json")
     return _Thing(DifferenceKind.PAYMENT, attempt.transaction_id, _shown(view), kept)
+
+
+def _as_sent(attempt: Attempt) -> dict[str, str]:
+    """Its members that have a value. A number is the same number however it is spelled."""
+    members = {name: value for name, value in asdict(attempt).items() if value is not None}
+    return {
+        name: str(_EXACT.normalize(value)) if isinstance(value, Decimal) else str(value)
+        for name, value in members.items()
+    }
 
 
 def _signature(signature: Signature) -> _Thing:

@@ -87,6 +87,12 @@ def test_instalments_are_held_against_the_amount_where_the_provider_tells_no_tot
     assert instalments_of(attempt, Amounts(None, None, 2, "missing or no number")).sums_minor == ()
 
 
+def test_payment_of_nothing_has_no_instalments() -> None:
+    attempt = replace(ATTEMPT, provider_total=Decimal(0), number_of_payments=Decimal(2), periodical_payment=Decimal(0))
+
+    assert instalments_of(attempt, amounts_of(attempt, TERMS)) == Instalments(None, None, 0, ())
+
+
 @given(st.integers(1, 100), st.integers(1, 10**9), st.integers(1, 10**9), st.booleans())
 def test_either_reading_gives_the_number_of_all_payments(
     beside: int, first: int, periodical: int, includes_first: bool

@@ -41,6 +41,16 @@ def test_day_of_a_payment_is_that_of_its_session_s_submission_in_the_installatio
     assert payment.paid_on == paid_on
 
 
+def test_payment_without_a_session_is_none_of_a_session_without_an_id() -> None:
+    document = changed("sessions.0.submitted_at", "2022-11-30T12:00:00")
+    document["sessions"][0]["id"] = document["payments"][0]["session_id"] = None
+
+    (payment,) = booked(read(document), TERMS)
+
+    assert payment.paid_on == date(2022, 12, 21)
+    assert "UNKNOWN_SESSION" in [each.code for each in reconcile(read(document), TERMS)]
+
+
 def test_payment_of_an_archive_that_tells_no_time_has_no_day() -> None:
     document = changed("sessions.0.submitted_at", None)
     document["event"]["timestamp"] = None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -229,6 +230,29 @@ def test_total_of_the_provider_differs_without_being_shown() -> None:
         {},
         ("provider_total",),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "withheld"),
+    [("cguid", "1", "cguid"), ("auth_number", "", "authorisation"), ("card_expiration", "0730", "card_expires")],
+)
+def test_secret_or_expiry_of_a_card_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
+    [found] = differences(SAMPLE, read(changed(f"payments.0.provider_transaction_result.{name}", value)), TERMS)
+
+    assert (found.members, found.withheld) == ({}, (withheld,))
+
+
+def test_attempt_that_does_not_decide_differs_without_being_shown() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    document["payments"] = [sent | {"status": "failure"}, sent]
+    other = changed("payments", [sent | {"status": "failure", "amount": 5}, sent])
+    spelled = changed("payments", [sent | {"status": "failure", "amount": "2100.0"}, sent])
+
+    [found] = differences(read(document), read(other), TERMS)
+
+    assert (found.members, found.withheld) == ({}, ("other_attempts",))
+    assert differences(read(document), read(spelled), TERMS) == []
 
 
 def test_card_secrets_are_in_no_difference() -> None:

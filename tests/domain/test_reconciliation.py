@@ -240,6 +240,14 @@ def test_charge_of_an_older_version_that_is_absent_has_vanished(
     assert {(each.expected, each.found) for each in found} <= {("a charge of 21.00 ILS", "none")}
 
 
+def test_charges_without_a_transaction_that_vanished_from_several_versions_are_told_apart() -> None:
+    other = payment({"cguid": "2"}, type="charge", transaction_id=None)
+
+    found = vanished([], [booked(read(each), TERMS) for each in (NAMELESS, other, NAMELESS)])
+
+    assert [each.subject for each in found] == ["payment[0]", "payment[1]"]
+
+
 def test_every_code_has_three_cases_one_of_them_a_near_miss() -> None:
     fired = Counter({C.AGING_HOLD: sum(fires for *_, fires in HELD_SINCE)})
     fired[C.PAYMENT_VANISHED] = sum(bool(gone) for *_, gone in VERSIONS)
