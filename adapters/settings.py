@@ -4,20 +4,27 @@ import base64
 import os
 import re
 import secrets
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.payment import Standing
+from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
+
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+
+_PAYMENT_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -49,6 +56,20 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def _payment_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
+    types: dict[str, PaymentType] = {}
+    for entry in entries:
+        told = _PAYMENT_TYPE.fullmatch(entry)
+        if told is None or told["type"] in types:
+            raise ValueError("CELLAR_PAYMENT_TYPES: expected each type once, as in charge=charged+auth,hold=held")
+        types[told["type"]] = PaymentType(Standing(told["standing"]), told["auth"] is not None)
+    return MappingProxyType(types)
+
+
+def _in_lower_case(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(word.lower() for word in words)
 
 
 class Settings(BaseSettings):
@@ -134,9 +155,19 @@ class Settings(BaseSettings):
         None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
     )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
-    amount_unit: Literal["minor", "major"] = Field(
+    amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
+    payment_types: CommaSeparated = Field(
+        ("charge=charged+auth", "verify_credit_card=verified", "hold=held"),
+        description="What a success of each type of payment means: `charged`, `held` or `verified`; `+auth`: with an "
+        "authorisation number only. Other types stand as unknown.",
+    )
+    payment_failures: CommaSeparated = Field(
+        ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
+        description="Statuses of payments that failed. Any other than these and `success` stands as unknown.",
+    )
+    hold_days: int = Field(7, ge=1, description="Days that money may stay held before that is a discrepancy.")
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: `mapped` to a fitting one, or always `200`."
     )
@@ -151,6 +182,9 @@ class Settings(BaseSettings):
             raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
+        if "success" in _in_lower_case(self.payment_failures):
+            raise ValueError("CELLAR_PAYMENT_FAILURES: expected statuses of failures, and success is none")
+        _payment_types(self.payment_types)
         return self
 
     @cached_property  # asked several times for each archive
@@ -184,6 +218,16 @@ class Settings(BaseSettings):
         scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
         return f"{scheme}://{place.rpartition('@')[2]}"
 
+    @cached_property
+    def payment_terms(self) -> PaymentTerms:
+        """What payments are booked by."""
+        return PaymentTerms(
+            unit=self.amount_unit,
+            types=_payment_types(self.payment_types),
+            failures=_in_lower_case(self.payment_failures),
+            zone=ZoneInfo(self.timezone),
+        )
+
     def active_webhook_secrets(self) -> tuple[str, ...]:
         """The sender's secrets, newest first."""
         return self.webhook_secrets or (self._kept_secret("webhook"),)
@@ -193,6 +237,9 @@ class Settings(BaseSettings):
 
     def active_link_secret(self) -> str:
         return self.link_secret or self._kept_secret("link")
+
+    def fingerprint_key(self) -> str:
+        return self._kept_secret("fingerprint")
 
     def _location(self, made: str | None, default: str) -> str:
         if made and "://" in made:

@@ -86,7 +86,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
 @router.get("/{reference:path}/differences", summary="What differs between two versions")
 def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
     one, other = (stored_version(reference, number).archive() for number in (before, after))
-    return [DifferenceView(**asdict(each)) for each in differences(one, other, settings().amount_unit)]
+    return [DifferenceView(**asdict(each)) for each in differences(one, other, settings().payment_terms)]
 
 
 @router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")

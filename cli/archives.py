@@ -90,7 +90,7 @@ def show(
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
     one, other = (stored_version(reference, number).archive() for number in (before, after))
-    found = differences(one, other, settings().amount_unit)
+    found = differences(one, other, settings().payment_terms)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return

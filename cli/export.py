@@ -126,6 +126,6 @@ def _info(reference: str, request: StoredRequest) -> dict[str, str]:
 
 
 def _page(archive: Archive, files: Sequence[ExportedFile], number: int, view: ArchiveView) -> str:
-    unit = settings().amount_unit
-    found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
-    return summary_page(archive, files, found, History(number, view.versions, view.deliveries), unit)
+    terms = settings().payment_terms
+    history = History(number, view.versions, view.deliveries)
+    return summary_page(archive, files, reconcile(archive, terms), history, terms)

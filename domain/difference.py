@@ -3,23 +3,24 @@
 import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import MAX_PREC, Context
+from dataclasses import asdict, dataclass
+from decimal import MAX_PREC, Context, Decimal
 from typing import Any
 
-from domain.money import AmountUnit
-from domain.reconciliation import amounts_of, standing_of
+from domain.booking import BookedPayment, booked, shown
 from domain.rows import label_text
 from models.archive import Archive
 from models.content import Content, Role, StoredContent
 from models.difference import Change, Difference, DifferenceKind, Values
 from models.form_field import FormField
-from models.payment import Payment
+from models.payment import Attempt
+from models.payment_terms import PaymentTerms
 from models.session import Session
 from models.signature import Signature
-from models.view import FieldView, FileView, PaymentView, SessionView, SignatureView
+from models.view import FieldView, FileView, SessionView, SignatureView
 
 _OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
+_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total")
 _EXACT = Context(prec=MAX_PREC)
 
 
@@ -43,7 +44,7 @@ class _Placed:
     thing: _Thing
 
 
-def differences(before: Archive, after: Archive, unit: AmountUnit) -> list[Difference]:
+def differences(before: Archive, after: Archive, terms: PaymentTerms) -> list[Difference]:
     """Return the fields, files, payments, signatures and sessions that were added, removed or changed. Pure.
 
     Their order is that of the kinds, then that of `after`, with what was removed at the end of its kind. Another order
@@ -51,9 +52,9 @@ def differences(before: Archive, after: Archive, unit: AmountUnit) -> list[Diffe
     the others in order.
 
     Args:
-        unit: what the payments' amounts are numbers of.
+        terms: what the payments are booked by.
     """
-    old, new = _things(before, unit), _things(after, unit)
+    old, new = _things(before, terms), _things(after, terms)
     return [found for kind in DifferenceKind for found in _compared(kind, _placed(old[kind]), _placed(new[kind]))]
 
 
@@ -115,11 +116,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _things(archive: Archive, unit: AmountUnit) -> dict[DifferenceKind, list[_Thing]]:
+def _things(archive: Archive, terms: PaymentTerms) -> dict[DifferenceKind, list[_Thing]]:
     return {
         DifferenceKind.FIELD: [_field(each) for each in archive.fields],
         DifferenceKind.FILE: [_file(each, each.stored) for each in archive.contents if each.stored],
-        DifferenceKind.PAYMENT: [_payment(each, unit) for each in archive.payments],
+        DifferenceKind.PAYMENT: [_payment(each) for each in booked(archive, terms)],
         DifferenceKind.SIGNATURE: [_signature(each) for each in archive.signatures],
         DifferenceKind.SESSION: [_session(each) for each in archive.sessions],
     }
@@ -142,22 +143,22 @@ def _file(content: Content, stored: StoredContent) -> _Thing:
     return _Thing(content.role, content.element_id, _shown(view.model_dump(mode="json")), {})
 
 
-def _payment(payment: Payment, unit: AmountUnit) -> _Thing:
-    view = PaymentView(
-        transaction_id=payment.transaction_id,
-        session_id=payment.session_id,
-        type=payment.type,
-        status=payment.status,
-        amount_minor=amounts_of(payment, unit).amount_minor,
-        currency=payment.currency,
-        card_mask=payment.card_mask,
-        card_brand=payment.card_brand,
-        provider_reference=payment.provider_reference,
-        standing=standing_of(payment),
-    )
-    sent = {"amount": payment.amount, "provider_total": payment.provider_total}
-    kept = {name: str(_EXACT.normalize(number)) for name, number in sent.items() if number is not None}
-    return _Thing(DifferenceKind.PAYMENT, payment.transaction_id, _shown(view.model_dump(mode="json")), kept)
+def _payment(payment: BookedPayment) -> _Thing:
+    attempt = payment.attempt
+    kept: dict[str, Any] = {name: text for name, text in _as_sent(attempt).items() if name in _WITHHELD}
+    if others := [_as_sent(each) for each in payment.payment.attempts if each is not attempt]:
+        kept["other_attempts"] = others
+    view = shown(payment).model_dump(mode="json")
+    return _Thing(DifferenceKind.PAYMENT, attempt.transaction_id, _shown(view), kept)
+
+
+def _as_sent(attempt: Attempt) -> dict[str, str]:
+    """Its members that have a value. A number is the same number however it is spelled."""
+    members = {name: value for name, value in asdict(attempt).items() if value is not None}
+    return {
+        name: str(_EXACT.normalize(value)) if isinstance(value, Decimal) else str(value)
+        for name, value in members.items()
+    }
 
 
 def _signature(signature: Signature) -> _Thing:

@@ -1,11 +1,10 @@
 """Money: integers of minor units of an ISO 4217 currency. Never a float."""
 
 from decimal import MAX_PREC, Context, Decimal
-from typing import Literal
 
 from iso4217 import Currency
 
-AmountUnit = Literal["minor", "major"]
+from models.payment_terms import AmountUnit
 
 _INT64 = 1 << 63
 _EXACT = Context(prec=MAX_PREC)  # the default of 28 digits would round a tiny fraction away

@@ -1,17 +1,17 @@
 """Reads an archive out of the document that a scan leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
-from domain.cards import masked
+from domain.cards import expiry_month, last_four, masked
 from domain.judgement import judge
 from domain.place import UNSTORABLE, Place, Reading, decimal_from
 from models.archive import Archive
 from models.content import Content, Role, StoredContent
 from models.errors import Refused
 from models.form_field import FormField
-from models.payment import Payment
+from models.payment import Attempt, Payment
 from models.session import Integration, Invitation, Session
 from models.signature import Signature
 
@@ -76,7 +76,7 @@ def read_archive(document: dict[str, Any], stored: Sequence[StoredContent], zone
         signatures=tuple(_signature(place) for place in root.member("signatures").objects()),
         fields=tuple(_form_field(place) for place in root.member("data").objects()),
         contents=tuple(_content(place, stored) for place in _declared(document, reading)),
-        payments=tuple(_payment(place) for place in root.member("payments").objects()),
+        payments=_payments(root.member("payments").objects()),
         warnings=(),
     )
     return judge(archive, tuple(reading.warnings))
@@ -199,10 +199,19 @@ def _content(place: Place, stored: Sequence[StoredContent]) -> Content:
     )
 
 
-def _payment(place: Place) -> Payment:
+def _payments(places: Iterable[Place]) -> tuple[Payment, ...]:
+    """Each payment stands where its first attempt does."""
+    attempts: dict[str | int, list[Attempt]] = {}
+    for number, place in enumerate(places):
+        attempt = _attempt(place)
+        attempts.setdefault(attempt.transaction_id or number, []).append(attempt)
+    return tuple(Payment(tuple(each)) for each in attempts.values())
+
+
+def _attempt(place: Place) -> Attempt:
     result = place.member("provider_transaction_result")
-    return Payment(
-        transaction_id=place.member("transaction_id").identifier(),
+    return Attempt(
+        transaction_id=_filled(place.member("transaction_id")),
         session_id=place.member("session_id").identifier(),
         type=place.member("type").text(),
         status=place.member("status").text(),
@@ -212,4 +221,22 @@ def _payment(place: Place) -> Payment:
         provider_reference=place.member("provider_transaction_reference").identifier(),
         card_mask=masked(result.member("card_mask").text() or "") or None,
         card_brand=result.member("card_brand").text(),
+        card_no_last4=last_four(result.member("card_no").identifier()),
+        card_expires=expiry_month(result.member("card_expiration").identifier()),
+        cguid=_filled(result.member("cguid")),
+        authorisation=_filled(result.member("auth_number")),
+        number_of_payments=_either(result, "numberOfPayments", "number_of_payments").number(),
+        first_payment=_either(result, "firstPayment", "first_payment").number(),
+        periodical_payment=_either(result, "periodicalPayment", "periodical_payment").number(),
     )
+
+
+def _filled(place: Place) -> str | None:
+    """An identifier that has more to it than blanks."""
+    return (place.identifier() or "").strip() or None
+
+
+def _either(place: Place, providers_name: str, cellosigns_name: str) -> Place:
+    """Cellosign writes some of the provider's names in its own way (`cardMask` as `card_mask`)."""
+    named = place.member(providers_name)
+    return place.member(cellosigns_name) if named.value is None else named

@@ -1,87 +1,37 @@
-"""Reconciles an archive's payments with its form and its sessions."""
+"""Reconciles an archive's payments with its form, its sessions, its earlier versions and the calendar."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date
 
-from domain.cards import masked
-from domain.money import AmountUnit, amount_text, exponent_of, minor_units
+from domain.booking import BookedPayment, booked, is_showable, names
+from domain.cards import last_four, masked
+from domain.standing import is_failure, succeeded_type
+from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
-from models.payment import Payment, Standing
-from models.session import Session
-
-_STANDINGS = {
-    "charge": Standing.CHARGED,
-    "verify_credit_card": Standing.VERIFIED,
-    "hold": Standing.HELD,
-}
+from models.payment import PaymentRow, Standing
+from models.payment_terms import PaymentTerms
 
 
-def standing_of(payment: Payment) -> Standing:
-    """Return what a payment means for the books, from its status and type.
-
-    A verification or a hold takes no money. A type or status that nobody told us of is never guessed at.
-    """
-    if payment.status is None:
-        return Standing.UNKNOWN
-    return _STANDINGS.get(payment.type or "", Standing.UNKNOWN) if payment.status == "success" else Standing.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """A payment's amount and the provider's total in minor units; `fault` says why `amount_minor` is None."""
-
-    amount_minor: int | None
-    total_minor: int | None
-    exponent: int | None
-    fault: str | None
-
-
-def amounts_of(payment: Payment, unit: AmountUnit) -> Amounts:
-    """Return a payment's amounts in minor units. The provider's total always is in minor units.
-
-    Source: Credit Guard's `total`, in agorot. That `amount` is too is inferred, hence `unit`.
-    """
-    exponent = exponent_of(payment.currency)
-    total_minor = _whole(payment.provider_total)
-    if payment.amount is None:
-        return Amounts(None, total_minor, exponent, "missing or no number")
-    if exponent is None:
-        return Amounts(None, total_minor, None, None)
-    amount_minor = minor_units(payment.amount, exponent, unit)
-    if amount_minor is None:
-        return Amounts(None, total_minor, exponent, "a fraction of a minor unit, or beyond 64 bits")
-    if standing_of(payment) is Standing.CHARGED and amount_minor <= 0:
-        return Amounts(None, total_minor, exponent, "zero or negative on a charge")
-    return Amounts(amount_minor, total_minor, exponent, None)
-
-
-def _whole(number: Decimal | None) -> int | None:
-    return None if number is None else minor_units(number, 0, "minor")
-
-
-def reconcile(
-    payments: Sequence[Payment], fields: Sequence[FormField], sessions: Sequence[Session], unit: AmountUnit
-) -> list[Discrepancy]:
+def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
     """Return what does not add up between an archive's payments, form and sessions.
 
     Amounts are integers of minor units of their currency (ISO 4217). Order follows the payload. Pure.
 
     Source: Cellosign, "Outbound: Webhooks Archive", elements payments and data.
     """
-    known_sessions = {session.id for session in sessions}
-    referred = {transaction_of(field) for field in fields}
+    sessions = {session.id for session in archive.sessions if session.id is not None}
+    referred = {transaction_of(field) for field in archive.fields}
+    payments = booked(archive, terms)
     found: list[Discrepancy] = []
     for payment in payments:
-        if payment.transaction_id not in referred and standing_of(payment) is not Standing.FAILED:
-            found.append(_discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none"))
-        if payment.session_id not in known_sessions:
-            found.append(
-                _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "none or another")
-            )
-        found.extend(_judge_amounts(payment, amounts_of(payment, unit)))
-    found.extend(_fields_without_payment(fields, payments))
+        found.extend(_judge_place(payment, sessions, referred))
+        found.extend(_judge_amounts(payment))
+        found.extend(_judge_instalments(payment))
+        found.extend(_judge_status(payment, terms))
+        found.extend(_judge_card(payment))
+    found.extend(_fields_without_payment(archive.fields, payments))
     return found
 
 
@@ -92,33 +42,132 @@ def transaction_of(field: FormField) -> str | None:
     return str(field.value).strip() or None
 
 
-def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Payment]) -> Iterator[Discrepancy]:
-    made = {payment.transaction_id for payment in payments}
-    for field in fields:
+def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[BookedPayment]) -> Iterator[Discrepancy]:
+    made = {payment.attempt.transaction_id for payment in payments}
+    for position, field in enumerate(fields):
         transaction_id = transaction_of(field)
         if transaction_id is not None and transaction_id not in made:
             # Whatever the client typed stands here, a card's number too.
-            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(transaction_id), "a payment", "none")
+            yield Discrepancy(
+                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(transaction_id), "a payment", "none", f"data[{position}]"
+            )
 
 
-def _judge_amounts(payment: Payment, amounts: Amounts) -> Iterator[Discrepancy]:
+def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str | None]) -> Iterator[Discrepancy]:
+    attempt = payment.attempt
+    is_referred_to = attempt.transaction_id is not None and attempt.transaction_id in referred
+    if not is_referred_to and payment.standing is not Standing.FAILED:
+        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none")
+    if attempt.session_id not in sessions:
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "none or another")
+
+
+def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
+    amounts = payment.amounts
     if amounts.exponent is None:
         yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
     if amounts.fault:
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
-    if payment.provider_total is not None and amounts.total_minor is None:
-        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "a provider's total in whole minor units", "another")
+    if payment.attempt.provider_total is not None and amounts.total_minor is None:
+        expected = "a provider's total in whole minor units"
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "another", "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
         return
-    smaller, larger = sorted((amounts.amount_minor, amounts.total_minor))
+    smaller, larger = sorted((amounts.amount_minor, amounts.total_minor), key=abs)
     same_in_other_unit = amounts.exponent and larger == smaller * 10**amounts.exponent
     code = DiscrepancyCode.UNIT_MISMATCH if same_in_other_unit else DiscrepancyCode.AMOUNT_MISMATCH
-    total, amount = (
-        amount_text(minor, payment.currency, amounts.exponent) for minor in (amounts.total_minor, amounts.amount_minor)
-    )
-    yield _discrepancy(code, payment, total, amount)
+    yield _discrepancy(code, payment, payment.text_of(amounts.total_minor), payment.amount_text())
 
 
-def _discrepancy(code: DiscrepancyCode, payment: Payment, expected: str, found: str) -> Discrepancy:
-    shown = None if payment.transaction_id is None else masked(payment.transaction_id)
-    return Discrepancy(code, shown, expected, found)
+def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
+    amounts, sums = payment.amounts, payment.instalments.sums_minor
+    if sums:
+        total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
+        found = " or ".join(payment.text_of(each) for each in dict.fromkeys(sums))
+        expected = f"{payment.text_of(total)} in instalments"
+        yield _discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, payment, expected, f"{found} in instalments", "instalments")
+
+
+def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
+    """Only the attempt that decides: what an earlier one took shows in the settlement."""
+    attempt, code = payment.attempt, DiscrepancyCode.STATUS_CONFLICT
+    type_ = succeeded_type(attempt, terms)
+    if type_ and type_.needs_authorisation and attempt.authorisation is None:
+        yield _discrepancy(code, payment, "a success with an authorisation number", "a success without one")
+    if is_failure(attempt, terms) and attempt.authorisation is not None:
+        yield _discrepancy(code, payment, "a failure without an authorisation number", "a failure with one")
+
+
+def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
+    attempt = payment.attempt
+    in_mask, in_number = last_four(attempt.card_mask), attempt.card_no_last4
+    if in_mask and in_number and in_mask != in_number:
+        expected, found = (f"a card that ends in {each}" for each in (in_mask, in_number))
+        yield _discrepancy(DiscrepancyCode.CARD_CONFLICT, payment, expected, found)
+    if payment.standing is Standing.FAILED or attempt.card_expires is None or payment.paid_on is None:
+        return
+    if attempt.card_expires < payment.paid_on.replace(day=1):
+        expected, found = f"a card valid in {payment.paid_on:%Y-%m}", f"valid until {attempt.card_expires:%Y-%m}"
+        yield _discrepancy(DiscrepancyCode.CARD_EXPIRED, payment, expected, found)
+
+
+def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPayment]]) -> list[Discrepancy]:
+    """Return the payments that were charged in an older version and are absent in the current one. Pure.
+
+    A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
+    other version. What is there and no longer charged has not vanished.
+
+    Args:
+        current: the payments of the version whose rows stand.
+        older: those of each version that it has taken the place of.
+    """
+    seen = {identity for payment in current for identity in _identities(payment)}
+    gone: list[BookedPayment] = []
+    for payment in (payment for version in older for payment in version):
+        identities = _identities(payment)
+        if payment.standing is Standing.CHARGED and identities and not identities & seen:
+            seen |= identities
+            gone.append(payment)
+    # The names of two versions' payments may be the same: these are among those that are gone.
+    return [
+        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge_text(payment), "none")
+        for payment, name in zip(gone, names(each.payment for each in gone), strict=True)
+    ]
+
+
+def _charge_text(payment: BookedPayment) -> str:
+    return "a charge" if payment.amounts.amount_minor is None else f"a charge of {payment.amount_text()}"
+
+
+def _identities(payment: BookedPayment) -> set[tuple[str, str]]:
+    attempt = payment.attempt
+    named = (("transaction", attempt.transaction_id), ("provider's", attempt.cguid))
+    return {(kind, identity) for kind, identity in named if identity is not None}
+
+
+def aging_holds(payments: Iterable[PaymentRow], today: date, hold_days: int) -> list[Discrepancy]:
+    """Return the holds that have lasted for longer than `hold_days`. Pure.
+
+    What is found names the day and not the age, which is another one tomorrow.
+    """
+    return [
+        Discrepancy(
+            DiscrepancyCode.AGING_HOLD,
+            None if row.transaction_id is None else masked(row.transaction_id),
+            f"a charge or a release within {hold_days} days",
+            f"held since {row.paid_on}",
+            "" if is_showable(row.transaction_id) else row.payment_id,
+        )
+        for row in payments
+        if row.standing == Standing.HELD and row.paid_on is not None and (today - row.paid_on).days > hold_days
+    ]
+
+
+def _discrepancy(
+    code: DiscrepancyCode, payment: BookedPayment, expected: str, found: str, part: str = ""
+) -> Discrepancy:
+    """`part` tells apart those of one code and one payment."""
+    transaction_id = payment.attempt.transaction_id
+    name = "" if payment.name == transaction_id else payment.name
+    shown = None if transaction_id is None else masked(transaction_id)
+    return Discrepancy(code, shown, expected, found, " ".join(filter(None, (name, part))))

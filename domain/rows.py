@@ -2,20 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from sqlmodel import SQLModel
 
-from domain.money import AmountUnit
-from domain.reconciliation import amounts_of, standing_of
+from domain.booking import booked, shown
 from models.archive import Archive
 from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
 from models.payment import PaymentRow
+from models.payment_terms import PaymentTerms
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
 from models.signed_document import SignedDocumentRow
@@ -23,19 +23,13 @@ from models.verdict import verdict_as_json
 
 Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
 
-_MATCHED_BY = (
-    "card_last4",
-    "cguid_fingerprint",
-    "authorisation_fingerprint",
-    "paid_on",
-    "instalments",
-    "first_minor",
-    "periodical_minor",
-)
 
+def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> Rows:
+    """Return the rows of an archive by table, each keyed by reference and position. Pure.
 
-def rows_of(archive: Archive, unit: AmountUnit) -> Rows:
-    """Return the rows of an archive by table, each keyed by reference and position. Pure."""
+    Args:
+        fingerprint: what stands for a secret of which only equality is needed.
+    """
     return {
         SessionRow: _rows(archive, SessionRow, archive.sessions),
         InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
@@ -45,7 +39,7 @@ def rows_of(archive: Archive, unit: AmountUnit) -> Rows:
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
         SignedDocumentRow: _signed_document_rows(archive),
-        PaymentRow: _payment_rows(archive, unit),
+        PaymentRow: _payment_rows(archive, terms, fingerprint),
         WarningRow: _rows(archive, WarningRow, archive.warnings),
     }
 
@@ -77,9 +71,9 @@ def discrepancy_id(reference: str | None, discrepancy: Discrepancy) -> str:
     return _id("discrepancy", reference, discrepancy.code, discrepancy.transaction_id, discrepancy.subject)
 
 
-def payment_id(reference: str, transaction_id: str | None, position: int) -> str:
-    """The same in every version of an archive: by its transaction, where it has one."""
-    return _id("payment", reference, transaction_id, position if transaction_id is None else None)
+def payment_id(reference: str, transaction_id: str | None, name: str) -> str:
+    """The same in every version of an archive: by its transaction, or by its name among those that have none."""
+    return _id("payment", reference, transaction_id, name if transaction_id is None else None)
 
 
 def _id(*parts: object) -> str:
@@ -109,19 +103,22 @@ def _file_rows(archive: Archive) -> list[dict[str, Any]]:
     return [row | _columns(FileRow, content.stored) for row, content in zip(rows, stored, strict=True)]
 
 
-def _payment_rows(archive: Archive, unit: AmountUnit) -> list[dict[str, Any]]:
-    rows = _rows(archive, PaymentRow, archive.payments)
+def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
     return [
-        row
-        | {
-            "payment_id": payment_id(archive.reference, payment.transaction_id, position),
-            **dict.fromkeys(_MATCHED_BY),
-            "attempts": 1,
-            "amount_minor": amounts_of(payment, unit).amount_minor,
-            "standing": standing_of(payment),
+        {
+            "reference": archive.reference,
+            "position": position,
+            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
+            "cguid_fingerprint": _fingerprint(payment.attempt.cguid, fingerprint),
+            "authorisation_fingerprint": _fingerprint(payment.attempt.authorisation, fingerprint),
         }
-        for position, (row, payment) in enumerate(zip(rows, archive.payments, strict=True))
+        | shown(payment).model_dump()
+        for position, payment in enumerate(booked(archive, terms))
     ]
+
+
+def _fingerprint(secret: str | None, fingerprint: Callable[[str], str]) -> str | None:
+    return None if secret is None else fingerprint(secret)
 
 
 def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from domain.booking import BookedPayment, booked
 from domain.cards import masked
-from domain.money import AmountUnit, amount_text
-from domain.reconciliation import amounts_of, standing_of
+from domain.sentences import sentence
 from models.archive import Archive
 from models.discrepancy import Discrepancy
 from models.notification import NotificationRow
-from models.payment import Payment
+from models.payment_terms import PaymentTerms
 
 
 class _Markup(str):
@@ -26,7 +26,7 @@ def summary(
     *,
     version: int,
     archive_url: str,
-    unit: AmountUnit,
+    terms: PaymentTerms,
 ) -> str:
     """Return the Markdown of an archive's run. Pure.
 
@@ -39,8 +39,8 @@ def summary(
         f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
-        _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p, unit) for p in archive.payments]),
-        _section("Discrepancies", ("code", "transaction", "expected", "found"), _discrepancy_rows(discrepancies)),
+        _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
+        _section("Discrepancies", ("code", "transaction", "what it means"), _discrepancy_rows(discrepancies)),
         _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
@@ -69,15 +69,14 @@ def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...
     ]
 
 
-def _payment_row(payment: Payment, unit: AmountUnit) -> tuple[str | None, ...]:
-    amounts = amounts_of(payment, unit)
-    amount = amount_text(amounts.amount_minor, payment.currency, amounts.exponent)
-    card = " ".join(part for part in (payment.card_brand, payment.card_mask) if part)
-    return (standing_of(payment), amount, masked(card), masked(payment.type or ""))
+def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
+    attempt = payment.attempt
+    card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
+    return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
 
 
 def _discrepancy_rows(discrepancies: Iterable[Discrepancy]) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.transaction_id, each.expected, each.found) for each in discrepancies]
+    return [(each.code, each.transaction_id, sentence(each.code, each.expected, each.found)) for each in discrepancies]
 
 
 def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:

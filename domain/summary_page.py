@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
 
+from domain.booking import BookedPayment, booked
 from domain.cards import masked
-from domain.money import AmountUnit, amount_text
-from domain.reconciliation import amounts_of, standing_of
 from domain.rows import label_text
+from domain.sentences import sentence
 from domain.summary import size_text
 from models.archive import Archive
 from models.content import Content
 from models.discrepancy import Discrepancy
 from models.form_field import FormField
-from models.payment import Payment
+from models.payment_terms import PaymentTerms
 from models.session import Session
 from models.signature import Signature
 from models.view import DeliveryView, VersionView
@@ -54,7 +54,7 @@ def summary_page(
     files: Sequence[ExportedFile],
     discrepancies: Sequence[Discrepancy],
     history: History,
-    unit: AmountUnit,
+    terms: PaymentTerms,
 ) -> str:
     """Return the HTML page of one version of an archive. Pure.
 
@@ -67,7 +67,7 @@ def summary_page(
         sent_at=_time(archive.event_at),
         files=[_file(each) for each in files],
         sessions=[_session(each) for each in archive.sessions],
-        findings=[_payment_section(archive, unit), _discrepancy_section(discrepancies), _warning_section(archive)],
+        findings=[_payment_section(archive, terms), _discrepancy_section(discrepancies), _warning_section(archive)],
         contents=[_signature_section(archive), _field_section(archive)],
         arrivals=[_version_section(history.versions), _delivery_section(history.deliveries)],
     )
@@ -132,29 +132,29 @@ def _field_row(field: FormField) -> _Row:
     return (field.id, field.type, _text(field.value), _number(field.page), visible, about)
 
 
-def _payment_section(archive: Archive, unit: AmountUnit) -> _Section:
+def _payment_section(archive: Archive, terms: PaymentTerms) -> _Section:
     header = ("transaction", "session", "type", "status", "standing", "amount", "card", "provider's reference")
-    return _Section("Payments", header, [_payment_row(each, unit) for each in archive.payments])
+    return _Section("Payments", header, [_payment_row(each) for each in booked(archive, terms)])
 
 
-def _payment_row(payment: Payment, unit: AmountUnit) -> _Row:
-    amounts = amounts_of(payment, unit)
-    card = " ".join(part for part in (payment.card_brand, payment.card_mask) if part)
+def _payment_row(payment: BookedPayment) -> _Row:
+    attempt = payment.attempt
+    card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
     return (
-        payment.transaction_id,
-        payment.session_id,
-        masked(payment.type or ""),
-        payment.status,
-        standing_of(payment),
-        amount_text(amounts.amount_minor, payment.currency, amounts.exponent),
+        attempt.transaction_id,
+        attempt.session_id,
+        masked(attempt.type or ""),
+        attempt.status,
+        payment.standing,
+        payment.amount_text(),
         masked(card),
-        payment.provider_reference,
+        attempt.provider_reference,
     )
 
 
 def _discrepancy_section(discrepancies: Sequence[Discrepancy]) -> _Section:
-    rows = [(each.code, each.transaction_id, each.expected, each.found) for each in discrepancies]
-    return _Section("Discrepancies", ("code", "transaction", "expected", "found"), rows)
+    rows = [(each.code, each.transaction_id, sentence(each.code, each.expected, each.found)) for each in discrepancies]
+    return _Section("Discrepancies", ("code", "transaction", "what it means"), rows)
 
 
 def _warning_section(archive: Archive) -> _Section:

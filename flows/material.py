@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.stored import StoredRequest, stored_request
 from domain.reconciliation import reconcile
@@ -35,8 +36,8 @@ def read_material(reference: str, receipt_id: str) -> Material:
     request = stored_request(reference, receipt_id)
     if request is None:
         raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again")
-    skeleton, archive, unit = request.skeleton(), request.archive(), settings().amount_unit
+    skeleton, archive, terms = request.skeleton(), request.archive(), settings().payment_terms
     checkpoint()
-    found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
-    rows = {**rows_of(archive, unit), **discrepancy_rows(reference, found)}
+    found = reconcile(archive, terms)
+    rows = {**rows_of(archive, terms, fingerprint), **discrepancy_rows(reference, found)}
     return Material(receipt_id, request, skeleton, archive, found, rows)

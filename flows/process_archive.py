@@ -306,7 +306,7 @@ def _summary(reference: str, receipt_id: str, version: int) -> str:
         notifications.of_receipt(receipt_id),
         version=version,
         archive_url=_archive_url(reference),
-        unit=settings().amount_unit,
+        terms=settings().payment_terms,
     )
 
 

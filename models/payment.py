@@ -1,6 +1,6 @@
 """Payments: what the provider did for the process, in integers of minor units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -22,9 +22,12 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """A payment as the payload states it. `amount` and `provider_total` are numbers as sent, unit and all; None where
-    what was sent is missing or no number.
+class Attempt:
+    """An entry of `payments` as the payload states it: numbers as sent, unit and all; None where what was sent is
+    missing or cannot be read.
+
+    `card_expires` is the first day of the month in which the card expires. The last three are what the provider says
+    of instalments, in minor units.
     """
 
     transaction_id: str | None
@@ -37,6 +40,25 @@ class Payment:
     provider_reference: str | None
     card_mask: str | None
     card_brand: str | None
+    card_no_last4: str | None = None
+    card_expires: date | None = None
+    cguid: str | None = field(default=None, repr=False)
+    """Of the provider's transaction. A secret, as the number of the authorisation is."""
+    authorisation: str | None = field(default=None, repr=False)
+    number_of_payments: Decimal | None = None
+    first_payment: Decimal | None = None
+    periodical_payment: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """All attempts at one transaction, in the payload's order. An entry without one is a payment of its own."""
+
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def transaction_id(self) -> str | None:
+        return self.attempts[0].transaction_id
 
 
 class PaymentRow(SQLModel, table=True):
@@ -67,7 +89,7 @@ class PaymentRow(SQLModel, table=True):
     standing: str = Field(max_length=16)
     attempts: int = 1
     paid_on: date | None = Field(default=None, index=True)
-    """The day on which its session was submitted, in the zone of the settings."""
+    """The day on which its session was submitted, or else that of the archive's event, in the zone of the settings."""
     instalments: int | None = None
     first_minor: int | None = Field(default=None, sa_type=BigInteger)
     periodical_minor: int | None = Field(default=None, sa_type=BigInteger)

@@ -1,6 +1,6 @@
 """Archives as the JSON API and the command line show them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
@@ -142,8 +142,14 @@ class PaymentView(BaseModel):
     currency: str | None
     card_mask: str | None
     card_brand: str | None
+    card_last4: str | None
     provider_reference: str | None
     standing: str
+    attempts: int
+    paid_on: date | None
+    instalments: int | None
+    first_minor: int | None
+    periodical_minor: int | None
 
 
 class DiscrepancyView(BaseModel):

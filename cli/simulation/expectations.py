@@ -8,7 +8,8 @@ class Expectation:
     """`status` is the answer to the request: `"0"`, or `"-1"` when it is refused, and then `state` is None.
 
     `files` is the number of files in the archive; `warnings` and `discrepancies` are the codes that must be exactly
-    those present, each once or more; `standings` are those of the payments in the payload's order.
+    those present, each once or more; `standings` are those of the payments in the payload's order: several attempts at
+    a transaction are one payment.
     """
 
     status: str

@@ -10,7 +10,7 @@ from domain.rows import discrepancy_rows, rows_of
 from domain.versions import Age, supersedes
 from models.archive import Archive
 from models.receipt import Sending, VersionRow
-from tests.domain.payloads import read
+from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import sample_document
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -54,8 +54,8 @@ def loaded(archive: Archive, receipt_id: str) -> int:
         skeleton=receipt_id.encode(),
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(row, described, rows_of(archive, "minor"), newer)
-    found = reconcile(archive.payments, archive.fields, archive.sessions, "minor")
+    archives.load(row, described, rows_of(archive, TERMS, fingerprint), newer)
+    found = reconcile(archive, TERMS)
     archives.replace_rows(archive.reference, receipt_id, discrepancy_rows(archive.reference, found))
     return number
 

@@ -21,7 +21,7 @@ from models.receipt import VersionRow
 from models.session import LabelRow, SessionRow
 from models.view import ArchiveView
 from tests.adapters.records import NOON, archived, digest, document, loaded, newer, registered
-from tests.domain.payloads import read
+from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import PDF, PNG
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -259,7 +259,7 @@ def test_reader_sees_the_old_rows_or_the_new_ones_and_never_a_mix() -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     for _ in range(5):
-        rows = [rows_of(read(text), "minor") for text in texts]
+        rows = [rows_of(read(text), TERMS, fingerprint) for text in texts]
         archives.replace_rows("r", first, rows[1])
         archives.replace_rows("r", first, rows[0])
     stop.set()

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
 from adapters.environment import settings_environment
 from adapters.settings import Settings
+from models.payment import Standing
+from models.payment_terms import PaymentType
 
 Configure = Callable[..., Settings]
 
@@ -97,6 +100,13 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("public_link", "yes"),
         ("error_http", "500"),
         ("amount_unit", "shekel"),
+        ("payment_types", "charge"),
+        ("payment_types", "charge=revenue"),
+        ("payment_types", "charge=settled"),
+        ("payment_types", "charge=charged+pin"),
+        ("payment_types", "hold=held,hold=charged"),
+        ("payment_failures", "failure,Success"),
+        ("hold_days", "0"),
         ("max_body_bytes", "0"),
         ("timezone", "Asia/Nowhere"),
         ("inbox_url", "gs://archives/inbox"),
@@ -112,6 +122,27 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
 def test_wrong_setting_is_told_at_the_start(configure: Configure, name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_"):
         configure(**{name: value})
+
+
+def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
+    default = configure().payment_terms
+    made = configure(
+        payment_types="sale=charged, j5 = held+auth", payment_failures="No,NEVER", timezone="Asia/Jerusalem"
+    ).payment_terms
+
+    assert default.types == {
+        "charge": PaymentType(Standing.CHARGED, needs_authorisation=True),
+        "verify_credit_card": PaymentType(Standing.VERIFIED, needs_authorisation=False),
+        "hold": PaymentType(Standing.HELD, needs_authorisation=False),
+    }
+    assert {"failure", "failed"} < default.failures
+    assert made.types == {
+        "sale": PaymentType(Standing.CHARGED, needs_authorisation=False),
+        "j5": PaymentType(Standing.HELD, needs_authorisation=True),
+    }
+    assert made.failures == {"no", "never"}
+    assert made.zone == ZoneInfo("Asia/Jerusalem")
+    assert configure(payment_types="").payment_terms.types == {}
 
 
 def test_wrong_setting_does_not_tell_the_secrets_beside_it(configure: Configure) -> None:

@@ -55,7 +55,8 @@ class TestOneArchive:
             "warnings": {"code", "where", "detail"},
             "payments": {
                 *("transaction_id", "session_id", "type", "status", "amount_minor", "currency", "card_mask"),
-                *("card_brand", "provider_reference", "standing"),
+                *("card_brand", "card_last4", "provider_reference", "standing", "attempts", "paid_on"),
+                *("instalments", "first_minor", "periodical_minor"),
             },
             "discrepancies": {"code", "transaction_id", "expected", "found"},
         }

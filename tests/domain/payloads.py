@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -10,7 +11,26 @@ from domain.reading import read_archive
 from domain.scan import Scanner
 from models.archive import Archive
 from models.content import StoredContent
+from models.payment import Standing
+from models.payment_terms import PaymentTerms, PaymentType
 from tests.samples import sample_document
+
+TERMS = PaymentTerms(
+    unit="minor",
+    types={
+        "charge": PaymentType(Standing.CHARGED, needs_authorisation=True),
+        "verify_credit_card": PaymentType(Standing.VERIFIED, needs_authorisation=False),
+        "hold": PaymentType(Standing.HELD, needs_authorisation=False),
+    },
+    failures=frozenset({"failure", "failed"}),
+    zone=UTC,
+)
+IN_MAJOR_UNITS = replace(TERMS, unit="major")
+
+
+def fingerprint(text: str) -> str:
+    """What stands for a secret in these tests."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class _Digests:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,8 @@ from models.archive import Archive
 from models.content import Content, Role, StoredContent
 from models.difference import Change, Difference, DifferenceKind, Values
 from models.form_field import FormField
-from models.payment import Payment
-from tests.domain.payloads import changed, read
+from models.payment import Attempt, Payment
+from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.samples import sample_document
 
 SAMPLE = read(sample_document())
@@ -29,7 +30,7 @@ def attachment(element_id: str | None, sha256: str, filename: str | None = None)
 
 
 def payment(transaction_id: str | None, amount: Decimal | None) -> Payment:
-    return Payment(transaction_id, None, "charge", "success", amount, "ILS", None, None, None, None)
+    return Payment((Attempt(transaction_id, None, "charge", "success", amount, "ILS", None, None, None, None),))
 
 
 json_values = st.recursive(
@@ -56,12 +57,12 @@ def archives(draw: st.DrawFn) -> Archive:
 
 
 def changes(before: Archive, after: Archive) -> list[tuple[str, str, str]]:
-    return [(each.kind, each.key, each.change) for each in differences(before, after, "minor")]
+    return [(each.kind, each.key, each.change) for each in differences(before, after, TERMS)]
 
 
 @given(archives())
 def test_archive_does_not_differ_from_itself(archive: Archive) -> None:
-    assert differences(archive, archive, "minor") == []
+    assert differences(archive, archive, TERMS) == []
 
 
 @given(archives(), archives())
@@ -73,7 +74,7 @@ def test_what_is_added_one_way_is_removed_the_other_way(one: Archive, other: Arc
             if each.change is change
         ]
 
-    there, back = differences(one, other, "minor"), differences(other, one, "minor")
+    there, back = differences(one, other, TERMS), differences(other, one, TERMS)
 
     assert those(there, Change.ADDED) == [
         (kind, key, {name: (after, before) for name, (before, after) in members.items()})
@@ -88,7 +89,7 @@ def test_differences_applied_to_the_old_version_make_the_new_one(old: dict[str, 
     after = replace(EMPTY, fields=tuple(field(key, value) for key, value in new.items()))
 
     applied = dict(old)
-    for each in differences(before, after, "minor"):
+    for each in differences(before, after, TERMS):
         if each.change is Change.REMOVED:
             del applied[each.key]
         else:
@@ -105,13 +106,13 @@ def test_order_within_a_payload_is_no_difference(archive: Archive, random: Any) 
 
     other = replace(archive, fields=shuffled(archive.fields), contents=shuffled(archive.contents))
 
-    assert differences(archive, other, "minor") == []
+    assert differences(archive, other, TERMS) == []
 
 
 def test_changed_value_of_a_field_is_told_with_what_it_was() -> None:
     after = read(changed("data.0.value", "שלום"))
 
-    assert differences(SAMPLE, after, "minor") == [
+    assert differences(SAMPLE, after, TERMS) == [
         Difference(
             DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {"value": Values("SOMEVALUE1", "שלום")}, withheld=()
         )
@@ -121,7 +122,7 @@ def test_changed_value_of_a_field_is_told_with_what_it_was() -> None:
 def test_true_is_not_one() -> None:
     before, after = replace(EMPTY, fields=(field("a", True),)), replace(EMPTY, fields=(field("a", 1),))
 
-    [found] = differences(before, after, "minor")
+    [found] = differences(before, after, TERMS)
 
     assert found.members == {"value": Values(True, 1)}
 
@@ -131,7 +132,7 @@ def test_members_of_objects_are_told_one_by_one() -> None:
     document["sessions"][0]["labels"] = {"OTHER_TAG": 7}
     document["signatures"][0]["signed_by"]["name"] = "דנה"
 
-    signature, session = differences(SAMPLE, read(document), "minor")
+    signature, session = differences(SAMPLE, read(document), TERMS)
 
     assert signature.members == {"signed_by.name": Values("client", "דנה")}
     assert session.members == {
@@ -148,7 +149,7 @@ def test_sent_again_with_another_time_of_the_event_only_is_no_difference() -> No
 def test_signed_document_with_other_content_is_a_changed_file() -> None:
     document = changed("signed_document.content", "aGVsbG8=")
 
-    [found] = differences(SAMPLE, read(document), "minor")
+    [found] = differences(SAMPLE, read(document), TERMS)
 
     assert (found.kind, found.key, found.change) == ("file", "signed_document", "changed")
     assert found.members.keys() == {"sha256", "size_bytes"}
@@ -163,7 +164,7 @@ def test_file_that_came_without_content_before_is_added() -> None:
 def test_one_of_several_files_of_an_element_that_is_taken_out_changes_no_other() -> None:
     files = tuple(attachment("upload", digest) for digest in ("1", "2", "3"))
 
-    found = differences(replace(EMPTY, contents=files), replace(EMPTY, contents=files[1:]), "minor")
+    found = differences(replace(EMPTY, contents=files), replace(EMPTY, contents=files[1:]), TERMS)
 
     assert [(each.change, each.members["sha256"]) for each in found] == [("removed", Values("1", None))]
 
@@ -172,7 +173,7 @@ def test_things_with_the_same_id_are_matched_in_order() -> None:
     before = replace(EMPTY, fields=(field("a", 1), field("a", 2)))
     after = replace(EMPTY, fields=(field("a", 3), field("a", 4), field("a", 5)))
 
-    found = differences(before, after, "minor")
+    found = differences(before, after, TERMS)
 
     assert [each.members["value"] for each in found] == [Values(1, 3), Values(2, 4), Values(None, 5)]
 
@@ -207,7 +208,7 @@ def test_differences_come_by_kind_in_the_order_of_the_new_version_with_the_remov
 
 
 def test_amount_is_told_in_minor_units() -> None:
-    found = differences(SAMPLE, read(changed("payments.0.amount", 25)), "major")
+    found = differences(SAMPLE, read(changed("payments.0.amount", 25)), IN_MAJOR_UNITS)
 
     assert [each.members for each in found] == [{"amount_minor": Values(210000, 2500)}]
     assert found[0].withheld == ()
@@ -216,13 +217,13 @@ def test_amount_is_told_in_minor_units() -> None:
 def test_amount_that_is_no_whole_minor_unit_differs_without_being_shown() -> None:
     before, after = (replace(EMPTY, payments=(payment("a", Decimal(amount)),)) for amount in ("21.5", "21.7"))
 
-    [found] = differences(before, after, "minor")
+    [found] = differences(before, after, TERMS)
 
     assert (found.members, found.withheld) == ({}, ("amount",))
 
 
 def test_total_of_the_provider_differs_without_being_shown() -> None:
-    [found] = differences(SAMPLE, read(changed("payments.0.provider_transaction_result.total", "2500")), "minor")
+    [found] = differences(SAMPLE, read(changed("payments.0.provider_transaction_result.total", "2500")), TERMS)
 
     assert (found.key, found.members, found.withheld) == (
         "4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
@@ -231,10 +232,33 @@ def test_total_of_the_provider_differs_without_being_shown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "withheld"),
+    [("cguid", "1", "cguid"), ("auth_number", "", "authorisation"), ("card_expiration", "0730", "card_expires")],
+)
+def test_secret_or_expiry_of_a_card_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
+    [found] = differences(SAMPLE, read(changed(f"payments.0.provider_transaction_result.{name}", value)), TERMS)
+
+    assert (found.members, found.withheld) == ({}, (withheld,))
+
+
+def test_attempt_that_does_not_decide_differs_without_being_shown() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    document["payments"] = [sent | {"status": "failure"}, sent]
+    other = changed("payments", [sent | {"status": "failure", "amount": 5}, sent])
+    spelled = changed("payments", [sent | {"status": "failure", "amount": "2100.0"}, sent])
+
+    [found] = differences(read(document), read(other), TERMS)
+
+    assert (found.members, found.withheld) == ({}, ("other_attempts",))
+    assert differences(read(document), read(spelled), TERMS) == []
+
+
 def test_card_secrets_are_in_no_difference() -> None:
     secrets = sample_document()["payments"][0]["provider_transaction_result"]
 
-    found = repr(differences(replace(SAMPLE, payments=()), SAMPLE, "minor"))
+    found = repr(differences(replace(SAMPLE, payments=()), SAMPLE, TERMS))
 
     for name in ("card_id", "auth_number", "card_expiration", "session_cd", "cguid"):
         assert secrets[name] not in found

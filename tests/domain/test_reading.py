@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.money import AmountUnit
 from domain.reading import reference_of
 from domain.reconciliation import reconcile
 from domain.rows import discrepancy_rows, rows_of
@@ -20,10 +19,10 @@ from models.archive import Archive
 from models.content import Content, Role
 from models.errors import Refused
 from models.form_field import FormField
-from models.payment import Payment
+from models.payment import Attempt
 from models.session import Integration, Invitation
 from models.signature import Signature
-from tests.domain.payloads import changed, read, read_body
+from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PDF, PNG, sample_document
 
 MOMENT = datetime(2022, 12, 21, 22, 29, 17, tzinfo=UTC)
@@ -153,20 +152,25 @@ def test_signature_fields_files_and_payment_of_the_sample() -> None:
         (32.001186, 34.9413393)
     ]
     assert archive.fields[4].meta == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
-    assert archive.payments == (
-        Payment(
-            transaction_id="4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
-            session_id="wSYqmI4xsE",
-            type="verify_credit_card",
-            status="success",
-            amount=Decimal(2100),
-            currency="ILS",
-            provider_total=Decimal(2100),
-            provider_reference="4f33600c-34bf-4cb1-af3a-52237b1ecc5a",
-            card_mask="458045******4580",
-            card_brand="Visa",
-        ),
-    )
+    assert [each.attempts for each in archive.payments] == [(ATTEMPT,)]
+
+
+ATTEMPT = Attempt(
+    transaction_id="4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
+    session_id="wSYqmI4xsE",
+    type="verify_credit_card",
+    status="success",
+    amount=Decimal(2100),
+    currency="ILS",
+    provider_total=Decimal(2100),
+    provider_reference="4f33600c-34bf-4cb1-af3a-52237b1ecc5a",
+    card_mask="458045******4580",
+    card_brand="Visa",
+    card_no_last4="4580",
+    card_expires=date(2024, 7, 1),
+    cguid="69796709",
+    authorisation="1579133",
+)
 
 
 def test_signed_document_comes_first_and_each_content_has_its_own_bytes() -> None:
@@ -224,7 +228,69 @@ def test_amount_never_goes_by_way_of_a_float() -> None:
 
     (payment,) = read_body(body.replace(b'"@"', b"0.1000000000000000055511151231257827")).payments
 
-    assert payment.amount == Decimal("0.1000000000000000055511151231257827")
+    assert payment.attempts[0].amount == Decimal("0.1000000000000000055511151231257827")
+
+
+def test_attempts_at_one_transaction_are_one_payment_where_the_first_stands() -> None:
+    document = sample_document()
+    document["payments"] = [
+        {"transaction_id": "a", "status": "failure"},
+        {"status": "success"},
+        {"transaction_id": "b"},
+        {"transaction_id": " a ", "status": "success"},
+        {"transaction_id": " "},
+    ]
+
+    told = [[(each.transaction_id, each.status) for each in payment.attempts] for payment in read(document).payments]
+
+    assert told == [
+        [("a", "failure"), ("a", "success")],
+        [(None, "success")],
+        [("b", None)],
+        [(None, None)],
+    ]
+
+
+RESULT = "payments.0.provider_transaction_result"
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"numberOfPayments": "3", "firstPayment": "700", "periodicalPayment": "350"},
+        {"numberOfPayments": 3, "firstPayment": 700, "periodicalPayment": 350.0},
+        {"number_of_payments": "3", "first_payment": "700", "periodical_payment": "350"},
+        {"numberOfPayments": None, "number_of_payments": " 3 ", "firstPayment": "700.00", "periodicalPayment": "350"},
+    ],
+)
+def test_instalments_are_read_in_either_spelling(numbers: dict[str, Any]) -> None:
+    document = sample_document()
+    document["payments"][0]["provider_transaction_result"] |= numbers
+
+    archive = read(document)
+
+    (attempt,) = archive.payments[0].attempts
+    told = (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment)
+    assert told == (Decimal(3), Decimal(700), Decimal(350))
+    assert archive.warnings == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("cguid", ""), ("cguid", " "), ("auth_number", ""), ("auth_number", None)])
+def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
+    (attempt,) = read(changed(f"{RESULT}.{name}", value)).payments[0].attempts
+
+    assert (attempt.cguid, attempt.authorisation).count(None) == 1
+
+
+def test_secrets_are_in_no_repr() -> None:
+    document = changed("payments.0.transaction_id", None)
+    secrets = {name: f"SECRET-{name}" for name in ("card_id", "session_cd", "auth_number", "cguid")}
+    document["payments"][0]["provider_transaction_result"] |= secrets | {"card_no": "4580458045804580"}
+
+    archive = read(document)
+
+    assert archive.payments[0].attempts[0].cguid == "SECRET-cguid"
+    assert [each for each in ("SECRET", "458045804580") if each in repr(archive)] == []
 
 
 def test_unknown_members_cost_nothing() -> None:
@@ -324,10 +390,9 @@ def result_of(document: dict[str, Any]) -> Archive | Refused:
 
 
 def rows(archive: Archive) -> Iterator[dict[str, Any]]:
-    units: list[AmountUnit] = ["minor", "major"]
-    for unit in units:
-        found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
-        for its_rows in {**rows_of(archive, unit), **discrepancy_rows(archive.reference, found)}.values():
+    for terms in (TERMS, IN_MAJOR_UNITS):
+        found = reconcile(archive, terms)
+        for its_rows in {**rows_of(archive, terms, fingerprint), **discrepancy_rows(archive.reference, found)}.values():
             yield from (dict(row) for row in its_rows)
 
 
@@ -358,6 +423,7 @@ def is_storable(value: Any, *, in_json: bool) -> bool:
         int: lambda number: in_json or -(1 << 63) < number < 1 << 63,
         float: math.isfinite,
         datetime: lambda moment: moment.tzinfo is UTC and 1 < moment.year < 9999,
+        date: lambda _: True,
     }
     return value is None or next(check(value) for kind, check in checks.items() if isinstance(value, kind))
 
@@ -380,7 +446,7 @@ def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, An
         assert MARK not in warning.where + warning.detail
         assert "541234567" not in warning.where + warning.detail
         assert is_place(warning.where, document), warning
-    for found in reconcile(archive.payments, archive.fields, archive.sessions, "minor"):
+    for found in reconcile(archive, TERMS):
         assert MARK not in found.expected + found.found
 
 

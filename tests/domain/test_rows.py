@@ -1,6 +1,7 @@
 """Rows: every noun under its table, keyed by reference and position."""
 
 import json
+from datetime import date
 
 import pytest
 
@@ -13,14 +14,14 @@ from models.payment import PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
 from models.signed_document import SignedDocumentRow
-from tests.domain.payloads import changed, read, read_body
+from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
 from tests.samples import PNG, sample_document
 
 REFERENCE = sample_document()["reference"]
 
 
 def test_each_table_has_the_sample_s_nouns() -> None:
-    rows = rows_of(read(sample_document()), "minor")
+    rows = rows_of(read(sample_document()), TERMS, fingerprint)
 
     assert {table: len(its_rows) for table, its_rows in rows.items()} == {
         SessionRow: 1,
@@ -39,19 +40,19 @@ def test_each_table_has_the_sample_s_nouns() -> None:
 def test_rows_have_exactly_the_columns_of_their_table() -> None:
     archive = read(changed("sessions.0.submitted_at", None))
 
-    for table, its_rows in rows_of(archive, "minor").items():
+    for table, its_rows in rows_of(archive, TERMS, fingerprint).items():
         assert [set(row) for row in its_rows] == [set(table.model_fields)] * len(its_rows), table
 
 
 def test_position_follows_the_payload() -> None:
-    rows = rows_of(read(sample_document()), "minor")[FormFieldRow]
+    rows = rows_of(read(sample_document()), TERMS, fingerprint)[FormFieldRow]
 
     assert [(row["position"], row["id"]) for row in rows] == [(i, f"SOMEFIELD{i + 1}") for i in range(5)]
     assert {row["reference"] for row in rows} == {REFERENCE}
 
 
 def test_row_of_a_session_that_names_another_process_is_the_archive_s() -> None:
-    rows = rows_of(read(changed("sessions.0.reference", "another")), "minor")
+    rows = rows_of(read(changed("sessions.0.reference", "another")), TERMS, fingerprint)
 
     assert [row["reference"] for row in rows[SessionRow]] == [REFERENCE]
 
@@ -60,7 +61,7 @@ def test_what_hangs_on_a_session_tells_which() -> None:
     document = sample_document()
     document["sessions"].append(document["sessions"][0])
 
-    rows = rows_of(read(document), "minor")
+    rows = rows_of(read(document), TERMS, fingerprint)
 
     assert [(row["session_position"], row["position"]) for row in rows[InvitationRow]] == [
         (0, 0),
@@ -74,7 +75,7 @@ def test_what_hangs_on_a_session_tells_which() -> None:
 def test_file_without_content_has_a_warning_and_no_row() -> None:
     document = changed("signed_document.content", None)
 
-    rows = rows_of(read(document), "minor")
+    rows = rows_of(read(document), TERMS, fingerprint)
 
     (file,) = rows[FileRow]
     assert (file["position"], file["role"], file["size_bytes"]) == (0, "attachment", len(PNG))
@@ -82,23 +83,60 @@ def test_file_without_content_has_a_warning_and_no_row() -> None:
 
 
 def test_empty_file_has_a_row() -> None:
-    rows = rows_of(read(changed("attachments.0.content", "")), "minor")[FileRow]
+    rows = rows_of(read(changed("attachments.0.content", "")), TERMS, fingerprint)[FileRow]
 
     assert [row["size_bytes"] for row in rows][1] == 0
 
 
 def test_payment_has_its_amount_in_minor_units_and_its_standing() -> None:
-    (minor,) = rows_of(read(sample_document()), "minor")[PaymentRow]
-    (major,) = rows_of(read(sample_document()), "major")[PaymentRow]
+    (minor,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+    (major,) = rows_of(read(sample_document()), IN_MAJOR_UNITS, fingerprint)[PaymentRow]
 
     assert (minor["amount_minor"], minor["currency"], minor["standing"]) == (2100, "ILS", "verified")
     assert major["amount_minor"] == 210000
 
 
+def test_secrets_that_payments_are_matched_by_are_fingerprints() -> None:
+    (row,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+    (bare,) = rows_of(read(changed("payments.0.provider_transaction_result", None)), TERMS, fingerprint)[PaymentRow]
+
+    assert (row["cguid_fingerprint"], row["authorisation_fingerprint"]) == (
+        fingerprint("69796709"),
+        fingerprint("1579133"),
+    )
+    assert (bare["cguid_fingerprint"], bare["authorisation_fingerprint"]) == (None, None)
+
+
+def test_payment_has_its_instalments_and_its_day() -> None:
+    document = changed("payments.0.amount", "2100")
+    document["payments"][0]["provider_transaction_result"] |= {
+        "numberOfPayments": "2",
+        "firstPayment": "1000",
+        "periodicalPayment": "550",
+    }
+
+    (row,) = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
+
+    assert (row["instalments"], row["first_minor"], row["periodical_minor"]) == (3, 1000, 550)
+    assert (row["paid_on"], row["attempts"], row["card_last4"]) == (date(2022, 12, 21), 1, "4580")
+
+
+def test_payment_has_the_same_id_whatever_else_is_paid() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    document["payments"] = [sent | {"transaction_id": each} for each in ("another", None, sent["transaction_id"], None)]
+
+    rows = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
+    (alone,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
+
+    assert [row["payment_id"] == alone["payment_id"] for row in rows] == [False, False, True, False]
+    assert len({row["payment_id"] for row in rows}) == 4
+
+
 def test_card_secrets_have_no_column() -> None:
     sample = sample_document()["payments"][0]["provider_transaction_result"]
 
-    text = repr(rows_of(read(sample_document()), "minor")[PaymentRow])
+    text = repr(rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow])
 
     assert [name for name in ("card_id", "session_cd", "auth_number", "cguid") if sample[name] in text] == []
 
@@ -114,7 +152,7 @@ def test_label_is_text_also_where_it_was_a_structure(value: object, text: str) -
 def test_number_of_any_length_in_a_label_stays_exact() -> None:
     body = json.dumps(changed("sessions.0.labels", {"k": "@"})).encode().replace(b'"@"', b"9" * 4000)
 
-    (row,) = rows_of(read_body(body), "minor")[LabelRow]
+    (row,) = rows_of(read_body(body), TERMS, fingerprint)[LabelRow]
 
     assert row["value"] == "9" * 4000
 

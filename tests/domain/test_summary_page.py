@@ -10,7 +10,7 @@ from domain.reconciliation import reconcile
 from domain.summary_page import ExportedFile, History, summary_page
 from models.archive import Archive
 from models.view import DeliveryView, VersionView
-from tests.domain.payloads import changed, read
+from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document
 
 RECEIPT = "a" * 64
@@ -48,10 +48,10 @@ class Read(HTMLParser):
 
 
 def page_of(archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files/scan.png")) -> str:
-    found = reconcile(archive.payments, archive.fields, archive.sessions, "minor")
+    found = reconcile(archive, TERMS)
     stored = [content for content in archive.contents if content.stored]
     files = [ExportedFile(path, content) for path, content in zip(paths, stored, strict=False)]
-    return summary_page(archive, files, found, HISTORY, "minor")
+    return summary_page(archive, files, found, HISTORY, TERMS)
 
 
 def texts_replaced(value: Any, text: str) -> Any:
@@ -147,7 +147,7 @@ def test_text_from_right_to_left_stands_in_its_own_direction() -> None:
 def test_archive_with_nothing_in_it_has_a_page() -> None:
     archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
 
-    page = summary_page(archive, [], [], History(1, [], []), "minor")
+    page = summary_page(archive, [], [], History(1, [], []), TERMS)
 
     assert page.startswith("<!doctype html>\n")
     assert page.count("<p>None.</p>") == 9

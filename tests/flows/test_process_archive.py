@@ -254,7 +254,7 @@ def test_findings_without_number_are_all_in_the_archive_and_few_in_the_log(
 
     archive = archived("process-1")
 
-    assert (len(archive.warnings), len(archive.discrepancies)) == (1000, 3001)
+    assert (len(archive.warnings), len(archive.discrepancies)) == (1000, 4001)
     told = [each for each in caplog.records if each.levelname == "WARNING"]
     assert len(told) == 2 * MOST_LOGGED + 1
 

@@ -1,0 +1,30 @@
+"""What an installation knows of its payments that no payload says: units, what types mean, whose day it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from models.payment import Standing
+
+AmountUnit = Literal["minor", "major"]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentType:
+    """What a success of a type means. With `needs_authorisation` it is none without an authorisation number."""
+
+    standing: Standing
+    needs_authorisation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """`unit` is that of `payments[].amount`. `failures` are the statuses of payments that failed, in lower case. `zone`
+    is that of the day on which something was paid.
+    """
+
+    unit: AmountUnit
+    types: Mapping[str, PaymentType]
+    failures: frozenset[str]
+    zone: tzinfo
