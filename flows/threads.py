@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -41,6 +41,20 @@ async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
         await _until(ended)
         raise
     return ended.result()
+
+
+@contextmanager
+def one_fate() -> Iterator[None]:
+    """A block that other threads work for, in copies of its context: when it fails, `checkpoint` ends them too."""
+    stop = _stop.get() or threading.Event()
+    token = _stop.set(stop)
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        _stop.reset(token)
 
 
 def checkpoint() -> None:

@@ -13,7 +13,7 @@ from itertools import chain, groupby
 from adapters import archives, history, ocfl, receipts, store
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
 from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
-from flows.threads import checkpoint
+from flows.threads import checkpoint, one_fate
 from models.errors import Conflict, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 from models.inventory import Inventory
@@ -71,19 +71,16 @@ def verify_objects(
         Transient: the store does not answer: then nothing is said of what is left.
     """
     whole, waiting = NOTHING, deque[tuple[StoredObject, Future[Fixity]]]()
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        try:
-            for each in chain(objects, [None] * _AHEAD):
-                checkpoint()
-                if each:
-                    waiting.append((each, threads.submit(copy_context().run, verify_object, each)))
-                if waiting and (each is None or len(waiting) > _AHEAD):
-                    verified, future = waiting.popleft()
-                    fixity = future.result()
-                    on_verified(verified, fixity)
-                    whole += fixity
-        finally:
-            threads.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(_AT_ONCE) as threads, one_fate():
+        for each in chain(objects, [None] * _AHEAD):
+            checkpoint()
+            if each:
+                waiting.append((each, threads.submit(copy_context().run, verify_object, each)))
+            if waiting and (each is None or len(waiting) > _AHEAD):
+                verified, future = waiting.popleft()
+                fixity = future.result()
+                on_verified(verified, fixity)
+                whole += fixity
     return whole
 
 

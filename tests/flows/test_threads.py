@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
-from contextvars import ContextVar
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from adapters.settings import settings
 from adapters.stored import stored_request
 from flows.persisting import persist
-from flows.threads import Stopped, checkpoint, in_thread
+from flows.threads import Stopped, checkpoint, in_thread, one_fate
 from models.errors import Transient
 from tests.flows.conftest import received
 from tests.samples import sample_body
@@ -136,3 +138,18 @@ def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done
     assert list(spool.iterdir()) == []
     assert stored_request("process-1", sending.receipt_id) is None
     assert persist("process-1", sending.receipt_id)
+
+
+def test_threads_that_work_for_a_block_end_when_it_fails() -> None:
+    def work() -> None:
+        while True:
+            checkpoint()
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as threads:
+        with suppress(KeyboardInterrupt), one_fate():
+            working = threads.submit(copy_context().run, work)
+            raise KeyboardInterrupt
+
+        assert isinstance(working.exception(timeout=5), Stopped)
+    checkpoint()
