@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain, pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ WITH_FEES = SettlementTerms(fee_tolerance_minor=30, late_after_days=7)
 JANUARY = (Days(day(0), day(30)),)
 INSTALMENTS = payment(amount_minor=12000, instalments=3, first_minor=5000, periodical_minor=3500)
 LONG_AFTER = day(40)
-BY_AUTHORISATION = {"cguid_fingerprint": None}
+BY_AUTHORISATION: dict[str, Any] = {"cguid_fingerprint": None}
 
 
 def outcome(
@@ -231,7 +232,7 @@ def test_cguid_goes_before_authorisation() -> None:
 
 
 def test_two_without_cguid_do_not_fit_to_each_other() -> None:
-    bare = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
+    bare: dict[str, Any] = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
 
     assert decide(entry(**bare), [payment(**bare)], TERMS) == Decision(Match.NONE)
 
