@@ -74,8 +74,15 @@ def emptied() -> None:
             store.remove(key)
     else:
         shutil.rmtree(settings().store_location, ignore_errors=True)
+    forgotten()
     with writing() as session:
-        for table in (PaymentRow, SettlementEntryRow, SettlementReportRow, DiscrepancyRow):
+        session.execute(delete(PaymentRow))
+
+
+def forgotten() -> None:
+    """The database has lost all that follows from reports."""
+    with writing() as session:
+        for table in (SettlementEntryRow, SettlementReportRow, DiscrepancyRow):
             session.execute(delete(table))
 
 

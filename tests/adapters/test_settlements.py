@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
-from sqlmodel import delete, func, select
+from sqlmodel import func, select
 
 from adapters import settlement_reports, settlements, store
-from adapters.database import reading, writing
+from adapters.database import reading
 from adapters.migration import migrate
 from adapters.seals import fingerprint
 from adapters.settings import settings
@@ -40,6 +40,7 @@ from tests.adapters.settlements import (
     days_later,
     emptied,
     everything,
+    forgotten,
     imported,
     line,
     matches,
@@ -336,9 +337,7 @@ def test_reports_come_back_from_the_store() -> None:
     imported(report(line("c1", amount="1.00"), *covering(day(0), day(20))), now=days_later(2))
     tables = (SettlementEntryRow, SettlementReportRow, DiscrepancyRow)
     before = [rows(table) for table in tables]
-    with writing() as session:
-        for table in tables:
-            session.execute(delete(table))
+    forgotten()
 
     settlements.restore_reports(days_later(3), lambda *_: None)
 

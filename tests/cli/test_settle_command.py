@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.settings import Settings
-from tests.adapters.settlements import COLUMNS, everything, line, paid, report
+from tests.adapters.settlements import COLUMNS, everything, forgotten, line, paid, report
 from tests.cli.conftest import Cellar
 from tests.domain.settled import day
 
@@ -103,3 +103,14 @@ def test_wrong_columns_are_told_at_the_start(
     with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS"):
         configure(settlement_columns="none.toml")
     assert cellar("list").status == 2
+
+
+def test_rebuild_brings_reports_back(cellar: Cellar, write: Callable[..., str]) -> None:
+    cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3")))
+    before = everything()
+    forgotten()
+
+    done = cellar("rebuild")
+
+    assert (done.status, "1 settlement reports are there again, with 3 rows" in done.output) == (0, True)
+    assert everything() == before
