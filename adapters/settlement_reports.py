@@ -86,12 +86,13 @@ def stored(report_id: str) -> Iterator[Report]:
 
 
 def keep(report: Report, now: datetime) -> datetime:
-    """Keep a report, once; return when it was imported first.
+    """Keep a report, once; return when it was imported first. One that is damaged is mended.
 
     Raises:
         Transient: the store does not take it now.
     """
-    store.keep(report.path, _key(report.report_id))
+    is_damaged = store.digest_of(_key(report.report_id)) not in (report.report_id, None)
+    (store.overwrite if is_damaged else store.keep)(report.path, _key(report.report_id))
     key = f"{FOLDER}/{report.report_id}{_IMPORTED}"
     before = store.found_bytes(key)
     if before is None:

@@ -258,6 +258,28 @@ def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None
 
 
 @pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize("killed_at", ["match", "judge"])
+def test_import_that_was_killed_is_made_good_by_the_next(killed_at: str) -> None:
+    paid("r", "c1")
+    rows_of_it = report(line("c1", amount="20.00"), line("c2"))
+    imported(rows_of_it)
+    undisturbed = everything()
+    forgotten()
+
+    def killed(what: str, _done: int, _total: int) -> None:
+        if what == killed_at:
+            raise KeyboardInterrupt
+
+    with staged(rows_of_it, FORM) as made, pytest.raises(KeyboardInterrupt):
+        settlements.import_reports([made], NOW, killed)
+    assert everything() != undisturbed
+
+    imported(rows_of_it)
+
+    assert everything() == undisturbed
+
+
+@pytest.mark.usefixtures("empty")
 def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
     arriving, matched = threading.Event(), threading.Event()
 
@@ -353,13 +375,16 @@ def test_report_is_named_by_its_digest() -> None:
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_damaged_report_is_a_conflict() -> None:
+def test_damaged_report_is_a_conflict_until_it_is_imported_again() -> None:
     imported(report(line("c1")))
     ((_, report_id),) = settlement_reports.kept()
     store.overwrite_bytes(b"{}", f"settlements/{report_id}.json")
 
     with pytest.raises(Conflict, match=report_id):
         settlements.restore_reports(NOW, lambda *_: None)
+
+    imported(report(line("c1")))
+    assert settlements.restore_reports(NOW, lambda *_: None).entries == 1
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -379,6 +404,7 @@ def test_report_without_rows_is_refused() -> None:
 Step = tuple[str, int]
 PAYMENTS = (
     {"reference": "a", "cguid": "c1"},
+    {"reference": "a"},
     {"reference": "b", "cguid": "c1"},
     {"reference": "b", "cguid": "c2", "standing": Standing.FAILED},
     {"reference": "c", "auth": "1"},
@@ -392,7 +418,7 @@ REPORTS = (
 steps = st.lists(
     st.tuples(st.just("paid"), st.integers(0, len(PAYMENTS) - 1))
     | st.tuples(st.just("imported"), st.integers(0, len(REPORTS) - 1)),
-    max_size=7,
+    max_size=8,
 )
 
 
