@@ -145,6 +145,19 @@ def names(folder_url: str) -> Iterator[str]:
                 yield each["Key"].removeprefix(prefix)
 
 
+def versions(folder_url: str) -> Iterator[tuple[str, str]]:
+    """The names of the objects right below a URL, each with a tag that changes when the object does.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    bucket, prefix = _bucket_and_key(f"{folder_url}/").values()
+    with _ours("list", folder_url):
+        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            for each in page.get("Contents", []):
+                yield each["Key"].removeprefix(prefix), each["ETag"]
+
+
 def listed(home_url: str, folder: str) -> Iterator[tuple[str, int]]:
     """The keys of all objects in a folder below a URL, as they go on behind the URL, in order, with sizes in bytes.
 

@@ -40,6 +40,10 @@ def settings_environment(settings: Settings) -> dict[str, str]:
         made["inbox_url"] = settings.inbox_location
     if settings.store_url:
         made["store_url"] = settings.store_location
+    if settings.settlement_columns:
+        made["settlement_columns"] = settings.settlement_columns.absolute()
+    if settings.settlements_url:
+        made["settlements_url"] = settings.settlements_location
     if settings.database_url:
         made["database_url"] = _absolute_database(settings.database_url)
     return {_variable(name): _text(value) for name, value in made.items() if value is not None}

@@ -16,8 +16,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from domain.report_format import read_format
+from models.errors import Refused
 from models.payment import Standing
 from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
+from models.report_format import ReportFormat
+from models.settlement import SettlementTerms
 
 
 def _split(value: object) -> object:
@@ -168,6 +172,14 @@ class Settings(BaseSettings):
         description="Statuses of payments that failed. Any other than these and `success` stands as unknown.",
     )
     hold_days: int = Field(7, ge=1, description="Days that money may stay held before that is a discrepancy.")
+    settlement_columns: Path | None = Field(
+        None, description="TOML file that tells the form of settlement reports; see docs/settlement.md."
+    )
+    settlements_url: str | None = Field(
+        None,
+        repr=False,
+        description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none is.",
+    )
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: `mapped` to a fitting one, or always `200`."
     )
@@ -185,7 +197,26 @@ class Settings(BaseSettings):
         if "success" in _in_lower_case(self.payment_failures):
             raise ValueError("CELLAR_PAYMENT_FAILURES: expected statuses of failures, and success is none")
         _payment_types(self.payment_types)
+        if self.settlements_url and "://" in self.settlements_url and not _is_bucket_url(self.settlements_url):
+            raise ValueError("CELLAR_SETTLEMENTS_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
+        try:
+            _ = self.report_format
+        except (OSError, UnicodeDecodeError, Refused) as error:
+            raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
         return self
+
+    @cached_property  # each archive that settlements speak of is held against its terms
+    def report_format(self) -> ReportFormat | None:
+        """The form of settlement reports, None where nobody has told."""
+        return read_format(self.settlement_columns.read_text("utf-8-sig")) if self.settlement_columns else None
+
+    @property
+    def settlement_terms(self) -> SettlementTerms:
+        return self.report_format.terms if self.report_format else SettlementTerms()
+
+    @property
+    def settlements_location(self) -> str | None:
+        return self._location(self.settlements_url, "") if self.settlements_url else None
 
     @cached_property  # asked several times for each archive
     def inbox_location(self) -> str:

@@ -10,6 +10,7 @@ from cli import archives, quarantine
 from cli.api import api
 from cli.export import export
 from cli.rebuild import rebuild_database
+from cli.settle import settle
 from cli.simulate import simulate
 from cli.up import up
 from cli.verify import verify
@@ -31,6 +32,7 @@ app.command()(archives.show)
 app.command()(archives.rerun)
 app.command()(export)
 app.command()(verify)
+app.command()(settle)
 app.command("rebuild")(rebuild_database)
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -35,6 +35,7 @@ from flows.pool import cancelled_runs, due_runs, scheduled_runs, set_up, show_wo
 from flows.process_archive import process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
 from flows.results import saved_block
+from flows.settle_reports import settle_reports
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
@@ -43,7 +44,7 @@ from models.errors import Transient
 log = structlog.get_logger()
 Result = TypeVar("Result")
 
-_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox, verify_archives)
+_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox, verify_archives, settle_reports)
 _SLOTS = 16
 _AHEAD = 32
 _POLL_S = 0.5

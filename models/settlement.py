@@ -1,11 +1,13 @@
 """Settlement: what the provider reports to have paid out, held against what the archives say was paid."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Moment
+from models.payment import Standing
 
 
 class EntryKind(StrEnum):
@@ -24,15 +26,88 @@ class Match(StrEnum):
     NONE = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction.
+
+    `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
+    """
+
+    entry_id: str
+    line: int
+    kind: EntryKind
+    settled_on: date
+    paid_on: date | None
+    amount_minor: int
+    fee_minor: int | None
+    currency: str
+    cguid_fingerprint: str | None
+    authorisation_fingerprint: str | None
+    card_last4: str | None
+    instalment: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an entry is matched to. One that is not matched may still name the archive that its cguid leads to."""
+
+    match: Match
+    reference: str | None = None
+    payment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedEntry:
+    entry: Entry
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A payment as settlements see it."""
+
+    reference: str
+    payment_id: str
+    transaction_id: str | None
+    standing: Standing
+    amount_minor: int | None
+    currency: str | None
+    paid_on: date | None
+    cguid_fingerprint: str | None
+    authorisation_fingerprint: str | None
+    card_last4: str | None
+    instalments: int | None
+    first_minor: int | None
+    periodical_minor: int | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Days:
+    """Both are covered."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementTerms:
+    """`fee_tolerance_minor`: how much less than was paid a row may bring."""
+
+    fee_tolerance_minor: int = 0
+    late_after_days: int = 7
+
+
 class SettlementReportRow(SQLModel, table=True):
-    """An imported report, by the SHA-256 of its rows as they are kept. Both days of `covers` are covered."""
+    """An imported report, by the SHA-256 of its rows as they are kept. `covers`: the days of which it has the charges;
+    None where it has no charge.
+    """
 
     __tablename__ = "settlement_report"
 
     report_id: str = Field(primary_key=True, max_length=64)
     imported_at: datetime = Field(sa_type=Moment)
-    covers_from: date
-    covers_to: date
+    covers_from: date | None = None
+    covers_to: date | None = None
     entries: int
 
 
@@ -54,6 +129,8 @@ class SettlementEntryRow(SQLModel, table=True):
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     card_last4: str | None = Field(default=None, max_length=4)
     instalment: int | None = None
-    match: str = Field(max_length=16)
+    match: str = Field(max_length=16, index=True)
     reference: str | None = Field(default=None, max_length=255, index=True)
+    """Of the payment; where none is matched, of the archive that has its cguid in a payment that took no money."""
     payment_id: str | None = Field(default=None, max_length=32, index=True)
+    """Only where it is matched."""

@@ -32,6 +32,7 @@ _INDEXES = {
         "settled_on",
         "cguid_fingerprint",
         "authorisation_fingerprint",
+        "match",
         "reference",
         "payment_id",
     ),
@@ -79,8 +80,8 @@ def upgrade() -> None:
         "settlement_report",
         sa.Column("report_id", sa.String(length=64), nullable=False),
         sa.Column("imported_at", Moment(), nullable=False),
-        sa.Column("covers_from", sa.Date(), nullable=False),
-        sa.Column("covers_to", sa.Date(), nullable=False),
+        sa.Column("covers_from", sa.Date(), nullable=True),
+        sa.Column("covers_to", sa.Date(), nullable=True),
         sa.Column("entries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("report_id"),
     )

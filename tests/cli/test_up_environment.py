@@ -32,6 +32,16 @@ def test_relative_places_of_a_dotenv_file_become_absolute(tmp_path: Path) -> Non
     }
 
 
+def test_what_settlements_need_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "columns.toml").write_text("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'\n")
+
+    passed = settings_environment(Settings(settlement_columns=Path("columns.toml"), settlements_url="reports"))
+
+    assert passed["CELLAR_SETTLEMENT_COLUMNS"] == str(tmp_path / "columns.toml")
+    assert passed["CELLAR_SETTLEMENTS_URL"] == str(tmp_path / "reports")
+
+
 def test_a_bucket_and_a_database_server_stay_as_they_are() -> None:
     passed = settings_environment(Settings(store_url="s3://bucket/archives", database_url="postgresql://host/rows"))
     assert passed["CELLAR_STORE_URL"] == "s3://bucket/archives"

@@ -1,0 +1,141 @@
+"""Holds archives against settlements, and puts on record what differs.
+
+What differs follows from what the database has. It is written in another transaction than the one that it was found in,
+so it is found once more afterwards: of several who judge at once, the last one to write is right.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, select
+
+from adapters import discrepancies, settlement_rows
+from adapters.database import reading
+from adapters.settings import settings
+from adapters.settlement_rows import Candidates
+from domain.rows import discrepancy_id
+from domain.settlement import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
+from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.settlement import Days, DecidedEntry, Match
+
+Found = dict[str | None, list[Discrepancy]]
+"""By archive; None where a row leads to none."""
+
+_ARCHIVES_AT_ONCE = 1000
+_NOBODYS_CODES = (DiscrepancyCode.AMBIGUOUS_MATCH, DiscrepancyCode.MISSING_IN_ARCHIVE)
+_ROWS_AT_ONCE = 2000
+
+
+def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
+    ordered = sorted(references)
+    for first in range(0, len(ordered), _ARCHIVES_AT_ONCE):
+        yield ordered[first : first + _ARCHIVES_AT_ONCE]
+
+
+def settle(references: Sequence[str], now: datetime) -> Found:
+    """Put on record what differs between some archives and the settlements, and return it.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    return _written(lambda: judged(references, now), now)
+
+
+def judged(
+    references: Sequence[str],
+    now: datetime,
+    pending: Mapping[str, Sequence[DecidedEntry]] | None = None,
+    covered: Iterable[Days] = (),
+) -> Found:
+    """Return what differs between some archives and the settlements.
+
+    Args:
+        references: the archives.
+        now: what was paid so lately that it is not late yet is not missed.
+        pending: rows that the database does not have, by archive.
+        covered: the days of reports that it does not have.
+    """
+    with reading() as session:
+        payments = settlement_rows.payments_of(session, references)
+        entries = settlement_rows.entries_of_archives(session, references)
+        coverage = merged([*settlement_rows.coverage(session), *covered])
+    terms, today = settings().settlement_terms, _day(now)
+    found: Found = {}
+    for reference in references:
+        its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
+        found[reference] = judge_archive(payments.get(reference, []), its_entries, coverage, terms, today)
+    return found
+
+
+def missed(covered: Iterable[Days], now: datetime) -> set[str]:
+    """Return the archives with a charge of these days that no report has, and that is not merely late.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    until = last_missed(_day(now), settings().settlement_terms)
+    old_enough = [Days(days.first, min(days.last, until)) for days in covered]
+    with reading() as session:
+        return {each for days in old_enough for each in settlement_rows.archives_without_settlement(session, days)}
+
+
+def coverage() -> list[Days]:
+    """The days that reports have the charges of."""
+    with reading() as session:
+        return settlement_rows.coverage(session)
+
+
+def settle_nobodys(now: datetime) -> None:
+    """Put on record the rows that lead to no archive.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+
+    def _found() -> Found:
+        with reading() as session:
+            return {None: nobodys(session, list(settlement_rows.entries_of_nobody(session)))}
+
+    _written(_found, now)
+
+
+def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
+    """The discrepancies of those entries that lead to no archive."""
+    several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
+    none = [each.entry for each in decided if each.decision.match is Match.NONE and each.decision.reference is None]
+    found = [unmatched(entry) for entry in none]
+    terms = settings().settlement_terms
+    for first in range(0, len(several), _ROWS_AT_ONCE):
+        these = several[first : first + _ROWS_AT_ONCE]
+        candidates = Candidates(session, these)
+        found += [ambiguous(entry, candidates.of(entry), terms) for entry in these]
+    return found
+
+
+def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
+    """Whether exactly those of some entries that lead to no archive are on record as such."""
+    found = {discrepancy_id(None, each): (each.expected, each.found) for each in nobodys(session, decided)}
+    possible = [_id(code, each.entry.entry_id) for each in decided for code in _NOBODYS_CODES]
+    wanted = select(DiscrepancyRow).where(
+        col(DiscrepancyRow.discrepancy_id).in_(possible), DiscrepancyRow.state != DiscrepancyState.CLOSED
+    )
+    return found == {each.discrepancy_id: (each.expected, each.found) for each in session.exec(wanted)}
+
+
+def _id(code: DiscrepancyCode, entry_id: str) -> str:
+    return discrepancy_id(None, Discrepancy(code, None, "", "", entry_id))
+
+
+def _written(find: Callable[[], Found], now: datetime) -> Found:
+    found = find()
+    while True:
+        discrepancies.settle_many(found, CODES, now)
+        again = find()
+        if again == found:
+            return found
+        found = again
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(ZoneInfo(settings().timezone)).date()

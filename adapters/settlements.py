@@ -1,0 +1,174 @@
+"""Settlements: reports are imported, their rows matched to payments, and what differs is put on record.
+
+Each step may be repeated: rows are told apart by what they say, and matches and discrepancies follow from what there
+is.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from itertools import islice
+
+from sqlmodel import Session
+
+from adapters import settlement_judging, settlement_reports, settlement_rows
+from adapters.database import reading
+from adapters.settings import settings
+from adapters.settlement_reports import Report
+from adapters.settlement_rows import Candidates
+from domain.settlement import decide
+from domain.settlement_summary import Tally
+from models.settlement import Days, DecidedEntry, Entry, SettlementReportRow
+from models.settlement_summary import SettlementSummary, TakenEntry
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it has been done, and how much there is."""
+
+_ROWS_AT_ONCE = 2000
+
+
+def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
+    """Keep reports, match their rows and put on record what differs. Done again, it changes nothing.
+
+    Raises:
+        Transient: store or database does not answer; import them again.
+    """
+    imported_at = [settlement_reports.keep(report, now) for report in reports]
+    return _taken_in(reports, imported_at, now, on_progress)
+
+
+def restore_reports(now: datetime, on_progress: OnProgress) -> SettlementSummary:
+    """Bring the reports of the store back into a database that has its archives already.
+
+    Raises:
+        Conflict: one is damaged.
+        Transient: store or database does not answer.
+    """
+    kept = settlement_reports.kept()
+    with ExitStack() as stack:
+        reports = [stack.enter_context(settlement_reports.stored(report_id)) for _, report_id in kept]
+        return _taken_in(reports, [imported_at for imported_at, _ in kept], now, on_progress)
+
+
+def _taken_in(
+    reports: Sequence[Report], imported_at: Sequence[datetime], now: datetime, on_progress: OnProgress
+) -> SettlementSummary:
+    tally = Tally()
+    for report, entries in _in_batches(reports, on_progress):
+        with settlement_rows.matching() as session:
+            taken = _taken(session, entries)
+            new = [each.decided for each in taken if each.is_new]
+            settlement_rows.insert_entries(session, report.report_id, new)
+        for each in taken:
+            tally.take(each)
+    with settlement_rows.matching() as session:
+        for report, at in zip(reports, imported_at, strict=True):
+            settlement_rows.insert_report(session, _row(report, at))
+    references = _concerned(tally, reports, now)
+    for batch in settlement_judging.in_batches(references):
+        for reference, found in settlement_judging.settle(batch, now).items():
+            tally.find(reference, found)
+        on_progress("judge", len(batch), len(references))
+    settlement_judging.settle_nobodys(now)
+    return tally.summary(len(reports))
+
+
+def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
+    """Return what `import_reports` would, and change nothing.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    tally = Tally()
+    pending: dict[str, dict[str, DecidedEntry]] = defaultdict(dict)
+    for _, entries in _in_batches(reports, on_progress):
+        with reading() as session:
+            taken = _taken(session, entries)
+        for each in taken:
+            tally.take(each)
+            if each.is_new and each.decided.decision.reference is not None:
+                pending[each.decided.decision.reference][each.decided.entry.entry_id] = each.decided
+    references = _concerned(tally, reports, now)
+    for batch in settlement_judging.in_batches(references):
+        rows = {reference: list(pending[reference].values()) for reference in batch if reference in pending}
+        for reference, found in settlement_judging.judged(batch, now, rows, _covered(reports)).items():
+            tally.find(reference, found)
+        on_progress("judge", len(batch), len(references))
+    return tally.summary(len(reports))
+
+
+def judge_all(now: datetime) -> None:
+    """Put on record what has become late since reports were imported.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    for batch in settlement_judging.in_batches(settlement_judging.missed(settlement_judging.coverage(), now)):
+        settlement_judging.settle(batch, now)
+
+
+def rematch(reference: str, now: datetime) -> None:
+    """Decide again the entries that belong to an archive or could, and put on record what differs: its payments may be
+    others than before.
+
+    Done again, it changes nothing, and makes good what one that was killed has left.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    terms = settings().settlement_terms
+    with settlement_rows.matching() as session:
+        before = settlement_rows.entries_concerned(session, reference)
+        candidates = Candidates(session, [each.entry for each in before])
+        after = [DecidedEntry(each.entry, decide(each.entry, candidates.of(each.entry), terms)) for each in before]
+        changed = [now_decided for was, now_decided in zip(before, after, strict=True) if was != now_decided]
+        settlement_rows.update_decisions(session, changed)
+        nobodys_are_right = settlement_judging.is_on_record(session, after)
+    led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
+    for batch in settlement_judging.in_batches({reference} | candidates.references() | led_to):
+        settlement_judging.settle(batch, now)
+    if not nobodys_are_right:
+        settlement_judging.settle_nobodys(now)
+
+
+def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
+    """What is decided for entries, those that are there already as before."""
+    terms = settings().settlement_terms
+    known = settlement_rows.entries_known(session, [each.entry_id for each in entries])
+    candidates = Candidates(session, [each for each in entries if each.entry_id not in known])
+    decided = [
+        DecidedEntry(each, known.get(each.entry_id) or decide(each, candidates.of(each), terms)) for each in entries
+    ]
+    discrepancies = {each.subject: each for each in settlement_judging.nobodys(session, decided)}
+    return [
+        TakenEntry(each, each.entry.entry_id not in known, discrepancies.get(each.entry.entry_id)) for each in decided
+    ]
+
+
+def _in_batches(reports: Sequence[Report], on_progress: OnProgress) -> Iterator[tuple[Report, list[Entry]]]:
+    total = sum(report.entries for report in reports)
+    for report in reports:
+        rows = report.rows()
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            yield report, batch
+            on_progress("match", len(batch), total)
+
+
+def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:
+    """The archives that rows lead to, and those that should be in the reports and are not."""
+    return tally.references | settlement_judging.missed(_covered(reports), now)
+
+
+def _covered(reports: Sequence[Report]) -> list[Days]:
+    return [report.covers for report in reports if report.covers]
+
+
+def _row(report: Report, imported_at: datetime) -> SettlementReportRow:
+    return SettlementReportRow(
+        report_id=report.report_id,
+        imported_at=imported_at,
+        covers_from=report.covers.first if report.covers else None,
+        covers_to=report.covers.last if report.covers else None,
+        entries=report.entries,
+    )

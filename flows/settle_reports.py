@@ -1,0 +1,52 @@
+"""The flow `settle-reports`: settlement reports that are put into a folder or bucket are imported, each once."""
+
+import logging
+from datetime import UTC, datetime
+
+from prefect import flow, get_run_logger
+
+from adapters import settlement_inbox, settlements
+from adapters.settings import settings
+from adapters.settlement_inbox import ReportFile
+from adapters.settlement_reports import staged
+from flows.results import RESULTS
+from flows.threads import checkpoint, in_thread
+from models.errors import Conflict, Refused
+from models.settlement_summary import SettlementSummary
+
+
+# It keeps no result; see `sweep_inbox`.
+@flow(name="settle-reports", result_storage=RESULTS, persist_result=False)
+async def settle_reports() -> None:
+    """Import each new report. One that is wrong holds up no other, and is tried again by the next run.
+
+    Raises:
+        Conflict: some are wrong; their lines are named.
+        Transient: folder, store or database does not answer.
+    """
+    log = get_run_logger()
+    wrong = []
+    for file in await in_thread(settlement_inbox.new_files, datetime.now(UTC)):
+        try:
+            summary = await in_thread(_import, file)
+        except FileNotFoundError:
+            continue  # taken away meanwhile
+        except Refused as refused:
+            log.error("%s is not imported: %s", file.name, refused)
+            wrong.append(f"{file.name}: {refused}")
+        else:
+            told = "%s: %d rows, %d new, %d matched, %d findings"
+            counts = (summary.entries, summary.new, summary.matched, len(summary.findings))
+            log.log(logging.WARNING if summary.findings else logging.INFO, told, file.name, *counts)
+    if wrong:
+        raise Conflict(f"{len(wrong)} settlement reports are wrong and not imported: {'; '.join(wrong)}")
+
+
+def _import(file: ReportFile) -> SettlementSummary:
+    form = settings().report_format
+    if form is None:
+        raise Refused("BAD_SETTLEMENT_COLUMNS", "set CELLAR_SETTLEMENT_COLUMNS to a file as in docs/settlement.md")
+    with staged(file.read(), form) as report:
+        summary = settlements.import_reports([report], datetime.now(UTC), lambda *_: checkpoint())
+        settlement_inbox.set_imported(file, report.report_id)
+    return summary

@@ -1,0 +1,116 @@
+"""`cellar settle` shows what was found, and tells by its exit status whether something differs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.settings import Settings
+from tests.adapters.settlements import COLUMNS, everything, forgotten, line, paid, report
+from tests.cli.conftest import Cellar
+from tests.domain.settled import day
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path) -> None:
+    (tmp_path / "columns.toml").write_text(COLUMNS)
+    configure(settlement_columns="columns.toml")
+    paid("right", "c1")
+    paid("wrong", "c2")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    def _write(*lines: str, name: str = "report.csv") -> str:
+        (tmp_path / name).write_bytes(report(*lines))
+        return str(tmp_path / name)
+
+    return _write
+
+
+def test_report_that_differs_in_nothing_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+    done = cellar("settle", write(line("c1"), line("c2")))
+
+    assert done.status == 0
+    assert "2 rows, 2 of them new: 2 matched, 0 missing in archive" in done.output
+    assert [text for text in ("2026-01-03", "ILS", "42.00") if text not in done.output] == []
+
+
+def test_what_differs_is_shown_and_exits_with_1(cellar: Cellar, write: Callable[..., str]) -> None:
+    done = cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3", settled=day(3))))
+
+    assert done.status == 1
+    assert "SETTLED_AMOUNT_MISMATCH: wrong: expected 21.00 ILS, found 20.00 ILS" in done.output
+    assert "MISSING_IN_ARCHIVE: (no archive): expected a payment for the charge of 21.00 ILS" in done.output
+    assert "3 rows, 3 of them new: 2 matched, 1 missing in archive, 0 missing in settlement" in done.output
+
+
+def test_json_has_counts_totals_and_findings(cellar: Cellar, write: Callable[..., str]) -> None:
+    told = json.loads(cellar("settle", write(line("c1"), line("c3", amount="1.00")), "--json").output)
+
+    assert (told["rows"], told["new"], told["matched"]) == (2, 2, 1)
+    assert (told["missing_in_archive"], told["missing_in_settlement"], told["differing"]) == (1, 1, 0)
+    (total,) = told["totals"]
+    assert (total["settled_on"], total["currency"], total["charged_minor"]) == ("2026-01-03", "ILS", 2200)
+    assert {each["reference"] for each in told["findings"]} == {None, "wrong"}
+
+
+def test_dry_run_shows_the_same_and_changes_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+    file, before = write(line("c1"), line("c2", amount="20.00")), everything()
+
+    shown = cellar("settle", file, "--dry-run", "--json")
+
+    assert everything() == before
+    assert (shown.status, shown.output) == (1, cellar("settle", file, "--json").output)
+    assert "dry run" in cellar("settle", file, "--dry-run").output
+
+
+def test_wrong_line_is_named_exits_with_2_and_keeps_every_file_out(cellar: Cellar, write: Callable[..., str]) -> None:
+    before = everything()
+
+    done = cellar("settle", write(line("c1")), write(line("c2", amount="4580000011112222x"), name="wrong.csv"))
+
+    assert (done.status, "line 2, column amount" in done.errors, "wrong.csv" in done.errors) == (2, True, True)
+    assert "4580" not in done.errors + done.output
+    assert everything() == before
+
+
+def test_columns_that_nobody_has_told_are_asked_for(
+    cellar: Cellar, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch, configure: Callable[..., Settings]
+) -> None:
+    monkeypatch.delenv("CELLAR_SETTLEMENT_COLUMNS")
+    configure()
+
+    done = cellar("settle", write(line("c1")))
+
+    assert (done.status, "CELLAR_SETTLEMENT_COLUMNS" in done.errors) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no such file.csv"]])
+def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
+    assert cellar("settle", *arguments).status == 2
+
+
+def test_wrong_columns_are_told_at_the_start(
+    cellar: Cellar, tmp_path: Path, configure: Callable[..., Settings]
+) -> None:
+    (tmp_path / "wrong.toml").write_text("amount_unit = 'pounds'")
+
+    with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS: BAD_SETTLEMENT_COLUMNS at"):
+        configure(settlement_columns="wrong.toml")
+
+    with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS"):
+        configure(settlement_columns="none.toml")
+    assert cellar("list").status == 2
+
+
+def test_rebuild_brings_reports_back(cellar: Cellar, write: Callable[..., str]) -> None:
+    cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3")))
+    before = everything()
+    forgotten()
+
+    done = cellar("rebuild")
+
+    assert (done.status, "1 settlement reports are there again, with 3 rows" in done.output) == (0, True)
+    assert everything() == before

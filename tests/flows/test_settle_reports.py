@@ -1,0 +1,107 @@
+"""Reports in the watched folder or bucket are imported once each; a wrong one is told and holds up no other."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import pytest
+
+from adapters.settings import Settings
+from adapters.settlement_inbox import new_files
+from flows.settle_reports import settle_reports
+from models.errors import Conflict, Transient
+from models.settlement import SettlementEntryRow
+from tests.adapters.settlements import COLUMNS, NOW, line, report, rows, told
+from tests.installations import bucket_at
+
+pytestmark = pytest.mark.usefixtures("prefect")
+Put = Callable[[str, bytes], None]
+AN_HOUR_S = 3600
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path) -> None:
+    (tmp_path / "columns.toml").write_text(COLUMNS)
+    configure(settlement_columns="columns.toml")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def put(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Put:
+    """Put a report where they are watched for."""
+    if request.param == "folder":
+        (tmp_path / "reports").mkdir()
+        configure(settlements_url="reports")
+        return lambda name, data: at_rest(tmp_path / "reports" / name, data)
+    prefix = f"reports-{time.monotonic_ns()}"
+    configure(settlements_url=f"s3://archives/{prefix}", **bucket_at(request.getfixturevalue("s3_server")))
+    return lambda name, data: put_object(f"{prefix}/{name}", data)
+
+
+def at_rest(path: Path, data: bytes) -> None:
+    """A file that nobody has written to for an hour."""
+    path.write_bytes(data)
+    os.utime(path, (time.time() - AN_HOUR_S, time.time() - AN_HOUR_S))
+
+
+def put_object(key: str, data: bytes) -> None:
+    boto3.Session().client("s3").put_object(Bucket="archives", Key=key, Body=data)
+
+
+def run() -> None:
+    asyncio.run(settle_reports())
+
+
+def amounts() -> list[int]:
+    return sorted(each["amount_minor"] for each in rows(SettlementEntryRow))
+
+
+def test_each_report_is_imported_once_and_again_when_it_has_changed(put: Put) -> None:
+    put("one.csv", report(line("c1", amount="1.00")))
+    put("TWO.CSV", report(line("c2", amount="2.00")))
+    put("readme.txt", b"no report")
+    run()
+    assert amounts() == [100, 200]
+    assert len(told()) == 2
+    assert new_files(NOW.replace(year=2100)) == []
+
+    put("one.csv", report(line("c1", amount="1.00"), line("c3", amount="3.00")))
+    run()
+
+    assert amounts() == [100, 200, 300]
+
+
+def test_wrong_report_is_named_and_holds_up_no_other(put: Put) -> None:
+    put("a.csv", report(line("c1", amount="4580000011112222x")))
+    put("b.csv", report(line("c2")))
+
+    for _ in range(2):
+        with pytest.raises(Conflict, match=r"a\.csv: BAD_CELL at line 2, column amount") as wrong:
+            run()
+        assert "4580" not in str(wrong.value)
+
+    assert amounts() == [2100]
+
+
+def test_report_that_is_still_being_written_waits(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(settlements_url=str(tmp_path))
+    (tmp_path / "report.csv").write_bytes(report(line("c1")))
+
+    run()
+
+    assert amounts() == []
+
+
+def test_without_a_place_to_watch_nothing_happens() -> None:
+    run()
+
+    assert amounts() == []
+
+
+def test_place_that_is_not_there_is_transient(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(settlements_url=str(tmp_path / "nowhere"))
+
+    with pytest.raises(Transient):
+        run()
