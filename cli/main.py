@@ -9,6 +9,7 @@ from adapters.log import set_up_log
 from cli import archives, quarantine
 from cli.api import api
 from cli.export import export
+from cli.keys import rotate_keys
 from cli.rebuild import rebuild_database
 from cli.simulate import simulate
 from cli.up import up
@@ -32,6 +33,7 @@ app.command()(archives.rerun)
 app.command()(export)
 app.command()(verify)
 app.command("rebuild")(rebuild_database)
+app.command("rotate-keys")(rotate_keys)
 app.add_typer(quarantine.app, name="quarantine")
 
 
