@@ -115,7 +115,7 @@ def test_other_number_is_none(text: str) -> None:
     st.sampled_from(["", "card ", "a1b", "\u05d0"]),
     st.sampled_from(["", ".", " x", "\u05d0"]),
 )
-def test_every_card_number_is_masked_but_for_its_last_four_digits(  # noqa: PLR0913 -- what a text is made of
+def test_every_card_number_is_masked_but_for_its_last_four_digits(
     prefix: str, rest: str, size: int, between: list[str], before: str, behind: str
 ) -> None:
     number = (prefix + rest + "0000")[: size - 1]
