@@ -47,7 +47,7 @@ def has_card_number(text: str) -> bool:
 
 
 def without_card_numbers(value: Any) -> Any:
-    """Return a JSON value with the card numbers in it masked, in keys too; one without any comes back as it is. Pure."""
+    """Return a JSON value with the card numbers in it masked, in keys too; one without any stays as it is. Pure."""
     match value:
         case str():
             return _without_numbers(value)
