@@ -29,7 +29,7 @@ def _split(value: object) -> object:
 
 
 _PAYMENT_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
-
+_SEAL_KEY_BYTES = 64
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -37,6 +37,13 @@ def _is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
         return key != text and len(base64.b64decode(key, validate=True)) > 0
+    except ValueError:
+        return False
+
+
+def _is_seal_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
     except ValueError:
         return False
 
@@ -127,6 +134,12 @@ class Settings(BaseSettings):
     link_secret: str = Field(
         "", repr=False, description="Key that signs public links. Default: one is made at the first start."
     )
+    seal_keys: CommaSeparated = Field(
+        (),
+        repr=False,
+        description="Keys of what is sealed in the store, each 64 bytes in base64: the first one seals, all open. "
+        "Default: one is made at the first start.",
+    )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
     notify_urls: CommaSeparated = Field((), repr=False, description="Endpoints told about each completed archive.")
@@ -188,6 +201,10 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
+        if not all(map(_is_seal_key, self.seal_keys)):
+            raise ValueError(
+                "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64; `openssl rand -base64 64 | tr -d '\\n'`"
+            )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not _is_zone(self.timezone):
@@ -269,8 +286,9 @@ class Settings(BaseSettings):
     def active_link_secret(self) -> str:
         return self.link_secret or self._kept_secret("link")
 
-    def fingerprint_key(self) -> str:
-        return self._kept_secret("fingerprint")
+    def active_seal_keys(self) -> tuple[bytes, ...]:
+        """The master keys, of which the first one wraps."""
+        return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
 
     def _location(self, made: str | None, default: str) -> str:
         if made and "://" in made:
@@ -287,12 +305,18 @@ def _kept_secret(path: Path) -> str:
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-            made.write(secrets.token_urlsafe(32))
+            made.write(_made_secret(path.name))
             made.flush()
             # Two processes may start at once: a link appears whole, and only the first one does.
             with suppress(FileExistsError):
                 os.link(made.name, path)
     return path.read_text()
+
+
+def _made_secret(name: str) -> str:
+    if name == "seal":
+        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
+    return secrets.token_urlsafe(32)
 
 
 @lru_cache

@@ -101,12 +101,24 @@ def keep_bytes(data: bytes, key: str) -> None:
 
 
 def keep_first(data: bytes, key: str) -> bool:
-    """Put `data` under `key` of a bucket if nothing is there, and return whether that was so: one of several wins.
+    """Put `data` under `key` if nothing is there, and return whether that was so: one of several wins.
 
     Raises:
-        Transient: the bucket does not answer.
+        Transient: the store does not take it now.
     """
-    return bucket.write_first(data, _url(key))
+    if is_bucket():
+        return bucket.write_first(data, _url(key))
+    target = Path(settings().store_location) / key
+    try:
+        make_folder(target.parent)
+        with spooled() as spool:
+            write_whole(spool, data)
+            os.fsync(spool.fileno())
+            is_first = _is_linked(Path(spool.name), target)
+        sync_folder(target.parent)  # for the other too, who may have been killed before this
+    except OSError as error:
+        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+    return is_first
 
 
 def place_folder(source: Path, key: str) -> bool:
@@ -261,6 +273,14 @@ def _link(source: Path, target: Path) -> None:
     link = _spool_folder() / secrets.token_hex(8)
     link.hardlink_to(source)
     link.replace(target)
+
+
+def _is_linked(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _spool_folder() -> Path:

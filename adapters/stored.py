@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters import ocfl, store
+from adapters import ocfl, seals, store
 from adapters.settings import settings
-from domain.cuts import read_cuts, rebuilt, with_scans
+from domain.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.json_text import JsonFault, parse
 from domain.reading import read_archive
+from domain.sealing import content_cuts, unsealed
 from domain.signed_document import with_verdict
 from models.archive import Archive
 from models.content import ContentCut
@@ -29,8 +30,11 @@ SCANS = "scans.json"
 """What each file was seen to be, when it came."""
 VERDICT = "signatures.json"
 """The verdict on the signed document, when it came."""
-REQUEST = "request"
-"""The raw body, kept only where it cannot be rebuilt."""
+REQUEST = "request.sealed"
+"""The raw body, encrypted; kept only where it cannot be rebuilt."""
+_CLEAR_REQUEST = "request"
+"""The same, as an older cellar has kept it."""
+_KEPT = (SKELETON, CUTS, SCANS, VERDICT, REQUEST, _CLEAR_REQUEST)
 FILES = "files"
 DELIVERIES = "receipts"
 """In the logs of an object: what rebuilds the requests that brought nothing new."""
@@ -44,6 +48,7 @@ _VERDICT = TypeAdapter(Verdict)
 class StoredRequest:
     """`version` is the number of the version that has the same content; `is_version`: this receipt has made it."""
 
+    reference: str
     receipt_id: str
     version: int
     is_version: bool
@@ -53,10 +58,22 @@ class StoredRequest:
     """Keys of contents by their digests."""
 
     def skeleton(self) -> bytes:
+        """Without card secrets: JSON with null in their places."""
         return self._read(SKELETON)
 
+    def clear_skeleton(self) -> bytes:
+        """With the card secrets. It must not be written anywhere.
+
+        Raises:
+            Locked: the archive's key cannot be had.
+            Conflict: something is gone, or damaged.
+            Transient: the store does not answer.
+        """
+        return unsealed(self.skeleton(), self._cuts(), seals.opener(self.reference))
+
     def cuts(self) -> list[ContentCut]:
-        cuts = read_cuts(self._read(CUTS))
+        """Those of the files' contents."""
+        cuts = content_cuts(self._cuts())
         if SCANS not in self.keys:
             return cuts
         return with_scans(cuts, store.found_bytes(self.keys[SCANS]) or b"")
@@ -65,12 +82,13 @@ class StoredRequest:
         """What the request says. Small: no file's content is read.
 
         Raises:
+            Locked: the archive's key cannot be had.
             Conflict: something of it is gone, or damaged.
             Transient: the store does not answer.
         """
         contents = [cut.content for cut in self.cuts()]
         try:
-            archive = read_archive(parse(self.skeleton()), contents, ZoneInfo(settings().timezone))
+            archive = read_archive(parse(self.clear_skeleton()), contents, ZoneInfo(settings().timezone))
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
         verdict = self.verdict()
@@ -89,27 +107,43 @@ class StoredRequest:
         """The request as it was sent, in pieces. Whoever needs to be sure digests them: that is the receipt id.
 
         Raises:
+            Locked: the archive's key cannot be had.
             Conflict: something of it is gone.
             Transient: the store does not answer.
         """
         try:
             if REQUEST in self.keys:
-                yield from store.chunks(self.keys[REQUEST])
+                yield from seals.opened_chunks(self.reference, self.receipt_id, store.chunks(self.keys[REQUEST]))
+            elif _CLEAR_REQUEST in self.keys:
+                yield from store.chunks(self.keys[_CLEAR_REQUEST])
             else:
-                yield from rebuilt(self.skeleton(), self.cuts(), lambda sha256: store.chunks(self.files[sha256]))
+                opener = seals.opener(self.reference)
+                yield from rebuilt(
+                    self.skeleton(), self._cuts(), lambda sha256: store.chunks(self.files[sha256]), opener
+                )
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
-        """Whether the store gives back the request, byte for byte."""
+        """Whether the store gives back the request, byte for byte.
+
+        Raises:
+            Locked: the archive's key cannot be had, so nobody can tell.
+            Transient: the store does not answer.
+        """
         digest = hashlib.sha256()
         try:
             for chunk in self.body():
                 checkpoint()
                 digest.update(chunk)
+        except seals.Locked:
+            raise
         except Conflict:
             return False
         return digest.hexdigest() == self.receipt_id
+
+    def _cuts(self) -> list[Cut]:
+        return read_cuts(self._read(CUTS))
 
     def _read(self, name: str) -> bytes:
         try:
@@ -144,7 +178,7 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
-    return StoredRequest(receipt_id, version.version, False, keys, version.files)
+    return StoredRequest(reference, receipt_id, version.version, False, keys, version.files)
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -165,9 +199,8 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
     if not 1 <= number <= inventory.head:
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
-    names = (SKELETON, CUTS, SCANS, VERDICT, REQUEST)
-    keys = {name: files[version.state[name]] for name in names if name in version.state}
-    return StoredRequest(version.message, number, True, keys, files)
+    keys = {name: files[version.state[name]] for name in _KEPT if name in version.state}
+    return StoredRequest(reference, version.message, number, True, keys, files)
 
 
 def _files(reference: str, inventory: Inventory) -> dict[str, str]:

@@ -9,6 +9,7 @@ from adapters.log import set_up_log
 from cli import archives, quarantine
 from cli.api import api
 from cli.export import export
+from cli.keys import rotate_keys
 from cli.rebuild import rebuild_database
 from cli.settle import settle
 from cli.simulate import simulate
@@ -34,6 +35,7 @@ app.command()(export)
 app.command()(verify)
 app.command()(settle)
 app.command("rebuild")(rebuild_database)
+app.command("rotate-keys")(rotate_keys)
 app.add_typer(quarantine.app, name="quarantine")
 
 

@@ -1,34 +1,31 @@
 """What was cut out of a request: written down beside its skeleton, and put back to rebuild the request."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
+from itertools import count
 from typing import Any
 
 from domain.spelling import spelled
-from models.content import ContentCut, StoredContent
+from models.content import ContentCut, SealedCut, StoredContent
 from models.errors import Conflict
 from models.spelling import Spelling
 
 FORMAT = 1
 CONTENT = "content"
 """The kind of a cut that is a file's content in base64."""
+SEALED = "sealed"
+"""The kind of a cut that is a JSON value, encrypted."""
+SEALED_VALUE = b"null"
+"""What stands in the skeleton in place of a sealed value: it is still JSON, which can be read without a key."""
+
+Cut = ContentCut | SealedCut
 
 
-def cuts_json(cuts: Sequence[ContentCut]) -> bytes:
+def cuts_json(cuts: Sequence[Cut]) -> bytes:
     """Write down the cuts, in the order of their places. What is spelled as usual is left out."""
-    usual = asdict(Spelling())
-    written = [
-        {
-            "kind": CONTENT,
-            "offset": cut.skeleton_offset,
-            "length": len(_placeholder(cut)),
-            "sha256": cut.content.sha256,
-            "size_bytes": cut.content.size_bytes,
-            "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
-        }
-        for cut in cuts
-    ]
+    written = [_sealed_json(cut) if isinstance(cut, SealedCut) else _content_json(cut) for cut in cuts]
     return json.dumps({"format": FORMAT, "cuts": written}, indent=1).encode()
 
 
@@ -56,7 +53,7 @@ def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
         return [replace(cut, content=replace(cut.content, is_scanned=False)) for cut in cuts]
 
 
-def read_cuts(text: bytes) -> list[ContentCut]:
+def read_cuts(text: bytes) -> list[Cut]:
     """Read what `cuts_json` wrote.
 
     Raises:
@@ -64,21 +61,55 @@ def read_cuts(text: bytes) -> list[ContentCut]:
     """
     try:
         document = json.loads(text)
-        if document["format"] != FORMAT or any(cut["kind"] != CONTENT for cut in document["cuts"]):
+        if document["format"] != FORMAT or any(cut["kind"] not in (CONTENT, SEALED) for cut in document["cuts"]):
             raise Conflict(f"expected cuts of format {FORMAT}, got those of a newer cellar; use that one")
-        return [_cut(index, cut) for index, cut in enumerate(document["cuts"])]
+        indices = count()
+        return [_sealed(cut) if cut["kind"] == SEALED else _cut(next(indices), cut) for cut in document["cuts"]]
     except (ValueError, KeyError, TypeError) as error:
         raise Conflict("the cuts of an archived request are damaged; verify the archive") from error
 
 
-def rebuilt(skeleton: bytes, cuts: Sequence[ContentCut], read: Callable[[str], Iterable[bytes]]) -> Iterator[bytes]:
-    """Rebuild a request in pieces: `read` returns a file's bytes by its digest."""
+def rebuilt(
+    skeleton: bytes, cuts: Sequence[Cut], read: Callable[[str], Iterable[bytes]], opened: Callable[[bytes], bytes]
+) -> Iterator[bytes]:
+    """Rebuild a request in pieces: `read` returns a file's bytes by its digest, `opened` what a ciphertext says."""
     position = 0
     for cut in cuts:
         yield skeleton[position : cut.skeleton_offset]
-        yield from spelled(read(cut.content.sha256), cut.spelling)
+        if isinstance(cut, SealedCut):
+            yield opened(cut.ciphertext)
+        else:
+            yield from spelled(read(cut.content.sha256), cut.spelling)
         position = cut.skeleton_offset + len(_placeholder(cut))
     yield skeleton[position:]
+
+
+def _content_json(cut: ContentCut) -> dict[str, Any]:
+    usual = asdict(Spelling())
+    return {
+        "kind": CONTENT,
+        "offset": cut.skeleton_offset,
+        "length": len(_placeholder(cut)),
+        "sha256": cut.content.sha256,
+        "size_bytes": cut.content.size_bytes,
+        "looks_like": cut.content.looks_like,
+        "infection": cut.content.infection,
+        "is_scanned": cut.content.is_scanned,
+        "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
+    }
+
+
+def _sealed_json(cut: SealedCut) -> dict[str, Any]:
+    return {
+        "kind": SEALED,
+        "offset": cut.skeleton_offset,
+        "length": len(_placeholder(cut)),
+        "ciphertext": b64encode(cut.ciphertext).decode(),
+    }
+
+
+def _sealed(cut: dict[str, Any]) -> SealedCut:
+    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True))
 
 
 def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
@@ -87,6 +118,6 @@ def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
     return ContentCut(content, cut["offset"], Spelling(**cut["spelling"]))
 
 
-def _placeholder(cut: ContentCut) -> bytes:
-    """What stands in the skeleton in place of a content."""
-    return b"%d" % cut.content.index
+def _placeholder(cut: Cut) -> bytes:
+    """What stands in the skeleton in place of what was cut out."""
+    return SEALED_VALUE if isinstance(cut, SealedCut) else b"%d" % cut.content.index

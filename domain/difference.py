@@ -101,7 +101,7 @@ def _difference(
     shown = _changes(before.members if before else {}, after.members if after else {})
     kept = _changes(before.kept, after.kept) if before and after else {}
     # An amount is shown in minor units. Where those differ, it is no news that the number as sent does.
-    told = {"amount"} if "amount_minor" in shown else set()
+    told = shown.keys() | ({"amount"} if "amount_minor" in shown else set())
     return Difference(kind, key, change, shown, tuple(name for name in kept if name not in told))
 
 
@@ -128,7 +128,8 @@ def _things(archive: Archive, terms: PaymentTerms) -> dict[DifferenceKind, list[
 
 def _field(field: FormField) -> _Thing:
     view = FieldView.model_validate(field, from_attributes=True)
-    return _Thing(DifferenceKind.FIELD, field.id, _shown(view.model_dump(mode="json")), {})
+    kept = {} if field.unmasked is None else {"value": field.unmasked}
+    return _Thing(DifferenceKind.FIELD, field.id, _shown(view.model_dump(mode="json")), kept)
 
 
 def _file(content: Content, stored: StoredContent) -> _Thing:

@@ -1,10 +1,12 @@
 """Reads an archive out of the document that a scan leaves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from typing import Any
 
-from domain.cards import expiry_month, last_four, masked
+from domain.cards import expiry_month, has_card_number, last_four, masked, number_text, without_card_numbers
 from domain.judgement import judge
 from domain.place import UNSTORABLE, Place, Reading, decimal_from
 from models.archive import Archive
@@ -67,16 +69,21 @@ def read_archive(document: dict[str, Any], stored: Sequence[StoredContent], zone
     reading = Reading(zone)
     root = Place(document, "", reading)
     sessions = tuple(_session(place) for place in root.member("sessions").objects())
+    signatures = tuple(_signature(place) for place in root.member("signatures").objects())
+    fields = [_form_field(place) for place in root.member("data").objects()]
+    contents = tuple(_content(place, stored) for place in _declared(document, reading))
+    payments = _payments(root.member("payments").objects())
+    transaction_ids = {each.transaction_id for each in payments if each.transaction_id is not None}
     archive = Archive(
         reference=reference,
         event_at=root.member("event").member("timestamp").moment(),
         process_number=next((each.process_number for each in sessions if each.process_number is not None), None),
         template_id=next((each.template_id for each in sessions if each.template_id is not None), None),
         sessions=sessions,
-        signatures=tuple(_signature(place) for place in root.member("signatures").objects()),
-        fields=tuple(_form_field(place) for place in root.member("data").objects()),
-        contents=tuple(_content(place, stored) for place in _declared(document, reading)),
-        payments=_payments(root.member("payments").objects()),
+        signatures=signatures,
+        fields=tuple(_without_cards(each, transaction_ids) for each in fields),
+        contents=contents,
+        payments=payments,
         warnings=(),
     )
     return judge(archive, tuple(reading.warnings))
@@ -167,6 +174,14 @@ def _form_field(place: Place) -> FormField:
     )
 
 
+def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormField:
+    """An id is never a card's number: that of a transaction is what the field of a payment must be found by."""
+    if field.type == "payment" and str(field.value).strip() in transaction_ids:
+        return field
+    shown = without_card_numbers(field.value)
+    return field if shown == field.value else replace(field, value=shown, unmasked=field.value)
+
+
 def _coordinates(value: Any) -> tuple[float | None, float | None]:
     """The numbers of a `location` value, "latitude,longitude" in degrees; none where they are no place on Earth."""
     numbers = [decimal_from(part) for part in value.split(",")] if isinstance(value, str) else []
@@ -216,11 +231,11 @@ def _attempt(place: Place) -> Attempt:
         type=place.member("type").text(),
         status=place.member("status").text(),
         amount=decimal_from(place.member("amount").value),
-        currency=result.member("currency").text(),
-        provider_total=result.member("total").number(),
+        currency=_without_number(result.member("currency").text()),
+        provider_total=_total(result.member("total").number()),
         provider_reference=place.member("provider_transaction_reference").identifier(),
         card_mask=masked(result.member("card_mask").text() or "") or None,
-        card_brand=result.member("card_brand").text(),
+        card_brand=_without_number(result.member("card_brand").text()),
         card_no_last4=last_four(result.member("card_no").identifier()),
         card_expires=expiry_month(result.member("card_expiration").identifier()),
         cguid=_filled(result.member("cguid")),
@@ -240,3 +255,12 @@ def _either(place: Place, providers_name: str, cellosigns_name: str) -> Place:
     """Cellosign writes some of the provider's names in its own way (`cardMask` as `card_mask`)."""
     named = place.member(providers_name)
     return place.member(cellosigns_name) if named.value is None else named
+
+
+def _without_number(text: str | None) -> str | None:
+    return None if text is None else str(without_card_numbers(text))
+
+
+def _total(number: Decimal | None) -> Decimal | None:
+    """A card's number in the wrong place is no amount, and would be shown as one."""
+    return None if number is not None and has_card_number(number_text(number)) else number

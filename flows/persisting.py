@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from adapters import ocfl, receipts, store
+from adapters.seals import Locked
 from adapters.settings import settings
 from adapters.signed_document import examine
 from adapters.stored import FILES, VERDICT, StoredRequest, keep_delivery, stored_request, stored_version
@@ -116,7 +117,9 @@ def _current(reference: str, inventory: Inventory | None) -> StoredRequest | Non
 def _said_by(current: StoredRequest) -> str | None:
     """What a version says; nothing if it is damaged, which must not hold up the next one."""
     try:
-        return _said(parse(current.skeleton()), current.cuts())
+        return _said(parse(current.clear_skeleton()), current.cuts())
+    except Locked:
+        raise
     except (Conflict, JsonFault):
         log.error("the current version is damaged; see `cellar verify`", receipt_id=current.receipt_id)
         return None

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from adapters import seals
 from adapters.clamd import SOUND, scanned
 from adapters.durable import pushed, write_whole
 from adapters.stored import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from domain.card_secrets import secret_ranges
 from domain.cuts import cuts_json, rebuilt, scans_json
 from domain.media_type import HEAD_BYTES, sniffed
 from domain.reading import reference_of
 from domain.scan import Scan, Scanner
+from domain.sealing import sealed
 from domain.spelling import SpellingReader
 from flows.body import Body, opened_body
 from flows.threads import checkpoint
@@ -27,8 +30,9 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A receipt in the folder `content`: files by their digests, skeleton and cuts.
+    """A receipt in the folder `content`: files by their digests, skeleton and cuts, with the card secrets sealed.
 
+    `scan` and `cuts` are those of the body as it came, and are written nowhere.
     `is_plain`: every file's base64 is as encoding it gives it, so they are known to rebuild the request.
     """
 
@@ -50,7 +54,8 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
 
     Raises:
         Refused: the body is no archive of this process.
-        Conflict: it is not the one that was received, or what it was rebuilt from is damaged.
+        Conflict: it is not the one that was received, or what it was rebuilt from is damaged; or the archive's key
+            cannot be had.
         Transient: the store or the inbox does not work now.
     """
     (content / FILES).mkdir(parents=True)
@@ -72,21 +77,25 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
         ContentCut(each, cut.skeleton_offset, spelling)
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
     ]
-    (content / SKELETON).write_bytes(scan.skeleton)
-    (content / CUTS).write_bytes(cuts_json(cuts))
+    secrets = secret_ranges(scan.skeleton)
+    checkpoint()
+    skeleton, all_cuts = sealed(scan.skeleton, cuts, secrets, seals.sealer(reference))
+    (content / SKELETON).write_bytes(skeleton)
+    (content / CUTS).write_bytes(cuts_json(all_cuts))
     if cuts:
         (content / SCANS).write_bytes(scans_json(cuts))
     return Staged(receipt_id, content, scan, cuts, sink.is_plain)
 
 
 def stage_what_rebuilds(staged: Staged) -> None:
-    """Stage the raw body too if it cannot be rebuilt from the rest."""
-    pieces = rebuilt(staged.scan.skeleton, staged.cuts, lambda sha256: _chunks(staged.content / FILES / sha256))
+    """Stage the raw body too, encrypted, if it cannot be rebuilt from the rest."""
+    folder = staged.content / FILES
+    pieces = rebuilt(staged.scan.skeleton, staged.cuts, lambda sha256: _chunks(folder / sha256), bytes)
     if staged.is_plain or _digest(pieces) == staged.receipt_id:
         return
     reference = reference_of(staged.scan.document)
     with opened_body(reference, staged.receipt_id) as body, (staged.content / REQUEST).open("wb", 0) as file:
-        for chunk in body.chunks:
+        for chunk in seals.sealed_chunks(reference, staged.receipt_id, body.chunks):
             checkpoint()
             write_whole(file, chunk)
 

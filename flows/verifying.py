@@ -12,6 +12,7 @@ from itertools import chain, groupby
 
 from adapters import archives, history, ocfl, receipts, store
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
+from adapters.seals import Locked
 from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
 from flows.threads import checkpoint, one_fate
 from models.errors import Conflict, Refused
@@ -180,6 +181,9 @@ def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[Fi
         try:
             request = stored_request(ocfl.reference_of(inventory), receipt_id)
             is_whole = request is None or request.is_whole(checkpoint)
+        except Locked as error:
+            yield _damaged(stored, path, receipt_id, f"nothing: {error}")
+            continue
         except Conflict:
             request, is_whole = None, False
         if not is_whole:

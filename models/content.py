@@ -33,12 +33,21 @@ class StoredContent:
 class ContentCut:
     """Where a content was cut out, and how it was written there: what rebuilds the request.
 
-    At `skeleton_offset` the skeleton has the content's index in decimal digits.
+    At `skeleton_offset` the skeleton has the content's index in decimal digits: the clear one while a body is scanned,
+    the sealed one where it is written down.
     """
 
     content: StoredContent
     skeleton_offset: int
     spelling: Spelling
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCut:
+    """A JSON value that is kept encrypted. At `skeleton_offset` the skeleton has `null` in its place."""
+
+    skeleton_offset: int
+    ciphertext: bytes
 
 
 @dataclass(frozen=True, slots=True)

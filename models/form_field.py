@@ -1,6 +1,6 @@
 """Form fields: the elements of the form with what was entered and where they stand on the signed PDF."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import BigInteger, Field, SQLModel
@@ -12,6 +12,9 @@ from models.columns import Json
 class FormField:
     """`top`, `left`, `width` and `height` are positions on the page as Cellosign gives them; its page has no unit for
     them. `latitude` and `longitude` are the numbers in a `location` field's value, in degrees.
+
+    In `value` the numbers of cards are masked. Where one is, `unmasked` is the value as sent: for comparing only, it is
+    never shown or kept.
     """
 
     id: str | None
@@ -26,6 +29,7 @@ class FormField:
     meta: dict[str, Any]
     latitude: float | None
     longitude: float | None
+    unmasked: Any = field(default=None, repr=False)
 
 
 class FormFieldRow(SQLModel, table=True):

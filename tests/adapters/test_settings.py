@@ -165,6 +165,7 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
         webhook_secrets="hidden-1",
         api_tokens="hidden-2",
         link_secret="hidden-3",
+        seal_keys="hidden" * 14 + "ab==",
         notify_secret="whsec_hidden44aaaa",
         notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
         database_url="postgresql://u:hidden-8@db/cellar",
@@ -244,3 +245,22 @@ def test_trusted_root_that_is_no_certificate_is_refused_at_start(tmp_path: Path,
 
     with pytest.raises(ValidationError, match="CELLAR_TRUST_ROOTS"):
         Settings(trust_roots=(str(tmp_path / root),))
+
+
+@pytest.mark.parametrize("keys", ["short", "c2hvcnQ=", f"{'A' * 86}==,{'A' * 85}", f"{'-' * 86}=="])
+def test_seal_key_that_is_none_is_refused_without_repeating_it(configure: Configure, keys: str) -> None:
+    with pytest.raises(ValidationError, match="CELLAR_SEAL_KEYS") as wrong:
+        configure(seal_keys=keys)
+
+    assert keys not in str(wrong.value)
+
+
+def test_seal_keys_are_those_that_are_set_or_one_that_is_made_and_kept(configure: Configure) -> None:
+    made = configure()
+
+    (key,) = made.active_seal_keys()
+
+    assert len(key) == 64
+    assert stat.S_IMODE((made.data_dir / "secrets" / "seal").stat().st_mode) == 0o600
+    assert configure().active_seal_keys() == (key,)
+    assert configure(seal_keys=f"{'A' * 86}==, {'B' * 85}A==").active_seal_keys()[0] == bytes(64)

@@ -50,8 +50,9 @@ from tests.adapters.settlements import (
     told,
     unpaid,
 )
+from tests.conftest import bucket_at
 from tests.domain.settled import day
-from tests.installations import bucket_at, installed
+from tests.installations import installed
 
 KINDS = (("c", "charge"), ("r", "refund"))
 

@@ -164,8 +164,8 @@ def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
     assert list((folder / "spool").iterdir()) == []
 
 
-def test_of_several_that_write_the_same_key_of_a_bucket_one_is_first(configure: Configure, s3_server: str) -> None:
-    configure(store_url=f"s3://archives/{os.urandom(8).hex()}", **bucket_at(s3_server))
+@pytest.mark.usefixtures("kind")
+def test_of_several_that_write_the_same_key_one_is_first() -> None:
     won: list[int] = []
 
     def write(number: int) -> None:

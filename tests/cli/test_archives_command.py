@@ -199,7 +199,7 @@ def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
         result = cellar(*path, "--help")
 
         assert (result.status, result.errors) == (0, "")
-        named = {tuple(each.split()) for each in re.findall(r"cellar ((?:[a-z]+ ?)+)", result.output)}
+        named = {tuple(each.split()) for each in re.findall(r"cellar ((?:[a-z]+(?:-[a-z]+)* ?)+)", result.output)}
         assert [each for each in named if each[:1] not in commands and each[:2] not in commands] == []
 
 

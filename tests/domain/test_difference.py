@@ -263,3 +263,24 @@ def test_card_secrets_are_in_no_difference() -> None:
     for name in ("card_id", "auth_number", "card_expiration", "session_cd", "cguid"):
         assert secrets[name] not in found
     assert "458045******4580" in found
+
+
+def test_card_number_that_changes_is_told_and_never_shown() -> None:
+    """Both cards end in the same digits."""
+    before, same = (read(changed("data.0.value", value)) for value in ("4580458045804580",) * 2)
+    after = read(changed("data.0.value", "4000000000024580"))
+
+    assert differences(before, same, TERMS) == []
+    assert differences(before, after, TERMS) == [
+        Difference(DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {}, ("value",))
+    ]
+
+
+def test_card_number_in_the_place_of_another_text_is_shown_masked() -> None:
+    after = read(changed("data.0.value", "4580458045804580"))
+
+    assert differences(SAMPLE, after, TERMS) == [
+        Difference(
+            DifferenceKind.FIELD, "SOMEFIELD1", Change.CHANGED, {"value": Values("SOMEVALUE1", "************4580")}, ()
+        )
+    ]

@@ -469,3 +469,40 @@ def is_place(where: str, document: Any) -> bool:
 @given(documents(junk(plain_keys, scalars)))
 def test_reading_is_pure(document: dict[str, Any]) -> None:
     assert repr(result_of(document)) == repr(result_of(document))
+
+
+CARD, MASKED = "4580458045804580", "************4580"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (CARD, MASKED),
+        (int(CARD), MASKED),
+        ({"card": [CARD]}, {"card": [MASKED]}),
+        (f"{CARD} 12/29", f"{MASKED} 12/29"),
+    ],
+)
+def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any, shown: Any) -> None:
+    field = read(changed("data.0.value", sent)).fields[0]
+
+    assert (field.value, field.unmasked) == (shown, sent)
+    assert CARD not in repr(field)
+    assert CARD not in str(rows_of(read(changed("data.0.value", sent)), TERMS, fingerprint))
+
+
+@pytest.mark.parametrize("kind", ["payment", "text"])
+def test_field_that_names_a_transaction_is_masked_only_where_it_is_no_payment(kind: str) -> None:
+    document = sample_document()
+    document["payments"][0]["transaction_id"] = CARD
+    document["data"][3] |= {"value": CARD, "type": kind}
+
+    assert read(document).fields[3].value == (CARD if kind == "payment" else MASKED)
+
+
+@pytest.mark.parametrize("name", ["card_brand", "currency", "card_mask", "total"])
+def test_card_number_in_any_member_of_a_result_is_not_shown(name: str) -> None:
+    archive = read(changed(f"payments.0.provider_transaction_result.{name}", CARD))
+
+    assert CARD not in repr(archive.payments)
+    assert CARD not in repr(reconcile(archive, TERMS))

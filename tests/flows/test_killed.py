@@ -4,8 +4,10 @@ import asyncio
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import SQLModel
 
-from adapters import database
+from adapters import database, seals, store
 from adapters.migration import migrate
 from adapters.runs import release_lease
 from adapters.settings import Settings, settings
@@ -66,11 +68,21 @@ def test_run_killed_before_every_single_write_is_finished_by_the_next(
 
 def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    seal_key = b64encode(bytes(64)).decode()  # the same in every folder, or no two stores were equal
+    urls = {"notify_urls": httpserver.url_for("/hook"), "notify_secret": SECRET}
+    configure(**urls, notify_allow_private="true", seal_keys=seal_key)
 
 
 def _received() -> str:
+    store.keep_first(_data_key(), seals.key_location("process-1"))
     return received("process-1", sample_body(), datetime(2026, 1, 1, tzinfo=UTC)).receipt_id
+
+
+@cache
+def _data_key() -> bytes:
+    """Made in one folder, for all."""
+    seals.sealer("process-1")(b"")
+    return store.read_bytes(seals.key_location("process-1"))
 
 
 def _killed_run(receipt_id: str, writes: int) -> bool:

@@ -101,7 +101,7 @@ def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
     assert (archive.state, archive.warnings) == ("completed", [])
     assert objects_below(f"{home}/inbox") == {}
     assert stored_body("process-1", sending.receipt_id) == body
-    assert all(name.startswith(("archives/", "results/")) for name in objects_below(f"{home}/store"))
+    assert all(name.startswith(("archives/", "keys/", "results/")) for name in objects_below(f"{home}/store"))
     assert list(settings().spool_dir.glob("*")) == []
 
 

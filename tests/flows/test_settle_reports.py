@@ -15,7 +15,7 @@ from flows.settle_reports import settle_reports
 from models.errors import Conflict, Transient
 from models.settlement import SettlementEntryRow
 from tests.adapters.settlements import COLUMNS, NOW, line, report, rows, told
-from tests.installations import bucket_at
+from tests.conftest import bucket_at
 
 pytestmark = pytest.mark.usefixtures("prefect")
 Put = Callable[[str, bytes], None]

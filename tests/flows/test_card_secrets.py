@@ -1,0 +1,323 @@
+"""An archive full of card secrets goes through everything, and no output has one of them in clear.
+
+In clear they may be only in the raw body while it waits, and in the request as `cellar export --raw` hands it out.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from pytest_httpserver import HTTPServer
+from sqlmodel import SQLModel
+
+from adapters import catalogue, database, inbox, ocfl, seals, store
+from adapters.settings import Settings, settings
+from adapters.stored import REQUEST, stored_request
+from api.app import app
+from cli.main import main
+from flows.body import opened_body
+from flows.persisting import persist
+from flows.process_archive import process_archive
+from flows.staging import stage, stage_what_rebuilds
+from flows.verifying import object_of, verify_object
+from models.errors import CellarError
+from tests.conftest import bucket_at
+from tests.flows.conftest import received
+from tests.flows.databases import in_new_database
+from tests.installations import stored_body
+from tests.judge import judged
+from tests.samples import PDF, sample_document
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VISA, AMEX, MASTERCARD, NUMBER = "4580458045804580", "378282246310005", "5555 5555-5555 4444", "4000000000024580"
+OTHER_VISA = "4000000000034589"
+CLEAR = [
+    *("tok-91827364", "sess-cd-555666", "auth-777888", "guid-424242", "deep-auth-31337", "in-a-list-60606"),
+    *("escaped-token-8080", "first-of-two-1212", "second-of-two-3434", "xml-secret-2020"),
+    *(VISA, AMEX, MASTERCARD, MASTERCARD.replace(" ", "").replace("-", ""), NUMBER, OTHER_VISA),
+    rb"\u0034580458045804580".decode(),
+]
+"""All secrets, and their spellings."""
+
+
+def body(timestamp: str = "2026-01-01T00:00:00Z", *, card: str = VISA, content: bytes | None = None) -> bytes:
+    """An archive with each kind of secret, in provider results and in the form."""
+    document = sample_document()
+    document["reference"] = document["sessions"][0]["reference"] = "process-1"
+    document["sessions"][0]["process_id"] = "process-1"
+    document["event"]["timestamp"] = timestamp
+    payment = document["payments"][0]
+    payment["provider_transaction_result"] |= {
+        "card_id": "tok-91827364",
+        "session_cd": ["sess-cd-555666"],
+        "auth_number": {"value": "auth-777888"},
+        "cguid": "guid-424242",
+        "remark": f"paid with {MASTERCARD}",
+        "attempts": [{"auth_number": "deep-auth-31337", "cguid": ["in-a-list-60606"]}],
+        "card_brand": VISA,
+        "currency": VISA,
+        "total": VISA,
+    }
+    result = '{"card\\u005fid": "escaped-token-8080", "cguid": "first-of-two-1212", "cguid" : "second-of-two-3434"}'
+    values = [card, f"my Amex is {AMEX}, thanks", {"cards": [int(NUMBER), VISA], VISA: 1}, VISA, float(NUMBER)]
+    for number, value in enumerate(values):
+        document["data"][number]["value"] = value
+    document["payments"] += [{"transaction_id": "x", "provider_transaction_result": "xml-secret-2020"}]
+    text = json.dumps(document)
+    text = text[:-1] + ', "payments": [' + json.dumps(payment) + ', {"provider_transaction_result": ' + result + "}]}"
+    text = text.replace(f'"{VISA}", "top"', r'"\u0034580458045804580", "top"', 1)
+    if content is not None:
+        text = text.replace(b64encode(PDF).decode(), content.decode())
+    return text.encode()
+
+
+def found_in(output: bytes | str) -> list[str]:
+    text = output if isinstance(output, bytes) else output.encode(errors="surrogatepass")
+    return [each for each in CLEAR if each.encode() in text]
+
+
+@pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])
+def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+    """The flow's settings with a migrated database and an empty store, both of the one or the other kind."""
+    if request.param.startswith("Postgres"):
+        url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))
+        configure(database_url=request.getfixturevalue("postgres_database"), store_url=url, **bucket)
+    request.getfixturevalue("sqlite_installation")
+    return str(request.param)
+
+
+def run(receipt_id: str | None = None) -> None:
+    with suppress(CellarError):
+        asyncio.run(process_archive("process-1", receipt_id))
+
+
+@pytest.fixture
+def cellar(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., bytes]:
+    """What a command writes, as bytes, errors and all."""
+
+    def _cellar(*arguments: str) -> bytes:
+        capfdbinary.readouterr()
+        monkeypatch.setattr(sys, "argv", ["cellar", *arguments])
+        with pytest.raises(SystemExit):
+            main()
+        return b"".join(capfdbinary.readouterr())
+
+    return _cellar
+
+
+def test_the_outputs_would_show_the_secrets_if_nobody_hid_them() -> None:
+    """The proof below searches for what is there."""
+    assert set(CLEAR) - set(found_in(body() + body(card=OTHER_VISA))) == {MASTERCARD.replace(" ", "").replace("-", "")}
+
+
+def test_no_output_has_a_secret_in_clear(
+    configure: Callable[..., Settings],
+    kinds: str,
+    httpserver: HTTPServer,
+    caplog: pytest.LogCaptureFixture,
+    cellar: Callable[..., bytes],
+    tmp_path: Path,
+) -> None:
+    caplog.set_level(logging.INFO)
+    for address, status in (("/hook", 200), ("/gone", 410)):
+        httpserver.expect_request(address).respond_with_data("", status=status)
+    urls = ",".join(map(httpserver.url_for, ("/hook", "/gone")))
+    configure(notify_urls=urls, notify_secret=SIGNING_SECRET, notify_allow_private="true", api_tokens="token")
+    outputs: dict[str, bytes | str] = {}
+    bodies = [
+        body(),
+        body("2026-02-01T00:00:00Z"),  # says nothing new
+        body("2026-03-01T00:00:00Z", card=OTHER_VISA),
+        body("2026-04-01T00:00:00Z", content=b"QR=="),  # cannot be rebuilt
+        body("2026-05-01T00:00:00Z", content=b"QR=="),
+    ]
+    receipts = [hashlib.sha256(each).hexdigest() for each in bodies]
+
+    for each in bodies:
+        run(received("process-1", each).receipt_id)  # fails at the endpoint that is gone
+    run()  # a re-run
+    rotten = received("process-1", body("2026-06-01T00:00:00Z"))
+    path = Path(settings().inbox_location) / "waiting" / f"{rotten.receipt_id}.body"
+    path.write_bytes(path.read_bytes().replace(b"SIGNATURE1", b"SIGNATURE2"))
+    run(rotten.receipt_id)  # fails for good, and holds the body up
+    path.unlink()
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert [each.version for each in archive.versions] == [1, 2, 3]
+    assert {each.state for each in archive.runs} == {"Failed", "Completed"}
+    assert [stored_body("process-1", each) for each in receipts] == bodies
+    assert verify_object(object_of("process-1")).findings == ()
+    assert judged() == []
+
+    for name, arguments in {
+        "show": ["show", "process-1"],
+        "show as JSON": ["show", "process-1", "--json"],
+        "difference": ["show", "process-1", "--diff", "1", "2"],
+        "difference as JSON": ["show", "process-1", "--diff", "1", "2", "--json"],
+        "list": ["list"],
+        "bag": ["export", "process-1", "--to", str(tmp_path / "bag")],
+        "verify": ["verify"],
+        "rotate": ["rotate-keys"],
+    }.items():
+        outputs[name] = cellar(*arguments)
+    assert b"(not shown)" in outputs["difference"] or b"****" in outputs["difference"]
+    outputs |= {f"bag {each.name}": each.read_bytes() for each in (tmp_path / "bag").rglob("*") if each.is_file()}
+    outputs |= asyncio.run(answers())
+    outputs |= {
+        f"Prefect {name}": text for name, text in asyncio.run(in_prefect([r.flow_run_id for r in archive.runs]))
+    }
+    outputs |= {f"notification {number}": each.data for number, (each, _) in enumerate(httpserver.log)}
+    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored())
+    outputs |= {str(each): each.read_bytes() for each in files_of_the_installation()}
+
+    assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}
+    assert b"************4580" in outputs["show as JSON"] or "************4580" in str(outputs["rows"])
+    for receipt_id, sent in zip(receipts, bodies, strict=True):
+        assert cellar("export", "process-1", "--raw", "--receipt", receipt_id, "--to", "-") == sent
+
+
+async def answers() -> dict[str, bytes]:
+    """What the API says of the archive."""
+    paths = ["/api/archives", "/api/archives/process-1", "/api/archives/process-1/differences?before=1&after=2"]
+    headers = {"authorization": "Bearer token"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
+        found = {path: await client.get(path) for path in paths}
+    assert {each.status_code for each in found.values()} == {200}
+    return {path: each.content for path, each in found.items()}
+
+
+async def in_prefect(flow_run_ids: list[str]) -> list[tuple[str, str]]:
+    """Parameters, states and artifacts of the runs, as Prefect's server has them."""
+    found = []
+    async with get_client() as client:
+        for each in flow_run_ids:
+            of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(each)]))
+            artifacts = await client.read_artifacts(artifact_filter=of_run)
+            run = await client.read_flow_run(UUID(each))
+            found += [(each, repr(run) + repr(await client.read_flow_run_states(run.id)))]
+            found += [(str(artifact.id), repr(artifact)) for artifact in artifacts]
+    assert len(found) > len(flow_run_ids)
+    return found
+
+
+def rows() -> str:
+    with database.reading() as session:
+        tables = SQLModel.metadata.tables.items()
+        return repr([(name, session.connection().execute(table.select()).all()) for name, table in tables])
+
+
+def stored() -> Iterator[tuple[str, bytes]]:
+    for folder in (ocfl.ROOT, seals.ROOT, "results"):
+        found = [(key, store.read_bytes(key)) for key, _ in store.listed(folder)]
+        assert found, folder
+        yield from found
+
+
+def files_of_the_installation() -> list[Path]:
+    """Its database, its spool folders and whatever else lies there."""
+    return [each for each in settings().data_dir.rglob("*") if each.is_file()]
+
+
+def test_nothing_is_written_in_clear_while_a_receipt_is_staged(kinds: str) -> None:
+    sending = received("process-1", body(content=b"QR=="))
+
+    with store.staging() as folder, opened_body("process-1", sending.receipt_id) as opened:
+        staged = stage(opened, folder / "content", "process-1", sending.receipt_id)
+        stage_what_rebuilds(staged)
+        written = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+    assert {"skeleton.json", "cuts.json", REQUEST} < set(written)
+    assert {name: found_in(text) for name, text in written.items() if found_in(text)} == {}
+
+
+def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
+    configure: Callable[..., Settings], kinds: str
+) -> None:
+    receipts = [
+        received("process-1", body(each)).receipt_id for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
+    ]
+    for each in receipts:
+        run(each)
+    before = dict(stored())
+
+    configure(seal_keys=b64encode(bytes(64)).decode())
+    again = received("process-1", body())
+
+    request = stored_request("process-1", receipts[0])
+    assert request
+    assert json.loads(request.skeleton())["data"][0]["value"] is None
+    for use in (request.archive, request.clear_skeleton, lambda: persist("process-1", again.receipt_id)):
+        with pytest.raises(seals.Locked, match="CELLAR_SEAL_KEYS"):
+            use()
+    (finding,) = verify_object(object_of("process-1")).findings
+    assert "CELLAR_SEAL_KEYS" in finding.found
+    assert dict(stored()) == before
+    assert inbox.has_body(again.receipt_id)
+
+
+def test_rotation_changes_no_archive_and_the_old_key_may_go(
+    configure: Callable[..., Settings], kinds: str, cellar: Callable[..., bytes]
+) -> None:
+    old, new = (b64encode(secrets.token_bytes(64)).decode() for _ in range(2))
+    configure(seal_keys=old)
+    sent = body()
+    receipt_id = received("process-1", sent).receipt_id
+    run(receipt_id)
+    seals.fingerprint("guid-424242")
+    before = dict(stored())
+
+    configure(seal_keys=f"{new},{old}")
+    said = cellar("rotate-keys")
+    configure(seal_keys=new)
+
+    after = dict(stored())
+    assert b"2 keys, 2 of them wrapped anew" in said
+    assert {key for key in before if after[key] != before[key]} == set(seals.wrapped_keys())
+    assert stored_body("process-1", receipt_id) == sent
+    assert judged() == []
+    assert b"2 keys, 0 of them" in cellar("rotate-keys")
+    configure(seal_keys=old)
+    assert b"no key of CELLAR_SEAL_KEYS opens" in cellar("rotate-keys")
+
+
+def test_database_is_made_again_from_what_is_sealed(
+    configure: Callable[..., Settings], sqlite_installation: Settings
+) -> None:
+    run(received("process-1", body()).receipt_id)
+    before: Any = catalogue.archive("process-1")
+
+    in_new_database(configure)
+
+    assert catalogue.archive("process-1") == before
+
+
+def test_raw_body_of_an_older_cellar_is_read(sqlite_installation: Settings) -> None:
+    """It lies in clear, and under another name."""
+    sent = body(content=b"QR==")
+    receipt_id = received("process-1", sent).receipt_id
+    run(receipt_id)
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    key = f"{ocfl.object_key('process-1')}/older"
+    store.keep_bytes(sent, key)
+    older = replace(stored, keys={"request": key})
+
+    assert b"".join(older.body()) == sent
