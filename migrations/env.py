@@ -4,9 +4,11 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import models.archive
+import models.discrepancy
 import models.notification
 import models.receipt
 import models.run
+import models.settlement
 import models.worker  # noqa: F401  # each import registers its tables
 
 connection = context.config.attributes["connection"]
