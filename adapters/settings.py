@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     amount_unit: Literal["minor", "major"] = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
+    hold_days: int = Field(
+        7, ge=0, le=3650, description="Days after which a hold that was neither charged nor released is a discrepancy."
+    )
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: `mapped` to a fitting one, or always `200`."
     )
