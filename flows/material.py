@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from adapters.settings import settings
 from adapters.stored import StoredRequest, stored_request
 from domain.reconciliation import reconcile
-from domain.rows import Rows, discrepancy_rows, rows_of
+from domain.rows import Rows, rows_of
 from flows.threads import checkpoint
 from models.archive import Archive
 from models.discrepancy import Discrepancy
@@ -22,7 +22,7 @@ class Material:
     archive: Archive
     discrepancies: list[Discrepancy]
     rows: Rows
-    """Of every table: what the payload says and the discrepancies."""
+    """Of every table: what the payload says."""
 
 
 def read_material(reference: str, receipt_id: str) -> Material:
@@ -38,5 +38,4 @@ def read_material(reference: str, receipt_id: str) -> Material:
     skeleton, archive, unit = request.skeleton(), request.archive(), settings().amount_unit
     checkpoint()
     found = reconcile(archive.payments, archive.fields, archive.sessions, unit)
-    rows = {**rows_of(archive, unit), **discrepancy_rows(reference, found)}
-    return Material(receipt_id, request, skeleton, archive, found, rows)
+    return Material(receipt_id, request, skeleton, archive, found, rows_of(archive, unit))

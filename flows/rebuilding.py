@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from adapters import archives, history, ocfl, receipts
+from adapters import archives, history, kept_discrepancies, ocfl, receipts
+from adapters.discrepancies import settle_version
+from adapters.duplicates import settle_all_duplicates
+from adapters.holds import settle_all_holds
 from adapters.stored import delivered, stored_request
 from domain.json_text import JsonFault
-from domain.rows import discrepancy_rows
 from flows.loading import load
 from flows.material import Material, read_material
 from flows.verifying import StoredObject
 from models.archive import State
+from models.discrepancy import PAYLOAD_CODES
 from models.errors import CellarError, Refused, Transient
 from models.receipt import ReceiptRow
 
@@ -44,6 +47,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
         Transient: store or database does not answer. Begin anew with an empty database.
     """
     count, damaged = 0, []
+    history.restore(kept_discrepancies.of_no_archive())
     for each in objects:
         if each.key:
             try:
@@ -53,6 +57,9 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
                     raise
                 damaged.append((each.key, str(error)))
         on_rebuilt(each)
+    now = datetime.now(UTC)  # by now everyone's peers are there
+    settle_all_duplicates(now)
+    settle_all_holds(now)
     return Rebuilt(count, tuple(damaged))
 
 
@@ -81,9 +88,9 @@ def rebuild_object(stored: StoredObject) -> bool:
         for delivery in deliveries:
             if delivery.request.version == material.request.version:
                 load(delivery)
+    now = datetime.now(UTC)
     for material in versions:
-        found_rows = discrepancy_rows(reference, material.discrepancies)
-        archives.replace_rows(reference, material.receipt_id, found_rows)
+        settle_version(reference, material.receipt_id, PAYLOAD_CODES, material.discrepancies, now)
     return True
 
 

@@ -16,6 +16,11 @@ from tests.samples import PDF, PNG
 Json = dict[str, Any]
 PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
 
+DISCREPANCY = {
+    *("discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state", "opened_at"),
+    *("explanation", "closed_at"),
+}
+
 
 def path_of(reference: str, rest: str = "") -> str:
     """Dots are encoded too: clients take `..` for a way up."""
@@ -36,7 +41,7 @@ class TestOneArchive:
         assert set(archive) == {
             *("reference", "state", "template_id", "process_number", "received_at", "completed_at", "versions"),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
-            *("signed_document_verdict", "notifications", "runs"),
+            *("closed_discrepancies", "signed_document_verdict", "notifications", "runs"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
@@ -57,7 +62,8 @@ class TestOneArchive:
                 *("transaction_id", "session_id", "type", "status", "amount_minor", "currency", "card_mask"),
                 *("card_brand", "provider_reference", "standing"),
             },
-            "discrepancies": {"code", "transaction_id", "expected", "found"},
+            "discrepancies": DISCREPANCY,
+            "closed_discrepancies": DISCREPANCY,
         }
         assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
 
