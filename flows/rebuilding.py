@@ -1,6 +1,6 @@
 """Rebuilds the metadata database from the store alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from flows.material import Material, read_material
 from flows.verifying import StoredObject
 from models.archive import State
 from models.discrepancy import PAYLOAD_CODES
-from models.errors import CellarError, Refused, Transient
+from models.errors import CellarError, Conflict, Refused, Transient
 from models.receipt import ReceiptRow
 
 _HISTORY = f"{ocfl.LOGS}/{history.FOLDER}/"
@@ -46,8 +46,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     Raises:
         Transient: store or database does not answer. Begin anew with an empty database.
     """
-    count, damaged = 0, []
-    history.restore(kept_discrepancies.of_no_archive())
+    count, damaged = 0, list(_restore_of_no_archive())
     for each in objects:
         if each.key:
             try:
@@ -61,6 +60,14 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     settle_all_duplicates(now)
     settle_all_holds(now)
     return Rebuilt(count, tuple(damaged))
+
+
+def _restore_of_no_archive() -> Iterator[tuple[str, str]]:
+    """Bring back the discrepancies that belong to no archive; yield their key and the reason where they are damaged."""
+    try:
+        history.restore(kept_discrepancies.of_no_archive())
+    except Conflict as error:
+        yield kept_discrepancies.OF_NO_ARCHIVE, str(error)
 
 
 def rebuild_object(stored: StoredObject) -> bool:

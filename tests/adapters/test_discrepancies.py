@@ -172,9 +172,9 @@ def test_only_the_current_version_settles() -> None:
 def test_many_archives_are_settled_as_one_is() -> None:
     references = [f"r{number:04}" for number in range(2500)]
     archived(references[0])
-    expected = {reference: [MISMATCH, LATE] for reference in references}
+    found: dict[str | None, list[Discrepancy]] = {reference: [MISMATCH, LATE] for reference in references}
 
-    settle_many({**expected, None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
+    settle_many(found | {None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
     settle_many({reference: [LATE] for reference in references[:1500]}, set(DiscrepancyCode), NOON)
 
     with reading() as session:
@@ -199,8 +199,8 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(settled, [[MISMATCH]] * 6))
 
-    for reference in ("r", "s", None):
-        states = [each.split()[0] for each in history(*by_id(reference, [MISMATCH]))]
+    for settled_one in ("r", "s", None):
+        states = [each.split()[0] for each in history(*by_id(settled_one, [MISMATCH]))]
         assert states == (["open", "closed"] * len(states))[: len(states)]
         assert states[-1] == "closed"
 
