@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
+from adapters.discrepancies import open_count
 from models.archive import ArchiveRow
-from models.discrepancy import DiscrepancyRow
 from models.errors import Conflict
 from models.finding import WarningRow
 from models.receipt import DeliveryRow, Outcome, VersionRow
@@ -87,15 +87,6 @@ def _numbered_otherwise(number: int) -> Conflict:
     )
 
 
-def replace_rows(reference: str, receipt_id: str, rows: Rows) -> bool:
-    """Replace the rows of the given tables if the receipt is the current one, and return whether it is."""
-    with writing() as session:
-        if session.get_one(ArchiveRow, reference).current_receipt_id != receipt_id:
-            return False
-        _replace(session, reference, rows)
-        return True
-
-
 def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:
     with reading() as session:
         return {
@@ -105,8 +96,8 @@ def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQ
 
 
 def needs_attention(reference: str) -> bool:
-    """Whether the archive has warnings or discrepancies."""
-    return any(row_counts(reference, [WarningRow, DiscrepancyRow]).values())
+    """Whether the archive has warnings, or discrepancies that nobody has explained."""
+    return row_counts(reference, [WarningRow])[WarningRow] > 0 or open_count(reference) > 0
 
 
 def signed_document_outcome(reference: str) -> str | None:

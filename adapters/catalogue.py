@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, and_, cast, or_
 from sqlmodel import Session, SQLModel, String, col, exists, func, select
 
+from adapters import discrepancies
 from adapters.database import reading
 from adapters.settings import settings
 from models.archive import ArchiveRow
 from models.content import FileRow
-from models.discrepancy import DiscrepancyRow
+from models.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
+from models.ledger import LEDGER
 from models.notification import NotificationAttemptRow, NotificationRow
 from models.payment import PaymentRow
 from models.receipt import DeliveryRow, ReceiptRow, VersionRow
@@ -39,6 +41,8 @@ from models.view import (
 
 Row = TypeVar("Row", bound=SQLModel)
 
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+
 
 def page(query: ArchiveQuery) -> ArchivePage:
     """Return archives, newest first.
@@ -49,13 +53,13 @@ def page(query: ArchiveQuery) -> ArchivePage:
     """
     newest_first = (col(ArchiveRow.received_at).desc(), col(ArchiveRow.reference).desc())
     wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
-    counts = [_count(table) for table in (FileRow, WarningRow, DiscrepancyRow)]
+    counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
     with reading() as session:
         ordered = select(ArchiveRow, *counts).where(*wanted).order_by(*newest_first)
         found = session.exec(ordered.limit(query.limit + 1)).all()
     items = [
-        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=discrepancies)
-        for archive, files, warnings, discrepancies in found[: query.limit]
+        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
+        for archive, files, warnings, standing in found[: query.limit]
     ]
     return ArchivePage(items=items, next=_cursor(items[-1]) if len(found) > query.limit else None)
 
@@ -71,6 +75,7 @@ def archive(reference: str) -> ArchiveView | None:
         if row is None:
             return None
         documents = _rows(session, SignedDocumentRow, reference)
+        found = discrepancies.views(session, reference)
         return ArchiveView.model_validate(
             row.model_dump()
             | {
@@ -81,8 +86,9 @@ def archive(reference: str) -> ArchiveView | None:
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
                 "fields": _dumped(session, FormFieldRow, reference),
                 "warnings": _dumped(session, WarningRow, reference),
-                "payments": _dumped(session, PaymentRow, reference),
-                "discrepancies": _dumped(session, DiscrepancyRow, reference, DiscrepancyRow.code),
+                "payments": _payments(session, reference),
+                "discrepancies": [each for each in found if each.closed_at is None],
+                "closed_discrepancies": [each for each in found if each.closed_at],
                 "signed_document_verdict": next((each.verdict for each in documents), None),
                 "notifications": _notifications(session, reference),
                 "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
@@ -158,6 +164,14 @@ def _sessions(session: Session, reference: str) -> list[SessionView]:
     ]
 
 
+def _payments(session: Session, reference: str) -> list[dict[str, Any]]:
+    """Those of the payload, with the standing of the ledger: whether one is settled, the payload cannot tell."""
+    ledger = select(LEDGER.c.position, LEDGER.c.standing).where(LEDGER.c.reference == reference)
+    standings = {row.position: row.standing for row in session.connection().execute(ledger)}
+    rows = _rows(session, PaymentRow, reference)
+    return [row.model_dump() | {"standing": standings[row.position]} for row in rows]
+
+
 def _signature(row: SignatureRow) -> SignatureView:
     return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
 
@@ -178,9 +192,9 @@ def _run(row: RunRow) -> RunView:
     return RunView(**row.model_dump(), url=run_url(row.flow_run_id))
 
 
-def _count(table: type[SQLModel]) -> Any:
+def _count(table: type[SQLModel], *conditions: Any) -> Any:
     columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference)
+    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
     return counted.correlate(ArchiveRow).scalar_subquery()
 
 
@@ -202,7 +216,7 @@ def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
         key, value = _key_and_value(query.label)
         conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
     if query.discrepancy is not None:
-        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy))
+        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))
     if query.received_after is not None:
         conditions.append(col(ArchiveRow.received_at) > query.received_after)
     if query.received_before is not None:

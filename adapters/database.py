@@ -1,9 +1,10 @@
 """The metadata database: SQLite by default, Postgres where set. Several processes share it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Engine, create_engine, event, inspect
@@ -15,8 +16,11 @@ from sqlmodel import Session, SQLModel
 from adapters.settings import settings
 from models.errors import Transient
 
+Item = TypeVar("Item")
+
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # sixteen runs of a worker, each with threads, and its own duties
 
 
@@ -61,6 +65,13 @@ def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[
     """Insert many rows at once: 3 ms for 526 rows on SQLite, where row by row takes 20 times that."""
     if rows:
         session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), list(rows))
+
+
+def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list[Item]]:
+    """Items in portions that a query takes as its values."""
+    rest = iter(items)
+    while page := list(islice(rest, size)):
+        yield page
 
 
 @lru_cache

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select
 from adapters import ocfl, store
 from adapters.database import reading, writing
 from models.archive import State
+from models.discrepancy import DiscrepancyEventRow, DiscrepancyRow
 from models.errors import Conflict
 from models.notification import NotificationAttemptRow, NotificationRow
 from models.receipt import DeliveryRow, ReceiptRow
@@ -30,8 +31,12 @@ _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], 
     RunRow,
     NotificationRow,
 )
-_TABLES: Mapping[str, type[SQLModel]] = {
+_OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
     str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
+}
+_RESTORED: Mapping[str, type[SQLModel]] = {
+    **_OF_RECEIPTS,
+    **{str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)},
 }
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -53,9 +58,14 @@ def keep(reference: str, receipt_id: str) -> None:
     kept: Rows | None = None
     while kept != now:  # whoever kept it between our look and our write knew more, and was overwritten
         kept = now
-        text = json.dumps(_merged(_before(key), kept)).encode()
-        store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+        write(_merged(found_rows(key), kept), key)
         now = _rows_of(receipt_id)
+
+
+def write(rows: Rows, key: str) -> None:
+    """Put rows under a key of the store, below their digest, in place of what is there."""
+    text = json.dumps(rows).encode()
+    store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
 
 
 def restore(key: str) -> None:
@@ -69,7 +79,7 @@ def restore(key: str) -> None:
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:
-                session.merge(_TABLES[name].model_validate(row))
+                session.merge(_RESTORED[name].model_validate(row))
 
 
 def is_whole(key: str) -> bool:
@@ -81,7 +91,8 @@ def is_whole(key: str) -> bool:
     return True
 
 
-def _before(key: str) -> Rows:
+def found_rows(key: str) -> Rows:
+    """The rows that are kept under a key; none where nothing is, or where it is damaged: that is put aside."""
     text = store.found_bytes(key)
     try:
         return _parsed(text, key) if text is not None else {}
@@ -121,7 +132,7 @@ def _found(
 def _merged(before: Rows, now: Rows) -> Rows:
     """The rows of both; where both have one, that of now, unless it has less to tell: two may be kept at a time."""
     merged: Rows = {}
-    for name, table in _TABLES.items():
+    for name, table in _OF_RECEIPTS.items():
         key_names = [column.name for column in inspect(table).primary_key]
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in (*before.get(name, []), *now.get(name, [])):

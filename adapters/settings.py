@@ -184,7 +184,7 @@ class Settings(BaseSettings):
         ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
         description="Statuses of payments that failed. Any other than these and `success` stands as unknown.",
     )
-    hold_days: int = Field(7, ge=1, description="Days that money may stay held before that is a discrepancy.")
+    hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before that is a discrepancy.")
     settlement_columns: Path | None = Field(
         None, description="TOML file that tells the form of settlement reports; see docs/settlement.md."
     )

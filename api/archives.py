@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -12,7 +13,8 @@ from pydantic import AfterValidator, BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
-from adapters import catalogue, ocfl, receipts, store
+from adapters import catalogue, discrepancies, ocfl, receipts, store
+from adapters.database import reading
 from adapters.settings import settings
 from adapters.stored import stored_version
 from adapters.trigger import start_run
@@ -20,7 +22,7 @@ from api.authorization import check_reader
 from domain.difference import differences
 from models.errors import Conflict, Refused
 from models.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView
+from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView, DiscrepancyView, Explanation
 
 
 class _RouteAsSent(APIRoute):
@@ -98,12 +100,26 @@ async def rerun(reference: Reference) -> RerunStarted:
     return RerunStarted(flow_run_id=run.flow_run_id, state=run.state, url=catalogue.run_url(run.flow_run_id))
 
 
+@router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
+def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
+    """It stays explained until its numbers change or its cause is gone. 409 where that is so already."""
+    if discrepancy_id not in _discrepancies(reference):
+        raise discrepancies.unknown()
+    discrepancies.explain(discrepancy_id, explanation.by, explanation.why, datetime.now(UTC))
+    return _discrepancies(reference)[discrepancy_id]
+
+
 @router.get("/{reference:path}", summary="One archive, whole")
 def read_archive(reference: Reference) -> ArchiveView:
     archive = catalogue.archive(reference)
     if archive is None:
         raise _unknown_reference()
     return archive
+
+
+def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
+    with reading() as session:
+        return {each.discrepancy_id: each for each in discrepancies.views(session, reference)}
 
 
 def _gone(sha256: str) -> Conflict:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from adapters.trigger import start_run
 from domain.difference import differences
 from models.errors import Refused
 from models.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveView
+from models.view import ArchivePage, ArchiveQuery, ArchiveView, DiscrepancyView
 
 _console = Console(markup=False, emoji=False)  # what was sent may look like markup
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -140,11 +141,37 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[BaseModel]]]:
         ("deliveries", archive.deliveries),
         ("files", archive.files),
         ("payments", archive.payments),
-        ("discrepancies", archive.discrepancies),
+        ("discrepancies", [_Told.of(each) for each in archive.discrepancies]),
+        ("closed discrepancies", [_Told.of(each) for each in archive.closed_discrepancies]),
         ("warnings", archive.warnings),
         ("notifications", archive.notifications),
         ("runs", archive.runs),
     ]
+
+
+class _Told(BaseModel):
+    """A discrepancy as a clerk reads it."""
+
+    id: str
+    code: str
+    transaction: str | None
+    state: str
+    sentence: str
+    since: datetime
+    explanation: str
+
+    @classmethod
+    def of(cls, found: DiscrepancyView) -> "_Told":
+        explained = found.explanation
+        return cls(
+            id=found.discrepancy_id,
+            code=found.code,
+            transaction=found.transaction_id,
+            state=found.state,
+            sentence=found.sentence,
+            since=found.closed_at or found.opened_at,
+            explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
+        )
 
 
 def _table(title: str, rows: Sequence[BaseModel]) -> Table:

@@ -6,8 +6,9 @@ import typer
 from pydantic import ValidationError
 
 from adapters.log import set_up_log
-from cli import archives, quarantine
+from cli import archives, export_table, quarantine
 from cli.api import api
+from cli.explain import explain
 from cli.export import export
 from cli.keys import rotate_keys
 from cli.rebuild import rebuild_database
@@ -31,11 +32,13 @@ app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)
 app.command()(archives.rerun)
+app.command()(explain)
 app.command()(export)
 app.command()(verify)
 app.command()(settle)
 app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)
+app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
 
 

@@ -1,12 +1,9 @@
 """`cellar rebuild`: the metadata database, made again from the store."""
 
-from datetime import UTC, datetime
-
 import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
-from adapters.settlements import restore_reports
 from flows.rebuilding import check_empty, rebuild
 from flows.verifying import stored_objects
 
@@ -17,11 +14,10 @@ def rebuild_database() -> None:
     with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rebuild", total=None)
         rebuilt = rebuild(stored_objects(), lambda _: progress.advance(task))
-        settled = restore_reports(datetime.now(UTC), lambda *_: None)
     for key, reason in rebuilt.damaged:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep takes in what waits in the inbox")
-    if settled.reports:
-        typer.echo(f"{settled.reports} settlement reports are there again, with {settled.entries} rows")
+    if rebuilt.reports:
+        typer.echo(f"{rebuilt.reports} settlement reports are there again")
     if rebuilt.damaged:
         raise typer.Exit(1)

@@ -1,16 +1,15 @@
-"""Reconciles an archive's payments with its form, its sessions, its earlier versions and the calendar."""
+"""Reconciles an archive's payments with its form, its sessions and its earlier versions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
 
-from domain.booking import BookedPayment, booked, is_showable, names
+from domain.booking import BookedPayment, booked, names
 from domain.cards import last_four, masked
 from domain.standing import is_failure, succeeded_type
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
-from models.payment import PaymentRow, Standing
+from models.payment import Standing
 from models.payment_terms import PaymentTerms
 
 
@@ -143,24 +142,6 @@ def _identities(payment: BookedPayment) -> set[tuple[str, str]]:
     attempt = payment.attempt
     named = (("transaction", attempt.transaction_id), ("provider's", attempt.cguid))
     return {(kind, identity) for kind, identity in named if identity is not None}
-
-
-def aging_holds(payments: Iterable[PaymentRow], today: date, hold_days: int) -> list[Discrepancy]:
-    """Return the holds that have lasted for longer than `hold_days`. Pure.
-
-    What is found names the day and not the age, which is another one tomorrow.
-    """
-    return [
-        Discrepancy(
-            DiscrepancyCode.AGING_HOLD,
-            None if row.transaction_id is None else masked(row.transaction_id),
-            f"a charge or a release within {hold_days} days",
-            f"held since {row.paid_on}",
-            "" if is_showable(row.transaction_id) else row.payment_id,
-        )
-        for row in payments
-        if row.standing == Standing.HELD and row.paid_on is not None and (today - row.paid_on).days > hold_days
-    ]
 
 
 def _discrepancy(

@@ -52,7 +52,7 @@ def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
     return [{"reference": archive.reference, "position": 0} | shown]
 
 
-def discrepancy_rows(reference: str, discrepancies: Sequence[Discrepancy]) -> Rows:
+def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]) -> Rows:
     return {
         DiscrepancyRow: [
             {

@@ -4,13 +4,16 @@ receipt leave the inbox.
 
 from datetime import UTC, datetime
 
-from adapters import archives, history, notifications, receipts
+from adapters import archives, discrepancies, history, notifications, receipts
 from adapters.settings import settings
 from adapters.trigger import leave_inbox
+from domain.discrepancies import by_id
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
+from flows.findings import discrepancies_of
 from flows.material import Material
 from flows.threads import checkpoint
 from models.archive import State
+from models.discrepancy import PAYLOAD_CODES
 from models.errors import Conflict
 from models.notification import NotificationRow, NotificationState
 
@@ -49,7 +52,18 @@ def _read_back_rows(material: Material) -> bool:
         expected = len(material.rows[table])
         if found != expected:
             raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
+    _read_back_discrepancies(material)
     return True
+
+
+def _read_back_discrepancies(material: Material) -> None:
+    """Those of the payload; others come and go without it."""
+    reference, expected = material.archive.reference, discrepancies_of(material)
+    found = discrepancies.standing(reference, PAYLOAD_CODES)
+    if found != by_id(reference, expected):
+        raise Conflict(
+            f"expected {len(expected)} discrepancies of the payload, got others or {len(found)}; run the archive again"
+        )
 
 
 def _notification(reference: str, receipt_id: str, endpoint: str, now: datetime) -> NotificationRow:

@@ -4,10 +4,8 @@ from datetime import datetime
 
 from adapters import archives, receipts
 from adapters.stored import stored_version
-from domain.rows import discrepancy_rows
 from domain.versions import Age, supersedes
 from flows.material import Material, read_material
-from models.discrepancy import DiscrepancyRow
 from models.receipt import VersionRow
 
 
@@ -30,8 +28,7 @@ def load(material: Material) -> None:
         skeleton=material.skeleton,
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    rows = {table: rows for table, rows in material.rows.items() if table is not DiscrepancyRow}
-    archives.load(version, described, rows, _replaces)
+    archives.load(version, described, material.rows, _replaces)
 
 
 def _load_delivery(material: Material, made_at: datetime) -> None:
@@ -41,9 +38,7 @@ def _load_delivery(material: Material, made_at: datetime) -> None:
     if not archives.has_version(version.receipt_id):
         load(read_material(reference, version.receipt_id))
     if archives.repeat(reference, request.receipt_id, request.version, made_at, _replaces):
-        newest = read_material(reference, version.receipt_id)
-        load(newest)
-        archives.replace_rows(reference, version.receipt_id, discrepancy_rows(reference, newest.discrepancies))
+        load(read_material(reference, version.receipt_id))
 
 
 def _replaces(candidate: VersionRow, current: VersionRow) -> bool:

@@ -6,7 +6,7 @@ from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.stored import StoredRequest, stored_request
 from domain.reconciliation import reconcile
-from domain.rows import Rows, discrepancy_rows, rows_of
+from domain.rows import Rows, rows_of
 from flows.threads import checkpoint
 from models.archive import Archive
 from models.discrepancy import Discrepancy
@@ -23,7 +23,7 @@ class Material:
     archive: Archive
     discrepancies: list[Discrepancy]
     rows: Rows
-    """Of every table: what the payload says and the discrepancies."""
+    """Of every table: what the payload says."""
 
 
 def read_material(reference: str, receipt_id: str) -> Material:
@@ -39,5 +39,4 @@ def read_material(reference: str, receipt_id: str) -> Material:
     skeleton, archive, terms = request.skeleton(), request.archive(), settings().payment_terms
     checkpoint()
     found = reconcile(archive, terms)
-    rows = {**rows_of(archive, terms, fingerprint), **discrepancy_rows(reference, found)}
-    return Material(receipt_id, request, skeleton, archive, found, rows)
+    return Material(receipt_id, request, skeleton, archive, found, rows_of(archive, terms, fingerprint))

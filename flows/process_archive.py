@@ -23,19 +23,18 @@ from prefect.runtime import flow_run
 from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
 
-from adapters import archives, downstream, notifications, receipts
+from adapters import archives, discrepancies, downstream, notifications, receipts
 from adapters.settings import settings
 from domain.notification import archive_completed
-from domain.rows import Rows
 from domain.summary import size_text, summary
 from flows.completion import complete
+from flows.findings import settle_findings
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
 from flows.record import Run, recorded, sole_work_on
 from flows.results import RESULTS
 from flows.threads import in_thread
-from models.discrepancy import DiscrepancyRow
 from models.errors import Refused, Transient
 from models.notification import NotificationState
 from models.run import Trigger
@@ -77,6 +76,8 @@ class MetadataLoaded(BaseModel):
 
 
 class PaymentsReconciled(BaseModel):
+    """`discrepancies` are those that nobody has explained."""
+
     payments: int
     discrepancies: int
 
@@ -156,17 +157,17 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     """
     log = get_run_logger()
     material = await in_thread(read_material, reference, receipt_id)
-    found = material.discrepancies
-    rows: Rows = {DiscrepancyRow: material.rows[DiscrepancyRow]}
-    current = await in_thread(archives.replace_rows, reference, receipt_id, rows)
+    is_current = await in_thread(settle_findings, material)
+    found = list((await in_thread(discrepancies.standing, reference)).values())
     log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
     for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
-    if not current:
+    if not is_current:
         log.info("Another version has the rows; they stay as they are")
     await in_thread(complete, material)
     log.info("Read back; the archive is complete")
-    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(found))
+    unexplained = await in_thread(discrepancies.open_count, reference)
+    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=unexplained)
 
 
 @task(name="notify-downstream", **RETRIED)
@@ -302,7 +303,7 @@ def _summary(reference: str, receipt_id: str, version: int) -> str:
     material = read_material(reference, receipt_id)
     return summary(
         material.archive,
-        material.discrepancies,
+        list(discrepancies.standing(reference).values()),
         notifications.of_receipt(receipt_id),
         version=version,
         archive_url=_archive_url(reference),

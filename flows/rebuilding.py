@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from adapters import archives, history, inbox, ocfl, receipts
+from adapters import archives, history, inbox, kept_discrepancies, ocfl, receipts
+from adapters.duplicates import settle_all_duplicates
+from adapters.holds import settle_all_holds
+from adapters.settlements import restore_reports
 from adapters.stored import delivered, stored_request
 from domain.json_text import JsonFault
-from domain.rows import discrepancy_rows
+from flows.findings import settle_payload
 from flows.loading import load
 from flows.material import Material, read_material
 from flows.verifying import StoredObject
 from models.archive import State
 from models.errors import CellarError, Conflict, Refused, Transient
 from models.receipt import ReceiptRow
+
+OnDamaged = Callable[[tuple[str, str]], None]
 
 _HISTORY = f"{ocfl.LOGS}/{history.FOLDER}/"
 
@@ -31,9 +36,10 @@ def check_empty() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How many archives are in the database again, and the keys of those that are not, with the reason."""
+    """How many archives and reports are in the database again, and the keys of what is not, with the reason."""
 
     archives: int
+    reports: int
     damaged: tuple[tuple[str, str], ...]
 
 
@@ -44,6 +50,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
         Transient: store or database does not answer. Begin anew with an empty database.
     """
     count, damaged = 0, list[tuple[str, str]]()
+    _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
     for each in objects:
         if each.key:
             try:
@@ -53,10 +60,22 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
                     raise
                 damaged.append((each.key, str(error)))
         on_rebuilt(each)
-    return Rebuilt(count, tuple(damaged))
+    now = datetime.now(UTC)  # by now everyone's peers are there
+    reports = _restore_reports(now, damaged.append)
+    settle_all_duplicates(now)
+    settle_all_holds(now)
+    return Rebuilt(count, reports, tuple(damaged))
 
 
-def rebuild_object(stored: StoredObject, on_damaged: Callable[[tuple[str, str]], None]) -> bool:
+def _restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
+    try:
+        return restore_reports(now, lambda *_: None).reports
+    except Conflict as conflict:
+        on_damaged(("settlements", str(conflict)))
+        return 0
+
+
+def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     """Put an object into the database, if it is one: its history, then its versions, each with its deliveries.
 
     All of it is read before anything is written. A history that is damaged is told, and is all that is lost.
@@ -73,7 +92,8 @@ def rebuild_object(stored: StoredObject, on_damaged: Callable[[tuple[str, str]],
     versions = [read_material(reference, version.message) for version in inventory.versions]
     requests = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
     deliveries = [read_material(reference, request.receipt_id) for request in requests if request]
-    _restore_history(stored, on_damaged)
+    kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
+    _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     created_at = {version.message: version.created_at for version in inventory.versions}
     unknown = [each for each in (*versions, *deliveries) if receipts.find(each.receipt_id) is None]
     receipts.restore(reference, [_receipt(each, created_at) for each in unknown])
@@ -82,19 +102,19 @@ def rebuild_object(stored: StoredObject, on_damaged: Callable[[tuple[str, str]],
         for delivery in deliveries:
             if delivery.request.version == material.request.version:
                 load(delivery)
+    current_id = receipts.current_receipt_id(reference)
     for material in versions:
-        found_rows = discrepancy_rows(reference, material.discrepancies)
-        archives.replace_rows(reference, material.receipt_id, found_rows)
+        if material.receipt_id == current_id:
+            settle_payload(material, datetime.now(UTC))
     return True
 
 
-def _restore_history(stored: StoredObject, on_damaged: Callable[[tuple[str, str]], None]) -> None:
-    for path in stored.sizes:
-        if path.startswith(_HISTORY) and path.endswith(".json"):
-            try:
-                history.restore(f"{stored.key}/{path}")
-            except Conflict as conflict:
-                on_damaged((f"{stored.key}/{path}", str(conflict)))
+def _restore_histories(keys: Iterable[str], on_damaged: OnDamaged) -> None:
+    for key in keys:
+        try:
+            history.restore(key)
+        except Conflict as conflict:
+            on_damaged((key, str(conflict)))
 
 
 def _receipt(material: Material, created_at: Mapping[str, datetime]) -> ReceiptRow:

@@ -34,6 +34,7 @@ from flows.engine import Execution, Interrupted, Interruption
 from flows.pool import cancelled_runs, due_runs, scheduled_runs, set_up, show_worker, until_answered
 from flows.process_archive import process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
+from flows.reevaluate_payments import reevaluate_payments
 from flows.results import saved_block
 from flows.settle_reports import settle_reports
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
@@ -44,7 +45,13 @@ from models.errors import Transient
 log = structlog.get_logger()
 Result = TypeVar("Result")
 
-_FLOWS: tuple[Flow[..., Any], ...] = (process_archive, sweep_inbox, verify_archives, settle_reports)
+_FLOWS: tuple[Flow[..., Any], ...] = (
+    process_archive,
+    reevaluate_payments,
+    settle_reports,
+    sweep_inbox,
+    verify_archives,
+)
 _SLOTS = 16
 _AHEAD = 32
 _POLL_S = 0.5

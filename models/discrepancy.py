@@ -34,6 +34,33 @@ class DiscrepancyCode(StrEnum):
     UNKNOWN_SESSION = "UNKNOWN_SESSION"
 
 
+PAYLOAD_CODES = frozenset(
+    {
+        DiscrepancyCode.AMOUNT_MISMATCH,
+        DiscrepancyCode.BAD_AMOUNT,
+        DiscrepancyCode.BAD_CURRENCY,
+        DiscrepancyCode.CARD_CONFLICT,
+        DiscrepancyCode.CARD_EXPIRED,
+        DiscrepancyCode.FIELD_WITHOUT_PAYMENT,
+        DiscrepancyCode.PAYMENT_VANISHED,
+        DiscrepancyCode.PAYMENT_WITHOUT_FIELD,
+        DiscrepancyCode.STATUS_CONFLICT,
+        DiscrepancyCode.UNIT_MISMATCH,
+        DiscrepancyCode.UNKNOWN_SESSION,
+    }
+)
+"""Those that follow from the versions of one archive."""
+
+DUPLICATE_CODES = frozenset({DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, DiscrepancyCode.DUPLICATE_TRANSACTION})
+"""Those that follow from the payments of several archives."""
+
+HOLD_CODES = frozenset({DiscrepancyCode.AGING_HOLD})
+"""Those that come with time alone."""
+
+SETTLEMENT_CODES = frozenset(DiscrepancyCode) - PAYLOAD_CODES - DUPLICATE_CODES - HOLD_CODES
+"""Those that follow from payments and the provider's reports."""
+
+
 class DiscrepancyState(StrEnum):
     """`explained`: a person said why. `closed`: a later version or a settlement has removed its cause."""
 
@@ -84,3 +111,16 @@ class DiscrepancyEventRow(SQLModel, table=True):
     by: str | None = None
     """A person, for an explanation."""
     why: str | None = None
+
+
+class DiscrepancyLogRow(SQLModel, table=True):
+    """How often the discrepancies of a process have changed, and how many of these changes the store has.
+
+    `reference` is empty for those that belong to no archive.
+    """
+
+    __tablename__ = "discrepancy_log"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    changes: int
+    kept: int

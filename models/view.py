@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, StringConstraints
 
 from models.archive import State
 from models.discrepancy import DiscrepancyCode
@@ -152,11 +152,37 @@ class PaymentView(BaseModel):
     periodical_minor: int | None
 
 
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")]
+
+
+class Explanation(BaseModel):
+    """Who says why a discrepancy is in order."""
+
+    by: Said
+    why: Said
+
+
+class ExplanationView(BaseModel):
+    """Why a discrepancy is in order, and who says so."""
+
+    by: str
+    why: str
+    at: datetime
+
+
 class DiscrepancyView(BaseModel):
+    """`opened_at` is when it opened last; explanation and end are those since then."""
+
+    discrepancy_id: str
     code: str
     transaction_id: str | None
     expected: str
     found: str
+    sentence: str
+    state: str
+    opened_at: datetime
+    explanation: ExplanationView | None
+    closed_at: datetime | None
 
 
 class NotificationView(BaseModel):
@@ -212,6 +238,8 @@ class ArchiveView(BaseModel):
     warnings: list[WarningView]
     payments: list[PaymentView]
     discrepancies: list[DiscrepancyView]
+    """Those that are not closed."""
+    closed_discrepancies: list[DiscrepancyView]
     signed_document_verdict: Verdict | None
     notifications: list[NotificationView]
     runs: list[RunView]

@@ -14,12 +14,12 @@ import boto3
 import httpx
 import pytest
 
-from adapters import archives, history, ocfl, receipts, store
+from adapters import history, ocfl, receipts, store
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
 from adapters.stored import stored_request
-from domain.rows import discrepancy_rows
 from flows.completion import complete
+from flows.findings import settle_findings
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
@@ -106,6 +106,6 @@ def finished(reference: str, receipt_id: str) -> None:
     persist(reference, receipt_id)
     material = read_material(reference, receipt_id)
     load(material)
-    archives.replace_rows(reference, receipt_id, discrepancy_rows(reference, material.discrepancies))
+    settle_findings(material)
     complete(material)
     history.keep(reference, receipt_id)

@@ -4,6 +4,7 @@ import base64
 import json
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 PDF = (Path(__file__).parent / "sample-signed.pdf").read_bytes()
@@ -19,8 +20,12 @@ def sample_document() -> dict[str, Any]:
 
 
 def sample_body(reference: str = "process-1", **members: Any) -> bytes:
-    """The sample's body for a process, with members of the root replaced."""
-    document = sample_document() | {"reference": reference} | members
+    """The sample's body for a process, with a transaction of its own, and members of the root replaced."""
+    document = sample_document()
+    transaction_id = document["payments"][0]["transaction_id"]
+    if reference != "process-1":
+        document = json.loads(json.dumps(document).replace(transaction_id, str(uuid5(NAMESPACE_URL, ascii(reference)))))
+    document |= {"reference": reference} | members
     for session in document["sessions"]:
         session["reference"] = session["process_id"] = reference
     return json.dumps(document).encode()

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters import archives, catalogue, receipts
+from adapters.discrepancies import settle_version
 from domain.reconciliation import reconcile
-from domain.rows import discrepancy_rows, rows_of
+from domain.rows import rows_of
 from domain.versions import Age, supersedes
 from models.archive import Archive
+from models.discrepancy import PAYLOAD_CODES
 from models.receipt import Sending, VersionRow
 from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import sample_document
@@ -56,7 +58,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
     archives.load(row, described, rows_of(archive, TERMS, fingerprint), newer)
     found = reconcile(archive, TERMS)
-    archives.replace_rows(archive.reference, receipt_id, discrepancy_rows(archive.reference, found))
+    settle_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
     return number
 
 

@@ -15,7 +15,7 @@ from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.settlement_reports import staged
 from domain.report_format import read_format
-from models.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow
 from models.settlement import SettlementEntryRow, SettlementReportRow
 from models.settlement_summary import SettlementSummary
@@ -82,7 +82,7 @@ def emptied() -> None:
 def forgotten() -> None:
     """The database has lost all that follows from reports."""
     with writing() as session:
-        for table in (SettlementEntryRow, SettlementReportRow, DiscrepancyRow):
+        for table in (SettlementEntryRow, SettlementReportRow, DiscrepancyRow, DiscrepancyEventRow, DiscrepancyLogRow):
             session.execute(delete(table))
 
 
@@ -94,10 +94,10 @@ def imported(*reports: bytes, now: datetime = NOW, preview: bool = False) -> Set
 
 
 def rows(table: type[SQLModel], *but: str) -> list[dict[str, Any]]:
-    """All rows of a table, in an order that holds."""
+    """All rows of a table, in an order that holds; of discrepancies those that are not closed."""
     with reading() as session:
         found = [each.model_dump(exclude=set(but)) for each in session.exec(select(table))]
-    return sorted(found, key=str)
+    return sorted((each for each in found if each.get("state") != DiscrepancyState.CLOSED), key=str)
 
 
 def everything() -> dict[str, Any]:

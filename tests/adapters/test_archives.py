@@ -10,9 +10,7 @@ from sqlalchemy.exc import NoResultFound
 
 from adapters import archives, catalogue, receipts
 from adapters.archives import row_counts
-from domain.rows import discrepancy_rows, rows_of
 from models.content import FileRow
-from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
 from models.errors import Conflict
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
@@ -21,7 +19,7 @@ from models.receipt import VersionRow
 from models.session import LabelRow, SessionRow
 from models.view import ArchiveView
 from tests.adapters.records import NOON, archived, digest, document, loaded, newer, registered
-from tests.domain.payloads import TERMS, fingerprint, read
+from tests.domain.payloads import read
 from tests.samples import PDF, PNG
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -165,27 +163,13 @@ def test_rows_of_another_process_stay() -> None:
     assert whole("one") == before
 
 
-def test_discrepancies_are_replaced_only_for_the_current_receipt() -> None:
-    older = archived(body="older", payload=made_at("2022-01-01T00:00:00"))
-    current = archived(body="newer", minute=1, payload=made_at("2023-01-01T00:00:00"))
-    found = discrepancy_rows("r", [Discrepancy(DiscrepancyCode.BAD_AMOUNT, "t", "an amount", "none")])
-
-    assert not archives.replace_rows("r", older, found)
-    assert whole().discrepancies == []
-    for _ in range(2):
-        assert archives.replace_rows("r", current, found)
-        assert [each.code for each in whole().discrepancies] == ["BAD_AMOUNT"]
-    assert archives.replace_rows("r", current, discrepancy_rows("r", []))
-    assert whole().discrepancies == []
-
-
 def test_row_counts_are_those_of_one_process() -> None:
     archived("one")
     archived("other")
 
-    counts = row_counts("one", [SessionRow, LabelRow, FormFieldRow, FileRow, PaymentRow, WarningRow, DiscrepancyRow])
+    counts = row_counts("one", [SessionRow, LabelRow, FormFieldRow, FileRow, PaymentRow, WarningRow])
 
-    assert list(counts.values()) == [1, 1, 5, 2, 1, 0, 0]
+    assert list(counts.values()) == [1, 1, 5, 2, 1, 0]
 
 
 @pytest.mark.parametrize(("session", "needed"), [({}, False), ({"submitted_at": None}, True)])
@@ -259,9 +243,8 @@ def test_reader_sees_the_old_rows_or_the_new_ones_and_never_a_mix() -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     for _ in range(5):
-        rows = [rows_of(read(text), TERMS, fingerprint) for text in texts]
-        archives.replace_rows("r", first, rows[1])
-        archives.replace_rows("r", first, rows[0])
+        loaded(read(texts[1]), first)
+        loaded(read(texts[0]), first)
     stop.set()
     watcher.join()
 

@@ -10,11 +10,16 @@ import httpx
 import pytest
 
 from models.view import ArchiveView
-from tests.api.conftest import FILENAMES, HOSTILE, SECRET, Library
+from tests.api.conftest import FILENAMES, HOSTILE, SECRET, TOKEN, Library
 from tests.samples import PDF, PNG
 
 Json = dict[str, Any]
 PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
+
+DISCREPANCY = {
+    *("discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state", "opened_at"),
+    *("explanation", "closed_at"),
+}
 
 
 def path_of(reference: str, rest: str = "") -> str:
@@ -36,7 +41,7 @@ class TestOneArchive:
         assert set(archive) == {
             *("reference", "state", "template_id", "process_number", "received_at", "completed_at", "versions"),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
-            *("signed_document_verdict", "notifications", "runs"),
+            *("closed_discrepancies", "signed_document_verdict", "notifications", "runs"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
@@ -58,7 +63,8 @@ class TestOneArchive:
                 *("card_brand", "card_last4", "provider_reference", "standing", "attempts", "paid_on"),
                 *("instalments", "first_minor", "periodical_minor"),
             },
-            "discrepancies": {"code", "transaction_id", "expected", "found"},
+            "discrepancies": DISCREPANCY,
+            "closed_discrepancies": DISCREPANCY,
         }
         assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
 
@@ -253,6 +259,43 @@ class TestRerun:
             assert_error(library.post(path_of(reference, "/rerun")), 404, "UNKNOWN_REFERENCE")
 
 
+class TestExplanation:
+    def explained(self, library: Library, reference: str, discrepancy_id: str, **said: Any) -> httpx.Response:
+        path = path_of(reference, f"/discrepancies/{discrepancy_id}/explanation")
+        return library.receiver.client.post(path, json=said, headers={"authorization": f"Bearer {TOKEN}"})
+
+    def discrepancy_id(self, library: Library, code: str, kind: str = "discrepancies") -> str:
+        archive = library.get(path_of("contract")).json()
+        return str(next(each["discrepancy_id"] for each in archive[kind] if each["code"] == code))
+
+    def test_is_told_with_the_discrepancy(self, library: Library) -> None:
+        found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
+
+        answer = self.explained(library, "contract", found, by=" דנה ", why="a tip")
+
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["state"], answer.json()["discrepancy_id"]) == ("explained", found)
+        (shown,) = library.get(path_of("contract")).json()["discrepancies"]
+        assert shown == answer.json()
+        assert {**shown["explanation"], "at": None} == {"by": "דנה", "why": "a tip", "at": None}
+
+    def test_of_what_is_closed_is_a_conflict(self, library: Library) -> None:
+        closed = self.discrepancy_id(library, "FIELD_WITHOUT_PAYMENT", "closed_discrepancies")
+
+        assert_error(self.explained(library, "contract", closed, by="d", why="w"), 409, "DISCREPANCY_CLOSED")
+
+    def test_of_what_the_archive_has_not_is_not_found(self, library: Library) -> None:
+        found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
+
+        for reference, discrepancy_id in (("contract", "unknown"), ("another", found), ("nowhere", found)):
+            answer = self.explained(library, reference, discrepancy_id, by="d", why="w")
+            assert_error(answer, 404, "UNKNOWN_DISCREPANCY")
+
+    @pytest.mark.parametrize("said", [{}, {"by": "d"}, {"by": " ", "why": "w"}, {"by": "d", "why": "\0"}])
+    def test_needs_somebody_and_a_reason(self, library: Library, said: dict[str, str]) -> None:
+        assert_error(self.explained(library, "contract", "any", **said), 422, "BAD_PARAMETER")
+
+
 class TestAuthorization:
     @pytest.mark.parametrize(
         ("method", "path"),
@@ -263,6 +306,7 @@ class TestAuthorization:
             ("GET", "/api/archives/nowhere"),
             ("GET", f"/api/archives/contract/files/{PNG_SHA256}"),
             ("POST", "/api/archives/contract/rerun"),
+            ("POST", "/api/archives/contract/discrepancies/any/explanation"),
         ],
     )
     @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,18 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.booking import booked
-from domain.reconciliation import aging_holds, reconcile, vanished
-from models.discrepancy import Discrepancy, DiscrepancyCode
-from models.payment import PaymentRow
+from domain.reconciliation import reconcile, vanished
+from models.discrepancy import PAYLOAD_CODES, DiscrepancyCode
 from models.payment_terms import PaymentTerms
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, read
 from tests.samples import sample_document
 
 C = DiscrepancyCode
-OF_OTHERS = {code for code in C if code.startswith(("MISSING_IN_", "SETTLED_", "DUPLICATE_"))} | {
-    *(C.REFUNDED, C.CHARGED_BACK, C.AMBIGUOUS_MATCH)
-}
-"""Codes that follow from other archives or from the settlement."""
 
 PAYMENT = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
 
@@ -178,36 +172,6 @@ def test_what_is_found_is_what_does_not_add_up(case: Case) -> None:
     assert codes(case.document, case.terms) == list(case.found)
 
 
-HELD_SINCE = [
-    (date(2026, 1, 1), "held", True),
-    (date(2026, 1, 2), "held", True),
-    (date(2025, 1, 10), "held", True),
-    (date(2026, 1, 3), "held", False),  # seven days are not longer than seven
-    (date(2026, 1, 11), "held", False),
-    (None, "held", False),
-    (date(2026, 1, 1), "charged", False),
-    (date(2026, 1, 1), "verified", False),
-]
-
-
-@pytest.mark.parametrize(("paid_on", "standing", "fires"), HELD_SINCE)
-def test_hold_is_old_when_it_is_older_than_the_setting_says(paid_on: date | None, standing: str, fires: bool) -> None:
-    row = PaymentRow(
-        reference="r", position=0, payment_id="p", transaction_id="t", standing=standing, attempts=1, paid_on=paid_on
-    )
-
-    found = aging_holds([row], date(2026, 1, 10), hold_days=7)
-
-    expected = Discrepancy(C.AGING_HOLD, "t", "a charge or a release within 7 days", f"held since {paid_on}")
-    assert found == ([expected] if fires else [])
-
-
-def test_old_hold_without_a_transaction_is_told_by_its_payment() -> None:
-    row = PaymentRow(reference="r", position=0, payment_id="p", standing="held", attempts=1, paid_on=date(2026, 1, 1))
-
-    assert [(each.transaction_id, each.subject) for each in aging_holds([row], date(2026, 2, 1), 7)] == [(None, "p")]
-
-
 CHARGE = payment(type="charge")
 NAMELESS = payment(type="charge", transaction_id=None)
 SECRETLESS = payment({"cguid": ""}, type="charge", transaction_id=None)
@@ -249,14 +213,12 @@ def test_charges_without_a_transaction_that_vanished_from_several_versions_are_t
 
 
 def test_every_code_has_three_cases_one_of_them_a_near_miss() -> None:
-    fired = Counter({C.AGING_HOLD: sum(fires for *_, fires in HELD_SINCE)})
-    fired[C.PAYMENT_VANISHED] = sum(bool(gone) for *_, gone in VERSIONS)
-    missed = Counter({C.AGING_HOLD: sum(not fires for *_, fires in HELD_SINCE)})
-    missed[C.PAYMENT_VANISHED] = sum(not gone for *_, gone in VERSIONS)
+    fired = Counter({C.PAYMENT_VANISHED: sum(bool(gone) for *_, gone in VERSIONS)})
+    missed = Counter({C.PAYMENT_VANISHED: sum(not gone for *_, gone in VERSIONS)})
     for case in CASES:
         (fired if case.about in case.found else missed)[case.about] += 1
 
-    assert set(fired) == set(missed) == set(C) - OF_OTHERS
+    assert set(fired) == set(missed) == PAYLOAD_CODES
     assert [code for code in fired if fired[code] < 2 or missed[code] < 1 or fired[code] + missed[code] < 3] == []
 
 

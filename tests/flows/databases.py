@@ -10,7 +10,7 @@ from adapters.settings import Settings, settings
 from flows.rebuilding import check_empty, rebuild
 from flows.verifying import stored_objects
 
-NOT_OF_ARCHIVES = {"worker", "claim", "lease"}
+NOT_OF_ARCHIVES = {"worker", "claim", "lease", "discrepancy_log"}
 
 
 def rows() -> dict[str, list[str]]:

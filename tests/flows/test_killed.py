@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 MOST_WRITES = 60
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HISTORY = {"run", "lease", "notification_attempt"}  # tells of every attempt, and must differ
-TIMES = {"completed_at", "planned_at"}
+TIMES = {"completed_at", "planned_at", "at"}
 
 
 @pytest.mark.parametrize("writes", [4, 10, 16])

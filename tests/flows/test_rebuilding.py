@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters import history, ocfl, receipts, store
+from adapters import discrepancies, history, kept_discrepancies, ocfl, receipts, store
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from adapters.trigger import trigger
@@ -20,6 +20,7 @@ from flows.rebuilding import check_empty, rebuild
 from flows.verifying import missing, object_of, stored_objects
 from models.errors import Refused
 from models.run import Trigger
+from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.samples import sample_body
@@ -50,6 +51,14 @@ def body_at(timestamp: str, **members: Any) -> bytes:
     return json.dumps(document).encode()
 
 
+def explain_one(reference: str | None) -> None:
+    """Explain a discrepancy of a process, or one that belongs to no archive."""
+    now = datetime.now(UTC)
+    if reference is None:
+        imported(report(line("of nobody", settled=now.date())))
+    discrepancies.explain(next(iter(discrepancies.standing(reference))), "Dana", "a tip", now)
+
+
 @pytest.mark.usefixtures("store_kind")
 def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Callable[..., Settings]) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,18 +67,35 @@ def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Ca
     run("process-1", body_at("2026-05-02T00:00:00Z", data=[]), long_ago + timedelta(days=2))
     run("process-1", body_at("2026-04-01T00:00:00Z", signatures=[]), long_ago + timedelta(days=3))
     run("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
+    run("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": 1}]))
+    charge = json.loads(sample_body("process-4"))["payments"][0] | {"type": "charge"}
+    run("process-4", sample_body("process-4", payments=[charge]))
+    imported(report(line(charge["provider_transaction_result"]["cguid"])))
+    for reference in ("process-2", None):
+        explain_one(reference)
     with suppress(Refused):
         asyncio.run(process_archive("process-2"))  # a person's re-run
     again = received("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
     asyncio.run(trigger(again, Trigger.WEBHOOK))
     before = rows()
     assert all(
-        before[name] for name in ("archive", "version", "delivery", "run", "notification_attempt", "discrepancy")
+        before[name]
+        for name in (
+            "archive",
+            "version",
+            "delivery",
+            "run",
+            "notification_attempt",
+            "discrepancy",
+            "discrepancy_event",
+        )
     )
 
-    assert in_new_database(configure) == 2
+    assert in_new_database(configure) == 4
 
     after = rows()
+    assert "DUPLICATE_TRANSACTION" in str(after["discrepancy"])
+    assert str(after["discrepancy_event"]).count("a tip") == 2
     for name, expected in before.items():
         assert after[name] == expected, name
 
@@ -97,7 +123,7 @@ def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..
     for reference in ("process-1", "process-2"):
         run(reference, sample_body(reference))
     stored = object_of("process-1")
-    (path,) = [path for path in stored.sizes if path.startswith("logs/history/")]
+    (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
     store.overwrite_bytes(b"{", f"{stored.key}/{path}")
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
@@ -106,6 +132,20 @@ def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{stored.key}/{path}"])
     assert len(rows()["archive"]) == len(rows()["version"]) == len(rows()["signed_document"]) == 2
+
+
+def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
+    configure: Callable[..., Settings],
+) -> None:
+    run("process-1", sample_body("process-1"))
+    explain_one(None)
+    store.overwrite_bytes(b"{", kept_discrepancies.OF_NO_ARCHIVE)
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+
+    rebuilt = rebuild(stored_objects(), lambda _: None)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [kept_discrepancies.OF_NO_ARCHIVE])
 
 
 def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:

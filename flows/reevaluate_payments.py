@@ -1,0 +1,33 @@
+"""The flow `reevaluate-payments`: what time changes is judged again, though nothing has come in."""
+
+from datetime import UTC, datetime
+
+from prefect import flow, get_run_logger
+
+from adapters import kept_discrepancies
+from adapters.database import pages
+from adapters.duplicates import settle_all_duplicates
+from adapters.holds import settle_all_holds
+from adapters.settlements import judge_all
+from flows.results import RESULTS
+from flows.threads import in_thread
+
+
+@flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
+async def reevaluate_payments() -> None:
+    """Judge holds, duplicates and missing settlements of all archives again.
+
+    And keep in the store what a killed process has not kept.
+
+    Done again, it changes nothing.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    log, now = get_run_logger(), datetime.now(UTC)
+    await in_thread(settle_all_holds, now)
+    await in_thread(settle_all_duplicates, now)
+    await in_thread(judge_all, now)
+    log.info("Holds, duplicates and what is missing in settlements are judged again")
+    for page in pages(await in_thread(kept_discrepancies.unkept)):
+        await in_thread(kept_discrepancies.keep, page)

@@ -1,0 +1,42 @@
+"""The ledger: payments as data teams read them, a view in the database. `docs/ledger.md` tells what each column is."""
+
+from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table
+
+from models.columns import Moment
+
+# Not among the tables of the models: migrations make it by hand.
+LEDGER = Table(
+    "payment_ledger",
+    MetaData(),
+    Column("reference", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("process_number", BigInteger),
+    Column("template_id", String),
+    Column("version", Integer),
+    Column("payment_id", String, nullable=False),
+    Column("transaction_id", String),
+    Column("session_id", String),
+    Column("type", String),
+    Column("status", String),
+    Column("amount_minor", BigInteger),
+    Column("currency", String),
+    Column("standing", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("paid_on", Date),
+    Column("settled_minor", BigInteger),
+    Column("settled_first_on", Date),
+    Column("settled_last_on", Date),
+    Column("received_at", Moment, nullable=False),
+    Column("completed_at", Moment),
+    Column("discrepancies", String),
+)
+
+DAILY_TOTALS = Table(
+    "payment_daily_totals",
+    MetaData(),
+    Column("paid_on", Date),
+    Column("currency", String),
+    Column("standing", String, nullable=False),
+    Column("payments", BigInteger, nullable=False),
+    Column("amount_minor", BigInteger),
+)

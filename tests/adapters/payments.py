@@ -1,0 +1,56 @@
+"""Payments and settlement entries in the test's database, without the archives that they come from."""
+
+from datetime import date
+from typing import Any
+
+from sqlmodel import SQLModel, col, delete
+
+from adapters.database import insert_new, insert_rows, writing
+from domain.rows import payment_id
+from models.archive import ArchiveRow
+from models.payment import PaymentRow
+from models.settlement import SettlementEntryRow
+from tests.adapters.records import NOON, digest
+
+
+def payment(reference: str, transaction_id: str | None, position: int = 0, **members: Any) -> dict[str, Any]:
+    """The row of a payment; members are its columns."""
+    made = PaymentRow(
+        reference=reference,
+        position=position,
+        payment_id=payment_id(reference, transaction_id, str(position)),
+        transaction_id=transaction_id,
+        standing="charged",
+        amount_minor=2100,
+        currency="ILS",
+    )
+    return made.model_dump() | members
+
+
+def booked(reference: str, *payments: dict[str, Any]) -> None:
+    """Let these be the payments of an archive, as `load-metadata` does."""
+    with writing() as session:
+        insert_new(session, ArchiveRow, {"reference": reference, "state": "completed", "received_at": NOON})
+        session.execute(delete(PaymentRow).where(col(PaymentRow.reference) == reference))
+        insert_rows(session, PaymentRow, payments)
+
+
+def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any) -> None:
+    """Let a row of a report be matched to a payment."""
+    row = {
+        "entry_id": digest(f"{payment_id} {amount_minor} {settled_on} {members}")[:32],
+        "report_id": digest("report"),
+        "line": 1,
+        "kind": "charge",
+        "settled_on": settled_on,
+        "amount_minor": amount_minor,
+        "currency": "ILS",
+        "match": "cguid",
+        "payment_id": payment_id,
+    }
+    with writing() as session:
+        insert_rows(session, SettlementEntryRow, [{**_empty(SettlementEntryRow), **row, **members}])
+
+
+def _empty(table: type[SQLModel]) -> dict[str, None]:
+    return dict.fromkeys(table.model_fields)

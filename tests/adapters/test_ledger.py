@@ -1,0 +1,181 @@
+"""The ledger: what data teams read of payments, as a view and as a file."""
+
+import io
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Table, inspect, select
+
+from adapters import catalogue
+from adapters.database import engine, reading
+from adapters.discrepancies import settle
+from adapters.ledger import SCHEMA, write_payments
+from domain.rows import payment_id
+from models.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.ledger import DAILY_TOTALS, LEDGER
+from models.payment import Standing
+from tests.adapters.payments import booked, payment, settled
+from tests.adapters.records import NOON, archived
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+MOST = (1 << 63) - 1
+
+
+def rows(view: Table = LEDGER) -> list[dict[str, Any]]:
+    with reading() as session:
+        found = session.connection().execute(select(*view.columns).order_by(*list(view.columns)[:2]))
+        return [dict(row._mapping) for row in found]
+
+
+def test_document_names_the_columns_of_the_views() -> None:
+    for view in (LEDGER, DAILY_TOTALS):
+        section = DOCUMENT.partition(f"\n## {view.name}\n")[2].partition("\n## ")[0]
+        documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+        in_database = [column["name"] for column in inspect(engine()).get_columns(view.name)]
+        assert documented == in_database == [column.name for column in view.columns]
+
+
+def test_document_names_every_standing() -> None:
+    assert re.findall(r"^- `(\w+)`", DOCUMENT, re.MULTILINE) == list(Standing)
+
+
+def test_payment_of_an_archive_is_told_with_its_dates_and_version() -> None:
+    archived()
+
+    (row,) = rows()
+
+    assert (row["reference"], row["position"], row["process_number"], row["version"]) == ("r", 0, 100, 1)
+    assert (row["amount_minor"], row["currency"], row["standing"], row["attempts"]) == (2100, "ILS", "verified", 1)
+    assert (row["received_at"], row["completed_at"]) == (NOON, None)
+    assert (row["settled_minor"], row["settled_first_on"], row["discrepancies"]) == (None, None, None)
+
+
+def test_matched_charge_settles_what_may_have_taken_money() -> None:
+    for standing in Standing:
+        booked(standing, payment(standing, "t", standing=standing), payment(standing, "u", 1, standing=standing))
+        settled(payment_id(standing, "t", ""), 2100, date(2026, 1, 3))
+
+    may_have = {Standing.CHARGED, Standing.HELD, Standing.UNKNOWN}
+    expected = {each: ["settled" if each in may_have else each, each] for each in Standing}
+    assert {each: [row["standing"] for row in rows() if row["reference"] == each] for each in Standing} == expected
+
+
+ENTRIES = [
+    ({}, "settled"),
+    ({"match": "authorisation"}, "settled"),
+    ({"match": "ambiguous"}, "charged"),
+    ({"match": "none"}, "charged"),
+    ({"kind": "refund"}, "charged"),
+    ({"kind": "chargeback"}, "charged"),
+]
+
+
+def test_only_a_matched_charge_settles() -> None:
+    for number, (members, _) in enumerate(ENTRIES):
+        booked(f"r{number}", payment(f"r{number}", "t"))
+        settled(payment_id(f"r{number}", "t", ""), 2100, date(2026, 1, 3), **members)
+
+    shown = [catalogue.archive(f"r{number}") for number in range(len(ENTRIES))]
+    assert [row["standing"] for row in rows()] == [expected for _, expected in ENTRIES]
+    assert [each.payments[0].standing for each in shown if each] == [expected for _, expected in ENTRIES]
+
+
+def test_instalments_add_up() -> None:
+    booked("r", payment("r", "t", amount_minor=3000))
+    for month in (3, 1, 2):
+        settled(payment_id("r", "t", ""), 1000, date(2026, month, 5))
+
+    (row,) = rows()
+    assert (row["settled_minor"], row["settled_first_on"], row["settled_last_on"]) == (
+        3000,
+        date(2026, 1, 5),
+        date(2026, 3, 5),
+    )
+
+
+def test_open_discrepancies_of_a_transaction_are_told_once_and_in_order() -> None:
+    booked("r", payment("r", "t"), payment("r", "u", 1), payment("r", None, 2), payment("r", "v", 3))
+    codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
+    found = [Discrepancy(DiscrepancyCode(code), "t", "", "", str(number)) for number, code in enumerate(codes)]
+    closed = Discrepancy(DiscrepancyCode.BAD_CURRENCY, "v", "", "")
+    settle("r", PAYLOAD_CODES, [closed], NOON)
+    settle("r", PAYLOAD_CODES, [*found, Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "", "")], NOON)
+
+    assert [row["discrepancies"] for row in rows()] == ["BAD_AMOUNT,UNKNOWN_SESSION", None, "BAD_AMOUNT", None]
+
+
+amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)
+made = st.tuples(
+    st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
+    st.sampled_from([None, "ILS", "JPY"]),
+    st.sampled_from(Standing),
+    amounts,
+)
+
+
+@given(st.lists(made, max_size=12))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_daily_totals_add_up_and_fail_for_no_amount(
+    payments: Sequence[tuple[date | None, str | None, Standing, int | None]],
+) -> None:
+    columns = ("paid_on", "currency", "standing", "amount_minor")
+    members = [dict(zip(columns, each, strict=True)) for each in payments]
+    booked("r", *(payment("r", str(number), number, **each) for number, each in enumerate(members)))
+
+    expected = defaultdict[Any, list[int | None]](list)
+    for *key, amount in payments:
+        expected[tuple(key)].append(amount)
+    found = {
+        (row["paid_on"], row["currency"], row["standing"]): (row["payments"], row["amount_minor"])
+        for row in rows(DAILY_TOTALS)
+    }
+    assert found == {key: (len(each), _total(each)) for key, each in expected.items()}
+
+
+def _total(amounts: Sequence[int | None]) -> int | None:
+    known = [each for each in amounts if each is not None]
+    return sum(known) if known and abs(sum(known)) < 9_223_372_036_000_000_000 else None
+
+
+def test_file_has_the_rows_of_the_view() -> None:
+    archived()
+    for number in range(3):
+        booked(f"s{number}", payment(f"s{number}", "t", amount_minor=MOST, paid_on=date(2026, 1, 1)))
+    settled(payment_id("s1", "t", ""), 2100, date(2026, 1, 3))
+    written: list[int] = []
+
+    file = io.BytesIO()
+    write_payments(file, None, written.append)
+
+    table = pq.read_table(io.BytesIO(file.getvalue()))
+    assert table.to_pylist() == rows()
+    assert sum(written) == 4
+    assert not any(pa.types.is_floating(each.type) for each in table.schema)
+    assert {str(SCHEMA.field(name).type) for name in ("amount_minor", "settled_minor")} == {"int64"}
+    assert {str(SCHEMA.field(name).type) for name in ("paid_on", "settled_first_on")} == {"date32[day]"}
+
+
+def test_file_of_a_template_has_its_archives_alone_and_columns_where_it_has_none() -> None:
+    archived()
+    archived("s", template={"id": "another"})
+
+    for template_id, expected in (("another", ["s"]), ("none", [])):
+        file = io.BytesIO()
+        write_payments(file, template_id, lambda _: None)
+
+        table = pq.read_table(io.BytesIO(file.getvalue()))
+        assert table.column("reference").to_pylist() == expected
+        assert table.column_names == [column.name for column in LEDGER.columns]

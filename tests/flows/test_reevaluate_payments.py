@@ -1,0 +1,78 @@
+"""The nightly flow judges what time changes, and keeps what a killed process has not kept."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters import catalogue, discrepancies, history, kept_discrepancies, ocfl
+from adapters.database import writing
+from adapters.settings import Settings
+from flows.reevaluate_payments import reevaluate_payments
+from models.discrepancy import DiscrepancyEventRow
+from models.view import DiscrepancyView
+from tests.adapters.payments import booked, payment, settled
+from tests.adapters.records import NOON
+from tests.installations import archived
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+TODAY = datetime.now(UTC).date()
+
+
+def nightly() -> None:
+    asyncio.run(reevaluate_payments())
+
+
+def shown(reference: str = "process-1") -> list[DiscrepancyView]:
+    archive = catalogue.archive(reference)
+    assert archive
+    return archive.discrepancies
+
+
+def held(days: int) -> dict[str, object]:
+    """The payment of the archive is a hold that was made some days ago."""
+    return payment("process-1", "t", standing="held", paid_on=TODAY - timedelta(days=days))
+
+
+def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Settings], installation: Settings) -> None:
+    archived("process-1", sample_body())
+    booked("process-1", held(8), payment("process-1", "u", 1, standing="held", paid_on=TODAY - timedelta(days=7)))
+    nightly()
+    (found,) = shown()
+    assert (found.code, found.transaction_id, found.state) == ("AGING_HOLD", "t", "open")
+
+    discrepancies.explain(found.discrepancy_id, "Dana", "a long trip", datetime.now(UTC))
+    booked("process-1", held(8))
+    nightly()
+    assert [each.state for each in shown()] == ["explained"]
+
+    settled(str(held(8)["payment_id"]), 2100, TODAY)
+    nightly()
+    assert shown() == []
+
+    configure(hold_days=30)
+    booked("process-1", held(29) | {"payment_id": "another"})
+    nightly()
+    assert shown() == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_what_a_killed_process_has_not_kept_is_kept() -> None:
+    archived("process-1", sample_body())
+    booked("process-1", held(8))
+    nightly()
+    (found,) = shown()
+    key = ocfl.log_key("process-1", "history/discrepancies.json")
+    kept = history.found_rows(key)
+    with writing() as session:  # and killed before it was kept
+        session.add(DiscrepancyEventRow(discrepancy_id=found.discrepancy_id, number=2, state="explained", at=NOON))
+        kept_discrepancies.count(session, ["process-1"])
+    assert history.found_rows(key) == kept
+
+    nightly()
+
+    assert [each["state"] for each in history.found_rows(key)["discrepancy_event"]] == ["open", "explained"]
+    assert kept_discrepancies.unkept() == []
