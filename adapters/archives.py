@@ -7,7 +7,6 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
-from adapters.discrepancies import open_count
 from models.archive import ArchiveRow
 from models.errors import Conflict
 from models.finding import WarningRow
@@ -95,9 +94,8 @@ def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQ
         }
 
 
-def needs_attention(reference: str) -> bool:
-    """Whether the archive has warnings, or discrepancies that nobody has explained."""
-    return row_counts(reference, [WarningRow])[WarningRow] > 0 or open_count(reference) > 0
+def has_warnings(reference: str) -> bool:
+    return row_counts(reference, [WarningRow])[WarningRow] > 0
 
 
 def signed_document_outcome(reference: str) -> str | None:

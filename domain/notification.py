@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from domain.sentences import sentence
+from models.discrepancy import Discrepancy
+
 ARCHIVE_COMPLETED = "archive.completed"
 STORE_DAMAGED = "store.damaged"
+MOST_TOLD = 50
 
 
 def message_id_of(receipt_id: str, endpoint: str) -> str:
@@ -21,12 +26,14 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
     receipt_id: str,
     version: int,
     planned_at: datetime,
-    attention: bool,
+    has_warnings: bool,
+    discrepancies: Sequence[Discrepancy],
     signed_document: str | None,
     url: str,
 ) -> bytes:
     """Return the body that tells about a completed version. Pure: the same input, the same bytes.
 
+    `discrepancies` are those that nobody has explained; of many the first are told, and how many there are.
     `signed_document` is the outcome of its verdict. Nothing is personal; `url` leads to the whole archive for who has a
     token.
     """
@@ -34,11 +41,23 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
         "reference": reference,
         "receipt_id": receipt_id,
         "version": version,
-        "attention": attention,
+        "attention": has_warnings or bool(discrepancies),
+        "discrepancies": [_told(each) for each in discrepancies[:MOST_TOLD]],
+        "discrepancies_in_all": len(discrepancies),
         "signed_document": signed_document,
         "url": url,
     }
     return _body(ARCHIVE_COMPLETED, planned_at, data)
+
+
+def _told(found: Discrepancy) -> dict[str, str | None]:
+    return {
+        "code": found.code,
+        "transaction_id": found.transaction_id,
+        "expected": found.expected,
+        "found": found.found,
+        "sentence": sentence(found.code, found.expected, found.found),
+    }
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:

@@ -166,8 +166,8 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
         log.info("Another version has the rows; they stay as they are")
     await in_thread(complete, material)
     log.info("Read back; the archive is complete")
-    unexplained = await in_thread(discrepancies.open_count, reference)
-    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=unexplained)
+    unexplained = await in_thread(discrepancies.open_ones, reference)
+    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(unexplained))
 
 
 @task(name="notify-downstream", **RETRIED)
@@ -219,7 +219,8 @@ def _message(message_id: str) -> bytes:
         receipt_id=notification.receipt_id,
         version=archives.get_version(notification.receipt_id).version,
         planned_at=notification.planned_at,
-        attention=archives.needs_attention(notification.reference),
+        has_warnings=archives.has_warnings(notification.reference),
+        discrepancies=discrepancies.open_ones(notification.reference),
         signed_document=archives.signed_document_outcome(notification.reference),
         url=_archive_url(notification.reference),
     )

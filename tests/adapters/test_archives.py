@@ -172,11 +172,11 @@ def test_row_counts_are_those_of_one_process() -> None:
     assert list(counts.values()) == [1, 1, 5, 2, 1, 0]
 
 
-@pytest.mark.parametrize(("session", "needed"), [({}, False), ({"submitted_at": None}, True)])
-def test_archive_with_a_finding_needs_attention(session: dict[str, Any], needed: bool) -> None:
+@pytest.mark.parametrize(("session", "has_some"), [({}, False), ({"submitted_at": None}, True)])
+def test_archive_has_the_warnings_of_its_payload(session: dict[str, Any], has_some: bool) -> None:
     archived(**session)
 
-    assert archives.needs_attention("r") == needed
+    assert archives.has_warnings("r") == has_some
 
 
 def test_hundreds_of_fields_are_loaded_and_keep_their_order() -> None:

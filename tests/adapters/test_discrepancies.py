@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
-from adapters import archives, catalogue, discrepancies, kept_discrepancies
+from adapters import catalogue, discrepancies, kept_discrepancies
 from adapters.database import reading
 from adapters.discrepancies import settle, settle_many, settle_version
 from domain.discrepancies import by_id
@@ -63,7 +63,7 @@ def test_discrepancy_lives_from_its_opening_to_its_end_and_may_open_again() -> N
     archive = whole()
     (shown,) = archive.discrepancies
     assert (shown.discrepancy_id, shown.state, shown.opened_at) == (ID, "open", NOON + timedelta(hours=4))
-    assert "AMOUNT_MISMATCH" in shown.sentence
+    assert "Expected: 21.00 ILS. Found: 25.00 ILS." in shown.sentence
     (closed,) = archive.closed_discrepancies
     assert (closed.transaction_id, closed.state, closed.closed_at) == ("u", "closed", NOON + timedelta(hours=3))
 
@@ -96,7 +96,7 @@ def test_what_belongs_to_no_archive_is_settled_alone() -> None:
 def test_explanation_stands_until_the_numbers_change() -> None:
     archived()
     found(MISMATCH)
-    assert archives.needs_attention("r")
+    assert discrepancies.open_ones("r") == [MISMATCH]
 
     for hour in (1, 2):
         discrepancies.explain(ID, "Dana", "a tip", NOON + timedelta(hours=hour))
@@ -107,13 +107,13 @@ def test_explanation_stands_until_the_numbers_change() -> None:
     assert shown.state == "explained"
     assert shown.explanation
     assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
-    assert not archives.needs_attention("r")
+    assert discrepancies.open_ones("r") == []
 
     found(replace(MISMATCH, found="26.00 ILS"), hour=4)
 
     (shown,) = whole().discrepancies
     assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
-    assert archives.needs_attention("r")
+    assert len(discrepancies.open_ones("r")) == 1
 
 
 def test_another_explanation_takes_the_place_of_the_first_and_both_are_history() -> None:

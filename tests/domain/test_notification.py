@@ -2,8 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
-from domain.notification import archive_completed, message_id_of
+import pytest
+
+from domain.notification import MOST_TOLD, archive_completed, message_id_of
+from domain.sentences import sentence
+from models.discrepancy import Discrepancy, DiscrepancyCode
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -29,7 +34,8 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
         receipt_id="ab" * 32,
         version=2,
         planned_at=NOON,
-        attention=True,
+        has_warnings=False,
+        discrepancies=[Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")],
         signed_document="changed",
         url="https://cellar.example/api/archives/x",
     )
@@ -43,6 +49,16 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
             "receipt_id": "ab" * 32,
             "version": 2,
             "attention": True,
+            "discrepancies": [
+                {
+                    "code": "AMOUNT_MISMATCH",
+                    "transaction_id": "t",
+                    "expected": "21.00 ILS",
+                    "found": "25.00 ILS",
+                    "sentence": sentence(DiscrepancyCode.AMOUNT_MISMATCH, "21.00 ILS", "25.00 ILS"),
+                }
+            ],
+            "discrepancies_in_all": 1,
             "signed_document": "changed",
             "url": "https://cellar.example/api/archives/x",
         },
@@ -56,7 +72,8 @@ def test_same_input_gives_the_same_bytes() -> None:
             receipt_id="a",
             version=1,
             planned_at=NOON,
-            attention=False,
+            has_warnings=False,
+            discrepancies=[],
             signed_document=None,
             url="u",
         )
@@ -64,3 +81,31 @@ def test_same_input_gives_the_same_bytes() -> None:
     )
 
     assert first == second
+
+
+@pytest.mark.parametrize(("warnings", "found", "attention"), [(False, 0, False), (True, 0, True), (False, 1, True)])
+def test_attention_is_for_warnings_and_for_what_nobody_has_explained(
+    warnings: bool, found: int, attention: bool
+) -> None:
+    assert told(warnings, found)["attention"] is attention
+
+
+def test_of_very_many_discrepancies_the_first_are_told() -> None:
+    data = told(False, MOST_TOLD + 1)
+
+    assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_TOLD, MOST_TOLD + 1)
+
+
+def told(has_warnings: bool, found: int) -> dict[str, Any]:
+    body = archive_completed(
+        reference="r",
+        receipt_id="a",
+        version=1,
+        planned_at=NOON,
+        has_warnings=has_warnings,
+        discrepancies=[Discrepancy(DiscrepancyCode.BAD_AMOUNT, str(each), "e", "f") for each in range(found)],
+        signed_document=None,
+        url="u",
+    )
+    data: dict[str, Any] = json.loads(body)["data"]
+    return data
