@@ -15,7 +15,9 @@ from models.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow
 from tests.adapters.payments import booked, payment
 from tests.adapters.records import NOON
 
-pytestmark = pytest.mark.usefixtures("installation")
+ON_BOTH = pytest.mark.usefixtures("installation")
+ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
+"""Where the kind of database does not matter."""
 
 
 def arrived(reference: str, *payments: tuple[str | None, str | None]) -> None:
@@ -45,6 +47,7 @@ def _short(found: Discrepancy) -> str:
     return f"{kind} {found.transaction_id} {found.found}"
 
 
+@ON_BOTH
 def test_duplicates_are_found_on_both_sides_and_close_on_both() -> None:
     arrived("a", ("t", "f"))
     assert told("a") == {"a": []}
@@ -59,6 +62,7 @@ def test_duplicates_are_found_on_both_sides_and_close_on_both() -> None:
     assert told("a", "b") == {"a": [], "b": []}
 
 
+@ON_SQLITE
 def test_attempts_and_what_has_no_id_are_no_duplicates() -> None:
     arrived("a", ("t", "f"), ("t", "f"), (None, None), ("", ""))
     arrived("b", (None, None), ("", ""))
@@ -74,9 +78,10 @@ ARCHIVES: list[tuple[str, Sequence[tuple[str | None, str | None]]]] = [
 ]
 
 
+@ON_BOTH
 def test_order_of_arrival_does_not_matter() -> None:
     ends = []
-    for order in list(permutations(ARCHIVES))[::3]:
+    for order in list(permutations(ARCHIVES))[::5]:
         for reference, payments in order:
             arrived(reference, *payments)
         ends.append(told("a", "b", "c", "d"))
@@ -96,6 +101,7 @@ def _forget() -> None:
             session.execute(delete(table))
 
 
+@ON_BOTH
 def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
     for number in range(5):
         pair = (f"a{number}", f"b{number}")
@@ -104,6 +110,7 @@ def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
         assert [len(each) for each in told(*pair).values()] == [1, 1]
 
 
+@ON_SQLITE
 def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
     load("a", ("t", None))
     load("b", ("t", None))
@@ -115,6 +122,7 @@ def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
     assert told("a", "b") == {"a": [], "b": []}
 
 
+@ON_BOTH
 def test_transaction_of_very_many_archives_is_told_in_each_and_changes_nothing_in_the_others() -> None:
     references = [f"r{number:02}" for number in range(2 * MOST_NEEDED)]
     for reference in references:

@@ -27,7 +27,9 @@ from models.payment import Standing
 from tests.adapters.payments import booked, payment, settled
 from tests.adapters.records import NOON, archived
 
-pytestmark = pytest.mark.usefixtures("installation")
+ON_BOTH = pytest.mark.usefixtures("installation")
+ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
+"""Where the kind of database does not matter."""
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
 MOST = (1 << 63) - 1
@@ -39,6 +41,7 @@ def rows(view: Table = LEDGER) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in found]
 
 
+@ON_BOTH
 def test_document_names_the_columns_of_the_views() -> None:
     for view in (LEDGER, DAILY_TOTALS):
         section = DOCUMENT.partition(f"\n## {view.name}\n")[2].partition("\n## ")[0]
@@ -52,6 +55,7 @@ def test_document_names_every_standing() -> None:
     assert re.findall(r"^- `(\w+)`", DOCUMENT, re.MULTILINE) == list(Standing)
 
 
+@ON_SQLITE
 def test_payment_of_an_archive_is_told_with_its_dates_and_version() -> None:
     archived()
 
@@ -63,6 +67,7 @@ def test_payment_of_an_archive_is_told_with_its_dates_and_version() -> None:
     assert (row["settled_minor"], row["settled_first_on"], row["discrepancies"]) == (None, None, None)
 
 
+@ON_SQLITE
 def test_matched_charge_settles_what_may_have_taken_money() -> None:
     for standing in Standing:
         booked(standing, payment(standing, "t", standing=standing), payment(standing, "u", 1, standing=standing))
@@ -83,6 +88,7 @@ ENTRIES = [
 ]
 
 
+@ON_BOTH
 def test_only_a_matched_charge_settles() -> None:
     for number, (members, _) in enumerate(ENTRIES):
         booked(f"r{number}", payment(f"r{number}", "t"))
@@ -93,6 +99,7 @@ def test_only_a_matched_charge_settles() -> None:
     assert [each.payments[0].standing for each in shown if each] == [expected for _, expected in ENTRIES]
 
 
+@ON_BOTH
 def test_instalments_add_up() -> None:
     booked("r", payment("r", "t", amount_minor=3000))
     for month in (3, 1, 2):
@@ -106,6 +113,7 @@ def test_instalments_add_up() -> None:
     )
 
 
+@ON_BOTH
 def test_open_discrepancies_of_a_transaction_are_told_once_and_in_order() -> None:
     booked("r", payment("r", "t"), payment("r", "u", 1), payment("r", None, 2), payment("r", "v", 3))
     codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
@@ -128,6 +136,7 @@ made = st.tuples(
 
 @given(st.lists(made, max_size=12))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@ON_BOTH
 def test_daily_totals_add_up_and_fail_for_no_amount(
     payments: Sequence[tuple[date | None, str | None, Standing, int | None]],
 ) -> None:
@@ -150,6 +159,7 @@ def _total(amounts: Sequence[int | None]) -> int | None:
     return sum(known) if known and abs(sum(known)) < 9_223_372_036_000_000_000 else None
 
 
+@ON_BOTH
 def test_file_has_the_rows_of_the_view() -> None:
     archived()
     for number in range(3):
@@ -168,6 +178,7 @@ def test_file_has_the_rows_of_the_view() -> None:
     assert {str(SCHEMA.field(name).type) for name in ("paid_on", "settled_first_on")} == {"date32[day]"}
 
 
+@ON_SQLITE
 def test_file_of_a_template_has_its_archives_alone_and_columns_where_it_has_none() -> None:
     archived()
     archived("s", template={"id": "another"})
