@@ -20,11 +20,13 @@ def sample_document() -> dict[str, Any]:
 
 
 def sample_body(reference: str = "process-1", **members: Any) -> bytes:
-    """The sample's body for a process, with a transaction of its own, and members of the root replaced."""
+    """The sample's body for a process, with transactions of its own, and members of the root replaced."""
     document = sample_document()
-    transaction_id = document["payments"][0]["transaction_id"]
+    payment = document["payments"][0]
     if reference != "process-1":
-        document = json.loads(json.dumps(document).replace(transaction_id, str(uuid5(NAMESPACE_URL, ascii(reference)))))
+        own = uuid5(NAMESPACE_URL, ascii(reference))
+        payment["provider_transaction_result"]["cguid"] = str(own.int)[:8]
+        document = json.loads(json.dumps(document).replace(payment["transaction_id"], str(own)))
     document |= {"reference": reference} | members
     for session in document["sessions"]:
         session["reference"] = session["process_id"] = reference

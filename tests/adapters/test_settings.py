@@ -106,7 +106,7 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("payment_types", "charge=charged+pin"),
         ("payment_types", "hold=held,hold=charged"),
         ("payment_failures", "failure,Success"),
-        ("hold_days", "0"),
+        ("hold_days", "-1"),
         ("max_body_bytes", "0"),
         ("timezone", "Asia/Nowhere"),
         ("inbox_url", "gs://archives/inbox"),
