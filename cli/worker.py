@@ -22,7 +22,7 @@ def worker(
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
     os.environ.update(settings_environment(settings()) | prefect_environment(settings()))
-    from flows.worker import serve  # noqa: PLC0415
+    from flows.serving import serve  # noqa: PLC0415
 
     try:
         serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)

@@ -6,14 +6,11 @@ event loop, with its heavy work in threads. What is due is found by a short poll
 
 import asyncio
 import logging
-import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from types import FrameType
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -22,36 +19,19 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
-from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Pending
 
-from adapters import claims, store
+from adapters import claims
 from flows.engine import Execution, Interrupted, Interruption
-from flows.pool import cancelled_runs, due_runs, scheduled_runs, set_up, show_worker, until_answered
-from flows.process_archive import process_archive
+from flows.pool import cancelled_runs, due_runs, scheduled_runs, show_worker
 from flows.recovery import DeathWatch, settle, settle_strays
-from flows.reevaluate_payments import reevaluate_payments
-from flows.results import saved_block
-from flows.settle_reports import settle_reports
-from flows.sweep_inbox import DEPLOYMENT as SWEEP
-from flows.sweep_inbox import sweep_inbox
-from flows.verify_archives import verify_archives
 from models.errors import Transient
 
 log = structlog.get_logger()
-Result = TypeVar("Result")
 
-_FLOWS: tuple[Flow[..., Any], ...] = (
-    process_archive,
-    reevaluate_payments,
-    settle_reports,
-    sweep_inbox,
-    verify_archives,
-)
 _SLOTS = 16
 _AHEAD = 32
 _POLL_S = 0.5
@@ -64,98 +44,11 @@ _STRAYS_LOOK_S = 60
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
-_GIVE_UP_AFTER_S = 20
-_LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
 _AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
 _EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
 
 
-def serve(name: str, *, sole: bool) -> None:
-    """Make work pool and deployments where they are missing, then run flow runs until SIGTERM or SIGINT.
-
-    The first signal drains: nothing new is taken, what runs may end, and after a few seconds is handed back. A second
-    one hands back at once.
-
-    Args:
-        name: names the worker in Prefect; a worker of the same name takes its place.
-        sole: no other worker serves the pool, so runs that are in the middle belong to one that was killed.
-
-    Raises:
-        Transient: Prefect does not answer, or refuses the deployments.
-    """
-    store.remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
-    stop = _Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop.asked)
-    # Not in the main thread: there, Prefect's engine takes over SIGTERM and kills the run at the first one.
-    with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
-        other.submit(asyncio.run, _work(name, sole, stop)).result()
-
-
-class _Stop:
-    """What a signal tells the event loop in the other thread."""
-
-    def __init__(self) -> None:
-        self.times = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._changed = asyncio.Event()
-
-    def asked(self, _number: int, _frame: FrameType | None) -> None:
-        self.times += 1
-        # Prefect's client may hang at a server that is gone; the kernel then ends this process.
-        signal.alarm(_GIVE_UP_AFTER_S)
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._changed.set)
-
-    async def until(self, times: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        while self.times < times:
-            self._changed.clear()
-            await self._changed.wait()
-
-
-async def _work(name: str, sole: bool, stop: _Stop) -> None:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="worker"))
-    stopping = asyncio.create_task(stop.until(1))
-    # The server does nothing with the heartbeats of runs, and each takes a thread and an event; claims tell who lives.
-    with suppress(_StoppedEarly), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        await _unless(stopping, until_answered())
-        # Every run shares these clients. The engine would make one for each, with a TLS context that takes 10 ms.
-        async with AsyncClientContext.get_or_create() as context:
-            with SyncClientContext.get_or_create():
-                worker = await _unless(stopping, _started(context.client, name, sole))
-                await worker.work_until(stopping)
-                await worker.drain(asyncio.create_task(stop.until(2)))
-
-
-class _StoppedEarly(Exception):
-    """The worker was asked to stop before it was one."""
-
-
-async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Result]) -> Result:
-    task = asyncio.create_task(work)
-    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        return await task
-    await _end([task])
-    raise _StoppedEarly
-
-
-async def _started(client: PrefectClient, name: str, sole: bool) -> "_Worker":
-    # First the deployments: after an upgrade the runs that wait must find the new entry points.
-    await set_up(client)
-    results = await saved_block()
-    flows = {
-        (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
-    }
-    sweep = await client.read_deployment_by_name(SWEEP)
-    await client.create_flow_run_from_deployment(sweep.id)
-    worker = _Worker(client, name, flows)
-    await worker.join(sole)
-    return worker
-
-
-class _Worker:
+class Worker:
     """What runs in this process, and what is to run next."""
 
     def __init__(self, client: PrefectClient, name: str, flows: dict[UUID, Flow[..., Any]]) -> None:
@@ -191,7 +84,7 @@ class _Worker:
         ]
         duties = [asyncio.create_task(each) for each in loops]
         await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
-        await _end(duties)
+        await end_tasks(duties)
         if not stopping.done():
             raise Transient("a loop of the worker has ended by itself; start the worker again")
 
@@ -203,7 +96,7 @@ class _Worker:
         for execution in list(self._live.values()):
             execution.interrupt(Interruption.HANDED_BACK)
         await asyncio.wait({ended}, timeout=_INTERRUPTED_WITHIN_S)
-        await _end([*duties, hurry, ended])
+        await end_tasks([*duties, hurry, ended])
         if self._tasks:
             return  # others take over what does not end once this process has; it still works on it
         with _surviving("the worker has left without a word; what it has claimed is taken over later"):
@@ -356,7 +249,7 @@ class _Worker:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)
 
 
-async def _end(tasks: list["asyncio.Task[Any]"]) -> None:
+async def end_tasks(tasks: list["asyncio.Task[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
