@@ -3,6 +3,7 @@
 Servers start once a session, on free ports of loopback, each in its own process group, and end with it.
 """
 
+import fcntl
 import os
 import secrets
 import signal
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -94,9 +95,18 @@ def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
 def postgres_server() -> Iterator[str]:
     """Not below pytest's own folder: as root, Postgres runs as another user, and pytest shuts that folder to others."""
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
-        server = pgserver.get_server(folder, cleanup_mode="stop")
+        with one_at_a_time():
+            server = pgserver.get_server(folder, cleanup_mode="stop")
         yield server.get_uri()
         server.cleanup()
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Of the processes that share the tests: as root, the first Postgres adds its user to the system."""
+    with (Path(tempfile.gettempdir()) / "cellar-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
