@@ -3,9 +3,9 @@
 Servers start once a session, on free ports of loopback, each in its own process group, and end with it.
 """
 
-import fcntl
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -59,9 +59,9 @@ def _forget() -> None:
 def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
     """Settings with a migrated database: the test runs once on each kind."""
     if request.param == "postgres":
-        configure(database_url=request.getfixturevalue("postgres_database"))
-    migrate()
-    return settings()
+        return configure(database_url=request.getfixturevalue("postgres_installation"))
+    installed: Settings = request.getfixturevalue("sqlite_installation")
+    return installed
 
 
 def bucket_at(endpoint: str) -> dict[str, str]:
@@ -85,41 +85,76 @@ def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings
 
 
 @pytest.fixture
-def sqlite_installation(configure: Callable[..., Settings]) -> Settings:
+def sqlite_installation(configure: Callable[..., Settings], migrated_file: Path) -> Settings:
     """Settings with a migrated SQLite database, where the kind does not matter."""
-    migrate()
+    settings().data_dir.mkdir(exist_ok=True)
+    shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
     return settings()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with all migrations, to be copied: to apply them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "cellar.db"
+    _migrate_at(f"sqlite:///{path}")
+    return path
+
+
+def _migrate_at(database_url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CELLAR_DATABASE_URL", database_url)
+        _forget()
+        migrate()
+        _forget()
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Not below pytest's own folder: as root, Postgres runs as another user, and pytest shuts that folder to others."""
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
-        with one_at_a_time():
-            server = pgserver.get_server(folder, cleanup_mode="stop")
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # no test cuts the power
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Of the processes that share the tests: as root, the first Postgres adds its user to the system."""
-    with (Path(tempfile.gettempdir()) / "cellar-tests.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture
 def postgres_database(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database."""
-    name = f"test_{time.monotonic_ns()}"
+    yield from _database(postgres_server, "template1")
+
+
+@pytest.fixture
+def postgres_installation(postgres_server: str, migrated_database: str) -> Iterator[str]:
+    """The URL of a database with all migrations."""
+    yield from _database(postgres_server, migrated_database)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: str) -> str:
+    """The name of a database with all migrations, to be copied."""
+    name = "migrated"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    base, _, query = postgres_server.partition("?")
-    yield f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
+    _migrate_at(_url_of(postgres_server, name))
+    return name
+
+
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"test_{time.monotonic_ns()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    yield _url_of(server, name)
     database.engine().dispose()
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _url_of(server: str, name: str) -> str:
+    base, _, query = server.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
 
 
 @pytest.fixture(scope="session")

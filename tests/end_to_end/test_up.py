@@ -2,33 +2,34 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import wait_until
 from tests.end_to_end.conftest import Running, new_installation, up_in
 from tests.samples import sample_body
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stop_leaves_nothing_behind_and_the_next_start_finds_the_data(tmp_path: Path, stop: signal.Signals) -> None:
+def test_stop_leaves_nothing_behind_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
     installation = new_installation(tmp_path)
     with up_in(installation) as process:
         receipt_id = installation.send(sample_body("kept"))["document"]["reference"]
         installation.read_until("kept", lambda archive: archive.get("state") == "completed")
-        os.kill(process.pid, stop)
-        assert process.wait(60) == 0, (tmp_path / "up.log").read_text()
-    assert _processes_of(tmp_path / "data") == []
+        _stop(process, signal.SIGINT, tmp_path)
 
-    if stop is signal.SIGTERM:
-        with up_in(installation):
-            archive = installation.read("kept")
-            assert [each["receipt_id"] for each in archive["versions"]] == [receipt_id]
-            runs = installation.prefect("/flow_runs/filter", {"flows": {"name": {"any_": ["process-archive"]}}})
-            assert [each["name"] for each in runs] == ["kept"]
-        assert _processes_of(tmp_path / "data") == []
+    with up_in(installation) as process:
+        archive = installation.read("kept")
+        assert [each["receipt_id"] for each in archive["versions"]] == [receipt_id]
+        runs = installation.prefect("/flow_runs/filter", {"flows": {"name": {"any_": ["process-archive"]}}})
+        assert [each["name"] for each in runs] == ["kept"]
+        _stop(process, signal.SIGTERM, tmp_path)
+
+
+def _stop(process: "subprocess.Popen[bytes]", how: signal.Signals, folder: Path) -> None:
+    os.kill(process.pid, how)
+    assert process.wait(60) == 0, (folder / "up.log").read_text()
+    assert _processes_of(folder / "data") == []
 
 
 def test_installation_that_has_nothing_to_do_leaves_the_processor_alone(up: Running) -> None:
