@@ -224,7 +224,7 @@ def merged(days: Iterable[Days]) -> list[Days]:
     """Return the same days in as few stretches as there are, in order."""
     stretches: list[Days] = []
     for each in sorted(days):
-        if stretches and each.first <= stretches[-1].last + _ONE_DAY:
+        if stretches and (each.first - stretches[-1].last).days <= 1:
             stretches[-1] = Days(stretches[-1].first, max(stretches[-1].last, each.last))
         else:
             stretches.append(each)

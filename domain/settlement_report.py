@@ -25,6 +25,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\
 _CURRENCY_SIGNS = "₪$€£ "
 _MOST_DIGITS = 20
 _SUMS = {"amount", "fee"}
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+"""A day beyond them is a slip, or how a spreadsheet writes none."""
 
 
 def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
@@ -192,10 +194,13 @@ class _Reader:
     def _parsed_day(self, line: _Line, name: str, text: str) -> date:
         for form in self._form.date_formats:
             try:
-                return datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
+                day = datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
             except ValueError:
                 continue
-        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}")
+            if _FIRST_YEAR <= day.year <= _LAST_YEAR:
+                return day
+        within = f"from {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}, {within}")
 
     def _no_day(self, line: _Line) -> date:
         raise line.wrong("settled_on", "a day")

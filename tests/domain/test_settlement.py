@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain, pairwise
 from random import Random
 from typing import Any
@@ -338,6 +338,12 @@ def test_merged_days_are_the_same_days(drawn: list[Days]) -> None:
 
     assert covered(stretched) == covered(drawn)
     assert all((later.first - earlier.last).days > 1 for earlier, later in pairwise(stretched))
+
+
+def test_last_day_that_there_is_merges_too() -> None:
+    eve, last = date.max - timedelta(days=1), date.max
+
+    assert merged([Days(last, last), Days(eve, eve), Days(eve, last)]) == [Days(eve, last)]
 
 
 def _each(days_of: Days) -> list[date]:

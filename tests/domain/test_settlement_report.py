@@ -116,6 +116,11 @@ def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
     assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
 
 
+@pytest.mark.parametrize("text", ["2000-01-01", "2100-12-31"])
+def test_first_and_last_day_that_is_read(text: str) -> None:
+    assert one(settled=text).settled_on == date.fromisoformat(text)
+
+
 def test_declared_encoding_is_the_only_one() -> None:
     form = read_format(f'encoding = "utf-8"\n{HEBREW}')
 
@@ -199,6 +204,9 @@ def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
         ({"settled": "4580000011112222"}, "BAD_CELL", "settled"),
         ({"settled": "31/02/2026"}, "BAD_CELL", "settled"),
         ({"paid": "yesterday"}, "BAD_CELL", "paid"),
+        ({"settled": "9999-12-31"}, "BAD_CELL", "settled"),
+        ({"paid": "1999-12-31"}, "BAD_CELL", "paid"),
+        ({"paid": "2101-01-01"}, "BAD_CELL", "paid"),
         ({"amount": ""}, "BAD_CELL", "amount"),
         ({"amount": "4580000011112222x"}, "BAD_CELL", "amount"),
         ({"amount": '"7,89"'}, "BAD_CELL", "amount"),
