@@ -5,21 +5,22 @@ is.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from sqlmodel import Session
 
 from adapters import settlement_judging, settlement_reports, settlement_rows
-from adapters.database import reading
+from adapters.database import reading, writing
 from adapters.settings import settings
 from adapters.settlement_reports import Report
 from adapters.settlement_rows import Candidates
-from domain.settlement import decide
+from domain.settlement import claimants, decide
 from domain.settlement_summary import Tally
-from models.settlement import Days, DecidedEntry, Entry, SettlementReportRow
+from models.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
 from models.settlement_summary import SettlementSummary, TakenEntry
 
 OnProgress = Callable[[str, int, int], None]
@@ -60,6 +61,7 @@ def _taken_in(
             taken = _taken(session, entries)
             new = [each.decided for each in taken if each.is_new]
             settlement_rows.insert_entries(session, report.report_id, new)
+            _remember_candidates(session, new)
         for each in taken:
             tally.take(each)
     with settlement_rows.matching() as session:
@@ -117,19 +119,55 @@ def rematch(reference: str, now: datetime) -> None:
     Raises:
         Transient: the database does not answer.
     """
+    if not settlement_judging.is_concerned(reference, now):
+        return
+    redecided = _decided_again(reference)
+    for batch in settlement_judging.in_batches({reference} | redecided.references):
+        settlement_judging.settle(batch, now)
+    if not redecided.nobodys_are_right:
+        settlement_judging.settle_nobodys(now)
+    if redecided.outlived:
+        with writing() as session:
+            settlement_rows.forget(session, reference, redecided.outlived)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redecided:
+    """What is to be judged now: archives, and perhaps what belongs to none. `outlived` leads to the same entries again,
+    should this be killed before they are judged.
+    """
+
+    references: set[str]
+    nobodys_are_right: bool
+    outlived: list[str]
+
+
+def _decided_again(reference: str) -> _Redecided:
     terms = settings().settlement_terms
     with settlement_rows.matching() as session:
         before = settlement_rows.entries_concerned(session, reference)
         candidates = Candidates(session, [each.entry for each in before])
         after = [DecidedEntry(each.entry, decide(each.entry, candidates.of(each.entry), terms)) for each in before]
-        changed = [now_decided for was, now_decided in zip(before, after, strict=True) if was != now_decided]
-        settlement_rows.update_decisions(session, changed)
-        nobodys_are_right = settlement_judging.is_on_record(session, after)
-    led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
-    for batch in settlement_judging.in_batches({reference} | candidates.references() | led_to):
-        settlement_judging.settle(batch, now)
-    if not nobodys_are_right:
-        settlement_judging.settle_nobodys(now)
+        changed = [(was, each) for was, each in zip(before, after, strict=True) if was != each]
+        settlement_rows.update_decisions(session, [each for _, each in changed])
+        given_back = [was.entry for was, _ in changed if was.decision.reference == reference]
+        settlement_rows.remember(session, ((each, [reference]) for each in given_back))
+        _remember_candidates(session, after)
+        able = [claimants(each.entry, candidates.of(each.entry), terms) for each in before]
+        led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
+        return _Redecided(
+            references=led_to.union(*able),
+            nobodys_are_right=settlement_judging.is_on_record(session, after),
+            outlived=settlement_rows.outlived(session, reference),
+        )
+
+
+def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> None:
+    """Let the archives be found again whose payments are among the several that an entry fits to."""
+    terms = settings().settlement_terms
+    several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
+    candidates = Candidates(session, several)
+    settlement_rows.remember(session, ((each, claimants(each, candidates.of(each), terms)) for each in several))
 
 
 def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:

@@ -64,6 +64,12 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
     return Match.AUTHORISATION, [each for each in able if _has_authorisation(each, entry, terms)]
 
 
+def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
+    """Return the archives with a payment that an entry fits to, whatever the others are."""
+    able = [each for each in payments if each.standing in MAY_BE_SETTLED]
+    return {each.reference for each in able if _has_cguid(each, entry) or _has_authorisation(each, entry, terms)}
+
+
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
     return entry.cguid_fingerprint is not None and payment.cguid_fingerprint == entry.cguid_fingerprint
 

@@ -134,3 +134,14 @@ class SettlementEntryRow(SQLModel, table=True):
     """Of the payment; where none is matched, of the archive that has its cguid in a payment that took no money."""
     payment_id: str | None = Field(default=None, max_length=32, index=True)
     """Only where it is matched."""
+
+
+class SettlementCandidateRow(SQLModel, table=True):
+    """An archive, and what its payments have or had in common with a row that was decided by it: a fingerprint of
+    either kind. When its payments become others, this still leads to those rows that do not name it.
+    """
+
+    __tablename__ = "settlement_candidate"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    fingerprint: str = Field(primary_key=True, max_length=64)

@@ -24,6 +24,7 @@ _PAYMENT = (
     "first_minor",
     "periodical_minor",
 )
+_TABLES = ("settlement_candidate", "settlement_entry", "settlement_report", "discrepancy_event", "discrepancy")
 _INDEXES = {
     "payment": ("payment_id", "cguid_fingerprint", "authorisation_fingerprint", "paid_on"),
     "discrepancy": ("reference", "code", "state"),
@@ -105,13 +106,19 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("entry_id"),
     )
+    op.create_table(
+        "settlement_candidate",
+        sa.Column("reference", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("reference", "fingerprint"),
+    )
     for table, columns in _INDEXES.items():
         for column in columns:
             op.create_index(f"ix_{table}_{column}", table, [column])
 
 
 def downgrade() -> None:
-    for table in ("settlement_entry", "settlement_report", "discrepancy_event", "discrepancy"):
+    for table in _TABLES:
         op.drop_table(table)
     for column in _INDEXES["payment"]:
         op.drop_index(f"ix_payment_{column}", "payment")

@@ -3,24 +3,27 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlmodel import func, select
 
 from adapters import settlement_reports, settlements, store
-from adapters.database import reading
+from adapters.database import engine, reading
 from adapters.migration import migrate
 from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.settlement_reports import staged
 from adapters.settlement_rows import (
     Candidates,
+    entries_concerned,
     entries_of_nobody,
     insert_entries,
     is_settled,
@@ -286,22 +289,107 @@ def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
 
     def arrive() -> None:
         arriving.set()
+        paid("r", "c1")
         settlements.rematch("r", NOW)
         matched.set()
 
     archive = threading.Thread(target=arrive)
-    paid("r", "c1", standing=Standing.FAILED)
     with staged(report(line("c1")), FORM) as made:
         (entry,) = made.rows()
         with matching() as session:
             decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
             archive.start()
             assert arriving.wait(10)
-            assert not matched.wait(0.1)  # it would not see the row, nor we its payment
+            assert not matched.wait(0.2)  # it would not see the row, nor have we seen its payment
             insert_entries(session, made.report_id, [DecidedEntry(entry, decided)])
     archive.join(10)
 
-    assert told() == [("r", C.MISSING_IN_ARCHIVE)]
+    assert matches() == [("cguid", "payment of r")]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the database is asked for until the end of the block."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(engine(), "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine(), "before_cursor_execute", note)
+
+
+def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_among_archives(empty: str) -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1"), line("c2")), now=days_later(-90))
+    unpaid("nothing paid")
+    paid("unknown", "c9", auth="9", paid_on=day(200))
+
+    for reference in ("nothing paid", "unknown"):
+        with statements() as asked:
+            settlements.rematch(reference, NOW)
+
+        if empty == "postgres":
+            assert "lock_shared" in asked.pop(0)
+        (query,) = asked
+        assert query.startswith("SELECT")
+        assert "lock" not in query
+
+
+@pytest.mark.usefixtures("empty")
+def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
+    for reference, cguid in (("r", "c1"), ("s", "c1"), ("t", "c1"), ("u", "c2"), ("v", "c2"), ("w", "c3")):
+        paid(reference, cguid)
+    imported(report(line("c1"), line("c2"), line("c3"), line("c4")))
+    paid("r", "c4")
+    unpaid("w")
+
+    def concerned(reference: str) -> list[str | None]:
+        with matching() as session:
+            return sorted(str(each.entry.cguid_fingerprint) for each in entries_concerned(session, reference))
+
+    def of(*cguids: str) -> list[str]:
+        return sorted(map(fingerprint, cguids))
+
+    assert [concerned(each) for each in "rsuwx"] == [of("c1", "c4"), of("c1"), of("c2"), of("c3"), []]
+    settlements.rematch("r", NOW)
+    assert concerned("r") == of("c4")  # it has nothing to do with the other any more
+
+
+@pytest.mark.usefixtures("empty")
+def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was_killed() -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1")))
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    unpaid("r")
+
+    with killed_at("INSERT INTO discrepancy_event"), pytest.raises(KeyboardInterrupt):
+        settlements.rematch("r", NOW)
+    assert (matches(), len(told())) == ([("cguid", "payment of s")], 3)
+
+    settlements.rematch("r", NOW)
+    assert told() == []
+
+
+@contextmanager
+def killed_at(beginning: str) -> Iterator[None]:
+    """A process dies before a statement that begins so."""
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(beginning):
+            raise KeyboardInterrupt
+
+    event.listen(engine(), "before_cursor_execute", die)
+    try:
+        yield
+    finally:
+        event.remove(engine(), "before_cursor_execute", die)
 
 
 @pytest.mark.usefixtures("empty")
