@@ -6,20 +6,20 @@ is.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain
 
 from sqlmodel import Session
 
 from adapters import settlement_judging, settlement_reports, settlement_rows
-from adapters.database import reading, writing
+from adapters.database import pages, reading, writing
 from adapters.settings import settings
-from adapters.settlement_reports import Report
+from adapters.settlement_reports import OnDamaged, Report
 from adapters.settlement_rows import Candidates
 from domain.settlement import claimants, decide
 from domain.settlement_summary import Tally
+from models.errors import Conflict
 from models.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
 from models.settlement_summary import SettlementSummary, TakenEntry
 
@@ -35,38 +35,14 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
     Raises:
         Transient: store or database does not answer; import them again.
     """
-    imported_at = [settlement_reports.keep(report, now) for report in reports]
-    return _taken_in(reports, imported_at, now, on_progress)
-
-
-def restore_reports(now: datetime, on_progress: OnProgress) -> SettlementSummary:
-    """Bring the reports of the store back into a database that has its archives already.
-
-    Raises:
-        Conflict: one is damaged.
-        Transient: store or database does not answer.
-    """
-    kept = settlement_reports.kept()
-    with ExitStack() as stack:
-        reports = [stack.enter_context(settlement_reports.stored(report_id)) for _, report_id in kept]
-        return _taken_in(reports, [imported_at for imported_at, _ in kept], now, on_progress)
-
-
-def _taken_in(
-    reports: Sequence[Report], imported_at: Sequence[datetime], now: datetime, on_progress: OnProgress
-) -> SettlementSummary:
+    imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
     tally = Tally()
-    for report, entries in _in_batches(reports, on_progress):
-        with settlement_rows.matching() as session:
-            taken = _taken(session, entries)
-            new = [each.decided for each in taken if each.is_new]
-            settlement_rows.insert_entries(session, report.report_id, new)
-            _remember_candidates(session, new)
+    total = sum(report.entries for report in reports)
+    for taken in chain.from_iterable(_matched(report) for report in reports):
         for each in taken:
             tally.take(each)
-    with settlement_rows.matching() as session:
-        for report, at in zip(reports, imported_at, strict=True):
-            settlement_rows.insert_report(session, _row(report, at))
+        on_progress("match", len(taken), total)
+    _insert_reports(imported)
     references = _concerned(tally, reports, now)
     for batch in settlement_judging.in_batches(references):
         for reference, found in settlement_judging.settle(batch, now).items():
@@ -74,6 +50,50 @@ def _taken_in(
         on_progress("judge", len(batch), len(references))
     settlement_judging.settle_nobodys(now)
     return tally.summary(len(reports))
+
+
+def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
+    """Bring the reports of the store back into a database that has its archives already, and return how many there are.
+
+    One that is damaged is told, and holds up no other.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    imported: list[SettlementReportRow] = []
+    references: set[str | None] = set()
+    for report_id, imported_at in settlement_reports.kept(on_damaged):
+        try:
+            with settlement_reports.stored(report_id) as report:
+                for taken in _matched(report):
+                    references |= {each.decided.decision.reference for each in taken}
+                imported.append(_row(report, imported_at))
+        except Conflict as conflict:
+            on_damaged(report_id, str(conflict))
+    _insert_reports(imported)
+    covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
+    for batch in settlement_judging.in_batches(references - {None} | settlement_judging.missed(covered, now)):
+        settlement_judging.settle(batch, now)
+    settlement_judging.settle_nobodys(now)
+    return len(imported)
+
+
+def _matched(report: Report) -> Iterator[list[TakenEntry]]:
+    """The rows of a report in portions, each of which is in the database by then, with its match."""
+    for entries in pages(report.rows(), _ROWS_AT_ONCE):
+        with settlement_rows.matching() as session:
+            taken = _taken(session, entries)
+            new = [each.decided for each in taken if each.is_new]
+            settlement_rows.insert_entries(session, report.report_id, new)
+            _remember_candidates(session, new)
+        yield taken
+
+
+def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
+    """After their rows: the days that they cover lack none of these."""
+    with settlement_rows.matching() as session:
+        for each in imported:
+            settlement_rows.insert_report(session, each)
 
 
 def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
@@ -84,9 +104,11 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
     """
     tally = Tally()
     pending: dict[str, dict[str, DecidedEntry]] = defaultdict(dict)
-    for _, entries in _in_batches(reports, on_progress):
+    total = sum(report.entries for report in reports)
+    for entries in pages(chain.from_iterable(report.rows() for report in reports), _ROWS_AT_ONCE):
         with reading() as session:
             taken = _taken(session, entries)
+        on_progress("match", len(entries), total)
         for each in taken:
             tally.take(each)
             if each.is_new and each.decided.decision.reference is not None:
@@ -182,15 +204,6 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
     return [
         TakenEntry(each, each.entry.entry_id not in known, discrepancies.get(each.entry.entry_id)) for each in decided
     ]
-
-
-def _in_batches(reports: Sequence[Report], on_progress: OnProgress) -> Iterator[tuple[Report, list[Entry]]]:
-    total = sum(report.entries for report in reports)
-    for report in reports:
-        rows = report.rows()
-        while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            yield report, batch
-            on_progress("match", len(batch), total)
 
 
 def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:

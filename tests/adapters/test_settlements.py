@@ -1,5 +1,6 @@
 """Settlements on both databases and both kinds of store: once, in any order, and brought back from the store."""
 
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from adapters.settlement_rows import (
 from domain.settlement import decide, standing_after
 from models.discrepancy import DiscrepancyCode as C
 from models.discrepancy import DiscrepancyRow
-from models.errors import Conflict, Refused
+from models.errors import Refused
 from models.payment import PaymentRow, Standing
 from models.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from tests.adapters.settlements import (
@@ -349,7 +350,7 @@ def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
     paid("r", "c4")
     unpaid("w")
 
-    def concerned(reference: str) -> list[str | None]:
+    def concerned(reference: str) -> list[str]:
         with matching() as session:
             return sorted(str(each.entry.cguid_fingerprint) for each in entries_concerned(session, reference))
 
@@ -450,7 +451,7 @@ def test_reports_come_back_from_the_store() -> None:
     before = [rows(table) for table in tables]
     forgotten()
 
-    settlements.restore_reports(days_later(3), lambda *_: None)
+    assert settlements.restore_reports(days_later(3), print) == 2
 
     assert [rows(table) for table in tables] == before
 
@@ -459,21 +460,41 @@ def test_reports_come_back_from_the_store() -> None:
 def test_report_is_named_by_its_digest() -> None:
     imported(report(line("c1")))
 
-    ((_, report_id),) = settlement_reports.kept()
+    ((report_id, _),) = settlement_reports.kept(print)
     assert store.digest_of(f"settlements/{report_id}.json") == report_id
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_damaged_report_is_a_conflict_until_it_is_imported_again() -> None:
-    imported(report(line("c1")))
-    ((_, report_id),) = settlement_reports.kept()
-    store.overwrite_bytes(b"{}", f"settlements/{report_id}.json")
+def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_again() -> None:
+    reports = [report(line(f"c{number}")) for number in range(3)]
+    for each in reports:
+        imported(each)
+    first, second = sorted(report_id for report_id, _ in settlement_reports.kept(print))[:2]
+    store.overwrite_bytes(b"{}", f"settlements/{first}.json")
+    store.overwrite_bytes(b"yesterday", f"settlements/{second}.imported")
+    forgotten()
+    damaged = dict[str, str]()
 
-    with pytest.raises(Conflict, match=report_id):
-        settlements.restore_reports(NOW, lambda *_: None)
+    assert settlements.restore_reports(NOW, damaged.__setitem__) == 1
 
-    imported(report(line("c1")))
-    assert settlements.restore_reports(NOW, lambda *_: None).entries == 1
+    assert sorted(damaged) == [first, second]
+    assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
+    imported(*reports)
+    assert settlements.restore_reports(NOW, print) == 3
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_many_reports_come_back_with_few_open_files() -> None:
+    for number in range(12):
+        imported(report(line(f"c{number}")))
+    forgotten()
+    opened = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 8, hard))
+    try:
+        assert settlements.restore_reports(NOW, print) == 12
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -481,7 +502,7 @@ def test_wrong_line_keeps_all_others_out() -> None:
     with pytest.raises(Refused, match="line 3"):
         imported(report(line("c1"), line("c2", amount="x")))
 
-    assert (rows(SettlementEntryRow), settlement_reports.kept()) == ([], [])
+    assert (rows(SettlementEntryRow), settlement_reports.kept(print)) == ([], [])
 
 
 @pytest.mark.usefixtures("sqlite_installation")
