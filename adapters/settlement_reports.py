@@ -5,7 +5,7 @@ was imported first. The database is made of both again.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -103,8 +103,8 @@ def keep(report: Report, now: datetime) -> datetime:
     return before or now
 
 
-def kept(on_damaged: OnDamaged) -> list[tuple[str, datetime]]:
-    """Id and time of import of the reports in the store, in order of that time.
+def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
+    """Id and time of import of the reports in the store but some, in order of that time.
 
     Raises:
         Transient: the store does not answer.
@@ -112,7 +112,7 @@ def kept(on_damaged: OnDamaged) -> list[tuple[str, datetime]]:
     times: dict[str, datetime] = {}
     for key, _ in store.listed(FOLDER):
         report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)
-        if key == f"{FOLDER}/{report_id}{_IMPORTED}":
+        if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
             imported_at = _imported_at(key)
             if imported_at is None:
                 on_damaged(report_id, "the time of its import is damaged; import its file again with `cellar settle`")

@@ -237,6 +237,15 @@ def insert_report(session: Session, row: SettlementReportRow) -> None:
     insert_new(session, SettlementReportRow, row.model_dump())
 
 
+def judged_reports(session: Session) -> set[str]:
+    return set(session.connection().execute(select(_REPORT.c.report_id).where(_REPORT.c.is_judged)).scalars())
+
+
+def set_judged(session: Session, report_ids: Iterable[str]) -> None:
+    for page in pages(report_ids):
+        session.connection().execute(_REPORT.update().where(_REPORT.c.report_id.in_(page)).values(is_judged=True))
+
+
 def coverage(session: Session) -> list[Days]:
     """The days that reports have the charges of."""
     covered = select(_REPORT.c.covers_from, _REPORT.c.covers_to).where(_REPORT.c.covers_from.is_not(None))

@@ -5,11 +5,12 @@ is.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
+import structlog
 from sqlmodel import Session
 
 from adapters import settlement_judging, settlement_reports, settlement_rows
@@ -26,16 +27,21 @@ from models.settlement_summary import SettlementSummary, TakenEntry
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done, how much of it has been done, and how much there is."""
 
+log = structlog.get_logger()
+
 _ROWS_AT_ONCE = 2000
 
 
 def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
     """Keep reports, match their rows and put on record what differs. Done again, it changes nothing.
 
+    Others whose import was killed are finished first.
+
     Raises:
         Transient: store or database does not answer; import them again.
     """
     imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
+    _finish(now, _log_damaged, but={each.report_id for each in reports})
     tally = Tally()
     total = sum(report.entries for report in reports)
     for taken in chain.from_iterable(_matched(report) for report in reports):
@@ -48,7 +54,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         for reference, found in settlement_judging.settle(batch, now).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
-    settlement_judging.settle_nobodys(now)
+    _end_judging(imported, now)
     return tally.summary(len(reports))
 
 
@@ -60,9 +66,20 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
     Raises:
         Transient: store or database does not answer.
     """
+    return _finish(now, on_damaged)
+
+
+def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozenset()) -> int:
+    """Take in the reports of the store that were not judged to the end, and return how many there are.
+
+    Args:
+        but: those that are taken in by the caller.
+    """
+    with reading() as session:
+        done = settlement_rows.judged_reports(session).union(but)
     imported: list[SettlementReportRow] = []
     references: set[str | None] = set()
-    for report_id, imported_at in settlement_reports.kept(on_damaged):
+    for report_id, imported_at in settlement_reports.kept(on_damaged, but=done):
         try:
             with settlement_reports.stored(report_id) as report:
                 for taken in _matched(report):
@@ -70,11 +87,13 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
                 imported.append(_row(report, imported_at))
         except Conflict as conflict:
             on_damaged(report_id, str(conflict))
+    if not imported:
+        return 0
     _insert_reports(imported)
     covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
     for batch in settlement_judging.in_batches(references - {None} | settlement_judging.missed(covered, now)):
         settlement_judging.settle(batch, now)
-    settlement_judging.settle_nobodys(now)
+    _end_judging(imported, now)
     return len(imported)
 
 
@@ -94,6 +113,16 @@ def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
     with settlement_rows.matching() as session:
         for each in imported:
             settlement_rows.insert_report(session, each)
+
+
+def _end_judging(imported: Iterable[SettlementReportRow], now: datetime) -> None:
+    settlement_judging.settle_nobodys(now)
+    with writing() as session:
+        settlement_rows.set_judged(session, [each.report_id for each in imported])
+
+
+def _log_damaged(report_id: str, reason: str) -> None:
+    log.error("a settlement report is not taken in", report_id=report_id, reason=reason)
 
 
 def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
@@ -123,11 +152,13 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
 
 
 def judge_all(now: datetime) -> None:
-    """Put on record what has become late since reports were imported.
+    """Put on record what has become late since reports were imported, and what a killed process has not.
 
     Raises:
-        Transient: the database does not answer.
+        Transient: store or database does not answer.
     """
+    _finish(now, _log_damaged)
+    settlement_judging.settle_nobodys(now)
     for batch in settlement_judging.in_batches(settlement_judging.missed(settlement_judging.coverage(), now)):
         settlement_judging.settle(batch, now)
 

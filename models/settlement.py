@@ -99,7 +99,8 @@ class SettlementTerms:
 
 class SettlementReportRow(SQLModel, table=True):
     """An imported report, by the SHA-256 of its rows as they are kept. `covers`: the days of which it has the charges;
-    None where it has no charge.
+    None where it has no charge. `is_judged`: what differs since it came was put on record, to the end; else whoever
+    imported it was killed.
     """
 
     __tablename__ = "settlement_report"
@@ -109,6 +110,7 @@ class SettlementReportRow(SQLModel, table=True):
     covers_from: date | None = None
     covers_to: date | None = None
     entries: int
+    is_judged: bool = False
 
 
 class SettlementEntryRow(SQLModel, table=True):

@@ -84,6 +84,7 @@ def upgrade() -> None:
         sa.Column("covers_from", sa.Date(), nullable=True),
         sa.Column("covers_to", sa.Date(), nullable=True),
         sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("is_judged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("report_id"),
     )
     op.create_table(

@@ -1,6 +1,7 @@
 """Settlements on both databases and both kinds of store: once, in any order, and brought back from the store."""
 
 import resource
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from adapters.settlement_reports import staged
 from adapters.settlement_rows import (
     Candidates,
     entries_concerned,
+    entries_of_archives,
     entries_of_nobody,
     insert_entries,
     is_settled,
@@ -264,12 +266,19 @@ def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None
 
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize("killed_at", ["match", "judge"])
-def test_import_that_was_killed_is_made_good_by_the_next(killed_at: str) -> None:
+@pytest.mark.parametrize("next_is", ["the same import", "another import", "the night"])
+def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, next_is: str) -> None:
     paid("r", "c1")
-    rows_of_it = report(line("c1", amount="20.00"), line("c2"))
+    paid("s", "c3")
+    another = report(line("c4", paid=day(0)))
+    imported(another)
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    rows_of_it = report(line("c1", amount="20.00"), line("c2"), line("c3"))
     imported(rows_of_it)
     undisturbed = everything()
+    shutil.rmtree(Path(settings().store_location))
     forgotten()
+    imported(another)
 
     def killed(what: str, _done: int, _total: int) -> None:
         if what == killed_at:
@@ -279,9 +288,26 @@ def test_import_that_was_killed_is_made_good_by_the_next(killed_at: str) -> None
         settlements.import_reports([made], NOW, killed)
     assert everything() != undisturbed
 
-    imported(rows_of_it)
+    if next_is == "the night":
+        settlements.judge_all(NOW)
+    else:
+        imported(rows_of_it if next_is == "the same import" else another)
 
     assert everything() == undisturbed
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
+    paid("r", "c1")
+    imported(report(line("c1")))
+    with matching() as session:
+        ((_, (before,)),) = entries_of_archives(session, ["r"]).items()
+        update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
+    unpaid("r")
+
+    settlements.judge_all(NOW)
+
+    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -480,6 +506,7 @@ def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_agai
     assert sorted(damaged) == [first, second]
     assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
     imported(*reports)
+    forgotten()
     assert settlements.restore_reports(NOW, print) == 3
 
 
