@@ -25,6 +25,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\
 _CURRENCY_SIGNS = "₪$€£ "
 _MOST_DIGITS = 20
 _SUMS = {"amount", "fee"}
+_OF_ONE_PAYMENT = ("settled_on", "cguid", "authorisation", "card")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 """A day beyond them is a slip, or how a spreadsheet writes none."""
 
@@ -128,10 +129,17 @@ def _line(number: int, cells: list[str], places: Mapping[str, int], columns: Rep
 
 
 def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
-    """Whether a line begins as one of sums, or has nothing but amounts."""
-    first = next(cell for cell in cells if cell).casefold()
-    begins = any(first.startswith(total.casefold()) for total in totals)
-    return begins or not any(line[name] for name in line.cells.keys() - _SUMS)
+    """Whether a line begins as one of sums and has neither a payout nor what tells whose it is, or has nothing but
+    amounts. A merchant's name may begin as a sum does.
+    """
+
+    def _begins(cell: str) -> bool:
+        return any(cell.casefold().startswith(total.casefold()) for total in totals)
+
+    if not any(line[name] for name in line.cells.keys() - _SUMS):
+        return True
+    of_one = [line[name] for name in _OF_ONE_PAYMENT if line[name]]
+    return _begins(next(cell for cell in cells if cell)) and all(_begins(cell) for cell in of_one)
 
 
 class _Reader:

@@ -197,6 +197,40 @@ def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
     assert [each.line for each in read(f"{HEAD}\n{row()}\n{line}\n{row()}\n")] == [2, 4]
 
 
+MERCHANTS = """
+currency = "ILS"
+[columns]
+settled_on = "settled"
+amount = "amount"
+cguid = "cguid"
+authorisation = "auth"
+card = "card"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("Total Fitness,2026-01-03,21.00,c,,", "row"),
+        ("Total,2026-01-03,21.00,,,", "row"),
+        ("Total Fitness,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,0123456,", "refused"),
+        ("Total Fitness,,21.00,,,****1234", "refused"),
+        ("Haifa,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,,", "sum"),
+        (",Total,21.00,,,", "sum"),
+    ],
+)
+def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: str, outcome: str) -> None:
+    text = f"merchant,settled,amount,cguid,auth,card\n{line}\n"
+
+    if outcome == "refused":
+        with pytest.raises(Refused, match="BAD_CELL at line 2, column settled"):
+            read(text, MERCHANTS)
+    else:
+        assert len(read(text, MERCHANTS)) == (outcome == "row")
+
+
 @pytest.mark.parametrize(
     ("cells", "code", "column"),
     [
