@@ -38,7 +38,10 @@ SELECT
     END AS standing,
     p.attempts,
     p.paid_on,
-    (SELECT {sum_of_entries} FROM settlement_entry e WHERE {settles}) AS settled_minor,
+    (
+        SELECT CASE WHEN min(e.currency) = p.currency AND max(e.currency) = p.currency THEN {sum_of_entries} END
+        FROM settlement_entry e WHERE {settles}
+    ) AS settled_minor,
     (SELECT min(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_first_on,
     (SELECT max(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_last_on,
     a.received_at,

@@ -114,6 +114,18 @@ def test_instalments_add_up() -> None:
 
 
 @ON_BOTH
+def test_charge_in_another_currency_is_added_to_nothing() -> None:
+    charges = [["ILS", "ILS"], ["ILS", "USD"], ["USD"], []]
+    booked("r", *(payment("r", str(number), number) for number in range(4)), payment("r", "4", 4, currency=None))
+    for number, currencies in enumerate([*charges, ["ILS"]]):
+        for day, currency in enumerate(currencies, 1):
+            settled(payment_id("r", str(number), ""), 1000, date(2026, 1, day), currency=currency)
+
+    assert [row["settled_minor"] for row in rows()] == [2000, None, None, None, None]
+    assert [row["settled_first_on"] is None for row in rows()] == [False, False, False, True, False]
+
+
+@ON_BOTH
 def test_open_discrepancies_of_a_transaction_are_told_once_and_in_order() -> None:
     booked("r", payment("r", "t"), payment("r", "u", 1), payment("r", None, 2), payment("r", "v", 3))
     codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
