@@ -252,7 +252,7 @@ def _due(paid_on: date, terms: SettlementTerms) -> date:
 
 def _about(code: DiscrepancyCode, payment: Candidate, expected: str, found: str) -> Discrepancy:
     shown = None if payment.transaction_id is None else masked(payment.transaction_id)
-    return Discrepancy(code, shown, expected, found, payment.payment_id)
+    return Discrepancy(code, shown, expected, found, payment.payment_id, payment.payment_id)
 
 
 def _row(entry: Entry) -> str:

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("transaction_id", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("payment_id", sa.String(length=32), nullable=True),
         sa.Column("expected", sa.String(), nullable=False),
         sa.Column("found", sa.String(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),

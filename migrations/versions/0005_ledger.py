@@ -51,8 +51,7 @@ SELECT
         FROM (
             SELECT DISTINCT d.code
             FROM discrepancy d
-            WHERE d.reference = p.reference AND d.state = 'open'
-                AND (d.transaction_id = p.transaction_id OR (d.transaction_id IS NULL AND p.transaction_id IS NULL))
+            WHERE d.reference = p.reference AND d.payment_id = p.payment_id AND d.state = 'open'
             ORDER BY d.code
         ) found
     ) AS discrepancies
