@@ -165,7 +165,15 @@ def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], te
         return False
     if _is_in_instalments(payment):
         return all(_is_of(each, payment, terms) for each in charges)
-    return any((each.instalment or 1) > 1 for each in charges)  # agreed with the acquirer, so the archive has no parts
+    return _are_to_come(charges)
+
+
+def _are_to_come(charges: Sequence[Entry]) -> bool:
+    """Whether instalments that only reports know of, since they were agreed with the acquirer, are still to come. Where
+    no row says how many there are, they are if there is a second.
+    """
+    counts = [each.instalments for each in charges if each.instalments is not None]
+    return len(charges) < max(counts) if counts else any((each.instalment or 1) > 1 for each in charges)
 
 
 def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
@@ -175,7 +183,8 @@ def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
     parts = (payment.amount_minor, payment.first_minor, payment.periodical_minor)
     if any(_brings(part, [entry], terms) for part in parts if part is not None):
         return True
-    are_unknown = _is_in_instalments(payment) and parts[1:] == (None, None)
+    is_one_of_several = _is_in_instalments(payment) or (entry.instalments or 1) > 1
+    are_unknown = is_one_of_several and parts[1:] == (None, None)
     return are_unknown and payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
 
 

@@ -160,6 +160,7 @@ class _Reader:
         if signed_minor is None:
             raise line.wrong("amount", "an amount")
         fee_minor = self._minor(line, "fee", currency)
+        instalment, instalments = _instalment(line)
         return {
             "kind": self._kind(line, is_negative=signed_minor < 0),
             "settled_on": self._day(line, "settled_on") or self._no_day(line),
@@ -170,7 +171,8 @@ class _Reader:
             "cguid_fingerprint": self._sealed(line["cguid"]),
             "authorisation_fingerprint": self._sealed(line["authorisation"]),
             "card_last4": _last4(line),
-            "instalment": _instalment(line),
+            "instalment": instalment,
+            "instalments": instalments,
         }
 
     def _sealed(self, cell: str) -> str | None:
@@ -242,10 +244,13 @@ def _last4(line: _Line) -> str | None:
     return digits
 
 
-def _instalment(line: _Line) -> int | None:
-    """`3`, `3/12` and `3 of 12` are the third."""
+def _instalment(line: _Line) -> tuple[int | None, int | None]:
+    """Which one it is, and of how many: `3` is the third, `3/12` and `3 of 12` are the third of twelve."""
     text = line["instalment"]
-    number = re.match(r"\d{1,4}(?!\d)", text, re.ASCII)
-    if text and number is None:
-        raise line.wrong("instalment", "the number of an instalment")
-    return int(number[0]) if number else None
+    found = re.match(r"(\d{1,4})(?!\d)(?:\D+(\d{1,4})\D*$)?", text, re.ASCII)
+    if found is None:
+        if text:
+            raise line.wrong("instalment", "the number of an instalment")
+        return None, None
+    number, count = int(found[1]), int(found[2] or 0)
+    return number, count if count >= max(number, 1) else None

@@ -45,6 +45,8 @@ class Entry:
     authorisation_fingerprint: str | None
     card_last4: str | None
     instalment: int | None
+    instalments: int | None
+    """How many there are of it, where its row says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class SettlementEntryRow(SQLModel, table=True):
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     card_last4: str | None = Field(default=None, max_length=4)
     instalment: int | None = None
+    instalments: int | None = None
     match: str = Field(max_length=16, index=True)
     reference: str | None = Field(default=None, max_length=255, index=True)
     """Of the payment; where none is matched, of the archive that has its cguid in a payment that took no money."""

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("authorisation_fingerprint", sa.String(length=64), nullable=True),
         sa.Column("card_last4", sa.String(length=4), nullable=True),
         sa.Column("instalment", sa.Integer(), nullable=True),
+        sa.Column("instalments", sa.Integer(), nullable=True),
         sa.Column("match", sa.String(length=16), nullable=False),
         sa.Column("reference", sa.String(length=255), nullable=True),
         sa.Column("payment_id", sa.String(length=32), nullable=True),

@@ -122,6 +122,14 @@ CASES = [
          [entry(0, amount_minor=5000), *(entry(each, amount_minor=3500) for each in (1, 2, 3))], True),
     Case("instalments that only the report knows", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(1, amount_minor=700, instalment=1), entry(2, amount_minor=700, instalment=2)], False),
+    Case("the first of three instalments that only the report knows", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=700, instalment=1, instalments=3)], False),
+    Case("all of those, and still too little", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(each, amount_minor=699, instalment=each, instalments=3) for each in (1, 2, 3)], True),
+    Case("more than was paid, in instalments", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=2101, instalment=1, instalments=3)], True),
+    Case("less in one of one", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=700, instalment=1, instalments=1)], True),
     Case("a part that is no instalment", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(amount_minor=700, instalment=1)], True),
     Case("a bad amount is compared with nothing", C.SETTLED_AMOUNT_MISMATCH, [payment(amount_minor=None)], [entry()],
@@ -244,6 +252,16 @@ def test_instalment_is_matched_by_its_own_amount() -> None:
     assert decide(entry(amount_minor=3499, **BY_AUTHORISATION), [INSTALMENTS], TERMS).match is Match.NONE
 
 
+@pytest.mark.parametrize(
+    ("amount_minor", "count", "match"),
+    [(700, 3, Match.AUTHORISATION), (700, 1, Match.NONE), (700, None, Match.NONE), (2101, 3, Match.NONE)],
+)
+def test_instalment_that_only_the_report_knows_may_be_less(amount_minor: int, count: int | None, match: Match) -> None:
+    of_part = entry(amount_minor=amount_minor, instalment=1, instalments=count, **BY_AUTHORISATION)
+
+    assert decide(of_part, [payment()], TERMS).match is match
+
+
 def test_only_what_may_take_money_becomes_settled() -> None:
     settled = {each for each in Standing if standing_after(each, has_charge=True) is Standing.SETTLED}
 
@@ -296,6 +314,7 @@ entries_drawn = st.lists(
         cguid_fingerprint=st.sampled_from([None, "c", "d"]),
         authorisation_fingerprint=st.sampled_from([None, "a", "b"]),
         instalment=st.sampled_from([None, 1, 2]),
+        instalments=st.sampled_from([None, 1, 2, 3]),
     ),
     max_size=6,
     unique_by=lambda each: each.entry_id,

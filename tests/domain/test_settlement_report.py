@@ -95,6 +95,7 @@ def test_all_columns_are_read() -> None:
         authorisation_fingerprint="<0123456>",
         card_last4="0042",
         instalment=2,
+        instalments=12,
     )
 
 
@@ -176,9 +177,26 @@ def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
     assert one(card=text).card_last4 == last4
 
 
-@pytest.mark.parametrize(("text", "number"), [("3", 3), ("3/12", 3), ("3 מתוך 12", 3)])
-def test_instalment_is_the_first_number(text: str, number: int) -> None:
-    assert one(part=text).instalment == number
+@pytest.mark.parametrize(
+    ("text", "number", "count"),
+    [
+        ("3", 3, None),
+        ("3/12", 3, 12),
+        ("3 מתוך 12", 3, 12),
+        ("3 of 12 parts", 3, 12),
+        ("1/1", 1, 1),
+        ("0/0", 0, None),
+        ("3/2", 3, None),
+        ("1 01/02/2026", 1, None),
+        ("1/12345", 1, None),
+    ],
+)
+def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
+    text: str, number: int, count: int | None
+) -> None:
+    entry = one(part=text)
+
+    assert (entry.instalment, entry.instalments) == (number, count)
 
 
 @pytest.mark.parametrize(
