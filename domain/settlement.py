@@ -193,9 +193,11 @@ def _is_in_instalments(payment: Candidate) -> bool:
 
 
 def _brings(amount_minor: int, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each."""
+    """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each. Some
+    reports write what they deduct with a minus.
+    """
     net_minor = sum(each.amount_minor for each in entries)
-    fees_minor = sum(each.fee_minor or 0 for each in entries)
+    fees_minor = abs(sum(each.fee_minor or 0 for each in entries))
     tolerance_minor = terms.fee_tolerance_minor * len(entries)
     return any(0 <= amount_minor - each <= tolerance_minor for each in (net_minor, net_minor + fees_minor))
 

@@ -166,7 +166,7 @@ class _Reader:
             "settled_on": self._day(line, "settled_on") or self._no_day(line),
             "paid_on": self._day(line, "paid_on"),
             "amount_minor": abs(signed_minor),
-            "fee_minor": None if fee_minor is None else abs(fee_minor),
+            "fee_minor": fee_minor,
             "currency": currency,
             "cguid_fingerprint": self._sealed(line["cguid"]),
             "authorisation_fingerprint": self._sealed(line["authorisation"]),

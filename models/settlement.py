@@ -28,7 +28,8 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction.
+    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction. A fee has
+    the sign that its report writes: that of one given back is the other than that of one paid.
 
     `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
     """
@@ -116,7 +117,9 @@ class SettlementReportRow(SQLModel, table=True):
 
 
 class SettlementEntryRow(SQLModel, table=True):
-    """A row of a report, once however often it was imported. Amounts are integers of minor units."""
+    """A row of a report, once however often it was imported. Amounts are integers of minor units, those of fees with
+    the sign that the report writes.
+    """
 
     __tablename__ = "settlement_entry"
 

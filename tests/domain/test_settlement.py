@@ -108,6 +108,8 @@ CASES = [
          False, WITH_FEES),
     Case("less by the stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()], [entry(amount_minor=2058, fee_minor=42)],
          False),
+    Case("less by the stated fee, with a minus", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=2058, fee_minor=-42)], False),
     Case("whole beside a stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()], [entry(fee_minor=42)], False),
     Case("less by half of the stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(amount_minor=2079, fee_minor=42)], True),

@@ -168,8 +168,9 @@ def test_negative_chargeback_stays_one() -> None:
     assert one(amount="-21.00", kind="chargeback").kind is EntryKind.CHARGEBACK
 
 
-def test_negative_fee_is_a_fee() -> None:
-    assert one(fee="-0.42").fee_minor == 42
+@pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
+def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
+    assert one(fee=text).fee_minor == fee_minor
 
 
 @pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])
