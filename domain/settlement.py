@@ -40,8 +40,8 @@ def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
 
 
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
-    """Return which of some payments an entry belongs to: that with its cguid, else that with its authorisation number,
-    last four digits, amount and day. Of two, neither.
+    """Return which of some payments an entry belongs to: that with its cguid, else, where one of them has none, that
+    with its authorisation number, last four digits, amount and day. Of two, neither.
 
     Args:
         entry: a row of a report.
@@ -75,9 +75,12 @@ def _has_cguid(payment: Candidate, entry: Entry) -> bool:
 
 
 def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
-    """What an entry or a payment lacks fits to nothing."""
+    """What an entry or a payment lacks fits to nothing. Two cguids tell whether it is the same, and leave no more to
+    compare.
+    """
     return (
-        entry.authorisation_fingerprint is not None
+        (entry.cguid_fingerprint is None or payment.cguid_fingerprint is None)
+        and entry.authorisation_fingerprint is not None
         and entry.authorisation_fingerprint == payment.authorisation_fingerprint
         and entry.card_last4 is not None
         and entry.card_last4 == payment.card_last4

@@ -241,6 +241,24 @@ def test_cguid_goes_before_authorisation() -> None:
     assert decide(entry(), others, TERMS) == Decision(Match.CGUID, "s", "payment of s")
 
 
+@pytest.mark.parametrize(
+    ("of_entry", "of_payment", "match"),
+    [
+        ("c", "d", Match.NONE),
+        (None, "d", Match.AUTHORISATION),
+        ("c", None, Match.AUTHORISATION),
+        (None, None, Match.AUTHORISATION),
+        ("c", "c", Match.CGUID),
+    ],
+)
+def test_authorisation_matches_where_cguids_do_not_contradict(
+    of_entry: str | None, of_payment: str | None, match: Match
+) -> None:
+    decision = decide(entry(cguid_fingerprint=of_entry), [payment(cguid_fingerprint=of_payment)], TERMS)
+
+    assert decision.match is match
+
+
 def test_two_without_cguid_do_not_fit_to_each_other() -> None:
     bare: dict[str, Any] = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
 
