@@ -84,6 +84,17 @@ def missed(covered: Iterable[Days], now: datetime) -> set[str]:
         return {each for days in old_enough for each in settlement_rows.archives_without_settlement(session, days)}
 
 
+def told() -> set[str]:
+    """The archives of which something is on record: it may be right no more."""
+    wanted = select(DiscrepancyRow.reference).where(
+        col(DiscrepancyRow.code).in_(sorted(CODES)),
+        DiscrepancyRow.state != DiscrepancyState.CLOSED,
+        col(DiscrepancyRow.reference).is_not(None),
+    )
+    with reading() as session:
+        return {reference for reference in session.exec(wanted.distinct()) if reference is not None}
+
+
 def coverage() -> list[Days]:
     """The days that reports have the charges of."""
     with reading() as session:

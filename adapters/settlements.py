@@ -54,7 +54,8 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         for reference, found in settlement_judging.settle(batch, now).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
-    _end_judging(imported, now)
+    settlement_judging.settle_nobodys(now)
+    _set_judged(imported)
     return tally.summary(len(reports))
 
 
@@ -66,7 +67,9 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
     Raises:
         Transient: store or database does not answer.
     """
-    return _finish(now, on_damaged)
+    count = _finish(now, on_damaged)
+    _judge(settlement_judging.told(), now)
+    return count
 
 
 def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozenset()) -> int:
@@ -91,9 +94,8 @@ def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozens
         return 0
     _insert_reports(imported)
     covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
-    for batch in settlement_judging.in_batches(references - {None} | settlement_judging.missed(covered, now)):
-        settlement_judging.settle(batch, now)
-    _end_judging(imported, now)
+    _judge({each for each in references if each is not None} | settlement_judging.missed(covered, now), now)
+    _set_judged(imported)
     return len(imported)
 
 
@@ -115,8 +117,13 @@ def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
             settlement_rows.insert_report(session, each)
 
 
-def _end_judging(imported: Iterable[SettlementReportRow], now: datetime) -> None:
+def _judge(references: Iterable[str], now: datetime) -> None:
+    for batch in settlement_judging.in_batches(references):
+        settlement_judging.settle(batch, now)
     settlement_judging.settle_nobodys(now)
+
+
+def _set_judged(imported: Iterable[SettlementReportRow]) -> None:
     with writing() as session:
         settlement_rows.set_judged(session, [each.report_id for each in imported])
 
@@ -158,9 +165,7 @@ def judge_all(now: datetime) -> None:
         Transient: store or database does not answer.
     """
     _finish(now, _log_damaged)
-    settlement_judging.settle_nobodys(now)
-    for batch in settlement_judging.in_batches(settlement_judging.missed(settlement_judging.coverage(), now)):
-        settlement_judging.settle(batch, now)
+    _judge(settlement_judging.missed(settlement_judging.coverage(), now) | settlement_judging.told(), now)
 
 
 def rematch(reference: str, now: datetime) -> None:

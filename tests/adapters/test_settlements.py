@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from sqlalchemy import event
-from sqlmodel import func, select
+from sqlmodel import delete, func, select
 
 from adapters import settlement_reports, settlements, store
-from adapters.database import engine, reading
+from adapters.database import engine, reading, writing
 from adapters.migration import migrate
 from adapters.seals import fingerprint
 from adapters.settings import settings
@@ -508,6 +508,31 @@ def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_agai
     imported(*reports)
     forgotten()
     assert settlements.restore_reports(NOW, print) == 3
+
+
+@pytest.mark.usefixtures("empty_store")
+def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database_is_made_again() -> None:
+    paid("r", "c1")
+    paid("missed", "c2")
+    imported(report(line("c1", amount="20.00"), line("c3")))
+    assert len(told()) == 3
+    ((report_id, _),) = settlement_reports.kept(print)
+    taken_out(report_id)
+    with writing() as session:  # what a new database has of it: discrepancies, which are kept with their archives
+        for table in (SettlementEntryRow, SettlementReportRow):
+            session.execute(delete(table))
+
+    assert settlements.restore_reports(NOW, print) == 0
+
+    assert told() == []
+
+
+def taken_out(report_id: str) -> None:
+    for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
+        if store.is_bucket():
+            store.remove(name)
+        else:
+            (Path(settings().store_location) / name).unlink()
 
 
 @pytest.mark.usefixtures("sqlite_installation")
