@@ -194,7 +194,7 @@ def _update(session: Session, changed: Sequence[Change]) -> None:
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
     become = [
         {"key": each.discrepancy_id, "state": each.state, "expected": each.discrepancy.expected,
-         "found": each.discrepancy.found}
+         "found": each.discrepancy.found, "payment_id": each.discrepancy.payment_id}
         for each in changed
     ]  # fmt: skip
     session.connection().execute(update(table).where(table.c.discrepancy_id == bindparam("key")), become)
@@ -233,4 +233,5 @@ def _of(references: Collection[str | None]) -> ColumnElement[bool]:
 
 
 def _discrepancy(row: DiscrepancyRow) -> Discrepancy:
-    return Discrepancy(DiscrepancyCode(row.code), row.transaction_id, row.expected, row.found, row.subject)
+    code = DiscrepancyCode(row.code)
+    return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id)

@@ -6,6 +6,7 @@ database is needed to remember it.
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from pathlib import Path
 from adapters import bucket, store
 from adapters.settings import settings
 from adapters.settlement_reports import FOLDER
-from models.errors import Transient
+from models.errors import Refused, Transient
 
 _AT_REST = timedelta(minutes=1)  # a file that is still being written ends in the middle of an amount
 
@@ -31,17 +32,15 @@ class ReportFile:
 
         Raises:
             FileNotFoundError: it has gone.
-            Transient: the bucket does not answer, or the disk fails.
+            Refused: it cannot be read, or is a link to nothing.
         """
         location = f"{settings().settlements_location}/{self.name}"
-        if bucket.is_bucket(location):
-            return bucket.read(location)
         try:
-            return Path(location).read_bytes()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise Transient(f"the file {self.name} cannot be read: {type(error).__name__}") from error
+            return bucket.read(location) if bucket.is_bucket(location) else Path(location).read_bytes()
+        except (Transient, OSError) as error:
+            if isinstance(error, FileNotFoundError) and not Path(location).is_symlink():
+                raise
+            raise Refused("UNREADABLE", f"expected a file that can be read: {type(error).__name__}") from error
 
 
 def new_files(now: datetime) -> list[ReportFile]:
@@ -66,14 +65,23 @@ def _in_bucket(url: str) -> Iterator[ReportFile]:
     return (ReportFile(name, tag) for name, tag in bucket.versions(url) if _is_report(name))
 
 
-def _in_folder(folder: Path, now: datetime) -> Iterator[ReportFile]:
+def _in_folder(folder: Path, now: datetime) -> list[ReportFile]:
     try:
-        for path in folder.iterdir():
-            stat = path.stat()
-            if path.is_file() and _is_report(path.name) and stat.st_mtime < (now - _AT_REST).timestamp():
-                yield ReportFile(path.name, f"{stat.st_size} {stat.st_mtime_ns}")
+        named = [path for path in folder.iterdir() if _is_report(path.name)]
     except OSError as error:
         raise Transient(f"the folder of settlement reports cannot be read: {type(error).__name__}") from error
+    return [file for path in named if (file := _at_rest(path, now))]
+
+
+def _at_rest(path: Path, now: datetime) -> ReportFile | None:
+    """None where it is no file, or is being written. Why one cannot be looked at is told when it is read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ReportFile(path.name, "")
+    if not stat.S_ISREG(found.st_mode) or found.st_mtime >= (now - _AT_REST).timestamp():
+        return None
+    return ReportFile(path.name, f"{found.st_size} {found.st_mtime_ns}")
 
 
 def _is_report(name: str) -> bool:

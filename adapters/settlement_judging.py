@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from adapters import discrepancies, settlement_rows
-from adapters.database import reading
+from adapters.database import pages, reading
 from adapters.settings import settings
 from adapters.settlement_rows import Candidates
 from domain.rows import discrepancy_id
@@ -28,9 +28,7 @@ _ROWS_AT_ONCE = 2000
 
 
 def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(references)
-    for first in range(0, len(ordered), _ARCHIVES_AT_ONCE):
-        yield ordered[first : first + _ARCHIVES_AT_ONCE]
+    return pages(sorted(references), _ARCHIVES_AT_ONCE)
 
 
 def settle(references: Sequence[str], now: datetime) -> Found:
@@ -68,16 +66,33 @@ def judged(
     return found
 
 
+def is_concerned(reference: str, now: datetime) -> bool:
+    """Whether anything about settlements may be said of an archive, or was: one query, and no lock among archives."""
+    with settlement_rows.looking() as session:
+        return settlement_rows.is_concerned(session, reference, _last_missed(now))
+
+
 def missed(covered: Iterable[Days], now: datetime) -> set[str]:
     """Return the archives with a charge of these days that no report has, and that is not merely late.
 
     Raises:
         Transient: the database does not answer.
     """
-    until = last_missed(_day(now), settings().settlement_terms)
+    until = _last_missed(now)
     old_enough = [Days(days.first, min(days.last, until)) for days in covered]
     with reading() as session:
         return {each for days in old_enough for each in settlement_rows.archives_without_settlement(session, days)}
+
+
+def told() -> set[str]:
+    """The archives of which something is on record: it may be right no more."""
+    wanted = select(DiscrepancyRow.reference).where(
+        col(DiscrepancyRow.code).in_(sorted(CODES)),
+        DiscrepancyRow.state != DiscrepancyState.CLOSED,
+        col(DiscrepancyRow.reference).is_not(None),
+    )
+    with reading() as session:
+        return {reference for reference in session.exec(wanted.distinct()) if reference is not None}
 
 
 def coverage() -> list[Days]:
@@ -106,8 +121,7 @@ def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepan
     none = [each.entry for each in decided if each.decision.match is Match.NONE and each.decision.reference is None]
     found = [unmatched(entry) for entry in none]
     terms = settings().settlement_terms
-    for first in range(0, len(several), _ROWS_AT_ONCE):
-        these = several[first : first + _ROWS_AT_ONCE]
+    for these in pages(several, _ROWS_AT_ONCE):
         candidates = Candidates(session, these)
         found += [ambiguous(entry, candidates.of(entry), terms) for entry in these]
     return found
@@ -116,11 +130,12 @@ def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepan
 def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
     """Whether exactly those of some entries that lead to no archive are on record as such."""
     found = {discrepancy_id(None, each): (each.expected, each.found) for each in nobodys(session, decided)}
-    possible = [_id(code, each.entry.entry_id) for each in decided for code in _NOBODYS_CODES]
-    wanted = select(DiscrepancyRow).where(
-        col(DiscrepancyRow.discrepancy_id).in_(possible), DiscrepancyRow.state != DiscrepancyState.CLOSED
-    )
-    return found == {each.discrepancy_id: (each.expected, each.found) for each in session.exec(wanted)}
+    on_record: dict[str, tuple[str, str]] = {}
+    for page in pages(_id(code, each.entry.entry_id) for each in decided for code in _NOBODYS_CODES):
+        wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state != DiscrepancyState.CLOSED
+        for row in session.exec(select(DiscrepancyRow).where(*wanted)):
+            on_record[row.discrepancy_id] = (row.expected, row.found)
+    return found == on_record
 
 
 def _id(code: DiscrepancyCode, entry_id: str) -> str:
@@ -135,6 +150,10 @@ def _written(find: Callable[[], Found], now: datetime) -> Found:
         if again == found:
             return found
         found = again
+
+
+def _last_missed(now: datetime) -> date:
+    return last_missed(_day(now), settings().settlement_terms)
 
 
 def _day(now: datetime) -> date:

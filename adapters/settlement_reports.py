@@ -5,7 +5,7 @@ was imported first. The database is made of both again.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +22,9 @@ from domain.settlement_report import entries_of
 from models.errors import Conflict, Refused
 from models.report_format import ReportFormat
 from models.settlement import Days, Entry, EntryKind
+
+OnDamaged = Callable[[str, str], None]
+"""Called with the id of a report that does not come back, and with the reason."""
 
 FOLDER = "settlements"
 _IMPORTED = ".imported"
@@ -75,7 +78,7 @@ def stored(report_id: str) -> Iterator[Report]:
     """
     with store.spooled() as spool:
         try:
-            for chunk in store.chunks(_key(report_id)):
+            for chunk in store.chunks(report_key(report_id)):
                 write_whole(spool, chunk)
         except FileNotFoundError as error:
             raise _damaged(report_id) from error
@@ -91,26 +94,41 @@ def keep(report: Report, now: datetime) -> datetime:
     Raises:
         Transient: the store does not take it now.
     """
-    is_damaged = store.digest_of(_key(report.report_id)) not in (report.report_id, None)
-    (store.overwrite if is_damaged else store.keep)(report.path, _key(report.report_id))
+    is_damaged = store.digest_of(report_key(report.report_id)) not in (report.report_id, None)
+    (store.overwrite if is_damaged else store.keep)(report.path, report_key(report.report_id))
     key = f"{FOLDER}/{report.report_id}{_IMPORTED}"
-    before = store.found_bytes(key)
+    before = _imported_at(key)
     if before is None:
-        store.keep_bytes(now.isoformat().encode(), key)
-    return datetime.fromisoformat(before.decode()) if before else now
+        store.overwrite_bytes(now.isoformat().encode(), key)
+    return before or now
 
 
-def kept() -> list[tuple[datetime, str]]:
-    """Time of import and id of the reports in the store, in that order.
+def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
+    """Id and time of import of the reports in the store but some, in order of that time.
 
     Raises:
         Transient: the store does not answer.
     """
-    marks = [key for key, _ in store.listed(FOLDER) if key.endswith(_IMPORTED)]
-    ids = [key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED) for key in marks]
-    return sorted(
-        (datetime.fromisoformat(store.read_bytes(key).decode()), each) for key, each in zip(marks, ids, strict=True)
-    )
+    times: dict[str, datetime] = {}
+    for key, _ in store.listed(FOLDER):
+        report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)
+        if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
+            imported_at = _imported_at(key)
+            if imported_at is None:
+                on_damaged(report_id, "the time of its import is damaged; import its file again with `cellar settle`")
+            else:
+                times[report_id] = imported_at
+    return sorted(times.items(), key=lambda each: (each[1], each[0]))
+
+
+def _imported_at(key: str) -> datetime | None:
+    """None where nothing is, or nothing that tells a time."""
+    text = store.found_bytes(key) or b""
+    try:
+        imported_at = datetime.fromisoformat(text.decode())
+    except ValueError:
+        return None
+    return imported_at if imported_at.tzinfo else None
 
 
 def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
@@ -157,7 +175,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _key(report_id: str) -> str:
+def report_key(report_id: str) -> str:
+    """Where a report lies in the store."""
     return f"{FOLDER}/{report_id}.json"
 
 

@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, exists, false, select, text, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, bindparam, exists, or_, select, text, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from adapters.database import insert_new, insert_rows, writing
-from domain.settlement import MATCHED, MAY_BE_SETTLED, merged
+from adapters.database import engine, insert_new, insert_rows, pages, reading, writing
+from domain.settlement import CODES, MATCHED, MAY_BE_SETTLED, merged
+from models.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow, Standing
 from models.settlement import (
     Candidate,
@@ -20,6 +23,7 @@ from models.settlement import (
     Entry,
     EntryKind,
     Match,
+    SettlementCandidateRow,
     SettlementEntryRow,
     SettlementReportRow,
 )
@@ -33,6 +37,8 @@ def _table(row: type[SQLModel]) -> Table:
 
 
 _PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
+_CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
+_FINGERPRINTS = (_PAYMENT.c.cguid_fingerprint, _PAYMENT.c.authorisation_fingerprint)
 _PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
 _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
 
@@ -45,6 +51,22 @@ def matching() -> Iterator[Session]:
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":
             session.connection().execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        yield session
+
+
+@contextmanager
+def looking() -> Iterator[Session]:
+    """A transaction that sees all that was matched before it began, and keeps nobody else from looking.
+
+    On Postgres it waits for whoever matches just now: that one may have read payments that are others meanwhile. On
+    SQLite he has all the writing to himself, so such payments came before him, or he is done.
+    """
+    if engine().dialect.name != "postgresql":
+        with reading() as session:
+            yield session
+        return
+    with writing() as session:  # of the level that sees what was committed while it waited
+        session.connection().execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
         yield session
 
 
@@ -79,16 +101,12 @@ class Candidates:
         )
         return list({each.payment_id: each for each in both}.values())
 
-    def references(self) -> set[str]:
-        found = (*self._by_cguid.values(), *self._by_authorisation.values())
-        return {each.reference for these in found for each in these}
-
     @staticmethod
     def _found(session: Session, name: str, entries: Sequence[Entry]) -> dict[str, list[Candidate]]:
         wanted = {getattr(entry, name) for entry in entries} - {None}
         found: dict[str, list[Candidate]] = defaultdict(list)
-        if wanted:
-            for each in _payments(session, _PAYMENT.c[name].in_(sorted(wanted))):
+        for page in pages(sorted(wanted)):
+            for each in _payments(session, _PAYMENT.c[name].in_(page)):
                 found[getattr(each, name)].append(each)
         return found
 
@@ -120,25 +138,74 @@ def entries_known(session: Session, entry_ids: Sequence[str]) -> dict[str, Decis
     return {each.entry.entry_id: each.decision for each in known}
 
 
-def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
-    """The entries that belong to an archive, or could: by what its payments have and had, as far as entries tell.
+def is_concerned(session: Session, reference: str, last_missed: date) -> bool:
+    """Whether anything about settlements may be said of an archive, or was.
 
-    Entries that fitted to several payments are among them, whosever those were: one may fit no more.
+    Args:
+        last_missed: the last day of payment of which a settlement would be late by now.
     """
-    own = list(_payments(session, _PAYMENT.c.reference == reference))
-    cguids = {each.cguid_fingerprint for each in own} - {None}
-    authorisations = {each.authorisation_fingerprint for each in own} - {None}
-    return list(
-        _entries(
-            session,
-            union(
-                _ENTRIES.where(_ENTRY.c.reference == reference),
-                _ENTRIES.where(_ENTRY.c.cguid_fingerprint.in_(cguids) if cguids else false()),
-                _ENTRIES.where(_ENTRY.c.authorisation_fingerprint.in_(authorisations) if authorisations else false()),
-                _ENTRIES.where(_ENTRY.c.match == Match.AMBIGUOUS),
-            ),
-        )
+    fingerprints = _fingerprints(reference)
+    paid_on = _PAYMENT.c.paid_on
+    covered = (paid_on <= last_missed, paid_on.between(_REPORT.c.covers_from, _REPORT.c.covers_to))
+    told = (_DISCREPANCY.c.code.in_(sorted(CODES)), _DISCREPANCY.c.state != DiscrepancyState.CLOSED)
+    reasons = (
+        exists().where(_ENTRY.c.reference == reference),
+        exists().where(_ENTRY.c.cguid_fingerprint.in_(fingerprints)),
+        exists().where(_ENTRY.c.authorisation_fingerprint.in_(fingerprints)),
+        exists().where(_PAYMENT.c.reference == reference, _PAYMENT.c.standing == Standing.CHARGED, *covered),
+        exists().where(_DISCREPANCY.c.reference == reference, *told),
     )
+    return bool(session.connection().execute(select(or_(*reasons))).scalar_one())
+
+
+def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
+    """The entries that belong to an archive, could, or were decided by what its payments had."""
+    fingerprints = _fingerprints(reference)
+    wanted = (
+        _ENTRY.c.reference == reference,
+        _ENTRY.c.cguid_fingerprint.in_(fingerprints),
+        _ENTRY.c.authorisation_fingerprint.in_(fingerprints),
+    )
+    found = (_entries(session, _ENTRIES.where(each)) for each in wanted)
+    return list({each.entry.entry_id: each for these in found for each in these}.values())
+
+
+def _fingerprints(reference: str) -> CompoundSelect[Any]:
+    """Those that an archive's payments have, and had as far as entries were decided by them."""
+    had = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference)
+    return union_all(had, *_has(reference))
+
+
+def _has(reference: str) -> list[Select[Any]]:
+    return [select(each).where(_PAYMENT.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
+
+
+def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
+    """Keep which archives entries were decided by, beside the one that a decision names."""
+    pairs = {
+        (reference, fingerprint)
+        for entry, references in entries
+        for reference in references
+        for fingerprint in (entry.cguid_fingerprint, entry.authorisation_fingerprint)
+        if fingerprint is not None
+    }
+    if pairs:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        rows = [{"reference": reference, "fingerprint": fingerprint} for reference, fingerprint in sorted(pairs)]
+        session.connection().execute(dialect.insert(_CANDIDATE).on_conflict_do_nothing(), rows)
+
+
+def outlived(session: Session, reference: str) -> list[str]:
+    """The fingerprints that are remembered of an archive and that its payments have no more."""
+    is_there = _CANDIDATE.c.fingerprint.in_(union_all(*_has(reference)))
+    wanted = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference, ~is_there)
+    return list(session.connection().execute(wanted).scalars())
+
+
+def forget(session: Session, reference: str, fingerprints: Iterable[str]) -> None:
+    for page in pages(fingerprints):
+        its = (_CANDIDATE.c.reference == reference, _CANDIDATE.c.fingerprint.in_(page))
+        session.connection().execute(_CANDIDATE.delete().where(*its))
 
 
 def entries_of_nobody(session: Session) -> Iterator[DecidedEntry]:
@@ -168,6 +235,15 @@ def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
 
 def insert_report(session: Session, row: SettlementReportRow) -> None:
     insert_new(session, SettlementReportRow, row.model_dump())
+
+
+def judged_reports(session: Session) -> set[str]:
+    return set(session.connection().execute(select(_REPORT.c.report_id).where(_REPORT.c.is_judged)).scalars())
+
+
+def set_judged(session: Session, report_ids: Iterable[str]) -> None:
+    for page in pages(report_ids):
+        session.connection().execute(_REPORT.update().where(_REPORT.c.report_id.in_(page)).values(is_judged=True))
 
 
 def coverage(session: Session) -> list[Days]:

@@ -5,25 +5,29 @@ is.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain
 
+import structlog
 from sqlmodel import Session
 
 from adapters import settlement_judging, settlement_reports, settlement_rows
-from adapters.database import reading
+from adapters.database import pages, reading, writing
 from adapters.settings import settings
-from adapters.settlement_reports import Report
+from adapters.settlement_reports import OnDamaged, Report
 from adapters.settlement_rows import Candidates
-from domain.settlement import decide
+from domain.settlement import claimants, decide
 from domain.settlement_summary import Tally
-from models.settlement import Days, DecidedEntry, Entry, SettlementReportRow
+from models.errors import Conflict
+from models.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
 from models.settlement_summary import SettlementSummary, TakenEntry
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done, how much of it has been done, and how much there is."""
+
+log = structlog.get_logger()
 
 _ROWS_AT_ONCE = 2000
 
@@ -31,47 +35,101 @@ _ROWS_AT_ONCE = 2000
 def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
     """Keep reports, match their rows and put on record what differs. Done again, it changes nothing.
 
+    Others whose import was killed are finished first.
+
     Raises:
         Transient: store or database does not answer; import them again.
     """
-    imported_at = [settlement_reports.keep(report, now) for report in reports]
-    return _taken_in(reports, imported_at, now, on_progress)
-
-
-def restore_reports(now: datetime, on_progress: OnProgress) -> SettlementSummary:
-    """Bring the reports of the store back into a database that has its archives already.
-
-    Raises:
-        Conflict: one is damaged.
-        Transient: store or database does not answer.
-    """
-    kept = settlement_reports.kept()
-    with ExitStack() as stack:
-        reports = [stack.enter_context(settlement_reports.stored(report_id)) for _, report_id in kept]
-        return _taken_in(reports, [imported_at for imported_at, _ in kept], now, on_progress)
-
-
-def _taken_in(
-    reports: Sequence[Report], imported_at: Sequence[datetime], now: datetime, on_progress: OnProgress
-) -> SettlementSummary:
+    imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
+    _finish(now, _log_damaged, but={each.report_id for each in reports})
     tally = Tally()
-    for report, entries in _in_batches(reports, on_progress):
-        with settlement_rows.matching() as session:
-            taken = _taken(session, entries)
-            new = [each.decided for each in taken if each.is_new]
-            settlement_rows.insert_entries(session, report.report_id, new)
+    total = sum(report.entries for report in reports)
+    for taken in chain.from_iterable(_matched(report) for report in reports):
         for each in taken:
             tally.take(each)
-    with settlement_rows.matching() as session:
-        for report, at in zip(reports, imported_at, strict=True):
-            settlement_rows.insert_report(session, _row(report, at))
+        on_progress("match", len(taken), total)
+    _insert_reports(imported)
     references = _concerned(tally, reports, now)
     for batch in settlement_judging.in_batches(references):
         for reference, found in settlement_judging.settle(batch, now).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
     settlement_judging.settle_nobodys(now)
+    _set_judged(imported)
     return tally.summary(len(reports))
+
+
+def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
+    """Bring the reports of the store back into a database that has its archives already, and return how many there are.
+
+    One that is damaged is told, and holds up no other.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    count = _finish(now, on_damaged)
+    _judge(settlement_judging.told(), now)
+    return count
+
+
+def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozenset()) -> int:
+    """Take in the reports of the store that were not judged to the end, and return how many there are.
+
+    Args:
+        but: those that are taken in by the caller.
+    """
+    with reading() as session:
+        done = settlement_rows.judged_reports(session).union(but)
+    imported: list[SettlementReportRow] = []
+    references: set[str | None] = set()
+    for report_id, imported_at in settlement_reports.kept(on_damaged, but=done):
+        try:
+            with settlement_reports.stored(report_id) as report:
+                for taken in _matched(report):
+                    references |= {each.decided.decision.reference for each in taken}
+                imported.append(_row(report, imported_at))
+        except Conflict as conflict:
+            on_damaged(report_id, str(conflict))
+    if not imported:
+        return 0
+    _insert_reports(imported)
+    covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
+    _judge({each for each in references if each is not None} | settlement_judging.missed(covered, now), now)
+    _set_judged(imported)
+    return len(imported)
+
+
+def _matched(report: Report) -> Iterator[list[TakenEntry]]:
+    """The rows of a report in portions, each of which is in the database by then, with its match."""
+    for entries in pages(report.rows(), _ROWS_AT_ONCE):
+        with settlement_rows.matching() as session:
+            taken = _taken(session, entries)
+            new = [each.decided for each in taken if each.is_new]
+            settlement_rows.insert_entries(session, report.report_id, new)
+            _remember_candidates(session, new)
+        yield taken
+
+
+def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
+    """After their rows: the days that they cover lack none of these."""
+    with settlement_rows.matching() as session:
+        for each in imported:
+            settlement_rows.insert_report(session, each)
+
+
+def _judge(references: Iterable[str], now: datetime) -> None:
+    for batch in settlement_judging.in_batches(references):
+        settlement_judging.settle(batch, now)
+    settlement_judging.settle_nobodys(now)
+
+
+def _set_judged(imported: Iterable[SettlementReportRow]) -> None:
+    with writing() as session:
+        settlement_rows.set_judged(session, [each.report_id for each in imported])
+
+
+def _log_damaged(report_id: str, reason: str) -> None:
+    log.error("a settlement report is not taken in", report_id=report_id, reason=reason)
 
 
 def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
@@ -82,9 +140,11 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
     """
     tally = Tally()
     pending: dict[str, dict[str, DecidedEntry]] = defaultdict(dict)
-    for _, entries in _in_batches(reports, on_progress):
+    total = sum(report.entries for report in reports)
+    for entries in pages(chain.from_iterable(report.rows() for report in reports), _ROWS_AT_ONCE):
         with reading() as session:
             taken = _taken(session, entries)
+        on_progress("match", len(entries), total)
         for each in taken:
             tally.take(each)
             if each.is_new and each.decided.decision.reference is not None:
@@ -99,13 +159,13 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
 
 
 def judge_all(now: datetime) -> None:
-    """Put on record what has become late since reports were imported.
+    """Put on record what has become late since reports were imported, and what a killed process has not.
 
     Raises:
-        Transient: the database does not answer.
+        Transient: store or database does not answer.
     """
-    for batch in settlement_judging.in_batches(settlement_judging.missed(settlement_judging.coverage(), now)):
-        settlement_judging.settle(batch, now)
+    _finish(now, _log_damaged)
+    _judge(settlement_judging.missed(settlement_judging.coverage(), now) | settlement_judging.told(), now)
 
 
 def rematch(reference: str, now: datetime) -> None:
@@ -117,19 +177,55 @@ def rematch(reference: str, now: datetime) -> None:
     Raises:
         Transient: the database does not answer.
     """
+    if not settlement_judging.is_concerned(reference, now):
+        return
+    redecided = _decided_again(reference)
+    for batch in settlement_judging.in_batches({reference} | redecided.references):
+        settlement_judging.settle(batch, now)
+    if not redecided.nobodys_are_right:
+        settlement_judging.settle_nobodys(now)
+    if redecided.outlived:
+        with writing() as session:
+            settlement_rows.forget(session, reference, redecided.outlived)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redecided:
+    """What is to be judged now: archives, and perhaps what belongs to none. `outlived` leads to the same entries again,
+    should this be killed before they are judged.
+    """
+
+    references: set[str]
+    nobodys_are_right: bool
+    outlived: list[str]
+
+
+def _decided_again(reference: str) -> _Redecided:
     terms = settings().settlement_terms
     with settlement_rows.matching() as session:
         before = settlement_rows.entries_concerned(session, reference)
         candidates = Candidates(session, [each.entry for each in before])
         after = [DecidedEntry(each.entry, decide(each.entry, candidates.of(each.entry), terms)) for each in before]
-        changed = [now_decided for was, now_decided in zip(before, after, strict=True) if was != now_decided]
-        settlement_rows.update_decisions(session, changed)
-        nobodys_are_right = settlement_judging.is_on_record(session, after)
-    led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
-    for batch in settlement_judging.in_batches({reference} | candidates.references() | led_to):
-        settlement_judging.settle(batch, now)
-    if not nobodys_are_right:
-        settlement_judging.settle_nobodys(now)
+        changed = [(was, each) for was, each in zip(before, after, strict=True) if was != each]
+        settlement_rows.update_decisions(session, [each for _, each in changed])
+        given_back = [was.entry for was, _ in changed if was.decision.reference == reference]
+        settlement_rows.remember(session, ((each, [reference]) for each in given_back))
+        _remember_candidates(session, after)
+        able = [claimants(each.entry, candidates.of(each.entry), terms) for each in before]
+        led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
+        return _Redecided(
+            references=led_to.union(*able),
+            nobodys_are_right=settlement_judging.is_on_record(session, after),
+            outlived=settlement_rows.outlived(session, reference),
+        )
+
+
+def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> None:
+    """Let the archives be found again whose payments are among the several that an entry fits to."""
+    terms = settings().settlement_terms
+    several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
+    candidates = Candidates(session, several)
+    settlement_rows.remember(session, ((each, claimants(each, candidates.of(each), terms)) for each in several))
 
 
 def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
@@ -144,15 +240,6 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
     return [
         TakenEntry(each, each.entry.entry_id not in known, discrepancies.get(each.entry.entry_id)) for each in decided
     ]
-
-
-def _in_batches(reports: Sequence[Report], on_progress: OnProgress) -> Iterator[tuple[Report, list[Entry]]]:
-    total = sum(report.entries for report in reports)
-    for report in reports:
-        rows = report.rows()
-        while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            yield report, batch
-            on_progress("match", len(batch), total)
 
 
 def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:

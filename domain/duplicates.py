@@ -61,4 +61,4 @@ def _found(
     transaction_id = masked(payment.transaction_id) if payment.transaction_id else None
     more = " and others" if len(references) > MOST_NAMED else ""
     found = f"also in {', '.join(sorted(references)[:MOST_NAMED])}{more}"
-    return Discrepancy(code, transaction_id, expected, found, subject)
+    return Discrepancy(code, transaction_id, expected, found, subject, payment.payment_id)

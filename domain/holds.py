@@ -32,6 +32,7 @@ def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Disc
             f"charged or released within {hold_days} days",
             f"held since {each.paid_on}",
             "" if each.transaction_id else each.payment_id,
+            each.payment_id,
         )
         for each in holds
         if each.paid_on < oldest_fresh_day(today, hold_days)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from domain.booking import BookedPayment, booked, names
 from domain.cards import last_four, masked
+from domain.rows import payment_id
 from domain.standing import is_failure, succeeded_type
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
@@ -25,11 +27,15 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
     payments = booked(archive, terms)
     found: list[Discrepancy] = []
     for payment in payments:
-        found.extend(_judge_place(payment, sessions, referred))
-        found.extend(_judge_amounts(payment))
-        found.extend(_judge_instalments(payment))
-        found.extend(_judge_status(payment, terms))
-        found.extend(_judge_card(payment))
+        its_id = payment_id(archive.reference, payment.attempt.transaction_id, payment.name)
+        its = chain(
+            _judge_place(payment, sessions, referred),
+            _judge_amounts(payment),
+            _judge_instalments(payment),
+            _judge_status(payment, terms),
+            _judge_card(payment),
+        )
+        found.extend(replace(each, payment_id=its_id) for each in its)
     found.extend(_fields_without_payment(archive.fields, payments))
     return found
 

@@ -40,8 +40,8 @@ def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
 
 
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
-    """Return which of some payments an entry belongs to: that with its cguid, else that with its authorisation number,
-    last four digits, amount and day. Of two, neither.
+    """Return which of some payments an entry belongs to: that with its cguid, else, where one of them has none, that
+    with its authorisation number, last four digits, amount and day. Of two, neither.
 
     Args:
         entry: a row of a report.
@@ -64,14 +64,23 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
     return Match.AUTHORISATION, [each for each in able if _has_authorisation(each, entry, terms)]
 
 
+def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
+    """Return the archives with a payment that an entry fits to, whatever the others are."""
+    able = [each for each in payments if each.standing in MAY_BE_SETTLED]
+    return {each.reference for each in able if _has_cguid(each, entry) or _has_authorisation(each, entry, terms)}
+
+
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
     return entry.cguid_fingerprint is not None and payment.cguid_fingerprint == entry.cguid_fingerprint
 
 
 def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
-    """What an entry or a payment lacks fits to nothing."""
+    """What an entry or a payment lacks fits to nothing. Two cguids tell whether it is the same, and leave no more to
+    compare.
+    """
     return (
-        entry.authorisation_fingerprint is not None
+        (entry.cguid_fingerprint is None or payment.cguid_fingerprint is None)
+        and entry.authorisation_fingerprint is not None
         and entry.authorisation_fingerprint == payment.authorisation_fingerprint
         and entry.card_last4 is not None
         and entry.card_last4 == payment.card_last4
@@ -159,7 +168,15 @@ def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], te
         return False
     if _is_in_instalments(payment):
         return all(_is_of(each, payment, terms) for each in charges)
-    return any((each.instalment or 1) > 1 for each in charges)  # agreed with the acquirer, so the archive has no parts
+    return _are_to_come(charges)
+
+
+def _are_to_come(charges: Sequence[Entry]) -> bool:
+    """Whether instalments that only reports know of, since they were agreed with the acquirer, are still to come. Where
+    no row says how many there are, they are if there is a second.
+    """
+    counts = [each.instalments for each in charges if each.instalments is not None]
+    return len(charges) < max(counts) if counts else any((each.instalment or 1) > 1 for each in charges)
 
 
 def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
@@ -169,7 +186,8 @@ def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
     parts = (payment.amount_minor, payment.first_minor, payment.periodical_minor)
     if any(_brings(part, [entry], terms) for part in parts if part is not None):
         return True
-    are_unknown = _is_in_instalments(payment) and parts[1:] == (None, None)
+    is_one_of_several = _is_in_instalments(payment) or (entry.instalments or 1) > 1
+    are_unknown = is_one_of_several and parts[1:] == (None, None)
     return are_unknown and payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
 
 
@@ -178,9 +196,11 @@ def _is_in_instalments(payment: Candidate) -> bool:
 
 
 def _brings(amount_minor: int, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each."""
+    """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each. Some
+    reports write what they deduct with a minus.
+    """
     net_minor = sum(each.amount_minor for each in entries)
-    fees_minor = sum(each.fee_minor or 0 for each in entries)
+    fees_minor = abs(sum(each.fee_minor or 0 for each in entries))
     tolerance_minor = terms.fee_tolerance_minor * len(entries)
     return any(0 <= amount_minor - each <= tolerance_minor for each in (net_minor, net_minor + fees_minor))
 
@@ -224,7 +244,7 @@ def merged(days: Iterable[Days]) -> list[Days]:
     """Return the same days in as few stretches as there are, in order."""
     stretches: list[Days] = []
     for each in sorted(days):
-        if stretches and each.first <= stretches[-1].last + _ONE_DAY:
+        if stretches and (each.first - stretches[-1].last).days <= 1:
             stretches[-1] = Days(stretches[-1].first, max(stretches[-1].last, each.last))
         else:
             stretches.append(each)
@@ -246,7 +266,7 @@ def _due(paid_on: date, terms: SettlementTerms) -> date:
 
 def _about(code: DiscrepancyCode, payment: Candidate, expected: str, found: str) -> Discrepancy:
     shown = None if payment.transaction_id is None else masked(payment.transaction_id)
-    return Discrepancy(code, shown, expected, found, payment.payment_id)
+    return Discrepancy(code, shown, expected, found, payment.payment_id, payment.payment_id)
 
 
 def _row(entry: Entry) -> str:

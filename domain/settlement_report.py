@@ -25,6 +25,9 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\
 _CURRENCY_SIGNS = "₪$€£ "
 _MOST_DIGITS = 20
 _SUMS = {"amount", "fee"}
+_OF_ONE_PAYMENT = ("settled_on", "cguid", "authorisation", "card")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+"""A day beyond them is a slip, or how a spreadsheet writes none."""
 
 
 def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
@@ -126,10 +129,17 @@ def _line(number: int, cells: list[str], places: Mapping[str, int], columns: Rep
 
 
 def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
-    """Whether a line begins as one of sums, or has nothing but amounts."""
-    first = next(cell for cell in cells if cell).casefold()
-    begins = any(first.startswith(total.casefold()) for total in totals)
-    return begins or not any(line[name] for name in line.cells.keys() - _SUMS)
+    """Whether a line begins as one of sums and has neither a payout nor what tells whose it is, or has nothing but
+    amounts. A merchant's name may begin as a sum does.
+    """
+
+    def _begins(cell: str) -> bool:
+        return any(cell.casefold().startswith(total.casefold()) for total in totals)
+
+    if not any(line[name] for name in line.cells.keys() - _SUMS):
+        return True
+    of_one = [line[name] for name in _OF_ONE_PAYMENT if line[name]]
+    return _begins(next(cell for cell in cells if cell)) and all(_begins(cell) for cell in of_one)
 
 
 class _Reader:
@@ -150,17 +160,19 @@ class _Reader:
         if signed_minor is None:
             raise line.wrong("amount", "an amount")
         fee_minor = self._minor(line, "fee", currency)
+        instalment, instalments = _instalment(line)
         return {
             "kind": self._kind(line, is_negative=signed_minor < 0),
             "settled_on": self._day(line, "settled_on") or self._no_day(line),
             "paid_on": self._day(line, "paid_on"),
             "amount_minor": abs(signed_minor),
-            "fee_minor": None if fee_minor is None else abs(fee_minor),
+            "fee_minor": fee_minor,
             "currency": currency,
             "cguid_fingerprint": self._sealed(line["cguid"]),
             "authorisation_fingerprint": self._sealed(line["authorisation"]),
             "card_last4": _last4(line),
-            "instalment": _instalment(line),
+            "instalment": instalment,
+            "instalments": instalments,
         }
 
     def _sealed(self, cell: str) -> str | None:
@@ -192,10 +204,13 @@ class _Reader:
     def _parsed_day(self, line: _Line, name: str, text: str) -> date:
         for form in self._form.date_formats:
             try:
-                return datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
+                day = datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
             except ValueError:
                 continue
-        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}")
+            if _FIRST_YEAR <= day.year <= _LAST_YEAR:
+                return day
+        within = f"from {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}, {within}")
 
     def _no_day(self, line: _Line) -> date:
         raise line.wrong("settled_on", "a day")
@@ -229,10 +244,13 @@ def _last4(line: _Line) -> str | None:
     return digits
 
 
-def _instalment(line: _Line) -> int | None:
-    """`3`, `3/12` and `3 of 12` are the third."""
+def _instalment(line: _Line) -> tuple[int | None, int | None]:
+    """Which one it is, and of how many: `3` is the third, `3/12` and `3 of 12` are the third of twelve."""
     text = line["instalment"]
-    number = re.match(r"\d{1,4}(?!\d)", text, re.ASCII)
-    if text and number is None:
-        raise line.wrong("instalment", "the number of an instalment")
-    return int(number[0]) if number else None
+    found = re.match(r"(\d{1,4})(?!\d)(?:\D+(\d{1,4})\D*$)?", text, re.ASCII)
+    if found is None:
+        if text:
+            raise line.wrong("instalment", "the number of an instalment")
+        return None, None
+    number, count = int(found[1]), int(found[2] or 0)
+    return number, count if count >= max(number, 1) else None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from adapters import archives, history, inbox, kept_discrepancies, ocfl, receipts
 from adapters.duplicates import settle_all_duplicates
 from adapters.holds import settle_all_holds
+from adapters.settlement_reports import report_key
 from adapters.settlements import restore_reports
 from adapters.stored import delivered, stored_request
 from domain.json_text import JsonFault
@@ -61,18 +62,10 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
                 damaged.append((each.key, str(error)))
         on_rebuilt(each)
     now = datetime.now(UTC)  # by now everyone's peers are there
-    reports = _restore_reports(now, damaged.append)
+    reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     settle_all_duplicates(now)
     settle_all_holds(now)
     return Rebuilt(count, reports, tuple(damaged))
-
-
-def _restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
-    try:
-        return restore_reports(now, lambda *_: None).reports
-    except Conflict as conflict:
-        on_damaged(("settlements", str(conflict)))
-        return 0
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

@@ -18,10 +18,11 @@ from models.settlement_summary import SettlementSummary
 # It keeps no result; see `sweep_inbox`.
 @flow(name="settle-reports", result_storage=RESULTS, persist_result=False)
 async def settle_reports() -> None:
-    """Import each new report. One that is wrong holds up no other, and is tried again by the next run.
+    """Import each new report. One that is wrong, or cannot be read, holds up no other, and is tried again by the next
+    run.
 
     Raises:
-        Conflict: some are wrong; their lines are named.
+        Conflict: some are; they are named, with their lines.
         Transient: folder, store or database does not answer.
     """
     log = get_run_logger()

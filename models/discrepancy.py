@@ -72,7 +72,8 @@ class DiscrepancyState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
     """`expected` and `found` are amounts, counts or descriptions, never a person's data. `subject` tells apart those of
-    one code and one transaction: a field's place, a row of a settlement report.
+    one code and one transaction: a field's place, a row of a settlement report. `payment_id` is None where it is of no
+    payment that the current version has.
     """
 
     code: DiscrepancyCode
@@ -80,6 +81,7 @@ class Discrepancy:
     expected: str
     found: str
     subject: str = ""
+    payment_id: str | None = None
 
 
 class DiscrepancyRow(SQLModel, table=True):
@@ -94,6 +96,7 @@ class DiscrepancyRow(SQLModel, table=True):
     code: str = Field(max_length=64, index=True)
     transaction_id: str | None = None
     subject: str = ""
+    payment_id: str | None = Field(default=None, max_length=32)
     expected: str
     found: str
     state: str = Field(max_length=16, index=True)

@@ -28,7 +28,8 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction.
+    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction. A fee has
+    the sign that its report writes: that of one given back is the other than that of one paid.
 
     `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
     """
@@ -45,6 +46,8 @@ class Entry:
     authorisation_fingerprint: str | None
     card_last4: str | None
     instalment: int | None
+    instalments: int | None
+    """How many there are of it, where its row says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class SettlementTerms:
 
 class SettlementReportRow(SQLModel, table=True):
     """An imported report, by the SHA-256 of its rows as they are kept. `covers`: the days of which it has the charges;
-    None where it has no charge.
+    None where it has no charge. `is_judged`: what differs since it came was put on record, to the end; else whoever
+    imported it was killed.
     """
 
     __tablename__ = "settlement_report"
@@ -109,10 +113,13 @@ class SettlementReportRow(SQLModel, table=True):
     covers_from: date | None = None
     covers_to: date | None = None
     entries: int
+    is_judged: bool = False
 
 
 class SettlementEntryRow(SQLModel, table=True):
-    """A row of a report, once however often it was imported. Amounts are integers of minor units."""
+    """A row of a report, once however often it was imported. Amounts are integers of minor units, those of fees with
+    the sign that the report writes.
+    """
 
     __tablename__ = "settlement_entry"
 
@@ -129,8 +136,20 @@ class SettlementEntryRow(SQLModel, table=True):
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     card_last4: str | None = Field(default=None, max_length=4)
     instalment: int | None = None
+    instalments: int | None = None
     match: str = Field(max_length=16, index=True)
     reference: str | None = Field(default=None, max_length=255, index=True)
     """Of the payment; where none is matched, of the archive that has its cguid in a payment that took no money."""
     payment_id: str | None = Field(default=None, max_length=32, index=True)
     """Only where it is matched."""
+
+
+class SettlementCandidateRow(SQLModel, table=True):
+    """An archive, and what its payments have or had in common with a row that was decided by it: a fingerprint of
+    either kind. When its payments become others, this still leads to those rows that do not name it.
+    """
+
+    __tablename__ = "settlement_candidate"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    fingerprint: str = Field(primary_key=True, max_length=64)

@@ -24,6 +24,7 @@ _PAYMENT = (
     "first_minor",
     "periodical_minor",
 )
+_TABLES = ("settlement_candidate", "settlement_entry", "settlement_report", "discrepancy_event", "discrepancy")
 _INDEXES = {
     "payment": ("payment_id", "cguid_fingerprint", "authorisation_fingerprint", "paid_on"),
     "discrepancy": ("reference", "code", "state"),
@@ -61,6 +62,7 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("transaction_id", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("payment_id", sa.String(length=32), nullable=True),
         sa.Column("expected", sa.String(), nullable=False),
         sa.Column("found", sa.String(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -83,6 +85,7 @@ def upgrade() -> None:
         sa.Column("covers_from", sa.Date(), nullable=True),
         sa.Column("covers_to", sa.Date(), nullable=True),
         sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("is_judged", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("report_id"),
     )
     op.create_table(
@@ -100,10 +103,17 @@ def upgrade() -> None:
         sa.Column("authorisation_fingerprint", sa.String(length=64), nullable=True),
         sa.Column("card_last4", sa.String(length=4), nullable=True),
         sa.Column("instalment", sa.Integer(), nullable=True),
+        sa.Column("instalments", sa.Integer(), nullable=True),
         sa.Column("match", sa.String(length=16), nullable=False),
         sa.Column("reference", sa.String(length=255), nullable=True),
         sa.Column("payment_id", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("entry_id"),
+    )
+    op.create_table(
+        "settlement_candidate",
+        sa.Column("reference", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("reference", "fingerprint"),
     )
     for table, columns in _INDEXES.items():
         for column in columns:
@@ -111,7 +121,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("settlement_entry", "settlement_report", "discrepancy_event", "discrepancy"):
+    for table in _TABLES:
         op.drop_table(table)
     for column in _INDEXES["payment"]:
         op.drop_index(f"ix_payment_{column}", "payment")

@@ -38,7 +38,10 @@ SELECT
     END AS standing,
     p.attempts,
     p.paid_on,
-    (SELECT {sum_of_entries} FROM settlement_entry e WHERE {settles}) AS settled_minor,
+    (
+        SELECT CASE WHEN min(e.currency) = p.currency AND max(e.currency) = p.currency THEN {sum_of_entries} END
+        FROM settlement_entry e WHERE {settles}
+    ) AS settled_minor,
     (SELECT min(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_first_on,
     (SELECT max(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_last_on,
     a.received_at,
@@ -48,8 +51,7 @@ SELECT
         FROM (
             SELECT DISTINCT d.code
             FROM discrepancy d
-            WHERE d.reference = p.reference AND d.state = 'open'
-                AND (d.transaction_id = p.transaction_id OR (d.transaction_id IS NULL AND p.transaction_id IS NULL))
+            WHERE d.reference = p.reference AND d.payment_id = p.payment_id AND d.state = 'open'
             ORDER BY d.code
         ) found
     ) AS discrepancies

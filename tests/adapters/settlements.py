@@ -17,7 +17,7 @@ from adapters.settlement_reports import staged
 from domain.report_format import read_format
 from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow
-from models.settlement import SettlementEntryRow, SettlementReportRow
+from models.settlement import SettlementCandidateRow, SettlementEntryRow, SettlementReportRow
 from models.settlement_summary import SettlementSummary
 from tests.domain.settled import day, payment
 
@@ -81,8 +81,16 @@ def emptied() -> None:
 
 def forgotten() -> None:
     """The database has lost all that follows from reports."""
+    tables = (
+        SettlementEntryRow,
+        SettlementCandidateRow,
+        SettlementReportRow,
+        DiscrepancyRow,
+        DiscrepancyEventRow,
+        DiscrepancyLogRow,
+    )
     with writing() as session:
-        for table in (SettlementEntryRow, SettlementReportRow, DiscrepancyRow, DiscrepancyEventRow, DiscrepancyLogRow):
+        for table in tables:
             session.execute(delete(table))
 
 

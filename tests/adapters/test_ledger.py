@@ -21,11 +21,11 @@ from adapters.database import engine, reading
 from adapters.discrepancies import settle
 from adapters.ledger import SCHEMA, write_payments
 from domain.rows import payment_id
-from models.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.ledger import DAILY_TOTALS, LEDGER
 from models.payment import Standing
 from tests.adapters.payments import booked, payment, settled
-from tests.adapters.records import NOON, archived
+from tests.adapters.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
@@ -114,15 +114,48 @@ def test_instalments_add_up() -> None:
 
 
 @ON_BOTH
-def test_open_discrepancies_of_a_transaction_are_told_once_and_in_order() -> None:
-    booked("r", payment("r", "t"), payment("r", "u", 1), payment("r", None, 2), payment("r", "v", 3))
-    codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
-    found = [Discrepancy(DiscrepancyCode(code), "t", "", "", str(number)) for number, code in enumerate(codes)]
-    closed = Discrepancy(DiscrepancyCode.BAD_CURRENCY, "v", "", "")
-    settle("r", PAYLOAD_CODES, [closed], NOON)
-    settle("r", PAYLOAD_CODES, [*found, Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "", "")], NOON)
+def test_charge_in_another_currency_is_added_to_nothing() -> None:
+    charges = [["ILS", "ILS"], ["ILS", "USD"], ["USD"], []]
+    booked("r", *(payment("r", str(number), number) for number in range(4)), payment("r", "4", 4, currency=None))
+    for number, currencies in enumerate([*charges, ["ILS"]]):
+        for day, currency in enumerate(currencies, 1):
+            settled(payment_id("r", str(number), ""), 1000, date(2026, 1, day), currency=currency)
 
-    assert [row["discrepancies"] for row in rows()] == ["BAD_AMOUNT,UNKNOWN_SESSION", None, "BAD_AMOUNT", None]
+    assert [row["settled_minor"] for row in rows()] == [2000, None, None, None, None]
+    assert [row["settled_first_on"] is None for row in rows()] == [False, False, False, True, False]
+
+
+@ON_BOTH
+def test_open_discrepancies_of_a_payment_are_told_once_and_in_order() -> None:
+    transactions = ["t", "4580458045804580", None, None, "v"]
+    payments = [payment("r", each, number) for number, each in enumerate(transactions)]
+    booked("r", *payments)
+    first, card, other, bare, last = (each["payment_id"] for each in payments)
+
+    def told(code: str, transaction_id: str | None, subject: str, of: str | None) -> Discrepancy:
+        return Discrepancy(DiscrepancyCode(code), transaction_id, "", "", subject, of)
+
+    settle("r", PAYLOAD_CODES, [told("BAD_CURRENCY", "v", "", last)], NOON)
+    codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
+    found = [told(code, "t", str(number), first) for number, code in enumerate(codes)]
+    found += [told("BAD_AMOUNT", "************4580", "", card), told("BAD_CURRENCY", None, "", bare)]
+    settle("r", PAYLOAD_CODES, found, NOON)
+    settle("r", SETTLEMENT_CODES, [told("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
+
+    assert other != bare
+    expected = ["BAD_AMOUNT,UNKNOWN_SESSION", "BAD_AMOUNT", None, "BAD_CURRENCY", None]
+    assert [row["discrepancies"] for row in rows()] == expected
+
+
+@ON_SQLITE
+def test_discrepancies_of_an_archive_lead_to_its_payments() -> None:
+    fields = {"session_id": "none", "type": "charge", "status": "success", "amount": "x", "currency": "ILS"}
+    others = fields | {"transaction_id": "4580458045804580", "amount": 2100}
+    archived(payload=document("r") | {"payments": [fields, others]})
+
+    told = [(row["discrepancies"] or "").split(",") for row in rows()]
+    assert ["BAD_AMOUNT" in each for each in told] == [True, False]
+    assert ["UNKNOWN_SESSION" in each for each in told] == [True, True]
 
 
 amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)

@@ -1,26 +1,32 @@
 """Settlements on both databases and both kinds of store: once, in any order, and brought back from the store."""
 
+import resource
+import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
-from sqlmodel import func, select
+from sqlalchemy import event
+from sqlmodel import delete, func, select
 
 from adapters import settlement_reports, settlements, store
-from adapters.database import reading
+from adapters.database import engine, reading, writing
 from adapters.migration import migrate
 from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.settlement_reports import staged
 from adapters.settlement_rows import (
     Candidates,
+    entries_concerned,
+    entries_of_archives,
     entries_of_nobody,
     insert_entries,
     is_settled,
@@ -30,7 +36,7 @@ from adapters.settlement_rows import (
 from domain.settlement import decide, standing_after
 from models.discrepancy import DiscrepancyCode as C
 from models.discrepancy import DiscrepancyRow
-from models.errors import Conflict, Refused
+from models.errors import Refused
 from models.payment import PaymentRow, Standing
 from models.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from tests.adapters.settlements import (
@@ -260,12 +266,19 @@ def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None
 
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize("killed_at", ["match", "judge"])
-def test_import_that_was_killed_is_made_good_by_the_next(killed_at: str) -> None:
+@pytest.mark.parametrize("next_is", ["the same import", "another import", "the night"])
+def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, next_is: str) -> None:
     paid("r", "c1")
-    rows_of_it = report(line("c1", amount="20.00"), line("c2"))
+    paid("s", "c3")
+    another = report(line("c4", paid=day(0)))
+    imported(another)
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    rows_of_it = report(line("c1", amount="20.00"), line("c2"), line("c3"))
     imported(rows_of_it)
     undisturbed = everything()
+    shutil.rmtree(Path(settings().store_location))
     forgotten()
+    imported(another)
 
     def killed(what: str, _done: int, _total: int) -> None:
         if what == killed_at:
@@ -275,9 +288,26 @@ def test_import_that_was_killed_is_made_good_by_the_next(killed_at: str) -> None
         settlements.import_reports([made], NOW, killed)
     assert everything() != undisturbed
 
-    imported(rows_of_it)
+    if next_is == "the night":
+        settlements.judge_all(NOW)
+    else:
+        imported(rows_of_it if next_is == "the same import" else another)
 
     assert everything() == undisturbed
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
+    paid("r", "c1")
+    imported(report(line("c1")))
+    with matching() as session:
+        ((_, (before,)),) = entries_of_archives(session, ["r"]).items()
+        update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
+    unpaid("r")
+
+    settlements.judge_all(NOW)
+
+    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -286,22 +316,107 @@ def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
 
     def arrive() -> None:
         arriving.set()
+        paid("r", "c1")
         settlements.rematch("r", NOW)
         matched.set()
 
     archive = threading.Thread(target=arrive)
-    paid("r", "c1", standing=Standing.FAILED)
     with staged(report(line("c1")), FORM) as made:
         (entry,) = made.rows()
         with matching() as session:
             decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
             archive.start()
             assert arriving.wait(10)
-            assert not matched.wait(0.1)  # it would not see the row, nor we its payment
+            assert not matched.wait(0.2)  # it would not see the row, nor have we seen its payment
             insert_entries(session, made.report_id, [DecidedEntry(entry, decided)])
     archive.join(10)
 
-    assert told() == [("r", C.MISSING_IN_ARCHIVE)]
+    assert matches() == [("cguid", "payment of r")]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the database is asked for until the end of the block."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(engine(), "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine(), "before_cursor_execute", note)
+
+
+def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_among_archives(empty: str) -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1"), line("c2")), now=days_later(-90))
+    unpaid("nothing paid")
+    paid("unknown", "c9", auth="9", paid_on=day(200))
+
+    for reference in ("nothing paid", "unknown"):
+        with statements() as asked:
+            settlements.rematch(reference, NOW)
+
+        if empty == "postgres":
+            assert "lock_shared" in asked.pop(0)
+        (query,) = asked
+        assert query.startswith("SELECT")
+        assert "lock" not in query
+
+
+@pytest.mark.usefixtures("empty")
+def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
+    for reference, cguid in (("r", "c1"), ("s", "c1"), ("t", "c1"), ("u", "c2"), ("v", "c2"), ("w", "c3")):
+        paid(reference, cguid)
+    imported(report(line("c1"), line("c2"), line("c3"), line("c4")))
+    paid("r", "c4")
+    unpaid("w")
+
+    def concerned(reference: str) -> list[str]:
+        with matching() as session:
+            return sorted(str(each.entry.cguid_fingerprint) for each in entries_concerned(session, reference))
+
+    def of(*cguids: str) -> list[str]:
+        return sorted(map(fingerprint, cguids))
+
+    assert [concerned(each) for each in "rsuwx"] == [of("c1", "c4"), of("c1"), of("c2"), of("c3"), []]
+    settlements.rematch("r", NOW)
+    assert concerned("r") == of("c4")  # it has nothing to do with the other any more
+
+
+@pytest.mark.usefixtures("empty")
+def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was_killed() -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1")))
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    unpaid("r")
+
+    with killed_at("INSERT INTO discrepancy_event"), pytest.raises(KeyboardInterrupt):
+        settlements.rematch("r", NOW)
+    assert (matches(), len(told())) == ([("cguid", "payment of s")], 3)
+
+    settlements.rematch("r", NOW)
+    assert told() == []
+
+
+@contextmanager
+def killed_at(beginning: str) -> Iterator[None]:
+    """A process dies before a statement that begins so."""
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(beginning):
+            raise KeyboardInterrupt
+
+    event.listen(engine(), "before_cursor_execute", die)
+    try:
+        yield
+    finally:
+        event.remove(engine(), "before_cursor_execute", die)
 
 
 @pytest.mark.usefixtures("empty")
@@ -362,7 +477,7 @@ def test_reports_come_back_from_the_store() -> None:
     before = [rows(table) for table in tables]
     forgotten()
 
-    settlements.restore_reports(days_later(3), lambda *_: None)
+    assert settlements.restore_reports(days_later(3), print) == 2
 
     assert [rows(table) for table in tables] == before
 
@@ -371,21 +486,67 @@ def test_reports_come_back_from_the_store() -> None:
 def test_report_is_named_by_its_digest() -> None:
     imported(report(line("c1")))
 
-    ((_, report_id),) = settlement_reports.kept()
+    ((report_id, _),) = settlement_reports.kept(print)
     assert store.digest_of(f"settlements/{report_id}.json") == report_id
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_damaged_report_is_a_conflict_until_it_is_imported_again() -> None:
-    imported(report(line("c1")))
-    ((_, report_id),) = settlement_reports.kept()
-    store.overwrite_bytes(b"{}", f"settlements/{report_id}.json")
+def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_again() -> None:
+    reports = [report(line(f"c{number}")) for number in range(3)]
+    for each in reports:
+        imported(each)
+    first, second = sorted(report_id for report_id, _ in settlement_reports.kept(print))[:2]
+    store.overwrite_bytes(b"{}", f"settlements/{first}.json")
+    store.overwrite_bytes(b"yesterday", f"settlements/{second}.imported")
+    forgotten()
+    damaged = dict[str, str]()
 
-    with pytest.raises(Conflict, match=report_id):
-        settlements.restore_reports(NOW, lambda *_: None)
+    assert settlements.restore_reports(NOW, damaged.__setitem__) == 1
 
-    imported(report(line("c1")))
-    assert settlements.restore_reports(NOW, lambda *_: None).entries == 1
+    assert sorted(damaged) == [first, second]
+    assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
+    imported(*reports)
+    forgotten()
+    assert settlements.restore_reports(NOW, print) == 3
+
+
+@pytest.mark.usefixtures("empty_store")
+def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database_is_made_again() -> None:
+    paid("r", "c1")
+    paid("missed", "c2")
+    imported(report(line("c1", amount="20.00"), line("c3")))
+    assert len(told()) == 3
+    ((report_id, _),) = settlement_reports.kept(print)
+    taken_out(report_id)
+    with writing() as session:  # what a new database has of it: discrepancies, which are kept with their archives
+        for table in (SettlementEntryRow, SettlementReportRow):
+            session.execute(delete(table))
+
+    assert settlements.restore_reports(NOW, print) == 0
+
+    assert told() == []
+
+
+def taken_out(report_id: str) -> None:
+    for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
+        if store.is_bucket():
+            store.remove(name)
+        else:
+            (Path(settings().store_location) / name).unlink()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_many_reports_come_back_with_few_open_files() -> None:
+    for number in range(12):
+        imported(report(line(f"c{number}")))
+    forgotten()
+    opened = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 8, hard))
+    try:
+        assert settlements.restore_reports(NOW, print) == 12
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -393,7 +554,7 @@ def test_wrong_line_keeps_all_others_out() -> None:
     with pytest.raises(Refused, match="line 3"):
         imported(report(line("c1"), line("c2", amount="x")))
 
-    assert (rows(SettlementEntryRow), settlement_reports.kept()) == ([], [])
+    assert (rows(SettlementEntryRow), settlement_reports.kept(print)) == ([], [])
 
 
 @pytest.mark.usefixtures("sqlite_installation")

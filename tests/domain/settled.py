@@ -50,5 +50,6 @@ def entry(number: int = 1, **values: Any) -> Entry:
         authorisation_fingerprint="a",
         card_last4="1234",
         instalment=None,
+        instalments=None,
     )
     return replace(made, **values)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain, pairwise
 from random import Random
 from typing import Any
@@ -108,6 +108,8 @@ CASES = [
          False, WITH_FEES),
     Case("less by the stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()], [entry(amount_minor=2058, fee_minor=42)],
          False),
+    Case("less by the stated fee, with a minus", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=2058, fee_minor=-42)], False),
     Case("whole beside a stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()], [entry(fee_minor=42)], False),
     Case("less by half of the stated fee", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(amount_minor=2079, fee_minor=42)], True),
@@ -122,6 +124,14 @@ CASES = [
          [entry(0, amount_minor=5000), *(entry(each, amount_minor=3500) for each in (1, 2, 3))], True),
     Case("instalments that only the report knows", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(1, amount_minor=700, instalment=1), entry(2, amount_minor=700, instalment=2)], False),
+    Case("the first of three instalments that only the report knows", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=700, instalment=1, instalments=3)], False),
+    Case("all of those, and still too little", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(each, amount_minor=699, instalment=each, instalments=3) for each in (1, 2, 3)], True),
+    Case("more than was paid, in instalments", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=2101, instalment=1, instalments=3)], True),
+    Case("less in one of one", C.SETTLED_AMOUNT_MISMATCH, [payment()],
+         [entry(amount_minor=700, instalment=1, instalments=1)], True),
     Case("a part that is no instalment", C.SETTLED_AMOUNT_MISMATCH, [payment()],
          [entry(amount_minor=700, instalment=1)], True),
     Case("a bad amount is compared with nothing", C.SETTLED_AMOUNT_MISMATCH, [payment(amount_minor=None)], [entry()],
@@ -231,6 +241,24 @@ def test_cguid_goes_before_authorisation() -> None:
     assert decide(entry(), others, TERMS) == Decision(Match.CGUID, "s", "payment of s")
 
 
+@pytest.mark.parametrize(
+    ("of_entry", "of_payment", "match"),
+    [
+        ("c", "d", Match.NONE),
+        (None, "d", Match.AUTHORISATION),
+        ("c", None, Match.AUTHORISATION),
+        (None, None, Match.AUTHORISATION),
+        ("c", "c", Match.CGUID),
+    ],
+)
+def test_authorisation_matches_where_cguids_do_not_contradict(
+    of_entry: str | None, of_payment: str | None, match: Match
+) -> None:
+    decision = decide(entry(cguid_fingerprint=of_entry), [payment(cguid_fingerprint=of_payment)], TERMS)
+
+    assert decision.match is match
+
+
 def test_two_without_cguid_do_not_fit_to_each_other() -> None:
     bare: dict[str, Any] = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
 
@@ -242,6 +270,16 @@ def test_instalment_is_matched_by_its_own_amount() -> None:
 
     assert decide(of_part, [INSTALMENTS], TERMS).match is Match.AUTHORISATION
     assert decide(entry(amount_minor=3499, **BY_AUTHORISATION), [INSTALMENTS], TERMS).match is Match.NONE
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "count", "match"),
+    [(700, 3, Match.AUTHORISATION), (700, 1, Match.NONE), (700, None, Match.NONE), (2101, 3, Match.NONE)],
+)
+def test_instalment_that_only_the_report_knows_may_be_less(amount_minor: int, count: int | None, match: Match) -> None:
+    of_part = entry(amount_minor=amount_minor, instalment=1, instalments=count, **BY_AUTHORISATION)
+
+    assert decide(of_part, [payment()], TERMS).match is match
 
 
 def test_only_what_may_take_money_becomes_settled() -> None:
@@ -296,6 +334,7 @@ entries_drawn = st.lists(
         cguid_fingerprint=st.sampled_from([None, "c", "d"]),
         authorisation_fingerprint=st.sampled_from([None, "a", "b"]),
         instalment=st.sampled_from([None, 1, 2]),
+        instalments=st.sampled_from([None, 1, 2, 3]),
     ),
     max_size=6,
     unique_by=lambda each: each.entry_id,
@@ -338,6 +377,12 @@ def test_merged_days_are_the_same_days(drawn: list[Days]) -> None:
 
     assert covered(stretched) == covered(drawn)
     assert all((later.first - earlier.last).days > 1 for earlier, later in pairwise(stretched))
+
+
+def test_last_day_that_there_is_merges_too() -> None:
+    eve, last = date.max - timedelta(days=1), date.max
+
+    assert merged([Days(last, last), Days(eve, eve), Days(eve, last)]) == [Days(eve, last)]
 
 
 def _each(days_of: Days) -> list[date]:

@@ -95,6 +95,7 @@ def test_all_columns_are_read() -> None:
         authorisation_fingerprint="<0123456>",
         card_last4="0042",
         instalment=2,
+        instalments=12,
     )
 
 
@@ -114,6 +115,11 @@ def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
     assert (first.settled_on, first.paid_on) == (date(2026, 1, 3), date(2026, 1, 1))
     assert (first.card_last4, first.authorisation_fingerprint) == ("1234", "<0123456>")
     assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
+
+
+@pytest.mark.parametrize("text", ["2000-01-01", "2100-12-31"])
+def test_first_and_last_day_that_is_read(text: str) -> None:
+    assert one(settled=text).settled_on == date.fromisoformat(text)
 
 
 def test_declared_encoding_is_the_only_one() -> None:
@@ -162,8 +168,9 @@ def test_negative_chargeback_stays_one() -> None:
     assert one(amount="-21.00", kind="chargeback").kind is EntryKind.CHARGEBACK
 
 
-def test_negative_fee_is_a_fee() -> None:
-    assert one(fee="-0.42").fee_minor == 42
+@pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
+def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
+    assert one(fee=text).fee_minor == fee_minor
 
 
 @pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])
@@ -171,9 +178,26 @@ def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
     assert one(card=text).card_last4 == last4
 
 
-@pytest.mark.parametrize(("text", "number"), [("3", 3), ("3/12", 3), ("3 מתוך 12", 3)])
-def test_instalment_is_the_first_number(text: str, number: int) -> None:
-    assert one(part=text).instalment == number
+@pytest.mark.parametrize(
+    ("text", "number", "count"),
+    [
+        ("3", 3, None),
+        ("3/12", 3, 12),
+        ("3 מתוך 12", 3, 12),
+        ("3 of 12 parts", 3, 12),
+        ("1/1", 1, 1),
+        ("0/0", 0, None),
+        ("3/2", 3, None),
+        ("1 01/02/2026", 1, None),
+        ("1/12345", 1, None),
+    ],
+)
+def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
+    text: str, number: int, count: int | None
+) -> None:
+    entry = one(part=text)
+
+    assert (entry.instalment, entry.instalments) == (number, count)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +216,40 @@ def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
     assert [each.line for each in read(f"{HEAD}\n{row()}\n{line}\n{row()}\n")] == [2, 4]
 
 
+MERCHANTS = """
+currency = "ILS"
+[columns]
+settled_on = "settled"
+amount = "amount"
+cguid = "cguid"
+authorisation = "auth"
+card = "card"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("Total Fitness,2026-01-03,21.00,c,,", "row"),
+        ("Total,2026-01-03,21.00,,,", "row"),
+        ("Total Fitness,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,0123456,", "refused"),
+        ("Total Fitness,,21.00,,,****1234", "refused"),
+        ("Haifa,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,,", "sum"),
+        (",Total,21.00,,,", "sum"),
+    ],
+)
+def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: str, outcome: str) -> None:
+    text = f"merchant,settled,amount,cguid,auth,card\n{line}\n"
+
+    if outcome == "refused":
+        with pytest.raises(Refused, match="BAD_CELL at line 2, column settled"):
+            read(text, MERCHANTS)
+    else:
+        assert len(read(text, MERCHANTS)) == (outcome == "row")
+
+
 @pytest.mark.parametrize(
     ("cells", "code", "column"),
     [
@@ -199,6 +257,9 @@ def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
         ({"settled": "4580000011112222"}, "BAD_CELL", "settled"),
         ({"settled": "31/02/2026"}, "BAD_CELL", "settled"),
         ({"paid": "yesterday"}, "BAD_CELL", "paid"),
+        ({"settled": "9999-12-31"}, "BAD_CELL", "settled"),
+        ({"paid": "1999-12-31"}, "BAD_CELL", "paid"),
+        ({"paid": "2101-01-01"}, "BAD_CELL", "paid"),
         ({"amount": ""}, "BAD_CELL", "amount"),
         ({"amount": "4580000011112222x"}, "BAD_CELL", "amount"),
         ({"amount": '"7,89"'}, "BAD_CELL", "amount"),

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -83,6 +84,31 @@ def test_wrong_report_is_named_and_holds_up_no_other(put: Put) -> None:
         assert "4580" not in str(wrong.value)
 
     assert amounts() == [2100]
+
+
+@pytest.mark.parametrize("target", ["nowhere.csv", "a.csv"], ids=["to nothing", "to itself"])
+def test_link_that_leads_nowhere_is_named_and_holds_up_no_other(
+    target: str, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    configure(settlements_url=str(tmp_path))
+    (tmp_path / "a.csv").symlink_to(tmp_path / target)
+    (tmp_path / "folder.csv").mkdir()
+    at_rest(tmp_path / "b.csv", report(line("c2")))
+
+    with pytest.raises(Conflict, match=r"^1 settlement reports .*a\.csv: UNREADABLE"):
+        run()
+
+    assert amounts() == [2100]
+
+
+def test_report_that_is_taken_away_is_gone(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(settlements_url=str(tmp_path))
+    at_rest(tmp_path / "a.csv", report(line("c1")))
+    (file,) = new_files(datetime.now(UTC))
+    (tmp_path / "a.csv").unlink()
+
+    with pytest.raises(FileNotFoundError):
+        file.read()
 
 
 def test_report_that_is_still_being_written_waits(configure: Callable[..., Settings], tmp_path: Path) -> None:
