@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
+from domain.versions import Age
 from models.archive import ArchiveRow
 from models.errors import Conflict
 from models.finding import WarningRow
@@ -125,6 +126,13 @@ def has_versions(reference: str) -> bool:
 def has_version(receipt_id: str) -> bool:
     with reading() as session:
         return session.get(VersionRow, receipt_id) is not None
+
+
+def ages(reference: str) -> list[Age]:
+    """Those of all versions of a process. A delivery may have made one newer than its payload says."""
+    found = select(VersionRow.event_at, VersionRow.received_at, VersionRow.receipt_id)
+    with reading() as session:
+        return [Age(*row) for row in session.exec(found.where(VersionRow.reference == reference))]
 
 
 def get_version(receipt_id: str) -> VersionRow:

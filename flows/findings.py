@@ -5,18 +5,20 @@ from datetime import UTC, datetime
 
 import structlog
 
-from adapters import ocfl, receipts
+from adapters import archives, receipts
 from adapters.discrepancies import settle_version
 from adapters.duplicates import settle_duplicates
 from adapters.holds import settle_holds
 from adapters.seals import Locked
 from adapters.settings import settings
 from adapters.settlements import rematch
-from adapters.stored import stored_version
+from adapters.stored import stored_request
 from domain.booking import BookedPayment, booked
 from domain.reconciliation import vanished
+from domain.versions import newest_first
 from flows.material import Material, read_material
 from flows.threads import checkpoint
+from models.archive import Archive
 from models.discrepancy import PAYLOAD_CODES, Discrepancy
 from models.errors import Conflict
 
@@ -56,15 +58,21 @@ def discrepancies_of(current: Material) -> list[Discrepancy]:
 
 
 def _others(current: Material) -> Iterator[list[BookedPayment]]:
-    """The payments of the other versions. One that is damaged holds nobody up: `verify` tells of it."""
+    """The payments of the other versions, newest first. One that is damaged holds nobody up: `verify` tells of it."""
     reference = current.archive.reference
-    inventory = ocfl.inventory(reference)
-    for number in range(1, inventory.head + 1 if inventory else 1):
-        if number != current.request.version:
+    for age in newest_first(archives.ages(reference)):
+        if age.receipt_id != current.receipt_id:
             checkpoint()
             try:
-                yield booked(stored_version(reference, number).archive(), settings().payment_terms)
+                yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
             except Locked:
                 raise
             except Conflict:
-                log.error("a version is damaged; its payments are not compared", version=number)
+                log.error("a version is damaged; its payments are not compared", receipt_id=age.receipt_id)
+
+
+def _stored_archive(reference: str, receipt_id: str) -> Archive:
+    request = stored_request(reference, receipt_id)
+    if request is None:
+        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again")
+    return request.archive()

@@ -1,15 +1,18 @@
 """What does not add up is that of the current version, whichever receipt is worked on; and that of its peers."""
 
+import copy
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
 
-from adapters import catalogue, history, ocfl
+from adapters import catalogue, discrepancies, history, ocfl
 from flows.completion import complete
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
+from models.discrepancy import DiscrepancyCode
 from models.errors import Conflict
 from tests.flows.conftest import received
 from tests.installations import archived, finished
@@ -18,8 +21,12 @@ from tests.samples import sample_body, sample_document
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
 
+def event(year: int) -> dict[str, str]:
+    return {"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}
+
+
 def body(year: int, **members: Any) -> bytes:
-    return sample_body("process-1", event={"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}, **members)
+    return sample_body("process-1", event=event(year), **members)
 
 
 def codes(reference: str = "process-1") -> list[str]:
@@ -53,6 +60,28 @@ def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> 
 
     with pytest.raises(Conflict):
         complete(material)
+
+
+def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> dict[str, Any]:
+    """Of an archive of its own: others have none of the same."""
+    payment = copy.deepcopy(sample_document()["payments"][0])
+    payment["provider_transaction_result"] |= {"cguid": f"{cguid} of {name}", "total": str(amount)}
+    return payment | {"type": "charge", "transaction_id": f"{transaction_id} of {name}", "amount": amount}
+
+
+RENAMED = {2019: ("first", "1", 2100), 2020: ("other", "1", 2100), 2021: ("other", "2", 2500), 2022: None}
+
+
+def test_what_vanished_does_not_hang_on_the_order_of_arrival() -> None:
+    for order in [*permutations(RENAMED, 4)][::4]:
+        name = "".join("abcd"[year - 2019] for year in order)  # digits might be a card's
+        for year in order:
+            payments = [charge(name, *made)] if (made := RENAMED[year]) else []
+            archived(name, sample_body(name, event=event(year), payments=payments, data=[]))
+
+        (gone,) = discrepancies.standing(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
+
+        assert (gone.transaction_id, gone.expected) == (f"other of {name}", "a charge of 25.00 ILS"), order
 
 
 def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -> None:
