@@ -9,11 +9,10 @@ from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.discrepancies import by_id
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
-from flows.findings import discrepancies_of
+from flows.findings import payload_findings
 from flows.material import Material
 from flows.threads import checkpoint
 from models.archive import State
-from models.discrepancy import PAYLOAD_CODES
 from models.errors import Conflict
 from models.notification import NotificationRow, NotificationState
 
@@ -58,11 +57,12 @@ def _read_back_rows(material: Material) -> bool:
 
 def _read_back_discrepancies(material: Material) -> None:
     """Those of the payload; others come and go without it."""
-    reference, expected = material.archive.reference, discrepancies_of(material)
-    found = discrepancies.standing(reference, PAYLOAD_CODES)
-    if found != by_id(reference, expected):
+    reference, expected = material.archive.reference, payload_findings(material)
+    found = discrepancies.standing(reference, expected.codes)
+    if found != by_id(reference, expected.found):
         raise Conflict(
-            f"expected {len(expected)} discrepancies of the payload, got others or {len(found)}; run the archive again"
+            f"expected {len(expected.found)} discrepancies of the payload, got others or {len(found)}; "
+            "run the archive again"
         )
 
 

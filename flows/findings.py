@@ -1,6 +1,7 @@
 """Settles what does not add up in an archive, and between it and others."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -19,7 +20,7 @@ from domain.versions import newest_first
 from flows.material import Material, read_material
 from flows.threads import checkpoint
 from models.archive import Archive
-from models.discrepancy import PAYLOAD_CODES, Discrepancy
+from models.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Conflict
 
 log = structlog.get_logger()
@@ -45,30 +46,40 @@ def settle_findings(material: Material) -> bool:
     return is_current
 
 
+@dataclass(frozen=True, slots=True)
+class PayloadFindings:
+    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
+
+    codes: frozenset[DiscrepancyCode]
+    found: list[Discrepancy]
+
+
 def settle_payload(current: Material, now: datetime) -> None:
     """Settle what the current version says, by itself and beside those that it has taken the place of."""
-    reference = current.archive.reference
-    settle_version(reference, current.receipt_id, PAYLOAD_CODES, discrepancies_of(current), now)
+    findings = payload_findings(current)
+    settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
 
 
-def discrepancies_of(current: Material) -> list[Discrepancy]:
-    """What does not add up in the current version of an archive, and between it and those before."""
-    terms = settings().payment_terms
-    return [*current.discrepancies, *vanished(booked(current.archive, terms), _others(current))]
+def payload_findings(current: Material) -> PayloadFindings:
+    """A version that is damaged holds nobody up, and `verify` tells of it. But what has vanished is not known then."""
+    try:
+        older = list(_others(current))
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("a version is damaged; what has vanished is not known", why=str(conflict))
+        return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
+    payments = booked(current.archive, settings().payment_terms)
+    return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
 
 
 def _others(current: Material) -> Iterator[list[BookedPayment]]:
-    """The payments of the other versions, newest first. One that is damaged holds nobody up: `verify` tells of it."""
+    """The payments of the other versions, newest first."""
     reference = current.archive.reference
     for age in newest_first(archives.ages(reference)):
         if age.receipt_id != current.receipt_id:
             checkpoint()
-            try:
-                yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
-            except Locked:
-                raise
-            except Conflict:
-                log.error("a version is damaged; its payments are not compared", receipt_id=age.receipt_id)
+            yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
 
 
 def _stored_archive(reference: str, receipt_id: str) -> Archive:

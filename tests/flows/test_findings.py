@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters import catalogue, discrepancies, history, ocfl
+from adapters import catalogue, discrepancies, history, ocfl, store
 from flows.completion import complete
 from flows.loading import load
 from flows.material import read_material
@@ -82,6 +82,27 @@ def test_what_vanished_does_not_hang_on_the_order_of_arrival() -> None:
         (gone,) = discrepancies.standing(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
 
         assert (gone.transaction_id, gone.expected) == (f"other of {name}", "a charge of 25.00 ILS"), order
+
+
+def damage(version: int) -> None:
+    inventory = ocfl.inventory("process-1")
+    assert inventory
+    skeleton = inventory.versions[version - 1].state["skeleton.json"]
+    store.overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
+
+
+def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:
+    archived("process-1", body(2023, payments=[charge("process-1", "first", "1")], data=[]))
+    receipt_id = archived("process-1", body(2024, payments=with_amount(2500), data=[]))
+    told = ["AMOUNT_MISMATCH", "PAYMENT_VANISHED", "PAYMENT_WITHOUT_FIELD"]
+    assert codes() == told
+    damage(version=1)
+
+    finished("process-1", receipt_id)
+    assert codes() == told
+
+    archived("process-1", body(2025, payments=with_amount(2100), data=[]))
+    assert codes() == told[1:]
 
 
 def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -> None:
