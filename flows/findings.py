@@ -30,20 +30,35 @@ def settle_findings(material: Material) -> bool:
     """Settle the discrepancies of an archive that has loaded a receipt, and return whether that is the current version.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
-    Done again, it changes nothing.
+    Where that is damaged, what stands of it stays. Done again, it changes nothing.
 
     Raises:
-        Conflict: what the store has of the current version is damaged.
+        Locked: the archive's key cannot be had.
         Transient: store or database does not answer.
     """
     reference, now = material.archive.reference, datetime.now(UTC)
-    current_id = receipts.current_receipt_id(reference)
-    is_current = current_id is None or current_id == material.receipt_id
-    settle_payload(material if is_current else read_material(reference, str(current_id)), now)
+    current = _current(material)
+    if current:
+        settle_payload(current, now)
     settle_duplicates(reference, now)
     rematch(reference, now)
     settle_holds(reference, now)
-    return is_current
+    return current is material
+
+
+def _current(material: Material) -> Material | None:
+    """The current version; None where it is damaged, which must not fail the receipt that is worked on."""
+    reference = material.archive.reference
+    current_id = receipts.current_receipt_id(reference)
+    if current_id is None or current_id == material.receipt_id:
+        return material
+    try:
+        return read_material(reference, current_id)
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("the current version is damaged; what it says is not settled", why=str(conflict))
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,21 @@ def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:
     assert codes() == told[1:]
 
 
+def test_damaged_current_version_keeps_what_stands_and_fails_no_older_one_that_comes_late() -> None:
+    archived("process-1", body(2024, payments=with_amount(2500)))
+    damage(version=1)
+
+    late = archived("process-1", body(2023))
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert (archive.state, [each.receipt_id for each in archive.versions][1:], codes()) == (
+        "completed",
+        [late],
+        ["AMOUNT_MISMATCH"],
+    )
+
+
 def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -> None:
     payments, data = sample_document()["payments"], sample_document()["data"]
     archived("process-1", sample_body("process-1"))
