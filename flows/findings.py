@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 
 def settle_findings(material: Material) -> bool:
-    """Settle the discrepancies of an archive that has loaded a receipt, and return whether that is the current version.
+    """Settle the discrepancies of an archive that has loaded a receipt, and return whether it says what the current
+    version says.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
     Where that is damaged, what stands of it stays. Done again, it changes nothing.
@@ -43,7 +44,7 @@ def settle_findings(material: Material) -> bool:
     settle_duplicates(reference, now)
     rematch(reference, now)
     settle_holds(reference, now)
-    return current is material
+    return current is not None and current.request.version == material.request.version
 
 
 def _current(material: Material) -> Material | None:

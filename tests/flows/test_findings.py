@@ -9,6 +9,7 @@ import pytest
 
 from adapters import catalogue, discrepancies, history, ocfl, store
 from flows.completion import complete
+from flows.findings import settle_findings
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
@@ -50,6 +51,15 @@ def test_version_that_a_delivery_makes_the_current_one_is_judged_though_its_run_
     finished("process-1", again.receipt_id)
 
     assert codes() == ["AMOUNT_MISMATCH"]
+
+
+def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_version_does_not() -> None:
+    older, current = (archived("process-1", body(year, payments=with_amount(year))) for year in (2023, 2024))
+    delivery = archived("process-1", body(2025, payments=with_amount(2024)))
+
+    says = [settle_findings(read_material("process-1", each)) for each in (older, current, delivery)]
+
+    assert says == [False, True, True]
 
 
 def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> None:
