@@ -26,9 +26,24 @@ from models.errors import Conflict
 log = structlog.get_logger()
 
 
-def settle_findings(material: Material) -> bool:
-    """Settle the discrepancies of an archive that has loaded a receipt, and return whether it says what the current
-    version says.
+@dataclass(frozen=True, slots=True)
+class PayloadFindings:
+    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
+
+    codes: frozenset[DiscrepancyCode]
+    found: list[Discrepancy]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`is_current`: the receipt says what the current version says. `payload` is None where that is damaged."""
+
+    is_current: bool
+    payload: PayloadFindings | None
+
+
+def settle_findings(material: Material) -> Settled:
+    """Settle the discrepancies of an archive that has loaded a receipt.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
     Where that is damaged, what stands of it stays. Done again, it changes nothing.
@@ -39,12 +54,11 @@ def settle_findings(material: Material) -> bool:
     """
     reference, now = material.archive.reference, datetime.now(UTC)
     current = _current(material)
-    if current:
-        settle_payload(current, now)
+    payload = settle_payload(current, now) if current else None
     settle_duplicates(reference, now)
     rematch(reference, now)
     settle_holds(reference, now)
-    return current is not None and current.request.version == material.request.version
+    return Settled(current is not None and current.request.version == material.request.version, payload)
 
 
 def _current(material: Material) -> Material | None:
@@ -62,18 +76,11 @@ def _current(material: Material) -> Material | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadFindings:
-    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
-
-    codes: frozenset[DiscrepancyCode]
-    found: list[Discrepancy]
-
-
-def settle_payload(current: Material, now: datetime) -> None:
+def settle_payload(current: Material, now: datetime) -> PayloadFindings:
     """Settle what the current version says, by itself and beside those that it has taken the place of."""
     findings = payload_findings(current)
     settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
+    return findings
 
 
 def payload_findings(current: Material) -> PayloadFindings:

@@ -106,6 +106,5 @@ def finished(reference: str, receipt_id: str) -> None:
     persist(reference, receipt_id)
     material = read_material(reference, receipt_id)
     load(material)
-    settle_findings(material)
-    complete(material)
+    complete(material, settle_findings(material).payload)
     history.keep(reference, receipt_id)
