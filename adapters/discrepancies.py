@@ -17,7 +17,7 @@ from domain.sentences import sentence
 from models.archive import ArchiveRow
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
-from models.view import DiscrepancyView, ExplanationView
+from models.view import DiscrepancyView, Explanation, ExplanationView
 
 _AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
@@ -73,11 +73,11 @@ def settle_version(
     return is_current
 
 
-def explain(discrepancy_id: str, by: str, why: str, now: datetime) -> None:
+def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
     """Put on record why a discrepancy is in order, and who says so. The same again changes nothing.
 
     Raises:
-        Refused: there is none, or it is closed.
+        Refused: there is none, it is closed, or its numbers are others than those that are explained.
         Transient: database or store does not answer.
     """
     with writing() as session:
@@ -86,15 +86,23 @@ def explain(discrepancy_id: str, by: str, why: str, now: datetime) -> None:
             raise unknown()
         _lock(session, [row.reference])
         session.refresh(row)
-        if row.state == DiscrepancyState.CLOSED:
-            raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+        _check_explainable(row, said)
         last = _events(session, [discrepancy_id])[-1]
-        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, by, why):
+        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, said.by, said.why):
             row.state = DiscrepancyState.EXPLAINED
-            told = {"number": last.number + 1, "state": row.state, "at": now, "by": by, "why": why}
+            told = {"number": last.number + 1, "state": row.state, "at": now, "by": said.by, "why": said.why}
             insert_rows(session, DiscrepancyEventRow, [{"discrepancy_id": discrepancy_id} | told])
             kept_discrepancies.count(session, [row.reference])
     kept_discrepancies.keep([row.reference])
+
+
+def _check_explainable(row: DiscrepancyRow, said: Explanation) -> None:
+    if row.state == DiscrepancyState.CLOSED:
+        raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+    for name in ("expected", "found"):
+        if getattr(said, name) not in (None, getattr(row, name)):
+            changed = "it is another by now; look at it again"
+            raise Refused("DISCREPANCY_CHANGED", changed, where=name, status=HTTPStatus.CONFLICT)
 
 
 def unknown() -> Refused:

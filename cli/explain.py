@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from adapters import discrepancies
 from domain.cards import masked
+from models.discrepancy import Discrepancy
 from models.errors import Refused
 from models.view import Explanation
 
@@ -22,23 +23,29 @@ def explain(
     transaction: Annotated[str | None, typer.Option(help="The transaction, where there are several.")] = None,
 ) -> None:
     """Explain a discrepancy of an archive. It stays so until its numbers change or its cause is gone."""
+    said = _said(by, why)
+    discrepancy_id, read = _meant(reference, code, transaction)
+    for_these = said.model_copy(update={"expected": read.expected, "found": read.found})
+    discrepancies.explain(discrepancy_id, for_these, datetime.now(UTC))
+
+
+def _said(by: str, why: str) -> Explanation:
     try:
-        said = Explanation(by=by, why=why)
+        return Explanation(by=by, why=why)
     except ValidationError as error:
         wrong = " and ".join(f"--{each['loc'][0]}" for each in error.errors())
         raise typer.BadParameter(f"{wrong}: expected some text, of 10,000 characters at most") from error
-    discrepancies.explain(_discrepancy_id(reference, code, transaction), said.by, said.why, datetime.now(UTC))
 
 
-def _discrepancy_id(reference: str, code: str, transaction: str | None) -> str:
-    """Find the one that is meant.
+def _meant(reference: str, code: str, transaction: str | None) -> tuple[str, Discrepancy]:
+    """Find the one that is meant, with its id.
 
     Raises:
         Refused: none is, or several are.
     """
     shown = None if transaction is None else masked(transaction)
     found = [
-        discrepancy_id
+        (discrepancy_id, each)
         for discrepancy_id, each in discrepancies.standing(reference).items()
         if code in (each.code, discrepancy_id) and shown in (None, each.transaction_id)
     ]

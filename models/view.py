@@ -156,10 +156,12 @@ Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Explanation(BaseModel):
-    """Who says why a discrepancy is in order."""
+    """Who says why a discrepancy is in order. With `expected` and `found` it is for these numbers and no others."""
 
     by: Said
     why: Said
+    expected: str | None = None
+    found: str | None = None
 
 
 class ExplanationView(BaseModel):

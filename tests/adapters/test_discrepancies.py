@@ -22,7 +22,7 @@ from models.discrepancy import (
     DiscrepancyRow,
 )
 from models.errors import Refused
-from models.view import ArchiveQuery, ArchiveView
+from models.view import ArchiveQuery, ArchiveView, Explanation
 from tests.adapters.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
@@ -105,7 +105,7 @@ def test_explanation_stands_until_the_numbers_change() -> None:
     assert discrepancies.open_ones("r") == [MISMATCH]
 
     for hour in (1, 2):
-        discrepancies.explain(ID, "Dana", "a tip", NOON + timedelta(hours=hour))
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
     found(MISMATCH, hour=3)
 
     assert history() == ["open 0", "explained 1"]
@@ -126,14 +126,38 @@ def test_explanation_stands_until_the_numbers_change() -> None:
 def test_another_explanation_takes_the_place_of_the_first_and_both_are_history() -> None:
     archived()
     found(MISMATCH)
-    discrepancies.explain(ID, "Dana", "a tip", NOON)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
 
-    discrepancies.explain(ID, "Ron", "a donation", NOON)
+    discrepancies.explain(ID, Explanation(by="Ron", why="a donation"), NOON)
 
     assert history() == ["open 0", "explained 0", "explained 0"]
     (shown,) = whole().discrepancies
     assert shown.explanation
     assert shown.explanation.by == "Ron"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("read", "status"),
+    [
+        ({"expected": "21.00 ILS", "found": "25.00 ILS"}, None),
+        ({"found": "25.00 ILS"}, None),
+        ({"expected": "20.00 ILS", "found": "25.00 ILS"}, 409),
+        ({"found": "26.00 ILS"}, 409),
+    ],
+)
+def test_explanation_is_for_the_numbers_that_were_read(read: dict[str, str], status: int | None) -> None:
+    archived()
+    found(MISMATCH)
+
+    if status is None:
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+    else:
+        with pytest.raises(Refused) as refused:
+            discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+        assert (refused.value.code, refused.value.status) == ("DISCREPANCY_CHANGED", status)
+
+    assert history() == (["open 0", "explained 0"] if status is None else ["open 0"])
 
 
 @ON_SQLITE
@@ -144,7 +168,7 @@ def test_what_is_closed_or_unknown_is_not_explained() -> None:
 
     for discrepancy_id, status in ((ID, 409), ("unknown", 404)):
         with pytest.raises(Refused) as refused:
-            discrepancies.explain(discrepancy_id, "Dana", "a tip", NOON)
+            discrepancies.explain(discrepancy_id, Explanation(by="Dana", why="a tip"), NOON)
         assert refused.value.status == status
     assert history() == ["open 0", "closed 0"]
 
@@ -154,7 +178,7 @@ def test_lists_tell_and_find_what_is_not_closed() -> None:
     archived("r")
     archived("s", minute=1)
     found(MISMATCH)
-    discrepancies.explain(ID, "Dana", "a tip", NOON)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
     found(MISMATCH, reference="s")
     found(reference="s")
 

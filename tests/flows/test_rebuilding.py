@@ -20,6 +20,7 @@ from flows.rebuilding import check_empty, rebuild
 from flows.verifying import missing, object_of, stored_objects
 from models.errors import Refused
 from models.run import Trigger
+from models.view import Explanation
 from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
@@ -56,7 +57,7 @@ def explain_one(reference: str | None) -> None:
     now = datetime.now(UTC)
     if reference is None:
         imported(report(line("of nobody", settled=now.date())))
-    discrepancies.explain(next(iter(discrepancies.standing(reference))), "Dana", "a tip", now)
+    discrepancies.explain(next(iter(discrepancies.standing(reference))), Explanation(by="Dana", why="a tip"), now)
 
 
 @pytest.mark.usefixtures("store_kind")

@@ -11,7 +11,7 @@ from adapters.database import writing
 from adapters.settings import Settings
 from flows.reevaluate_payments import reevaluate_payments
 from models.discrepancy import DiscrepancyEventRow
-from models.view import DiscrepancyView
+from models.view import DiscrepancyView, Explanation
 from tests.adapters.payments import booked, payment, settled
 from tests.adapters.records import NOON
 from tests.installations import archived
@@ -44,7 +44,7 @@ def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Setti
     (found,) = shown()
     assert (found.code, found.transaction_id, found.state) == ("AGING_HOLD", "t", "open")
 
-    discrepancies.explain(found.discrepancy_id, "Dana", "a long trip", datetime.now(UTC))
+    discrepancies.explain(found.discrepancy_id, Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
     booked("process-1", held(8))
     nightly()
     assert [each.state for each in shown()] == ["explained"]
