@@ -134,7 +134,11 @@ def open_ones(reference: str) -> list[Discrepancy]:
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)
-    rows = session.exec(found.order_by(*_ORDER)).all()
+    return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+
+
+def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
+    """Discrepancies with their history, in the order of the rows."""
     events = _events(session, [row.discrepancy_id for row in rows])
     by_id = {key: list(its) for key, its in groupby(events, lambda each: each.discrepancy_id)}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]

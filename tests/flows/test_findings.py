@@ -74,7 +74,7 @@ def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> 
 
 def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> dict[str, Any]:
     """Of an archive of its own: others have none of the same."""
-    payment = copy.deepcopy(sample_document()["payments"][0])
+    payment: dict[str, Any] = copy.deepcopy(sample_document()["payments"][0])
     payment["provider_transaction_result"] |= {"cguid": f"{cguid} of {name}", "total": str(amount)}
     return payment | {"type": "charge", "transaction_id": f"{transaction_id} of {name}", "amount": amount}
 
