@@ -99,6 +99,7 @@ def found_rows(key: str) -> Rows:
     except Conflict:
         log.error("a history is damaged; it is put aside", key=key)
         store.overwrite_bytes(text or b"", f"{key}.damaged")
+        store.remove(key)
         return {}
 
 

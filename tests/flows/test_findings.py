@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters import catalogue, discrepancies, history, ocfl, store
+from adapters import catalogue, discrepancies, ocfl, store
 from flows.completion import complete
 from flows.findings import payload_findings, settle_findings
 from flows.loading import load
@@ -16,7 +16,7 @@ from flows.persisting import persist
 from models.discrepancy import DiscrepancyCode
 from models.errors import Conflict
 from tests.flows.conftest import received
-from tests.installations import archived, finished
+from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body, sample_document
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
@@ -137,7 +137,7 @@ def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -
 
     assert codes("process-1") == codes("process-2") == ["DUPLICATE_TRANSACTION"]
     for reference, other in (("process-1", "process-2"), ("process-2", "process-1")):
-        kept = history.found_rows(ocfl.log_key(reference, "history/discrepancies.json"))
+        kept = stored_discrepancies(reference)
         assert [each["found"] for each in kept["discrepancy"]] == [f"also in {other}"]
 
     archived("process-2", sample_body("process-2", payments=[], data=[], note=json.dumps("its next version")))

@@ -140,13 +140,14 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
 ) -> None:
     run("process-1", sample_body("process-1"))
     explain_one(None)
-    store.overwrite_bytes(b"{", kept_discrepancies.OF_NO_ARCHIVE)
+    (*_, key) = kept_discrepancies.of_no_archive()
+    store.overwrite_bytes(b"{", key)
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
 
     rebuilt = rebuild(stored_objects(), lambda _: None)
 
-    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [kept_discrepancies.OF_NO_ARCHIVE])
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
 
 
 def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
