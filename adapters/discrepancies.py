@@ -1,6 +1,7 @@
 """Discrepancies in the database: what is found settles them, people explain them, and each keeps its history."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from itertools import groupby
@@ -19,12 +20,13 @@ from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow
 from models.errors import Refused
 from models.view import DiscrepancyView, Explanation, ExplanationView
 
-_AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
+AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
 
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
 Found = Mapping[str | None, Sequence[Discrepancy]]
+Judge = Callable[[Session, Sequence[str | None]], Found]
 
 
 def settle(
@@ -40,35 +42,61 @@ def settle(
 
 def settle_many(found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
     """`settle`, for each of many archives. Those that are not named stay as they are."""
-    settle_judged(found, codes, lambda _, references: {each: found[each] for each in references}, now)
+    for page in _in_order(found):
+        _settle_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
+        kept_discrepancies.keep(page)
 
 
 def settle_judged(
     references: Iterable[str | None],
     codes: Collection[DiscrepancyCode],
-    judge: Callable[[Session, Sequence[str | None]], Found],
+    judge: Judge,
     now: datetime,
 ) -> None:
     """`settle`, for each of many archives, what `judge` finds in the same transaction.
 
-    Archives are locked before it looks: of two that settle the same one, the later has seen what the other has.
+    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over.
     """
-    for page in pages(sorted(set(references), key=lambda each: each or ""), _AT_ONCE):
-        with writing() as session:
-            _lock(session, page)
-            _settle(session, judge(session, page), codes, now)
+    for page in _in_order(references):
+        while _settle_differing(page, codes, judge, now):
+            pass
         kept_discrepancies.keep(page)
+
+
+def _settle_differing(
+    page: Sequence[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
+) -> bool:
+    """Settle those of some archives of which something changes, and return whether there were any.
+
+    Mostly there are none, so the first look takes no lock. Those that differ are locked and judged once more: of two
+    that settle the same archive, the later has seen what the other has.
+    """
+    with reading() as session:
+        differing = list(_compared(session, judge(session, page), codes).changed)
+    if differing:
+        with writing() as session:
+            _lock(session, differing)
+            _settle(session, judge(session, differing), codes, now)
+    return bool(differing)
+
+
+def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
+    return pages(sorted(set(references), key=lambda each: each or ""), AT_ONCE)
 
 
 def settle_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
     """`settle`, if the receipt is that of the current version, and return whether it is."""
-    with writing() as session:
-        archive = session.get_one(ArchiveRow, reference, with_for_update=True)
-        is_current = archive.current_receipt_id == receipt_id
-        if is_current:
-            _settle(session, {reference: found}, codes, now)
+    with reading() as session:
+        is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
+        differs = is_current and _compared(session, {reference: found}, codes).changed
+    if differs:
+        with writing() as session:
+            archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+            is_current = archive.current_receipt_id == receipt_id
+            if is_current:
+                _settle(session, {reference: found}, codes, now)
     kept_discrepancies.keep([reference])
     return is_current
 
@@ -157,7 +185,15 @@ def _view(row: DiscrepancyRow, events: Sequence[DiscrepancyEventRow]) -> Discrep
     )
 
 
-def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The rows of archives by id, each with the number of its last event, and what changes in which archive."""
+
+    rows: dict[str, tuple[DiscrepancyRow, int]]
+    changed: dict[str | None, list[Change]]
+
+
+def _compared(session: Session, found: Found, codes: Collection[DiscrepancyCode]) -> _Compared:
     rows = _rows(session, found, codes)
     known: dict[str | None, dict[str, Known]] = {reference: {} for reference in found}
     for row, _ in rows.values():
@@ -167,6 +203,12 @@ def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], 
         for reference, each in found.items()
         if (its_changes := changes(known[reference], by_id(reference, each), codes))
     }
+    return _Compared(rows, changed)
+
+
+def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    compared = _compared(session, found, codes)
+    rows, changed = compared.rows, compared.changed
     flat = [change for its_changes in changed.values() for change in its_changes]
     _update(session, [each for each in flat if each.discrepancy_id in rows])
     insert_rows(session, DiscrepancyRow, _new_rows(changed, rows))

@@ -10,10 +10,11 @@ import pytest
 from sqlmodel import col, select
 
 from adapters import catalogue, discrepancies, kept_discrepancies
-from adapters.database import reading
-from adapters.discrepancies import settle, settle_many, settle_version
+from adapters.database import reading, writing
+from adapters.discrepancies import settle, settle_judged, settle_many, settle_version
 from domain.discrepancies import by_id
 from models.discrepancy import (
+    HOLD_CODES,
     PAYLOAD_CODES,
     SETTLEMENT_CODES,
     Discrepancy,
@@ -239,6 +240,30 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
         states = [each.split()[0] for each in history(*by_id(settled_one, [MISMATCH]))]
         assert states == (["open", "closed"] * len(states))[: len(states)]
         assert states[-1] == "closed"
+
+
+@ON_SQLITE
+def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
+    receipt_id = archived()
+    found(MISMATCH)
+    settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+
+    with writing():  # the only one who may, on SQLite
+        found(MISMATCH)
+        settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+        assert settle_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
+
+    assert history() == ["open 0"]
+
+
+@ON_SQLITE
+def test_what_became_another_while_it_was_written_is_settled_again() -> None:
+    archived()
+    truth = iter([[MISMATCH], [MISMATCH], [], [], []])
+
+    settle_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
+
+    assert history() == ["open 0", "closed 0"]
 
 
 @ON_SQLITE
