@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, text
-from sqlmodel import Session, SQLModel, col, func, or_, select, update
+from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
 
 from adapters import kept_discrepancies
 from adapters.database import insert_rows, pages, reading, writing
@@ -18,11 +18,13 @@ from domain.sentences import sentence
 from models.archive import ArchiveRow
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
+from models.payment import PaymentRow
 from models.view import DiscrepancyView, Explanation, ExplanationView
 
 AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
 
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
 Found = Mapping[str | None, Sequence[Discrepancy]]
@@ -146,10 +148,18 @@ def standing(
     reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
 ) -> dict[str, Discrepancy]:
     """What is not closed of an archive, be it open or explained, by id, in the order of the codes."""
-    wanted = (col(DiscrepancyRow.code).in_(codes), DiscrepancyRow.state != DiscrepancyState.CLOSED)
+    wanted = (col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
     ordered = select(DiscrepancyRow).where(_of([reference]), *wanted).order_by(*_ORDER)
     with reading() as session:
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
+
+
+def is_concerned(reference: str, codes: Collection[DiscrepancyCode]) -> bool:
+    """Whether anything of codes that follow from payments may be found or closed in an archive. One query."""
+    standing_ones = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
+    wanted = or_(exists().where(col(PaymentRow.reference) == reference), exists().where(*standing_ones))
+    with reading() as session:
+        return bool(session.scalar(select(wanted)))
 
 
 def open_ones(reference: str) -> list[Discrepancy]:

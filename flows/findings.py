@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters import archives, receipts
-from adapters.discrepancies import settle_version
+from adapters.discrepancies import is_concerned, settle_version
 from adapters.duplicates import settle_duplicates
 from adapters.holds import settle_holds
 from adapters.seals import Locked
@@ -20,7 +20,7 @@ from domain.versions import newest_first
 from flows.material import Material, read_material
 from flows.threads import checkpoint
 from models.archive import Archive
-from models.discrepancy import PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Conflict
 
 log = structlog.get_logger()
@@ -55,9 +55,12 @@ def settle_findings(material: Material) -> Settled:
     reference, now = material.archive.reference, datetime.now(UTC)
     current = _current(material)
     payload = settle_payload(current, now) if current else None
-    settle_duplicates(reference, now)
+    has_to_do_with_others = is_concerned(reference, DUPLICATE_CODES | HOLD_CODES)
+    if has_to_do_with_others:
+        settle_duplicates(reference, now)
     rematch(reference, now)
-    settle_holds(reference, now)
+    if has_to_do_with_others:
+        settle_holds(reference, now)
     return Settled(current is not None and current.request.version == material.request.version, payload)
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from adapters import catalogue, discrepancies, kept_discrepancies
 from adapters.database import reading, writing
-from adapters.discrepancies import settle, settle_judged, settle_many, settle_version
+from adapters.discrepancies import is_concerned, settle, settle_judged, settle_many, settle_version
 from domain.discrepancies import by_id
 from models.discrepancy import (
     HOLD_CODES,
@@ -264,6 +264,20 @@ def test_what_became_another_while_it_was_written_is_settled_again() -> None:
     settle_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
 
     assert history() == ["open 0", "closed 0"]
+
+
+@ON_BOTH
+def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
+    archived("with payments")
+    archived("r", payload=document("r") | {"payments": []})
+    assert [is_concerned(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [True, False, False]
+
+    found(MISMATCH)
+    assert not is_concerned("r", HOLD_CODES)
+    assert is_concerned("r", PAYLOAD_CODES)
+
+    found()
+    assert not is_concerned("r", PAYLOAD_CODES)
 
 
 @ON_SQLITE
