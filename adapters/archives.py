@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
@@ -88,11 +89,10 @@ def _numbered_otherwise(number: int) -> Conflict:
 
 
 def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:
+    counted = (select(func.count()).select_from(table).where(_reference(table) == reference) for table in tables)
     with reading() as session:
-        return {
-            table: session.exec(select(func.count()).select_from(table).where(_reference(table) == reference)).one()
-            for table in tables
-        }
+        counts = session.connection().execute(sqlalchemy.select(*(each.scalar_subquery() for each in counted))).one()
+    return dict(zip(tables, counts, strict=True))
 
 
 def has_warnings(reference: str) -> bool:
