@@ -60,7 +60,7 @@ def settle_findings(material: Material) -> Settled:
         settle_duplicates(reference, now)
     rematch(reference, now)
     if has_to_do_with_others:
-        settle_holds(reference, now)
+        settle_holds([reference], now)
     return Settled(current is not None and current.request.version == material.request.version, payload)
 
 
