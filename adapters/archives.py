@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy
 from sqlmodel import Session, SQLModel, col, delete, func, select, update
 
 from adapters.database import insert_rows, reading, writing
+from domain.versions import Age
 from models.archive import ArchiveRow
 from models.errors import Conflict
 from models.finding import WarningRow
@@ -87,11 +89,10 @@ def _numbered_otherwise(number: int) -> Conflict:
 
 
 def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:
+    counted = (select(func.count()).select_from(table).where(_reference(table) == reference) for table in tables)
     with reading() as session:
-        return {
-            table: session.exec(select(func.count()).select_from(table).where(_reference(table) == reference)).one()
-            for table in tables
-        }
+        counts = session.connection().execute(sqlalchemy.select(*(each.scalar_subquery() for each in counted))).one()
+    return dict(zip(tables, counts, strict=True))
 
 
 def has_warnings(reference: str) -> bool:
@@ -125,6 +126,13 @@ def has_versions(reference: str) -> bool:
 def has_version(receipt_id: str) -> bool:
     with reading() as session:
         return session.get(VersionRow, receipt_id) is not None
+
+
+def ages(reference: str) -> list[Age]:
+    """Those of all versions of a process. A delivery may have made one newer than its payload says."""
+    found = select(VersionRow.event_at, VersionRow.received_at, VersionRow.receipt_id)
+    with reading() as session:
+        return [Age(*row) for row in session.exec(found.where(VersionRow.reference == reference))]
 
 
 def get_version(receipt_id: str) -> VersionRow:

@@ -1,13 +1,14 @@
 """Discrepancies in the database: what is found settles them, people explain them, and each keeps its history."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, text
-from sqlmodel import Session, SQLModel, col, func, or_, select, update
+from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
 
 from adapters import kept_discrepancies
 from adapters.database import insert_rows, pages, reading, writing
@@ -17,14 +18,17 @@ from domain.sentences import sentence
 from models.archive import ArchiveRow
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
-from models.view import DiscrepancyView, ExplanationView
+from models.payment import PaymentRow
+from models.view import DiscrepancyView, Explanation, ExplanationView
 
-_AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
+AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
 
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
 Found = Mapping[str | None, Sequence[Discrepancy]]
+Judge = Callable[[Session, Sequence[str | None]], Found]
 
 
 def settle(
@@ -40,44 +44,70 @@ def settle(
 
 def settle_many(found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
     """`settle`, for each of many archives. Those that are not named stay as they are."""
-    settle_judged(found, codes, lambda _, references: {each: found[each] for each in references}, now)
+    for page in _in_order(found):
+        _settle_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
+        kept_discrepancies.keep(page)
 
 
 def settle_judged(
     references: Iterable[str | None],
     codes: Collection[DiscrepancyCode],
-    judge: Callable[[Session, Sequence[str | None]], Found],
+    judge: Judge,
     now: datetime,
 ) -> None:
     """`settle`, for each of many archives, what `judge` finds in the same transaction.
 
-    Archives are locked before it looks: of two that settle the same one, the later has seen what the other has.
+    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over.
     """
-    for page in pages(sorted(set(references), key=lambda each: each or ""), _AT_ONCE):
-        with writing() as session:
-            _lock(session, page)
-            _settle(session, judge(session, page), codes, now)
+    for page in _in_order(references):
+        while _settle_differing(page, codes, judge, now):
+            pass
         kept_discrepancies.keep(page)
+
+
+def _settle_differing(
+    page: Sequence[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
+) -> bool:
+    """Settle those of some archives of which something changes, and return whether there were any.
+
+    Mostly there are none, so the first look takes no lock. Those that differ are locked and judged once more: of two
+    that settle the same archive, the later has seen what the other has.
+    """
+    with reading() as session:
+        differing = list(_compared(session, judge(session, page), codes).changed)
+    if differing:
+        with writing() as session:
+            _lock(session, differing)
+            _settle(session, judge(session, differing), codes, now)
+    return bool(differing)
+
+
+def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
+    return pages(sorted(set(references), key=lambda each: each or ""), AT_ONCE)
 
 
 def settle_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
     """`settle`, if the receipt is that of the current version, and return whether it is."""
-    with writing() as session:
-        archive = session.get_one(ArchiveRow, reference, with_for_update=True)
-        is_current = archive.current_receipt_id == receipt_id
-        if is_current:
-            _settle(session, {reference: found}, codes, now)
+    with reading() as session:
+        is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
+        differs = is_current and _compared(session, {reference: found}, codes).changed
+    if differs:
+        with writing() as session:
+            archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+            is_current = archive.current_receipt_id == receipt_id
+            if is_current:
+                _settle(session, {reference: found}, codes, now)
     kept_discrepancies.keep([reference])
     return is_current
 
 
-def explain(discrepancy_id: str, by: str, why: str, now: datetime) -> None:
+def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
     """Put on record why a discrepancy is in order, and who says so. The same again changes nothing.
 
     Raises:
-        Refused: there is none, or it is closed.
+        Refused: there is none, it is closed, or its numbers are others than those that are explained.
         Transient: database or store does not answer.
     """
     with writing() as session:
@@ -86,15 +116,23 @@ def explain(discrepancy_id: str, by: str, why: str, now: datetime) -> None:
             raise unknown()
         _lock(session, [row.reference])
         session.refresh(row)
-        if row.state == DiscrepancyState.CLOSED:
-            raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+        _check_explainable(row, said)
         last = _events(session, [discrepancy_id])[-1]
-        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, by, why):
+        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, said.by, said.why):
             row.state = DiscrepancyState.EXPLAINED
-            told = {"number": last.number + 1, "state": row.state, "at": now, "by": by, "why": why}
+            told = {"number": last.number + 1, "state": row.state, "at": now, "by": said.by, "why": said.why}
             insert_rows(session, DiscrepancyEventRow, [{"discrepancy_id": discrepancy_id} | told])
             kept_discrepancies.count(session, [row.reference])
     kept_discrepancies.keep([row.reference])
+
+
+def _check_explainable(row: DiscrepancyRow, said: Explanation) -> None:
+    if row.state == DiscrepancyState.CLOSED:
+        raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+    for name in ("expected", "found"):
+        if getattr(said, name) not in (None, getattr(row, name)):
+            changed = "it is another by now; look at it again"
+            raise Refused("DISCREPANCY_CHANGED", changed, where=name, status=HTTPStatus.CONFLICT)
 
 
 def unknown() -> Refused:
@@ -110,10 +148,18 @@ def standing(
     reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
 ) -> dict[str, Discrepancy]:
     """What is not closed of an archive, be it open or explained, by id, in the order of the codes."""
-    wanted = (col(DiscrepancyRow.code).in_(codes), DiscrepancyRow.state != DiscrepancyState.CLOSED)
+    wanted = (col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
     ordered = select(DiscrepancyRow).where(_of([reference]), *wanted).order_by(*_ORDER)
     with reading() as session:
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
+
+
+def is_concerned(reference: str, codes: Collection[DiscrepancyCode]) -> bool:
+    """Whether anything of codes that follow from payments may be found or closed in an archive. One query."""
+    standing_ones = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
+    wanted = or_(exists().where(col(PaymentRow.reference) == reference), exists().where(*standing_ones))
+    with reading() as session:
+        return bool(session.scalar(select(wanted)))
 
 
 def open_ones(reference: str) -> list[Discrepancy]:
@@ -126,7 +172,11 @@ def open_ones(reference: str) -> list[Discrepancy]:
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)
-    rows = session.exec(found.order_by(*_ORDER)).all()
+    return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+
+
+def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
+    """Discrepancies with their history, in the order of the rows."""
     events = _events(session, [row.discrepancy_id for row in rows])
     by_id = {key: list(its) for key, its in groupby(events, lambda each: each.discrepancy_id)}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]
@@ -145,7 +195,15 @@ def _view(row: DiscrepancyRow, events: Sequence[DiscrepancyEventRow]) -> Discrep
     )
 
 
-def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The rows of archives by id, each with the number of its last event, and what changes in which archive."""
+
+    rows: dict[str, tuple[DiscrepancyRow, int]]
+    changed: dict[str | None, list[Change]]
+
+
+def _compared(session: Session, found: Found, codes: Collection[DiscrepancyCode]) -> _Compared:
     rows = _rows(session, found, codes)
     known: dict[str | None, dict[str, Known]] = {reference: {} for reference in found}
     for row, _ in rows.values():
@@ -155,6 +213,12 @@ def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], 
         for reference, each in found.items()
         if (its_changes := changes(known[reference], by_id(reference, each), codes))
     }
+    return _Compared(rows, changed)
+
+
+def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    compared = _compared(session, found, codes)
+    rows, changed = compared.rows, compared.changed
     flat = [change for its_changes in changed.values() for change in its_changes]
     _update(session, [each for each in flat if each.discrepancy_id in rows])
     insert_rows(session, DiscrepancyRow, _new_rows(changed, rows))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, sele
 from sqlmodel import Session, col
 
 from adapters.database import pages, reading
-from adapters.discrepancies import settle_judged
+from adapters.discrepancies import AT_ONCE, settle_judged
 from domain.cards import masked
 from domain.duplicates import MOST_NEEDED, Booked, duplicates
 from models.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
@@ -27,14 +27,15 @@ _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyR
 def settle_duplicates(reference: str, now: datetime) -> None:
     """Settle the duplicates of an archive whose payments were loaded, and those of its peers: on both sides.
 
-    Peers come first: as long as they are not all settled, what stands of the archive itself tells which they are.
+    Peers come no later: as long as they are not all settled, what stands of the archive itself tells which they are.
 
     Raises:
         Transient: database or store does not answer.
     """
     with reading() as session:
         peers = _peers(session, reference) - {reference}
-    for references in (peers, {reference}):
+    at_once = len(peers) < AT_ONCE
+    for references in [peers | {reference}] if at_once else [peers, {reference}]:
         settle_judged(references, DUPLICATE_CODES, _judge, now)
 
 

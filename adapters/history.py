@@ -25,6 +25,8 @@ from models.run import RunRow
 log = structlog.get_logger()
 
 FOLDER = "history"
+PUT_ASIDE = ".damaged"
+"""What the key of a damaged one ends with from then on."""
 _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
     ReceiptRow,
     DeliveryRow,
@@ -98,7 +100,8 @@ def found_rows(key: str) -> Rows:
         return _parsed(text, key) if text is not None else {}
     except Conflict:
         log.error("a history is damaged; it is put aside", key=key)
-        store.overwrite_bytes(text or b"", f"{key}.damaged")
+        store.overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
+        store.remove(key)
         return {}
 
 

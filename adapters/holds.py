@@ -1,6 +1,6 @@
 """Finds holds that have grown old."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -17,13 +17,13 @@ from models.ledger import LEDGER
 from models.payment import Standing
 
 
-def settle_holds(reference: str, now: datetime) -> None:
-    """Settle which holds of an archive are old.
+def settle_holds(references: Collection[str], now: datetime) -> None:
+    """Settle which holds of some archives are old.
 
     Raises:
         Transient: database or store does not answer.
     """
-    settle_judged([reference], HOLD_CODES, partial(_judge, now=now), now)
+    settle_judged(references, HOLD_CODES, partial(_judge, now=now), now)
 
 
 def settle_all_holds(now: datetime) -> None:

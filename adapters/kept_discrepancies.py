@@ -1,10 +1,13 @@
-"""Discrepancies in the store: a file per process in the logs of its object, and one for those that are of no archive.
+"""Discrepancies in the store: those of a process in the logs of its object, and those that are of no archive.
 
 Whoever changes a discrepancy counts it in the same transaction (`count`), and then keeps what is new (`keep`). Where
 that was killed, the next run of the process or the next night keeps it.
+
+They lie in a file that is named by the number of changes that it has. A process that stalled and writes late so writes
+beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +21,7 @@ from adapters.database import reading, writing
 from adapters.history import Rows
 from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
 
-OF_NO_ARCHIVE = "settlements/discrepancies.json"
+OF_NO_ARCHIVE = "settlements/discrepancies"
 _AT_ONCE = 8
 _DISCREPANCIES, _EVENTS = str(DiscrepancyRow.__tablename__), str(DiscrepancyEventRow.__tablename__)
 
@@ -39,18 +42,16 @@ def count(session: Session, references: Collection[str | None]) -> None:
 def keep(references: Collection[str | None]) -> None:
     """Keep the discrepancies of processes that have changed since they were kept last.
 
-    Whoever has written looks whether they changed meanwhile, and writes again: the last one to write has them right.
-
     Raises:
         Transient: database or store does not answer.
     """
-    found = _found({_name(each): None for each in references})
-    while found:
+    names = [_name(each) for each in references]
+    while found := _found(names):
         with ThreadPoolExecutor(min(_AT_ONCE, len(found))) as threads:
-            was_written = list(threads.map(_write, found))
-        written = {each.name: each.changes for each, done in zip(found, was_written, strict=True) if done}
-        _note(written)
-        found = _found(written)
+            written = list(zip(found, threads.map(_write, found), strict=True))
+        stored = {each: number for each, number in written if number is not None}
+        _note(stored)
+        names = [each.name for each in stored]
 
 
 def unkept() -> list[str | None]:
@@ -61,7 +62,7 @@ def unkept() -> list[str | None]:
         return [row.reference or None for row in session.scalars(behind)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Changed:
     """What a process has, after how many changes."""
 
@@ -74,12 +75,12 @@ def _name(reference: str | None) -> str:
     return reference or ""
 
 
-def _found(written: Mapping[str, int | None]) -> list[_Changed]:
-    """What there is of processes that have changed since, by what was written of them just now or was kept before."""
+def _found(names: Collection[str]) -> list[_Changed]:
+    """What there is of processes that have changed since they were kept."""
     with reading() as session:
-        logs = session.scalars(select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(written))).all()
-        behind = [each for each in logs if each.changes != (written[each.reference] or each.kept)]
-        found = {each.reference: _Changed(each.reference, each.changes) for each in behind}
+        is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
+        behind = select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
+        found = {each.reference: _Changed(each.reference, each.changes) for each in session.scalars(behind)}
         if found:
             _add_rows(session, found)
     return list(found.values())
@@ -100,15 +101,39 @@ def _add_rows(session: Session, found: Mapping[str, _Changed]) -> None:
         found[_name(row.reference)].rows.setdefault(_EVENTS, []).append(event | {"at": row.at.isoformat()})
 
 
-def _write(changed: _Changed) -> bool:
-    """Write what a process has, and return whether there was an object to write it into."""
-    key = OF_NO_ARCHIVE
-    if changed.name:
-        if store.stored_size(f"{ocfl.object_key(changed.name)}/{ocfl.INVENTORY}") is None:
-            return False
-        key = ocfl.log_key(changed.name, f"{history.FOLDER}/discrepancies.json")
-    history.write(merged(history.found_rows(key), changed.rows), key)
-    return True
+def _write(changed: _Changed) -> int | None:
+    """Write what a process has under the number of its changes, unless the store knows more of them. Of the others the
+    last stays, since somebody may be about to read it.
+
+    Returns:
+        The number of changes that the store has now; None where there is no object to write into.
+    """
+    if changed.name and store.stored_size(f"{ocfl.object_key(changed.name)}/{ocfl.INVENTORY}") is None:
+        return None
+    folder = _folder(changed.name)
+    kept = {_number(key): key for key in _kept_in(folder)}
+    if max(kept, default=0) > changed.changes:
+        return max(kept)
+    rows = changed.rows
+    for key in kept.values():
+        rows = merged(history.found_rows(key), rows)
+    history.write(rows, f"{folder}/{changed.changes:010}.json")
+    before = sorted(kept.keys() - {changed.changes})
+    for number in before[:-1]:
+        store.remove(kept[number])
+    return changed.changes
+
+
+def _folder(name: str) -> str:
+    return ocfl.log_key(name, f"{history.FOLDER}/discrepancies") if name else OF_NO_ARCHIVE
+
+
+def _kept_in(folder: str) -> list[str]:
+    return [key for key, _ in store.listed(folder) if key.endswith(".json")]
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition("/")[2].removesuffix(".json"))
 
 
 def merged(before: Rows, now: Rows) -> Rows:
@@ -132,16 +157,20 @@ def _histories(rows: Rows) -> dict[str, tuple[list[dict[str, Any]], list[dict[st
     return found
 
 
-def _note(written: Mapping[str, int]) -> None:
-    if not written:
+def _note(stored: Mapping[_Changed, int]) -> None:
+    """Note up to which change the store has those of each process."""
+    if not stored:
         return
-    ordered = sorted(written.items())
     with writing() as session:
-        for name, changes in ordered:
-            behind = (col(DiscrepancyLogRow.reference) == name, col(DiscrepancyLogRow.kept) < changes)
-            session.execute(update(DiscrepancyLogRow).where(*behind).values(kept=changes))
+        for each, number in sorted(stored.items(), key=lambda item: item[0].name):
+            its = col(DiscrepancyLogRow.reference) == each.name
+            if number > each.changes:  # counted by a database that was lost, or by another process just now
+                fewer = col(DiscrepancyLogRow.changes) <= number
+                session.execute(update(DiscrepancyLogRow).where(its, fewer).values(changes=number + 1))
+            behind = col(DiscrepancyLogRow.kept) < number
+            session.execute(update(DiscrepancyLogRow).where(its, behind).values(kept=number))
 
 
-def of_no_archive() -> Iterable[str]:
-    """The key of what is kept of discrepancies that belong to no archive, where there is some."""
-    return [OF_NO_ARCHIVE] if store.stored_size(OF_NO_ARCHIVE) is not None else []
+def of_no_archive() -> list[str]:
+    """The keys of what is kept of discrepancies that belong to no archive, in order."""
+    return _kept_in(OF_NO_ARCHIVE)

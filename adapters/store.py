@@ -166,12 +166,18 @@ def _listed_in_folder(folder: Path, root_length: int) -> Iterator[tuple[str, int
 
 
 def remove(key: str) -> None:
-    """Remove what lies under `key` of a bucket.
+    """Remove what lies under `key`; where nothing is, nothing happens.
 
     Raises:
-        Transient: the bucket does not answer.
+        Transient: the store does not answer.
     """
-    bucket.remove(_url(key))
+    if is_bucket():
+        bucket.remove(_url(key))
+        return
+    try:
+        (Path(settings().store_location) / key).unlink(missing_ok=True)
+    except OSError as error:
+        raise Transient(f"the store does not remove {key}: {errno.errorcode.get(error.errno or 0)}") from error
 
 
 def overwrite(source: Path, key: str) -> None:

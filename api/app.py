@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from adapters import inbox
-from api import archives, health, public_link, webhook
+from api import archives, discrepancies, health, public_link, webhook
 from api.admission import Admission
 from api.dispatching import Dispatcher
 from models.errors import Conflict, Refused, Transient
@@ -33,6 +33,7 @@ app = FastAPI(
 )
 app.include_router(webhook.router)
 app.include_router(archives.router)
+app.include_router(discrepancies.router)
 app.include_router(public_link.router)
 app.include_router(health.router)
 

@@ -102,10 +102,12 @@ async def rerun(reference: Reference) -> RerunStarted:
 
 @router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
 def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
-    """It stays explained until its numbers change or its cause is gone. 409 where that is so already."""
+    """It stays explained until its numbers change or its cause is gone. 409 where that is so already: pass `expected`
+    and `found` as they were read.
+    """
     if discrepancy_id not in _discrepancies(reference):
         raise discrepancies.unknown()
-    discrepancies.explain(discrepancy_id, explanation.by, explanation.why, datetime.now(UTC))
+    discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
     return _discrepancies(reference)[discrepancy_id]
 
 

@@ -21,7 +21,7 @@ from models.errors import Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView, DiscrepancyView
 
-_console = Console(markup=False, emoji=False)  # what was sent may look like markup
+console = Console(markup=False, emoji=False)  # what was sent may look like markup
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -50,20 +50,24 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
     except ValidationError as error:
-        wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise typer.BadParameter(wrong.replace("_", "-")) from error
+        raise wrong_options(error) from error
     page = _page(query)
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     table = Table("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
     for each in page.items:
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
         described = [each.reference, each.state, each.process_number, each.template_id, received]
-        table.add_row(*map(_cell, [*described, each.files, each.warnings, each.discrepancies]))
-    _console.print(table)
+        table.add_row(*map(cell, [*described, each.files, each.warnings, each.discrepancies]))
+    console.print(table)
     if page.next:
-        _console.print(f"More: --cursor {page.next}")
+        console.print(f"More: --cursor {page.next}")
+
+
+def wrong_options(error: ValidationError) -> typer.BadParameter:
+    wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return typer.BadParameter(wrong.replace("_", "-"))
 
 
 def show(
@@ -80,13 +84,13 @@ def show(
     if archive is None:
         raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
     if as_json:
-        _print_json(archive)
+        print_json(archive)
         return
-    _console.print(_cell(archive.reference), style="bold", end="  ")
-    _console.print(f"{archive.state}, process {archive.process_number or '–'}")
+    console.print(cell(archive.reference), style="bold", end="  ")
+    console.print(f"{archive.state}, process {archive.process_number or '–'}")
     for title, rows in _sections(archive):
         if rows:
-            _console.print(_table(title, rows))
+            console.print(_table(title, rows))
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
@@ -98,10 +102,10 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     table = Table("kind", "key", "change", "member", f"version {before}", f"version {after}")
     for each in found:
         for member, values in each.members.items():
-            table.add_row(*map(_cell, [each.kind, each.key, each.change, member, values.before, values.after]))
+            table.add_row(*map(cell, [each.kind, each.key, each.change, member, values.before, values.after]))
         for member in each.withheld:
-            table.add_row(*map(_cell, [each.kind, each.key, each.change, member, "(not shown)", "(not shown)"]))
-    _console.print(table if found else "Nothing differs.")
+            table.add_row(*map(cell, [each.kind, each.key, each.change, member, "(not shown)", "(not shown)"]))
+    console.print(table if found else "Nothing differs.")
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
@@ -141,15 +145,15 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[BaseModel]]]:
         ("deliveries", archive.deliveries),
         ("files", archive.files),
         ("payments", archive.payments),
-        ("discrepancies", [_Told.of(each) for each in archive.discrepancies]),
-        ("closed discrepancies", [_Told.of(each) for each in archive.closed_discrepancies]),
+        ("discrepancies", [Told.of(each) for each in archive.discrepancies]),
+        ("closed discrepancies", [Told.of(each) for each in archive.closed_discrepancies]),
         ("warnings", archive.warnings),
         ("notifications", archive.notifications),
         ("runs", archive.runs),
     ]
 
 
-class _Told(BaseModel):
+class Told(BaseModel):
     """A discrepancy as a clerk reads it."""
 
     id: str
@@ -161,7 +165,7 @@ class _Told(BaseModel):
     explanation: str
 
     @classmethod
-    def of(cls, found: DiscrepancyView) -> "_Told":
+    def of(cls, found: DiscrepancyView) -> "Told":
         explained = found.explanation
         return cls(
             id=found.discrepancy_id,
@@ -177,15 +181,15 @@ class _Told(BaseModel):
 def _table(title: str, rows: Sequence[BaseModel]) -> Table:
     table = Table(*type(rows[0]).model_fields, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*map(_cell, row.model_dump().values()))
+        table.add_row(*map(cell, row.model_dump().values()))
     return table
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
     text = "" if value is None else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def _print_json(model: BaseModel) -> None:
+def print_json(model: BaseModel) -> None:
     typer.echo(model.model_dump_json(indent=2))

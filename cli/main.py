@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from adapters.log import set_up_log
 from cli import archives, export_table, quarantine
 from cli.api import api
+from cli.discrepancies import list_discrepancies
 from cli.explain import explain
 from cli.export import export
 from cli.keys import rotate_keys
@@ -32,6 +33,7 @@ app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)
 app.command()(archives.rerun)
+app.command("discrepancies")(list_discrepancies)
 app.command()(explain)
 app.command()(export)
 app.command()(verify)

@@ -120,19 +120,22 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
     """Return the payments that were charged in an older version and are absent in the current one. Pure.
 
     A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
-    other version. What is there and no longer charged has not vanished.
+    other version. What is there and no longer charged has not vanished. Of one that several versions have, the newest
+    tells.
 
     Args:
         current: the payments of the version whose rows stand.
-        older: those of each version that it has taken the place of.
+        older: those of each version that it has taken the place of, newest first.
     """
     seen = {identity for payment in current for identity in _identities(payment)}
     gone: list[BookedPayment] = []
     for payment in (payment for version in older for payment in version):
         identities = _identities(payment)
-        if payment.standing is Standing.CHARGED and identities and not identities & seen:
-            seen |= identities
-            gone.append(payment)
+        if payment.standing is Standing.CHARGED and identities:
+            is_new = not identities & seen
+            seen |= identities  # also what it was called before: an older one may have that name alone
+            if is_new:
+                gone.append(payment)
     # The names of two versions' payments may be the same: these are among those that are gone.
     return [
         _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge_text(payment), "none")

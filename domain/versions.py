@@ -1,7 +1,7 @@
 """Versions of an archive: whether a payload says anything new, and which of two receipts is the current one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,11 @@ def supersedes(candidate: Age, current: Age) -> bool:
     not tell when it was made counts as made when it was received.
     """
     return _order(candidate) > _order(current)
+
+
+def newest_first(ages: Iterable[Age]) -> list[Age]:
+    """Return receipts in the order in which each takes the place of the next. Pure."""
+    return sorted(ages, key=_order, reverse=True)
 
 
 def _order(age: Age) -> tuple[datetime, datetime, str]:

@@ -9,17 +9,19 @@ from adapters.settings import settings
 from adapters.trigger import leave_inbox
 from domain.discrepancies import by_id
 from domain.notification import ARCHIVE_COMPLETED, message_id_of
-from flows.findings import discrepancies_of
+from flows.findings import PayloadFindings
 from flows.material import Material
 from flows.threads import checkpoint
 from models.archive import State
-from models.discrepancy import PAYLOAD_CODES
 from models.errors import Conflict
 from models.notification import NotificationRow, NotificationState
 
 
-def complete(material: Material) -> None:
+def complete(material: Material, settled: PayloadFindings | None) -> None:
     """Read an archive back and complete its receipt. Done again, it changes nothing.
+
+    Args:
+        settled: what was settled of the current version's payload just before, which nobody has to find again.
 
     Raises:
         Conflict: store or database do not hold what was written there.
@@ -27,7 +29,7 @@ def complete(material: Material) -> None:
     """
     reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
     _read_back_request(material)
-    if _read_back_rows(material):
+    if _read_back_rows(material, settled):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
@@ -40,7 +42,7 @@ def _read_back_request(material: Material) -> None:
         raise Conflict(f"the store gives back another body than receipt {material.receipt_id}; run the archive again")
 
 
-def _read_back_rows(material: Material) -> bool:
+def _read_back_rows(material: Material, settled: PayloadFindings | None) -> bool:
     """Return whether the receipt is the current version; no other has rows of its own to read back."""
     if not material.request.is_version:
         return False
@@ -52,17 +54,19 @@ def _read_back_rows(material: Material) -> bool:
         expected = len(material.rows[table])
         if found != expected:
             raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
-    _read_back_discrepancies(material)
+    _read_back_discrepancies(material.archive.reference, settled)
     return True
 
 
-def _read_back_discrepancies(material: Material) -> None:
+def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) -> None:
     """Those of the payload; others come and go without it."""
-    reference, expected = material.archive.reference, discrepancies_of(material)
-    found = discrepancies.standing(reference, PAYLOAD_CODES)
-    if found != by_id(reference, expected):
+    if settled is None:
+        raise Conflict("the current version became another while its archive was completed; run the archive again")
+    found = discrepancies.standing(reference, settled.codes)
+    if found != by_id(reference, settled.found):
         raise Conflict(
-            f"expected {len(expected)} discrepancies of the payload, got others or {len(found)}; run the archive again"
+            f"expected {len(settled.found)} discrepancies of the payload, got others or {len(found)}; "
+            "run the archive again"
         )
 
 

@@ -1,70 +1,115 @@
 """Settles what does not add up in an archive, and between it and others."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
-from adapters import ocfl, receipts
-from adapters.discrepancies import settle_version
+from adapters import archives, receipts
+from adapters.discrepancies import is_concerned, settle_version
 from adapters.duplicates import settle_duplicates
 from adapters.holds import settle_holds
 from adapters.seals import Locked
 from adapters.settings import settings
 from adapters.settlements import rematch
-from adapters.stored import stored_version
+from adapters.stored import stored_request
 from domain.booking import BookedPayment, booked
 from domain.reconciliation import vanished
+from domain.versions import newest_first
 from flows.material import Material, read_material
 from flows.threads import checkpoint
-from models.discrepancy import PAYLOAD_CODES, Discrepancy
+from models.archive import Archive
+from models.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Conflict
 
 log = structlog.get_logger()
 
 
-def settle_findings(material: Material) -> bool:
-    """Settle the discrepancies of an archive that has loaded a receipt, and return whether that is the current version.
+@dataclass(frozen=True, slots=True)
+class PayloadFindings:
+    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
+
+    codes: frozenset[DiscrepancyCode]
+    found: list[Discrepancy]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`is_current`: the receipt says what the current version says. `payload` is None where that is damaged."""
+
+    is_current: bool
+    payload: PayloadFindings | None
+
+
+def settle_findings(material: Material) -> Settled:
+    """Settle the discrepancies of an archive that has loaded a receipt.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
-    Done again, it changes nothing.
+    Where that is damaged, what stands of it stays. Done again, it changes nothing.
 
     Raises:
-        Conflict: what the store has of the current version is damaged.
+        Locked: the archive's key cannot be had.
         Transient: store or database does not answer.
     """
     reference, now = material.archive.reference, datetime.now(UTC)
-    current_id = receipts.current_receipt_id(reference)
-    is_current = current_id is None or current_id == material.receipt_id
-    settle_payload(material if is_current else read_material(reference, str(current_id)), now)
-    settle_duplicates(reference, now)
+    current = _current(material)
+    payload = settle_payload(current, now) if current else None
+    has_to_do_with_others = is_concerned(reference, DUPLICATE_CODES | HOLD_CODES)
+    if has_to_do_with_others:
+        settle_duplicates(reference, now)
     rematch(reference, now)
-    settle_holds(reference, now)
-    return is_current
+    if has_to_do_with_others:
+        settle_holds([reference], now)
+    return Settled(current is not None and current.request.version == material.request.version, payload)
 
 
-def settle_payload(current: Material, now: datetime) -> None:
+def _current(material: Material) -> Material | None:
+    """The current version; None where it is damaged, which must not fail the receipt that is worked on."""
+    reference = material.archive.reference
+    current_id = receipts.current_receipt_id(reference)
+    if current_id is None or current_id == material.receipt_id:
+        return material
+    try:
+        return read_material(reference, current_id)
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("the current version is damaged; what it says is not settled", why=str(conflict))
+        return None
+
+
+def settle_payload(current: Material, now: datetime) -> PayloadFindings:
     """Settle what the current version says, by itself and beside those that it has taken the place of."""
-    reference = current.archive.reference
-    settle_version(reference, current.receipt_id, PAYLOAD_CODES, discrepancies_of(current), now)
+    findings = payload_findings(current)
+    settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
+    return findings
 
 
-def discrepancies_of(current: Material) -> list[Discrepancy]:
-    """What does not add up in the current version of an archive, and between it and those before."""
-    terms = settings().payment_terms
-    return [*current.discrepancies, *vanished(booked(current.archive, terms), _others(current))]
+def payload_findings(current: Material) -> PayloadFindings:
+    """A version that is damaged holds nobody up, and `verify` tells of it. But what has vanished is not known then."""
+    try:
+        older = list(_others(current))
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("a version is damaged; what has vanished is not known", why=str(conflict))
+        return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
+    payments = booked(current.archive, settings().payment_terms)
+    return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
 
 
 def _others(current: Material) -> Iterator[list[BookedPayment]]:
-    """The payments of the other versions. One that is damaged holds nobody up: `verify` tells of it."""
+    """The payments of the other versions, newest first."""
     reference = current.archive.reference
-    inventory = ocfl.inventory(reference)
-    for number in range(1, inventory.head + 1 if inventory else 1):
-        if number != current.request.version:
+    for age in newest_first(archives.ages(reference)):
+        if age.receipt_id != current.receipt_id:
             checkpoint()
-            try:
-                yield booked(stored_version(reference, number).archive(), settings().payment_terms)
-            except Locked:
-                raise
-            except Conflict:
-                log.error("a version is damaged; its payments are not compared", version=number)
+            yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
+
+
+def _stored_archive(reference: str, receipt_id: str) -> Archive:
+    request = stored_request(reference, receipt_id)
+    if request is None:
+        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again")
+    return request.archive()

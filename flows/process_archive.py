@@ -157,14 +157,14 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     """
     log = get_run_logger()
     material = await in_thread(read_material, reference, receipt_id)
-    is_current = await in_thread(settle_findings, material)
+    settled = await in_thread(settle_findings, material)
     found = list((await in_thread(discrepancies.standing, reference)).values())
     log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
     for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
-    if not is_current:
+    if not settled.is_current:
         log.info("Another version has the rows; they stay as they are")
-    await in_thread(complete, material)
+    await in_thread(complete, material, settled.payload)
     log.info("Read back; the archive is complete")
     unexplained = await in_thread(discrepancies.open_ones, reference)
     return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(unexplained))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, StringConstraints
 
 from models.archive import State
-from models.discrepancy import DiscrepancyCode
+from models.discrepancy import DiscrepancyCode, DiscrepancyState
 from models.verdict import Verdict
 
 
@@ -156,10 +156,12 @@ Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Explanation(BaseModel):
-    """Who says why a discrepancy is in order."""
+    """Who says why a discrepancy is in order. With `expected` and `found` it is for these numbers and no others."""
 
     by: Said
     why: Said
+    expected: str | None = None
+    found: str | None = None
 
 
 class ExplanationView(BaseModel):
@@ -190,6 +192,29 @@ class NotificationView(BaseModel):
     event: str
     state: str
     attempts: int
+
+
+class DiscrepancyQuery(BaseModel):
+    """What a list of discrepancies is narrowed by; all that is set must hold. Without a state: what is not closed."""
+
+    state: DiscrepancyState | None = None
+    code: DiscrepancyCode | None = None
+    reference: Text | None = Field(None, description="an archive's; empty: what belongs to no archive")
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class ListedDiscrepancy(DiscrepancyView):
+    """`reference` is null where a row of a settlement belongs to no archive."""
+
+    reference: str | None
+
+
+class DiscrepancyPage(BaseModel):
+    """Discrepancies in the order of their codes. `next` is the cursor of the following page."""
+
+    items: list[ListedDiscrepancy]
+    next: str | None
 
 
 class RunView(BaseModel):

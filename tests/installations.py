@@ -14,7 +14,7 @@ import boto3
 import httpx
 import pytest
 
-from adapters import history, ocfl, receipts, store
+from adapters import history, kept_discrepancies, ocfl, receipts, store
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
 from adapters.stored import stored_request
@@ -90,6 +90,14 @@ def stored_file(reference: str, sha256: str) -> bytes:
     return store.read_bytes(ocfl.content_key(reference, found, sha256))
 
 
+def stored_discrepancies(reference: str) -> history.Rows:
+    """What the store has of a process's discrepancies and their history."""
+    rows: history.Rows = {}
+    for key, _ in store.listed(ocfl.log_key(reference, "history/discrepancies")):
+        rows = kept_discrepancies.merged(rows, history.found_rows(key))
+    return rows
+
+
 def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
     """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
     intake = Intake()
@@ -106,6 +114,5 @@ def finished(reference: str, receipt_id: str) -> None:
     persist(reference, receipt_id)
     material = read_material(reference, receipt_id)
     load(material)
-    settle_findings(material)
-    complete(material)
+    complete(material, settle_findings(material).payload)
     history.keep(reference, receipt_id)

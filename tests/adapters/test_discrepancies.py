@@ -10,10 +10,11 @@ import pytest
 from sqlmodel import col, select
 
 from adapters import catalogue, discrepancies, kept_discrepancies
-from adapters.database import reading
-from adapters.discrepancies import settle, settle_many, settle_version
+from adapters.database import reading, writing
+from adapters.discrepancies import is_concerned, settle, settle_judged, settle_many, settle_version
 from domain.discrepancies import by_id
 from models.discrepancy import (
+    HOLD_CODES,
     PAYLOAD_CODES,
     SETTLEMENT_CODES,
     Discrepancy,
@@ -22,7 +23,7 @@ from models.discrepancy import (
     DiscrepancyRow,
 )
 from models.errors import Refused
-from models.view import ArchiveQuery, ArchiveView
+from models.view import ArchiveQuery, ArchiveView, Explanation
 from tests.adapters.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
@@ -105,7 +106,7 @@ def test_explanation_stands_until_the_numbers_change() -> None:
     assert discrepancies.open_ones("r") == [MISMATCH]
 
     for hour in (1, 2):
-        discrepancies.explain(ID, "Dana", "a tip", NOON + timedelta(hours=hour))
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
     found(MISMATCH, hour=3)
 
     assert history() == ["open 0", "explained 1"]
@@ -126,14 +127,38 @@ def test_explanation_stands_until_the_numbers_change() -> None:
 def test_another_explanation_takes_the_place_of_the_first_and_both_are_history() -> None:
     archived()
     found(MISMATCH)
-    discrepancies.explain(ID, "Dana", "a tip", NOON)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
 
-    discrepancies.explain(ID, "Ron", "a donation", NOON)
+    discrepancies.explain(ID, Explanation(by="Ron", why="a donation"), NOON)
 
     assert history() == ["open 0", "explained 0", "explained 0"]
     (shown,) = whole().discrepancies
     assert shown.explanation
     assert shown.explanation.by == "Ron"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("read", "status"),
+    [
+        ({"expected": "21.00 ILS", "found": "25.00 ILS"}, None),
+        ({"found": "25.00 ILS"}, None),
+        ({"expected": "20.00 ILS", "found": "25.00 ILS"}, 409),
+        ({"found": "26.00 ILS"}, 409),
+    ],
+)
+def test_explanation_is_for_the_numbers_that_were_read(read: dict[str, str], status: int | None) -> None:
+    archived()
+    found(MISMATCH)
+
+    if status is None:
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+    else:
+        with pytest.raises(Refused) as refused:
+            discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+        assert (refused.value.code, refused.value.status) == ("DISCREPANCY_CHANGED", status)
+
+    assert history() == (["open 0", "explained 0"] if status is None else ["open 0"])
 
 
 @ON_SQLITE
@@ -144,7 +169,7 @@ def test_what_is_closed_or_unknown_is_not_explained() -> None:
 
     for discrepancy_id, status in ((ID, 409), ("unknown", 404)):
         with pytest.raises(Refused) as refused:
-            discrepancies.explain(discrepancy_id, "Dana", "a tip", NOON)
+            discrepancies.explain(discrepancy_id, Explanation(by="Dana", why="a tip"), NOON)
         assert refused.value.status == status
     assert history() == ["open 0", "closed 0"]
 
@@ -154,7 +179,7 @@ def test_lists_tell_and_find_what_is_not_closed() -> None:
     archived("r")
     archived("s", minute=1)
     found(MISMATCH)
-    discrepancies.explain(ID, "Dana", "a tip", NOON)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
     found(MISMATCH, reference="s")
     found(reference="s")
 
@@ -215,6 +240,44 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
         states = [each.split()[0] for each in history(*by_id(settled_one, [MISMATCH]))]
         assert states == (["open", "closed"] * len(states))[: len(states)]
         assert states[-1] == "closed"
+
+
+@ON_SQLITE
+def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
+    receipt_id = archived()
+    found(MISMATCH)
+    settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+
+    with writing():  # the only one who may, on SQLite
+        found(MISMATCH)
+        settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+        assert settle_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
+
+    assert history() == ["open 0"]
+
+
+@ON_SQLITE
+def test_what_became_another_while_it_was_written_is_settled_again() -> None:
+    archived()
+    truth = iter([[MISMATCH], [MISMATCH], [], [], []])
+
+    settle_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
+
+    assert history() == ["open 0", "closed 0"]
+
+
+@ON_BOTH
+def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
+    archived("with payments")
+    archived("r", payload=document("r") | {"payments": []})
+    assert [is_concerned(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [True, False, False]
+
+    found(MISMATCH)
+    assert not is_concerned("r", HOLD_CODES)
+    assert is_concerned("r", PAYLOAD_CODES)
+
+    found()
+    assert not is_concerned("r", PAYLOAD_CODES)
 
 
 @ON_SQLITE

@@ -284,6 +284,13 @@ class TestExplanation:
 
         assert_error(self.explained(library, "contract", closed, by="d", why="w"), 409, "DISCREPANCY_CLOSED")
 
+    def test_for_other_numbers_is_a_conflict(self, library: Library) -> None:
+        found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
+
+        answer = self.explained(library, "contract", found, by="d", why="w", expected="1.00 ILS")
+
+        assert_error(answer, 409, "DISCREPANCY_CHANGED")
+
     def test_of_what_the_archive_has_not_is_not_found(self, library: Library) -> None:
         found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
 

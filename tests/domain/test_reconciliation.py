@@ -212,6 +212,18 @@ def test_charges_without_a_transaction_that_vanished_from_several_versions_are_t
     assert [each.subject for each in found] == ["payment[0]", "payment[1]"]
 
 
+def test_newest_version_tells_of_a_charge_that_changed_its_amount_or_its_names() -> None:
+    renamed = [
+        payment({"cguid": "2"}, type="charge", transaction_id="other", amount=2500),
+        payment({"cguid": "1"}, type="charge", transaction_id="other"),
+        payment({"cguid": "1"}, type="charge", transaction_id="first"),
+    ]
+
+    (found,) = vanished([], [booked(read(each), TERMS) for each in renamed])
+
+    assert (found.transaction_id, found.expected) == ("other", "a charge of 25.00 ILS")
+
+
 def test_every_code_has_three_cases_one_of_them_a_near_miss() -> None:
     fired = Counter({C.PAYMENT_VANISHED: sum(bool(gone) for *_, gone in VERSIONS)})
     missed = Counter({C.PAYMENT_VANISHED: sum(not gone for *_, gone in VERSIONS)})

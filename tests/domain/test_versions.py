@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.versions import Age, supersedes
+from domain.versions import Age, newest_first, supersedes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -69,3 +69,11 @@ def test_whose_rows_stand_does_not_hang_on_the_order_of_archiving(receipts: list
         return reduce(lambda current, candidate: candidate if supersedes(candidate, current) else current, order)
 
     assert len({standing(order) for order in permutations(receipts)}) == 1
+
+
+@given(st.lists(ages))
+def test_newest_first_is_an_order_in_which_none_supersedes_one_before_it(some: list[Age]) -> None:
+    ordered = newest_first(some)
+
+    assert not any(supersedes(later, earlier) for earlier, later in pairwise(ordered))
+    assert sorted(map(str, ordered)) == sorted(map(str, some))

@@ -20,6 +20,7 @@ from flows.rebuilding import check_empty, rebuild
 from flows.verifying import missing, object_of, stored_objects
 from models.errors import Refused
 from models.run import Trigger
+from models.view import Explanation
 from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
@@ -56,7 +57,7 @@ def explain_one(reference: str | None) -> None:
     now = datetime.now(UTC)
     if reference is None:
         imported(report(line("of nobody", settled=now.date())))
-    discrepancies.explain(next(iter(discrepancies.standing(reference))), "Dana", "a tip", now)
+    discrepancies.explain(next(iter(discrepancies.standing(reference))), Explanation(by="Dana", why="a tip"), now)
 
 
 @pytest.mark.usefixtures("store_kind")
@@ -139,13 +140,14 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
 ) -> None:
     run("process-1", sample_body("process-1"))
     explain_one(None)
-    store.overwrite_bytes(b"{", kept_discrepancies.OF_NO_ARCHIVE)
+    (*_, key) = kept_discrepancies.of_no_archive()
+    store.overwrite_bytes(b"{", key)
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
 
     rebuilt = rebuild(stored_objects(), lambda _: None)
 
-    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [kept_discrepancies.OF_NO_ARCHIVE])
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
 
 
 def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters import catalogue, discrepancies, history, kept_discrepancies, ocfl
+from adapters import catalogue, discrepancies, kept_discrepancies
 from adapters.database import writing
 from adapters.settings import Settings
 from flows.reevaluate_payments import reevaluate_payments
 from models.discrepancy import DiscrepancyEventRow
-from models.view import DiscrepancyView
+from models.view import DiscrepancyView, Explanation
 from tests.adapters.payments import booked, payment, settled
 from tests.adapters.records import NOON
-from tests.installations import archived
+from tests.installations import archived, stored_discrepancies
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -44,7 +44,7 @@ def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Setti
     (found,) = shown()
     assert (found.code, found.transaction_id, found.state) == ("AGING_HOLD", "t", "open")
 
-    discrepancies.explain(found.discrepancy_id, "Dana", "a long trip", datetime.now(UTC))
+    discrepancies.explain(found.discrepancy_id, Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
     booked("process-1", held(8))
     nightly()
     assert [each.state for each in shown()] == ["explained"]
@@ -65,14 +65,13 @@ def test_what_a_killed_process_has_not_kept_is_kept() -> None:
     booked("process-1", held(8))
     nightly()
     (found,) = shown()
-    key = ocfl.log_key("process-1", "history/discrepancies.json")
-    kept = history.found_rows(key)
+    kept = stored_discrepancies("process-1")
     with writing() as session:  # and killed before it was kept
         session.add(DiscrepancyEventRow(discrepancy_id=found.discrepancy_id, number=2, state="explained", at=NOON))
         kept_discrepancies.count(session, ["process-1"])
-    assert history.found_rows(key) == kept
+    assert stored_discrepancies("process-1") == kept
 
     nightly()
 
-    assert [each["state"] for each in history.found_rows(key)["discrepancy_event"]] == ["open", "explained"]
+    assert [each["state"] for each in stored_discrepancies("process-1")["discrepancy_event"]] == ["open", "explained"]
     assert kept_discrepancies.unkept() == []

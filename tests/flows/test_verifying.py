@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import bucket, ocfl, store
+from adapters import bucket, history, ocfl, store
 from adapters.settings import Settings, settings
 from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
 from models.errors import Refused, Transient
@@ -148,6 +148,17 @@ def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> 
     store.keep_bytes(b"x", key_of("process-2", "logs/unknown"))
 
     assert sorted(findings()) == [("damaged", path), ("extra", "logs/unknown")]
+
+
+def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
+    (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
+    store.overwrite_bytes(b"{", key_of("process-0", path))
+    assert not verified().is_sound
+
+    archived("process-0", sample_body("process-0"))
+
+    assert f"{path}{history.PUT_ASIDE}" in object_of("process-0").sizes
+    assert verified().is_sound
 
 
 def test_object_that_the_database_knows_and_the_store_does_not_is_missing() -> None:

@@ -1,0 +1,68 @@
+"""Lists discrepancies for people, over all archives and those that belong to none."""
+
+import base64
+import binascii
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import Session, col, select
+
+from adapters.database import reading
+from adapters.discrepancies import views_of
+from models.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.errors import Refused
+from models.view import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
+
+
+def page(query: DiscrepancyQuery) -> DiscrepancyPage:
+    """Return discrepancies in the order of their codes.
+
+    Raises:
+        Refused: the cursor is none of ours.
+        Transient: the database does not answer.
+    """
+    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
+    in_order = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+    with reading() as session:
+        found = select(DiscrepancyRow).where(*wanted).order_by(*in_order)
+        rows = list(session.exec(found.limit(query.limit + 1)))
+        items = _listed(session, rows[: query.limit])
+    return DiscrepancyPage(items=items, next=_cursor(items[-1]) if len(rows) > query.limit else None)
+
+
+def find(discrepancy_id: str) -> ListedDiscrepancy | None:
+    """Return one by its id; None where there is none."""
+    with reading() as session:
+        row = session.get(DiscrepancyRow, discrepancy_id)
+        return _listed(session, [row])[0] if row else None
+
+
+def _listed(session: Session, rows: list[DiscrepancyRow]) -> list[ListedDiscrepancy]:
+    views = views_of(session, rows)
+    return [
+        ListedDiscrepancy(reference=row.reference, **view.model_dump()) for row, view in zip(rows, views, strict=True)
+    ]
+
+
+def _conditions(query: DiscrepancyQuery) -> list[ColumnElement[bool]]:
+    state = col(DiscrepancyRow.state)
+    conditions = [state == query.state if query.state else state != DiscrepancyState.CLOSED]
+    if query.code is not None:
+        conditions.append(col(DiscrepancyRow.code) == query.code)
+    if query.reference is not None:
+        conditions.append(col(DiscrepancyRow.reference) == (query.reference or None))  # with None it is `IS NULL`
+    return conditions
+
+
+def _cursor(last: ListedDiscrepancy) -> str:
+    return base64.urlsafe_b64encode(f"{last.code} {last.discrepancy_id}".encode()).decode()
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    try:
+        code, _, discrepancy_id = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
+        if not (code + discrepancy_id).isprintable():  # NUL, which Postgres does not take
+            raise ValueError("no code and no id has that")
+    except (binascii.Error, ValueError) as error:
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+    code_column, id_column = col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id)
+    return or_(code_column > code, and_(code_column == code, id_column > discrepancy_id))

@@ -1,0 +1,45 @@
+"""`cellar discrepancies`: what does not add up, over all archives and in what belongs to none."""
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+
+from adapters import discrepancy_list
+from cli.archives import Json, Told, cell, console, print_json, wrong_options
+from models.errors import Refused
+from models.view import DiscrepancyPage, DiscrepancyQuery
+
+
+def list_discrepancies(
+    *,
+    code: Annotated[str | None, typer.Option(help="like AMOUNT_MISMATCH")] = None,
+    state: Annotated[str | None, typer.Option(help="open, explained or closed; without it all but closed ones")] = None,
+    reference: Annotated[str | None, typer.Option(help="an archive; '' for what belongs to none")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the page before")] = None,
+    limit: int = 50,
+    as_json: Json = False,
+) -> None:
+    """List discrepancies, in the order of their codes."""
+    try:
+        query = DiscrepancyQuery(code=code, state=state, reference=reference, cursor=cursor, limit=limit)
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    page = _page(query)
+    if as_json:
+        print_json(page)
+        return
+    table = Table("reference", *Told.model_fields)
+    for each in page.items:
+        table.add_row(*map(cell, [each.reference, *Told.of(each).model_dump().values()]))
+    console.print(table)
+    if page.next:
+        console.print(f"More: --cursor {page.next}")
+
+
+def _page(query: DiscrepancyQuery) -> DiscrepancyPage:
+    try:
+        return discrepancy_list.page(query)
+    except Refused as refused:
+        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
