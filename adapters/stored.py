@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from adapters import ocfl, seals, store
+from adapters.object_files import CLEAR_REQUEST, CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
 from adapters.settings import settings
 from domain.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.json_text import JsonFault, parse
@@ -19,25 +20,11 @@ from domain.reading import read_archive
 from domain.sealing import content_cuts, unsealed
 from domain.signed_document import with_verdict
 from models.archive import Archive
-from models.content import ContentCut
-from models.errors import Conflict, Refused
+from models.content import ContentCut, SealedCut
+from models.errors import Conflict, Locked, Refused
 from models.inventory import Inventory
 from models.verdict import UNREADABLE, Verdict
 
-SKELETON = "skeleton.json"
-CUTS = "cuts.json"
-SCANS = "scans.json"
-"""What each file was seen to be, when it came."""
-VERDICT = "signatures.json"
-"""The verdict on the signed document, when it came."""
-REQUEST = "request.sealed"
-"""The raw body, encrypted; kept only where it cannot be rebuilt."""
-_CLEAR_REQUEST = "request"
-"""The same, as an older cellar has kept it."""
-_KEPT = (SKELETON, CUTS, SCANS, VERDICT, REQUEST, _CLEAR_REQUEST)
-FILES = "files"
-DELIVERIES = "receipts"
-"""In the logs of an object: what rebuilds the requests that brought nothing new."""
 _RECEIPT = "receipt.json"
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """What a flipped byte in cuts or skeleton comes out as."""
@@ -114,13 +101,14 @@ class StoredRequest:
         try:
             if REQUEST in self.keys:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, store.chunks(self.keys[REQUEST]))
-            elif _CLEAR_REQUEST in self.keys:
-                yield from store.chunks(self.keys[_CLEAR_REQUEST])
+            elif CLEAR_REQUEST in self.keys:
+                yield from store.chunks(self.keys[CLEAR_REQUEST])
             else:
+                skeleton, cuts = self.skeleton(), self._cuts()
+                if any(isinstance(cut, SealedCut) for cut in cuts):
+                    seals.check_key(self.reference)  # now, and not behind the files
                 opener = seals.opener(self.reference)
-                yield from rebuilt(
-                    self.skeleton(), self._cuts(), lambda sha256: store.chunks(self.files[sha256]), opener
-                )
+                yield from rebuilt(skeleton, cuts, lambda sha256: store.chunks(self.files[sha256]), opener)
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
@@ -136,7 +124,7 @@ class StoredRequest:
             for chunk in self.body():
                 checkpoint()
                 digest.update(chunk)
-        except seals.Locked:
+        except Locked:
             raise
         except Conflict:
             return False
@@ -199,7 +187,7 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
     if not 1 <= number <= inventory.head:
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
-    keys = {name: files[version.state[name]] for name in _KEPT if name in version.state}
+    keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
     return StoredRequest(reference, version.message, number, True, keys, files)
 
 

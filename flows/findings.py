@@ -9,7 +9,6 @@ from adapters import ocfl, receipts
 from adapters.discrepancies import settle_version
 from adapters.duplicates import settle_duplicates
 from adapters.holds import settle_holds
-from adapters.seals import Locked
 from adapters.settings import settings
 from adapters.settlements import rematch
 from adapters.stored import stored_version
@@ -18,7 +17,7 @@ from domain.reconciliation import vanished
 from flows.material import Material, read_material
 from flows.threads import checkpoint
 from models.discrepancy import PAYLOAD_CODES, Discrepancy
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 
 log = structlog.get_logger()
 

@@ -12,17 +12,17 @@ from typing import Any
 import structlog
 
 from adapters import ocfl, receipts, store
-from adapters.seals import Locked
+from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
-from adapters.stored import FILES, VERDICT, StoredRequest, keep_delivery, stored_request, stored_version
+from adapters.stored import StoredRequest, keep_delivery, stored_request, stored_version
 from domain.json_text import JsonFault, parse
 from domain.versions import said
 from flows.body import Body, opened_body
 from flows.staging import Staged, stage, stage_what_rebuilds
 from flows.threads import checkpoint
 from models.content import ContentCut, Role, StoredContent
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 from models.inventory import Inventory, ObjectVersion
 from models.verdict import verdict_as_json
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters import seals
 from adapters.clamd import SOUND, scanned
 from adapters.durable import pushed, write_whole
-from adapters.stored import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.object_files import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
 from domain.card_secrets import secret_ranges
 from domain.cuts import cuts_json, rebuilt, scans_json
 from domain.media_type import HEAD_BYTES, sniffed

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from adapters import archives, history, ocfl, receipts, store
+from adapters.object_files import DELIVERIES
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.seals import Locked
-from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
+from adapters.stored import delivered, delivery_key, stored_request
 from flows.threads import checkpoint, one_fate
-from models.errors import Conflict, Refused
+from models.errors import Conflict, Locked, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 from models.inventory import Inventory
 

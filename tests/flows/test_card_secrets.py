@@ -25,8 +25,9 @@ from pytest_httpserver import HTTPServer
 from sqlmodel import SQLModel
 
 from adapters import catalogue, database, inbox, ocfl, seals, store
+from adapters.object_files import REQUEST
 from adapters.settings import Settings, settings
-from adapters.stored import REQUEST, stored_request
+from adapters.stored import stored_request
 from api.app import app
 from cli.main import main
 from flows.body import opened_body
@@ -34,7 +35,7 @@ from flows.persisting import persist
 from flows.process_archive import process_archive
 from flows.staging import stage, stage_what_rebuilds
 from flows.verifying import object_of, verify_object
-from models.errors import CellarError
+from models.errors import CellarError, Locked
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
@@ -265,7 +266,7 @@ def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
     assert request
     assert json.loads(request.skeleton())["data"][0]["value"] is None
     for use in (request.archive, request.clear_skeleton, lambda: persist("process-1", again.receipt_id)):
-        with pytest.raises(seals.Locked, match="CELLAR_SEAL_KEYS"):
+        with pytest.raises(Locked, match="CELLAR_SEAL_KEYS"):
             use()
     (finding,) = verify_object(object_of("process-1")).findings
     assert "CELLAR_SEAL_KEYS" in finding.found

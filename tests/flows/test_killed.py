@@ -74,15 +74,16 @@ def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPSe
 
 
 def _received() -> str:
-    store.keep_first(_data_key(), seals.key_location("process-1"))
+    for location, wrapped in _keys().items():
+        store.keep_first(wrapped, location)
     return received("process-1", sample_body(), datetime(2026, 1, 1, tzinfo=UTC)).receipt_id
 
 
 @cache
-def _data_key() -> bytes:
+def _keys() -> dict[str, bytes]:
     """Made in one folder, for all."""
     seals.sealer("process-1")(b"")
-    return store.read_bytes(seals.key_location("process-1"))
+    return {location: store.read_bytes(location) for location in seals.wrapped_keys()}
 
 
 def _killed_run(receipt_id: str, writes: int) -> bool:
