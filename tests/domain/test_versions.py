@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.versions import Age, supersedes
+from domain.json_text import parse
+from domain.versions import Age, said, supersedes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -69,3 +70,33 @@ def test_whose_rows_stand_does_not_hang_on_the_order_of_archiving(receipts: list
         return reduce(lambda current, candidate: candidate if supersedes(candidate, current) else current, order)
 
     assert len({standing(order) for order in permutations(receipts)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.50", "1.5"),
+        ("1e2", "100.0"),
+        ("1e999999999", "10e999999998"),
+        ("1e-999999999999999999", "0.1e-999999999999999998"),
+    ],
+)
+def test_same_number_says_the_same_however_it_is_spelled(one: str, other: str) -> None:
+    assert said_of(one) == said_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1e999999999", "1e999999998"),
+        ("1e999999999999999999", "2e999999999999999999"),
+        (f"1.{'0' * 30}1", f"1.{'0' * 30}2"),
+        ("1e-999999999", "0.0"),
+    ],
+)
+def test_other_number_says_something_else_however_large_or_long(one: str, other: str) -> None:
+    assert said_of(one) != said_of(other)
+
+
+def said_of(number: str) -> str:
+    return said(parse(f'{{"data": [{{"left": {number}}}]}}'.encode()), [])
