@@ -1,34 +1,46 @@
 """Cards: what looks like a number is shown as its last four digits at the most; and when a card expires.
 
-A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn. Luhn alone holds for one number in
-ten, times in milliseconds among them. Isracard's own numbers of 8 and 9 digits cannot be told from other numbers, and
+A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn, and is written as cards are: unbroken,
+in fours, as on cards of 14 and 15 digits, or digit by digit or pair by pair. Luhn alone holds for one number in ten,
+times in milliseconds among them; and for more where digits of an account, or of two numbers side by side, may be grouped
+at will. Isracard's own numbers of 8 and 9 digits cannot be told from other numbers, and
 are none here.
 
 Source: ISO/IEC 7812; the prefixes are those that the issuers publish.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
-_LOOKS_LIKE_ONE = re.compile(r"\d(?:[ -]?\d){8,14}(?=(?:[ -]?\d){4}(?!\d))")
-
 _FEWEST_DIGITS, _MOST_DIGITS = 13, 19
-_BETWEEN = r"[\s\u00ad\u200b-\u200f\u2010-\u2015\u2212-]{0,3}+"  # blanks, marks of direction, hyphens and dashes
+# Blanks, marks of direction, hyphens and dashes.
+_BETWEEN = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u2010-\u2015\u2212-]{0,3}+"
+_LOOKS_LIKE_ONE = re.compile(rf"\d(?:{_BETWEEN}\d){{8,14}}(?=(?:{_BETWEEN}\d){{4}}(?!\d))")
 _PREFIX = re.compile(
     r"4"  # Visa
     r"|5[0-8]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"  # Mastercard, Maestro
     r"|3[46-9]|30[0-5]"  # American Express, Diners Club
     r"|352[89]|35[3-8]"  # JCB
     r"|62|6011|65|64[4-9]"  # UnionPay, Discover
+    r"|6304|639|67(?:59|6[1-3])"  # Maestro
+    r"|220[0-4]"  # Mir
 )
-# What follows a decimal point is the rest of a number, as in coordinates.
-_RUN = re.compile(rf"(?<!\d)(?<!\d\.)\d{{1,19}}+(?!\d)(?:{_BETWEEN}\d{{1,19}}+(?!\d))*+")
+_RUN = re.compile(rf"(?<!\d)\d{{1,19}}+(?!\d)(?:(?:[./]|{_BETWEEN})\d{{1,19}}+(?!\d))*+")
 _GROUP = re.compile(r"\d+")
-_LONG = re.compile(rf"\d(?:{_BETWEEN}\d){{12}}")
+_LONG = re.compile(rf"\d(?:(?:[./]|{_BETWEEN})\d){{12}}")
+_WRITTEN = re.compile(
+    r"[0-9]+|1(?:,1)+|2(?:,2)+(?:,1)?"  # unbroken, digit by digit, pair by pair
+    r"|4,4,4,4(?:,[1-3])?|4,6,[45]"  # as on cards
+    r"|8,8|4,12|12,4|4,4,8|4,8,4|8,4,4"  # with a blank that was left out
+)
+"""The sizes of the groups that a card number is written in."""
+_FOURS, _EVEN = re.compile("4,4"), re.compile("[12],")
+_ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\Z")
+"""Before two digits: the head of an IBAN."""
 _MOST_GROUPS = 1000
 """A run of more groups of digits is taken for one that holds a card number: to look at each costs time and memory."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -129,15 +141,36 @@ def _in_run(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
     sums = _sums(digits)
     for index, (first, last) in enumerate(groups):
         start = ends[index] - (last - first)
-        if not _PREFIX.match(digits, start):
+        if not _PREFIX.match(digits, start) or _is_continued(text, groups, index):
             continue
         for later in range(index, len(groups)):
             size = ends[later] - start
             if size > _MOST_DIGITS:
                 break
             its_sums = sums[ends[later] % 2]
-            if size >= _FEWEST_DIGITS and (its_sums[ends[later]] - its_sums[start]) % 10 == 0:
+            has_check_digit = size >= _FEWEST_DIGITS and (its_sums[ends[later]] - its_sums[start]) % 10 == 0
+            if has_check_digit and _is_written_as_card(text, groups[index : later + 1]):
                 yield first, groups[later][1]
+
+
+def _is_continued(text: str, groups: Sequence[tuple[int, int]], index: int) -> bool:
+    """Whether a group follows a decimal point, as in coordinates, or the head of an IBAN."""
+    if not index:
+        return False
+    before, end = groups[index - 1]
+    is_head = end - before == 2 and _ACCOUNT.search(text, max(0, before - 3), before) is not None
+    return is_head or text[end : groups[index][0]] == "."
+
+
+def _is_written_as_card(text: str, groups: Sequence[tuple[int, int]]) -> bool:
+    """Dots and slashes are between fours only: dates and versions have them too. Single digits and pairs are evenly
+    spaced.
+    """
+    sizes = ",".join(str(end - begin) for begin, end in groups)
+    if not _WRITTEN.fullmatch(sizes):
+        return False
+    between = {text[end:begin] for (_, end), (begin, _) in pairwise(groups)}
+    return bool(_FOURS.match(sizes)) or not (between & {".", "/"} or (_EVEN.match(sizes) and len(between) > 1))
 
 
 def _sums(digits: str) -> tuple[list[int], list[int]]:

@@ -232,17 +232,17 @@ def _attempt(place: Place) -> Attempt:
         status=place.member("status").text(),
         amount=decimal_from(place.member("amount").value),
         currency=_without_number(result.member("currency").text()),
-        provider_total=_total(result.member("total").number()),
+        provider_total=_plain_number(result.member("total").number()),
         provider_reference=place.member("provider_transaction_reference").identifier(),
-        card_mask=masked(result.member("card_mask").text() or "") or None,
+        card_mask=masked(_without_number(result.member("card_mask").text()) or "") or None,
         card_brand=_without_number(result.member("card_brand").text()),
         card_no_last4=last_four(result.member("card_no").identifier()),
         card_expires=expiry_month(result.member("card_expiration").identifier()),
         cguid=_filled(result.member("cguid")),
         authorisation=_filled(result.member("auth_number")),
-        number_of_payments=_either(result, "numberOfPayments", "number_of_payments").number(),
-        first_payment=_either(result, "firstPayment", "first_payment").number(),
-        periodical_payment=_either(result, "periodicalPayment", "periodical_payment").number(),
+        number_of_payments=_plain_number(_either(result, "numberOfPayments", "number_of_payments").number()),
+        first_payment=_plain_number(_either(result, "firstPayment", "first_payment").number()),
+        periodical_payment=_plain_number(_either(result, "periodicalPayment", "periodical_payment").number()),
     )
 
 
@@ -261,6 +261,6 @@ def _without_number(text: str | None) -> str | None:
     return None if text is None else str(without_card_numbers(text))
 
 
-def _total(number: Decimal | None) -> Decimal | None:
+def _plain_number(number: Decimal | None) -> Decimal | None:
     """A card's number in the wrong place is no amount, and would be shown as one."""
     return None if number is not None and has_card_number(number_text(number)) else number
