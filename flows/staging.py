@@ -77,6 +77,7 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
         ContentCut(each, cut.skeleton_offset, spelling)
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
     ]
+    checkpoint()
     secrets = secret_ranges(scan.skeleton)
     checkpoint()
     skeleton, all_cuts = sealed(scan.skeleton, cuts, secrets, seals.sealer(reference))
