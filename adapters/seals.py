@@ -32,7 +32,7 @@ from models.errors import Conflict, Locked
 ROOT = "keys"
 SETTLEMENTS = "settlements"
 """Beside it: the reports, which hold fingerprints."""
-_FINGERPRINT = f"{ROOT}/fingerprint.json"
+FINGERPRINT_KEY = f"{ROOT}/fingerprint.json"
 _KEY_BYTES = 64
 _TAG_BYTES = 16
 _CHUNK_BYTES = 1 << 20
@@ -125,6 +125,16 @@ def has_sealed(reference: str) -> bool:
     return _has_sealed_below(ocfl.object_key(reference))
 
 
+def is_sealed(key: str) -> bool:
+    """Return whether a file of an object is sealed, or tells of what is. One that is damaged may."""
+    if not key.endswith(f"/{CUTS}"):
+        return key.endswith(f"/{REQUEST}")
+    try:
+        return any(isinstance(cut, SealedCut) for cut in read_cuts(store.found_bytes(key) or b""))
+    except Conflict:
+        return True
+
+
 def check_key(reference: str) -> None:
     """See that the key of a process's archive can be had. Cheap.
 
@@ -135,12 +145,23 @@ def check_key(reference: str) -> None:
     _kept_key(key_location(reference))
 
 
+def check_fingerprint_key() -> None:
+    """See that the key of the fingerprints can be had, where there may be any.
+
+    Raises:
+        Locked: it cannot.
+        Transient: the store does not answer.
+    """
+    if store.stored_size(FINGERPRINT_KEY) is not None or _has_fingerprints():
+        _kept_key(FINGERPRINT_KEY)
+
+
 @lru_cache(4)
 def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     """Read once a process: a settlement asks for it a hundred thousand times, and nobody destroys it."""
-    if store.stored_size(_FINGERPRINT) is None and not _has_fingerprints():
-        store.keep_first(_new_key(_FINGERPRINT, settings().active_seal_keys()), _FINGERPRINT)
-    return _kept_key(_FINGERPRINT)
+    if store.stored_size(FINGERPRINT_KEY) is None and not _has_fingerprints():
+        store.keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
+    return _kept_key(FINGERPRINT_KEY)
 
 
 def _has_fingerprints() -> bool:
@@ -158,17 +179,7 @@ def _made_key(reference: str) -> bytes:
 
 
 def _has_sealed_below(key: str) -> bool:
-    return any(_is_sealed(each) for each, _ in store.listed(key))
-
-
-def _is_sealed(key: str) -> bool:
-    """Whether a file of an object is sealed, or tells of what is. One that is damaged may."""
-    if not key.endswith(f"/{CUTS}"):
-        return key.endswith(f"/{REQUEST}")
-    try:
-        return any(isinstance(cut, SealedCut) for cut in read_cuts(store.found_bytes(key) or b""))
-    except Conflict:
-        return True
+    return any(is_sealed(each) for each, _ in store.listed(key))
 
 
 def _kept_key(location: str) -> bytes:

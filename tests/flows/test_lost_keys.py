@@ -1,6 +1,7 @@
 """A key that is lost is never made anew: nothing changes until it is back, and then all is right."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,9 +14,10 @@ from adapters import inbox, ocfl, receipts, seals, store
 from adapters.settings import Settings, _kept_secret, settings
 from adapters.trigger import trigger
 from flows.persisting import persist
-from flows.verifying import object_of, verify_object
+from flows.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from models.archive import State
 from models.errors import Locked
+from models.fixity import Fault
 from models.receipt import Sending
 from models.run import Trigger
 from tests.flows.conftest import received
@@ -143,3 +145,42 @@ def test_lost_or_damaged_master_key_locks_and_no_other_is_made(
 
     master.write_text(whole)
     assert stored_body("process-1", receipt_id) == body()
+
+
+def findings() -> list[tuple[str, Fault]]:
+    fixity = verify_objects(stored_objects()) + verify_beside()
+    assert all("CELLAR_SEAL_KEYS" in each.expected for each in fixity.findings)
+    return [(each.key, each.fault) for each in fixity.findings]
+
+
+def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
+    archived("process-1", body())
+    archived("process-1", body("2026-02-01T00:00:00Z"))  # a delivery
+    archived("process-2", body(reference="process-2"))
+    assert findings() == []
+    data_key = seals.key_location("process-1")
+
+    backups = {location: lose(location) for location in (data_key, FINGERPRINT)}
+    assert findings() == [(data_key, Fault.MISSING), (FINGERPRINT, Fault.MISSING)]
+    for location, damage in ((data_key, b"{"), (FINGERPRINT, store.read_bytes(seals.key_location("process-2")))):
+        store.overwrite_bytes(damage, location)
+    assert findings() == [(data_key, Fault.DAMAGED), (FINGERPRINT, Fault.DAMAGED)]
+    for location, backup in backups.items():
+        store.overwrite_bytes(backup, location)
+    assert findings() == []
+
+
+def test_settlement_reports_are_held_against_their_digests() -> None:
+    seals.fingerprint("69796709")
+    rows = b'{"entries": [\n]}\n'
+    whole, damaged, gone = hashlib.sha256(rows).hexdigest(), "a" * 64, "b" * 64
+    for name in (f"{whole}.json", f"{damaged}.json", f"{damaged}.imported", f"{whole}.imported", f"{gone}.imported"):
+        store.keep_bytes(rows, f"settlements/{name}")
+
+    fixity = verify_beside()
+
+    assert [(each.key, each.fault) for each in fixity.findings] == [
+        (f"settlements/{damaged}.json", Fault.DAMAGED),
+        (f"settlements/{gone}.json", Fault.MISSING),
+    ]
+    assert fixity.files == 5
