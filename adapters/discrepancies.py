@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, func, or_, select, update
 
 from adapters import kept_discrepancies
 from adapters.database import insert_rows, pages, reading, writing
+from adapters.locked import without_locked
 from domain.discrepancies import Change, Known, by_id, changes, since_opened
 from domain.rows import discrepancy_rows
 from domain.sentences import sentence
@@ -51,12 +52,13 @@ def settle_judged(
 ) -> None:
     """`settle`, for each of many archives, what `judge` finds in the same transaction.
 
-    Archives are locked before it looks: of two that settle the same one, the later has seen what the other has.
+    Archives are locked before it looks: of two that settle the same one, the later has seen what the other has. One
+    that was loaded without its key is passed over.
     """
     for page in pages(sorted(set(references), key=lambda each: each or ""), _AT_ONCE):
         with writing() as session:
             _lock(session, page)
-            _settle(session, judge(session, page), codes, now)
+            _settle(session, without_locked(session, judge(session, page)), codes, now)
         kept_discrepancies.keep(page)
 
 

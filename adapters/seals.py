@@ -82,6 +82,16 @@ def opened_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> I
         yield _opened(key, chunk, _place(reference, receipt_id, index, is_last=is_last))
 
 
+def stand_in(ciphertext: bytes) -> bytes:
+    """Something as long as what was sealed, without a key."""
+    return bytes(max(0, len(ciphertext) - _TAG_BYTES))
+
+
+def clear_size_bytes(sealed_bytes: int) -> int:
+    """Return how long the body is that `sealed_chunks` has made so many bytes of."""
+    return sealed_bytes - _TAG_BYTES * -(-sealed_bytes // (_CHUNK_BYTES + _TAG_BYTES))
+
+
 def fingerprint(text: str) -> str:
     """Return a keyed fingerprint of a secret, in hex: equal for equal secrets of this store, and it tells nothing else.
 

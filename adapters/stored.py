@@ -5,7 +5,7 @@ new, among what the object's logs keep of a delivery.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from domain.signed_document import with_verdict
 from models.archive import Archive
 from models.content import ContentCut, SealedCut
 from models.errors import Conflict, Locked, Refused
+from models.finding import ArchiveWarning, WarningCode
 from models.inventory import Inventory
 from models.verdict import UNREADABLE, Verdict
 
@@ -29,6 +30,11 @@ _RECEIPT = "receipt.json"
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """What a flipped byte in cuts or skeleton comes out as."""
 _VERDICT = TypeAdapter(Verdict)
+_SECRETS_LOCKED = ArchiveWarning(
+    WarningCode.SECRETS_LOCKED,
+    "",
+    "what is sealed is shown as null: the archive's key is missing; restore it, and re-run",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,24 @@ class StoredRequest:
             Conflict: something of it is gone, or damaged.
             Transient: the store does not answer.
         """
+        return self._archive_in(self.clear_skeleton)
+
+    def locked_archive(self) -> Archive:
+        """`archive` without its key: what is sealed reads as null, and a warning tells so."""
+        archive = self._archive_in(self.skeleton)
+        return replace(archive, warnings=(*archive.warnings, _SECRETS_LOCKED))
+
+    def readable_archive(self) -> Archive:
+        """`archive`, or what can be read of it where its key cannot be had."""
+        try:
+            return self.archive()
+        except Locked:
+            return self.locked_archive()
+
+    def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
         contents = [cut.content for cut in self.cuts()]
         try:
-            archive = read_archive(parse(self.clear_skeleton()), contents, ZoneInfo(settings().timezone))
+            archive = read_archive(parse(skeleton()), contents, ZoneInfo(settings().timezone))
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
         verdict = self.verdict()
@@ -104,13 +125,22 @@ class StoredRequest:
             elif CLEAR_REQUEST in self.keys:
                 yield from store.chunks(self.keys[CLEAR_REQUEST])
             else:
-                skeleton, cuts = self.skeleton(), self._cuts()
-                if any(isinstance(cut, SealedCut) for cut in cuts):
+                if any(isinstance(cut, SealedCut) for cut in self._cuts()):
                     seals.check_key(self.reference)  # now, and not behind the files
-                opener = seals.opener(self.reference)
-                yield from rebuilt(skeleton, cuts, lambda sha256: store.chunks(self.files[sha256]), opener)
+                yield from self._pieces(seals.opener(self.reference))
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
+
+    def size_bytes(self) -> int:
+        """Of the request; no key is needed for that.
+
+        Raises:
+            Conflict: something of it is gone, or damaged.
+            Transient: the store does not answer.
+        """
+        if REQUEST in self.keys:
+            return seals.clear_size_bytes(store.stored_size(self.keys[REQUEST]) or 0)
+        return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
         """Whether the store gives back the request, byte for byte.
@@ -129,6 +159,9 @@ class StoredRequest:
         except Conflict:
             return False
         return digest.hexdigest() == self.receipt_id
+
+    def _pieces(self, opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        return rebuilt(self.skeleton(), self._cuts(), lambda sha256: store.chunks(self.files[sha256]), opener)
 
     def _cuts(self) -> list[Cut]:
         return read_cuts(self._read(CUTS))

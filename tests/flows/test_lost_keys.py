@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from adapters import inbox, ocfl, receipts, seals, store
+from adapters import catalogue, inbox, ocfl, receipts, seals, store
 from adapters.settings import Settings, _kept_secret, settings
 from adapters.trigger import trigger
+from cli.export import export
 from flows.persisting import persist
 from flows.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from models.archive import State
@@ -20,20 +22,26 @@ from models.errors import Locked
 from models.fixity import Fault
 from models.receipt import Sending
 from models.run import Trigger
+from models.view import ArchiveView
 from tests.flows.conftest import received
+from tests.flows.databases import in_new_database
 from tests.installations import archived, finished, stored_body
-from tests.samples import sample_document
+from tests.samples import PDF, sample_document
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
 FINGERPRINT = "keys/fingerprint.json"
 
 
-def body(timestamp: str = "2026-01-01T00:00:00Z", reference: str = "process-1", **secrets: str) -> bytes:
+def body(
+    timestamp: str = "2026-01-01T00:00:00Z", reference: str = "process-1", *, content: bytes = b"", **secrets: str
+) -> bytes:
     document = sample_document()
     document |= {"reference": reference, "event": document["event"] | {"timestamp": timestamp}}
+    document["payments"][0]["type"] = "charge"  # which needs an authorisation
     document["payments"][0]["provider_transaction_result"] |= secrets
-    return json.dumps(document).encode()
+    text = json.dumps(document).encode()
+    return text.replace(b64encode(PDF), content) if content else text
 
 
 def lose(location: str) -> bytes:
@@ -184,3 +192,68 @@ def test_settlement_reports_are_held_against_their_digests() -> None:
         (f"settlements/{gone}.json", Fault.MISSING),
     ]
     assert fixity.files == 5
+
+
+def view() -> ArchiveView:
+    found = catalogue.archive("process-1")
+    assert found
+    return found
+
+
+def transaction(sent: bytes) -> bytes:
+    text: str = json.loads(sent)["payments"][0]["transaction_id"]
+    return text.encode()
+
+
+@pytest.mark.parametrize("lost", ["archive", "archive, without its history", "fingerprints"])
+def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
+    configure: Callable[..., Settings], lost: str
+) -> None:
+    sent = body()
+    receipt_id = archived("process-1", sent)
+    delivery = archived("process-1", newer := body("2026-02-01T00:00:00Z", content=b"QR=="))
+    other = body(reference="process-2").replace(transaction(sent), b"another-transaction")
+    archived("process-2", other)
+    before = view()
+    assert "DUPLICATE_PROVIDER_TRANSACTION" in [each.code for each in before.discrepancies]
+    location = FINGERPRINT if lost == "fingerprints" else seals.key_location("process-1")
+    backup = lose(location)
+    if lost.endswith("history"):
+        for path in (Path(settings().store_location) / ocfl.log_key("process-1", "history")).iterdir():
+            if path.stem != "discrepancies":
+                path.unlink()
+
+    assert in_new_database(configure) == 2
+
+    without = view()
+    assert [each.code for each in without.warnings if each.code not in {old.code for old in before.warnings}] == [
+        "SECRETS_LOCKED"
+    ]
+    assert [each.standing for each in without.payments] == ["unknown"]
+    assert without.discrepancies == before.discrepancies
+    assert (receipts.get(receipt_id).size_bytes, receipts.get(delivery).size_bytes) == (len(sent), len(newer))
+    for each in (receipt_id, delivery):
+        if lost != "fingerprints":
+            with pytest.raises(Locked):
+                persist("process-1", each)
+
+    store.overwrite_bytes(backup, location)
+    for each in (receipt_id, delivery):
+        finished("process-1", each)
+    assert view().warnings == before.warnings
+    assert [each.standing for each in view().payments] == ["charged"]
+
+
+def test_bag_without_a_key_has_what_is_not_sealed_and_says_so(tmp_path: Path) -> None:
+    archived("process-1", body())
+    lose(seals.key_location("process-1"))
+
+    export("process-1", to=tmp_path / "bag")
+
+    page = (tmp_path / "bag" / "data" / "summary.html").read_text()
+    assert "key is missing" in page
+    assert "STATUS_CONFLICT" not in page
+    assert len(list((tmp_path / "bag" / "data" / "files").iterdir())) == 2
+    with pytest.raises(Locked):
+        export("process-1", to=tmp_path / "raw", raw=True)
+    assert not (tmp_path / "raw").exists()
