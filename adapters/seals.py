@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from adapters import ocfl, store
 from adapters.object_files import CUTS, REQUEST
 from adapters.settings import settings
-from domain.cuts import read_cuts
+from domain.cuts import SEALED, read_cuts
 from models.content import SealedCut
 from models.errors import Conflict, Locked
 
@@ -139,10 +139,11 @@ def is_sealed(key: str) -> bool:
     """Return whether a file of an object is sealed, or tells of what is. One that is damaged may."""
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
+    text = store.found_bytes(key) or b""
     try:
-        return any(isinstance(cut, SealedCut) for cut in read_cuts(store.found_bytes(key) or b""))
+        return any(isinstance(cut, SealedCut) for cut in read_cuts(text))
     except Conflict:
-        return True
+        return not text or f'"{SEALED}"'.encode() in text
 
 
 def check_key(reference: str) -> None:

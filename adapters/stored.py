@@ -62,14 +62,18 @@ class StoredRequest:
             Conflict: something is gone, or damaged.
             Transient: the store does not answer.
         """
-        return unsealed(self.skeleton(), self._cuts(), seals.opener(self.reference))
+        return unsealed(self.skeleton(), self.all_cuts(), seals.opener(self.reference))
 
     def cuts(self) -> list[ContentCut]:
         """Those of the files' contents."""
-        cuts = content_cuts(self._cuts())
+        cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
         return with_scans(cuts, store.found_bytes(self.keys[SCANS]) or b"")
+
+    def all_cuts(self) -> list[Cut]:
+        """Those of the sealed values too."""
+        return read_cuts(self._read(CUTS))
 
     def archive(self) -> Archive:
         """What the request says. Small: no file's content is read.
@@ -125,7 +129,7 @@ class StoredRequest:
             elif CLEAR_REQUEST in self.keys:
                 yield from store.chunks(self.keys[CLEAR_REQUEST])
             else:
-                if any(isinstance(cut, SealedCut) for cut in self._cuts()):
+                if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
                     seals.check_key(self.reference)  # now, and not behind the files
                 yield from self._pieces(seals.opener(self.reference))
         except (FileNotFoundError, *_DAMAGE) as error:
@@ -161,10 +165,7 @@ class StoredRequest:
         return digest.hexdigest() == self.receipt_id
 
     def _pieces(self, opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        return rebuilt(self.skeleton(), self._cuts(), lambda sha256: store.chunks(self.files[sha256]), opener)
-
-    def _cuts(self) -> list[Cut]:
-        return read_cuts(self._read(CUTS))
+        return rebuilt(self.skeleton(), self.all_cuts(), lambda sha256: store.chunks(self.files[sha256]), opener)
 
     def _read(self, name: str) -> bytes:
         try:

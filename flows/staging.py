@@ -1,7 +1,7 @@
 """Stages a receipt: its body is scanned into a folder that holds what a version of its archive is made of."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -80,12 +80,19 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
     checkpoint()
     secrets = secret_ranges(scan.skeleton)
     checkpoint()
-    skeleton, all_cuts = sealed(scan.skeleton, cuts, secrets, seals.sealer(reference))
-    (content / SKELETON).write_bytes(skeleton)
-    (content / CUTS).write_bytes(cuts_json(all_cuts))
+    write_sealed(content, scan.skeleton, cuts, secrets, reference)
     if cuts:
         (content / SCANS).write_bytes(scans_json(cuts))
     return Staged(receipt_id, content, scan, cuts, sink.is_plain)
+
+
+def write_sealed(
+    content: Path, skeleton: bytes, cuts: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], reference: str
+) -> None:
+    """Write a skeleton and its cuts into `content`, with the ranges `secrets` of it sealed. Raises as `sealer` does."""
+    left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
+    (content / SKELETON).write_bytes(left)
+    (content / CUTS).write_bytes(cuts_json(all_cuts))
 
 
 def stage_what_rebuilds(staged: Staged) -> None:
