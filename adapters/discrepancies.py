@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
 
 from adapters import kept_discrepancies
 from adapters.database import insert_rows, pages, reading, writing
+from adapters.locked import without_locked
 from domain.discrepancies import Change, Known, by_id, changes, since_opened
 from domain.rows import discrepancy_rows
 from domain.sentences import sentence
@@ -57,10 +58,15 @@ def settle_judged(
 ) -> None:
     """`settle`, for each of many archives, what `judge` finds in the same transaction.
 
-    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over.
+    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over. An
+    archive that was loaded without its key is passed over.
     """
+
+    def _judged(session: Session, references: Sequence[str | None]) -> Found:
+        return without_locked(session, judge(session, references))
+
     for page in _in_order(references):
-        while _settle_differing(page, codes, judge, now):
+        while _settle_differing(page, codes, _judged, now):
             pass
         kept_discrepancies.keep(page)
 

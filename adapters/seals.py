@@ -4,6 +4,10 @@ A data key lies beside the archives, outside of every object: to wrap it anew, o
 no digest. Encryption is deterministic (AES-SIV): the same value under the same key comes out the same, so an archive
 that is made again is the same, byte for byte. Nothing here keeps a data key: one that is gone must not be used on.
 
+A key is made while there is nothing that it might have sealed, and never again: one that is lost comes back from a
+backup, and what was sealed with another one meanwhile would be lost then. The key of the fingerprints is made before
+any other, so where there is a data key and no key of the fingerprints, that one is lost.
+
 Source: RFC 5297, "Synthetic Initialization Vector (SIV) Authenticated Encryption Using AES".
 """
 
@@ -12,26 +16,27 @@ import hmac
 import json
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from adapters import ocfl, store
+from adapters.object_files import CUTS, REQUEST
 from adapters.settings import settings
-from models.errors import Conflict
+from domain.cuts import SEALED, read_cuts
+from models.content import SealedCut
+from models.errors import Conflict, Locked
 
 ROOT = "keys"
-_FINGERPRINT = f"{ROOT}/fingerprint.json"
+SETTLEMENTS = "settlements"
+"""Beside it: the reports, which hold fingerprints."""
+FINGERPRINT_KEY = f"{ROOT}/fingerprint.json"
 _KEY_BYTES = 64
 _TAG_BYTES = 16
 _CHUNK_BYTES = 1 << 20
 _FORMAT = 1
-
-
-class Locked(Conflict):
-    """What is sealed cannot be opened: the key is not among those of the settings, or it is gone."""
 
 
 def key_location(reference: str) -> str:
@@ -44,10 +49,10 @@ def sealer(reference: str) -> Callable[[bytes], bytes]:
     """Return what seals a value of a process's archive. Its key is made at the first value.
 
     Raises (at a value):
-        Locked: the archive has a key that the settings do not unwrap.
+        Locked: the settings do not unwrap the archive's key, or it is gone, and something was sealed with it.
         Transient: the store does not answer.
     """
-    key, object_id = cache(lambda: AESSIV(_made_key(key_location(reference)))), ocfl.object_id(reference).encode()
+    key, object_id = cache(lambda: AESSIV(_made_key(reference))), ocfl.object_id(reference).encode()
     return lambda clear: key().encrypt(clear, [object_id])
 
 
@@ -65,7 +70,7 @@ def opener(reference: str) -> Callable[[bytes], bytes]:
 
 def sealed_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Seal a body in pieces, of which none can be changed, moved or left out. Flat memory. Raises as `sealer` does."""
-    key = AESSIV(_made_key(key_location(reference)))
+    key = AESSIV(_made_key(reference))
     for index, (chunk, is_last) in enumerate(_chunks(pieces, _CHUNK_BYTES)):
         yield key.encrypt(chunk, _place(reference, receipt_id, index, is_last=is_last))
 
@@ -77,14 +82,24 @@ def opened_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> I
         yield _opened(key, chunk, _place(reference, receipt_id, index, is_last=is_last))
 
 
+def stand_in(ciphertext: bytes) -> bytes:
+    """Something as long as what was sealed, without a key."""
+    return bytes(max(0, len(ciphertext) - _TAG_BYTES))
+
+
+def clear_size_bytes(sealed_bytes: int) -> int:
+    """Return how long the body is that `sealed_chunks` has made so many bytes of."""
+    return sealed_bytes - _TAG_BYTES * -(-sealed_bytes // (_CHUNK_BYTES + _TAG_BYTES))
+
+
 def fingerprint(text: str) -> str:
     """Return a keyed fingerprint of a secret, in hex: equal for equal secrets of this store, and it tells nothing else.
 
     Raises:
-        Locked: the settings do not unwrap the key of the fingerprints.
+        Locked: the settings do not unwrap the key of the fingerprints, or it is gone, and there are some.
         Transient: the store does not answer.
     """
-    key = _fingerprint_key(settings().store_location, settings().active_seal_keys())
+    key = _fingerprint_key(settings().store_location, settings().seal_keys)
     return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
@@ -94,36 +109,98 @@ def wrapped_keys() -> list[str]:
 
 
 def rewrap(location: str) -> bool:
-    """Wrap a key under the first of the master keys, and return whether it was under another.
+    """Wrap a key under the first of the master keys, and return whether it was under another. One that has been
+    destroyed meanwhile stays so.
 
     Raises:
         Locked: no master key unwraps it.
         Transient: the store does not answer.
     """
-    wrapped = _wrapped(_kept_key(location), location)
-    if store.read_bytes(location) == wrapped:
+    before = store.found_bytes(location)
+    if before is None:
+        return False
+    wrapped = _wrapped(_key_of(before, location), location, settings().known_seal_keys()[0])
+    if before == wrapped:
         return False
     store.overwrite_bytes(wrapped, location)
     return True
 
 
+def has_sealed(reference: str) -> bool:
+    """Return whether anything of a process's archive lies sealed in the store.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    return _has_sealed_below(ocfl.object_key(reference))
+
+
+def is_sealed(key: str) -> bool:
+    """Return whether a file of an object is sealed, or tells of what is. One that is damaged may."""
+    if not key.endswith(f"/{CUTS}"):
+        return key.endswith(f"/{REQUEST}")
+    text = store.found_bytes(key) or b""
+    try:
+        return any(isinstance(cut, SealedCut) for cut in read_cuts(text))
+    except Conflict:
+        return not text or f'"{SEALED}"'.encode() in text
+
+
+def check_key(reference: str) -> None:
+    """See that the key of a process's archive can be had. Cheap.
+
+    Raises:
+        Locked: it cannot.
+        Transient: the store does not answer.
+    """
+    _kept_key(key_location(reference))
+
+
+def check_fingerprint_key() -> None:
+    """See that the key of the fingerprints can be had, where there may be any.
+
+    Raises:
+        Locked: it cannot.
+        Transient: the store does not answer.
+    """
+    if store.stored_size(FINGERPRINT_KEY) is not None or _has_fingerprints():
+        _kept_key(FINGERPRINT_KEY)
+
+
 @lru_cache(4)
-def _fingerprint_key(_store: str, _master_keys: tuple[bytes, ...]) -> bytes:
+def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     """Read once a process: a settlement asks for it a hundred thousand times, and nobody destroys it."""
-    return _made_key(_FINGERPRINT)
+    if store.stored_size(FINGERPRINT_KEY) is None and not _has_fingerprints():
+        store.keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
+    return _kept_key(FINGERPRINT_KEY)
 
 
-def _made_key(location: str) -> bytes:
-    """The key at a location; the first one to ask makes it, and everybody reads what that one has written."""
-    if store.stored_size(location) is None:
-        store.keep_first(_wrapped(secrets.token_bytes(_KEY_BYTES), location), location)
+def _has_fingerprints() -> bool:
+    """Whether there may be any. In a store of many archives from before sealing this takes long, once."""
+    return any(True for folder in (ROOT, SETTLEMENTS) for _ in store.listed(folder)) or _has_sealed_below(ocfl.ROOT)
+
+
+def _made_key(reference: str) -> bytes:
+    """An archive's key; the first one to ask makes it, and everybody reads what that one has written."""
+    location = key_location(reference)
+    if store.stored_size(location) is None and not has_sealed(reference):
+        _fingerprint_key(settings().store_location, settings().seal_keys)
+        store.keep_first(_new_key(location, settings().known_seal_keys()), location)
     return _kept_key(location)
+
+
+def _has_sealed_below(key: str) -> bool:
+    return any(is_sealed(each) for each, _ in store.listed(key))
 
 
 def _kept_key(location: str) -> bytes:
     wrapped = store.found_bytes(location)
     if wrapped is None:
         raise Locked(f"the key {location} is gone, and what it has sealed cannot be opened; restore it from a backup")
+    return _key_of(wrapped, location)
+
+
+def _key_of(wrapped: bytes, location: str) -> bytes:
     try:
         document = json.loads(wrapped)
         ciphertext = b64decode(document["wrapped"], validate=True)
@@ -135,18 +212,30 @@ def _kept_key(location: str) -> bytes:
     return _unwrapped(ciphertext, location)
 
 
-def _wrapped(key: bytes, location: str) -> bytes:
-    ciphertext = AESSIV(settings().active_seal_keys()[0]).encrypt(key, [location.encode()])
+def _new_key(location: str, master_keys: Sequence[bytes]) -> bytes:
+    if not master_keys:
+        raise _without_master(location)
+    return _wrapped(secrets.token_bytes(_KEY_BYTES), location, master_keys[0])
+
+
+def _wrapped(key: bytes, location: str, master_key: bytes) -> bytes:
+    ciphertext = AESSIV(master_key).encrypt(key, [location.encode()])
     return json.dumps({"format": _FORMAT, "wrapped": b64encode(ciphertext).decode()}).encode()
 
 
 def _unwrapped(ciphertext: bytes, location: str) -> bytes:
-    for master_key in settings().active_seal_keys():
+    for master_key in settings().known_seal_keys():
         try:
             return AESSIV(master_key).decrypt(ciphertext, [location.encode()])
         except InvalidTag:
             continue
-    raise Locked(f"no key of CELLAR_SEAL_KEYS opens {location}; add the one that it was wrapped with")
+    raise _without_master(location)
+
+
+def _without_master(location: str) -> Locked:
+    return Locked(
+        f"no key of CELLAR_SEAL_KEYS opens {location}; add the one that it was wrapped with, or restore `secrets/seal`"
+    )
 
 
 def _opened(key: AESSIV, ciphertext: bytes, associated: list[bytes]) -> bytes:

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.durable import make_folder, sync_folder
 from domain.report_format import read_format
-from models.errors import Refused
+from models.errors import Locked, Refused
 from models.payment import Standing
 from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
 from models.report_format import ReportFormat
@@ -287,30 +288,54 @@ class Settings(BaseSettings):
         return self.link_secret or self._kept_secret("link")
 
     def active_seal_keys(self) -> tuple[bytes, ...]:
-        """The master keys, of which the first one wraps."""
+        """The master keys, of which the first one wraps; made now if there is none.
+
+        Raises:
+            Locked: the one that was made at the first start is damaged.
+        """
         return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
+
+    def known_seal_keys(self) -> tuple[bytes, ...]:
+        """`active_seal_keys`, and none is made: a new one would not open what is sealed already."""
+        is_there = self.seal_keys or self._secret_path("seal").exists()
+        return self.active_seal_keys() if is_there else ()
 
     def _location(self, made: str | None, default: str) -> str:
         if made and "://" in made:
             return made.rstrip("/")
         return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
 
+    def _secret_path(self, name: str) -> Path:
+        return self.data_dir.absolute() / "secrets" / name
+
     def _kept_secret(self, name: str) -> str:
-        return _kept_secret(self.data_dir.absolute() / "secrets" / name)
+        return _kept_secret(self._secret_path(name))
 
 
 @lru_cache
 def _kept_secret(path: Path) -> str:
     """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-            made.write(_made_secret(path.name))
-            made.flush()
-            # Two processes may start at once: a link appears whole, and only the first one does.
-            with suppress(FileExistsError):
-                os.link(made.name, path)
-    return path.read_text()
+        _make_secret(path)
+    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
+    text = path.read_text(errors="replace")
+    if not text or (path.name == "seal" and not _is_seal_key(text)):
+        raise Locked(f"{path} is damaged; restore it from a backup")
+    return text
+
+
+def _make_secret(path: Path) -> None:
+    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
+    make_folder(path.parent.parent)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(path.parent.parent)
+    with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
+        made.write(_made_secret(path.name))
+        made.flush()
+        os.fsync(made.fileno())
+        # Two processes may start at once: a link appears whole, and only the first one does.
+        with suppress(FileExistsError):
+            os.link(made.name, path)
 
 
 def _made_secret(name: str) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from adapters import discrepancies, settlement_rows
 from adapters.database import pages, reading
+from adapters.holds import settle_holds
 from adapters.settings import settings
 from adapters.settlement_rows import Candidates
 from domain.rows import discrepancy_id
@@ -37,7 +38,9 @@ def settle(references: Sequence[str], now: datetime) -> Found:
     Raises:
         Transient: the database does not answer.
     """
-    return _written(lambda: judged(references, now), now)
+    found = _written(lambda: judged(references, now), now)
+    settle_holds(references, now)  # what is settled is held no more
+    return found
 
 
 def judged(

@@ -5,13 +5,14 @@ new, among what the object's logs keep of a delivery.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
 from adapters import ocfl, seals, store
+from adapters.object_files import CLEAR_REQUEST, CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
 from adapters.settings import settings
 from domain.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.json_text import JsonFault, parse
@@ -19,29 +20,21 @@ from domain.reading import read_archive
 from domain.sealing import content_cuts, unsealed
 from domain.signed_document import with_verdict
 from models.archive import Archive
-from models.content import ContentCut
-from models.errors import Conflict, Refused
+from models.content import ContentCut, SealedCut
+from models.errors import Conflict, Locked, Refused
+from models.finding import ArchiveWarning, WarningCode
 from models.inventory import Inventory
 from models.verdict import UNREADABLE, Verdict
 
-SKELETON = "skeleton.json"
-CUTS = "cuts.json"
-SCANS = "scans.json"
-"""What each file was seen to be, when it came."""
-VERDICT = "signatures.json"
-"""The verdict on the signed document, when it came."""
-REQUEST = "request.sealed"
-"""The raw body, encrypted; kept only where it cannot be rebuilt."""
-_CLEAR_REQUEST = "request"
-"""The same, as an older cellar has kept it."""
-_KEPT = (SKELETON, CUTS, SCANS, VERDICT, REQUEST, _CLEAR_REQUEST)
-FILES = "files"
-DELIVERIES = "receipts"
-"""In the logs of an object: what rebuilds the requests that brought nothing new."""
 _RECEIPT = "receipt.json"
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """What a flipped byte in cuts or skeleton comes out as."""
 _VERDICT = TypeAdapter(Verdict)
+_SECRETS_LOCKED = ArchiveWarning(
+    WarningCode.SECRETS_LOCKED,
+    "",
+    "what is sealed is shown as null: the archive's key is missing; restore it, and re-run",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +62,18 @@ class StoredRequest:
             Conflict: something is gone, or damaged.
             Transient: the store does not answer.
         """
-        return unsealed(self.skeleton(), self._cuts(), seals.opener(self.reference))
+        return unsealed(self.skeleton(), self.all_cuts(), seals.opener(self.reference))
 
     def cuts(self) -> list[ContentCut]:
         """Those of the files' contents."""
-        cuts = content_cuts(self._cuts())
+        cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
         return with_scans(cuts, store.found_bytes(self.keys[SCANS]) or b"")
+
+    def all_cuts(self) -> list[Cut]:
+        """Those of the sealed values too."""
+        return read_cuts(self._read(CUTS))
 
     def archive(self) -> Archive:
         """What the request says. Small: no file's content is read.
@@ -86,9 +83,24 @@ class StoredRequest:
             Conflict: something of it is gone, or damaged.
             Transient: the store does not answer.
         """
+        return self._archive_in(self.clear_skeleton)
+
+    def locked_archive(self) -> Archive:
+        """`archive` without its key: what is sealed reads as null, and a warning tells so."""
+        archive = self._archive_in(self.skeleton)
+        return replace(archive, warnings=(*archive.warnings, _SECRETS_LOCKED))
+
+    def readable_archive(self) -> Archive:
+        """`archive`, or what can be read of it where its key cannot be had."""
+        try:
+            return self.archive()
+        except Locked:
+            return self.locked_archive()
+
+    def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
         contents = [cut.content for cut in self.cuts()]
         try:
-            archive = read_archive(parse(self.clear_skeleton()), contents, ZoneInfo(settings().timezone))
+            archive = read_archive(parse(skeleton()), contents, ZoneInfo(settings().timezone))
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
         verdict = self.verdict()
@@ -114,15 +126,25 @@ class StoredRequest:
         try:
             if REQUEST in self.keys:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, store.chunks(self.keys[REQUEST]))
-            elif _CLEAR_REQUEST in self.keys:
-                yield from store.chunks(self.keys[_CLEAR_REQUEST])
+            elif CLEAR_REQUEST in self.keys:
+                yield from store.chunks(self.keys[CLEAR_REQUEST])
             else:
-                opener = seals.opener(self.reference)
-                yield from rebuilt(
-                    self.skeleton(), self._cuts(), lambda sha256: store.chunks(self.files[sha256]), opener
-                )
+                if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
+                    seals.check_key(self.reference)  # now, and not behind the files
+                yield from self._pieces(seals.opener(self.reference))
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
+
+    def size_bytes(self) -> int:
+        """Of the request; no key is needed for that.
+
+        Raises:
+            Conflict: something of it is gone, or damaged.
+            Transient: the store does not answer.
+        """
+        if REQUEST in self.keys:
+            return seals.clear_size_bytes(store.stored_size(self.keys[REQUEST]) or 0)
+        return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
         """Whether the store gives back the request, byte for byte.
@@ -136,14 +158,14 @@ class StoredRequest:
             for chunk in self.body():
                 checkpoint()
                 digest.update(chunk)
-        except seals.Locked:
+        except Locked:
             raise
         except Conflict:
             return False
         return digest.hexdigest() == self.receipt_id
 
-    def _cuts(self) -> list[Cut]:
-        return read_cuts(self._read(CUTS))
+    def _pieces(self, opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        return rebuilt(self.skeleton(), self.all_cuts(), lambda sha256: store.chunks(self.files[sha256]), opener)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -199,7 +221,7 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
     if not 1 <= number <= inventory.head:
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
-    keys = {name: files[version.state[name]] for name in _KEPT if name in version.state}
+    keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
     return StoredRequest(reference, version.message, number, True, keys, files)
 
 

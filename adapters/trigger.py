@@ -10,7 +10,7 @@ from adapters.prefect_api import FlowRun
 from adapters.receipts import Registration
 from adapters.stored import stored_request
 from models.archive import State
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 from models.receipt import Sending
 from models.run import RunRow, RunState, Trigger
 
@@ -20,6 +20,8 @@ _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 _not_mended: set[str] = set()
 """The runs that are known to have left an archive damaged. To read it again at each sweep would hold up the others."""
+_locked: set[str] = set()
+"""The receipts that are known to wait for the key of their archive. That is told once."""
 
 
 async def untriggered() -> list[Sending]:
@@ -90,11 +92,18 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
 
 async def _needs_no_run(sending: Sending, registration: Registration) -> bool:
     """Let a sending of what is complete leave the inbox. What the store does not give back, a run mends; where that has
-    failed, a person has to look.
+    failed, a person has to look, and where it is only locked, bring the key back.
     """
     if registration.flow_run_id in _not_mended:
         return True
-    if await asyncio.to_thread(_is_kept, sending):
+    try:
+        is_kept = await asyncio.to_thread(_is_kept, sending)
+    except Locked as locked:
+        if sending.receipt_id not in _locked:
+            _locked.add(sending.receipt_id)
+            log.error("a complete archive is locked; it waits", receipt_id=sending.receipt_id, why=str(locked))
+        return True
+    if is_kept:
         await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
         await asyncio.to_thread(leave_inbox, sending.receipt_id)
         log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
@@ -153,10 +162,16 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
 
 
 def _is_kept(sending: Sending) -> bool:
-    """Whether the store gives back what is about to leave the inbox."""
+    """Whether the store gives back what is about to leave the inbox.
+
+    Raises:
+        Locked: nobody can tell, for want of the archive's key.
+    """
     try:
         stored = stored_request(sending.reference, sending.receipt_id)
         return stored is not None and stored.is_whole(lambda: None)
+    except Locked:
+        raise
     except Conflict:
         return False
 

@@ -96,7 +96,7 @@ def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
     request, view = stored_request(reference, receipt_id), catalogue.archive(reference)
     if request is None or view is None:
         raise _unknown()
-    archive = request.archive()
+    archive = request.readable_archive()
     stored = [(content, content.stored) for content in archive.contents if content.stored]
     names = safe_names([each.filename for each, _ in stored], [each.media_type for each, _ in stored])
     files, shown = [], []
@@ -128,4 +128,5 @@ def _info(reference: str, request: StoredRequest) -> dict[str, str]:
 def _page(archive: Archive, files: Sequence[ExportedFile], number: int, view: ArchiveView) -> str:
     terms = settings().payment_terms
     history = History(number, view.versions, view.deliveries)
-    return summary_page(archive, files, reconcile(archive, terms), history, terms)
+    found = [] if archive.is_locked else reconcile(archive, terms)
+    return summary_page(archive, files, found, history, terms)

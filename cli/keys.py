@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.progress import track
 
 from adapters import seals
+from models.errors import Locked
 
 
 def rotate_keys() -> None:
@@ -16,7 +17,7 @@ def rotate_keys() -> None:
     for location in track(locations, "rotate keys", console=Console(stderr=True), transient=True):
         try:
             rewrapped += seals.rewrap(location)
-        except seals.Locked as error:
+        except Locked as error:
             locked.append(str(error))
     for reason in locked:
         typer.echo(f"not rotated: {reason}", err=True)

@@ -13,7 +13,7 @@ from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerC
 from adapters import archives
 from adapters.durable import write_file
 from adapters.settings import settings
-from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_objects
+from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from models.errors import Conflict, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 
@@ -61,7 +61,7 @@ def _verify_store(share: float, *, resume: bool) -> Fixity:
                 yield each
 
     verify_objects(_shown(drawn(listed(), share, time.time_ns())), note.take)
-    fixity = note.fixity + missing(seen)
+    fixity = note.fixity + missing(seen) + verify_beside()
     note.remove()
     return fixity
 

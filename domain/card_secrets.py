@@ -1,7 +1,8 @@
 """Card secrets: which values of an archive's skeleton are kept sealed.
 
-Those that the provider names so, and every card number in what the provider or the client has said. An id never is one,
-though one id in thirty looks like a card number.
+Those that the provider names so, in any spelling of the names, and every card number in what the provider or the client
+has said. An id never is one, though one id in thirty looks like a card number. Text of a result in which nobody knows
+where the secrets are is one whole.
 """
 
 import json
@@ -12,9 +13,12 @@ from enum import Enum, auto
 
 from domain.cards import has_card_number, number_text
 from domain.json_text import BYTE_ORDER_MARK
+from domain.place import plain_name
 
 SECRET_NAMES = frozenset({"card_id", "session_cd", "auth_number", "cguid"})
-"""Members of a provider's result, at any depth in it, whatever their type."""
+"""Members of a payment or of its provider's result, at any depth in that, whatever their type."""
+_SECRET_NAMES = frozenset(map(plain_name, SECRET_NAMES))
+_TELLS_OF_SECRETS = re.compile("card_?id|session_?cd|auth_?number|cg_?uid", re.IGNORECASE)
 _ID_NAMES = frozenset({"id", "transaction_id", "session_id", "provider_transaction_reference"})
 
 _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")([ \t\n\r]*+:)?+|([{\[])|([}\]])|[^ \t\n\r"{}\[\],:]++', re.DOTALL)
@@ -39,9 +43,9 @@ _MEMBERS = {
     (_Zone.PAYMENTS, "transaction_id"): _Zone.TRANSACTION_ID,
     (_Zone.PAYMENTS, "provider_transaction_result"): _Zone.RESULT,
     (_Zone.DATA, "value"): _Zone.VALUE,
-    **{(_Zone.RESULT, name): _Zone.SECRET for name in SECRET_NAMES},
 }
 _SEARCHED = (_Zone.RESULT, _Zone.VALUE)
+_WITH_SECRETS = (_Zone.RESULT, _Zone.PAYMENTS)
 
 
 @dataclass(slots=True)
@@ -101,9 +105,7 @@ class _Walk:
         around, name = self._open[-1], _text(token)
         if around.own_zone in _SEARCHED:
             around.is_secret = around.is_secret or has_card_number(name)
-            around.zone = _MEMBERS.get((around.own_zone, name), around.own_zone)
-        else:
-            around.zone = _MEMBERS.get((around.own_zone, name), _Zone.ELSEWHERE)
+        around.zone = _zone_of(around.own_zone, name)
         around.name = name
 
     def open(self, begin: int) -> None:
@@ -118,7 +120,7 @@ class _Walk:
 
     def scalar(self, token: bytes, begin: int, end: int) -> None:
         around = self._open[-1]
-        if around.zone is _Zone.SECRET or (_is_bare_result(around) and token.startswith(b'"')):
+        if around.zone is _Zone.SECRET or (token.startswith(b'"') and _is_unknown_text(around, token)):
             self._found.append(_Found(begin, end))
         elif around.zone is _Zone.TRANSACTION_ID:
             self._transaction_ids.add(_text(token).strip())
@@ -137,9 +139,24 @@ class _Walk:
         return found.field is not None and found.field.is_payment_field and found.text in self._transaction_ids
 
 
-def _is_bare_result(around: _Container) -> bool:
-    """A provider's result that is text: nobody knows its format, and where in it the secrets are."""
-    return around.own_zone is _Zone.PAYMENTS and around.zone is _Zone.RESULT
+def _zone_of(own_zone: _Zone, name: str) -> _Zone:
+    """That of a member of an object."""
+    if own_zone in _WITH_SECRETS and plain_name(name) in _SECRET_NAMES:
+        return _Zone.SECRET
+    otherwise = own_zone if own_zone in _SEARCHED else _Zone.ELSEWHERE
+    if own_zone is _Zone.PAYMENTS and name not in _ID_NAMES:
+        otherwise = _Zone.VALUE
+    return _MEMBERS.get((own_zone, name), otherwise)
+
+
+def _is_unknown_text(around: _Container, token: bytes) -> bool:
+    """A provider's result that is text, or has text in it that tells of secrets: nobody knows its format, and where in
+    it they are.
+    """
+    if around.zone is not _Zone.RESULT:
+        return False
+    is_named = around.own_zone is _Zone.RESULT and around.name
+    return not is_named or _TELLS_OF_SECRETS.search(_text(token)) is not None
 
 
 def _text(token: bytes) -> str:

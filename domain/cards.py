@@ -1,34 +1,43 @@
 """Cards: what looks like a number is shown as its last four digits at the most; and when a card expires.
 
-A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn. Luhn alone holds for one number in
-ten, times in milliseconds among them. Isracard's own numbers of 8 and 9 digits cannot be told from other numbers, and
-are none here.
+A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn, and is written as cards are:
+unbroken, in fours, as on cards of 14 and 15 digits, digit by digit or pair by pair. Luhn alone holds for one number in
+ten, times in milliseconds among them, and grouped at will for more: for account numbers, and two numbers side by side.
+Isracard's own numbers of 8 and 9 digits cannot be told from other numbers, and are none here.
 
 Source: ISO/IEC 7812; the prefixes are those that the issuers publish.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
-_LOOKS_LIKE_ONE = re.compile(r"\d(?:[ -]?\d){8,14}(?=(?:[ -]?\d){4}(?!\d))")
-
 _FEWEST_DIGITS, _MOST_DIGITS = 13, 19
-_BETWEEN = r"[\s\u00ad\u200b-\u200f\u2010-\u2015\u2212-]{0,3}+"  # blanks, marks of direction, hyphens and dashes
+# Blanks, marks of direction, hyphens and dashes.
+_BETWEEN = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\u2010-\u2015\u2212-]{0,3}+"
+_LOOKS_LIKE_ONE = re.compile(rf"\d(?:{_BETWEEN}\d){{8,14}}(?=(?:{_BETWEEN}\d){{4}}(?!\d))")
 _PREFIX = re.compile(
     r"4"  # Visa
     r"|5[0-8]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"  # Mastercard, Maestro
     r"|3[46-9]|30[0-5]"  # American Express, Diners Club
     r"|352[89]|35[3-8]"  # JCB
     r"|62|6011|65|64[4-9]"  # UnionPay, Discover
+    r"|6304|639|67(?:59|6[1-3])"  # Maestro
+    r"|220[0-4]"  # Mir
 )
-# What follows a decimal point is the rest of a number, as in coordinates.
-_RUN = re.compile(rf"(?<!\d)(?<!\d\.)\d{{1,19}}+(?!\d)(?:{_BETWEEN}\d{{1,19}}+(?!\d))*+")
+_RUN = re.compile(rf"(?<!\d)\d{{1,19}}+(?!\d)(?:(?:[./]|{_BETWEEN})\d{{1,19}}+(?!\d))*+")
 _GROUP = re.compile(r"\d+")
-_LONG = re.compile(rf"\d(?:{_BETWEEN}\d){{12}}")
+_LONG = re.compile(rf"\d(?:(?:[./]|{_BETWEEN})\d){{12}}")
+_FOURS = {(4, 4, 4, 4), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3)}
+_GROUPED = _FOURS | {(4, 6, 5), (4, 6, 4), (8, 8), (4, 12), (12, 4), (4, 4, 8), (4, 8, 4), (8, 4, 4)}
+"""The sizes of the groups on cards, also where a blank was left out."""
+_PAIR, _MOST_IN_FOURS = 2, 5
+_DOTS = frozenset("./")
+_ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\Z")
+"""Before two digits: the head of an IBAN."""
 _MOST_GROUPS = 1000
 """A run of more groups of digits is taken for one that holds a card number: to look at each costs time and memory."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -125,19 +134,56 @@ def _in_run(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
         yield begin, end
         return
     digits = "".join(str(int(digit)) for first, last in groups for digit in text[first:last])
-    ends = list(accumulate(last - first for first, last in groups))
-    sums = _sums(digits)
-    for index, (first, last) in enumerate(groups):
-        start = ends[index] - (last - first)
-        if not _PREFIX.match(digits, start):
+    sizes = [last - first for first, last in groups]
+    between = [text[last:first] for (_, last), (first, _) in pairwise(groups)]
+    starts, sums, stretches = [0, *accumulate(sizes)], _sums(digits), _stretches(sizes, between)
+    for index, (first, _) in enumerate(groups):
+        start = starts[index]
+        if not _PREFIX.match(digits, start) or _is_continued(text, groups, index):
             continue
-        for later in range(index, len(groups)):
-            size = ends[later] - start
-            if size > _MOST_DIGITS:
-                break
-            its_sums = sums[ends[later] % 2]
-            if size >= _FEWEST_DIGITS and (its_sums[ends[later]] - its_sums[start]) % 10 == 0:
-                yield first, groups[later][1]
+        for later in _ends(sizes, between, index, stretches[index]):
+            stop = starts[later]
+            is_long = _FEWEST_DIGITS <= stop - start <= _MOST_DIGITS
+            if is_long and (sums[stop % 2][stop] - sums[stop % 2][start]) % 10 == 0:
+                yield first, groups[later - 1][1]
+
+
+def _ends(sizes: Sequence[int], between: Sequence[str], index: int, stretch: int) -> Iterator[int]:
+    """Behind which groups a number may end that begins with one, as cards are written. Dots and slashes are between
+    fours only: dates and versions have them too.
+    """
+    if sizes[index] >= _FEWEST_DIGITS:
+        yield index + 1
+    elif sizes[index] <= _PAIR:
+        yield from range(index + 2, min(index + _MOST_DIGITS, stretch) + 1)
+    else:
+        for later in range(index + 2, min(index + _MOST_IN_FOURS, len(sizes)) + 1):
+            grouped = tuple(sizes[index:later])
+            if grouped in _FOURS or (grouped in _GROUPED and _DOTS.isdisjoint(between[index : later - 1])):
+                yield later
+
+
+def _stretches(sizes: Sequence[int], between: Sequence[str]) -> list[int]:
+    """Of each group, behind which one the single digits or pairs end that begin with it and are evenly spaced. The last
+    of pairs may be a single digit.
+    """
+    ends = list(range(1, len(sizes) + 1))
+    for index in range(len(sizes) - 2, -1, -1):
+        size, following = sizes[index], sizes[index + 1]
+        if size > _PAIR or between[index] in _DOTS or following > size:
+            continue
+        is_even = ends[index + 1] > index + 2 and between[index] == between[index + 1]
+        ends[index] = ends[index + 1] if following == size and is_even else index + 2
+    return ends
+
+
+def _is_continued(text: str, groups: Sequence[tuple[int, int]], index: int) -> bool:
+    """Whether a group follows a decimal point, as in coordinates, or the head of an IBAN."""
+    if not index:
+        return False
+    before, end = groups[index - 1]
+    is_head = end - before == _PAIR and _ACCOUNT.search(text, max(0, before - 3), before) is not None
+    return is_head or text[end : groups[index][0]] == "."
 
 
 def _sums(digits: str) -> tuple[list[int], list[int]]:

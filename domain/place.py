@@ -39,6 +39,14 @@ class Place:
         value = self.value.get(name) if self.is_object() else None
         return Place(value, f"{self.path}.{name}" if self.path else name, self.reading)
 
+    def spelled(self, name: str) -> "Place":
+        """The member of that name, in whatever capitals and with whatever underscores: Cellosign writes a provider's
+        names in its own way (`cardMask` as `card_mask`). Of several, one that is not null, and rather this spelling.
+        """
+        alike = [each for each in self.value if plain_name(each) == plain_name(name)] if self._has_members() else []
+        alike.sort(key=lambda each: (self.value[each] is None, each != name))
+        return self.member(alike[0] if alike else name)
+
     def text(self) -> str | None:
         """Text as it can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
         if isinstance(self.value, str):
@@ -78,8 +86,11 @@ class Place:
         return None
 
     def is_object(self) -> bool:
-        if not isinstance(self.value, dict):
+        if not self._has_members():
             self._expected("an object")
+        return self._has_members()
+
+    def _has_members(self) -> bool:
         return isinstance(self.value, dict)
 
     def mapping(self) -> dict[str, Any]:
@@ -101,7 +112,7 @@ class Place:
             case list():
                 return [Place(each, f"{self.path}[{i}]", self.reading).anything() for i, each in enumerate(self.value)]
             case Decimal():
-                return float(self.value) if math.isfinite(float(self.value)) else str(self.value)
+                return _storable(self.value)
             case _:
                 return self.value
 
@@ -148,6 +159,19 @@ class Place:
         if self.value is not None or found:
             found = found or _JSON_TYPES.get(type(self.value), "a number")
             self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
+
+
+def _storable(number: Decimal) -> float | int | str:
+    """A whole number of a card's length keeps all its digits, or nobody would know it for one and mask it."""
+    if not math.isfinite(as_float := float(number)):
+        return str(number)
+    is_cut = abs(number) < _INT64 and number == number.to_integral_value() and number != Decimal(as_float)
+    return int(number) if is_cut else as_float
+
+
+def plain_name(name: str) -> str:
+    """Return what is the same for all spellings of a provider's name: `cardId`, `card_id`, `CARD_ID`."""
+    return name.replace("_", "").lower()
 
 
 _JSON_TYPES = {str: "other text", bool: "true or false", list: "a list", dict: "an object"}

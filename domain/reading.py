@@ -228,21 +228,21 @@ def _attempt(place: Place) -> Attempt:
     return Attempt(
         transaction_id=_filled(place.member("transaction_id")),
         session_id=place.member("session_id").identifier(),
-        type=place.member("type").text(),
-        status=place.member("status").text(),
-        amount=decimal_from(place.member("amount").value),
-        currency=_without_number(result.member("currency").text()),
-        provider_total=_total(result.member("total").number()),
+        type=_without_number(place.member("type").text()),
+        status=_without_number(place.member("status").text()),
+        amount=_plain_number(decimal_from(place.member("amount").value)),
+        currency=_without_number(result.spelled("currency").text()),
+        provider_total=_plain_number(result.spelled("total").number()),
         provider_reference=place.member("provider_transaction_reference").identifier(),
-        card_mask=masked(result.member("card_mask").text() or "") or None,
-        card_brand=_without_number(result.member("card_brand").text()),
-        card_no_last4=last_four(result.member("card_no").identifier()),
-        card_expires=expiry_month(result.member("card_expiration").identifier()),
-        cguid=_filled(result.member("cguid")),
-        authorisation=_filled(result.member("auth_number")),
-        number_of_payments=_either(result, "numberOfPayments", "number_of_payments").number(),
-        first_payment=_either(result, "firstPayment", "first_payment").number(),
-        periodical_payment=_either(result, "periodicalPayment", "periodical_payment").number(),
+        card_mask=masked(_without_number(result.spelled("card_mask").text()) or "") or None,
+        card_brand=_without_number(result.spelled("card_brand").text()),
+        card_no_last4=last_four(result.spelled("card_no").identifier()),
+        card_expires=expiry_month(result.spelled("card_expiration").identifier()),
+        cguid=_filled(result.spelled("cguid")),
+        authorisation=_filled(result.spelled("auth_number")),
+        number_of_payments=_plain_number(result.spelled("numberOfPayments").number()),
+        first_payment=_plain_number(result.spelled("firstPayment").number()),
+        periodical_payment=_plain_number(result.spelled("periodicalPayment").number()),
     )
 
 
@@ -251,16 +251,10 @@ def _filled(place: Place) -> str | None:
     return (place.identifier() or "").strip() or None
 
 
-def _either(place: Place, providers_name: str, cellosigns_name: str) -> Place:
-    """Cellosign writes some of the provider's names in its own way (`cardMask` as `card_mask`)."""
-    named = place.member(providers_name)
-    return place.member(cellosigns_name) if named.value is None else named
-
-
 def _without_number(text: str | None) -> str | None:
     return None if text is None else str(without_card_numbers(text))
 
 
-def _total(number: Decimal | None) -> Decimal | None:
+def _plain_number(number: Decimal | None) -> Decimal | None:
     """A card's number in the wrong place is no amount, and would be shown as one."""
     return None if number is not None and has_card_number(number_text(number)) else number

@@ -4,8 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any
+
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""Takes every number that can be parsed; in the default one 1e999999999 raises, and the 29th digit is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +55,4 @@ def said(document: dict[str, Any], digests: Sequence[str]) -> str:
 
 
 def _number(value: Decimal) -> dict[str, str]:
-    return {"number": str(value.normalize())}
+    return {"number": str(_EXACT.normalize(value))}

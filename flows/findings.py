@@ -10,7 +10,6 @@ from adapters import archives, receipts
 from adapters.discrepancies import is_concerned, settle_version
 from adapters.duplicates import settle_duplicates
 from adapters.holds import settle_holds
-from adapters.seals import Locked
 from adapters.settings import settings
 from adapters.settlements import rematch
 from adapters.stored import stored_request
@@ -21,7 +20,7 @@ from flows.material import Material, read_material
 from flows.threads import checkpoint
 from models.archive import Archive
 from models.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 
 log = structlog.get_logger()
 

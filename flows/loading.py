@@ -33,12 +33,12 @@ def load(material: Material) -> None:
 
 def _load_delivery(material: Material, made_at: datetime) -> None:
     """A delivery may make its version the newest, and come before that is on record: both were killed."""
-    reference, request = material.archive.reference, material.request
+    reference, request, is_locked = material.archive.reference, material.request, material.archive.is_locked
     version = stored_version(reference, request.version)
     if not archives.has_version(version.receipt_id):
-        load(read_material(reference, version.receipt_id))
+        load(read_material(reference, version.receipt_id, even_locked=is_locked))
     if archives.repeat(reference, request.receipt_id, request.version, made_at, _replaces):
-        load(read_material(reference, version.receipt_id))
+        load(read_material(reference, version.receipt_id, even_locked=is_locked))
 
 
 def _replaces(candidate: VersionRow, current: VersionRow) -> bool:

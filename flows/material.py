@@ -10,7 +10,7 @@ from domain.rows import Rows, rows_of
 from flows.threads import checkpoint
 from models.archive import Archive
 from models.discrepancy import Discrepancy
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,32 @@ class Material:
     """Of every table: what the payload says."""
 
 
-def read_material(reference: str, receipt_id: str) -> Material:
+def read_material(reference: str, receipt_id: str, *, even_locked: bool = False) -> Material:
     """Read back what `persist-files` left and derive the rest. Small: no file's content is read.
 
+    Args:
+        even_locked: where the archive's key cannot be had, what is sealed reads as null, and nothing is claimed that
+            could follow from that.
+
     Raises:
+        Locked: the archive's key cannot be had, or that of the fingerprints.
         Conflict: it left nothing, or that is damaged.
         Transient: the store does not answer.
     """
     request = stored_request(reference, receipt_id)
     if request is None:
         raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again")
-    skeleton, archive, terms = request.skeleton(), request.archive(), settings().payment_terms
+    try:
+        return _material(request, request.archive())
+    except Locked:
+        if not even_locked:
+            raise
+        return _material(request, request.locked_archive())
+
+
+def _material(request: StoredRequest, archive: Archive) -> Material:
     checkpoint()
-    found = reconcile(archive, terms)
-    return Material(receipt_id, request, skeleton, archive, found, rows_of(archive, terms, fingerprint))
+    terms = settings().payment_terms
+    found = [] if archive.is_locked else reconcile(archive, terms)
+    rows = rows_of(archive, terms, fingerprint)
+    return Material(request.receipt_id, request, request.skeleton(), archive, found, rows)

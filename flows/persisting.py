@@ -12,17 +12,18 @@ from typing import Any
 import structlog
 
 from adapters import ocfl, receipts, store
-from adapters.seals import Locked
+from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
-from adapters.stored import FILES, VERDICT, StoredRequest, keep_delivery, stored_request, stored_version
+from adapters.stored import StoredRequest, keep_delivery, stored_request, stored_version
 from domain.json_text import JsonFault, parse
 from domain.versions import said
 from flows.body import Body, opened_body
+from flows.mending import mend
 from flows.staging import Staged, stage, stage_what_rebuilds
 from flows.threads import checkpoint
 from models.content import ContentCut, Role, StoredContent
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 from models.inventory import Inventory, ObjectVersion
 from models.verdict import verdict_as_json
 
@@ -57,7 +58,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
             if body.is_from_inbox and not known.is_whole(checkpoint):
                 stage_what_rebuilds(staged)
                 _examine(staged)
-                _mend(reference, known, staged)
+                mend(reference, known, staged)
     return Persisted(number, [cut.content for cut in staged.cuts])
 
 
@@ -127,17 +128,3 @@ def _said_by(current: StoredRequest) -> str | None:
 
 def _said(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
     return said(document, [cut.content.sha256 for cut in cuts])
-
-
-def _mend(reference: str, known: StoredRequest, staged: Staged) -> None:
-    """Put what was staged in the place of what the store has lost or has damaged."""
-    log.warning("a damaged archive is mended", receipt_id=known.receipt_id)
-    for path, sha256 in staged.digests().items():
-        checkpoint()
-        key = known.files.get(sha256)
-        if key and store.digest_of(key) != sha256:
-            store.overwrite(staged.content / path, key)
-    if not known.is_version:
-        keep_delivery(reference, known.receipt_id, known.version, staged.content)
-    if not known.is_whole(checkpoint):
-        raise Conflict(f"receipt {known.receipt_id} cannot be mended; `cellar verify` names what is damaged")

@@ -71,7 +71,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     """Put an object into the database, if it is one: its history, then its versions, each with its deliveries.
 
-    All of it is read before anything is written. A history that is damaged is told, and is all that is lost.
+    Where its key cannot be had, that is what is not sealed, and its discrepancies stay as they are kept. All of it is
+    read before anything is written. A history that is damaged is told, and is all that is lost.
 
     Raises:
         Conflict: it is damaged.
@@ -82,9 +83,9 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    versions = [read_material(reference, version.message) for version in inventory.versions]
+    versions = [read_material(reference, version.message, even_locked=True) for version in inventory.versions]
     requests = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
-    deliveries = [read_material(reference, request.receipt_id) for request in requests if request]
+    deliveries = [read_material(reference, request.receipt_id, even_locked=True) for request in requests if request]
     kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     created_at = {version.message: version.created_at for version in inventory.versions}
@@ -97,7 +98,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
                 load(delivery)
     current_id = receipts.current_receipt_id(reference)
     for material in versions:
-        if material.receipt_id == current_id:
+        if material.receipt_id == current_id and not material.archive.is_locked:
             settle_payload(material, datetime.now(UTC))
     return True
 
@@ -123,5 +124,5 @@ def _receipt(material: Material, created_at: Mapping[str, datetime]) -> ReceiptR
         state=State.RECEIVED if waits else State.COMPLETED,
         received_at=received_at,
         completed_at=None if waits else received_at,
-        size_bytes=sum(len(chunk) for chunk in material.request.body()),
+        size_bytes=material.request.size_bytes(),
     )

@@ -1,7 +1,7 @@
 """Stages a receipt: its body is scanned into a folder that holds what a version of its archive is made of."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters import seals
 from adapters.clamd import SOUND, scanned
 from adapters.durable import pushed, write_whole
-from adapters.stored import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.object_files import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
 from domain.card_secrets import secret_ranges
 from domain.cuts import cuts_json, rebuilt, scans_json
 from domain.media_type import HEAD_BYTES, sniffed
@@ -77,14 +77,22 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
         ContentCut(each, cut.skeleton_offset, spelling)
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
     ]
+    checkpoint()
     secrets = secret_ranges(scan.skeleton)
     checkpoint()
-    skeleton, all_cuts = sealed(scan.skeleton, cuts, secrets, seals.sealer(reference))
-    (content / SKELETON).write_bytes(skeleton)
-    (content / CUTS).write_bytes(cuts_json(all_cuts))
+    write_sealed(content, scan.skeleton, cuts, secrets, reference)
     if cuts:
         (content / SCANS).write_bytes(scans_json(cuts))
     return Staged(receipt_id, content, scan, cuts, sink.is_plain)
+
+
+def write_sealed(
+    content: Path, skeleton: bytes, cuts: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], reference: str
+) -> None:
+    """Write a skeleton and its cuts into `content`, with the ranges `secrets` of it sealed. Raises as `sealer` does."""
+    left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
+    (content / SKELETON).write_bytes(left)
+    (content / CUTS).write_bytes(cuts_json(all_cuts))
 
 
 def stage_what_rebuilds(staged: Staged) -> None:

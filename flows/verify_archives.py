@@ -14,7 +14,7 @@ from adapters.settings import settings
 from domain.notification import store_damaged
 from flows.results import RESULTS
 from flows.threads import in_thread
-from flows.verifying import StoredObject, drawn, missing, stored_objects, verify_objects
+from flows.verifying import StoredObject, drawn, missing, stored_objects, verify_beside, verify_objects
 from models.errors import Conflict, Transient
 from models.fixity import Fixity
 
@@ -62,4 +62,4 @@ def _verify(share: float) -> Fixity:
             yield each
 
     fixity = verify_objects(drawn(listed(), share, time.time_ns()))
-    return fixity + missing(seen)
+    return fixity + missing(seen) + verify_beside()

@@ -1,4 +1,4 @@
-"""Verifies the store: every file of every object against the digests that its inventory tells."""
+"""Verifies the store: every file of every object against the digests that its inventory tells, and the keys."""
 
 import hashlib
 import random
@@ -9,13 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain, groupby
+from pathlib import PurePosixPath
 
-from adapters import archives, history, ocfl, receipts, store
+from adapters import archives, history, ocfl, receipts, seals, settlement_reports, store
+from adapters.object_files import DELIVERIES
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.seals import Locked
-from adapters.stored import DELIVERIES, delivered, delivery_key, stored_request
+from adapters.stored import delivered, delivery_key, stored_request
 from flows.threads import checkpoint, one_fate
-from models.errors import Conflict, Refused
+from models.errors import Conflict, Locked, Refused
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding
 from models.inventory import Inventory
 
@@ -116,6 +117,7 @@ def _verified(stored: StoredObject) -> Fixity:
             *_wrong_contents(stored, inventory),
             *_extras(stored, inventory),
             *_wrong_deliveries(stored, inventory),
+            *_wrong_key(stored, inventory),
             *_wrong_histories(stored),
         ],
     )
@@ -131,6 +133,28 @@ def missing(seen: Collection[str]) -> Fixity:
     gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
     gone += [key for each in receipts.completed_deliveries() if store.stored_size(key := delivery_key(*each)) is None]
     return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
+
+
+def verify_beside() -> Fixity:
+    """Verify what lies beside the archives: the key of the fingerprints, and the settlement reports, which are named by
+    their digests.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    sizes = dict(store.listed(settlement_reports.FOLDER))
+    findings = [*_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key), *_wrong_reports(sizes)]
+    return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
+
+
+def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
+    for report_id in sorted({PurePosixPath(key).stem for key in keys}):
+        key = f"{settlement_reports.FOLDER}/{report_id}.json"
+        found = _digest(key)
+        if found is None:
+            yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
+        elif found != report_id:
+            yield FixityFinding(key, Fault.DAMAGED, report_id, found)
 
 
 def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
@@ -181,15 +205,30 @@ def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[Fi
         try:
             request = stored_request(ocfl.reference_of(inventory), receipt_id)
             is_whole = request is None or request.is_whole(checkpoint)
-        except Locked as error:
-            yield _damaged(stored, path, receipt_id, f"nothing: {error}")
-            continue
+        except Locked:
+            continue  # the finding is its key's
         except Conflict:
             request, is_whole = None, False
         if not is_whole:
             yield _damaged(stored, path, receipt_id, "what does not rebuild it")
         elif request is None:
             yield FixityFinding(f"{stored.key}/{path}", Fault.INTERRUPTED, "a whole delivery", "a part")
+
+
+def _wrong_key(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    """What is sealed is whole by its digest, and lost all the same without the key that lies outside of the object."""
+    reference = ocfl.reference_of(inventory)
+    is_its_own = ocfl.object_key(reference) == stored.key  # a damaged inventory may name another
+    if is_its_own and any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
+        yield from _locked(seals.key_location(reference), lambda: seals.check_key(reference))
+
+
+def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]:
+    try:
+        check()
+    except Locked as error:
+        fault = Fault.MISSING if store.stored_size(location) is None else Fault.DAMAGED
+        yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
 def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:

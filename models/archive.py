@@ -8,7 +8,7 @@ from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Moment, text_index
 from models.content import Content
-from models.finding import ArchiveWarning
+from models.finding import ArchiveWarning, WarningCode
 from models.form_field import FormField
 from models.payment import Payment
 from models.session import Session
@@ -41,6 +41,11 @@ class Archive:
     warnings: tuple[ArchiveWarning, ...]
     signed_document_verdict: Verdict | None = None
     """None where there is no signed document."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether what is sealed of it reads as null, for want of its key."""
+        return any(warning.code is WarningCode.SECRETS_LOCKED for warning in self.warnings)
 
 
 class ArchiveRow(SQLModel, table=True):

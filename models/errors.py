@@ -4,6 +4,7 @@ CellarError
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
 ├── Transient      the world is down: retried by whoever owns the retry, and only there
 └── Conflict       two truths: a person looks
+    └── Locked     what is sealed cannot be opened or sealed: a key is gone, damaged or not among the settings
 
 Messages say what, which, expected, got and what to do next. They never repeat a value from a payload: those are
 people's data.
@@ -39,3 +40,10 @@ class Transient(CellarError):
 
 class Conflict(CellarError):
     """Two records disagree and no rule says which is right."""
+
+
+class Locked(Conflict):
+    """What is sealed cannot be opened: a key is gone or damaged, or is not among those of the settings.
+
+    It is no damage: with the key all is right again.
+    """

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from adapters.environment import settings_environment
 from adapters.settings import Settings
+from models.errors import Locked
 from models.payment import Standing
 from models.payment_terms import PaymentType
 
@@ -237,6 +238,49 @@ def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> No
         assert process.wait(30) == 0
     assert len(set(said)) == 1
     assert len(said[0]) >= 40
+
+
+# Tells each fsync and the link of a secret, in order.
+TRACE = """
+import os, pathlib
+from adapters.settings import Settings
+
+def told(name, original, which):
+    def call(*arguments, **named):
+        target = arguments[which]
+        path = pathlib.Path(os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else target)
+        print(name, "part" if path.is_file() and name == "fsync" else path.name)
+        return original(*arguments, **named)
+    return call
+
+os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+Settings().active_seal_keys()
+"""
+
+
+def test_made_secret_survives_a_power_cut(configure: Configure) -> None:
+    data_dir = configure().data_dir.absolute()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
+
+    folders = [f"fsync {data_dir.parent.name}", f"fsync {data_dir.name}"]
+    assert done.stdout.splitlines() == [*folders, "fsync part", "link seal", "fsync secrets"]
+
+
+@pytest.mark.parametrize("name", ["webhook", "api", "link"])
+def test_secret_that_is_empty_lets_nobody_in(configure: Configure, name: str) -> None:
+    made = configure()
+    (made.data_dir / "secrets").mkdir(parents=True)
+    (made.data_dir / "secrets" / name).touch()
+    uses = {
+        "webhook": made.active_webhook_secrets,
+        "api": made.active_api_tokens,
+        "link": made.active_link_secret,
+    }
+
+    with pytest.raises(Locked, match=f"secrets/{name} is damaged"):
+        uses[name]()
 
 
 @pytest.mark.parametrize("root", ["nowhere.pem", "no-certificate.pem"])

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from domain.cards import expiry_month, has_card_number, last_four, masked, numbe
         ("4580 4580 4580 4580", "**** **** **** 4580"),
         ("378282246310005", "***********0005"),
         ("458045******4580", "458045******4580"),
+        ("4580\u00a04580\u00a04580\u00a04580", "****\u00a0****\u00a0****\u00a04580"),
+        ("\u200f4580\u200e4580\u20134580\u20604580", "\u200f****\u200e****\u2013****\u20604580"),
+        ("4580  4580  4580  4580", "****  ****  ****  4580"),
         ("xxxxxxxxxxxx4580", "xxxxxxxxxxxx4580"),
         ("4a45b2df-f7bd-48bf-a2b4-b8405eb51194", "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"),
         ("123456789012", "123456789012"),
@@ -103,6 +107,18 @@ def luhn_digit(digits: str) -> str:
         "3782-822463-10005",
         "4580 - 4580 - 4580 - 4580",
         "4580\u00a04580\u20114580\u200e4580",
+        "4580\ufeff4580\u20604580\u202a4580",
+        "4580.4580.4580.4580",
+        "4580/4580/4580/4580",
+        "45804580-4580 4580",
+        "4000 0566 5566 5556 676",
+        "3056-930902-5904",
+        "6304000000000000",
+        "6759649826438453",
+        "6762000000000005",
+        "6390000000000005",
+        "2200000000000004",
+        "2204000000000000",
         "4 5 8 0 4 5 8 0 4 5 8 0 4 5 8 0",
         "45 80 45 80 45 80 45 80",
         f"{VISA} 12/29 123",
@@ -132,6 +148,14 @@ def test_card_number_is_found_however_it_is_written(text: str) -> None:
         "4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
         "050-1234567 052-7654321",
         "33.4580458045804580,35.54",
+        "IL62 0108 0000 0009 9999 999",
+        "DE02 3704 0044 0532 0107",  # the four groups are a card number but for what stands before them
+        "332211445 0521234567",
+        "45804 58045804580",
+        "458045 8045804580",
+        "4.5.8.0.4.5.8.0.4.5.8.0.4.5.8.0",
+        "45/80/45/80/45/80/45/80",
+        "4 5 8-0 4 5 8 0 4 5 8 0 4 5 8 0",
         "4580,4580,4580,4580",
         "",
     ],
@@ -147,17 +171,22 @@ def test_other_number_is_none(text: str) -> None:
     ),
     st.text("0123456789", min_size=14, max_size=14),
     st.integers(13, 19),
-    st.lists(st.sampled_from(["", " ", "-", "\u00a0"]), min_size=19, max_size=19),
-    st.sampled_from(["", "card ", "a1b", "\u05d0"]),
-    st.sampled_from(["", ".", " x", "\u05d0"]),
+    st.sampled_from([(19,), (4, 4, 4, 4, 3), (1,) * 19, (2,) * 10]),
+    st.sampled_from([" ", "-", "\u00a0", " - ", "\u2060"]),
+    st.tuples(st.sampled_from(["", "card ", "a1b", "\u05d0"]), st.sampled_from(["", ".", " x", "\u05d0"])),
 )
 def test_every_card_number_is_masked_but_for_its_last_four_digits(
-    prefix: str, rest: str, size: int, between: list[str], before: str, behind: str
+    prefix: str, rest: str, size: int, groups: tuple[int, ...], between: str, around: tuple[str, str]
 ) -> None:
     number = (prefix + rest + "0000")[: size - 1]
     number += luhn_digit(number)
-    written = "".join(digit + blank for digit, blank in zip(number, between, strict=False)).strip("- \u00a0")
+    if groups[0] == 4 and size < 16:
+        groups = (19,)  # no card is written so
+    ends = list(accumulate(groups))
+    parts = [number[end - group : end] for group, end in zip(groups, ends, strict=True)]
+    written = between.join(part for part in parts if part)
 
+    before, behind = around
     shown = without_card_numbers(before + written + behind)
 
     assert has_card_number(before + written + behind)

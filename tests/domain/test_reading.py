@@ -260,6 +260,7 @@ RESULT = "payments.0.provider_transaction_result"
         {"numberOfPayments": "3", "firstPayment": "700", "periodicalPayment": "350"},
         {"numberOfPayments": 3, "firstPayment": 700, "periodicalPayment": 350.0},
         {"number_of_payments": "3", "first_payment": "700", "periodical_payment": "350"},
+        {"NUMBER_OF_PAYMENTS": 3, "firstpayment": 700, "PeriodicalPayment": 350},
         {"numberOfPayments": None, "number_of_payments": " 3 ", "firstPayment": "700.00", "periodicalPayment": "350"},
     ],
 )
@@ -500,9 +501,35 @@ def test_field_that_names_a_transaction_is_masked_only_where_it_is_no_payment(ki
     assert read(document).fields[3].value == (CARD if kind == "payment" else MASKED)
 
 
-@pytest.mark.parametrize("name", ["card_brand", "currency", "card_mask", "total"])
-def test_card_number_in_any_member_of_a_result_is_not_shown(name: str) -> None:
-    archive = read(changed(f"payments.0.provider_transaction_result.{name}", CARD))
+@pytest.mark.parametrize("card", [CARD, "4580\u00a04580\u20134580\u200e4580", "4580/4580/4580/4580"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("card_brand", "currency", "card_mask", "cardMask", "total", "numberOfPayments"),
+        *("firstPayment", "first_payment", "periodicalPayment", "periodical_payment"),
+    ],
+)
+def test_card_number_in_any_member_of_a_result_is_not_shown(name: str, card: str) -> None:
+    document = changed("payments.0.provider_transaction_result.numberOfPayments", "3")
+    document["payments"][0]["provider_transaction_result"] |= {name: card}
 
-    assert CARD not in repr(archive.payments)
-    assert CARD not in repr(reconcile(archive, TERMS))
+    archive = read(document)
+
+    assert card not in repr(archive.payments) + repr(reconcile(archive, TERMS))
+    assert CARD not in re.sub("[^0-9*]", "", repr(archive.payments))
+
+
+@pytest.mark.parametrize("name", ["type", "status", "amount"])
+def test_card_number_in_a_member_of_a_payment_is_not_shown(name: str) -> None:
+    assert CARD not in repr(read(changed(f"payments.0.{name}", CARD)).payments)
+
+
+def test_secrets_are_read_in_any_spelling_of_their_names() -> None:
+    document = sample_document()
+    result = document["payments"][0]["provider_transaction_result"]
+    del result["auth_number"], result["cguid"]
+    result |= {"authNumber": "7", "cgUid": "8", "CGUID": None}
+
+    (attempt,) = read(document).payments[0].attempts
+
+    assert (attempt.authorisation, attempt.cguid) == ("7", "8")

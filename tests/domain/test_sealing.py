@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.cuts import cuts_json, read_cuts, rebuilt
-from domain.sealing import content_cuts, sealed, unsealed
+from domain.sealing import content_cuts, ranges_between, ranges_of, sealed, unsealed
 from models.content import ContentCut, SealedCut, StoredContent
 from models.errors import Conflict
 from models.spelling import Spelling
@@ -72,3 +72,27 @@ def test_damaged_ciphertext_is_told(ciphertext: object) -> None:
 
     with pytest.raises(Conflict, match="damaged"):
         read_cuts(json.dumps({"format": 1, "cuts": [written]}).encode())
+
+
+VALUES = ["1", '"a\\"b"', '[1, {"null": null}]', '"\u05d0"', "{}", "-1.5e3", "true", '"null"']
+
+
+@given(st.lists(st.tuples(st.sampled_from([*VALUES, "null"]), st.booleans()), min_size=1))
+def test_what_was_sealed_is_told_by_the_cuts_and_by_what_is_left(values: list[tuple[str, bool]]) -> None:
+    skeleton, secrets = b"", []
+    for value, is_secret in values:
+        begin = len(skeleton) + 1
+        skeleton += b"," + value.encode()
+        if is_secret and value != "null":
+            secrets.append((begin, len(skeleton)))
+
+    left, cuts = sealed(skeleton, [], secrets, seal)
+
+    assert ranges_of(cuts, lambda ciphertext: len(opened(ciphertext))) == secrets
+    assert ranges_between(skeleton, left) == secrets
+
+
+@pytest.mark.parametrize("left", [b'{"a": nul', b'{"a": null', b'{"b": null}', b'{"a": null}}', b""])
+def test_damaged_skeleton_tells_nothing(left: bytes) -> None:
+    with pytest.raises(Conflict):
+        ranges_between(b'{"a": 1}', left)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.versions import Age, newest_first, supersedes
+from domain.json_text import parse
+from domain.versions import Age, newest_first, said, supersedes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -77,3 +78,33 @@ def test_newest_first_is_an_order_in_which_none_supersedes_one_before_it(some: l
 
     assert not any(supersedes(later, earlier) for earlier, later in pairwise(ordered))
     assert sorted(map(str, ordered)) == sorted(map(str, some))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.50", "1.5"),
+        ("1e2", "100.0"),
+        ("1e999999999", "10e999999998"),
+        ("1e-999999999999999999", "0.1e-999999999999999998"),
+    ],
+)
+def test_same_number_says_the_same_however_it_is_spelled(one: str, other: str) -> None:
+    assert said_of(one) == said_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1e999999999", "1e999999998"),
+        ("1e999999999999999999", "2e999999999999999999"),
+        (f"1.{'0' * 30}1", f"1.{'0' * 30}2"),
+        ("1e-999999999", "0.0"),
+    ],
+)
+def test_other_number_says_something_else_however_large_or_long(one: str, other: str) -> None:
+    assert said_of(one) != said_of(other)
+
+
+def said_of(number: str) -> str:
+    return said(parse(f'{{"data": [{{"left": {number}}}]}}'.encode()), [])

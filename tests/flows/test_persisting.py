@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from adapters import catalogue, inbox, ocfl, store
+from adapters.object_files import REQUEST, SCANS
 from adapters.settings import settings
-from adapters.stored import REQUEST, SCANS, delivery_key, stored_request
+from adapters.stored import delivery_key, stored_request
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient

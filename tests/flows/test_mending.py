@@ -1,0 +1,78 @@
+"""An archive from before today's rules of sealing is mended as it was: by what is left of it, and by its digests."""
+
+import json
+from collections.abc import Callable, Collection
+
+import pytest
+
+from adapters import store
+from adapters.object_files import CUTS, SKELETON
+from adapters.stored import stored_request
+from domain.card_secrets import secret_ranges
+from flows import staging
+from flows.persisting import persist
+from flows.verifying import object_of, verify_object
+from models.errors import Conflict
+from tests.flows.conftest import received
+from tests.installations import archived, stored_body
+from tests.samples import sample_document
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+Rule = Callable[[bytes], list[tuple[int, int]]]
+DAMAGES = [{CUTS}, {SKELETON}, {CUTS, SKELETON}]
+
+
+def body() -> bytes:
+    document = sample_document()
+    document["reference"] = "process-1"
+    document["payments"][0]["provider_transaction_result"]["session_cd"] = None  # sealed, and looks as if it were not
+    return json.dumps(document).encode()
+
+
+def nothing(_skeleton: bytes) -> list[tuple[int, int]]:
+    return []
+
+
+def less(skeleton: bytes) -> list[tuple[int, int]]:
+    return secret_ranges(skeleton)[1:]
+
+
+def archived_by(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> str:
+    with monkeypatch.context() as then:
+        then.setattr(staging, "secret_ranges", rule)
+        return archived("process-1", body())
+
+
+def damage(receipt_id: str, names: Collection[str]) -> None:
+    request = stored_request("process-1", receipt_id)
+    assert request
+    for name in names:
+        store.overwrite_bytes(store.read_bytes(request.keys[name])[:-5], request.keys[name])
+
+
+@pytest.mark.parametrize(
+    ("rule", "names"),
+    [
+        (rule, names)
+        for rule in (nothing, less, secret_ranges)
+        for names in DAMAGES
+        if (rule, names) != (less, DAMAGES[2])
+    ],
+)
+def test_archive_of_other_rules_is_mended(monkeypatch: pytest.MonkeyPatch, rule: Rule, names: Collection[str]) -> None:
+    receipt_id = archived_by(rule, monkeypatch)
+    damage(receipt_id, names)
+
+    persist("process-1", received("process-1", body()).receipt_id)
+
+    assert stored_body("process-1", receipt_id) == body()
+    assert verify_object(object_of("process-1")).findings == ()
+
+
+def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt_id = archived_by(less, monkeypatch)
+    damage(receipt_id, {CUTS, SKELETON})
+
+    with pytest.raises(Conflict, match="cannot be mended"):
+        persist("process-1", received("process-1", body()).receipt_id)
