@@ -67,8 +67,7 @@ def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
         Conflict: it is not left of that one.
     """
     text = skeleton.decode("latin-1")  # a character a byte: all that has a meaning in JSON is ASCII
-    ranges: list[tuple[int, int]] = []
-    position, place = 0, 0
+    ranges, position, place = list[tuple[int, int]](), 0, 0
     while True:
         same = _same(memoryview(skeleton)[position:], memoryview(left)[place:])
         position, place = position + same, place + same

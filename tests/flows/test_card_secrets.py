@@ -107,8 +107,9 @@ def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) ->
     """The flow's settings with a migrated database and an empty store, both of the one or the other kind."""
     if request.param.startswith("Postgres"):
         url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))
-        configure(database_url=request.getfixturevalue("postgres_database"), store_url=url, **bucket)
-    request.getfixturevalue("sqlite_installation")
+        configure(database_url=request.getfixturevalue("postgres_installation"), store_url=url, **bucket)
+    else:
+        request.getfixturevalue("sqlite_installation")
     return str(request.param)
 
 
