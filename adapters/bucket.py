@@ -138,11 +138,7 @@ def names(folder_url: str) -> Iterator[str]:
     Raises:
         Transient: the bucket does not answer, or refuses to.
     """
-    bucket, prefix = _bucket_and_key(f"{folder_url}/").values()
-    with _ours("list", folder_url):
-        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-            for each in page.get("Contents", []):
-                yield each["Key"].removeprefix(prefix)
+    return (name for name, _ in versions(folder_url))
 
 
 def versions(folder_url: str) -> Iterator[tuple[str, str]]:
