@@ -407,3 +407,27 @@ def _usages(*, signs_certificates: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+CATALOGUE = b"<</Type /Catalog /Pages 2 0 R /AcroForm 3 0 R>>"
+PAGES = b"<</Type /Pages /Kids [] /Count 0>>"
+"""Of a document by hand: its objects 1 and 2; object 3 is its form."""
+
+
+def endless() -> bytes:
+    """A signature that covers the same megabyte again and again."""
+    document_signed = signed(form())
+    start, end = value_range(document_signed)
+    ranges = b"0 1000000 " * 100_000
+    signature = b"<</SubFilter /adbe.pkcs7.detached /ByteRange [%b] /Contents <%b>>>" % (
+        ranges,
+        document_signed[start:end],
+    )
+    field = b"<</FT /Sig /T (First) /V 5 0 R>>"
+    return document([CATALOGUE, PAGES, b"<</Fields [4 0 R]>>", field, signature])
+
+
+def many_objects(number: int) -> bytes:
+    """A cross-reference stream that promises more objects than it has bytes."""
+    pdf = xref_stream_document([CATALOGUE], [(0, 0, 0)], b"")
+    return pdf.replace(b"/Size 1 ", b"/Size %d /Index [0 %d] " % (number, number))

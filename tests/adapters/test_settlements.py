@@ -1,6 +1,5 @@
-"""Settlements on both databases and both kinds of store: once, in any order, and brought back from the store."""
+"""Settlements on both databases: rows count once, in any order."""
 
-import resource
 import shutil
 import threading
 import time
@@ -15,10 +14,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from sqlalchemy import event
-from sqlmodel import delete, func, select
+from sqlmodel import func, select
 
-from adapters import settlement_reports, settlements, store
-from adapters.database import engine, reading, writing
+from adapters import settlement_reports, settlements
+from adapters.database import engine, reading
 from adapters.migration import migrate
 from adapters.seals import fingerprint
 from adapters.settings import settings
@@ -35,7 +34,6 @@ from adapters.settlement_rows import (
 )
 from domain.settlement import decide, standing_after
 from models.discrepancy import DiscrepancyCode as C
-from models.discrepancy import DiscrepancyRow
 from models.errors import Refused
 from models.payment import PaymentRow, Standing
 from models.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
@@ -56,7 +54,6 @@ from tests.adapters.settlements import (
     told,
     unpaid,
 )
-from tests.conftest import bucket_at
 from tests.domain.settled import day
 from tests.installations import installed
 
@@ -76,24 +73,6 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def empty(migrated: str) -> str:
     emptied()
     return migrated
-
-
-@pytest.fixture(scope="module", params=["folder", "bucket"])
-def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An installation with each kind of store."""
-    values = {}
-    if request.param == "bucket":
-        endpoint = request.getfixturevalue("s3_server")
-        values = {"store_url": f"s3://archives/settlements-{time.monotonic_ns()}", **bucket_at(endpoint)}
-    with installed(tmp_path_factory.mktemp("settlements"), **values):
-        migrate()
-        yield str(request.param)
-
-
-@pytest.fixture
-def empty_store(stored: str) -> str:
-    emptied()
-    return stored
 
 
 def new_database(request: pytest.FixtureRequest) -> str:
@@ -457,96 +436,6 @@ def test_secrets_are_in_no_row() -> None:
     kept = str(everything())
     assert fingerprint("other-secret") in kept
     assert not [each for each in ("4580000011112222", "0987654", "other-secret") if each in kept]
-
-
-@pytest.mark.usefixtures("empty_store")
-def test_secrets_are_not_in_the_store() -> None:
-    imported(report(line("cguid-secret", auth="0987654", card="4580000011112222")))
-
-    kept = b"".join(store.read_bytes(key) for key, _ in store.listed("settlements"))
-    assert fingerprint("cguid-secret").encode() in kept
-    assert not [each for each in (b"cguid-secret", b"0987654", b"0000111122") if each in kept]
-
-
-@pytest.mark.usefixtures("empty_store")
-def test_reports_come_back_from_the_store() -> None:
-    paid("r", "c1")
-    imported(report(line("c1", amount="20.00"), line("c2")), now=days_later(1))
-    imported(report(line("c1", amount="1.00"), *covering(day(0), day(20))), now=days_later(2))
-    tables = (SettlementEntryRow, SettlementReportRow, DiscrepancyRow)
-    before = [rows(table) for table in tables]
-    forgotten()
-
-    assert settlements.restore_reports(days_later(3), print) == 2
-
-    assert [rows(table) for table in tables] == before
-
-
-@pytest.mark.usefixtures("empty_store")
-def test_report_is_named_by_its_digest() -> None:
-    imported(report(line("c1")))
-
-    ((report_id, _),) = settlement_reports.kept(print)
-    assert store.digest_of(f"settlements/{report_id}.json") == report_id
-
-
-@pytest.mark.usefixtures("empty_store")
-def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_again() -> None:
-    reports = [report(line(f"c{number}")) for number in range(3)]
-    for each in reports:
-        imported(each)
-    first, second = sorted(report_id for report_id, _ in settlement_reports.kept(print))[:2]
-    store.overwrite_bytes(b"{}", f"settlements/{first}.json")
-    store.overwrite_bytes(b"yesterday", f"settlements/{second}.imported")
-    forgotten()
-    damaged = dict[str, str]()
-
-    assert settlements.restore_reports(NOW, damaged.__setitem__) == 1
-
-    assert sorted(damaged) == [first, second]
-    assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
-    imported(*reports)
-    forgotten()
-    assert settlements.restore_reports(NOW, print) == 3
-
-
-@pytest.mark.usefixtures("empty_store")
-def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database_is_made_again() -> None:
-    paid("r", "c1")
-    paid("missed", "c2")
-    imported(report(line("c1", amount="20.00"), line("c3")))
-    assert len(told()) == 3
-    ((report_id, _),) = settlement_reports.kept(print)
-    taken_out(report_id)
-    with writing() as session:  # what a new database has of it: discrepancies, which are kept with their archives
-        for table in (SettlementEntryRow, SettlementReportRow):
-            session.execute(delete(table))
-
-    assert settlements.restore_reports(NOW, print) == 0
-
-    assert told() == []
-
-
-def taken_out(report_id: str) -> None:
-    for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
-        if store.is_bucket():
-            store.remove(name)
-        else:
-            (Path(settings().store_location) / name).unlink()
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_many_reports_come_back_with_few_open_files() -> None:
-    for number in range(12):
-        imported(report(line(f"c{number}")))
-    forgotten()
-    opened = sum(1 for _ in Path("/proc/self/fd").iterdir())
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 8, hard))
-    try:
-        assert settlements.restore_reports(NOW, print) == 12
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("sqlite_installation")

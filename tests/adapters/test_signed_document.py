@@ -1,23 +1,15 @@
 """The verdict on a signed document: real PDFs, real signatures, a real child process."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pyhanko.sign.fields import MDPPerm
-from structlog.testing import capture_logs
 
 from adapters import signed_document
 from adapters.signed_document import examine
@@ -44,10 +36,6 @@ def judge(tmp_path: Path) -> Judge:
         return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC), checkpoint=nothing)
 
     return _judge
-
-
-class Interrupted(Exception):
-    """Somebody wants it to stop."""
 
 
 # Signed, and untouched
@@ -395,23 +383,15 @@ def test_root_that_is_no_certificate_is_no_verdict(tmp_path: Path) -> None:
 # Hostile documents
 
 
-CATALOGUE = b"<</Type /Catalog /Pages 2 0 R /AcroForm 3 0 R>>"
-PAGES = b"<</Type /Pages /Kids [] /Count 0>>"
 BOMB_BYTES = 4 << 30
 
 
-def many_objects(number: int) -> bytes:
-    """A cross-reference stream that promises more objects than it has bytes."""
-    pdf = pdfs.xref_stream_document([CATALOGUE], [(0, 0, 0)], b"")
-    return pdf.replace(b"/Size 1 ", b"/Size %d /Index [0 %d] " % (number, number))
-
-
 HOSTILE = {
-    "deep nesting": lambda: pdfs.document([CATALOGUE, PAGES, b"[" * 1_000_000 + b"]" * 1_000_000]),
+    "deep nesting": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, b"[" * 1_000_000 + b"]" * 1_000_000]),
     "deep form": lambda: pdfs.document(
         [
-            CATALOGUE,
-            PAGES,
+            pdfs.CATALOGUE,
+            pdfs.PAGES,
             b"<</Fields [4 0 R]>>",
             *(b"<</T (a) /Kids [%d 0 R]>>" % (number + 1) for number in range(4, 25_000)),
         ]
@@ -431,10 +411,10 @@ HOSTILE = {
         [(0, 0, 0), (2, 1, 0)],
         b"",
     ),
-    "bomb in an xref stream": lambda: pdfs.xref_stream_document([CATALOGUE], [(0, 0, 0)], pdfs.bomb(BOMB_BYTES)),
-    "xref stream of half a million objects": lambda: many_objects(500_000),
-    "circular /Prev": lambda: pdfs.document([CATALOGUE, PAGES], trailer=b"/Root 1 0 R /Prev 142"),
-    "circular form": lambda: pdfs.document([CATALOGUE, PAGES, b"<</Fields [4 0 R]>>", b"<</Kids [4 0 R]>>"]),
+    "bomb in an xref stream": lambda: pdfs.xref_stream_document([pdfs.CATALOGUE], [(0, 0, 0)], pdfs.bomb(BOMB_BYTES)),
+    "xref stream of half a million objects": lambda: pdfs.many_objects(500_000),
+    "circular /Prev": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES], trailer=b"/Root 1 0 R /Prev 142"),
+    "circular form": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, b"<</Fields [4 0 R]>>", b"<</Kids [4 0 R]>>"]),
 }
 
 
@@ -476,223 +456,22 @@ def test_hostile_document_harms_nothing(judge: Judge, document: Callable[[], byt
     assert time.monotonic() - began < 2 * signed_document.CPU_LIMIT_S
 
 
-# The child
-
-
-def examining() -> dict[int, int]:
-    """The processes of the program that examines, each with its parent."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-            if state != "Z" and b"adapters.pdf_examiner" in (entry / "cmdline").read_bytes():
-                found[int(entry.name)] = int(parent)
-    return found
-
-
-def children() -> list[int]:
-    """Those of this process that examine a document: the examiner's keepers each have one."""
-    parents = examining()
-    return [pid for pid, keeper in parents.items() if parents.get(parents.get(keeper, 0)) == os.getpid()]
-
-
-def endless() -> bytes:
-    """A signature that covers the same megabyte again and again."""
-    signed = pdfs.signed(pdfs.form())
-    start, end = pdfs.value_range(signed)
-    ranges = b"0 1000000 " * 100_000
-    signature = b"<</SubFilter /adbe.pkcs7.detached /ByteRange [%b] /Contents <%b>>>" % (ranges, signed[start:end])
-    field = b"<</FT /Sig /T (First) /V 5 0 R>>"
-    return pdfs.document([CATALOGUE, PAGES, b"<</Fields [4 0 R]>>", field, signature])
-
-
-class ToEachChild:
-    """A checkpoint that does something to the child, once."""
-
-    def __init__(self, act: Callable[[int], None]) -> None:
-        self._act, self.seen = act, list[int]()
-
-    def __call__(self) -> None:
-        for pid in set(children()) - set(self.seen):
-            self.seen.append(pid)
-            self._act(pid)
-
-
-@pytest.fixture
-def honest(tmp_path: Path) -> Path:
-    path = tmp_path / "honest.pdf"
-    path.write_bytes(pdfs.signed(pdfs.form()))
-    return path
-
-
-@pytest.fixture
-def endless_document(tmp_path: Path) -> Path:
-    """What happens to its child happens in time: an honest one is judged in 30 ms."""
-    path = tmp_path / "endless.pdf"
-    path.write_bytes(endless())
-    return path
-
-
-def test_checkpoint_that_raises_ends_the_child(endless_document: Path) -> None:
-    def stop(_pid: int) -> None:
-        raise Interrupted
-
-    checkpoint = ToEachChild(stop)
-
-    with pytest.raises(Interrupted):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
-
-    assert checkpoint.seen
-    assert children() == []
-
-
-def test_checkpoint_is_asked_about_every_50_ms(honest: Path) -> None:
-    moments = []
-
-    def look() -> None:
-        moments.append(time.monotonic())
-
-    examine(honest, [], now=pdfs.NOW, checkpoint=look)
-
-    assert len(moments) > (moments[-1] - moments[0]) / 0.2
-
-
-def test_document_is_examined_in_a_thread(honest: Path) -> None:
-    verdicts = []
-    work = threading.Thread(target=lambda: verdicts.append(examine(honest, [], now=pdfs.NOW, checkpoint=nothing)))
-    work.start()
-    work.join()
-
-    assert [verdict.outcome for verdict in verdicts] == [Outcome.SOUND]
-
-
-def test_child_that_hangs_is_ended_and_the_document_unreadable(
-    endless_document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signed_document, "TIME_LIMIT_PER_CPU_LIMIT", 0.1)
-    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
-    began = time.monotonic()
-
-    assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
-
-    assert checkpoint.seen
-    assert children() == []
-    assert time.monotonic() - began < 0.1 * signed_document.CPU_LIMIT_S + 2
-
-
-def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody(endless_document: Path) -> None:
-    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
-
-    with capture_logs() as logs:
-        assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
-
-    assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
-
-
-def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
-    killed: list[int] = []
-
-    def kill_first(pid: int) -> None:
-        if not killed:
-            killed.append(pid)
-            os.kill(pid, signal.SIGKILL)
-
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(kill_first)).outcome is Outcome.SOUND
-    assert killed
-
-
-def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(endless_document: Path) -> None:
-    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
-
-    with pytest.raises(Transient):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
-
-
-def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    signed_document._end_examiner()
-
-    with pytest.raises(Transient):
-        examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
-
-
-def test_file_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
-    with pytest.raises(Transient):
-        examine(tmp_path / "nowhere.pdf", [], now=pdfs.NOW, checkpoint=nothing)
-
-
-def test_child_is_limited(tmp_path: Path) -> None:
-    path = tmp_path / "slow.pdf"
-    path.write_bytes(many_objects(500_000))
-    seen: set[tuple[str, ...]] = set()
-
-    def look() -> None:
-        for pid in children():
-            with suppress(OSError):
-                limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
-                seen.update(tuple(line.rsplit(maxsplit=3)[-3:-1]) for line in limits if line.startswith("Max address"))
-
-    examine(path, [], now=pdfs.NOW, checkpoint=look)
-
-    memory_bytes = str(signed_document.MEMORY_LIMIT_BYTES + path.stat().st_size)
-    assert (memory_bytes, memory_bytes) in seen
-
-
-def test_child_has_no_settings_and_a_session_of_its_own(
-    endless_document: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CELLAR_WEBHOOK_SECRETS", "a-secret")
-    environments, sessions = [], []
-
-    def look(pid: int) -> None:
-        environments.append(Path(f"/proc/{pid}/environ").read_bytes())
-        sessions.append(os.getsid(pid))
-        raise Interrupted
-
-    with pytest.raises(Interrupted):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=ToEachChild(look))
-
-    assert environments
-    assert not any(b"CELLAR" in environment for environment in environments)
-    assert os.getsid(0) not in sessions
-
-
-def test_child_has_nothing_to_fetch_with() -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.close()
-    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.pdf_examiner"]
-    with theirs:
-        examiner = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, check=True, text=True)
-
-    imported = {line.rpartition("|")[2].strip() for line in examiner.stderr.splitlines()}
-    assert "pyhanko.sign.validation.pdf_embedded" in imported
-    assert not imported & {"aiohttp", "requests", "httpx", "urllib3", "http.client", "pydantic", "pyhanko.sign.signers"}
-
-
-def test_examiner_that_has_died_is_replaced(honest: Path) -> None:
-    examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
-    (examiner,) = [pid for pid, parent in examining().items() if parent == os.getpid()]
-    os.kill(examiner, signal.SIGKILL)
-
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=nothing).outcome is Outcome.SOUND
-
-
 def test_answer_without_end_is_cut_off(judge: Judge) -> None:
     fields = b"<</Fields [%b]>>" % b" ".join(b"%d 0 R" % number for number in range(4, 10_004))
     field = b"<</FT /Sig /T (%b) /V 1 0 R>>" % (b"x" * 256)
 
-    assert judge(pdfs.document([CATALOGUE, PAGES, fields, *[field] * 10_000])) == UNREADABLE
+    assert judge(pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, fields, *[field] * 10_000])) == UNREADABLE
 
 
 @pytest.mark.faults
 def test_memory_is_taken_up_to_its_limit(judge: Judge) -> None:
-    assert judge(many_objects(1_000_000_000)) == UNREADABLE
+    assert judge(pdfs.many_objects(1_000_000_000)) == UNREADABLE
 
 
 @pytest.mark.faults
 def test_processor_is_taken_no_longer_than_its_limit(judge: Judge) -> None:
     began = time.monotonic()
 
-    assert judge(endless()) == UNREADABLE
+    assert judge(pdfs.endless()) == UNREADABLE
 
     assert time.monotonic() - began < 2 * signed_document.CPU_LIMIT_S
