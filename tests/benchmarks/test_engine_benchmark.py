@@ -18,13 +18,15 @@ MEMORY = Memory(200, 150.0)
 MINUTE = Minute(1000, 1000, 1000, 1000, 0.02, 70.0, 7.5, 0.5, 0.001, 3, NO_COMPLAINTS)
 
 
-def test_archives_are_of_their_size_and_no_two_share_a_scan() -> None:
+def test_archives_are_of_their_size_and_no_two_share_a_scan_or_a_payment() -> None:
     made = archives.template()
     first, second = (archives.archive(made, reference) for reference in archives.references(2))
 
     assert abs(len(first) - archives.SIZE_BYTES) < 200
     assert len(_scanned(first)) == 3
-    assert json.loads(first)["payments"]
+    (payment,), (other,) = json.loads(first)["payments"], json.loads(second)["payments"]
+    assert payment["transaction_id"] != other["transaction_id"]
+    assert payment["provider_transaction_result"]["cguid"] != other["provider_transaction_result"]["cguid"]
     assert json.loads(first)["attachments"][0]["content"] != json.loads(second)["attachments"][0]["content"]
 
 
