@@ -6,8 +6,10 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Collection
 from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -54,9 +56,10 @@ async def set_up(client: PrefectClient) -> None:
     Raises:
         Transient: Prefect refuses the deployments.
     """
-    template = ProcessWorker.get_default_base_job_template()
     with suppress(ObjectAlreadyExists):
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=template))
+        await client.create_work_pool(
+            WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=_job_template())
+        )
     await _deploy()
 
 
@@ -103,6 +106,17 @@ async def _runs_in(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
         limit=_RUNS_PER_PAGE,
     )
+
+
+def _job_template() -> dict[str, Any]:
+    """That of Prefect's process worker, without defaults, which are those of its own configuration anyway.
+
+    Prefect's server holds each default against the schema whenever a run is created: 5 ms of its 26.
+    """
+    template = deepcopy(ProcessWorker.get_default_base_job_template())
+    for variable in template["variables"]["properties"].values():
+        variable.pop("default", None)
+    return template
 
 
 async def _deploy() -> None:
