@@ -1,6 +1,6 @@
 """Writes archives into the database."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,10 @@ def load(
         known = _known(session, version)
         current = session.get(VersionRow, archive.current_receipt_id or "")
         if current is None or current.receipt_id == version.receipt_id or replaces(known, current):
-            _replace(session, version.reference, rows)
+            if current is not None:  # else there are none: they come with the first current version
+                _remove(session, version.reference, rows)
+            for table, its_rows in rows.items():
+                insert_rows(session, table, its_rows)
             archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
 
 
@@ -140,10 +143,9 @@ def get_version(receipt_id: str) -> VersionRow:
         return session.get_one(VersionRow, receipt_id)
 
 
-def _replace(session: Session, reference: str, rows: Rows) -> None:
-    for table, its_rows in rows.items():
-        session.execute(delete(table).where(_reference(table) == reference))
-        insert_rows(session, table, its_rows)
+def _remove(session: Session, reference: str, tables: Iterable[type[SQLModel]]) -> None:
+    for table in tables:
+        session.connection().execute(delete(table).where(_reference(table) == reference))
 
 
 def _reference(table: type[SQLModel]) -> Any:

@@ -116,10 +116,10 @@ def _parsed(text: bytes, key: str) -> Rows:
 def _rows_of(receipt_id: str) -> Rows:
     with reading() as session:
         found: list[SQLModel] = [row for table in _OF_A_RECEIPT for row in _found(session, table, receipt_id)]
-        attempts = select(NotificationAttemptRow).join(
-            NotificationRow, col(NotificationRow.message_id) == col(NotificationAttemptRow.message_id)
-        )
-        found += session.exec(attempts.where(NotificationRow.receipt_id == receipt_id)).all()
+        message_ids = [row.message_id for row in found if isinstance(row, NotificationRow)]
+        if message_ids:
+            attempts = select(NotificationAttemptRow)
+            found += session.exec(attempts.where(col(NotificationAttemptRow.message_id).in_(message_ids))).all()
     rows: Rows = {}
     for row in found:
         rows.setdefault(str(row.__tablename__), []).append(row.model_dump(mode="json"))
