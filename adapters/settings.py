@@ -4,12 +4,10 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -17,10 +15,10 @@ from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.durable import make_folder, sync_folder
+from domain.payment_table import read_results, read_statuses, read_types
 from domain.report_format import read_format
 from models.errors import Locked, Refused
-from models.payment import Standing
-from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
+from models.payment_terms import AmountUnit, PaymentTerms
 from models.report_format import ReportFormat
 from models.settlement import SettlementTerms
 
@@ -29,7 +27,6 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-_PAYMENT_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
 _SEAL_KEY_BYTES = 64
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
@@ -68,20 +65,6 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
-
-
-def _payment_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
-    types: dict[str, PaymentType] = {}
-    for entry in entries:
-        told = _PAYMENT_TYPE.fullmatch(entry)
-        if told is None or told["type"] in types:
-            raise ValueError("CELLAR_PAYMENT_TYPES: expected each type once, as in charge=charged+auth,hold=held")
-        types[told["type"]] = PaymentType(Standing(told["standing"]), told["auth"] is not None)
-    return MappingProxyType(types)
-
-
-def _in_lower_case(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(word.lower() for word in words)
 
 
 class Settings(BaseSettings):
@@ -181,9 +164,15 @@ class Settings(BaseSettings):
         description="What a success of each type of payment means: `charged`, `held` or `verified`; `+auth`: with an "
         "authorisation number only. Other types stand as unknown.",
     )
+    payment_successes: CommaSeparated = Field(("success",), description="Statuses of payments that succeeded.")
     payment_failures: CommaSeparated = Field(
         ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-        description="Statuses of payments that failed. Any other than these and `success` stands as unknown.",
+        description="Statuses of payments that failed. Any other than these and those of success stands as unknown.",
+    )
+    payment_results: CommaSeparated = Field(
+        ("result=000",),
+        description="What members of `provider_transaction_result` say of a success. A success with another result "
+        "stands as unknown; a member that is not there is not judged.",
     )
     hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before that is a discrepancy.")
     settlement_columns: Path | None = Field(
@@ -212,9 +201,10 @@ class Settings(BaseSettings):
             raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
-        if "success" in _in_lower_case(self.payment_failures):
-            raise ValueError("CELLAR_PAYMENT_FAILURES: expected statuses of failures, and success is none")
-        _payment_types(self.payment_types)
+        if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
+            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that CELLAR_PAYMENT_SUCCESSES has")
+        read_types(self.payment_types)
+        read_results(self.payment_results)
         if self.settlements_url and "://" in self.settlements_url and not _is_bucket_url(self.settlements_url):
             raise ValueError("CELLAR_SETTLEMENTS_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         try:
@@ -272,8 +262,10 @@ class Settings(BaseSettings):
         """What payments are booked by."""
         return PaymentTerms(
             unit=self.amount_unit,
-            types=_payment_types(self.payment_types),
-            failures=_in_lower_case(self.payment_failures),
+            types=read_types(self.payment_types),
+            successes=read_statuses(self.payment_successes),
+            failures=read_statuses(self.payment_failures),
+            results=read_results(self.payment_results),
             zone=ZoneInfo(self.timezone),
         )
 

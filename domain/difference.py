@@ -20,7 +20,7 @@ from models.signature import Signature
 from models.view import FieldView, FileView, SessionView, SignatureView
 
 _OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
-_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total")
+_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total", "results")
 _EXACT = Context(prec=MAX_PREC)
 
 

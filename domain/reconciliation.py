@@ -7,7 +7,7 @@ from itertools import chain
 from domain.booking import BookedPayment, booked, names
 from domain.cards import last_four, masked
 from domain.rows import payment_id
-from domain.standing import is_failure, succeeded_type
+from domain.standing import contradiction, is_failure, is_success, succeeded_type
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
@@ -96,8 +96,12 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
     """Only the attempt that decides: what an earlier one took shows in the settlement."""
     attempt, code = payment.attempt, DiscrepancyCode.STATUS_CONFLICT
-    type_ = succeeded_type(attempt, terms)
-    if type_ and type_.needs_authorisation and attempt.authorisation is None:
+    type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
+    if contrary and is_success(attempt, terms):
+        expected = " or ".join(sorted(terms.results[contrary]))
+        found = f"a success with the {contrary} {attempt.results[contrary]}"
+        yield _discrepancy(code, payment, f"a success with the {contrary} {expected}", found)
+    elif type_ and type_.needs_authorisation and attempt.authorisation is None:
         yield _discrepancy(code, payment, "a success with an authorisation number", "a success without one")
     if is_failure(attempt, terms) and attempt.authorisation is not None:
         yield _discrepancy(code, payment, "a failure without an authorisation number", "a failure with one")

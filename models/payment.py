@@ -1,5 +1,6 @@
 """Payments: what the provider did for the process, in integers of minor units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -26,8 +27,8 @@ class Attempt:
     """An entry of `payments` as the payload states it: numbers as sent, unit and all; None where what was sent is
     missing or cannot be read.
 
-    `card_expires` is the first day of the month in which the card expires. The last three are what the provider says
-    of instalments, in minor units.
+    `card_expires` is the first day of the month in which the card expires. The three numbers of payments are what the
+    provider says of instalments, in minor units.
     """
 
     transaction_id: str | None
@@ -48,6 +49,8 @@ class Attempt:
     number_of_payments: Decimal | None = None
     first_payment: Decimal | None = None
     periodical_payment: Decimal | None = None
+    results: Mapping[str, str] = field(default_factory=dict)
+    """What those members of the provider's result say that the installation judges success by; no others."""
 
 
 @dataclass(frozen=True, slots=True)

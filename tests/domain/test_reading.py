@@ -283,6 +283,27 @@ def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
     assert (attempt.cguid, attempt.authorisation).count(None) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "results"),
+    [
+        ({"result": "000"}, {"result": "000"}),
+        ({"RESULT": " 033 "}, {"result": "033"}),
+        ({"result": 33}, {"result": "33"}),
+        ({"result": ""}, {}),
+        ({"result": None}, {}),
+        ({"result_text": "refused"}, {}),
+    ],
+)
+def test_result_is_what_the_member_of_the_settings_says(said: dict[str, Any], results: dict[str, str]) -> None:
+    document = sample_document()
+    document["payments"][0]["provider_transaction_result"] |= said
+
+    archive = read(document)
+
+    assert archive.payments[0].attempts[0].results == results
+    assert archive.warnings == ()
+
+
 def test_secrets_are_in_no_repr() -> None:
     document = changed("payments.0.transaction_id", None)
     secrets = {name: f"SECRET-{name}" for name in ("card_id", "session_cd", "auth_number", "cguid")}

@@ -138,6 +138,13 @@ CASES = [
     Case(C.STATUS_CONFLICT, payment({"auth_number": None}, type="charge"), [C.STATUS_CONFLICT]),
     Case(C.STATUS_CONFLICT, payment(status="failure"), [C.STATUS_CONFLICT]),
     Case(C.STATUS_CONFLICT, payment(status="failed", type="refund"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, payment({"result": "033"}, type="charge"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, payment({"Result": 33}, type="refund", status="Success"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, payment({"result": "033", "auth_number": ""}, type="charge"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, payment({"result": "000"}, type="charge"), []),
+    Case(C.STATUS_CONFLICT, payment({"result": " "}, type="charge"), []),
+    Case(C.STATUS_CONFLICT, payment({"result": "033"}, status="pending"), []),
+    Case(C.STATUS_CONFLICT, payment({"result": "033", "auth_number": ""}, status="failure"), []),
     Case(C.STATUS_CONFLICT, payment(type="charge"), []),
     Case(C.STATUS_CONFLICT, payment({"auth_number": ""}), []),  # of a verification
     Case(C.STATUS_CONFLICT, payment({"auth_number": ""}, status="failure"), []),
@@ -246,6 +253,13 @@ TOLD = [
     (payment({"card_expiration": "1122"}), "a card valid in 2022-12", "valid until 2022-11", ""),
     (payment({"total": "x.5"}, amount=None), "an amount in whole minor units", "missing or no number", ""),
     (field("4580458045804580"), "a payment", "none", "data[0]"),
+    (payment({"result": "033"}), "a success with the result 000", "a success with the result 033", ""),
+    (
+        payment({"result": "4580458045804580"}),
+        "a success with the result 000",
+        "a success with the result ************4580",
+        "",
+    ),
 ]
 
 
