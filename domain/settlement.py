@@ -166,9 +166,17 @@ def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], te
         return True
     if sum(each.amount_minor for each in charges) >= amount_minor:
         return False
-    if _is_in_instalments(payment):
-        return all(_is_of(each, payment, terms) for each in charges)
-    return _are_to_come(charges)
+    return _are_of_plan(payment, charges, terms) if _is_in_instalments(payment) else _are_to_come(charges)
+
+
+def _are_of_plan(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> bool:
+    """Whether charges are instalments that a payment tells of: not all of them, and the first, where it is another
+    amount than the others, once.
+    """
+    if len(charges) >= (payment.instalments or 1) or not all(_is_of(each, payment, terms) for each in charges):
+        return False
+    periodical = [each for each in charges if _brings(payment.periodical_minor, [each], terms)]
+    return _has_unknown_parts(payment) or len(charges) - len(periodical) <= 1
 
 
 def _are_to_come(charges: Sequence[Entry]) -> bool:
@@ -184,21 +192,27 @@ def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
     unknown.
     """
     parts = (payment.amount_minor, payment.first_minor, payment.periodical_minor)
-    if any(_brings(part, [entry], terms) for part in parts if part is not None):
+    if any(_brings(part, [entry], terms) for part in parts):
         return True
     is_one_of_several = _is_in_instalments(payment) or (entry.instalments or 1) > 1
-    are_unknown = is_one_of_several and parts[1:] == (None, None)
-    return are_unknown and payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
+    is_lesser = payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
+    return is_one_of_several and _has_unknown_parts(payment) and is_lesser
 
 
 def _is_in_instalments(payment: Candidate) -> bool:
     return (payment.instalments or 1) > 1
 
 
-def _brings(amount_minor: int, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
+def _has_unknown_parts(payment: Candidate) -> bool:
+    return payment.first_minor is None and payment.periodical_minor is None
+
+
+def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
     """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each. Some
-    reports write what they deduct with a minus.
+    reports write what they deduct with a minus. One that nobody knows is brought by none.
     """
+    if amount_minor is None:
+        return False
     net_minor = sum(each.amount_minor for each in entries)
     fees_minor = abs(sum(each.fee_minor or 0 for each in entries))
     tolerance_minor = terms.fee_tolerance_minor * len(entries)
