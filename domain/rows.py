@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
+from domain.authorisation import plain_authorisation
 from domain.booking import booked, shown
 from models.archive import Archive
 from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
-from models.payment import PaymentRow
+from models.payment import Attempt, PaymentRow
 from models.payment_terms import PaymentTerms
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
@@ -109,16 +110,20 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
             "reference": archive.reference,
             "position": position,
             "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
-            "cguid_fingerprint": _fingerprint(payment.attempt.cguid, fingerprint),
-            "authorisation_fingerprint": _fingerprint(payment.attempt.authorisation, fingerprint),
         }
+        | _fingerprints(payment.attempt, fingerprint)
         | shown(payment).model_dump()
         for position, payment in enumerate(booked(archive, terms))
     ]
 
 
-def _fingerprint(secret: str | None, fingerprint: Callable[[str], str]) -> str | None:
-    return None if secret is None else fingerprint(secret)
+def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[str, str | None]:
+    """What the rows of settlement reports are matched by."""
+    cguid, authorisation = attempt.cguid, attempt.authorisation
+    return {
+        "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
+        "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
+    }
 
 
 def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:

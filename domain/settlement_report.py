@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from domain.authorisation import plain_authorisation
 from domain.money import exponent_of, minor_units
 from models.errors import Refused
 from models.report_format import ReportColumns, ReportFormat
@@ -83,7 +84,9 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _plain(cell: str) -> str:
-    return cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
+    """What a cell says. Whoever wants a spreadsheet to leave a number as it is writes it as `="0123456"`."""
+    plain = cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
+    return plain[2:-1].strip() if plain.startswith('="') and plain.endswith('"') else plain
 
 
 def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> tuple[dict[str, int], int]:
@@ -169,7 +172,7 @@ class _Reader:
             "fee_minor": fee_minor,
             "currency": currency,
             "cguid_fingerprint": self._sealed(line["cguid"]),
-            "authorisation_fingerprint": self._sealed(line["authorisation"]),
+            "authorisation_fingerprint": self._sealed(plain_authorisation(line["authorisation"])),
             "card_last4": _last4(line),
             "instalment": instalment,
             "instalments": instalments,

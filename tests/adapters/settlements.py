@@ -14,6 +14,7 @@ from adapters.database import reading, writing
 from adapters.seals import fingerprint
 from adapters.settings import settings
 from adapters.settlement_reports import staged
+from domain.authorisation import plain_authorisation
 from domain.report_format import read_format
 from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow
@@ -54,7 +55,7 @@ def paid(reference: str, cguid: str | None = None, **values: Any) -> None:
     """Let an archive have one payment, in place of those that it has."""
     secrets = {"cguid_fingerprint": cguid and fingerprint(cguid)}
     if "auth" in values:
-        secrets["authorisation_fingerprint"] = fingerprint(values.pop("auth"))
+        secrets["authorisation_fingerprint"] = fingerprint(plain_authorisation(values.pop("auth")))
     made = payment(reference, **({"cguid_fingerprint": None, "authorisation_fingerprint": None} | secrets | values))
     row = PaymentRow(position=0, **asdict(made))
     with writing() as session:

@@ -107,6 +107,14 @@ def test_secrets_that_payments_are_matched_by_are_fingerprints() -> None:
     assert (bare["cguid_fingerprint"], bare["authorisation_fingerprint"]) == (None, None)
 
 
+def test_authorisation_has_one_fingerprint_however_it_is_spelled() -> None:
+    spelled = [changed("payments.0.provider_transaction_result.auth_number", each) for each in ("0ab12", "AB12 ")]
+
+    rows = [row for each in spelled for row in rows_of(read(each), TERMS, fingerprint)[PaymentRow]]
+
+    assert [row["authorisation_fingerprint"] for row in rows] == [fingerprint("ab12")] * 2
+
+
 def test_payment_has_its_instalments_and_its_day() -> None:
     document = changed("payments.0.amount", "2100")
     document["payments"][0]["provider_transaction_result"] |= {
