@@ -148,9 +148,10 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
 
 def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> Iterator[Discrepancy]:
     """`charges` are in order of their settlement, and there is one at least."""
-    paid_on, settled_on = payment.paid_on or charges[0].paid_on, charges[0].settled_on
-    if paid_on and _is_late(paid_on, settled_on, terms):
-        yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(settled_on))
+    first = next((each for each in charges if not _is_later_instalment(each)), None)
+    paid_on = payment.paid_on or (first and first.paid_on)
+    if first and paid_on and _is_late(paid_on, first.settled_on, terms):
+        yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(first.settled_on))
     if payment.currency is None or payment.amount_minor is None:
         return  # what the archive does not say is a finding of its own, and compared with nothing
     others = sorted({each.currency for each in charges} - {payment.currency})
@@ -184,7 +185,7 @@ def _are_to_come(charges: Sequence[Entry]) -> bool:
     no row says how many there are, they are if there is a second.
     """
     counts = [each.instalments for each in charges if each.instalments is not None]
-    return len(charges) < max(counts) if counts else any((each.instalment or 1) > 1 for each in charges)
+    return len(charges) < max(counts) if counts else any(map(_is_later_instalment, charges))
 
 
 def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
@@ -197,6 +198,10 @@ def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
     is_one_of_several = _is_in_instalments(payment) or (entry.instalments or 1) > 1
     is_lesser = payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
     return is_one_of_several and _has_unknown_parts(payment) and is_lesser
+
+
+def _is_later_instalment(entry: Entry) -> bool:
+    return (entry.instalment or 1) > 1
 
 
 def _is_in_instalments(payment: Candidate) -> bool:
@@ -247,7 +252,7 @@ def coverage_of(entries: Iterable[Entry], terms: SettlementTerms) -> Days | None
 
 
 def _told_of(entry: Entry, terms: SettlementTerms) -> date | None:
-    if entry.kind is not EntryKind.CHARGE or (entry.instalment or 1) > 1:
+    if entry.kind is not EntryKind.CHARGE or _is_later_instalment(entry):
         return None
     if entry.paid_on is None:
         return entry.settled_on
