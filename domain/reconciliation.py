@@ -68,12 +68,13 @@ def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str |
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
-    amounts = payment.amounts
-    if amounts.exponent is None:
+    """A payment that failed took no money, and need not say how much."""
+    amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
+    if amounts.exponent is None and not (has_failed and attempt.currency is None):
         yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
-    if amounts.fault:
+    if amounts.fault and not (has_failed and attempt.amount is None):
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
-    if payment.attempt.provider_total is not None and amounts.total_minor is None:
+    if attempt.provider_total is not None and amounts.total_minor is None:
         expected = "a provider's total in whole minor units"
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "another", "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:

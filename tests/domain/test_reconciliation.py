@@ -35,8 +35,9 @@ class Case:
 def payment(result: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
     """The sample with members of its payment, and of what the provider says of it, replaced."""
     document = sample_document()
-    document["payments"][0] |= members
-    document["payments"][0]["provider_transaction_result"] |= result or {}
+    (sent,) = document["payments"]
+    sent["provider_transaction_result"] |= result or {}
+    document["payments"] = [sent | members]
     return document
 
 
@@ -88,12 +89,17 @@ CASES = [
     Case(C.BAD_AMOUNT, payment(amount=-2100, type="charge"), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"total": "0.5"}), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"total": "0.5"}, amount=21.5), [C.BAD_AMOUNT, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=21.5, status="failure"), [C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=None, status="failure"), []),
     Case(C.BAD_AMOUNT, payment({"total": "0"}, amount=0), []),  # of a verification
     Case(C.BAD_AMOUNT, payment(amount=2100.0), []),
     Case(C.BAD_AMOUNT, payment({"total": "2150"}, amount=21.5), [], IN_MAJOR_UNITS),
     Case(C.BAD_CURRENCY, payment({"currency": None}), [C.BAD_CURRENCY]),
     Case(C.BAD_CURRENCY, payment({"currency": "NIS"}), [C.BAD_CURRENCY]),
     Case(C.BAD_CURRENCY, payment({"currency": "XAU"}), [C.BAD_CURRENCY]),
+    Case(C.BAD_CURRENCY, payment({"currency": "NIS", "auth_number": ""}, status="failure"), [C.BAD_CURRENCY]),
+    Case(C.BAD_CURRENCY, payment(provider_transaction_result=None), [C.BAD_CURRENCY]),
+    Case(C.BAD_CURRENCY, payment(provider_transaction_result=None, status="failure"), []),
     Case(C.BAD_CURRENCY, payment({"currency": "USD"}), []),
     Case(C.CARD_CONFLICT, payment({"card_no": "xxxxxxxxxxxx4581"}), [C.CARD_CONFLICT]),
     Case(C.CARD_CONFLICT, payment({"card_mask": "458045******0000"}), [C.CARD_CONFLICT]),
