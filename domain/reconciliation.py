@@ -42,7 +42,7 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
 
 def transaction_of(field: FormField) -> str | None:
     """The transaction that a payment field refers to. An empty one is a payment that the client did not make."""
-    if field.type != "payment" or not isinstance(field.value, str | int) or isinstance(field.value, bool):
+    if field.type != "payment" or not isinstance(field.value, str | int | float) or isinstance(field.value, bool):
         return None
     return str(field.value).strip() or None
 
@@ -51,11 +51,15 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
     made = {payment.attempt.transaction_id for payment in payments}
     for position, field in enumerate(fields):
         transaction_id = transaction_of(field)
-        if transaction_id is not None and transaction_id not in made:
+        if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
             # Whatever the client typed stands here, a card's number too.
-            yield Discrepancy(
-                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(transaction_id), "a payment", "none", f"data[{position}]"
-            )
+            shown = masked(transaction_id) if transaction_id else None
+            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, "a payment", "none", f"data[{position}]")
+
+
+def _has_structure(field: FormField) -> bool:
+    """Whether a list or an object stands where the field of a payment names its transaction."""
+    return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
 
 
 def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str | None]) -> Iterator[Discrepancy]:

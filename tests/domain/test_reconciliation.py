@@ -115,6 +115,14 @@ CASES = [
     Case(C.CARD_EXPIRED, payment({"card_expiration": "1122", "auth_number": ""}, status="failure"), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field("no such transaction"), [C.FIELD_WITHOUT_PAYMENT]),
     Case(C.FIELD_WITHOUT_PAYMENT, field(17), [C.FIELD_WITHOUT_PAYMENT]),
+    Case(C.FIELD_WITHOUT_PAYMENT, field(17.5), [C.FIELD_WITHOUT_PAYMENT]),
+    Case(C.FIELD_WITHOUT_PAYMENT, field([PAYMENT]), [C.FIELD_WITHOUT_PAYMENT]),
+    Case(C.FIELD_WITHOUT_PAYMENT, field({"transaction_id": PAYMENT}), [C.FIELD_WITHOUT_PAYMENT]),
+    Case(
+        C.FIELD_WITHOUT_PAYMENT,
+        field([PAYMENT]) | {"payments": [sample_document()["payments"][0] | {"transaction_id": None}]},
+        [C.PAYMENT_WITHOUT_FIELD, C.FIELD_WITHOUT_PAYMENT, C.FIELD_WITHOUT_PAYMENT],
+    ),
     Case(
         C.FIELD_WITHOUT_PAYMENT,
         payment(transaction_id="x"),
@@ -123,6 +131,9 @@ CASES = [
     Case(C.FIELD_WITHOUT_PAYMENT, field(""), []),  # a payment that the client did not make
     Case(C.FIELD_WITHOUT_PAYMENT, field(" "), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(None), []),
+    Case(C.FIELD_WITHOUT_PAYMENT, field([]), []),
+    Case(C.FIELD_WITHOUT_PAYMENT, field({}), []),
+    Case(C.FIELD_WITHOUT_PAYMENT, field(["a list"], type="text"), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(True), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(PAYMENT), []),  # two fields of one payment
     Case(C.FIELD_WITHOUT_PAYMENT, field("no such transaction", type="text"), []),
@@ -259,6 +270,7 @@ TOLD = [
     (payment({"card_expiration": "1122"}), "a card valid in 2022-12", "valid until 2022-11", ""),
     (payment({"total": "x.5"}, amount=None), "an amount in whole minor units", "missing or no number", ""),
     (field("4580458045804580"), "a payment", "none", "data[0]"),
+    (field({"name": "Dana"}), "a payment", "none", "data[0]"),
     (payment({"result": "033"}), "a success with the result 000", "a success with the result 033", ""),
     (
         payment({"result": "4580458045804580"}),
