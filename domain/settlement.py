@@ -41,7 +41,8 @@ def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
 
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
     """Return which of some payments an entry belongs to: that with its cguid, else, where one of them has none, that
-    with its authorisation number, last four digits, amount and day. Of two, neither.
+    with its authorisation number, last four digits, amount and day. What goes back may be some of it, and later. Of
+    two, neither.
 
     Args:
         entry: a row of a report.
@@ -61,20 +62,27 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
     by_cguid = [each for each in able if _has_cguid(each, entry)]
     if by_cguid:
         return Match.CGUID, by_cguid
-    return Match.AUTHORISATION, [each for each in able if _has_authorisation(each, entry, terms)]
+    by_authorisation = [each for each in able if _has_authorisation(each, entry)]
+    exact = [each for each in by_authorisation if _has_amount_and_day(each, entry, terms)]
+    return Match.AUTHORISATION, exact or [each for each in by_authorisation if _may_go_back(each, entry)]
 
 
 def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
     """Return the archives with a payment that an entry fits to, whatever the others are."""
     able = [each for each in payments if each.standing in MAY_BE_SETTLED]
-    return {each.reference for each in able if _has_cguid(each, entry) or _has_authorisation(each, entry, terms)}
+    return {each.reference for each in able if _has_cguid(each, entry) or _may_be_of(each, entry, terms)}
+
+
+def _may_be_of(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    is_it = _has_amount_and_day(payment, entry, terms) or _may_go_back(payment, entry)
+    return _has_authorisation(payment, entry) and is_it
 
 
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
     return entry.cguid_fingerprint is not None and payment.cguid_fingerprint == entry.cguid_fingerprint
 
 
-def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
     """What an entry or a payment lacks fits to nothing. Two cguids tell whether it is the same, and leave no more to
     compare.
     """
@@ -84,11 +92,27 @@ def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms)
         and entry.authorisation_fingerprint == payment.authorisation_fingerprint
         and entry.card_last4 is not None
         and entry.card_last4 == payment.card_last4
-        and entry.paid_on is not None
+        and entry.currency == payment.currency
+    )
+
+
+def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    return (
+        entry.paid_on is not None
         and payment.paid_on is not None
         and abs(payment.paid_on - entry.paid_on) <= _ONE_DAY
-        and entry.currency == payment.currency
         and _is_of(entry, payment, terms)
+    )
+
+
+def _may_go_back(payment: Candidate, entry: Entry) -> bool:
+    """Whether an entry takes back no more than was paid, and not before."""
+    return (
+        entry.kind is not EntryKind.CHARGE
+        and payment.amount_minor is not None
+        and entry.amount_minor <= payment.amount_minor
+        and payment.paid_on is not None
+        and payment.paid_on <= entry.settled_on
     )
 
 

@@ -472,7 +472,12 @@ PAYMENTS = (
 )
 REPORTS = (
     report(line("c1"), line("c2", amount="20.00")),
-    report(line("c3"), line(auth="1", card="1234"), line("c1", kind="refund", amount="5.00")),
+    report(
+        line("c3"),
+        line(auth="1", card="1234"),
+        line("c1", kind="refund", amount="5.00"),
+        line(auth="1", card="1234", kind="refund", amount="5.00", paid=day(6), settled=day(8)),
+    ),
     report(line("c1"), line("c1", amount="1.00", settled=day(20)), *covering(day(0), day(4))),
 )
 steps = st.lists(
