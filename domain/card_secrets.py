@@ -43,6 +43,7 @@ _MEMBERS = {
     (_Zone.PAYMENTS, "transaction_id"): _Zone.TRANSACTION_ID,
     (_Zone.PAYMENTS, "provider_transaction_result"): _Zone.RESULT,
     (_Zone.DATA, "value"): _Zone.VALUE,
+    (_Zone.DATA, "meta"): _Zone.VALUE,
 }
 _SEARCHED = (_Zone.RESULT, _Zone.VALUE)
 _WITH_SECRETS = (_Zone.RESULT, _Zone.PAYMENTS)

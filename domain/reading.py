@@ -179,10 +179,10 @@ def _form_field(place: Place) -> FormField:
 
 def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormField:
     """An id is never a card's number: that of a transaction is what the field of a payment must be found by."""
-    if field.type == "payment" and str(field.value).strip() in transaction_ids:
-        return field
-    shown = without_card_numbers(field.value)
-    return field if shown == field.value else replace(field, value=shown, unmasked=field.value)
+    names_transaction = field.type == "payment" and str(field.value).strip() in transaction_ids
+    sent = {"meta": field.meta} | ({} if names_transaction else {"value": field.value})
+    shown = {name: without_card_numbers(each) for name, each in sent.items()}
+    return replace(field, **shown, unmasked={name: each for name, each in sent.items() if shown[name] != each})
 
 
 def _coordinates(value: Any) -> tuple[float | None, float | None]:

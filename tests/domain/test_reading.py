@@ -508,9 +508,19 @@ CARD, MASKED = "4580458045804580", "************4580"
 def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any, shown: Any) -> None:
     field = read(changed("data.0.value", sent)).fields[0]
 
-    assert (field.value, field.unmasked) == (shown, sent)
+    assert (field.value, field.unmasked) == (shown, {"value": sent})
     assert CARD not in repr(field)
     assert CARD not in str(rows_of(read(changed("data.0.value", sent)), TERMS, fingerprint))
+
+
+def test_card_number_in_what_a_field_says_beside_its_value_is_masked_too() -> None:
+    sent = {"typed": f"{CARD} 12/29", CARD: [int(CARD)], "geocoder": "Arlozorov St 160"}
+
+    archive = read(changed("data.3.meta", sent))
+
+    assert archive.fields[3].meta == {"typed": f"{MASKED} 12/29", MASKED: [MASKED], "geocoder": "Arlozorov St 160"}
+    assert archive.fields[3].unmasked == {"meta": sent}
+    assert CARD not in str(rows_of(archive, TERMS, fingerprint)) + repr(archive)
 
 
 @pytest.mark.parametrize("kind", ["payment", "text"])
