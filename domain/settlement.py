@@ -166,7 +166,7 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
         (EntryKind.CHARGEBACK, DiscrepancyCode.CHARGED_BACK),
     ):
         back = [each for each in entries if each.kind is kind]
-        if back:
+        if any(amount_minor > 0 for amount_minor in _by_currency(back).values()):
             yield _about(code, payment, _amount(payment), f"{_sums(back)} on {back[-1].settled_on}")
 
 
@@ -321,11 +321,15 @@ def _amount(payment: Candidate) -> str:
 
 
 def _sums(entries: Sequence[Entry]) -> str:
-    """What some entries come to in each currency."""
+    """What some entries come to in each currency, in words."""
+    return ", ".join(_money(amount_minor, currency) for currency, amount_minor in sorted(_by_currency(entries).items()))
+
+
+def _by_currency(entries: Sequence[Entry]) -> dict[str, int]:
     sums: dict[str, int] = defaultdict(int)
     for each in entries:
         sums[each.currency] += each.amount_minor
-    return ", ".join(_money(amount_minor, currency) for currency, amount_minor in sorted(sums.items()))
+    return sums
 
 
 def _money(amount_minor: int | None, currency: str | None) -> str:

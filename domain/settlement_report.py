@@ -152,6 +152,7 @@ class _Reader:
         self._form, self._fingerprint = form, fingerprint
         self._days: dict[str, date] = {}
         self._kinds = {said.casefold(): kind for kind in EntryKind for said in getattr(form.kinds, kind.value)}
+        self._reversals = {said.casefold() for said in form.kinds.reversal}
         point, mark = re.escape(form.decimal_separator), re.escape(form.thousands_separator)
         grouped = rf"\d{{1,3}}(?:{mark}\d{{3}})+|" if mark else ""
         self._number = re.compile(rf"((?:{grouped}\d+)(?:{point}\d*)?|{point}\d+)", re.ASCII)
@@ -162,13 +163,14 @@ class _Reader:
         signed_minor = self._minor(line, "amount", currency)
         if signed_minor is None:
             raise line.wrong("amount", "an amount")
+        is_reversal = line["kind"].casefold() in self._reversals
         fee_minor = self._minor(line, "fee", currency)
         instalment, instalments = _instalment(line)
         return {
-            "kind": self._kind(line, is_negative=signed_minor < 0),
+            "kind": EntryKind.CHARGEBACK if is_reversal else self._kind(line, is_negative=signed_minor < 0),
             "settled_on": self._day(line, "settled_on") or self._no_day(line),
             "paid_on": self._day(line, "paid_on"),
-            "amount_minor": abs(signed_minor),
+            "amount_minor": -abs(signed_minor) if is_reversal else abs(signed_minor),
             "fee_minor": fee_minor,
             "currency": currency,
             "cguid_fingerprint": self._sealed(line["cguid"]),

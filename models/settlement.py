@@ -28,8 +28,9 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction. A fee has
-    the sign that its report writes: that of one given back is the other than that of one paid.
+    """A row of a report. Amounts are integers of minor units, and `kind` tells the direction: only that of a reversal,
+    which is a chargeback taken back, is negative. A fee has the sign that its report writes: that of one given back is
+    the other than that of one paid.
 
     `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
     """

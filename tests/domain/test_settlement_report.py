@@ -164,8 +164,19 @@ def test_negative_amount_is_a_refund(text: str) -> None:
     assert (entry.kind, entry.amount_minor) == (EntryKind.REFUND, 2100)
 
 
-def test_negative_chargeback_stays_one() -> None:
-    assert one(amount="-21.00", kind="chargeback").kind is EntryKind.CHARGEBACK
+@pytest.mark.parametrize("amount", ["21.00", "-21.00"])
+@pytest.mark.parametrize(
+    ("word", "kind", "amount_minor"),
+    [
+        ("refund", EntryKind.REFUND, 2100),
+        ("chargeback", EntryKind.CHARGEBACK, 2100),
+        ("Reversal", EntryKind.CHARGEBACK, -2100),
+    ],
+)
+def test_word_tells_the_direction_whatever_the_sign(amount: str, word: str, kind: EntryKind, amount_minor: int) -> None:
+    entry = one(amount=amount, kind=word)
+
+    assert (entry.kind, entry.amount_minor) == (kind, amount_minor)
 
 
 @pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
