@@ -16,6 +16,7 @@ from adapters.holds import settle_holds
 from adapters.locked import has_locked_payments, without_locked
 from adapters.settings import settings
 from adapters.settlement_rows import Candidates
+from domain.discrepancies import by_id
 from domain.rows import discrepancy_id
 from domain.settlement import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
@@ -69,7 +70,18 @@ def judged(
         if reference not in passed_over:
             its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
             found[reference] = judge_archive(payments.get(reference, []), its_entries, coverage, terms, today)
-    return found
+    return _with_what_may_stand(found)
+
+
+def _with_what_may_stand(found: Found) -> Found:
+    """Add what is on record already, as it is, while a report is damaged: its rows may bear that out."""
+    with reading() as session:
+        if not settlement_rows.damaged_reports(session):
+            return found
+    return {
+        reference: list((by_id(reference, each) | discrepancies.standing(reference, CODES)).values())
+        for reference, each in found.items()
+    }
 
 
 def is_concerned(reference: str, now: datetime) -> bool:
@@ -116,7 +128,8 @@ def settle_nobodys(now: datetime) -> None:
 
     def _found() -> Found:
         with reading() as session:
-            return {None: nobodys(session, list(settlement_rows.entries_of_nobody(session)))}
+            found: Found = {None: nobodys(session, list(settlement_rows.entries_of_nobody(session)))}
+        return _with_what_may_stand(found)
 
     _written(_found, now)
 
