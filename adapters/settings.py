@@ -1,14 +1,10 @@
 """Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
 
 import base64
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -16,9 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.durable import make_folder, sync_folder
+from adapters.kept_secrets import is_seal_key, kept_secret
 from domain.report_format import read_format
-from models.errors import Locked, Refused
+from models.errors import Refused
 from models.payment import Standing
 from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
 from models.report_format import ReportFormat
@@ -30,7 +26,6 @@ def _split(value: object) -> object:
 
 
 _PAYMENT_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
-_SEAL_KEY_BYTES = 64
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -38,13 +33,6 @@ def _is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
         return key != text and len(base64.b64decode(key, validate=True)) > 0
-    except ValueError:
-        return False
-
-
-def _is_seal_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
     except ValueError:
         return False
 
@@ -202,7 +190,7 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
-        if not all(map(_is_seal_key, self.seal_keys)):
+        if not all(map(is_seal_key, self.seal_keys)):
             raise ValueError(
                 "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64; `openssl rand -base64 64 | tr -d '\\n'`"
             )
@@ -309,39 +297,7 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:
-        return _kept_secret(self._secret_path(name))
-
-
-@lru_cache
-def _kept_secret(path: Path) -> str:
-    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
-    if not path.exists():
-        _make_secret(path)
-    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
-    text = path.read_text(errors="replace")
-    if not text or (path.name == "seal" and not _is_seal_key(text)):
-        raise Locked(f"{path} is damaged; restore it from a backup")
-    return text
-
-
-def _make_secret(path: Path) -> None:
-    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
-    make_folder(path.parent.parent)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(path.parent.parent)
-    with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-        made.write(_made_secret(path.name))
-        made.flush()
-        os.fsync(made.fileno())
-        # Two processes may start at once: a link appears whole, and only the first one does.
-        with suppress(FileExistsError):
-            os.link(made.name, path)
-
-
-def _made_secret(name: str) -> str:
-    if name == "seal":
-        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
-    return secrets.token_urlsafe(32)
+        return kept_secret(self._secret_path(name))
 
 
 @lru_cache

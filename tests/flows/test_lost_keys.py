@@ -16,7 +16,8 @@ from sqlmodel import col, select
 from adapters import catalogue, inbox, ocfl, receipts, seals, store
 from adapters.database import reading
 from adapters.discrepancies import explain, standing, views_of
-from adapters.settings import Settings, _kept_secret, settings
+from adapters.kept_secrets import kept_secret
+from adapters.settings import Settings, settings
 from adapters.settlements import judge_all
 from adapters.trigger import trigger
 from cli.export import export
@@ -149,7 +150,7 @@ def test_lost_or_damaged_master_key_locks_and_no_other_is_made(
     master.unlink()
     if damage is not None:
         master.write_text(damage, errors="surrogateescape")
-    _kept_secret.cache_clear()
+    kept_secret.cache_clear()
 
     with pytest.raises(Locked, match="secrets/seal"):
         stored_body("process-1", receipt_id)
