@@ -161,6 +161,11 @@ class Settings(BaseSettings):
         None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
     )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
+    business_timezone: str | None = Field(
+        None,
+        description="Zone of the provider's days, as in its reports: that on which something was paid, and today. "
+        "Payments that are there already get it by a re-run. Default: that of `CELLAR_TIMEZONE`.",
+    )
     amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
@@ -196,8 +201,9 @@ class Settings(BaseSettings):
             )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
-        if not _is_zone(self.timezone):
-            raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
+        for name in ("timezone", "business_timezone"):
+            if not _is_zone(getattr(self, name) or self.timezone):
+                raise ValueError(f"CELLAR_{name.upper()}: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         if "success" in _in_lower_case(self.payment_failures):
@@ -262,7 +268,7 @@ class Settings(BaseSettings):
             unit=self.amount_unit,
             types=_payment_types(self.payment_types),
             failures=_in_lower_case(self.payment_failures),
-            zone=ZoneInfo(self.timezone),
+            zone=ZoneInfo(self.business_timezone or self.timezone),
         )
 
     def active_webhook_secrets(self) -> tuple[str, ...]:

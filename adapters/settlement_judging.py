@@ -6,7 +6,6 @@ so it is found once more afterwards: of several who judge at once, the last one 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -190,4 +189,4 @@ def _last_missed(now: datetime) -> date:
 
 
 def _day(now: datetime) -> date:
-    return now.astimezone(ZoneInfo(settings().timezone)).date()
+    return now.astimezone(settings().payment_terms.zone).date()

@@ -21,7 +21,7 @@ class PaymentType:
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
     """`unit` is that of `payments[].amount`. `failures` are the statuses of payments that failed, in lower case. `zone`
-    is that of the day on which something was paid.
+    is that of the provider's days: the one on which something was paid, and today.
     """
 
     unit: AmountUnit
