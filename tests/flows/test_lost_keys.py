@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from adapters import catalogue, inbox, ocfl, receipts, seals, store
 from adapters.database import reading
 from adapters.discrepancies import explain, standing, views_of
+from adapters.kept_discrepancies import of_no_archive
 from adapters.kept_secrets import kept_secret
 from adapters.settings import Settings, settings
 from adapters.settlements import judge_all
@@ -200,6 +201,16 @@ def test_settlement_reports_are_held_against_their_digests() -> None:
         (f"settlements/{gone}.json", Fault.MISSING),
     ]
     assert fixity.files == 5
+
+
+def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_reports() -> None:
+    imported(report(line("of nobody")))
+    (key,) = of_no_archive()
+    assert verify_beside().findings == ()
+
+    store.overwrite_bytes(store.read_bytes(key)[:-1], key)
+
+    assert [(each.key, each.fault) for each in verify_beside().findings] == [(key, Fault.DAMAGED)]
 
 
 def view() -> ArchiveView:
