@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select, union
 from sqlmodel import Session, col
@@ -61,4 +60,4 @@ def _judge(
 
 def _today(now: datetime) -> date:
     """In the zone that days of payments are in."""
-    return now.astimezone(ZoneInfo(settings().timezone)).date()
+    return now.astimezone(settings().payment_terms.zone).date()

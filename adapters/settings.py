@@ -1,23 +1,19 @@
 """Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
 
 import base64
-import os
 import re
-import secrets
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.durable import make_folder, sync_folder
+from adapters.kept_secrets import is_seal_key, kept_secret
 from domain.payment_table import read_results, read_statuses, read_types
 from domain.report_format import read_format
-from models.errors import Locked, Refused
+from models.errors import Refused
 from models.payment_terms import AmountUnit, PaymentTerms
 from models.report_format import ReportFormat
 from models.settlement import SettlementTerms
@@ -27,7 +23,6 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-_SEAL_KEY_BYTES = 64
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -35,13 +30,6 @@ def _is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
         return key != text and len(base64.b64decode(key, validate=True)) > 0
-    except ValueError:
-        return False
-
-
-def _is_seal_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
     except ValueError:
         return False
 
@@ -156,6 +144,11 @@ class Settings(BaseSettings):
         None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
     )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
+    business_timezone: str | None = Field(
+        None,
+        description="Zone of the provider's days, as in its reports: that on which something was paid, and today. "
+        "Payments that are there already get it by a re-run. Default: that of `CELLAR_TIMEZONE`.",
+    )
     amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
@@ -191,14 +184,15 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
-        if not all(map(_is_seal_key, self.seal_keys)):
+        if not all(map(is_seal_key, self.seal_keys)):
             raise ValueError(
                 "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64; `openssl rand -base64 64 | tr -d '\\n'`"
             )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
-        if not _is_zone(self.timezone):
-            raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
+        for name in ("timezone", "business_timezone"):
+            if not _is_zone(getattr(self, name) or self.timezone):
+                raise ValueError(f"CELLAR_{name.upper()}: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
@@ -266,7 +260,7 @@ class Settings(BaseSettings):
             successes=read_statuses(self.payment_successes),
             failures=read_statuses(self.payment_failures),
             results=read_results(self.payment_results),
-            zone=ZoneInfo(self.timezone),
+            zone=ZoneInfo(self.business_timezone or self.timezone),
         )
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
@@ -301,39 +295,7 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:
-        return _kept_secret(self._secret_path(name))
-
-
-@lru_cache
-def _kept_secret(path: Path) -> str:
-    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
-    if not path.exists():
-        _make_secret(path)
-    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
-    text = path.read_text(errors="replace")
-    if not text or (path.name == "seal" and not _is_seal_key(text)):
-        raise Locked(f"{path} is damaged; restore it from a backup")
-    return text
-
-
-def _make_secret(path: Path) -> None:
-    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
-    make_folder(path.parent.parent)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(path.parent.parent)
-    with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-        made.write(_made_secret(path.name))
-        made.flush()
-        os.fsync(made.fileno())
-        # Two processes may start at once: a link appears whole, and only the first one does.
-        with suppress(FileExistsError):
-            os.link(made.name, path)
-
-
-def _made_secret(name: str) -> str:
-    if name == "seal":
-        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
-    return secrets.token_urlsafe(32)
+        return kept_secret(self._secret_path(name))
 
 
 @lru_cache

@@ -17,6 +17,7 @@ from models.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow, Standing
 from models.settlement import (
     Candidate,
+    DamagedReportRow,
     Days,
     DecidedEntry,
     Decision,
@@ -38,6 +39,7 @@ def _table(row: type[SQLModel]) -> Table:
 
 _PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
 _CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
+_DAMAGED = _table(DamagedReportRow)
 _FINGERPRINTS = (_PAYMENT.c.cguid_fingerprint, _PAYMENT.c.authorisation_fingerprint)
 _PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
 _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
@@ -235,6 +237,18 @@ def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
 
 def insert_report(session: Session, row: SettlementReportRow) -> None:
     insert_new(session, SettlementReportRow, row.model_dump())
+    session.connection().execute(_DAMAGED.delete().where(_DAMAGED.c.report_id == row.report_id))
+
+
+def damaged_reports(session: Session) -> set[str]:
+    """The reports that the store did not give back when it was asked last, and whose rows are missing."""
+    return set(session.connection().execute(select(_DAMAGED.c.report_id)).scalars())
+
+
+def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
+    """Let these be the damaged ones."""
+    session.connection().execute(_DAMAGED.delete())
+    insert_rows(session, DamagedReportRow, [{"report_id": each} for each in sorted(report_ids)])
 
 
 def judged_reports(session: Session) -> set[str]:

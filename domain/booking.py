@@ -83,7 +83,11 @@ def _submissions(sessions: Iterable[Session]) -> dict[str | None, datetime]:
 
 
 def names(payments: Iterable[Payment]) -> Iterator[str]:
-    """A name for each: its transaction, or its number among those that have none which may be shown."""
+    """A name for each: its transaction, or its number among those that have none which may be shown.
+
+    That number is of one version: where another has them in another order, a name is that of another payment. It stays
+    so, since ids that are on record, with their explanations, are made of it.
+    """
     others = count()
     for payment in payments:
         transaction_id = payment.transaction_id

@@ -22,7 +22,8 @@ class PaymentType:
 class PaymentTerms:
     """`unit` is that of `payments[].amount`. `successes` and `failures` are the statuses of payments that succeeded and
     that failed, in lower case. `results` are the members of the provider's result that tell whether it succeeded, each
-    with what it says then, in lower case. `zone` is that of the day on which something was paid.
+    with what it says then, in lower case. `zone` is that of the provider's days: the one on which something was paid,
+    and today.
     """
 
     unit: AmountUnit

@@ -117,6 +117,16 @@ class SettlementReportRow(SQLModel, table=True):
     is_judged: bool = False
 
 
+class DamagedReportRow(SQLModel, table=True):
+    """A report that the store does not give back, and whose rows are missing here. While there is one, what reports say
+    is only added to: nobody knows what it would bear out.
+    """
+
+    __tablename__ = "damaged_report"
+
+    report_id: str = Field(primary_key=True, max_length=64)
+
+
 class SettlementEntryRow(SQLModel, table=True):
     """A row of a report, once however often it was imported. Amounts are integers of minor units, those of fees with
     the sign that the report writes.

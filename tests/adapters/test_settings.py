@@ -114,6 +114,7 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("hold_days", "-1"),
         ("max_body_bytes", "0"),
         ("timezone", "Asia/Nowhere"),
+        ("business_timezone", "Asia/Nowhere"),
         ("inbox_url", "gs://archives/inbox"),
         ("inbox_url", "s3://"),
         ("inbox_url", "s3:///inbox"),
@@ -155,6 +156,7 @@ def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
     assert made.failures == {"no", "never"}
     assert made.results == {"result": {"000", "ok"}, "code": {"00"}}
     assert made.zone == ZoneInfo("Asia/Jerusalem")
+    assert configure(timezone="UTC", business_timezone="Asia/Tokyo").payment_terms.zone == ZoneInfo("Asia/Tokyo")
     assert configure(payment_types="").payment_terms.types == {}
 
 
