@@ -32,10 +32,6 @@ class BookedPayment:
     instalments: Instalments
     paid_on: date | None
 
-    @property
-    def card_last4(self) -> str | None:
-        return self.attempt.card_no_last4 or last_four(self.attempt.card_mask)
-
     def amount_text(self) -> str:
         return self.text_of(self.amounts.amount_minor)
 
@@ -99,6 +95,10 @@ def is_showable(transaction_id: str | None) -> bool:
     return transaction_id is not None and masked(transaction_id) == transaction_id
 
 
+def card_last4(attempt: Attempt) -> str | None:
+    return attempt.card_no_last4 or last_four(attempt.card_mask)
+
+
 def shown(payment: BookedPayment) -> PaymentView:
     """What may be shown of a payment: nothing that charges a card."""
     attempt, instalments = payment.attempt, payment.instalments
@@ -111,7 +111,7 @@ def shown(payment: BookedPayment) -> PaymentView:
         currency=attempt.currency,
         card_mask=attempt.card_mask,
         card_brand=attempt.card_brand,
-        card_last4=payment.card_last4,
+        card_last4=card_last4(attempt),
         provider_reference=attempt.provider_reference,
         standing=payment.standing,
         attempts=len(payment.payment.attempts),

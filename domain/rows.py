@@ -9,13 +9,15 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from domain.authorisation import plain_authorisation
-from domain.booking import booked, shown
+from domain.booking import booked, card_last4, shown
+from domain.settlement import MAY_BE_SETTLED
+from domain.standing import standing_of
 from models.archive import Archive
 from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
-from models.payment import Attempt, PaymentRow
+from models.payment import Attempt, PaymentKeyRow, PaymentRow
 from models.payment_terms import PaymentTerms
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
@@ -41,6 +43,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         FileRow: _file_rows(archive),
         SignedDocumentRow: _signed_document_rows(archive),
         PaymentRow: _payment_rows(archive, terms, fingerprint),
+        PaymentKeyRow: _payment_key_rows(archive, terms, fingerprint),
         WarningRow: _rows(archive, WarningRow, archive.warnings),
     }
 
@@ -114,6 +117,28 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
         | _fingerprints(payment.attempt, fingerprint)
         | shown(payment).model_dump()
         for position, payment in enumerate(booked(archive, terms))
+    ]
+
+
+def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Of the attempts that may have taken money too, beside those that decide."""
+    others = (
+        (payment, attempt)
+        for payment in booked(archive, terms)
+        for attempt in payment.payment.attempts
+        if attempt is not payment.attempt
+        and (attempt.cguid or attempt.authorisation)
+        and standing_of(attempt, terms) in MAY_BE_SETTLED
+    )
+    return [
+        {
+            "reference": archive.reference,
+            "position": position,
+            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
+            "card_last4": card_last4(attempt),
+        }
+        | _fingerprints(attempt, fingerprint)
+        for position, (payment, attempt) in enumerate(others)
     ]
 
 

@@ -46,11 +46,11 @@ def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) 
 
     Args:
         entry: a row of a report.
-        payments: at least all that have its cguid or its authorisation number, each once.
+        payments: at least all that have its cguid or its authorisation number.
         terms: of the report.
     """
     match, fitting = _fitting(entry, payments, terms)
-    if len(fitting) > 1:
+    if len({each.payment_id for each in fitting}) > 1:
         return Decision(Match.AMBIGUOUS)
     if fitting:
         return Decision(match, fitting[0].reference, fitting[0].payment_id)

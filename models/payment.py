@@ -96,3 +96,18 @@ class PaymentRow(SQLModel, table=True):
     instalments: int | None = None
     first_minor: int | None = Field(default=None, sa_type=BigInteger)
     periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PaymentKeyRow(SQLModel, table=True):
+    """What the row of a report may have of another attempt at a payment than the one that decides: any of those that
+    may have taken money can be settled.
+    """
+
+    __tablename__ = "payment_key"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    payment_id: str = Field(max_length=32)
+    cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    card_last4: str | None = Field(default=None, max_length=4)

@@ -68,7 +68,9 @@ class DecidedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment as settlements see it."""
+    """A payment as settlements see it, with what the rows of reports may have of it. Where several attempts at it may
+    have taken money, there is one for each.
+    """
 
     reference: str
     payment_id: str

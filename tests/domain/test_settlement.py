@@ -296,6 +296,13 @@ def test_authorisation_matches_where_cguids_do_not_contradict(
     assert decision.match is match
 
 
+def test_attempts_at_one_payment_are_one_payment() -> None:
+    attempts = [payment(cguid_fingerprint=None), payment(cguid_fingerprint=None, card_last4="1234")]
+
+    assert decide(entry(), [*attempts, payment(cguid_fingerprint="d")], TERMS).payment_id == "payment of r"
+    assert decide(entry(), [*attempts, payment(payment_id="other", cguid_fingerprint=None)], TERMS).payment_id is None
+
+
 def test_two_without_cguid_do_not_fit_to_each_other() -> None:
     bare: dict[str, Any] = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
 

@@ -43,7 +43,7 @@ ARCHIVES = [
     sent("a", 2023, FIRST, payment("2", {"cguid": "c2"})),
     sent("a", 2024, FIRST | {"amount": 2000}),  # and the other charge has vanished
     sent("b", 2023, payment("1", {"cguid": "c1", "auth_number": "0000002"})),  # that of the other archive
-    sent("b", 2024, payment("3", {"cguid": "c3", "auth_number": "0000003"})),
+    sent("b", 2024, payment("3", {"cguid": "c3", "auth_number": "0000003"}), payment("3", {"cguid": "c5"})),
     sent("c", 2023, payment("4", {"cguid": "c4"}, type="hold")),
     sent("d", 2023, payment("5", {"cguid": "", "auth_number": "0000005"})),
     sent("e", 2023, payment("6", {"cguid": "c6"})),  # which no report has
