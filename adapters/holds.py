@@ -1,11 +1,10 @@
-"""Finds holds that have grown old."""
+"""Finds holds that have grown old. One that nothing tells the day of is as old as its archive."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import partial
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, union
+from sqlalchemy import or_, select, union
 from sqlmodel import Session, col
 
 from adapters.database import reading
@@ -33,7 +32,9 @@ def settle_all_holds(now: datetime) -> None:
         Transient: database or store does not answer.
     """
     columns = LEDGER.c
-    is_old = columns.paid_on < oldest_fresh_day(_today(now), settings().hold_days)
+    oldest_fresh = oldest_fresh_day(_today(now), settings().hold_days)
+    came_before = datetime.combine(oldest_fresh, time.min, settings().payment_terms.zone)
+    is_old = or_(columns.paid_on < oldest_fresh, columns.paid_on.is_(None) & (columns.received_at < came_before))
     standing = (col(DiscrepancyRow.code).in_(HOLD_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
     found = union(
         select(columns.reference).where(is_old, columns.standing == Standing.HELD),
@@ -48,15 +49,15 @@ def _judge(
     session: Session, references: Sequence[str | None], now: datetime
 ) -> Mapping[str | None, Sequence[Discrepancy]]:
     columns = LEDGER.c
-    held = select(columns.reference, columns.transaction_id, columns.payment_id, columns.paid_on).where(
-        columns.reference.in_(references), columns.standing == Standing.HELD, columns.paid_on.is_not(None)
-    )
+    wanted = (columns.reference, columns.transaction_id, columns.payment_id, columns.paid_on, columns.received_at)
+    held = select(*wanted).where(columns.reference.in_(references), columns.standing == Standing.HELD)
     holds: dict[str | None, list[Hold]] = {reference: [] for reference in references}
     for row in session.connection().execute(held):
-        holds[row.reference].append(Hold(row.transaction_id, row.payment_id, row.paid_on))
+        held_since = row.paid_on or row.received_at.astimezone(settings().payment_terms.zone).date()
+        holds[row.reference].append(Hold(row.transaction_id, row.payment_id, held_since))
     return {reference: aging_holds(its, _today(now), settings().hold_days) for reference, its in holds.items()}
 
 
 def _today(now: datetime) -> date:
     """In the zone that days of payments are in."""
-    return now.astimezone(ZoneInfo(settings().timezone)).date()
+    return now.astimezone(settings().payment_terms.zone).date()

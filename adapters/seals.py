@@ -17,7 +17,7 @@ import json
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -99,7 +99,22 @@ def fingerprint(text: str) -> str:
         Locked: the settings do not unwrap the key of the fingerprints, or it is gone, and there are some.
         Transient: the store does not answer.
     """
-    key = _fingerprint_key(settings().store_location, settings().seal_keys)
+    return _keyed(_fingerprint_key(settings().store_location, settings().seal_keys), text)
+
+
+def previewed_fingerprints() -> Callable[[str], str]:
+    """Return `fingerprint`, or what stands for it where nothing may be changed and there is no key yet: nothing has a
+    fingerprint then that it could be equal to.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    if store.stored_size(FINGERPRINT_KEY) is not None or _has_fingerprints():
+        return fingerprint
+    return partial(_keyed, secrets.token_bytes(_KEY_BYTES))
+
+
+def _keyed(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 

@@ -1,26 +1,20 @@
 """Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
 
 import base64
-import os
 import re
-import secrets
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.durable import make_folder, sync_folder
+from adapters.kept_secrets import is_seal_key, kept_secret
+from domain.payment_table import read_results, read_statuses, read_types
 from domain.report_format import read_format
-from models.errors import Locked, Refused
-from models.payment import Standing
-from models.payment_terms import AmountUnit, PaymentTerms, PaymentType
+from models.errors import Refused
+from models.payment_terms import AmountUnit, PaymentTerms
 from models.report_format import ReportFormat
 from models.settlement import SettlementTerms
 
@@ -29,8 +23,6 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-_PAYMENT_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
-_SEAL_KEY_BYTES = 64
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -38,13 +30,6 @@ def _is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
         return key != text and len(base64.b64decode(key, validate=True)) > 0
-    except ValueError:
-        return False
-
-
-def _is_seal_key(text: str) -> bool:
-    try:
-        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
     except ValueError:
         return False
 
@@ -68,20 +53,6 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
-
-
-def _payment_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
-    types: dict[str, PaymentType] = {}
-    for entry in entries:
-        told = _PAYMENT_TYPE.fullmatch(entry)
-        if told is None or told["type"] in types:
-            raise ValueError("CELLAR_PAYMENT_TYPES: expected each type once, as in charge=charged+auth,hold=held")
-        types[told["type"]] = PaymentType(Standing(told["standing"]), told["auth"] is not None)
-    return MappingProxyType(types)
-
-
-def _in_lower_case(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(word.lower() for word in words)
 
 
 class Settings(BaseSettings):
@@ -173,6 +144,11 @@ class Settings(BaseSettings):
         None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
     )
     timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
+    business_timezone: str | None = Field(
+        None,
+        description="Zone of the provider's days, as in its reports: that on which something was paid, and today. "
+        "Payments that are there already get it by a re-run. Default: that of `CELLAR_TIMEZONE`.",
+    )
     amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
@@ -181,9 +157,15 @@ class Settings(BaseSettings):
         description="What a success of each type of payment means: `charged`, `held` or `verified`; `+auth`: with an "
         "authorisation number only. Other types stand as unknown.",
     )
+    payment_successes: CommaSeparated = Field(("success",), description="Statuses of payments that succeeded.")
     payment_failures: CommaSeparated = Field(
         ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-        description="Statuses of payments that failed. Any other than these and `success` stands as unknown.",
+        description="Statuses of payments that failed. Any other than these and those of success stands as unknown.",
+    )
+    payment_results: CommaSeparated = Field(
+        ("result=000",),
+        description="What members of `provider_transaction_result` say of a success. A success with another result "
+        "stands as unknown; a member that is not there is not judged.",
     )
     hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before that is a discrepancy.")
     settlement_columns: Path | None = Field(
@@ -202,19 +184,21 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
-        if not all(map(_is_seal_key, self.seal_keys)):
+        if not all(map(is_seal_key, self.seal_keys)):
             raise ValueError(
                 "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64; `openssl rand -base64 64 | tr -d '\\n'`"
             )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
-        if not _is_zone(self.timezone):
-            raise ValueError("CELLAR_TIMEZONE: expected a zone as Asia/Jerusalem")
+        for name in ("timezone", "business_timezone"):
+            if not _is_zone(getattr(self, name) or self.timezone):
+                raise ValueError(f"CELLAR_{name.upper()}: expected a zone as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
-        if "success" in _in_lower_case(self.payment_failures):
-            raise ValueError("CELLAR_PAYMENT_FAILURES: expected statuses of failures, and success is none")
-        _payment_types(self.payment_types)
+        if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
+            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that CELLAR_PAYMENT_SUCCESSES has")
+        read_types(self.payment_types)
+        read_results(self.payment_results)
         if self.settlements_url and "://" in self.settlements_url and not _is_bucket_url(self.settlements_url):
             raise ValueError("CELLAR_SETTLEMENTS_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         try:
@@ -272,9 +256,11 @@ class Settings(BaseSettings):
         """What payments are booked by."""
         return PaymentTerms(
             unit=self.amount_unit,
-            types=_payment_types(self.payment_types),
-            failures=_in_lower_case(self.payment_failures),
-            zone=ZoneInfo(self.timezone),
+            types=read_types(self.payment_types),
+            successes=read_statuses(self.payment_successes),
+            failures=read_statuses(self.payment_failures),
+            results=read_results(self.payment_results),
+            zone=ZoneInfo(self.business_timezone or self.timezone),
         )
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
@@ -309,39 +295,7 @@ class Settings(BaseSettings):
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:
-        return _kept_secret(self._secret_path(name))
-
-
-@lru_cache
-def _kept_secret(path: Path) -> str:
-    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
-    if not path.exists():
-        _make_secret(path)
-    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
-    text = path.read_text(errors="replace")
-    if not text or (path.name == "seal" and not _is_seal_key(text)):
-        raise Locked(f"{path} is damaged; restore it from a backup")
-    return text
-
-
-def _make_secret(path: Path) -> None:
-    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
-    make_folder(path.parent.parent)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(path.parent.parent)
-    with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
-        made.write(_made_secret(path.name))
-        made.flush()
-        os.fsync(made.fileno())
-        # Two processes may start at once: a link appears whole, and only the first one does.
-        with suppress(FileExistsError):
-            os.link(made.name, path)
-
-
-def _made_secret(name: str) -> str:
-    if name == "seal":
-        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
-    return secrets.token_urlsafe(32)
+        return kept_secret(self._secret_path(name))
 
 
 @lru_cache

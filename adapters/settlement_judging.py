@@ -6,19 +6,20 @@ so it is found once more afterwards: of several who judge at once, the last one 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from adapters import discrepancies, settlement_rows
 from adapters.database import pages, reading
 from adapters.holds import settle_holds
+from adapters.locked import has_locked_payments, without_locked
 from adapters.settings import settings
 from adapters.settlement_rows import Candidates
+from domain.discrepancies import by_id
 from domain.rows import discrepancy_id
 from domain.settlement import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
-from models.settlement import Days, DecidedEntry, Match
+from models.settlement import Days, DecidedEntry, Entry, Match
 
 Found = dict[str | None, list[Discrepancy]]
 """By archive; None where a row leads to none."""
@@ -49,10 +50,10 @@ def judged(
     pending: Mapping[str, Sequence[DecidedEntry]] | None = None,
     covered: Iterable[Days] = (),
 ) -> Found:
-    """Return what differs between some archives and the settlements.
+    """Return what differs between some archives and the settlements. Those that are locked are passed over.
 
     Args:
-        references: the archives.
+        references: the archives, a thousand at most.
         now: what was paid so lately that it is not late yet is not missed.
         pending: rows that the database does not have, by archive.
         covered: the days of reports that it does not have.
@@ -61,12 +62,25 @@ def judged(
         payments = settlement_rows.payments_of(session, references)
         entries = settlement_rows.entries_of_archives(session, references)
         coverage = merged([*settlement_rows.coverage(session), *covered])
+        passed_over = set(references).difference(without_locked(session, dict.fromkeys(references)))
     terms, today = settings().settlement_terms, _day(now)
     found: Found = {}
     for reference in references:
-        its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
-        found[reference] = judge_archive(payments.get(reference, []), its_entries, coverage, terms, today)
-    return found
+        if reference not in passed_over:
+            its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
+            found[reference] = judge_archive(payments.get(reference, []), its_entries, coverage, terms, today)
+    return _with_what_may_stand(found)
+
+
+def _with_what_may_stand(found: Found) -> Found:
+    """Add what is on record already, as it is, while a report is damaged: its rows may bear that out."""
+    with reading() as session:
+        if not settlement_rows.damaged_reports(session):
+            return found
+    return {
+        reference: list((by_id(reference, each) | discrepancies.standing(reference, CODES)).values())
+        for reference, each in found.items()
+    }
 
 
 def is_concerned(reference: str, now: datetime) -> bool:
@@ -113,15 +127,23 @@ def settle_nobodys(now: datetime) -> None:
 
     def _found() -> Found:
         with reading() as session:
-            return {None: nobodys(session, list(settlement_rows.entries_of_nobody(session)))}
+            found: Found = {None: nobodys(session, list(settlement_rows.entries_of_nobody(session)))}
+        return _with_what_may_stand(found)
 
     _written(_found, now)
 
 
 def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
-    """The discrepancies of those entries that lead to no archive."""
+    """The discrepancies of those entries that lead to no archive.
+
+    While an archive is locked, a row without a payment may be its: such rows are told where they are on record, and no
+    others.
+    """
     several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
     none = [each.entry for each in decided if each.decision.match is Match.NONE and each.decision.reference is None]
+    if none and has_locked_payments(session):
+        on_record = _on_record(session, (DiscrepancyCode.MISSING_IN_ARCHIVE,), none)
+        none = [each for each in none if _id(DiscrepancyCode.MISSING_IN_ARCHIVE, each.entry_id) in on_record]
     found = [unmatched(entry) for entry in none]
     terms = settings().settlement_terms
     for these in pages(several, _ROWS_AT_ONCE):
@@ -133,12 +155,19 @@ def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepan
 def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
     """Whether exactly those of some entries that lead to no archive are on record as such."""
     found = {discrepancy_id(None, each): (each.expected, each.found) for each in nobodys(session, decided)}
+    return found == _on_record(session, _NOBODYS_CODES, [each.entry for each in decided])
+
+
+def _on_record(
+    session: Session, codes: Iterable[DiscrepancyCode], entries: Iterable[Entry]
+) -> dict[str, tuple[str, str]]:
+    """What was expected and found by id, where such a thing is told of one of some entries and is not closed."""
     on_record: dict[str, tuple[str, str]] = {}
-    for page in pages(_id(code, each.entry.entry_id) for each in decided for code in _NOBODYS_CODES):
+    for page in pages(_id(code, entry.entry_id) for entry in entries for code in codes):
         wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state != DiscrepancyState.CLOSED
         for row in session.exec(select(DiscrepancyRow).where(*wanted)):
             on_record[row.discrepancy_id] = (row.expected, row.found)
-    return found == on_record
+    return on_record
 
 
 def _id(code: DiscrepancyCode, entry_id: str) -> str:
@@ -160,4 +189,4 @@ def _last_missed(now: datetime) -> date:
 
 
 def _day(now: datetime) -> date:
-    return now.astimezone(ZoneInfo(settings().timezone)).date()
+    return now.astimezone(settings().payment_terms.zone).date()

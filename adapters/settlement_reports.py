@@ -14,11 +14,10 @@ from typing import BinaryIO
 
 import orjson
 
-from adapters import store
+from adapters import seals, store
 from adapters.durable import write_whole
-from adapters.seals import fingerprint
 from domain.settlement import coverage_of
-from domain.settlement_report import entries_of
+from domain.settlement_report import Fingerprint, entries_of
 from models.errors import Conflict, Refused
 from models.report_format import ReportFormat
 from models.settlement import Days, Entry, EntryKind
@@ -51,8 +50,13 @@ class Report:
 
 
 @contextmanager
-def staged(data: bytes, form: ReportFormat) -> Iterator[Report]:
+def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fingerprint) -> Iterator[Report]:
     """A report, read to its end and written down as it will be kept, until the end of the block.
+
+    Args:
+        data: the file.
+        form: of the file.
+        fingerprint: what stands for a secret.
 
     Raises:
         Refused: it is not in that form, or has no row.

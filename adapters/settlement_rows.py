@@ -14,9 +14,10 @@ from sqlmodel import Session, SQLModel
 from adapters.database import engine, insert_new, insert_rows, pages, reading, writing
 from domain.settlement import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.discrepancy import DiscrepancyRow, DiscrepancyState
-from models.payment import PaymentRow, Standing
+from models.payment import PaymentKeyRow, PaymentRow, Standing
 from models.settlement import (
     Candidate,
+    DamagedReportRow,
     Days,
     DecidedEntry,
     Decision,
@@ -38,8 +39,13 @@ def _table(row: type[SQLModel]) -> Table:
 
 _PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
 _CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
-_FINGERPRINTS = (_PAYMENT.c.cguid_fingerprint, _PAYMENT.c.authorisation_fingerprint)
+_DAMAGED, _KEY = _table(DamagedReportRow), _table(PaymentKeyRow)
+_OF_KEYS = ("cguid_fingerprint", "authorisation_fingerprint", "card_last4")
+_FINGERPRINTS = [each.c[name] for each in (_PAYMENT, _KEY) for name in _OF_KEYS[:2]]
 _PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
+_PAYMENTS_BY_KEY = select(
+    *((_KEY if each.name in _OF_KEYS else _PAYMENT).c[each.name] for each in fields(Candidate))
+).join_from(_KEY, _PAYMENT, (_KEY.c.reference == _PAYMENT.c.reference) & (_KEY.c.payment_id == _PAYMENT.c.payment_id))
 _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
 
 
@@ -94,19 +100,21 @@ class Candidates:
         self._by_authorisation = self._found(session, "authorisation_fingerprint", wanted)
 
     def of(self, entry: Entry) -> list[Candidate]:
-        """Those of one entry, each once."""
+        """Those of one entry."""
         both = (
             *self._by_cguid.get(entry.cguid_fingerprint or "", ()),
             *self._by_authorisation.get(entry.authorisation_fingerprint or "", ()),
         )
-        return list({each.payment_id: each for each in both}.values())
+        return list(dict.fromkeys(both))
 
     @staticmethod
     def _found(session: Session, name: str, entries: Sequence[Entry]) -> dict[str, list[Candidate]]:
         wanted = {getattr(entry, name) for entry in entries} - {None}
         found: dict[str, list[Candidate]] = defaultdict(list)
         for page in pages(sorted(wanted)):
-            for each in _payments(session, _PAYMENT.c[name].in_(page)):
+            for each in _payments(session, _PAYMENTS.where(_PAYMENT.c[name].in_(page))):
+                found[getattr(each, name)].append(each)
+            for each in _payments(session, _PAYMENTS_BY_KEY.where(_KEY.c[name].in_(page))):
                 found[getattr(each, name)].append(each)
         return found
 
@@ -114,13 +122,13 @@ class Candidates:
 def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[Candidate]]:
     """The payments of some archives, each once."""
     found: dict[str, dict[str, Candidate]] = defaultdict(dict)
-    for each in _payments(session, _PAYMENT.c.reference.in_(references)):
+    for each in _payments(session, _PAYMENTS.where(_PAYMENT.c.reference.in_(references))):
         found[each.reference].setdefault(each.payment_id, each)
     return {reference: list(payments.values()) for reference, payments in found.items()}
 
 
-def _payments(session: Session, wanted: ColumnElement[bool]) -> Iterator[Candidate]:
-    ordered = _PAYMENTS.where(wanted).order_by(_PAYMENT.c.reference, _PAYMENT.c.position)
+def _payments(session: Session, wanted: Select[Any]) -> Iterator[Candidate]:
+    ordered = wanted.order_by(_PAYMENT.c.reference, _PAYMENT.c.position)
     for row in session.connection().execute(ordered).mappings():
         yield Candidate(**{**row, "standing": Standing(row["standing"])})
 
@@ -177,7 +185,7 @@ def _fingerprints(reference: str) -> CompoundSelect[Any]:
 
 
 def _has(reference: str) -> list[Select[Any]]:
-    return [select(each).where(_PAYMENT.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
+    return [select(each).where(each.table.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
 
 
 def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
@@ -235,6 +243,18 @@ def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
 
 def insert_report(session: Session, row: SettlementReportRow) -> None:
     insert_new(session, SettlementReportRow, row.model_dump())
+    session.connection().execute(_DAMAGED.delete().where(_DAMAGED.c.report_id == row.report_id))
+
+
+def damaged_reports(session: Session) -> set[str]:
+    """The reports that the store did not give back when it was asked last, and whose rows are missing."""
+    return set(session.connection().execute(select(_DAMAGED.c.report_id)).scalars())
+
+
+def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
+    """Let these be the damaged ones."""
+    session.connection().execute(_DAMAGED.delete())
+    insert_rows(session, DamagedReportRow, [{"report_id": each} for each in sorted(report_ids)])
 
 
 def judged_reports(session: Session) -> set[str]:

@@ -5,7 +5,7 @@ is.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -82,14 +82,16 @@ def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozens
         done = settlement_rows.judged_reports(session).union(but)
     imported: list[SettlementReportRow] = []
     references: set[str | None] = set()
-    for report_id, imported_at in settlement_reports.kept(on_damaged, but=done):
+    damaged: dict[str, str] = {}
+    for report_id, imported_at in settlement_reports.kept(damaged.__setitem__, but=done):
         try:
             with settlement_reports.stored(report_id) as report:
                 for taken in _matched(report):
                     references |= {each.decided.decision.reference for each in taken}
                 imported.append(_row(report, imported_at))
         except Conflict as conflict:
-            on_damaged(report_id, str(conflict))
+            damaged[report_id] = str(conflict)
+    _set_damaged(damaged, on_damaged, but)
     if not imported:
         return 0
     _insert_reports(imported)
@@ -115,6 +117,18 @@ def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
     with settlement_rows.matching() as session:
         for each in imported:
             settlement_rows.insert_report(session, each)
+
+
+def _set_damaged(damaged: Mapping[str, str], on_damaged: OnDamaged, but: Collection[str]) -> None:
+    """Tell which reports are damaged, and let it be known before anything is judged. Some are about to be mended."""
+    for report_id, reason in damaged.items():
+        on_damaged(report_id, reason)
+    with reading() as session:
+        before = settlement_rows.damaged_reports(session)
+    now = before.intersection(but).union(damaged)
+    if now != before:
+        with writing() as session:
+            settlement_rows.set_damaged(session, now)
 
 
 def _judge(references: Iterable[str], now: datetime) -> None:

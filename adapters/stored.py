@@ -99,8 +99,9 @@ class StoredRequest:
 
     def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
         contents = [cut.content for cut in self.cuts()]
+        zone, results = ZoneInfo(settings().timezone), settings().payment_terms.results
         try:
-            archive = read_archive(parse(skeleton()), contents, ZoneInfo(settings().timezone))
+            archive = read_archive(parse(skeleton()), contents, zone, results)
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
         verdict = self.verdict()

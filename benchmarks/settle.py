@@ -177,6 +177,7 @@ def _fill() -> None:
 
 def _payment_rows() -> Iterator[list[dict[str, Any]]]:
     from adapters.seals import fingerprint  # noqa: PLC0415
+    from domain.authorisation import plain_authorisation  # noqa: PLC0415
 
     for first in range(0, PAYMENTS, _INSERTED_AT_ONCE):
         yield [
@@ -191,7 +192,7 @@ def _payment_rows() -> Iterator[list[dict[str, Any]]]:
                 "currency": "ILS",
                 "card_last4": paid.card_last4,
                 "cguid_fingerprint": fingerprint(paid.cguid),
-                "authorisation_fingerprint": fingerprint(paid.authorisation),
+                "authorisation_fingerprint": fingerprint(plain_authorisation(paid.authorisation)),
                 "standing": "charged",
                 "attempts": 1,
                 "paid_on": paid.paid_on,

@@ -15,10 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adapters import settlements
+from adapters.seals import fingerprint, previewed_fingerprints
 from adapters.settings import settings
 from adapters.settlement_reports import Report, staged
 from adapters.settlements import OnProgress
 from domain.money import amount_text, exponent_of
+from domain.settlement_report import Fingerprint
 from models.discrepancy import DiscrepancyCode
 from models.errors import Refused
 from models.report_format import ReportFormat
@@ -49,7 +51,7 @@ def settle(
     """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs."""
     take = settlements.preview_reports if dry_run else settlements.import_reports
     with ExitStack() as stack, _progress() as on_progress:
-        reports = _read(files, stack)
+        reports = _read(files, stack, previewed_fingerprints() if dry_run else fingerprint)
         summary = take(reports, datetime.now(UTC), on_progress)
     if as_json:
         typer.echo(json.dumps(_shown(summary), default=str))
@@ -59,11 +61,11 @@ def settle(
         raise typer.Exit(1)
 
 
-def _read(files: Sequence[Path], stack: ExitStack) -> list[Report]:
+def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> list[Report]:
     reports = []
     for file in files:
         try:
-            reports.append(stack.enter_context(staged(file.read_bytes(), _form())))
+            reports.append(stack.enter_context(staged(file.read_bytes(), _form(), fingerprint)))
         except Refused as refused:
             typer.echo(f"cellar settle: {file}: {refused}; nothing was imported", err=True)
             raise typer.Exit(_WRONG_USE) from refused

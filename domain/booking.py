@@ -32,10 +32,6 @@ class BookedPayment:
     instalments: Instalments
     paid_on: date | None
 
-    @property
-    def card_last4(self) -> str | None:
-        return self.attempt.card_no_last4 or last_four(self.attempt.card_mask)
-
     def amount_text(self) -> str:
         return self.text_of(self.amounts.amount_minor)
 
@@ -83,7 +79,11 @@ def _submissions(sessions: Iterable[Session]) -> dict[str | None, datetime]:
 
 
 def names(payments: Iterable[Payment]) -> Iterator[str]:
-    """A name for each: its transaction, or its number among those that have none which may be shown."""
+    """A name for each: its transaction, or its number among those that have none which may be shown.
+
+    That number is of one version: where another has them in another order, a name is that of another payment. It stays
+    so, since ids that are on record, with their explanations, are made of it.
+    """
     others = count()
     for payment in payments:
         transaction_id = payment.transaction_id
@@ -93,6 +93,10 @@ def names(payments: Iterable[Payment]) -> Iterator[str]:
 def is_showable(transaction_id: str | None) -> bool:
     """Whether it is there and is no card's number: of two such numbers the same four digits may be shown."""
     return transaction_id is not None and masked(transaction_id) == transaction_id
+
+
+def card_last4(attempt: Attempt) -> str | None:
+    return attempt.card_no_last4 or last_four(attempt.card_mask)
 
 
 def shown(payment: BookedPayment) -> PaymentView:
@@ -107,7 +111,7 @@ def shown(payment: BookedPayment) -> PaymentView:
         currency=attempt.currency,
         card_mask=attempt.card_mask,
         card_brand=attempt.card_brand,
-        card_last4=payment.card_last4,
+        card_last4=card_last4(attempt),
         provider_reference=attempt.provider_reference,
         standing=payment.standing,
         attempts=len(payment.payment.attempts),

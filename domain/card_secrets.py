@@ -43,6 +43,7 @@ _MEMBERS = {
     (_Zone.PAYMENTS, "transaction_id"): _Zone.TRANSACTION_ID,
     (_Zone.PAYMENTS, "provider_transaction_result"): _Zone.RESULT,
     (_Zone.DATA, "value"): _Zone.VALUE,
+    (_Zone.DATA, "meta"): _Zone.VALUE,
 }
 _SEARCHED = (_Zone.RESULT, _Zone.VALUE)
 _WITH_SECRETS = (_Zone.RESULT, _Zone.PAYMENTS)
@@ -69,6 +70,11 @@ class _Found:
     end: int
     text: str = ""
     field: _Container | None = None
+
+
+def is_secret(name: str) -> bool:
+    """Whether what a payment or its provider's result says under that name is a secret."""
+    return plain_name(name) in _SECRET_NAMES
 
 
 def secret_ranges(skeleton: bytes) -> list[tuple[int, int]]:
@@ -141,7 +147,7 @@ class _Walk:
 
 def _zone_of(own_zone: _Zone, name: str) -> _Zone:
     """That of a member of an object."""
-    if own_zone in _WITH_SECRETS and plain_name(name) in _SECRET_NAMES:
+    if own_zone in _WITH_SECRETS and is_secret(name):
         return _Zone.SECRET
     otherwise = own_zone if own_zone in _SEARCHED else _Zone.ELSEWHERE
     if own_zone is _Zone.PAYMENTS and name not in _ID_NAMES:

@@ -20,7 +20,7 @@ from models.signature import Signature
 from models.view import FieldView, FileView, SessionView, SignatureView
 
 _OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
-_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total")
+_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total", "results")
 _EXACT = Context(prec=MAX_PREC)
 
 
@@ -128,8 +128,7 @@ def _things(archive: Archive, terms: PaymentTerms) -> dict[DifferenceKind, list[
 
 def _field(field: FormField) -> _Thing:
     view = FieldView.model_validate(field, from_attributes=True)
-    kept = {} if field.unmasked is None else {"value": field.unmasked}
-    return _Thing(DifferenceKind.FIELD, field.id, _shown(view.model_dump(mode="json")), kept)
+    return _Thing(DifferenceKind.FIELD, field.id, _shown(view.model_dump(mode="json")), field.unmasked)
 
 
 def _file(content: Content, stored: StoredContent) -> _Thing:

@@ -12,7 +12,7 @@ from models.discrepancy import Discrepancy, DiscrepancyCode
 class Hold:
     transaction_id: str | None
     payment_id: str
-    paid_on: date
+    held_since: date
 
 
 def oldest_fresh_day(today: date, hold_days: int) -> date:
@@ -30,10 +30,10 @@ def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Disc
             DiscrepancyCode.AGING_HOLD,
             masked(each.transaction_id) if each.transaction_id else None,
             f"charged or released within {hold_days} days",
-            f"held since {each.paid_on}",
+            f"held since {each.held_since}",
             "" if each.transaction_id else each.payment_id,
             each.payment_id,
         )
         for each in holds
-        if each.paid_on < oldest_fresh_day(today, hold_days)
+        if each.held_since < oldest_fresh_day(today, hold_days)
     ]

@@ -55,10 +55,13 @@ def _refuse_contents_that_are_no_text(document: dict[str, Any]) -> None:
             raise Refused("NOT_BASE64", "expected base64 text, got another JSON type", where=content.path)
 
 
-def read_archive(document: dict[str, Any], stored: Sequence[StoredContent], zone: tzinfo) -> Archive:
+def read_archive(
+    document: dict[str, Any], stored: Sequence[StoredContent], zone: tzinfo, results: Collection[str]
+) -> Archive:
     """Return the archive in `document`, with warnings for what was unreadable and for what it says of itself.
 
-    `stored` are the contents that its scan cut out, by index; `zone` is that of the timestamps, which carry none. Pure.
+    `stored` are the contents that its scan cut out, by index; `zone` is that of the timestamps, which carry none;
+    `results` are the members of a provider's result that tell whether a payment succeeded. Pure.
 
     Source: Cellosign, "Outbound: Webhooks Archive".
 
@@ -72,7 +75,7 @@ def read_archive(document: dict[str, Any], stored: Sequence[StoredContent], zone
     signatures = tuple(_signature(place) for place in root.member("signatures").objects())
     fields = [_form_field(place) for place in root.member("data").objects()]
     contents = tuple(_content(place, stored) for place in _declared(document, reading))
-    payments = _payments(root.member("payments").objects())
+    payments = _payments(root.member("payments").objects(), results)
     transaction_ids = {each.transaction_id for each in payments if each.transaction_id is not None}
     archive = Archive(
         reference=reference,
@@ -176,10 +179,10 @@ def _form_field(place: Place) -> FormField:
 
 def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormField:
     """An id is never a card's number: that of a transaction is what the field of a payment must be found by."""
-    if field.type == "payment" and str(field.value).strip() in transaction_ids:
-        return field
-    shown = without_card_numbers(field.value)
-    return field if shown == field.value else replace(field, value=shown, unmasked=field.value)
+    names_transaction = field.type == "payment" and str(field.value).strip() in transaction_ids
+    sent = {"meta": field.meta} | ({} if names_transaction else {"value": field.value})
+    shown = {name: without_card_numbers(each) for name, each in sent.items()}
+    return replace(field, **shown, unmasked={name: each for name, each in sent.items() if shown[name] != each})
 
 
 def _coordinates(value: Any) -> tuple[float | None, float | None]:
@@ -214,16 +217,16 @@ def _content(place: Place, stored: Sequence[StoredContent]) -> Content:
     )
 
 
-def _payments(places: Iterable[Place]) -> tuple[Payment, ...]:
+def _payments(places: Iterable[Place], results: Collection[str]) -> tuple[Payment, ...]:
     """Each payment stands where its first attempt does."""
     attempts: dict[str | int, list[Attempt]] = {}
     for number, place in enumerate(places):
-        attempt = _attempt(place)
+        attempt = _attempt(place, results)
         attempts.setdefault(attempt.transaction_id or number, []).append(attempt)
     return tuple(Payment(tuple(each)) for each in attempts.values())
 
 
-def _attempt(place: Place) -> Attempt:
+def _attempt(place: Place, results: Collection[str]) -> Attempt:
     result = place.member("provider_transaction_result")
     return Attempt(
         transaction_id=_filled(place.member("transaction_id")),
@@ -243,6 +246,7 @@ def _attempt(place: Place) -> Attempt:
         number_of_payments=_plain_number(result.spelled("numberOfPayments").number()),
         first_payment=_plain_number(result.spelled("firstPayment").number()),
         periodical_payment=_plain_number(result.spelled("periodicalPayment").number()),
+        results={name: said for name in results if (said := _without_number(_filled(result.spelled(name))))},
     )
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from domain.booking import BookedPayment, booked, names
 from domain.cards import last_four, masked
 from domain.rows import payment_id
-from domain.standing import is_failure, succeeded_type
+from domain.standing import contradiction, is_failure, is_success, succeeded_type
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
@@ -42,7 +42,7 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
 
 def transaction_of(field: FormField) -> str | None:
     """The transaction that a payment field refers to. An empty one is a payment that the client did not make."""
-    if field.type != "payment" or not isinstance(field.value, str | int) or isinstance(field.value, bool):
+    if field.type != "payment" or not isinstance(field.value, str | int | float) or isinstance(field.value, bool):
         return None
     return str(field.value).strip() or None
 
@@ -51,11 +51,15 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
     made = {payment.attempt.transaction_id for payment in payments}
     for position, field in enumerate(fields):
         transaction_id = transaction_of(field)
-        if transaction_id is not None and transaction_id not in made:
+        if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
             # Whatever the client typed stands here, a card's number too.
-            yield Discrepancy(
-                DiscrepancyCode.FIELD_WITHOUT_PAYMENT, masked(transaction_id), "a payment", "none", f"data[{position}]"
-            )
+            shown = masked(transaction_id) if transaction_id else None
+            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, "a payment", "none", f"data[{position}]")
+
+
+def _has_structure(field: FormField) -> bool:
+    """Whether a list or an object stands where the field of a payment names its transaction."""
+    return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
 
 
 def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str | None]) -> Iterator[Discrepancy]:
@@ -68,12 +72,13 @@ def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str |
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
-    amounts = payment.amounts
-    if amounts.exponent is None:
+    """A payment that failed took no money, and need not say how much."""
+    amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
+    if amounts.exponent is None and not (has_failed and attempt.currency is None):
         yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
-    if amounts.fault:
+    if amounts.fault and not (has_failed and attempt.amount is None):
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
-    if payment.attempt.provider_total is not None and amounts.total_minor is None:
+    if attempt.provider_total is not None and amounts.total_minor is None:
         expected = "a provider's total in whole minor units"
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "another", "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
@@ -96,8 +101,12 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
     """Only the attempt that decides: what an earlier one took shows in the settlement."""
     attempt, code = payment.attempt, DiscrepancyCode.STATUS_CONFLICT
-    type_ = succeeded_type(attempt, terms)
-    if type_ and type_.needs_authorisation and attempt.authorisation is None:
+    type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
+    if contrary and is_success(attempt, terms):
+        expected = " or ".join(sorted(terms.results[contrary]))
+        found = f"a success with the {contrary} {attempt.results[contrary]}"
+        yield _discrepancy(code, payment, f"a success with the {contrary} {expected}", found)
+    elif type_ and type_.needs_authorisation and attempt.authorisation is None:
         yield _discrepancy(code, payment, "a success with an authorisation number", "a success without one")
     if is_failure(attempt, terms) and attempt.authorisation is not None:
         yield _discrepancy(code, payment, "a failure without an authorisation number", "a failure with one")

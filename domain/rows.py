@@ -8,13 +8,16 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from domain.booking import booked, shown
+from domain.authorisation import plain_authorisation
+from domain.booking import booked, card_last4, shown
+from domain.settlement import MAY_BE_SETTLED
+from domain.standing import standing_of
 from models.archive import Archive
 from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
-from models.payment import PaymentRow
+from models.payment import Attempt, PaymentKeyRow, PaymentRow
 from models.payment_terms import PaymentTerms
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
@@ -40,6 +43,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         FileRow: _file_rows(archive),
         SignedDocumentRow: _signed_document_rows(archive),
         PaymentRow: _payment_rows(archive, terms, fingerprint),
+        PaymentKeyRow: _payment_key_rows(archive, terms, fingerprint),
         WarningRow: _rows(archive, WarningRow, archive.warnings),
     }
 
@@ -109,16 +113,42 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
             "reference": archive.reference,
             "position": position,
             "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
-            "cguid_fingerprint": _fingerprint(payment.attempt.cguid, fingerprint),
-            "authorisation_fingerprint": _fingerprint(payment.attempt.authorisation, fingerprint),
         }
+        | _fingerprints(payment.attempt, fingerprint)
         | shown(payment).model_dump()
         for position, payment in enumerate(booked(archive, terms))
     ]
 
 
-def _fingerprint(secret: str | None, fingerprint: Callable[[str], str]) -> str | None:
-    return None if secret is None else fingerprint(secret)
+def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Of the attempts that may have taken money too, beside those that decide."""
+    others = (
+        (payment, attempt)
+        for payment in booked(archive, terms)
+        for attempt in payment.payment.attempts
+        if attempt is not payment.attempt
+        and (attempt.cguid or attempt.authorisation)
+        and standing_of(attempt, terms) in MAY_BE_SETTLED
+    )
+    return [
+        {
+            "reference": archive.reference,
+            "position": position,
+            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
+            "card_last4": card_last4(attempt),
+        }
+        | _fingerprints(attempt, fingerprint)
+        for position, (payment, attempt) in enumerate(others)
+    ]
+
+
+def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[str, str | None]:
+    """What the rows of settlement reports are matched by."""
+    cguid, authorisation = attempt.cguid, attempt.authorisation
+    return {
+        "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
+        "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
+    }
 
 
 def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:

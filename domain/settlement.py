@@ -41,15 +41,16 @@ def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
 
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
     """Return which of some payments an entry belongs to: that with its cguid, else, where one of them has none, that
-    with its authorisation number, last four digits, amount and day. Of two, neither.
+    with its authorisation number, last four digits, amount and day. What goes back may be some of it, and later. Of
+    two, neither.
 
     Args:
         entry: a row of a report.
-        payments: at least all that have its cguid or its authorisation number, each once.
+        payments: at least all that have its cguid or its authorisation number.
         terms: of the report.
     """
     match, fitting = _fitting(entry, payments, terms)
-    if len(fitting) > 1:
+    if len({each.payment_id for each in fitting}) > 1:
         return Decision(Match.AMBIGUOUS)
     if fitting:
         return Decision(match, fitting[0].reference, fitting[0].payment_id)
@@ -61,20 +62,27 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
     by_cguid = [each for each in able if _has_cguid(each, entry)]
     if by_cguid:
         return Match.CGUID, by_cguid
-    return Match.AUTHORISATION, [each for each in able if _has_authorisation(each, entry, terms)]
+    by_authorisation = [each for each in able if _has_authorisation(each, entry)]
+    exact = [each for each in by_authorisation if _has_amount_and_day(each, entry, terms)]
+    return Match.AUTHORISATION, exact or [each for each in by_authorisation if _may_go_back(each, entry)]
 
 
 def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
     """Return the archives with a payment that an entry fits to, whatever the others are."""
     able = [each for each in payments if each.standing in MAY_BE_SETTLED]
-    return {each.reference for each in able if _has_cguid(each, entry) or _has_authorisation(each, entry, terms)}
+    return {each.reference for each in able if _has_cguid(each, entry) or _may_be_of(each, entry, terms)}
+
+
+def _may_be_of(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    is_it = _has_amount_and_day(payment, entry, terms) or _may_go_back(payment, entry)
+    return _has_authorisation(payment, entry) and is_it
 
 
 def _has_cguid(payment: Candidate, entry: Entry) -> bool:
     return entry.cguid_fingerprint is not None and payment.cguid_fingerprint == entry.cguid_fingerprint
 
 
-def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
     """What an entry or a payment lacks fits to nothing. Two cguids tell whether it is the same, and leave no more to
     compare.
     """
@@ -84,11 +92,27 @@ def _has_authorisation(payment: Candidate, entry: Entry, terms: SettlementTerms)
         and entry.authorisation_fingerprint == payment.authorisation_fingerprint
         and entry.card_last4 is not None
         and entry.card_last4 == payment.card_last4
-        and entry.paid_on is not None
+        and entry.currency == payment.currency
+    )
+
+
+def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms) -> bool:
+    return (
+        entry.paid_on is not None
         and payment.paid_on is not None
         and abs(payment.paid_on - entry.paid_on) <= _ONE_DAY
-        and entry.currency == payment.currency
         and _is_of(entry, payment, terms)
+    )
+
+
+def _may_go_back(payment: Candidate, entry: Entry) -> bool:
+    """Whether an entry takes back no more than was paid, and not before."""
+    return (
+        entry.kind is not EntryKind.CHARGE
+        and payment.amount_minor is not None
+        and entry.amount_minor <= payment.amount_minor
+        and payment.paid_on is not None
+        and payment.paid_on <= entry.settled_on
     )
 
 
@@ -142,15 +166,16 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
         (EntryKind.CHARGEBACK, DiscrepancyCode.CHARGED_BACK),
     ):
         back = [each for each in entries if each.kind is kind]
-        if back:
+        if any(amount_minor > 0 for amount_minor in _by_currency(back).values()):
             yield _about(code, payment, _amount(payment), f"{_sums(back)} on {back[-1].settled_on}")
 
 
 def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> Iterator[Discrepancy]:
     """`charges` are in order of their settlement, and there is one at least."""
-    paid_on, settled_on = payment.paid_on or charges[0].paid_on, charges[0].settled_on
-    if paid_on and _is_late(paid_on, settled_on, terms):
-        yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(settled_on))
+    first = next((each for each in charges if not _is_later_instalment(each)), None)
+    paid_on = payment.paid_on or (first and first.paid_on)
+    if first and paid_on and _is_late(paid_on, first.settled_on, terms):
+        yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(first.settled_on))
     if payment.currency is None or payment.amount_minor is None:
         return  # what the archive does not say is a finding of its own, and compared with nothing
     others = sorted({each.currency for each in charges} - {payment.currency})
@@ -166,9 +191,17 @@ def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], te
         return True
     if sum(each.amount_minor for each in charges) >= amount_minor:
         return False
-    if _is_in_instalments(payment):
-        return all(_is_of(each, payment, terms) for each in charges)
-    return _are_to_come(charges)
+    return _are_of_plan(payment, charges, terms) if _is_in_instalments(payment) else _are_to_come(charges)
+
+
+def _are_of_plan(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> bool:
+    """Whether charges are instalments that a payment tells of: not all of them, and the first, where it is another
+    amount than the others, once.
+    """
+    if len(charges) >= (payment.instalments or 1) or not all(_is_of(each, payment, terms) for each in charges):
+        return False
+    periodical = [each for each in charges if _brings(payment.periodical_minor, [each], terms)]
+    return _has_unknown_parts(payment) or len(charges) - len(periodical) <= 1
 
 
 def _are_to_come(charges: Sequence[Entry]) -> bool:
@@ -176,7 +209,7 @@ def _are_to_come(charges: Sequence[Entry]) -> bool:
     no row says how many there are, they are if there is a second.
     """
     counts = [each.instalments for each in charges if each.instalments is not None]
-    return len(charges) < max(counts) if counts else any((each.instalment or 1) > 1 for each in charges)
+    return len(charges) < max(counts) if counts else any(map(_is_later_instalment, charges))
 
 
 def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
@@ -184,21 +217,31 @@ def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
     unknown.
     """
     parts = (payment.amount_minor, payment.first_minor, payment.periodical_minor)
-    if any(_brings(part, [entry], terms) for part in parts if part is not None):
+    if any(_brings(part, [entry], terms) for part in parts):
         return True
     is_one_of_several = _is_in_instalments(payment) or (entry.instalments or 1) > 1
-    are_unknown = is_one_of_several and parts[1:] == (None, None)
-    return are_unknown and payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
+    is_lesser = payment.amount_minor is not None and entry.amount_minor < payment.amount_minor
+    return is_one_of_several and _has_unknown_parts(payment) and is_lesser
+
+
+def _is_later_instalment(entry: Entry) -> bool:
+    return (entry.instalment or 1) > 1
 
 
 def _is_in_instalments(payment: Candidate) -> bool:
     return (payment.instalments or 1) > 1
 
 
-def _brings(amount_minor: int, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
+def _has_unknown_parts(payment: Candidate) -> bool:
+    return payment.first_minor is None and payment.periodical_minor is None
+
+
+def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
     """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each. Some
-    reports write what they deduct with a minus.
+    reports write what they deduct with a minus. One that nobody knows is brought by none.
     """
+    if amount_minor is None:
+        return False
     net_minor = sum(each.amount_minor for each in entries)
     fees_minor = abs(sum(each.fee_minor or 0 for each in entries))
     tolerance_minor = terms.fee_tolerance_minor * len(entries)
@@ -233,7 +276,7 @@ def coverage_of(entries: Iterable[Entry], terms: SettlementTerms) -> Days | None
 
 
 def _told_of(entry: Entry, terms: SettlementTerms) -> date | None:
-    if entry.kind is not EntryKind.CHARGE or (entry.instalment or 1) > 1:
+    if entry.kind is not EntryKind.CHARGE or _is_later_instalment(entry):
         return None
     if entry.paid_on is None:
         return entry.settled_on
@@ -278,11 +321,15 @@ def _amount(payment: Candidate) -> str:
 
 
 def _sums(entries: Sequence[Entry]) -> str:
-    """What some entries come to in each currency."""
+    """What some entries come to in each currency, in words."""
+    return ", ".join(_money(amount_minor, currency) for currency, amount_minor in sorted(_by_currency(entries).items()))
+
+
+def _by_currency(entries: Sequence[Entry]) -> dict[str, int]:
     sums: dict[str, int] = defaultdict(int)
     for each in entries:
         sums[each.currency] += each.amount_minor
-    return ", ".join(_money(amount_minor, currency) for currency, amount_minor in sorted(sums.items()))
+    return sums
 
 
 def _money(amount_minor: int | None, currency: str | None) -> str:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from domain.authorisation import plain_authorisation
 from domain.money import exponent_of, minor_units
 from models.errors import Refused
 from models.report_format import ReportColumns, ReportFormat
@@ -83,7 +84,9 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _plain(cell: str) -> str:
-    return cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
+    """What a cell says. Whoever wants a spreadsheet to leave a number as it is writes it as `="0123456"`."""
+    plain = cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
+    return plain[2:-1].strip() if plain.startswith('="') and plain.endswith('"') else plain
 
 
 def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> tuple[dict[str, int], int]:
@@ -149,6 +152,7 @@ class _Reader:
         self._form, self._fingerprint = form, fingerprint
         self._days: dict[str, date] = {}
         self._kinds = {said.casefold(): kind for kind in EntryKind for said in getattr(form.kinds, kind.value)}
+        self._reversals = {said.casefold() for said in form.kinds.reversal}
         point, mark = re.escape(form.decimal_separator), re.escape(form.thousands_separator)
         grouped = rf"\d{{1,3}}(?:{mark}\d{{3}})+|" if mark else ""
         self._number = re.compile(rf"((?:{grouped}\d+)(?:{point}\d*)?|{point}\d+)", re.ASCII)
@@ -159,17 +163,18 @@ class _Reader:
         signed_minor = self._minor(line, "amount", currency)
         if signed_minor is None:
             raise line.wrong("amount", "an amount")
+        is_reversal = line["kind"].casefold() in self._reversals
         fee_minor = self._minor(line, "fee", currency)
         instalment, instalments = _instalment(line)
         return {
-            "kind": self._kind(line, is_negative=signed_minor < 0),
+            "kind": EntryKind.CHARGEBACK if is_reversal else self._kind(line, is_negative=signed_minor < 0),
             "settled_on": self._day(line, "settled_on") or self._no_day(line),
             "paid_on": self._day(line, "paid_on"),
-            "amount_minor": abs(signed_minor),
+            "amount_minor": -abs(signed_minor) if is_reversal else abs(signed_minor),
             "fee_minor": fee_minor,
             "currency": currency,
             "cguid_fingerprint": self._sealed(line["cguid"]),
-            "authorisation_fingerprint": self._sealed(line["authorisation"]),
+            "authorisation_fingerprint": self._sealed(plain_authorisation(line["authorisation"])),
             "card_last4": _last4(line),
             "instalment": instalment,
             "instalments": instalments,

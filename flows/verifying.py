@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import PurePosixPath
 
-from adapters import archives, history, ocfl, receipts, seals, settlement_reports, store
+from adapters import archives, history, kept_discrepancies, ocfl, receipts, seals, settlement_reports, store
 from adapters.object_files import DELIVERIES
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
 from adapters.stored import delivered, delivery_key, stored_request
@@ -136,14 +136,19 @@ def missing(seen: Collection[str]) -> Fixity:
 
 
 def verify_beside() -> Fixity:
-    """Verify what lies beside the archives: the key of the fingerprints, and the settlement reports, which are named by
-    their digests.
+    """Verify what lies beside the archives: the key of the fingerprints, the settlement reports, which are named by
+    their digests, and the discrepancies that are of no archive.
 
     Raises:
         Transient: the store does not answer.
     """
     sizes = dict(store.listed(settlement_reports.FOLDER))
-    findings = [*_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key), *_wrong_reports(sizes)]
+    of_no_archive = {key for key in sizes if key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/")}
+    findings = [
+        *_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
+        *_wrong_reports(sizes.keys() - of_no_archive),
+        *_wrong_discrepancies(of_no_archive),
+    ]
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
 
 
@@ -155,6 +160,12 @@ def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
             yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
         elif found != report_id:
             yield FixityFinding(key, Fault.DAMAGED, report_id, found)
+
+
+def _wrong_discrepancies(keys: Iterable[str]) -> Iterator[FixityFinding]:
+    for key in sorted(keys):
+        if not key.endswith(history.PUT_ASIDE) and not history.is_whole(key):
+            yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
 
 
 def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:

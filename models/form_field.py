@@ -1,5 +1,6 @@
 """Form fields: the elements of the form with what was entered and where they stand on the signed PDF."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,8 @@ class FormField:
     """`top`, `left`, `width` and `height` are positions on the page as Cellosign gives them; its page has no unit for
     them. `latitude` and `longitude` are the numbers in a `location` field's value, in degrees.
 
-    In `value` the numbers of cards are masked. Where one is, `unmasked` is the value as sent: for comparing only, it is
-    never shown or kept.
+    In `value` and `meta` the numbers of cards are masked. `unmasked` has those of the two in which one is, as they were
+    sent: for comparing only, they are never shown or kept.
     """
 
     id: str | None
@@ -29,7 +30,7 @@ class FormField:
     meta: dict[str, Any]
     latitude: float | None
     longitude: float | None
-    unmasked: Any = field(default=None, repr=False)
+    unmasked: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class FormFieldRow(SQLModel, table=True):

@@ -29,6 +29,8 @@ LEDGER = Table(
     Column("received_at", Moment, nullable=False),
     Column("completed_at", Moment),
     Column("discrepancies", String),
+    Column("refunded_minor", BigInteger),
+    Column("charged_back_minor", BigInteger),
 )
 
 DAILY_TOTALS = Table(
@@ -39,4 +41,6 @@ DAILY_TOTALS = Table(
     Column("standing", String, nullable=False),
     Column("payments", BigInteger, nullable=False),
     Column("amount_minor", BigInteger),
+    Column("refunded_minor", BigInteger),
+    Column("charged_back_minor", BigInteger),
 )

@@ -1,5 +1,6 @@
 """Payments: what the provider did for the process, in integers of minor units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -26,8 +27,8 @@ class Attempt:
     """An entry of `payments` as the payload states it: numbers as sent, unit and all; None where what was sent is
     missing or cannot be read.
 
-    `card_expires` is the first day of the month in which the card expires. The last three are what the provider says
-    of instalments, in minor units.
+    `card_expires` is the first day of the month in which the card expires. The three numbers of payments are what the
+    provider says of instalments, in minor units.
     """
 
     transaction_id: str | None
@@ -48,6 +49,8 @@ class Attempt:
     number_of_payments: Decimal | None = None
     first_payment: Decimal | None = None
     periodical_payment: Decimal | None = None
+    results: Mapping[str, str] = field(default_factory=dict)
+    """What those members of the provider's result say that the installation judges success by; no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,18 @@ class PaymentRow(SQLModel, table=True):
     instalments: int | None = None
     first_minor: int | None = Field(default=None, sa_type=BigInteger)
     periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PaymentKeyRow(SQLModel, table=True):
+    """What the row of a report may have of another attempt at a payment than the one that decides: any of those that
+    may have taken money can be settled.
+    """
+
+    __tablename__ = "payment_key"
+
+    reference: str = Field(primary_key=True, max_length=255)
+    position: int = Field(primary_key=True)
+    payment_id: str = Field(max_length=32)
+    cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
+    card_last4: str | None = Field(default=None, max_length=4)

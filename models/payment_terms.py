@@ -20,11 +20,15 @@ class PaymentType:
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """`unit` is that of `payments[].amount`. `failures` are the statuses of payments that failed, in lower case. `zone`
-    is that of the day on which something was paid.
+    """`unit` is that of `payments[].amount`. `successes` and `failures` are the statuses of payments that succeeded and
+    that failed, in lower case. `results` are the members of the provider's result that tell whether it succeeded, each
+    with what it says then, in lower case. `zone` is that of the provider's days: the one on which something was paid,
+    and today.
     """
 
     unit: AmountUnit
     types: Mapping[str, PaymentType]
+    successes: frozenset[str]
     failures: frozenset[str]
+    results: Mapping[str, frozenset[str]]
     zone: tzinfo

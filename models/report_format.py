@@ -31,11 +31,12 @@ class ReportColumns:
 
 @dataclass(frozen=True, config=_STRICT)
 class ReportKinds:
-    """What the column `kind` says for each kind of row."""
+    """What the column `kind` says for each kind of row; a reversal takes a chargeback back."""
 
     charge: tuple[Name, ...] = ("charge",)
     refund: tuple[Name, ...] = ("refund",)
     chargeback: tuple[Name, ...] = ("chargeback",)
+    reversal: tuple[Name, ...] = ("reversal",)
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -28,8 +28,9 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a report. Amounts are integers of minor units and never negative: `kind` tells the direction. A fee has
-    the sign that its report writes: that of one given back is the other than that of one paid.
+    """A row of a report. Amounts are integers of minor units, and `kind` tells the direction: only that of a reversal,
+    which is a chargeback taken back, is negative. A fee has the sign that its report writes: that of one given back is
+    the other than that of one paid.
 
     `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
     """
@@ -67,7 +68,9 @@ class DecidedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment as settlements see it."""
+    """A payment as settlements see it, with what the rows of reports may have of it. Where several attempts at it may
+    have taken money, there is one for each.
+    """
 
     reference: str
     payment_id: str
@@ -114,6 +117,16 @@ class SettlementReportRow(SQLModel, table=True):
     covers_to: date | None = None
     entries: int
     is_judged: bool = False
+
+
+class DamagedReportRow(SQLModel, table=True):
+    """A report that the store does not give back, and whose rows are missing here. While there is one, what reports say
+    is only added to: nobody knows what it would bear out.
+    """
+
+    __tablename__ = "damaged_report"
+
+    report_id: str = Field(primary_key=True, max_length=64)
 
 
 class SettlementEntryRow(SQLModel, table=True):

@@ -1,6 +1,5 @@
 """Archives with payments, and settlement reports, as tests of settlements need them."""
 
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -11,9 +10,9 @@ from sqlmodel import SQLModel, col, delete, select
 
 from adapters import settlements, store
 from adapters.database import reading, writing
-from adapters.seals import fingerprint
-from adapters.settings import settings
+from adapters.seals import fingerprint, previewed_fingerprints
 from adapters.settlement_reports import staged
+from domain.authorisation import plain_authorisation
 from domain.report_format import read_format
 from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
 from models.payment import PaymentRow
@@ -54,7 +53,7 @@ def paid(reference: str, cguid: str | None = None, **values: Any) -> None:
     """Let an archive have one payment, in place of those that it has."""
     secrets = {"cguid_fingerprint": cguid and fingerprint(cguid)}
     if "auth" in values:
-        secrets["authorisation_fingerprint"] = fingerprint(values.pop("auth"))
+        secrets["authorisation_fingerprint"] = fingerprint(plain_authorisation(values.pop("auth")))
     made = payment(reference, **({"cguid_fingerprint": None, "authorisation_fingerprint": None} | secrets | values))
     row = PaymentRow(position=0, **asdict(made))
     with writing() as session:
@@ -68,12 +67,9 @@ def unpaid(reference: str) -> None:
 
 
 def emptied() -> None:
-    """Nothing is there, as in a new installation."""
-    if store.is_bucket():
-        for key, _ in store.listed("settlements"):
-            store.remove(key)
-    else:
-        shutil.rmtree(settings().store_location, ignore_errors=True)
+    """Nothing is there but the key of the fingerprints, as in a new installation."""
+    for key, _ in list(store.listed("settlements")):
+        store.remove(key)
     forgotten()
     with writing() as session:
         session.execute(delete(PaymentRow))
@@ -96,7 +92,8 @@ def forgotten() -> None:
 
 def imported(*reports: bytes, now: datetime = NOW, preview: bool = False) -> SettlementSummary:
     with ExitStack() as stack:
-        made = [stack.enter_context(staged(each, FORM)) for each in reports]
+        standing_for = previewed_fingerprints() if preview else fingerprint
+        made = [stack.enter_context(staged(each, FORM, standing_for)) for each in reports]
         take = settlements.preview_reports if preview else settlements.import_reports
         return take(made, now, lambda *_: None)
 

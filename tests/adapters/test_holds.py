@@ -1,17 +1,23 @@
 """Holds that have grown old are told of until they are charged or released."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from adapters import catalogue, discrepancies
+from adapters.holds import settle_all_holds
 from models.discrepancy import HOLD_CODES
 from tests.adapters.settlements import imported, line, report
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 
+HELD = {"type": "hold"}
+
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_hold_that_a_report_settles_is_old_no_more() -> None:
-    hold = sample_document()["payments"][0] | {"type": "hold"}
+    hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
     assert [each.code for each in discrepancies.standing("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
     archive = catalogue.archive("process-1")
@@ -21,3 +27,30 @@ def test_hold_that_a_report_settles_is_old_no_more() -> None:
     imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
 
     assert discrepancies.standing("process-1", HOLD_CODES) == {}
+
+
+def dateless(reference: str) -> bytes:
+    """An archive with a hold of which nothing tells the day."""
+    document: dict[str, Any] = sample_document()
+    document["sessions"][0]["submitted_at"] = None
+    return sample_body(
+        reference,
+        event=document["event"] | {"timestamp": None},
+        sessions=document["sessions"],
+        payments=[document["payments"][0] | HELD],
+    )
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_hold_without_a_day_is_as_old_as_its_archive() -> None:
+    archived("process-1", dateless("process-1"))
+    archive = catalogue.archive("process-1")
+    assert archive
+    came_at = archive.received_at
+
+    settle_all_holds(came_at + timedelta(days=7))
+    assert discrepancies.standing("process-1", HOLD_CODES) == {}
+
+    settle_all_holds(came_at + timedelta(days=8))
+    (old,) = discrepancies.standing("process-1", HOLD_CODES).values()
+    assert (old.code, old.found) == ("AGING_HOLD", f"held since {came_at:%Y-%m-%d}")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, inspect, select
+from sqlalchemy import Table, inspect, select, text
 
 from adapters import catalogue
 from adapters.database import engine, reading
@@ -123,6 +123,38 @@ def test_charge_in_another_currency_is_added_to_nothing() -> None:
 
     assert [row["settled_minor"] for row in rows()] == [2000, None, None, None, None]
     assert [row["settled_first_on"] is None for row in rows()] == [False, False, False, True, False]
+
+
+TAKEN_BACK = [
+    ([], (0, 0)),
+    ([("refund", 500, "ILS"), ("refund", 600, "ILS"), ("chargeback", 700, "ILS")], (1100, 700)),
+    ([("refund", 500, "ILS"), ("refund", 500, "USD")], (None, 0)),
+    ([("chargeback", 2100, "ILS")], (0, 2100)),
+]
+
+
+@ON_BOTH
+def test_what_went_back_is_told_and_is_no_revenue() -> None:
+    booked("r", *(payment("r", str(number), number, paid_on=date(2026, 1, number + 1)) for number in range(4)))
+    for number, (entries, _) in enumerate(TAKEN_BACK):
+        settled(payment_id("r", str(number), ""), 2100, date(2026, 1, 9))
+        for kind, amount_minor, currency in entries:
+            settled(payment_id("r", str(number), ""), amount_minor, date(2026, 2, 9), kind=kind, currency=currency)
+        settled(payment_id("r", str(number), ""), 1, date(2026, 2, 9), kind="refund", match="ambiguous")
+
+    assert [row["standing"] for row in rows()] == ["settled"] * 4
+    assert [row["settled_minor"] for row in rows()] == [2100] * 4
+    assert [(row["refunded_minor"], row["charged_back_minor"]) for row in rows()] == [back for _, back in TAKEN_BACK]
+    totals = [(row["refunded_minor"], row["charged_back_minor"]) for row in rows(DAILY_TOTALS)]
+    assert totals == [back for _, back in TAKEN_BACK]
+    assert [revenue for _, revenue in documented_revenue()] == [2100, 300, None, 0]
+
+
+def documented_revenue() -> list[tuple[Any, ...]]:
+    """What the query of the document gives."""
+    query = DOCUMENT.partition("```sql\n")[2].partition("```")[0]
+    with reading() as session:
+        return [tuple(row) for row in session.connection().execute(text(query))]
 
 
 @ON_BOTH

@@ -1,6 +1,7 @@
 """The migrations make the very tables that the models name, and take them away again."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlmodel import SQLModel
 
 import migrations
 from adapters.database import engine
 from adapters.migration import migrate
 from adapters.settings import Settings
+from domain.rows import payment_id
 from models.errors import Transient
+from tests.adapters.payments import booked, payment, settled
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -63,6 +66,23 @@ def test_all_the_way_down_and_up_again() -> None:
     migrate()
 
     assert tables() == set(SQLModel.metadata.tables)
+
+
+@pytest.mark.usefixtures("installation")
+def test_ledger_of_a_database_with_payments_is_made_again_and_what_is_built_on_it_stays() -> None:
+    booked("r", payment("r", "t", paid_on=date(2026, 1, 1)))
+    settled(payment_id("r", "t", ""), 2100, date(2026, 1, 3))
+    settled(payment_id("r", "t", ""), 500, date(2026, 1, 4), kind="refund")
+    with engine().connect() as connection:
+        command.downgrade(config(connection), "0005")
+        connection.execute(text("CREATE VIEW of_others AS SELECT reference, settled_minor FROM payment_ledger"))
+        connection.commit()
+
+    migrate()
+
+    with engine().connect() as connection:
+        asked = "SELECT o.settled_minor, l.refunded_minor FROM of_others o JOIN payment_ledger l USING (reference)"
+        assert connection.execute(text(asked)).all() == [(2100, 500)]
 
 
 def test_history_is_one_line() -> None:

@@ -123,6 +123,15 @@ def test_rows_are_matched_and_what_differs_is_told() -> None:
 
 
 @pytest.mark.usefixtures("empty")
+def test_authorisation_that_a_spreadsheet_took_the_zeros_of_is_matched() -> None:
+    paid("r", auth="0123456")
+
+    imported(report(line(auth="123456", card="1234")))
+
+    assert (matches(), told()) == ([("authorisation", "payment of r")], [])
+
+
+@pytest.mark.usefixtures("empty")
 def test_importing_again_changes_nothing() -> None:
     paid("r", "c1")
     first = imported(report(line("c1", amount="20.00"), line("c2")))
@@ -463,7 +472,12 @@ PAYMENTS = (
 )
 REPORTS = (
     report(line("c1"), line("c2", amount="20.00")),
-    report(line("c3"), line(auth="1", card="1234"), line("c1", kind="refund", amount="5.00")),
+    report(
+        line("c3"),
+        line(auth="1", card="1234"),
+        line("c1", kind="refund", amount="5.00"),
+        line(auth="1", card="1234", kind="refund", amount="5.00", paid=day(6), settled=day(8)),
+    ),
     report(line("c1"), line("c1", amount="1.00", settled=day(20)), *covering(day(0), day(4))),
 )
 steps = st.lists(

@@ -1,12 +1,14 @@
 """`cellar settle` shows what was found, and tells by its exit status whether something differs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings
+from adapters import seals
+from adapters.settings import Settings, settings
 from tests.adapters.settlements import COLUMNS, everything, forgotten, line, paid, report
 from tests.cli.conftest import Cellar
 from tests.domain.settled import day
@@ -64,6 +66,16 @@ def test_dry_run_shows_the_same_and_changes_nothing(cellar: Cellar, write: Calla
     assert everything() == before
     assert (shown.status, shown.output) == (1, cellar("settle", file, "--json").output)
     assert "dry run" in cellar("settle", file, "--dry-run").output
+
+
+def test_dry_run_on_a_new_store_leaves_it_empty(cellar: Cellar, write: Callable[..., str]) -> None:
+    shutil.rmtree(settings().store_location)  # with the key of the fingerprints
+    seals._fingerprint_key.cache_clear()
+
+    shown = cellar("settle", write(line("c1"), line("c1", amount="1.00")), "--dry-run", "--json")
+
+    assert json.loads(shown.output)["missing_in_archive"] == 2
+    assert [path for path in Path(settings().store_location).rglob("*") if path.is_file()] == []
 
 
 def test_wrong_line_is_named_exits_with_2_and_keeps_every_file_out(cellar: Cellar, write: Callable[..., str]) -> None:

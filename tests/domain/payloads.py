@@ -22,7 +22,9 @@ TERMS = PaymentTerms(
         "verify_credit_card": PaymentType(Standing.VERIFIED, needs_authorisation=False),
         "hold": PaymentType(Standing.HELD, needs_authorisation=False),
     },
+    successes=frozenset({"success"}),
     failures=frozenset({"failure", "failed"}),
+    results={"result": frozenset({"000"})},
     zone=UTC,
 )
 IN_MAJOR_UNITS = replace(TERMS, unit="major")
@@ -58,7 +60,7 @@ def read_body(body: bytes, zone: tzinfo = UTC) -> Archive:
     sink = _Digests()
     scanner = Scanner(sink)
     scanner.feed(body)
-    return read_archive(scanner.close().document, sink.stored, zone)
+    return read_archive(scanner.close().document, sink.stored, zone, TERMS.results)
 
 
 def read(document: dict[str, Any], zone: tzinfo = UTC) -> Archive:

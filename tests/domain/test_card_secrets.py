@@ -76,6 +76,10 @@ def test_secrets_of_the_sample_are_sealed_and_nothing_else() -> None:
         (field(int(VISA)), field(None)),
         (field([1, {"a": VISA, "id": VISA}]), field([1, {"a": None, "id": VISA}])),
         (field(float(VISA)), field(None)),
+        (
+            {"data": [{"meta": {"card": VISA, "deeper": [{"x": int(VISA)}], "id": VISA, "geocoder": "160"}}]},
+            {"data": [{"meta": {"card": None, "deeper": [{"x": None}], "id": VISA, "geocoder": "160"}}]},
+        ),
     ],
 )
 def test_secret_is_sealed_whatever_its_type_and_depth(before: Any, after: Any) -> None:
@@ -168,7 +172,7 @@ def oracle(document: Any, transaction_ids: set[str]) -> Any:
             return None if isinstance(value, str) else inside(value, "result")
         if zone == "payments":
             return inside(value, "other" if name in ("id", "transaction_id") else "value")
-        if zone == "data" and name == "value":
+        if zone == "data" and name in ("value", "meta"):
             is_transaction = is_plain and kinds == ["payment"] and text(value).strip() in transaction_ids
             return value if is_transaction else inside(value, "value")
         return inside(value, {("root", "payments"): "payments", ("root", "data"): "data"}.get((zone, name), "other"))
@@ -186,6 +190,7 @@ NAMES = [
     "payments",
     "data",
     "value",
+    "meta",
     "type",
     "id",
     "provider_transaction_result",
@@ -221,7 +226,7 @@ values = st.recursive(
 payments = objects(values).map(
     lambda each: f'"payments":[{{"provider_transaction_result":{each},"transaction_id":"{VISA}"}}]'
 )
-fields = values.map(lambda each: f'"data":[{{"value":{each},"type":"payment"}},{{"value":{each}}}]')
+fields = values.map(lambda each: f'"data":[{{"value":{each},"type":"payment"}},{{"value":{each},"meta":{each}}}]')
 documents = st.lists(payments | fields | values.map(lambda each: f'"x":{each}'), max_size=4)
 
 

@@ -7,12 +7,10 @@ import pytest
 from domain.holds import Hold, aging_holds
 
 TODAY = date(2026, 3, 10)
+HOLDS = [(8, 7, True), (9, 7, True), (400, 7, True), (1, 0, True), (7, 7, False), (0, 0, False), (-1, 7, False)]
 
 
-@pytest.mark.parametrize(
-    ("days_ago", "hold_days", "fires"),
-    [(8, 7, True), (9, 7, True), (400, 7, True), (1, 0, True), (7, 7, False), (0, 0, False), (-1, 7, False)],
-)
+@pytest.mark.parametrize(("days_ago", "hold_days", "fires"), HOLDS)
 def test_hold_is_old_after_the_days_of_the_settings(days_ago: int, hold_days: int, fires: bool) -> None:
     held = Hold("t", "p", TODAY - timedelta(days=days_ago))
 

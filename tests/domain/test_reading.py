@@ -283,6 +283,27 @@ def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
     assert (attempt.cguid, attempt.authorisation).count(None) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "results"),
+    [
+        ({"result": "000"}, {"result": "000"}),
+        ({"RESULT": " 033 "}, {"result": "033"}),
+        ({"result": 33}, {"result": "33"}),
+        ({"result": ""}, {}),
+        ({"result": None}, {}),
+        ({"result_text": "refused"}, {}),
+    ],
+)
+def test_result_is_what_the_member_of_the_settings_says(said: dict[str, Any], results: dict[str, str]) -> None:
+    document = sample_document()
+    document["payments"][0]["provider_transaction_result"] |= said
+
+    archive = read(document)
+
+    assert archive.payments[0].attempts[0].results == results
+    assert archive.warnings == ()
+
+
 def test_secrets_are_in_no_repr() -> None:
     document = changed("payments.0.transaction_id", None)
     secrets = {name: f"SECRET-{name}" for name in ("card_id", "session_cd", "auth_number", "cguid")}
@@ -487,9 +508,19 @@ CARD, MASKED = "4580458045804580", "************4580"
 def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any, shown: Any) -> None:
     field = read(changed("data.0.value", sent)).fields[0]
 
-    assert (field.value, field.unmasked) == (shown, sent)
+    assert (field.value, field.unmasked) == (shown, {"value": sent})
     assert CARD not in repr(field)
     assert CARD not in str(rows_of(read(changed("data.0.value", sent)), TERMS, fingerprint))
+
+
+def test_card_number_in_what_a_field_says_beside_its_value_is_masked_too() -> None:
+    sent = {"typed": f"{CARD} 12/29", CARD: [int(CARD)], "geocoder": "Arlozorov St 160"}
+
+    archive = read(changed("data.3.meta", sent))
+
+    assert archive.fields[3].meta == {"typed": f"{MASKED} 12/29", MASKED: [MASKED], "geocoder": "Arlozorov St 160"}
+    assert archive.fields[3].unmasked == {"meta": sent}
+    assert CARD not in str(rows_of(archive, TERMS, fingerprint)) + repr(archive)
 
 
 @pytest.mark.parametrize("kind", ["payment", "text"])

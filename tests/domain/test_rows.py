@@ -10,7 +10,7 @@ from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow
 from models.finding import WarningRow
 from models.form_field import FormFieldRow
-from models.payment import PaymentRow
+from models.payment import PaymentKeyRow, PaymentRow
 from models.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.signature import SignatureRow
 from models.signed_document import SignedDocumentRow
@@ -33,6 +33,7 @@ def test_each_table_has_the_sample_s_nouns() -> None:
         FileRow: 2,
         SignedDocumentRow: 0,
         PaymentRow: 1,
+        PaymentKeyRow: 0,
         WarningRow: 0,
     }
 
@@ -105,6 +106,49 @@ def test_secrets_that_payments_are_matched_by_are_fingerprints() -> None:
         fingerprint("1579133"),
     )
     assert (bare["cguid_fingerprint"], bare["authorisation_fingerprint"]) == (None, None)
+
+
+def test_authorisation_has_one_fingerprint_however_it_is_spelled() -> None:
+    spelled = [changed("payments.0.provider_transaction_result.auth_number", each) for each in ("0ab12", "AB12 ")]
+
+    rows = [row for each in spelled for row in rows_of(read(each), TERMS, fingerprint)[PaymentRow]]
+
+    assert [row["authorisation_fingerprint"] for row in rows] == [fingerprint("ab12")] * 2
+
+
+def test_other_attempts_that_may_have_taken_money_have_the_keys_of_their_rows() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    result = sent["provider_transaction_result"]
+    attempts = [
+        ("success", {"cguid": "1", "auth_number": "011", "card_no": "1111"}),
+        ("pending", {"cguid": "2", "auth_number": ""}),
+        ("failure", {"cguid": "3", "auth_number": ""}),
+        ("pending", {"cguid": "", "auth_number": ""}),
+        ("success", {"cguid": "4"}),
+    ]
+    document["payments"] = [
+        sent | {"type": "charge", "status": status, "provider_transaction_result": result | told}
+        for status, told in attempts
+    ]
+
+    rows = rows_of(read(document), TERMS, fingerprint)
+    (payment,) = rows[PaymentRow]
+
+    assert [
+        (
+            row["position"],
+            row["payment_id"],
+            row["cguid_fingerprint"],
+            row["authorisation_fingerprint"],
+            row["card_last4"],
+        )
+        for row in rows[PaymentKeyRow]
+    ] == [
+        (0, payment["payment_id"], fingerprint("1"), fingerprint("11"), "1111"),
+        (1, payment["payment_id"], fingerprint("2"), None, "4580"),
+    ]
+    assert payment["cguid_fingerprint"] == fingerprint("4")
 
 
 def test_payment_has_its_instalments_and_its_day() -> None:

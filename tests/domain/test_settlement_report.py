@@ -92,7 +92,7 @@ def test_all_columns_are_read() -> None:
         fee_minor=42,
         currency="ILS",
         cguid_fingerprint="<c>",
-        authorisation_fingerprint="<0123456>",
+        authorisation_fingerprint="<123456>",
         card_last4="0042",
         instalment=2,
         instalments=12,
@@ -113,7 +113,7 @@ def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
 
     assert (first.line, first.amount_minor, first.currency, first.kind) == (4, 123450, "ILS", EntryKind.CHARGE)
     assert (first.settled_on, first.paid_on) == (date(2026, 1, 3), date(2026, 1, 1))
-    assert (first.card_last4, first.authorisation_fingerprint) == ("1234", "<0123456>")
+    assert (first.card_last4, first.authorisation_fingerprint) == ("1234", "<123456>")
     assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
 
 
@@ -164,13 +164,33 @@ def test_negative_amount_is_a_refund(text: str) -> None:
     assert (entry.kind, entry.amount_minor) == (EntryKind.REFUND, 2100)
 
 
-def test_negative_chargeback_stays_one() -> None:
-    assert one(amount="-21.00", kind="chargeback").kind is EntryKind.CHARGEBACK
+@pytest.mark.parametrize("amount", ["21.00", "-21.00"])
+@pytest.mark.parametrize(
+    ("word", "kind", "amount_minor"),
+    [
+        ("refund", EntryKind.REFUND, 2100),
+        ("chargeback", EntryKind.CHARGEBACK, 2100),
+        ("Reversal", EntryKind.CHARGEBACK, -2100),
+    ],
+)
+def test_word_tells_the_direction_whatever_the_sign(amount: str, word: str, kind: EntryKind, amount_minor: int) -> None:
+    entry = one(amount=amount, kind=word)
+
+    assert (entry.kind, entry.amount_minor) == (kind, amount_minor)
 
 
 @pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
 def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
     assert one(fee=text).fee_minor == fee_minor
+
+
+@pytest.mark.parametrize("text", ["0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""'])
+def test_authorisation_is_the_same_however_a_spreadsheet_writes_it(text: str) -> None:
+    assert one(auth=text).authorisation_fingerprint == "<123456>"
+
+
+def test_cell_that_a_spreadsheet_shall_leave_as_it_is_says_what_is_in_it() -> None:
+    assert one(cguid='="012"', card='="0042"', paid='="2026-01-01"', part='=""') == one(cguid="012", card="0042")
 
 
 @pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])

@@ -1,4 +1,4 @@
-"""Standing: by status, type and authorisation, never guessed; the strongest attempt decides."""
+"""Standing: by status, type, result and authorisation, never guessed; the strongest attempt decides."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ ATTEMPT = Attempt("t", "s", "charge", "success", None, None, None, None, None, N
         ("failed", "charge", "1", Standing.FAILED),
         ("Failed ", "refund", None, Standing.FAILED),
         ("pending", "charge", "1", Standing.UNKNOWN),
-        ("Success", "charge", "1", Standing.UNKNOWN),
+        ("Success ", "charge", "1", Standing.CHARGED),
         ("", "charge", "1", Standing.UNKNOWN),
         (None, "charge", "1", Standing.UNKNOWN),
     ],
@@ -42,16 +42,47 @@ def test_standing_is_never_guessed(
     assert standing_of(attempt, TERMS) is standing
 
 
-def test_table_of_the_installation_is_the_one_that_counts() -> None:
-    types = {"sale": PaymentType(Standing.CHARGED, needs_authorisation=False)}
-    terms: PaymentTerms = replace(TERMS, types=types, failures=frozenset({"no"}))
+@pytest.mark.parametrize(
+    ("status", "results", "standing"),
+    [
+        ("success", {"result": "000"}, Standing.CHARGED),
+        ("success", {"result": " 000 "}, Standing.CHARGED),
+        ("success", {}, Standing.CHARGED),
+        ("success", {"result": ""}, Standing.CHARGED),
+        ("success", {"result": "033"}, Standing.UNKNOWN),
+        ("success", {"result": "0"}, Standing.UNKNOWN),
+        ("failure", {"result": "033"}, Standing.FAILED),
+        ("failure", {"result": "000"}, Standing.FAILED),
+        ("pending", {"result": "000"}, Standing.UNKNOWN),
+    ],
+)
+def test_success_stands_only_where_the_provider_s_result_does_not_contradict_it(
+    status: str, results: dict[str, str], standing: Standing
+) -> None:
+    assert standing_of(replace(ATTEMPT, status=status, results=results), TERMS) is standing
+
+
+def test_each_member_that_tells_of_the_result_has_to_tell_of_success() -> None:
+    terms = replace(TERMS, results={"result": frozenset({"000", "ok"}), "code": frozenset({"00"})})
 
     told = [
-        standing_of(replace(ATTEMPT, type=kind, status=status, authorisation=None), terms)
-        for kind, status in [("sale", "success"), ("charge", "success"), ("sale", "no"), ("sale", "failure")]
+        standing_of(replace(ATTEMPT, results=results), terms)
+        for results in ({"result": "OK"}, {"result": "000", "code": "00"}, {"result": "000", "code": "51"})
     ]
 
-    assert told == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.UNKNOWN]
+    assert told == [Standing.CHARGED, Standing.CHARGED, Standing.UNKNOWN]
+
+
+def test_table_of_the_installation_is_the_one_that_counts() -> None:
+    types = {"sale": PaymentType(Standing.CHARGED, needs_authorisation=False)}
+    terms: PaymentTerms = replace(TERMS, types=types, successes=frozenset({"yes"}), failures=frozenset({"no"}))
+    attempts = [("sale", "Yes"), ("charge", "yes"), ("sale", "no"), ("sale", "failure"), ("sale", "success")]
+
+    told = [
+        standing_of(replace(ATTEMPT, type=kind, status=status, authorisation=None), terms) for kind, status in attempts
+    ]
+
+    assert told == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.UNKNOWN, Standing.UNKNOWN]
 
 
 FAILED = replace(ATTEMPT, status="failure")

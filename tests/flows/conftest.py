@@ -1,6 +1,8 @@
 """A Prefect server that knows the flow, and receipts that wait in the inbox."""
 
 import asyncio
+import secrets
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -10,8 +12,10 @@ from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, te
 from adapters.inbox import Intake
 from adapters.receipts import register
 from adapters.settings import Settings
+from cli.main import main
 from flows.results import save_block
 from models.receipt import Sending
+from tests.conftest import bucket_at
 from tests.flows.overheard import Overheard, overheard
 
 
@@ -38,3 +42,30 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Sending
     sending = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
     register(sending)
     return sending
+
+
+@pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])
+def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+    """The flow's settings with a migrated database and an empty store, both of the one or the other kind."""
+    if request.param.startswith("Postgres"):
+        url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))
+        configure(database_url=request.getfixturevalue("postgres_installation"), store_url=url, **bucket)
+    else:
+        request.getfixturevalue("sqlite_installation")
+    return str(request.param)
+
+
+@pytest.fixture
+def cellar(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., bytes]:
+    """What a command writes, as bytes, errors and all; without one, what this process has written since the last."""
+
+    def _cellar(*arguments: str) -> bytes:
+        since = b"".join(capfdbinary.readouterr())
+        if not arguments:
+            return since
+        monkeypatch.setattr(sys, "argv", ["cellar", *arguments])
+        with pytest.raises(SystemExit):
+            main()
+        return b"".join(capfdbinary.readouterr())
+
+    return _cellar

@@ -1,6 +1,7 @@
 """An archive full of card secrets goes through everything, and no output has one of them in clear.
 
 In clear they may be only in the raw body while it waits, and in the request as `cellar export --raw` hands it out.
+Receiver, settlement reports and the commands that list and explain have a proof of their own beside this one.
 """
 
 import asyncio
@@ -8,9 +9,8 @@ import hashlib
 import json
 import logging
 import secrets
-import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,116 +22,43 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from pytest_httpserver import HTTPServer
-from sqlmodel import SQLModel
 
-from adapters import catalogue, database, inbox, ocfl, seals, store
+from adapters import catalogue, inbox, ocfl, seals, store
 from adapters.object_files import CUTS, REQUEST
 from adapters.settings import Settings, settings
 from adapters.stored import stored_request
 from api.app import app
-from cli.main import main
 from flows.body import opened_body
 from flows.persisting import persist
 from flows.process_archive import process_archive
 from flows.staging import stage, stage_what_rebuilds
 from flows.verifying import object_of, verify_object
 from models.errors import CellarError, Locked
-from tests.conftest import bucket_at
+from tests.flows.card_secrets import (
+    CLEAR,
+    MASTERCARD,
+    OTHER_VISA,
+    SPACED_VISA,
+    body,
+    files_of_the_installation,
+    found_in,
+    rows,
+    stored,
+)
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import stored_body
 from tests.judge import judged
-from tests.samples import PDF, sample_document
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-VISA, AMEX, MASTERCARD, NUMBER = "4580458045804580", "378282246310005", "5555 5555-5555 4444", "4000000000024580"
-OTHER_VISA = "4000000000034589"
-SPACED_VISA = "4580  4580\u20114580\u200e4580"
-CLEAR = [
-    *("tok-91827364", "sess-cd-555666", "auth-777888", "guid-424242", "deep-auth-31337", "in-a-list-60606"),
-    *("escaped-token-8080", "first-of-two-1212", "second-of-two-3434", "xml-secret-2020"),
-    *(VISA, AMEX, MASTERCARD, MASTERCARD.replace(" ", "").replace("-", ""), NUMBER, OTHER_VISA),
-    rb"\u0034580458045804580".decode(),
-    *("xml-member-5656", "camel-token-7878", "beside-result-9090", SPACED_VISA, json.dumps(SPACED_VISA).strip('"')),
-]
-"""All secrets, and their spellings."""
-
-
-def body(timestamp: str = "2026-01-01T00:00:00Z", *, card: str = VISA, content: bytes | None = None) -> bytes:
-    """An archive with each kind of secret, in provider results and in the form."""
-    document = sample_document()
-    document["reference"] = document["sessions"][0]["reference"] = "process-1"
-    document["sessions"][0]["process_id"] = "process-1"
-    document["event"]["timestamp"] = timestamp
-    payment = document["payments"][0]
-    payment["provider_transaction_result"] |= {
-        "card_id": "tok-91827364",
-        "session_cd": ["sess-cd-555666"],
-        "auth_number": {"value": "auth-777888"},
-        "cguid": "guid-424242",
-        "remark": f"paid with {MASTERCARD}",
-        "attempts": [{"auth_number": "deep-auth-31337", "cguid": ["in-a-list-60606"]}],
-        "card_brand": VISA,
-        "currency": VISA,
-        "total": VISA,
-        "numberOfPayments": "3",
-        "firstPayment": VISA,
-        "periodical_payment": int(VISA),
-        "card_mask": SPACED_VISA,
-        "raw": "<result><authNumber>xml-member-5656</authNumber></result>",
-        "cardId": "camel-token-7878",
-    }
-    payment["auth_number"] = "beside-result-9090"
-    result = '{"card\\u005fid": "escaped-token-8080", "cguid": "first-of-two-1212", "cguid" : "second-of-two-3434"}'
-    values = [card, f"my Amex is {AMEX}, thanks", {"cards": [int(NUMBER), VISA], VISA: 1}, VISA, float(NUMBER)]
-    for number, value in enumerate(values):
-        document["data"][number]["value"] = value
-    document["payments"] += [{"transaction_id": "x", "provider_transaction_result": "xml-secret-2020"}]
-    text = json.dumps(document)
-    text = text[:-1] + ', "payments": [' + json.dumps(payment) + ', {"provider_transaction_result": ' + result + "}]}"
-    text = text.replace(f'"{VISA}", "top"', r'"\u0034580458045804580", "top"', 1)
-    if content is not None:
-        text = text.replace(b64encode(PDF).decode(), content.decode())
-    return text.encode()
-
-
-def found_in(output: bytes | str) -> list[str]:
-    text = output if isinstance(output, bytes) else output.encode(errors="surrogatepass")
-    return [each for each in CLEAR if each.encode() in text]
-
-
-@pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])
-def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
-    """The flow's settings with a migrated database and an empty store, both of the one or the other kind."""
-    if request.param.startswith("Postgres"):
-        url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))
-        configure(database_url=request.getfixturevalue("postgres_installation"), store_url=url, **bucket)
-    else:
-        request.getfixturevalue("sqlite_installation")
-    return str(request.param)
+FOLDERS = (ocfl.ROOT, seals.ROOT, "results")
 
 
 def run(receipt_id: str | None = None) -> None:
     with suppress(CellarError):
         asyncio.run(process_archive("process-1", receipt_id))
-
-
-@pytest.fixture
-def cellar(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., bytes]:
-    """What a command writes, as bytes, errors and all; without one, what this process has written since the last."""
-
-    def _cellar(*arguments: str) -> bytes:
-        since = b"".join(capfdbinary.readouterr())
-        if not arguments:
-            return since
-        monkeypatch.setattr(sys, "argv", ["cellar", *arguments])
-        with pytest.raises(SystemExit):
-            main()
-        return b"".join(capfdbinary.readouterr())
-
-    return _cellar
 
 
 def test_the_outputs_would_show_the_secrets_if_nobody_hid_them() -> None:
@@ -204,7 +131,7 @@ def test_no_output_has_a_secret_in_clear(
         f"Prefect {name}": text for name, text in asyncio.run(in_prefect([r.flow_run_id for r in archive.runs]))
     }
     outputs |= {f"notification {number}": each.data for number, (each, _) in enumerate(httpserver.log)}
-    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored())
+    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored(*FOLDERS))
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation()}
 
     assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}
@@ -238,24 +165,6 @@ async def in_prefect(flow_run_ids: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def rows() -> str:
-    with database.reading() as session:
-        tables = SQLModel.metadata.tables.items()
-        return repr([(name, session.connection().execute(table.select()).all()) for name, table in tables])
-
-
-def stored() -> Iterator[tuple[str, bytes]]:
-    for folder in (ocfl.ROOT, seals.ROOT, "results"):
-        found = [(key, store.read_bytes(key)) for key, _ in store.listed(folder)]
-        assert found, folder
-        yield from found
-
-
-def files_of_the_installation() -> list[Path]:
-    """Its database, its spool folders and whatever else lies there."""
-    return [each for each in settings().data_dir.rglob("*") if each.is_file()]
-
-
 def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installation: Settings) -> None:
     sending = received("process-1", body(content=b"QR=="))
 
@@ -276,7 +185,7 @@ def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
     ]
     for each in receipts:
         run(each)
-    before = dict(stored())
+    before = dict(stored(*FOLDERS))
 
     configure(seal_keys=b64encode(bytes(64)).decode())
     again = received("process-1", body())
@@ -289,7 +198,7 @@ def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
             use()
     (finding,) = verify_object(object_of("process-1")).findings
     assert "CELLAR_SEAL_KEYS" in finding.found
-    assert dict(stored()) == before
+    assert dict(stored(*FOLDERS)) == before
     assert inbox.has_body(again.receipt_id)
 
 
@@ -302,13 +211,13 @@ def test_rotation_changes_no_archive_and_the_old_key_may_go(
     receipt_id = received("process-1", sent).receipt_id
     run(receipt_id)
     seals.fingerprint("guid-424242")
-    before = dict(stored())
+    before = dict(stored(*FOLDERS))
 
     configure(seal_keys=f"{new},{old}")
     said = cellar("rotate-keys")
     configure(seal_keys=new)
 
-    after = dict(stored())
+    after = dict(stored(*FOLDERS))
     assert b"2 keys, 2 of them wrapped anew" in said
     assert {key for key in before if after[key] != before[key]} == set(seals.wrapped_keys())
     assert stored_body("process-1", receipt_id) == sent

@@ -2,12 +2,15 @@
 
 import copy
 import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from itertools import permutations
 from typing import Any
 
 import pytest
 
 from adapters import catalogue, discrepancies, ocfl, store
+from adapters.settings import Settings
 from flows.completion import complete
 from flows.findings import payload_findings, settle_findings
 from flows.loading import load
@@ -15,6 +18,7 @@ from flows.material import read_material
 from flows.persisting import persist
 from models.discrepancy import DiscrepancyCode
 from models.errors import Conflict
+from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body, sample_document
@@ -142,3 +146,26 @@ def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -
 
     archived("process-2", sample_body("process-2", payments=[], data=[], note=json.dumps("its next version")))
     assert codes("process-1") == codes("process-2") == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "paid_on", "found"),
+    [("Asia/Jerusalem", date(2023, 1, 1), {"CARD_EXPIRED"}), ("", date(2022, 12, 31), {"MISSING_IN_SETTLEMENT"})],
+)
+def test_days_of_payments_are_those_of_the_provider_where_timestamps_are_in_another_zone(
+    configure: Callable[..., Settings], zone: str, paid_on: date, found: set[str]
+) -> None:
+    """It was new year there: the payment is of no report of December, and its card valid until then has expired."""
+    configure(business_timezone=zone)
+    session = sample_document()["sessions"][0] | {"submitted_at": "2022-12-31T22:30:00"}
+    payment = charge("new year", "t", "c")
+    payment["provider_transaction_result"]["card_expiration"] = "1222"
+    archived("process-1", body(2023, sessions=[session], payments=[payment]))
+
+    imported(report(line("the last of december", paid="2022-12-31", settled="2023-01-02")))
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert archive.sessions[0].submitted_at == datetime(2022, 12, 31, 22, 30, tzinfo=UTC)
+    assert [each.paid_on for each in archive.payments] == [paid_on]
+    assert {"CARD_EXPIRED", "MISSING_IN_SETTLEMENT"} & set(codes()) == found

@@ -6,23 +6,32 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
+from sqlmodel import col, select
 
 from adapters import catalogue, inbox, ocfl, receipts, seals, store
-from adapters.settings import Settings, _kept_secret, settings
+from adapters.database import reading
+from adapters.discrepancies import explain, standing, views_of
+from adapters.kept_discrepancies import of_no_archive
+from adapters.kept_secrets import kept_secret
+from adapters.settings import Settings, settings
+from adapters.settlements import judge_all
 from adapters.trigger import trigger
 from cli.export import export
 from flows.persisting import persist
 from flows.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from models.archive import State
+from models.discrepancy import DiscrepancyRow
 from models.errors import Locked
 from models.fixity import Fault
 from models.receipt import Sending
 from models.run import Trigger
-from models.view import ArchiveView
+from models.view import ArchiveView, DiscrepancyView, Explanation
+from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished, stored_body
@@ -142,7 +151,7 @@ def test_lost_or_damaged_master_key_locks_and_no_other_is_made(
     master.unlink()
     if damage is not None:
         master.write_text(damage, errors="surrogateescape")
-    _kept_secret.cache_clear()
+    kept_secret.cache_clear()
 
     with pytest.raises(Locked, match="secrets/seal"):
         stored_body("process-1", receipt_id)
@@ -194,6 +203,16 @@ def test_settlement_reports_are_held_against_their_digests() -> None:
     assert fixity.files == 5
 
 
+def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_reports() -> None:
+    imported(report(line("of nobody")))
+    (key,) = of_no_archive()
+    assert verify_beside().findings == ()
+
+    store.overwrite_bytes(store.read_bytes(key)[:-1], key)
+
+    assert [(each.key, each.fault) for each in verify_beside().findings] == [(key, Fault.DAMAGED)]
+
+
 def view() -> ArchiveView:
     found = catalogue.archive("process-1")
     assert found
@@ -242,6 +261,57 @@ def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
         finished("process-1", each)
     assert view().warnings == before.warnings
     assert [each.standing for each in view().payments] == ["charged"]
+
+
+@pytest.mark.parametrize("types", ["charge=charged+auth", "charge=charged"])
+@pytest.mark.parametrize("lost", ["archive", "fingerprints"])
+def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
+    configure: Callable[..., Settings], types: str, lost: str
+) -> None:
+    configure(payment_types=types)
+    receipt_id, now = archived("process-1", body()), datetime.now(UTC)
+    its_row = line("69796709", amount="20.00", paid="2022-12-21", settled="2022-12-23")
+    imported(report(its_row, line("of nobody")), now=now)
+    for discrepancy_id in (*standing("process-1"), *standing(None)):
+        explain(discrepancy_id, Explanation(by="Dana", why="agreed"), now)
+    before = view(), of_nobody()
+    assert [each.code for each in before[0].discrepancies] == ["SETTLED_AMOUNT_MISMATCH"]
+    location = FINGERPRINT if lost == "fingerprints" else seals.key_location("process-1")
+    backup = lose(location)
+
+    in_new_database(configure)
+    judge_all(now)
+    assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
+
+    store.overwrite_bytes(backup, location)
+    finished("process-1", receipt_id)
+    judge_all(now)
+    assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
+    assert [each.standing for each in view().payments] == ["settled"]
+
+
+def of_nobody() -> list[DiscrepancyView]:
+    with reading() as session:
+        rows = session.exec(select(DiscrepancyRow).where(col(DiscrepancyRow.reference).is_(None))).all()
+        return views_of(session, rows)
+
+
+def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
+    configure: Callable[..., Settings],
+) -> None:
+    receipt_id, now = archived("process-1", body()), datetime.now(UTC)
+    backup = lose(seals.key_location("process-1"))
+    in_new_database(configure)
+    rows = report(line("69796709", paid="2022-12-21", settled="2022-12-23"), line("of nobody"))
+
+    assert imported(rows, now=now, preview=True).findings == imported(rows, now=now).findings == ()
+    assert of_nobody() == []
+
+    store.overwrite_bytes(backup, seals.key_location("process-1"))
+    finished("process-1", receipt_id)
+    judge_all(now)
+    assert [(each.code, each.state) for each in of_nobody()] == [("MISSING_IN_ARCHIVE", "open")]
+    assert view().discrepancies == []
 
 
 def test_bag_without_a_key_has_what_is_not_sealed_and_says_so(tmp_path: Path) -> None:
