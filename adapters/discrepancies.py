@@ -175,6 +175,19 @@ def open_ones(reference: str) -> list[Discrepancy]:
         return [_discrepancy(row) for row in session.exec(select(DiscrepancyRow).where(*wanted).order_by(*_ORDER))]
 
 
+def explained(found: Mapping[str, Discrepancy]) -> set[str]:
+    """Which of what was found, by id, a person has explained: with these numbers, and no others."""
+    ids = set[str]()
+    with reading() as session:
+        for page in pages(found):
+            wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state == DiscrepancyState.EXPLAINED
+            for row in session.exec(select(DiscrepancyRow).where(*wanted)):
+                each = found[row.discrepancy_id]
+                if (row.expected, row.found) == (each.expected, each.found):
+                    ids.add(row.discrepancy_id)
+    return ids
+
+
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)

@@ -13,7 +13,7 @@ from itertools import chain
 import structlog
 from sqlmodel import Session
 
-from adapters import settlement_judging, settlement_reports, settlement_rows
+from adapters import discrepancies, settlement_judging, settlement_reports, settlement_rows
 from adapters.database import pages, reading, writing
 from adapters.settings import settings
 from adapters.settlement_reports import OnDamaged, Report
@@ -56,7 +56,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         on_progress("judge", len(batch), len(references))
     settlement_judging.settle_nobodys(now)
     _set_judged(imported)
-    return tally.summary(len(reports))
+    return tally.summary(len(reports), discrepancies.explained(tally.found))
 
 
 def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
@@ -169,7 +169,7 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
         for reference, found in settlement_judging.judged(batch, now, rows, _covered(reports)).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
-    return tally.summary(len(reports))
+    return tally.summary(len(reports), discrepancies.explained(tally.found))
 
 
 def judge_all(now: datetime) -> None:

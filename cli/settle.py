@@ -48,7 +48,9 @@ def settle(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be found, and change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs."""
+    """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs that nobody has
+    explained.
+    """
     take = settlements.preview_reports if dry_run else settlements.import_reports
     with ExitStack() as stack, _progress() as on_progress:
         reports = _read(files, stack, previewed_fingerprints() if dry_run else fingerprint)
@@ -57,7 +59,7 @@ def settle(
         typer.echo(json.dumps(_shown(summary), default=str))
     else:
         _print(summary, dry_run=dry_run)
-    if summary.findings:
+    if summary.unexplained:
         raise typer.Exit(1)
 
 
@@ -98,7 +100,10 @@ def _progress() -> Iterator[OnProgress]:
 
 def _shown(summary: SettlementSummary) -> dict[str, object]:
     sides = {name: summary.count(*codes) for name, codes in _SIDES.items()}
-    findings = [{"reference": each.reference} | asdict(each.discrepancy) for each in summary.findings]
+    findings = [
+        {"reference": each.reference, "is_explained": each.is_explained} | asdict(each.discrepancy)
+        for each in summary.findings
+    ]
     counts = {"reports": summary.reports, "rows": summary.entries, "new": summary.new, "matched": summary.matched}
     return counts | sides | {"totals": [asdict(each) for each in summary.totals], "findings": findings}
 
@@ -106,7 +111,9 @@ def _shown(summary: SettlementSummary) -> dict[str, object]:
 def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
     for each in summary.findings[:_MOST_SHOWN]:
         told = each.discrepancy
-        _console.print(f"{told.code}: {each.reference or '(no archive)'}: expected {told.expected}, found {told.found}")
+        state = " (explained)" if each.is_explained else ""
+        where = each.reference or "(no archive)"
+        _console.print(f"{told.code}{state}: {where}: expected {told.expected}, found {told.found}")
     if len(summary.findings) > _MOST_SHOWN:
         _console.print(f"and {len(summary.findings) - _MOST_SHOWN} more; --json prints all")
     _console.print(_table(summary.totals))

@@ -1,9 +1,10 @@
 """Counts what an import of settlement reports finds."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
+from domain.discrepancies import by_id
 from domain.settlement import MATCHED
 from models.discrepancy import Discrepancy
 from models.settlement import EntryKind
@@ -19,7 +20,9 @@ class Tally:
         self._days: dict[tuple[date, str], Counter[str]] = {}
         self._seen: set[str] = set()
         self._new = self._matched = 0
-        self._findings: list[SettlementFinding] = []
+        self.found: dict[str, Discrepancy] = {}
+        """By id."""
+        self._archives: dict[str, str | None] = {}
 
     def take(self, taken: TakenEntry) -> None:
         entry, decision = taken.decided.entry, taken.decided.decision
@@ -38,16 +41,23 @@ class Tally:
             self.find(None, [taken.discrepancy])
 
     def find(self, reference: str | None, discrepancies: Iterable[Discrepancy]) -> None:
-        self._findings += [SettlementFinding(reference, each) for each in discrepancies]
+        named = by_id(reference, discrepancies)
+        self.found |= named
+        self._archives |= dict.fromkeys(named, reference)
 
-    def summary(self, reports: int) -> SettlementSummary:
+    def summary(self, reports: int, explained: Collection[str]) -> SettlementSummary:
+        """`explained`: the ids of what a person has said why of."""
+        findings = (
+            SettlementFinding(self._archives[found_id], each, found_id in explained)
+            for found_id, each in self.found.items()
+        )
         return SettlementSummary(
             reports=reports,
             entries=len(self._seen),
             new=self._new,
             matched=self._matched,
             totals=tuple(_total(*each) for each in sorted(self._days.items(), key=lambda each: each[0])),
-            findings=tuple(self._findings),
+            findings=tuple(findings),
         )
 
 

@@ -36,9 +36,9 @@ async def settle_reports() -> None:
             log.error("%s is not imported: %s", file.name, refused)
             wrong.append(f"{file.name}: {refused}")
         else:
-            told = "%s: %d rows, %d new, %d matched, %d findings"
-            counts = (summary.entries, summary.new, summary.matched, len(summary.findings))
-            log.log(logging.WARNING if summary.findings else logging.INFO, told, file.name, *counts)
+            told = "%s: %d rows, %d new, %d matched, %d findings, %d of them not explained"
+            counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)
+            log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
     if wrong:
         raise Conflict(f"{len(wrong)} settlement reports are wrong and not imported: {'; '.join(wrong)}")
 

@@ -34,10 +34,11 @@ class DayTotal:
 
 @dataclass(frozen=True, slots=True)
 class SettlementFinding:
-    """`reference` is None where a row leads to no archive."""
+    """`reference` is None where a row leads to no archive. `is_explained`: a person has said why it is in order."""
 
     reference: str | None
     discrepancy: Discrepancy
+    is_explained: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class SettlementSummary:
     matched: int
     totals: tuple[DayTotal, ...]
     findings: tuple[SettlementFinding, ...]
+
+    @property
+    def unexplained(self) -> int:
+        return sum(not each.is_explained for each in self.findings)
 
     def count(self, *codes: DiscrepancyCode) -> int:
         return sum(each.discrepancy.code in codes for each in self.findings)

@@ -48,6 +48,26 @@ def test_what_differs_is_shown_and_exits_with_1(cellar: Cellar, write: Callable[
     assert "3 rows, 3 of them new: 2 matched, 1 missing in archive, 0 missing in settlement" in done.output
 
 
+def test_what_is_explained_is_shown_as_such_and_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+    file = write(line("c1"), line("c2", amount="20.00"))
+    cellar("settle", file)
+    cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
+
+    for done in (cellar("settle", file, "--dry-run"), cellar("settle", file)):
+        assert done.status == 0
+        assert "SETTLED_AMOUNT_MISMATCH (explained): wrong: expected 21.00 ILS" in done.output
+    assert [each["is_explained"] for each in json.loads(cellar("settle", file, "--json").output)["findings"]] == [True]
+
+
+def test_explanation_of_other_numbers_explains_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+    cellar("settle", write(line("c1"), line("c2", amount="20.00")))
+    cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
+
+    again = cellar("settle", write(line("c2", amount="9.00"), name="more.csv"), "--dry-run")
+
+    assert (again.status, "(explained)" in again.output) == (1, False)
+
+
 def test_json_has_counts_totals_and_findings(cellar: Cellar, write: Callable[..., str]) -> None:
     told = json.loads(cellar("settle", write(line("c1"), line("c3", amount="1.00")), "--json").output)
 

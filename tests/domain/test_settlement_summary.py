@@ -20,5 +20,5 @@ def test_fee_that_is_given_back_takes_away_from_the_fees_of_its_day(sign: int) -
     for each in entries:
         tally.take(TakenEntry(DecidedEntry(each, Decision(Match.NONE)), is_new=True, discrepancy=None))
 
-    (total,) = tally.summary(1).totals
+    (total,) = tally.summary(1, ()).totals
     assert (total.charged_minor, total.refunded_minor, total.fees_minor) == (6300, 2100, 20 * sign)
