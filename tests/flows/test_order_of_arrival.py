@@ -103,7 +103,7 @@ def outcome(taken_steps: list[Step]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("installation")
-@drawn_by(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn_by(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_order_in_which_archives_and_reports_arrive_does_not_matter(drawn: list[Step]) -> None:
     """Nor that one comes twice, or that a night goes by. In plain order each comes once, and archives come first."""
