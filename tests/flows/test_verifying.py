@@ -114,6 +114,16 @@ def test_damaged_inventories_are_found(path: str, expected: str) -> None:
         assert ("damaged", expected) in found
 
 
+@pytest.mark.parametrize("manifest", [[], {}])
+def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(manifest: object) -> None:
+    text = json.dumps(json.loads(store.read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
+    for folder in ("", "v1/"):
+        store.overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
+        store.overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
 def test_inventory_that_is_gone_or_is_none_is_found() -> None:
     remove(key_of("process-0", "inventory.json"))
     store.overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
