@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters import archives, history, inbox, kept_discrepancies, ocfl, receipts
+from adapters import archives, history, inbox, interrupted, kept_discrepancies, ocfl, receipts
 from adapters.duplicates import settle_all_duplicates
 from adapters.holds import settle_all_holds
 from adapters.settlement_reports import report_key
@@ -79,7 +79,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
         Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
-    inventory = ocfl.settled(ocfl.reference_of(found)) if found else None
+    inventory = interrupted.settled(ocfl.reference_of(found)) if found else None
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
