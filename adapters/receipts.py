@@ -1,6 +1,6 @@
 """Receipts and deliveries in the database: what was registered, and where it stands."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,25 +112,23 @@ def current_receipt_id(reference: str) -> str | None:
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
 
 
-def completed_deliveries() -> Iterator[tuple[str, str]]:
-    """Process and receipt of everything that is complete and has made no version, in pages."""
-    last = ""
-    while True:
-        with reading() as session:
-            found = (
-                select(ReceiptRow.reference, ReceiptRow.receipt_id)
-                .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
-                .where(
-                    ReceiptRow.state == State.COMPLETED,
-                    col(VersionRow.receipt_id).is_(None),
-                    col(ReceiptRow.receipt_id) > last,
-                )
-            )
-            page = session.exec(found.order_by(ReceiptRow.receipt_id).limit(_IDS_PER_QUERY)).all()
-        yield from page
-        if len(page) < _IDS_PER_QUERY:
-            return
-        last = page[-1][1]
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A complete receipt; `version` is the number of the version that it has made, None where it said nothing new."""
+
+    receipt_id: str
+    version: int | None
+
+
+def completed(reference: str) -> list[Completed]:
+    """The complete receipts of a process."""
+    found = (
+        select(ReceiptRow.receipt_id, VersionRow.version)
+        .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
+        .where(ReceiptRow.reference == reference, ReceiptRow.state == State.COMPLETED)
+    )
+    with reading() as session:
+        return [Completed(*row) for row in session.exec(found)]
 
 
 def find(receipt_id: str) -> ReceiptRow | None:

@@ -13,9 +13,9 @@ from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerC
 from adapters import archives
 from adapters.durable import write_file
 from adapters.settings import settings
-from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from models.errors import Conflict, Refused
-from models.fixity import NOTHING, Fault, Fixity, FixityFinding
+from models.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 
 _NOTED_EVERY_S = 2
 _console = Console(markup=False, emoji=False, soft_wrap=True)

@@ -14,9 +14,9 @@ from domain.json_text import JsonFault
 from flows.findings import settle_payload
 from flows.loading import load
 from flows.material import Material, read_material
-from flows.verifying import StoredObject
 from models.archive import State
 from models.errors import CellarError, Conflict, Refused, Transient
+from models.fixity import StoredObject
 from models.receipt import ReceiptRow
 
 OnDamaged = Callable[[tuple[str, str]], None]

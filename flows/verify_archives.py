@@ -14,9 +14,9 @@ from adapters.settings import settings
 from domain.notification import store_damaged
 from flows.results import RESULTS
 from flows.threads import in_thread
-from flows.verifying import StoredObject, drawn, missing, stored_objects, verify_beside, verify_objects
+from flows.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
 from models.errors import Conflict, Transient
-from models.fixity import Fixity
+from models.fixity import Fixity, StoredObject
 
 _MOST_SHOWN = 100
 

@@ -2,37 +2,29 @@
 
 import hashlib
 import random
-import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import PurePosixPath
 
-from adapters import archives, history, ocfl, receipts, seals, settlement_reports, store
+from adapters import archives, history, kept_discrepancies, ocfl, receipts, seals, settlement_reports, store
 from adapters.object_files import DELIVERIES
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.stored import delivered, delivery_key, stored_request
+from adapters.receipts import Completed
+from adapters.stored import delivered, stored_request
+from flows.extras import extras, is_begun_object
+from flows.losses import losses
 from flows.threads import checkpoint, one_fate
 from models.errors import Conflict, Locked, Refused
-from models.fixity import NOTHING, Fault, Fixity, FixityFinding
+from models.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.inventory import Inventory
 
 _AT_ONCE = 4
 _AHEAD = 8
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
-_IN_LOGS = (f"{LOGS}/{DELIVERIES}/", f"{LOGS}/{history.FOLDER}/")
 _ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object by its key, with the sizes of its files by their paths in it."""
-
-    key: str
-    sizes: Mapping[str, int]
 
 
 def stored_objects() -> Iterator[StoredObject]:
@@ -48,7 +40,10 @@ def stored_objects() -> Iterator[StoredObject]:
 
 def object_of(reference: str) -> StoredObject:
     """The object of a process; without files where there is none."""
-    key = ocfl.object_key(reference)
+    return _listed(ocfl.object_key(reference))
+
+
+def _listed(key: str) -> StoredObject:
     return StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store.listed(key)})
 
 
@@ -87,19 +82,20 @@ def verify_objects(
 
 
 def verify_object(stored: StoredObject) -> Fixity:
-    """Verify one object: its inventories, its contents, that nothing else lies there, and what its logs rebuild.
+    """Verify one object: its inventories, its contents, that nothing else lies there, what its logs rebuild, and that
+    all is there that the database knows to be complete.
 
     Raises:
-        Transient: the store does not answer.
+        Transient: the store does not answer, or the database.
     """
     if not stored.key:
-        return Fixity(0, 0, 0, tuple(_extra(path) for path in stored.sizes if not _is_of_the_root(path)))
+        return Fixity(0, 0, 0, tuple(unnamed(path) for path in stored.sizes if not _is_of_the_root(path)))
     fixity = _verified(stored)
-    if not fixity.findings:
-        return fixity
+    before: set[tuple[str, Fault]] = set()
     # Writers may be at work: what is wrong stays wrong.
-    files = {path.removeprefix(f"{stored.key}/"): size_bytes for path, size_bytes in store.listed(stored.key)}
-    return _verified(StoredObject(stored.key, files))
+    while (found := {(each.key, each.fault) for each in fixity.findings}) != before:
+        before, fixity = found, _verified(_listed(stored.key))
+    return fixity
 
 
 def _verified(stored: StoredObject) -> Fixity:
@@ -107,15 +103,20 @@ def _verified(stored: StoredObject) -> Fixity:
     if text is None:
         return _counted(stored, [_without_inventory(stored)])
     try:
-        inventory = Inventory.from_json(text)
-    except (ValueError, KeyError, TypeError, IndexError):
-        return _counted(stored, [_damaged(stored, INVENTORY, "an inventory", "what is none")])
+        inventory = ocfl.parsed(text, stored.key)
+    except Conflict:
+        return _counted(stored, [stored.damaged(INVENTORY, "an inventory", "what is none")])
+    if ocfl.object_key(ocfl.reference_of(inventory)) != stored.key:
+        return _counted(stored, [stored.damaged(INVENTORY, "that of this object", "another's")])
+    completed = receipts.completed(ocfl.reference_of(inventory))
     return _counted(
         stored,
         [
             *_wrong_inventories(stored, inventory, text),
+            *_wrong_sidecar(stored, inventory, text, completed),
             *_wrong_contents(stored, inventory),
-            *_extras(stored, inventory),
+            *extras(stored, inventory),
+            *losses(stored, inventory, completed),
             *_wrong_deliveries(stored, inventory),
             *_wrong_key(stored, inventory),
             *_wrong_histories(stored),
@@ -124,14 +125,13 @@ def _verified(stored: StoredObject) -> Fixity:
 
 
 def missing(seen: Collection[str]) -> Fixity:
-    """Find what the database has archived and the store does not have at all: objects, and deliveries in their logs.
+    """Find the objects that the database knows and the store does not have at all.
 
     Args:
         seen: the keys of objects that were listed; what is not among them is looked for once more.
     """
     keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
     gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
-    gone += [key for each in receipts.completed_deliveries() if store.stored_size(key := delivery_key(*each)) is None]
     return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
 
 
@@ -143,13 +143,18 @@ def verify_beside() -> Fixity:
         Transient: the store does not answer.
     """
     sizes = dict(store.listed(settlement_reports.FOLDER))
-    findings = [*_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key), *_wrong_reports(sizes)]
+    findings = [
+        *_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
+        *_wrong_reports(sizes),
+        *_wrong_discrepancies_of_no_archive(sizes),
+    ]
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
 
 
 def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    for report_id in sorted({PurePosixPath(key).stem for key in keys}):
-        key = f"{settlement_reports.FOLDER}/{report_id}.json"
+    paths = (PurePosixPath(key) for key in keys)
+    for report_id in sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER}):
+        key = settlement_reports.report_key(report_id)
         found = _digest(key)
         if found is None:
             yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
@@ -157,45 +162,50 @@ def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
             yield FixityFinding(key, Fault.DAMAGED, report_id, found)
 
 
+def _wrong_discrepancies_of_no_archive(keys: Collection[str]) -> Iterator[FixityFinding]:
+    last = kept_discrepancies.last_kept(None)
+    if last and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
+        yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
+    for key in keys:
+        of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
+        if of_none and not history.is_whole(key):
+            yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
+
+
 def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
     for number in range(1, inventory.head + 1):
         path = f"v{number}/{INVENTORY}"
         of_version = store.found_bytes(f"{stored.key}/{path}")
         if of_version is None:
-            yield _missing(stored, path)
+            yield stored.missing(path)
         elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
-            yield _damaged(stored, path, "what its sidecar says", "another digest")
+            yield stored.damaged(path, "what its sidecar says", "another digest")
         elif number == inventory.head and of_version != text:
-            yield _damaged(stored, INVENTORY, f"that of v{number}", "another")
-    if store.found_bytes(f"{stored.key}/{SIDECAR}") != ocfl.sidecar(text):
-        is_whole = text == store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}")
-        fault = Fault.INTERRUPTED if is_whole else Fault.DAMAGED
-        yield FixityFinding(f"{stored.key}/{SIDECAR}", fault, "the digest of the inventory", "another")
+            yield stored.damaged(INVENTORY, f"that of v{number}", "another")
+
+
+def _wrong_sidecar(
+    stored: StoredObject, inventory: Inventory, text: bytes, completed: list[Completed]
+) -> Iterator[FixityFinding]:
+    """It is written last of all, so until then its version cannot be complete."""
+    if store.found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
+        return
+    is_complete = inventory.versions[-1].message in {each.receipt_id for each in completed}
+    if is_complete or text != store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
+        yield stored.damaged(SIDECAR, "the digest of the inventory", "another")
+    else:
+        yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
 
 
 def _wrong_contents(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    if ocfl.OBJECT_DECLARATION not in stored.sizes:
+        yield stored.missing(ocfl.OBJECT_DECLARATION)
     for sha256, path in inventory.manifest.items():
         found = _digest(f"{stored.key}/{path}")
         if found is None:
-            yield _missing(stored, path)
+            yield stored.missing(path)
         elif found != sha256:
-            yield _damaged(stored, path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
-
-
-def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
-    begun = f"v{inventory.head + 1}/"
-    if any(path.startswith(begun) for path in stored.sizes):
-        yield FixityFinding(
-            f"{stored.key}/{begun}", Fault.INTERRUPTED, "a whole version", "one that is not told of yet"
-        )
-    folders = ["", *(f"v{number}/" for number in range(1, inventory.head + 1))]
-    expected = {f"{folder}{name}" for folder in folders for name in (INVENTORY, SIDECAR)}
-    expected |= {ocfl.OBJECT_DECLARATION, *inventory.manifest.values()}
-    for path in stored.sizes:
-        if path not in expected and not path.startswith((begun, *_IN_LOGS)):
-            yield _extra(f"{stored.key}/{path}")
-    if ocfl.OBJECT_DECLARATION not in stored.sizes:
-        yield _missing(stored, ocfl.OBJECT_DECLARATION)
+            yield stored.damaged(path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
 
 
 def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
@@ -210,16 +220,15 @@ def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[Fi
         except Conflict:
             request, is_whole = None, False
         if not is_whole:
-            yield _damaged(stored, path, receipt_id, "what does not rebuild it")
+            yield stored.damaged(path, receipt_id, "what does not rebuild it")
         elif request is None:
-            yield FixityFinding(f"{stored.key}/{path}", Fault.INTERRUPTED, "a whole delivery", "a part")
+            yield stored.interrupted(path, "a whole delivery", "a part")
 
 
 def _wrong_key(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
     """What is sealed is whole by its digest, and lost all the same without the key that lies outside of the object."""
     reference = ocfl.reference_of(inventory)
-    is_its_own = ocfl.object_key(reference) == stored.key  # a damaged inventory may name another
-    if is_its_own and any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
+    if any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
         yield from _locked(seals.key_location(reference), lambda: seals.check_key(reference))
 
 
@@ -233,17 +242,16 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
 
 def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:
     for path in stored.sizes:
-        is_history = path.startswith(f"{LOGS}/{history.FOLDER}/") and not path.endswith(history.PUT_ASIDE)
-        if is_history and not history.is_whole(f"{stored.key}/{path}"):
-            yield _damaged(stored, path, "what its first line says", "another digest")
+        is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
+        if is_told and not history.is_whole(f"{stored.key}/{path}"):
+            yield stored.damaged(path, "what its first line says", "another digest")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
     """In a bucket a version is won before the inventory of the object tells of it."""
-    of_more = re.compile(rf"{LOGS}/|{re.escape(SIDECAR)}|v(?!1/)\d+/{INVENTORY}")
-    if store.is_bucket() and stored.sizes and not any(map(of_more.match, stored.sizes)):
-        return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
-    return _missing(stored, INVENTORY)
+    if is_begun_object(stored):
+        return stored.interrupted("v1", "a whole version", "one that is not told of yet")
+    return stored.missing(INVENTORY)
 
 
 def _digest(key: str) -> str | None:
@@ -268,15 +276,3 @@ def _is_of_the_root(path: str) -> bool:
 
 def _counted(stored: StoredObject, findings: list[FixityFinding]) -> Fixity:
     return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(findings))
-
-
-def _damaged(stored: StoredObject, path: str, expected: str, found: str) -> FixityFinding:
-    return FixityFinding(f"{stored.key}/{path}", Fault.DAMAGED, expected, found)
-
-
-def _missing(stored: StoredObject, path: str) -> FixityFinding:
-    return FixityFinding(f"{stored.key}/{path}", Fault.MISSING, "a file", "nothing")
-
-
-def _extra(key: str) -> FixityFinding:
-    return FixityFinding(key, Fault.EXTRA, "nothing", "a file that no inventory names")

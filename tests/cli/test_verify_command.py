@@ -8,6 +8,7 @@ import pytest
 
 from adapters import ocfl, store
 from adapters.settings import Settings, settings
+from flows.verifying import object_of
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.samples import sample_body
@@ -51,6 +52,18 @@ def test_single_archives_are_verified(cellar: Cellar) -> None:
 
     assert cellar("verify", "two").status == 0
     assert cellar("verify", "one", "two").status == 1
+
+
+def test_single_archive_that_has_lost_a_delivery_exits_with_1(cellar: Cellar) -> None:
+    archived("one", json.dumps(json.loads(sample_body("one")), indent=1).encode())
+    assert cellar("verify", "one").status == 0
+    for path in object_of("one").sizes:
+        if path.startswith("logs/receipts/"):
+            store.remove(f"{ocfl.object_key('one')}/{path}")
+
+    done = cellar("verify", "one")
+
+    assert (done.status, "missing" in done.output) == (1, True)
 
 
 def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:

@@ -3,17 +3,19 @@
 import json
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from adapters import bucket, history, ocfl, store
 from adapters.settings import Settings, settings
+from flows.persisting import persist
 from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
 from models.errors import Refused, Transient
 from models.fixity import Fault, Fixity
-from tests.installations import archived
+from tests.flows.conftest import received
+from tests.installations import archived, finished
 from tests.samples import sample_body
 
 
@@ -150,14 +152,87 @@ def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
     assert findings() == [("missing", receipt)]
 
 
+def test_lost_histories_are_missing() -> None:
+    """They alone tell of deliveries and runs, once the database is gone."""
+    paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
+    for path in paths:
+        remove(key_of("process-1", path))
+
+    assert len(paths) == 4  # of two versions, of a delivery, of discrepancies
+    assert sorted(findings()) == sorted(("missing", path) for path in paths)
+
+
+def test_lost_discrepancies_are_missing() -> None:
+    archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
+    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
+    assert findings() == []
+    remove(key_of("process-3", path))
+
+    assert findings() == [("missing", path)]
+
+
+def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_body() -> None:
+    """A run completes its receipt, then keeps its history, then lets go of the body."""
+    again = received("process-0", sample_body("process-0"))
+    path = history.path_of(again.receipt_id)
+    remove(key_of("process-0", path))
+    assert findings() == [("interrupted", path)]
+
+    finished("process-0", again.receipt_id)
+
+    assert findings() == []
+
+
+def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
+    key = ocfl.object_key("process-0")
+    before = {path: store.read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
+    receipt_id = archived("process-0", sample_body("process-0", data=[]))
+    for path in object_of("process-0").sizes:
+        if path not in before:
+            remove(f"{key}/{path}")
+    for path, data in before.items():
+        store.overwrite_bytes(data, f"{key}/{path}")
+
+    assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
+
+
+def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content_is_not_sound() -> None:
+    key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    archived("process-0", sample_body("process-0", data=[]))
+    found = ocfl.inventory("process-0")
+    assert found
+    for name in names:
+        store.overwrite_bytes(before[name], f"{key}/{name}")
+    lost = next(iter(found.content_of(2).values()))
+    remove(f"{key}/{lost}")
+
+    assert findings() == [("missing", lost), ("missing", "v2/")]
+
+
 def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
     damaged = bytearray(store.read_bytes(key_of("process-0", path)))
     damaged[-3] ^= 1
     store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
-    store.keep_bytes(b"x", key_of("process-2", "logs/unknown"))
+    strange = [
+        "logs/history/unknown.json.damaged",
+        f"logs/receipts/{'ab' * 32}/unknown",
+        "logs/receipts/loose",
+        "logs/receipts/unknown/receipt.json",
+        "logs/unknown",
+    ]
+    for each in strange:
+        store.keep_bytes(b"x", key_of("process-2", each))
 
-    assert sorted(findings()) == [("damaged", path), ("extra", "logs/unknown")]
+    assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
+
+
+def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
+    store.keep_bytes(b"x", key_of("process-2", "v2/content/unknown"))
+    store.keep_bytes(b"x", key_of("process-0", "v2/inventory.json"))
+
+    assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
 
 
 def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
@@ -182,15 +257,69 @@ def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound()
     key = ocfl.object_key("process-2")
     names = ("inventory.json", "inventory.json.sha256")
     before = {name: store.read_bytes(f"{key}/{name}") for name in names}
-    archived("process-2", sample_body("process-2", data=[]))
+    new = received("process-2", sample_body("process-2", data=[]))
+    persist("process-2", new.receipt_id)
     store.overwrite_bytes(before["inventory.json.sha256"], f"{key}/inventory.json.sha256")
     assert findings() == [("interrupted", "inventory.json.sha256")]
 
     store.overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
     assert findings() == [("interrupted", "v2/")]
+    if store.is_bucket():  # where its inventory comes first
+        found = ocfl.inventory_at(f"{key}/v2")
+        assert found
+        remove(f"{key}/{next(iter(found.content_of(2).values()))}")
+        assert findings() == [("interrupted", "v2/")]
     assert verified().is_sound
 
-    archived("process-2", sample_body("process-2", data=[]), datetime.now(UTC))
+    finished("process-2", new.receipt_id)
+    assert findings() == []
+
+
+def test_sidecar_of_a_complete_version_is_damaged() -> None:
+    store.overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json.sha256")]
+
+
+def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete() -> None:
+    new = received("process-3", sample_body("process-3"))
+    persist("process-3", new.receipt_id)
+    names = ("inventory.json.sha256", "inventory.json")
+    for name in names:
+        remove(key_of("process-3", name))
+    assert findings() == ([("interrupted", "v1")] if store.is_bucket() else [("missing", "inventory.json")])
+
+    finished("process-3", new.receipt_id)
+    assert findings() == []
+
+    for path in object_of("process-3").sizes:
+        if path in names or path.startswith("logs/"):
+            remove(key_of("process-3", path))
+    assert findings() == [("missing", "inventory.json")]
+
+
+def test_object_of_another_process_is_damaged() -> None:
+    for path in object_of("process-0").sizes:
+        store.overwrite_bytes(store.read_bytes(key_of("process-0", path)), key_of("process-2", path))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
+def test_nothing_false_is_found_while_archives_are_written() -> None:
+    bodies = [sample_body(f"process-{number % 3}", data=[], labels={"n": str(number)}) for number in range(12)]
+
+    def write(number: int) -> None:
+        for body in bodies[number::3]:
+            archived(f"process-{number}", body)
+
+    with ThreadPoolExecutor(3) as writers:
+        writing = [writers.submit(write, number) for number in range(3)]
+        looks = 0
+        while not all(each.done() for each in writing):
+            assert verified().is_sound
+            looks += 1
+    assert [each.result() for each in writing] == [None] * 3
+    assert looks > 1
     assert findings() == []
 
 
@@ -211,7 +340,7 @@ def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
         store_url=f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "unmounted")
     )
 
-    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 4
+    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 3
 
 
 def test_store_that_does_not_answer_is_never_called_sound(

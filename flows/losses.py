@@ -1,0 +1,54 @@
+"""What the database knows to be complete, and an object does not have: versions, deliveries, histories.
+
+A run writes into the object first, then completes its receipt, then keeps its history, and then lets go of the body in
+the inbox. Whatever seems to be missing is looked for once more in that order, so a run that is at it misses nothing.
+"""
+
+from collections.abc import Iterator
+
+from adapters import history, inbox, kept_discrepancies, store
+from adapters.ocfl import reference_of
+from adapters.receipts import Completed
+from adapters.stored import delivery_path, stored_request
+from models.errors import Conflict
+from models.fixity import FixityFinding, StoredObject
+from models.inventory import Inventory
+
+
+def losses(stored: StoredObject, inventory: Inventory, completed: list[Completed]) -> Iterator[FixityFinding]:
+    """Find what an object has lost of its complete receipts."""
+    reference = reference_of(inventory)
+    told = {version.message for version in inventory.versions}
+    for receipt in completed:
+        if receipt.receipt_id not in told and delivery_path(receipt.receipt_id) not in stored.sizes:
+            yield from _lost_request(stored, reference, receipt)
+        if history.path_of(receipt.receipt_id) not in stored.sizes:
+            yield from _lost_history(stored, receipt.receipt_id)
+    yield from _lost_discrepancies(stored, reference)
+
+
+def _lost_request(stored: StoredObject, reference: str, receipt: Completed) -> Iterator[FixityFinding]:
+    try:
+        is_lost = stored_request(reference, receipt.receipt_id) is None
+    except Conflict:
+        return  # there is something, and the finding is its own
+    if is_lost:
+        path = f"v{receipt.version}/" if receipt.version else delivery_path(receipt.receipt_id)
+        yield stored.missing(path, f"what receipt {receipt.receipt_id} was archived as")
+
+
+def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFinding]:
+    path = history.path_of(receipt_id)
+    if inbox.has_body(receipt_id):
+        yield stored.interrupted(path, "the history of a complete receipt", "nothing yet")
+    elif store.stored_size(f"{stored.key}/{path}") is None:
+        yield stored.missing(path, "the history of a complete receipt")
+
+
+def _lost_discrepancies(stored: StoredObject, reference: str) -> Iterator[FixityFinding]:
+    last = kept_discrepancies.last_kept(reference)
+    listed = (f"{stored.key}/{path}" for path in stored.sizes)
+    if last is None or kept_discrepancies.is_kept(last, listed):
+        return
+    if not kept_discrepancies.is_kept(last, (key for key, _ in store.listed(stored.key))):
+        yield stored.missing(last.removeprefix(f"{stored.key}/"), "the history of discrepancies")
