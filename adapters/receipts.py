@@ -148,14 +148,15 @@ def sending_ids(receipt_id: str) -> list[str]:
 
 
 def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
-    """Put a process with its receipts on record, whose rows are taken only where they are missing."""
+    """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
         received = select(func.min(ReceiptRow.received_at)).where(ReceiptRow.reference == reference)
         earliest = session.exec(received).one()
-        insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
-        _pass_on_state(session, reference)
+        if earliest:
+            insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
+            _pass_on_state(session, reference)
 
 
 def _set_earliest(session: Session, sending: Sending) -> None:

@@ -149,7 +149,10 @@ class StoredRequest:
         """
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store.stored_size(self.keys[REQUEST]) or 0)
-        return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
+        try:
+            return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
+        except FileNotFoundError as error:
+            raise self._gone() from error
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
         """Whether the store gives back the request, byte for byte.
