@@ -159,12 +159,32 @@ def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], 
     text, number = after.to_json(), f"v{after.head}"
     if not store.keep_first(text, f"{key}/{number}/{INVENTORY}"):
         raise _other_writer(after)
-    store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
-    for path in after.content_of(after.head).values():
+    try:
         checkpoint()
-        store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
-    if after.head == 1:
-        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+        store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
+        for path in after.content_of(after.head).values():
+            checkpoint()
+            store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
+        if after.head == 1:
+            store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    finally:
+        _make_way(key, after)
+
+
+def _make_way(key: str, after: Inventory) -> None:
+    """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
+    version = f"{key}/v{after.head}"
+    text = store.found_bytes(f"{version}/{INVENTORY}")
+    if text == after.to_json():
+        return
+    theirs = parsed(text, key).manifest if text else {}
+    for sha256, path in after.content_of(after.head).items():
+        if theirs.get(sha256) != path:
+            store.remove(f"{key}/{path}")
+    if text:
+        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
+    else:
+        store.remove(f"{version}/{SIDECAR}")
 
 
 def _tell(key: str, before: Inventory | None, after: Inventory) -> None:

@@ -159,7 +159,7 @@ def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(kind: str, 
         return  # there a version is renamed into place
     before = [added("r", b"one") for _ in range(1, version)]
     with pytest.raises(KeyboardInterrupt):
-        added("r", b"half", b"other", checkpoint=killed_at_checkpoint(2))
+        added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
     assert len(list(store.listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
 
     assert interrupted.settled("r") == (before[0] if before else None)
@@ -175,7 +175,7 @@ def test_version_that_was_half_taken_back_is_taken_back_by_the_next(kind: str) -
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"two", checkpoint=killed_at_checkpoint(1))
-    remove(f"{ocfl.object_key('r')}/v2/inventory.json.sha256")
+    assert len(list(store.listed(f"{ocfl.object_key('r')}/v2"))) == 1
 
     assert added("r", b"three").head == 2
     assert judged() == []
@@ -321,6 +321,27 @@ def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
         added("r", b"ours")
 
     assert content("r", 2) == [b"the other's"]
+    assert judged() == []
+    assert added("r", b"ours").head == 3
+
+
+@pytest.mark.parametrize("late_at", [1, 2, 3])
+def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(kind: str, late_at: int) -> None:
+    """The others come between two of its writes, and take back what it has begun."""
+    if kind == "folder":
+        return  # there a version is renamed into place
+    added("r", b"one")
+    reached: list[int] = []
+
+    def others() -> None:
+        reached.append(len(reached) + 1)
+        if reached[-1] == late_at:
+            added("r", b"theirs", b"of both")
+
+    with pytest.raises(Transient):
+        added("r", b"ours", b"of both", checkpoint=others)
+
+    assert content("r", 2) == [b"theirs", b"of both"]
     assert judged() == []
     assert added("r", b"ours").head == 3
 
