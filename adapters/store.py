@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -18,9 +18,10 @@ from typing import BinaryIO, cast
 from adapters import bucket
 from adapters.durable import make_folder, sync_folder, write_whole
 from adapters.settings import settings
-from models.errors import Transient
+from models.errors import Transient, Unreadable
 
 _COPY_BYTES = 1 << 20
+_OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
@@ -198,10 +199,11 @@ def opened(key: str) -> Iterator[BinaryIO]:
 
     Raises:
         FileNotFoundError: there are none.
+        Unreadable: there are some, and the store does not give them.
         Transient: the store does not answer.
     """
     if is_bucket():
-        with bucket.opened(_url(key)) as stream:
+        with _under(key), bucket.opened(_url(key)) as stream:
             yield stream
         return
     try:
@@ -210,6 +212,8 @@ def opened(key: str) -> Iterator[BinaryIO]:
     except OSError as error:
         if stored_size(key) is None:
             raise FileNotFoundError(f"nothing is stored under {key}") from error
+        if error.errno in _OF_ONE_FILE:
+            raise Unreadable(key, errno.errorcode[error.errno]) from error
         raise Transient(f"the store failed to read {key}: {type(error).__name__}") from error
 
 
@@ -236,7 +240,8 @@ def chunks(key: str) -> Iterator[bytes]:
 def stored_size(key: str) -> int | None:
     """Bytes stored under `key`, None where nothing is."""
     if is_bucket():
-        return bucket.size(_url(key))
+        with _under(key):
+            return bucket.size(_url(key))
     path = Path(settings().store_location) / key
     return path.stat().st_size if path.exists() else None
 
@@ -294,8 +299,22 @@ def _spool_folder() -> Path:
     return settings().spool_dir if is_bucket() else Path(settings().store_location) / "spool"
 
 
+def patient() -> AbstractContextManager[None]:
+    """A block in which a bucket that does not answer is asked again, a few times and ever later."""
+    return bucket.patient()
+
+
 def is_bucket() -> bool:
     return bucket.is_bucket(settings().store_location)
+
+
+@contextmanager
+def _under(key: str) -> Iterator[None]:
+    """A bucket knows a key with what stands before it in its URL."""
+    try:
+        yield
+    except Unreadable as error:
+        raise Unreadable(key, error.reason) from error
 
 
 def _url(key: str) -> str:

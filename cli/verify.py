@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TransferSpeedColumn
 
-from adapters import archives
+from adapters import archives, store
 from adapters.durable import write_file
 from adapters.settings import settings
 from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
@@ -30,7 +30,8 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
-    fixity = verify_objects(_shown(_objects_of(references))) if references else _verify_store(sample, resume=resume)
+    with store.patient():
+        fixity = verify_objects(_shown(_objects_of(references))) if references else _verify_store(sample, resume=resume)
     _print(fixity, as_json=as_json)
     if not fixity.is_sound:
         raise typer.Exit(1)

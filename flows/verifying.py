@@ -17,7 +17,7 @@ from adapters.stored import delivered, stored_request
 from flows.extras import extras, is_begun_object
 from flows.losses import losses
 from flows.threads import checkpoint, one_fate
-from models.errors import Conflict, Locked, Refused
+from models.errors import Conflict, Locked, Refused, Unreadable
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.inventory import Inventory
 
@@ -99,29 +99,46 @@ def verify_object(stored: StoredObject) -> Fixity:
 
 
 def _verified(stored: StoredObject) -> Fixity:
+    return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(dict.fromkeys(_findings([_wrong(stored)]))))
+
+
+def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
     text = store.found_bytes(f"{stored.key}/{INVENTORY}")
     if text is None:
-        return _counted(stored, [_without_inventory(stored)])
+        yield _without_inventory(stored)
+        return
     try:
         inventory = ocfl.parsed(text, stored.key)
     except Conflict:
-        return _counted(stored, [stored.damaged(INVENTORY, "an inventory", "what is none")])
-    if ocfl.object_key(ocfl.reference_of(inventory)) != stored.key:
-        return _counted(stored, [stored.damaged(INVENTORY, "that of this object", "another's")])
-    completed = receipts.completed(ocfl.reference_of(inventory))
-    return _counted(
-        stored,
+        yield stored.damaged(INVENTORY, "an inventory", "what is none")
+        return
+    reference = ocfl.reference_of(inventory)
+    if ocfl.object_key(reference) != stored.key:
+        yield stored.damaged(INVENTORY, "that of this object", "another's")
+        return
+    completed = receipts.completed(reference)
+    yield from _findings(
         [
-            *_wrong_inventories(stored, inventory, text),
-            *_wrong_sidecar(stored, inventory, text, completed),
-            *_wrong_contents(stored, inventory),
-            *extras(stored, inventory),
-            *losses(stored, inventory, completed),
-            *_wrong_deliveries(stored, inventory),
-            *_wrong_key(stored, inventory),
-            *_wrong_histories(stored),
-        ],
+            *(_wrong_inventory(stored, inventory, text, number) for number in range(1, inventory.head + 1)),
+            _wrong_sidecar(stored, inventory, text, completed),
+            _without_declaration(stored),
+            *(_wrong_content(stored, path, sha256) for sha256, path in inventory.manifest.items()),
+            extras(stored, inventory),
+            losses(stored, inventory, completed),
+            *(_wrong_delivery(stored, reference, receipt_id) for receipt_id in delivered(stored.sizes)),
+            _wrong_key(stored, reference),
+            *(_wrong_history(stored, path) for path in stored.sizes),
+        ]
     )
+
+
+def _findings(checks: Iterable[Iterator[FixityFinding]]) -> Iterator[FixityFinding]:
+    """What several checks find. What one of them cannot read is found by that, and ends no other."""
+    for check in checks:
+        try:
+            yield from check
+        except Unreadable as error:
+            yield FixityFinding(error.key, Fault.UNREADABLE, "what can be read", error.reason)
 
 
 def missing(seen: Collection[str]) -> Fixity:
@@ -143,45 +160,49 @@ def verify_beside() -> Fixity:
         Transient: the store does not answer.
     """
     sizes = dict(store.listed(settlement_reports.FOLDER))
-    findings = [
-        *_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
-        *_wrong_reports(sizes),
-        *_wrong_discrepancies_of_no_archive(sizes),
-    ]
+    paths = (PurePosixPath(key) for key in sizes)
+    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
+    findings = _findings(
+        [
+            _locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
+            *map(_wrong_report, report_ids),
+            _lost_discrepancies_of_no_archive(sizes),
+            *map(_wrong_discrepancies_of_no_archive, sizes),
+        ]
+    )
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
 
 
-def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    paths = (PurePosixPath(key) for key in keys)
-    for report_id in sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER}):
-        key = settlement_reports.report_key(report_id)
-        found = _digest(key)
-        if found is None:
-            yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
-        elif found != report_id:
-            yield FixityFinding(key, Fault.DAMAGED, report_id, found)
+def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
+    key = settlement_reports.report_key(report_id)
+    found = _digest(key)
+    if found is None:
+        yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
+    elif found != report_id:
+        yield FixityFinding(key, Fault.DAMAGED, report_id, found)
 
 
-def _wrong_discrepancies_of_no_archive(keys: Collection[str]) -> Iterator[FixityFinding]:
+def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
     last = kept_discrepancies.last_kept(None)
     if last and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
         yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
-    for key in keys:
-        of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
-        if of_none and not history.is_whole(key):
-            yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
 
 
-def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
-    for number in range(1, inventory.head + 1):
-        path = f"v{number}/{INVENTORY}"
-        of_version = store.found_bytes(f"{stored.key}/{path}")
-        if of_version is None:
-            yield stored.missing(path)
-        elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
-            yield stored.damaged(path, "what its sidecar says", "another digest")
-        elif number == inventory.head and of_version != text:
-            yield stored.damaged(INVENTORY, f"that of v{number}", "another")
+def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
+    of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
+    if of_none and not history.is_whole(key):
+        yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
+
+
+def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
+    path = f"v{number}/{INVENTORY}"
+    of_version = store.found_bytes(f"{stored.key}/{path}")
+    if of_version is None:
+        yield stored.missing(path)
+    elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
+        yield stored.damaged(path, "what its sidecar says", "another digest")
+    elif number == inventory.head and of_version != text:
+        yield stored.damaged(INVENTORY, f"that of v{number}", "another")
 
 
 def _wrong_sidecar(
@@ -197,37 +218,37 @@ def _wrong_sidecar(
         yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
 
 
-def _wrong_contents(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _without_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
     if ocfl.OBJECT_DECLARATION not in stored.sizes:
         yield stored.missing(ocfl.OBJECT_DECLARATION)
-    for sha256, path in inventory.manifest.items():
-        found = _digest(f"{stored.key}/{path}")
-        if found is None:
-            yield stored.missing(path)
-        elif found != sha256:
-            yield stored.damaged(path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
 
 
-def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _wrong_content(stored: StoredObject, path: str, sha256: str) -> Iterator[FixityFinding]:
+    found = _digest(f"{stored.key}/{path}")
+    if found is None:
+        yield stored.missing(path)
+    elif found != sha256:
+        yield stored.damaged(path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
+
+
+def _wrong_delivery(stored: StoredObject, reference: str, receipt_id: str) -> Iterator[FixityFinding]:
     """What is kept of a delivery proves itself: it rebuilds the request, whose digest is the receipt id."""
-    for receipt_id in delivered(stored.sizes):
-        path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
-        try:
-            request = stored_request(ocfl.reference_of(inventory), receipt_id)
-            is_whole = request is None or request.is_whole(checkpoint)
-        except Locked:
-            continue  # the finding is its key's
-        except Conflict:
-            request, is_whole = None, False
-        if not is_whole:
-            yield stored.damaged(path, receipt_id, "what does not rebuild it")
-        elif request is None:
-            yield stored.interrupted(path, "a whole delivery", "a part")
+    path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
+    try:
+        request = stored_request(reference, receipt_id)
+        is_whole = request is None or request.is_whole(checkpoint)
+    except Locked:
+        return  # the finding is its key's
+    except Conflict:
+        request, is_whole = None, False
+    if not is_whole:
+        yield stored.damaged(path, receipt_id, "what does not rebuild it")
+    elif request is None:
+        yield stored.interrupted(path, "a whole delivery", "a part")
 
 
-def _wrong_key(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _wrong_key(stored: StoredObject, reference: str) -> Iterator[FixityFinding]:
     """What is sealed is whole by its digest, and lost all the same without the key that lies outside of the object."""
-    reference = ocfl.reference_of(inventory)
     if any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
         yield from _locked(seals.key_location(reference), lambda: seals.check_key(reference))
 
@@ -240,11 +261,10 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
-def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:
-    for path in stored.sizes:
-        is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
-        if is_told and not history.is_whole(f"{stored.key}/{path}"):
-            yield stored.damaged(path, "what its first line says", "another digest")
+def _wrong_history(stored: StoredObject, path: str) -> Iterator[FixityFinding]:
+    is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
+    if is_told and not history.is_whole(f"{stored.key}/{path}"):
+        yield stored.damaged(path, "what its first line says", "another digest")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
@@ -272,7 +292,3 @@ def _object_of(path: str) -> str:
 
 def _is_of_the_root(path: str) -> bool:
     return path.removeprefix(f"{ocfl.ROOT}/").startswith(_ROOT_FILES)
-
-
-def _counted(stored: StoredObject, findings: list[FixityFinding]) -> Fixity:
-    return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(findings))

@@ -11,6 +11,7 @@ class Fault(StrEnum):
     DAMAGED = "damaged"
     MISSING = "missing"
     EXTRA = "extra"
+    UNREADABLE = "unreadable"
     INTERRUPTED = "interrupted"
     """No damage: its writer was killed, or is at it. The next run of the archive completes it."""
 

@@ -16,6 +16,7 @@ from models.errors import Refused, Transient
 from models.fixity import Fault, Fixity
 from tests.flows.conftest import received
 from tests.installations import archived, finished
+from tests.refusals import refusing
 from tests.samples import sample_body
 
 
@@ -321,6 +322,49 @@ def test_nothing_false_is_found_while_archives_are_written() -> None:
     assert [each.result() for each in writing] == [None] * 3
     assert looks > 1
     assert findings() == []
+
+
+def make_unreadable(key: str, how: str) -> None:
+    path = Path(settings().store_location) / key
+    path.unlink()
+    if how == "a directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/proc/self/mem")  # of which the first byte gives an input/output error
+
+
+@pytest.mark.parametrize("how", ["a directory", "an input/output error"])
+def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(store_kind: str, how: str) -> None:
+    if store_kind == "bucket":
+        return
+    skeleton, cuts = (path_of("process-0", name) for name in ("skeleton.json", "cuts.json"))
+    make_unreadable(key_of("process-0", skeleton), how)
+    store.overwrite_bytes(b"damaged", key_of("process-0", cuts))
+    make_unreadable(key_of("process-2", "inventory.json"), how)
+
+    assert sorted(findings()) == [("damaged", cuts), ("unreadable", "inventory.json"), ("unreadable", skeleton)]
+    assert not verified().is_sound
+
+
+def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_again(
+    store_kind: str, configure: Callable[..., Settings], s3_server: str
+) -> None:
+    if store_kind == "folder":
+        return
+    skeleton, once = path_of("process-0", "skeleton.json"), set[str]()
+
+    def status_of(path: str) -> int | None:
+        if f"process-0/{skeleton}" in path:
+            return 403
+        is_first = path not in once
+        once.add(path)
+        return 503 if is_first and ("skeleton.json" in path or "list-type" in path) else None
+
+    with refusing(s3_server, status_of) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        with store.patient():
+            assert findings() == [("unreadable", skeleton)]
+    assert once
 
 
 def test_sample_is_a_share_of_the_objects() -> None:
