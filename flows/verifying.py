@@ -1,7 +1,6 @@
 """Verifies the store: every file of every object against the digests that its inventory tells, and the keys."""
 
 import hashlib
-import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,15 +47,37 @@ def _listed(key: str) -> StoredObject:
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
-    """Draw a share of the objects by chance.
+    """Draw a share of the objects by chance, one at least where there are any. Files that are in none always come.
+
+    The same seed draws the same objects again.
 
     Raises:
         Refused: the share is none: to read nothing, and to call it sound, would be a lie.
     """
     if not 0 < share <= 1:
         raise Refused("BAD_PARAMETER", "expected a share above 0, and of 1 at most", where="share")
-    chance = random.Random(seed)  # noqa: S311
-    return (each for each in objects if chance.random() < share)
+    return _drawn(objects, share, seed)
+
+
+def _drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
+    lowest: tuple[float, StoredObject] | None = None
+    is_any_drawn = False
+    for each in objects:
+        lot = _lot(each.key, seed)
+        if not each.key:
+            yield each
+        elif lot < share:
+            is_any_drawn = True
+            yield each
+        elif lowest is None or lot < lowest[0]:
+            lowest = lot, each
+    if lowest and not is_any_drawn:
+        yield lowest[1]
+
+
+def _lot(key: str, seed: int) -> float:
+    """A number from 0 up to 1, by chance."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:8]) / 2**64
 
 
 def verify_objects(

@@ -13,7 +13,7 @@ from adapters.settings import Settings, settings
 from flows.persisting import persist
 from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
 from models.errors import Refused, Transient
-from models.fixity import Fault, Fixity
+from models.fixity import Fault, Fixity, StoredObject
 from tests.flows.conftest import received
 from tests.installations import archived, finished
 from tests.refusals import refusing
@@ -367,14 +367,20 @@ def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_
     assert once
 
 
-def test_sample_is_a_share_of_the_objects() -> None:
+def test_sample_is_a_share_of_the_objects_and_one_at_least() -> None:
     everything = list(stored_objects())
+    objects = [StoredObject(f"archives/{number}", {}) for number in range(200)]
+    outside = StoredObject("", {"archives/unknown": 1})
 
     assert list(drawn(everything, 1, 1)) == everything
     with pytest.raises(Refused):
         drawn(everything, 0, 1)
-    share = sum(len(list(drawn(everything, 0.5, seed))) for seed in range(200)) / (200 * len(everything))
-    assert 0.4 < share < 0.6
+    assert 60 < len(list(drawn(objects, 0.5, 1))) < 140
+    assert list(drawn(objects, 0.5, 1)) == list(drawn(objects, 0.5, 1)) != list(drawn(objects, 0.5, 2))
+    assert all(len(list(drawn(objects, 1e-9, seed))) == 1 for seed in range(20))
+    assert len({each.key for seed in range(20) for each in drawn(objects, 1e-9, seed)}) > 10
+    assert list(drawn([], 1e-9, 1)) == []
+    assert outside in drawn([outside, *objects], 1e-9, 1)
 
 
 def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
