@@ -125,18 +125,46 @@ def keep_first(data: bytes, key: str) -> bool:
 def place_folder(source: Path, key: str) -> bool:
     """Rename a folder from `staging` into a store that is a folder; return whether nothing was there, and it was done.
 
+    The folders above it that are missing come with it, in one rename: whenever its writer is killed, none is empty,
+    which a storage root of OCFL must not have.
+
     Raises:
         Transient: the store does not take it now.
     """
     target = Path(settings().store_location) / key
     try:
-        make_folder(target.parent)
+        placed, place = _with_missing_folders(source, target)
+        if _is_renamed(placed, place):
+            return True
+        if place == target:
+            return False
+        make_folder(target.parent)  # another has just made one of them
+        return _is_renamed(placed / target.relative_to(place), target)
+    except OSError as error:
+        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
+    """Put a folder into new ones that are to lie above it; return the uppermost, and the place for it."""
+    placed, place = source, target
+    while not place.parent.is_dir():
+        above = source.parent / secrets.token_hex(8)
+        above.mkdir()
+        os.rename(placed, above / place.name)  # noqa: PTH104 -- as below
+        sync_folder(above)
+        placed, place = above, place.parent
+    return placed, place
+
+
+def _is_renamed(source: Path, target: Path) -> bool:
+    """Rename a folder, durably, unless something is there."""
+    try:
         os.rename(source, target)  # noqa: PTH104 -- where tests count what takes effect
-        sync_folder(target.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
-        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+        raise
+    sync_folder(target.parent)
     return True
 
 
