@@ -62,17 +62,20 @@ def unkept() -> list[str | None]:
         return [row.reference or None for row in session.scalars(behind)]
 
 
-def last_kept(reference: str | None) -> str | None:
-    """The key of what was kept last of a process's discrepancies; what came after it has a later one. None where
-    nothing was kept.
-    """
+def kept_changes(reference: str | None) -> int:
+    """Up to which change the discrepancies of a process are kept."""
     with reading() as session:
         log = session.get(DiscrepancyLogRow, _name(reference))
-    return _key(_folder(log.reference), log.kept) if log and log.kept else None
+    return log.kept if log else 0
+
+
+def key_of(reference: str | None, changes: int) -> str:
+    """Where in the store the discrepancies of a process lie after so many changes."""
+    return _key(_folder(_name(reference)), changes)
 
 
 def is_kept(key: str, keys: Iterable[str]) -> bool:
-    """Whether what `last_kept` names is among the keys of a store, or what came after it."""
+    """Whether that key is among the keys of a store, or one of what came after it."""
     folder = key.rpartition("/")[0]
     return any(each >= key for each in keys if each.startswith(f"{folder}/") and each.endswith(".json"))
 

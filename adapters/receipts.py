@@ -1,13 +1,15 @@
 """Receipts and deliveries in the database: what was registered, and where it stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database import insert_new, reading, writing
 from models.archive import ArchiveRow, State
+from models.discrepancy import DiscrepancyLogRow
 from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
 
 _IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
@@ -114,21 +116,28 @@ def current_receipt_id(reference: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A complete receipt; `version` is the number of the version that it has made, None where it said nothing new."""
+    """What is complete of a process. `receipts` tells which version each has made, None where it said nothing new;
+    `kept_changes` up to which change its discrepancies are kept.
+    """
 
-    receipt_id: str
-    version: int | None
+    receipts: Mapping[str, int | None]
+    kept_changes: int
 
 
-def completed(reference: str) -> list[Completed]:
-    """The complete receipts of a process."""
-    found = (
-        select(ReceiptRow.receipt_id, VersionRow.version)
-        .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
-        .where(ReceiptRow.reference == reference, ReceiptRow.state == State.COMPLETED)
-    )
+# Compiled once, and without the ORM: a check of the store asks it for each object.
+_COMPLETED = (
+    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), col(DiscrepancyLogRow.kept))
+    .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
+    .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
+    .where(col(ReceiptRow.reference) == sqlalchemy.bindparam("reference"), col(ReceiptRow.state) == State.COMPLETED)
+)
+
+
+def completed(reference: str) -> Completed:
+    """What is complete of a process."""
     with reading() as session:
-        return [Completed(*row) for row in session.exec(found)]
+        found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
+    return Completed({row[0]: row[1] for row in found}, max((row[2] or 0 for row in found), default=0))
 
 
 def find(receipt_id: str) -> ReceiptRow | None:

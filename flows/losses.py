@@ -15,26 +15,29 @@ from models.fixity import FixityFinding, StoredObject
 from models.inventory import Inventory
 
 
-def losses(stored: StoredObject, inventory: Inventory, completed: list[Completed]) -> Iterator[FixityFinding]:
-    """Find what an object has lost of its complete receipts."""
+def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> Iterator[FixityFinding]:
+    """Find what an object has lost of what was complete."""
     reference = reference_of(inventory)
     told = {version.message for version in inventory.versions}
-    for receipt in completed:
-        if receipt.receipt_id not in told and delivery_path(receipt.receipt_id) not in stored.sizes:
-            yield from _lost_request(stored, reference, receipt)
-        if history.path_of(receipt.receipt_id) not in stored.sizes:
-            yield from _lost_history(stored, receipt.receipt_id)
-    yield from _lost_discrepancies(stored, reference)
+    for receipt_id, version in completed.receipts.items():
+        if receipt_id not in told and delivery_path(receipt_id) not in stored.sizes:
+            yield from _lost_request(stored, reference, receipt_id, version)
+        if history.path_of(receipt_id) not in stored.sizes:
+            yield from _lost_history(stored, receipt_id)
+    if completed.kept_changes:
+        yield from _lost_discrepancies(stored, kept_discrepancies.key_of(reference, completed.kept_changes))
 
 
-def _lost_request(stored: StoredObject, reference: str, receipt: Completed) -> Iterator[FixityFinding]:
+def _lost_request(
+    stored: StoredObject, reference: str, receipt_id: str, version: int | None
+) -> Iterator[FixityFinding]:
     try:
-        is_lost = stored_request(reference, receipt.receipt_id) is None
+        is_lost = stored_request(reference, receipt_id) is None
     except Conflict:
         return  # there is something, and the finding is its own
     if is_lost:
-        path = f"v{receipt.version}/" if receipt.version else delivery_path(receipt.receipt_id)
-        yield stored.missing(path, f"what receipt {receipt.receipt_id} was archived as")
+        path = f"v{version}/" if version else delivery_path(receipt_id)
+        yield stored.missing(path, f"what receipt {receipt_id} was archived as")
 
 
 def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFinding]:
@@ -45,10 +48,8 @@ def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFindi
         yield stored.missing(path, "the history of a complete receipt")
 
 
-def _lost_discrepancies(stored: StoredObject, reference: str) -> Iterator[FixityFinding]:
-    last = kept_discrepancies.last_kept(reference)
-    listed = (f"{stored.key}/{path}" for path in stored.sizes)
-    if last is None or kept_discrepancies.is_kept(last, listed):
+def _lost_discrepancies(stored: StoredObject, last: str) -> Iterator[FixityFinding]:
+    if kept_discrepancies.is_kept(last, (f"{stored.key}/{path}" for path in stored.sizes)):
         return
     if not kept_discrepancies.is_kept(last, (key for key, _ in store.listed(stored.key))):
         yield stored.missing(last.removeprefix(f"{stored.key}/"), "the history of discrepancies")

@@ -204,8 +204,9 @@ def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
 
 
 def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    last = kept_discrepancies.last_kept(None)
-    if last and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
+    changes = kept_discrepancies.kept_changes(None)
+    last = kept_discrepancies.key_of(None, changes)
+    if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
         yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
 
 
@@ -227,12 +228,12 @@ def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, nu
 
 
 def _wrong_sidecar(
-    stored: StoredObject, inventory: Inventory, text: bytes, completed: list[Completed]
+    stored: StoredObject, inventory: Inventory, text: bytes, completed: Completed
 ) -> Iterator[FixityFinding]:
     """It is written last of all, so until then its version cannot be complete."""
     if store.found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
         return
-    is_complete = inventory.versions[-1].message in {each.receipt_id for each in completed}
+    is_complete = inventory.versions[-1].message in completed.receipts
     if is_complete or text != store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
         yield stored.damaged(SIDECAR, "the digest of the inventory", "another")
     else:

@@ -4,16 +4,18 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adapters import bucket, history, ocfl, store
+from adapters import bucket, history, kept_discrepancies, ocfl, store
 from adapters.settings import Settings, settings
 from flows.persisting import persist
-from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
+from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from models.errors import Refused, Transient
 from models.fixity import Fault, Fixity, StoredObject
+from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.installations import archived, finished
 from tests.refusals import refusing
@@ -170,6 +172,17 @@ def test_lost_discrepancies_are_missing() -> None:
     remove(key_of("process-3", path))
 
     assert findings() == [("missing", path)]
+
+
+def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
+    imported(report(line("of nobody", settled=datetime.now(UTC).date())))
+    assert verify_beside().findings == ()
+    (key,) = kept_discrepancies.of_no_archive()
+
+    store.overwrite_bytes(b"{", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
 def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_body() -> None:
@@ -362,7 +375,7 @@ def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_
 
     with refusing(s3_server, status_of) as endpoint:
         configure(AWS_ENDPOINT_URL=endpoint)
-        with store.patient():
+        with bucket.patient():
             assert findings() == [("unreadable", skeleton)]
     assert once
 
