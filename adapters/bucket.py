@@ -4,7 +4,7 @@ No call is tried again but in a `patient` block: a retry belongs to the sender, 
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -13,10 +13,6 @@ from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, BinaryIO
 
-import boto3
-import smart_open
-import smart_open.s3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from models.errors import Transient, Unreadable
@@ -28,9 +24,6 @@ _MAKING = Lock()
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
 _ATTEMPTS = ContextVar("attempts", default=1)
 _PATIENT_ATTEMPTS = 4
-
-# smart-open would try for a minute by itself, in a thread that other bodies wait for.
-smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
 
 
 def is_bucket(location: str) -> bool:
@@ -71,7 +64,7 @@ def upload(source: Path, url: str, *, once: bool) -> None:
         with (
             source.open("rb") as original,
             TemporaryFile(dir=source.parent) as held,
-            smart_open.open(
+            _smart_open()(
                 url, "wb", compression="disable", transport_params=transport | {"writebuffer": held}
             ) as target,
         ):
@@ -118,7 +111,7 @@ def opened(url: str) -> Iterator[BinaryIO]:
         Transient: the bucket does not answer, or breaks off for good.
     """
     try:
-        stream = smart_open.open(url, "rb", compression="disable", transport_params={"client": client()})
+        stream = _smart_open()(url, "rb", compression="disable", transport_params={"client": client()})
     except (OSError, ClientError, BotoCoreError) as error:
         # smart-open wraps whatever the bucket says of a missing key.
         if size(url) is None:
@@ -190,7 +183,10 @@ def client() -> Any:
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """A block in which calls are tried again, a few times and ever later: for long work that nobody begins anew."""
+    """A block in which calls are tried again, a few times and ever later: for long work that nobody begins anew.
+
+    Where the store is a folder, it does nothing.
+    """
     token = _ATTEMPTS.set(_PATIENT_ATTEMPTS)
     try:
         yield
@@ -199,7 +195,20 @@ def patient() -> Iterator[None]:
 
 
 @lru_cache
+def _smart_open() -> Callable[..., BinaryIO]:
+    """It takes 0.2 s to import with boto3, which a command with a store on disk need not wait for."""
+    import smart_open.s3  # noqa: PLC0415
+
+    # It would try for a minute by itself, in a thread that other bodies wait for.
+    smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
+    return smart_open.open
+
+
+@lru_cache
 def _client(attempts: int) -> Any:
+    import boto3  # noqa: PLC0415 -- as above
+    from botocore.config import Config  # noqa: PLC0415
+
     retries = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=_MOST_CONNECTIONS)
     return boto3.Session().client("s3", config=config)

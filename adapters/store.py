@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -261,7 +261,9 @@ def found_bytes(key: str) -> bytes | None:
 def chunks(key: str) -> Iterator[bytes]:
     """The bytes under `key` in pieces."""
     with opened(key) as stream:
-        while chunk := stream.read(_COPY_BYTES):
+        # To ask for a MiB of a small file takes as long as to digest it.
+        at_once = _COPY_BYTES if is_bucket() else min(_COPY_BYTES, os.fstat(stream.fileno()).st_size + 1)
+        while chunk := stream.read(at_once):
             yield chunk
 
 
@@ -325,11 +327,6 @@ def _is_linked(source: Path, target: Path) -> bool:
 def _spool_folder() -> Path:
     """On the store's own file system, so that keeping a file is a link and no copy."""
     return settings().spool_dir if is_bucket() else Path(settings().store_location) / "spool"
-
-
-def patient() -> AbstractContextManager[None]:
-    """A block in which a bucket that does not answer is asked again, a few times and ever later."""
-    return bucket.patient()
 
 
 def is_bucket() -> bool:

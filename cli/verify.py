@@ -17,7 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from adapters import archives, store
+from adapters import archives, bucket
 from cli.verify_note import Note
 from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from models.errors import Refused
@@ -35,7 +35,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
-    with store.patient():
+    with bucket.patient():
         fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
     _print(fixity, in_all, as_json=as_json)
     if not fixity.is_sound:

@@ -9,7 +9,7 @@ from uuid import uuid4
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_table_artifact
 
-from adapters import downstream, store
+from adapters import bucket, downstream
 from adapters.settings import settings
 from domain.notification import store_damaged, store_unverified
 from flows.results import RESULTS
@@ -72,6 +72,6 @@ def _verify(share: float) -> Fixity:
             seen.add(each.key)
             yield each
 
-    with store.patient():
+    with bucket.patient():
         fixity = verify_objects(drawn(listed(), share, time.time_ns()))
         return fixity + missing(seen) + verify_beside()
