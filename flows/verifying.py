@@ -114,7 +114,7 @@ def verify_object(stored: StoredObject) -> Fixity:
     fixity = _verified(stored)
     before: set[tuple[str, Fault]] = set()
     # Writers may be at work: what is wrong stays wrong.
-    while (found := {(each.key, each.fault) for each in fixity.findings}) != before:
+    while (found := {(each.key, each.fault) for each in fixity.findings}) and found != before:
         before, fixity = found, _verified(_listed(stored.key))
     return fixity
 
