@@ -1,32 +1,29 @@
 """Objects in buckets, by their URLs (`s3://BUCKET/KEY`). What a bucket says becomes our own errors here.
 
-No call is tried again: a retry belongs to the sender, the sweep or the flow's tasks.
+No call is tried again but in a `patient` block: a retry belongs to the sender, the sweep or the flow's tasks.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, BinaryIO
 
-import boto3
-import smart_open
-import smart_open.s3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from models.errors import Transient
+from models.errors import Transient, Unreadable
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
 _MAKING = Lock()
-
-# smart-open would try for a minute by itself, in a thread that other bodies wait for.
-smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
+_REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
+_ATTEMPTS = ContextVar("attempts", default=1)
+_PATIENT_ATTEMPTS = 4
 
 
 def is_bucket(location: str) -> bool:
@@ -67,7 +64,7 @@ def upload(source: Path, url: str, *, once: bool) -> None:
         with (
             source.open("rb") as original,
             TemporaryFile(dir=source.parent) as held,
-            smart_open.open(
+            _smart_open()(
                 url, "wb", compression="disable", transport_params=transport | {"writebuffer": held}
             ) as target,
         ):
@@ -114,7 +111,7 @@ def opened(url: str) -> Iterator[BinaryIO]:
         Transient: the bucket does not answer, or breaks off for good.
     """
     try:
-        stream = smart_open.open(url, "rb", compression="disable", transport_params={"client": client()})
+        stream = _smart_open()(url, "rb", compression="disable", transport_params={"client": client()})
     except (OSError, ClientError, BotoCoreError) as error:
         # smart-open wraps whatever the bucket says of a missing key.
         if size(url) is None:
@@ -181,12 +178,38 @@ def remove(url: str) -> None:
 def client() -> Any:
     """The client of this process, for all its threads. It takes 0.1 s to make, so it is made by one of them."""
     with _MAKING:
-        return _client()
+        return _client(_ATTEMPTS.get())
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """A block in which calls are tried again, a few times and ever later: for long work that nobody begins anew.
+
+    Where the store is a folder, it does nothing.
+    """
+    token = _ATTEMPTS.set(_PATIENT_ATTEMPTS)
+    try:
+        yield
+    finally:
+        _ATTEMPTS.reset(token)
 
 
 @lru_cache
-def _client() -> Any:
-    retries = {"total_max_attempts": 1}
+def _smart_open() -> Callable[..., BinaryIO]:
+    """It takes 0.2 s to import with boto3, which a command with a store on disk need not wait for."""
+    import smart_open.s3  # noqa: PLC0415
+
+    # It would try for a minute by itself, in a thread that other bodies wait for.
+    smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
+    return smart_open.open
+
+
+@lru_cache
+def _client(attempts: int) -> Any:
+    import boto3  # noqa: PLC0415 -- as above
+    from botocore.config import Config  # noqa: PLC0415
+
+    retries = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=_MOST_CONNECTIONS)
     return boto3.Session().client("s3", config=config)
 
@@ -205,7 +228,10 @@ def _ours(verb: str, url: str) -> Iterator[None]:
 
 
 def _transient(verb: str, url: str, error: Exception) -> Transient:
-    return Transient(f"the bucket does not {verb} {_bucket_and_key(url)['Key']}: {_reason(error)}")
+    key, reason = _bucket_and_key(url)["Key"], _reason(error)
+    if verb in ("tell of", "give") and reason in _REFUSED:
+        return Unreadable(key, reason)
+    return Transient(f"the bucket does not {verb} {key}: {reason}")
 
 
 def _reason(error: BaseException) -> str:

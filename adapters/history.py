@@ -6,6 +6,7 @@ forgotten by the next one.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 FOLDER = "history"
 PUT_ASIDE = ".damaged"
 """What the key of a damaged one ends with from then on."""
+_HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
 _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
     ReceiptRow,
     DeliveryRow,
@@ -44,6 +46,16 @@ _RESTORED: Mapping[str, type[SQLModel]] = {
 Rows = dict[str, list[dict[str, Any]]]
 
 
+def path_of(receipt_id: str) -> str:
+    """Where in its object the history of a receipt lies."""
+    return f"{ocfl.LOGS}/{FOLDER}/{receipt_id}.json"
+
+
+def is_one(path: str) -> bool:
+    """Whether a file of an object, by its path in it, is a history: of a receipt, or of the process's discrepancies."""
+    return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
+
+
 def keep(reference: str, receipt_id: str) -> None:
     """Keep what the database has of a receipt's history, where its process has an object; without one it still waits
     in the inbox.
@@ -55,7 +67,7 @@ def keep(reference: str, receipt_id: str) -> None:
     """
     if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
         return
-    key = ocfl.log_key(reference, f"{FOLDER}/{receipt_id}.json")
+    key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
     now = _rows_of(receipt_id)
     kept: Rows | None = None
     while kept != now:  # whoever kept it between our look and our write knew more, and was overwritten
@@ -85,12 +97,25 @@ def restore(key: str) -> None:
 
 
 def is_whole(key: str) -> bool:
-    """Whether what is kept under a key is what was written there."""
+    """Whether what is kept under a key is what was written there; nothing, once it is put aside, is whole too."""
+    text = store.found_bytes(key)
     try:
-        _parsed(store.read_bytes(key), key)
-    except (Conflict, FileNotFoundError):
+        if text is not None:
+            _parsed(text, key)
+    except Conflict:
         return False
     return True
+
+
+def is_complete(object_key: str, receipt_id: str) -> bool:
+    """Whether a receipt is complete, as far as its history in an object tells; a damaged one may have said so."""
+    key = f"{object_key}/{path_of(receipt_id)}"
+    text = store.found_bytes(key)
+    try:
+        rows = _parsed(text, key) if text is not None else {}
+    except Conflict:
+        return True
+    return any(row["state"] == State.COMPLETED for row in rows.get(str(ReceiptRow.__tablename__), []))
 
 
 def found_rows(key: str) -> Rows:

@@ -7,7 +7,7 @@ They lie in a file that is named by the number of changes that it has. A process
 beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +60,24 @@ def unkept() -> list[str | None]:
         is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
         behind = select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
         return [row.reference or None for row in session.scalars(behind)]
+
+
+def kept_changes(reference: str | None) -> int:
+    """Up to which change the discrepancies of a process are kept."""
+    with reading() as session:
+        log = session.get(DiscrepancyLogRow, _name(reference))
+    return log.kept if log else 0
+
+
+def key_of(reference: str | None, changes: int) -> str:
+    """Where in the store the discrepancies of a process lie after so many changes."""
+    return _key(_folder(_name(reference)), changes)
+
+
+def is_kept(key: str, keys: Iterable[str]) -> bool:
+    """Whether that key is among the keys of a store, or one of what came after it."""
+    folder = key.rpartition("/")[0]
+    return any(each >= key for each in keys if each.startswith(f"{folder}/") and each.endswith(".json"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +135,7 @@ def _write(changed: _Changed) -> int | None:
     rows = changed.rows
     for key in kept.values():
         rows = merged(history.found_rows(key), rows)
-    history.write(rows, f"{folder}/{changed.changes:010}.json")
+    history.write(rows, _key(folder, changed.changes))
     before = sorted(kept.keys() - {changed.changes})
     for number in before[:-1]:
         store.remove(kept[number])
@@ -126,6 +144,10 @@ def _write(changed: _Changed) -> int | None:
 
 def _folder(name: str) -> str:
     return ocfl.log_key(name, f"{history.FOLDER}/discrepancies") if name else OF_NO_ARCHIVE
+
+
+def _key(folder: str, changes: int) -> str:
+    return f"{folder}/{changes:010}.json"
 
 
 def _kept_in(folder: str) -> list[str]:

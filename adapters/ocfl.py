@@ -3,7 +3,7 @@
 Folders come from a digest of the object's id, contents from digests: no name from a payload is a path. A version is
 written once. In a folder it is built beside and renamed into place; in a bucket it is won by a conditional write of its
 inventory before any content. The inventory of the object and its sidecar come last, so until then readers see the
-version before. Whoever writes next settles what a killed one has left.
+version before. What a killed writer has left is settled in `interrupted`.
 
 Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension 0003".
 """
@@ -65,7 +65,23 @@ def inventory(reference: str) -> Inventory | None:
 def inventory_at(key: str) -> Inventory | None:
     """`inventory`, of the object at a key of the store."""
     text = store.found_bytes(f"{key}/{INVENTORY}")
-    return _parsed(text, key) if text is not None else None
+    return parsed(text, key) if text is not None else None
+
+
+def parsed(text: bytes, key: str) -> Inventory:
+    """Read the inventory of the object at a key.
+
+    Raises:
+        Conflict: it is none.
+    """
+    try:
+        return Inventory.from_json(text)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise damaged(key) from error
+
+
+def damaged(key: str) -> Conflict:
+    return Conflict(f"the object {key} is damaged; `cellar verify` tells more, a copy of the store has it whole")
 
 
 def content_key(reference: str, found: Inventory, sha256: str) -> str:
@@ -76,76 +92,6 @@ def content_key(reference: str, found: Inventory, sha256: str) -> str:
 def sidecar(text: bytes) -> bytes:
     """What stands beside an inventory to prove it."""
     return f"{hashlib.sha256(text).hexdigest()} {INVENTORY}\n".encode()
-
-
-def settled(reference: str) -> Inventory | None:
-    """Finish, or take back, what a killed writer has left, and return the inventory; None where there is no object.
-
-    Raises:
-        Conflict: what is there is damaged.
-        Transient: the store does not answer.
-    """
-    key = object_key(reference)
-    text = store.found_bytes(f"{key}/{INVENTORY}")
-    if text is None:
-        return _begun(key)
-    before = _parsed(text, key)
-    if store.found_bytes(f"{key}/{SIDECAR}") != sidecar(text):
-        if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
-            raise _damaged(key)
-        store.overwrite_bytes(sidecar(text), f"{key}/{SIDECAR}")
-    told = _whole(key, before.head + 1)
-    if told is None and store.is_bucket():
-        _take_back(key, before.head + 1)
-    elif told is None and store.stored_size(f"{key}/v{before.head + 1}/{INVENTORY}") is not None:
-        raise _damaged(key)  # in a folder a version comes whole
-    return _told(key, told) if told else before
-
-
-def _begun(key: str) -> Inventory | None:
-    """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
-    paths = _paths(key)
-    versions = [path.partition("/")[0] for path in paths if path.startswith("v")]
-    head = max((int(version[1:]) for version in versions if version[1:].isdecimal()), default=0)
-    told = _whole(key, head) if head else None
-    if told:
-        return _told(key, told)
-    was_told_of = any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
-    if head > 1 or was_told_of or (head and not store.is_bucket()):
-        raise _damaged(key)
-    if store.is_bucket():
-        _take_back(key, 1)
-    return None
-
-
-def _whole(key: str, number: int) -> bytes | None:
-    """The inventory of a version that is there with all its content."""
-    text = store.found_bytes(f"{key}/v{number}/{INVENTORY}")
-    if text is None or store.found_bytes(f"{key}/v{number}/{SIDECAR}") != sidecar(text):
-        return None
-    contents = _parsed(text, key).content_of(number).values()
-    return text if all(store.stored_size(f"{key}/{path}") is not None for path in contents) else None
-
-
-def _told(key: str, text: bytes) -> Inventory:
-    """Let the object tell of a version that is whole."""
-    if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
-        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
-    _write_inventory(text, key)
-    return _parsed(text, key)
-
-
-def _take_back(key: str, number: int) -> None:
-    """Remove what a killed writer has left of a version, which nobody was told of: its inventory, by which it was won,
-    last.
-    """
-    begun = f"v{number}/"
-    for path in sorted((path for path in _paths(key) if path.startswith(begun)), key=lambda path: path.count("/") < 2):
-        store.remove(f"{key}/{path}")
-
-
-def _paths(key: str) -> list[str]:
-    return [path.removeprefix(f"{key}/") for path, _ in store.listed(key)]
 
 
 def add_version(
@@ -160,7 +106,7 @@ def add_version(
 
     Args:
         reference: that of the process. One writer at a time works on it.
-        before: what `settled` has returned.
+        before: what `interrupted.settled` has returned.
         version: the version.
         stage: a folder of `store.staging` whose folder `content` holds at least what is new. It is used up.
         contents: the paths in `content`, by their digests.
@@ -180,6 +126,15 @@ def add_version(
     checkpoint()
     _tell(key, before, after)
     return after
+
+
+def tell_of(key: str, number: int) -> Inventory:
+    """Let the object at a key tell of a version that is whole, whoever has written it."""
+    text = store.read_bytes(f"{key}/v{number}/{INVENTORY}")
+    if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
+        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    _write_inventory(text, key)
+    return parsed(text, key)
 
 
 def _place(key: str, after: Inventory, stage: Path) -> None:
@@ -204,12 +159,32 @@ def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], 
     text, number = after.to_json(), f"v{after.head}"
     if not store.keep_first(text, f"{key}/{number}/{INVENTORY}"):
         raise _other_writer(after)
-    store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
-    for path in after.content_of(after.head).values():
+    try:
         checkpoint()
-        store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
-    if after.head == 1:
-        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+        store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
+        for path in after.content_of(after.head).values():
+            checkpoint()
+            store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
+        if after.head == 1:
+            store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    finally:
+        _make_way(key, after)
+
+
+def _make_way(key: str, after: Inventory) -> None:
+    """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
+    version = f"{key}/v{after.head}"
+    text = store.found_bytes(f"{version}/{INVENTORY}")
+    if text == after.to_json():
+        return
+    theirs = parsed(text, key).manifest if text else {}
+    for sha256, path in after.content_of(after.head).items():
+        if theirs.get(sha256) != path:
+            store.remove(f"{key}/{path}")
+    if text:
+        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
+    else:
+        store.remove(f"{version}/{SIDECAR}")
 
 
 def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
@@ -258,17 +233,6 @@ def _write_inventory(text: bytes, key: str) -> None:
 def _write_files(folder: Path, text: bytes) -> None:
     (folder / INVENTORY).write_bytes(text)
     (folder / SIDECAR).write_bytes(sidecar(text))
-
-
-def _parsed(text: bytes, key: str) -> Inventory:
-    try:
-        return Inventory.from_json(text)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise _damaged(key) from error
-
-
-def _damaged(key: str) -> Conflict:
-    return Conflict(f"the inventory of {key} is damaged; `cellar verify` tells more, a copy of the store has it whole")
 
 
 def _declaration(name: str) -> bytes:

@@ -1,13 +1,15 @@
 """Receipts and deliveries in the database: what was registered, and where it stands."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database import insert_new, reading, writing
 from models.archive import ArchiveRow, State
+from models.discrepancy import DiscrepancyLogRow
 from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
 
 _IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
@@ -112,25 +114,30 @@ def current_receipt_id(reference: str) -> str | None:
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
 
 
-def completed_deliveries() -> Iterator[tuple[str, str]]:
-    """Process and receipt of everything that is complete and has made no version, in pages."""
-    last = ""
-    while True:
-        with reading() as session:
-            found = (
-                select(ReceiptRow.reference, ReceiptRow.receipt_id)
-                .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
-                .where(
-                    ReceiptRow.state == State.COMPLETED,
-                    col(VersionRow.receipt_id).is_(None),
-                    col(ReceiptRow.receipt_id) > last,
-                )
-            )
-            page = session.exec(found.order_by(ReceiptRow.receipt_id).limit(_IDS_PER_QUERY)).all()
-        yield from page
-        if len(page) < _IDS_PER_QUERY:
-            return
-        last = page[-1][1]
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What is complete of a process. `receipts` tells which version each has made, None where it said nothing new;
+    `kept_changes` up to which change its discrepancies are kept.
+    """
+
+    receipts: Mapping[str, int | None]
+    kept_changes: int
+
+
+# Compiled once, and without the ORM: a check of the store asks it for each object.
+_COMPLETED = (
+    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), col(DiscrepancyLogRow.kept))
+    .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
+    .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
+    .where(col(ReceiptRow.reference) == sqlalchemy.bindparam("reference"), col(ReceiptRow.state) == State.COMPLETED)
+)
+
+
+def completed(reference: str) -> Completed:
+    """What is complete of a process."""
+    with reading() as session:
+        found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
+    return Completed({row[0]: row[1] for row in found}, max((row[2] or 0 for row in found), default=0))
 
 
 def find(receipt_id: str) -> ReceiptRow | None:
@@ -150,14 +157,15 @@ def sending_ids(receipt_id: str) -> list[str]:
 
 
 def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
-    """Put a process with its receipts on record, whose rows are taken only where they are missing."""
+    """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
         received = select(func.min(ReceiptRow.received_at)).where(ReceiptRow.reference == reference)
         earliest = session.exec(received).one()
-        insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
-        _pass_on_state(session, reference)
+        if earliest:
+            insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
+            _pass_on_state(session, reference)
 
 
 def _set_earliest(session: Session, sending: Sending) -> None:

@@ -18,9 +18,10 @@ from typing import BinaryIO, cast
 from adapters import bucket
 from adapters.durable import make_folder, sync_folder, write_whole
 from adapters.settings import settings
-from models.errors import Transient
+from models.errors import Transient, Unreadable
 
 _COPY_BYTES = 1 << 20
+_OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
@@ -124,18 +125,46 @@ def keep_first(data: bytes, key: str) -> bool:
 def place_folder(source: Path, key: str) -> bool:
     """Rename a folder from `staging` into a store that is a folder; return whether nothing was there, and it was done.
 
+    The folders above it that are missing come with it, in one rename: whenever its writer is killed, none is empty,
+    which a storage root of OCFL must not have.
+
     Raises:
         Transient: the store does not take it now.
     """
     target = Path(settings().store_location) / key
     try:
-        make_folder(target.parent)
+        placed, place = _with_missing_folders(source, target)
+        if _is_renamed(placed, place):
+            return True
+        if place == target:
+            return False
+        make_folder(target.parent)  # another has just made one of them
+        return _is_renamed(placed / target.relative_to(place), target)
+    except OSError as error:
+        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
+    """Put a folder into new ones that are to lie above it; return the uppermost, and the place for it."""
+    placed, place = source, target
+    while not place.parent.is_dir():
+        above = source.parent / secrets.token_hex(8)
+        above.mkdir()
+        os.rename(placed, above / place.name)  # noqa: PTH104 -- as below
+        sync_folder(above)
+        placed, place = above, place.parent
+    return placed, place
+
+
+def _is_renamed(source: Path, target: Path) -> bool:
+    """Rename a folder, durably, unless something is there."""
+    try:
         os.rename(source, target)  # noqa: PTH104 -- where tests count what takes effect
-        sync_folder(target.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
-        raise Transient(f"the store did not take {key}: {errno.errorcode.get(error.errno or 0)}") from error
+        raise
+    sync_folder(target.parent)
     return True
 
 
@@ -198,10 +227,11 @@ def opened(key: str) -> Iterator[BinaryIO]:
 
     Raises:
         FileNotFoundError: there are none.
+        Unreadable: there are some, and the store does not give them.
         Transient: the store does not answer.
     """
     if is_bucket():
-        with bucket.opened(_url(key)) as stream:
+        with _under(key), bucket.opened(_url(key)) as stream:
             yield stream
         return
     try:
@@ -210,6 +240,8 @@ def opened(key: str) -> Iterator[BinaryIO]:
     except OSError as error:
         if stored_size(key) is None:
             raise FileNotFoundError(f"nothing is stored under {key}") from error
+        if error.errno in _OF_ONE_FILE:
+            raise Unreadable(key, errno.errorcode[error.errno]) from error
         raise Transient(f"the store failed to read {key}: {type(error).__name__}") from error
 
 
@@ -229,14 +261,17 @@ def found_bytes(key: str) -> bytes | None:
 def chunks(key: str) -> Iterator[bytes]:
     """The bytes under `key` in pieces."""
     with opened(key) as stream:
-        while chunk := stream.read(_COPY_BYTES):
+        # To ask for a MiB of a small file takes as long as to digest it.
+        at_once = _COPY_BYTES if is_bucket() else min(_COPY_BYTES, os.fstat(stream.fileno()).st_size + 1)
+        while chunk := stream.read(at_once):
             yield chunk
 
 
 def stored_size(key: str) -> int | None:
     """Bytes stored under `key`, None where nothing is."""
     if is_bucket():
-        return bucket.size(_url(key))
+        with _under(key):
+            return bucket.size(_url(key))
     path = Path(settings().store_location) / key
     return path.stat().st_size if path.exists() else None
 
@@ -296,6 +331,15 @@ def _spool_folder() -> Path:
 
 def is_bucket() -> bool:
     return bucket.is_bucket(settings().store_location)
+
+
+@contextmanager
+def _under(key: str) -> Iterator[None]:
+    """A bucket knows a key with what stands before it in its URL."""
+    try:
+        yield
+    except Unreadable as error:
+        raise Unreadable(key, error.reason) from error
 
 
 def _url(key: str) -> str:

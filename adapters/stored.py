@@ -4,6 +4,7 @@ new, among what the object's logs keep of a delivery.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,10 @@ from models.inventory import Inventory
 from models.verdict import UNREADABLE, Verdict
 
 _RECEIPT = "receipt.json"
+_KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST, CLEAR_REQUEST)
+_OF_A_DELIVERY = re.compile(
+    rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
+)
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """What a flipped byte in cuts or skeleton comes out as."""
 _VERDICT = TypeAdapter(Verdict)
@@ -145,7 +150,10 @@ class StoredRequest:
         """
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store.stored_size(self.keys[REQUEST]) or 0)
-        return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
+        try:
+            return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
+        except FileNotFoundError as error:
+            raise self._gone() from error
 
     def is_whole(self, checkpoint: Callable[[], None]) -> bool:
         """Whether the store gives back the request, byte for byte.
@@ -230,15 +238,20 @@ def _files(reference: str, inventory: Inventory) -> dict[str, str]:
     return {sha256: ocfl.content_key(reference, inventory, sha256) for sha256 in inventory.manifest}
 
 
+def delivery_of(path: str) -> str | None:
+    """The receipt of a delivery, by the path in its object of a file that is kept of it; None for any other file."""
+    found = _OF_A_DELIVERY.fullmatch(path)
+    return found[1] if found else None
+
+
 def delivered(paths: Iterable[str]) -> list[str]:
     """The receipts of which an object's logs keep what rebuilds their requests, by the paths in the object."""
-    prefix = f"{ocfl.LOGS}/{DELIVERIES}/"
-    return sorted({path.removeprefix(prefix).partition("/")[0] for path in paths if path.startswith(prefix)})
+    return sorted({receipt_id for path in paths if (receipt_id := delivery_of(path))})
 
 
-def delivery_key(reference: str, receipt_id: str) -> str:
-    """Where in the store it lies that a delivery is kept."""
-    return _log_key(reference, receipt_id, _RECEIPT)
+def delivery_path(receipt_id: str) -> str:
+    """Where in its object it lies that a delivery is kept."""
+    return f"{ocfl.LOGS}/{DELIVERIES}/{receipt_id}/{_RECEIPT}"
 
 
 def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:

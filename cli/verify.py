@@ -1,23 +1,28 @@
 """`cellar verify`: whether the store still holds what was written into it."""
 
 import json
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import DownloadColumn, MofNCompleteColumn, Progress, SpinnerColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
-from adapters import archives
-from adapters.durable import write_file
-from adapters.settings import settings
-from flows.verifying import StoredObject, drawn, missing, object_of, stored_objects, verify_beside, verify_objects
-from models.errors import Conflict, Refused
-from models.fixity import NOTHING, Fault, Fixity, FixityFinding
+from adapters import archives, bucket
+from cli.verify_note import Note
+from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from models.errors import Refused
+from models.fixity import Fixity, StoredObject
 
-_NOTED_EVERY_S = 2
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -30,10 +35,17 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
-    fixity = verify_objects(_shown(_objects_of(references))) if references else _verify_store(sample, resume=resume)
-    _print(fixity, as_json=as_json)
+    with bucket.patient():
+        fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
+    _print(fixity, in_all, as_json=as_json)
     if not fixity.is_sound:
         raise typer.Exit(1)
+
+
+def _verify_some(references: Iterable[str]) -> tuple[Fixity, int]:
+    objects = _objects_of(references)
+    with _bar(lambda: objects) as advance:
+        return verify_objects(objects, lambda verified, _: advance(verified)), len(objects)
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
@@ -42,76 +54,62 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     Raises:
         Refused: one is not archived, by store and database alike.
     """
-    objects = [object_of(each) for each in references]
-    for reference, stored in zip(references, objects, strict=True):
+    objects = {reference: object_of(reference) for reference in references}
+    for reference, stored in objects.items():
         if not stored.sizes and not archives.has_versions(reference):
             detail = "nothing of this process is archived yet; `cellar show` tells where it stands"
             raise Refused("NOT_ARCHIVED", detail, where=reference)
-    return objects
+    return list(objects.values())
 
 
-def _verify_store(share: float, *, resume: bool) -> Fixity:
-    note = _Note(resume=resume)
+def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
+    """Verify the store, and count the archives that it has."""
+    note = Note(share, resume=resume)
     seen: set[str] = set()
 
     def listed() -> Iterator[StoredObject]:
         for each in stored_objects():
             seen.add(each.key)
-            if each.key > note.last_key or (not each.key and not note.last_key):
-                yield each
-
-    verify_objects(_shown(drawn(listed(), share, time.time_ns())), note.take)
-    fixity = note.fixity + missing(seen) + verify_beside()
-    note.remove()
-    return fixity
-
-
-class _Note:
-    """How far the check is, kept beside the data for one that is broken off."""
-
-    def __init__(self, *, resume: bool) -> None:
-        self._path = settings().data_dir.absolute() / "verify.json"
-        self._noted_at = time.monotonic()
-        self.last_key, self.fixity = "", NOTHING
-        if resume and self._path.exists():
-            try:
-                self._read()
-            except (ValueError, KeyError, TypeError) as error:
-                raise Conflict(f"{self._path} is damaged: begin anew, without --resume") from error
-
-    def _read(self) -> None:
-        noted = json.loads(self._path.read_bytes())
-        findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
-        self.last_key = noted["last_key"]
-        self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
-
-    def take(self, verified: StoredObject, fixity: Fixity) -> None:
-        self.fixity += fixity
-        if verified.key:
-            self.last_key = verified.key
-        if time.monotonic() > self._noted_at + _NOTED_EVERY_S:
-            write_file(self._path, json.dumps({"last_key": self.last_key} | asdict(self.fixity)).encode())
-            self._noted_at = time.monotonic()
-
-    def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
-
-
-def _shown(objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
-    """Show on a terminal how far it is; the objects come out as they are."""
-    columns = (SpinnerColumn(), MofNCompleteColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("verify", total=None)
-        for each in objects:
             yield each
-            progress.advance(task, sum(each.sizes.values()))
+
+    def left() -> Iterator[StoredObject]:
+        """Files outside of objects are cheap to look at, and always left."""
+        return (each for each in drawn(listed(), share, note.seed) if not each.key or each.key > note.last_key)
+
+    with _bar(left, note.fixity.size_bytes) as advance:
+
+        def take(verified: StoredObject, fixity: Fixity) -> None:
+            note.take(verified, fixity)
+            advance(verified)
+
+        verify_objects(left(), take)
+    fixity = note.fixity + note.outside + missing(seen) + verify_beside()
+    note.remove()
+    return fixity, len(seen - {""})
 
 
-def _print(fixity: Fixity, *, as_json: bool) -> None:
+@contextmanager
+def _bar(
+    objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
+) -> Iterator[Callable[[StoredObject], None]]:
+    """Show on a terminal how far it is. For that, the objects are listed once before they are read."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        left_bytes = sum(map(_size_bytes, objects())) if console.is_terminal else 0
+        task = progress.add_task("verify", total=done_bytes + left_bytes, completed=done_bytes)
+        yield lambda verified: progress.advance(task, _size_bytes(verified))
+
+
+def _size_bytes(stored: StoredObject) -> int:
+    return sum(stored.sizes.values())
+
+
+def _print(fixity: Fixity, in_all: int, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(fixity) | {"is_sound": fixity.is_sound}))
+        typer.echo(json.dumps(asdict(fixity) | {"objects_in_all": in_all, "is_sound": fixity.is_sound}))
         return
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
     result = "sound" if fixity.is_sound else "NOT SOUND"
-    _console.print(f"{fixity.objects} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
+    _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")

@@ -11,6 +11,7 @@ from models.discrepancy import Discrepancy
 
 ARCHIVE_COMPLETED = "archive.completed"
 STORE_DAMAGED = "store.damaged"
+STORE_UNVERIFIED = "store.unverified"
 MOST_TOLD = 50
 
 
@@ -63,6 +64,11 @@ def _told(found: Discrepancy) -> dict[str, str | None]:
 def store_damaged(findings: int, found_at: datetime) -> bytes:
     """Return the body that tells that so many files of the store are not as they were written. Pure."""
     return _body(STORE_DAMAGED, found_at, {"findings": findings})
+
+
+def store_unverified(found_at: datetime) -> bytes:
+    """Return the body that tells that the check of the store broke, so nobody knows how it is. Pure."""
+    return _body(STORE_UNVERIFIED, found_at, {})
 
 
 def _body(event: str, at: datetime, data: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from adapters import ocfl, receipts, store
+from adapters import interrupted, ocfl, receipts, store
 from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
@@ -48,7 +48,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     """
     with store.staging() as folder, opened_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
-        before = ocfl.settled(reference)
+        before = interrupted.settled(reference)
         known = _known(reference, staged, body)
         if known is None:
             stage_what_rebuilds(staged)

@@ -1,22 +1,22 @@
 """Rebuilds the metadata database from the store alone."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters import archives, history, inbox, kept_discrepancies, ocfl, receipts
+from adapters import archives, history, inbox, interrupted, kept_discrepancies, ocfl, receipts
 from adapters.duplicates import settle_all_duplicates
 from adapters.holds import settle_all_holds
 from adapters.settlement_reports import report_key
 from adapters.settlements import restore_reports
-from adapters.stored import delivered, stored_request
-from domain.json_text import JsonFault
+from adapters.stored import delivered, delivery_path, stored_request
 from flows.findings import settle_payload
 from flows.loading import load
 from flows.material import Material, read_material
-from flows.verifying import StoredObject
 from models.archive import State
-from models.errors import CellarError, Conflict, Refused, Transient
+from models.errors import Conflict, Refused
+from models.fixity import StoredObject
+from models.inventory import Inventory
 from models.receipt import ReceiptRow
 
 OnDamaged = Callable[[tuple[str, str]], None]
@@ -56,10 +56,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
         if each.key:
             try:
                 count += rebuild_object(each, damaged.append)
-            except (CellarError, JsonFault) as error:
-                if isinstance(error, Transient):
-                    raise
-                damaged.append((each.key, str(error)))
+            except Conflict as conflict:
+                damaged.append((each.key, str(conflict)))
         on_rebuilt(each)
     now = datetime.now(UTC)  # by now everyone's peers are there
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
@@ -69,38 +67,61 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
-    """Put an object into the database, if it is one: its history, then its versions, each with its deliveries.
+    """Put an object into the database, if it is one: its history, then its versions, each with its deliveries. Return
+    whether it has a version there.
 
-    Where its key cannot be had, that is what is not sealed, and its discrepancies stay as they are kept. All of it is
-    read before anything is written. A history that is damaged is told, and is all that is lost.
+    Where its key cannot be had, that is what is not sealed, and its discrepancies stay as they are kept. A version, a
+    delivery or a history that is damaged is told, and is all that is lost.
 
     Raises:
-        Conflict: it is damaged.
+        Conflict: its inventory is damaged.
         Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
-    inventory = ocfl.settled(ocfl.reference_of(found)) if found else None
+    inventory = interrupted.settled(ocfl.reference_of(found)) if found else None
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    versions = [read_material(reference, version.message, even_locked=True) for version in inventory.versions]
-    requests = (stored_request(reference, receipt_id) for receipt_id in delivered(stored.sizes))
-    deliveries = [read_material(reference, request.receipt_id, even_locked=True) for request in requests if request]
     kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
-    created_at = {version.message: version.created_at for version in inventory.versions}
-    unknown = [each for each in (*versions, *deliveries) if receipts.find(each.receipt_id) is None]
-    receipts.restore(reference, [_receipt(each, created_at) for each in unknown])
-    for material in versions:
-        load(material)
+    receipts.restore(reference, ())
+    versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))
+    deliveries = list(_readable(reference, _places_of_deliveries(stored), inventory, on_damaged))
+    for version in versions:
+        load(version)
         for delivery in deliveries:
-            if delivery.request.version == material.request.version:
+            if delivery.request.version == version.request.version:
                 load(delivery)
     current_id = receipts.current_receipt_id(reference)
-    for material in versions:
-        if material.receipt_id == current_id and not material.archive.is_locked:
-            settle_payload(material, datetime.now(UTC))
-    return True
+    for version in versions:
+        if version.receipt_id == current_id and not version.archive.is_locked:
+            settle_payload(version, datetime.now(UTC))
+    return bool(versions)
+
+
+def _places_of_versions(stored: StoredObject, inventory: Inventory) -> dict[str, str]:
+    return {version.message: f"{stored.key}/v{number}" for number, version in enumerate(inventory.versions, 1)}
+
+
+def _places_of_deliveries(stored: StoredObject) -> dict[str, str]:
+    return {each: f"{stored.key}/{delivery_path(each).rpartition('/')[0]}" for each in delivered(stored.sizes)}
+
+
+def _readable(
+    reference: str, places: Mapping[str, str], inventory: Inventory, on_damaged: OnDamaged
+) -> Iterator[Material]:
+    """Put the receipts that can be read on record, by where they lie; the others are told. Half a delivery waits in the
+    inbox.
+    """
+    for receipt_id, key in places.items():
+        try:
+            if stored_request(reference, receipt_id):
+                material = read_material(reference, receipt_id, even_locked=True)
+                if receipts.find(receipt_id) is None:
+                    receipts.restore(reference, [_receipt(material, inventory)])
+                yield material
+        except Conflict as conflict:
+            on_damaged((key, str(conflict)))
 
 
 def _restore_histories(keys: Iterable[str], on_damaged: OnDamaged) -> None:
@@ -111,12 +132,11 @@ def _restore_histories(keys: Iterable[str], on_damaged: OnDamaged) -> None:
             on_damaged((key, str(conflict)))
 
 
-def _receipt(material: Material, created_at: Mapping[str, datetime]) -> ReceiptRow:
+def _receipt(material: Material, inventory: Inventory) -> ReceiptRow:
     """For a receipt without history, which is kept before it leaves the inbox. So it waits there, to be completed; or
     its history was lost.
     """
-    version = material.request.version
-    received_at = created_at.get(material.receipt_id) or list(created_at.values())[version - 1]
+    received_at = inventory.versions[material.request.version - 1].created_at
     waits = inbox.has_body(material.receipt_id)
     return ReceiptRow(
         receipt_id=material.receipt_id,

@@ -1,38 +1,29 @@
 """Verifies the store: every file of every object against the digests that its inventory tells, and the keys."""
 
 import hashlib
-import random
-import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import PurePosixPath
 
 from adapters import archives, history, kept_discrepancies, ocfl, receipts, seals, settlement_reports, store
 from adapters.object_files import DELIVERIES
 from adapters.ocfl import INVENTORY, LOGS, SIDECAR
-from adapters.stored import delivered, delivery_key, stored_request
+from adapters.receipts import Completed
+from adapters.stored import delivered, stored_request
+from flows.extras import extras, is_begun_object
+from flows.losses import losses
 from flows.threads import checkpoint, one_fate
-from models.errors import Conflict, Locked, Refused
-from models.fixity import NOTHING, Fault, Fixity, FixityFinding
+from models.errors import Conflict, Locked, Refused, Unreadable
+from models.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.inventory import Inventory
 
 _AT_ONCE = 4
 _AHEAD = 8
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
-_IN_LOGS = (f"{LOGS}/{DELIVERIES}/", f"{LOGS}/{history.FOLDER}/")
 _ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """An object by its key, with the sizes of its files by their paths in it."""
-
-    key: str
-    sizes: Mapping[str, int]
 
 
 def stored_objects() -> Iterator[StoredObject]:
@@ -48,20 +39,45 @@ def stored_objects() -> Iterator[StoredObject]:
 
 def object_of(reference: str) -> StoredObject:
     """The object of a process; without files where there is none."""
-    key = ocfl.object_key(reference)
+    return _listed(ocfl.object_key(reference))
+
+
+def _listed(key: str) -> StoredObject:
     return StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store.listed(key)})
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
-    """Draw a share of the objects by chance.
+    """Draw a share of the objects by chance, one at least where there are any. Files that are in none always come.
+
+    The same seed draws the same objects again.
 
     Raises:
         Refused: the share is none: to read nothing, and to call it sound, would be a lie.
     """
     if not 0 < share <= 1:
         raise Refused("BAD_PARAMETER", "expected a share above 0, and of 1 at most", where="share")
-    chance = random.Random(seed)  # noqa: S311
-    return (each for each in objects if chance.random() < share)
+    return _drawn(objects, share, seed)
+
+
+def _drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
+    lowest: tuple[float, StoredObject] | None = None
+    is_any_drawn = False
+    for each in objects:
+        lot = _lot(each.key, seed)
+        if not each.key:
+            yield each
+        elif lot < share:
+            is_any_drawn = True
+            yield each
+        elif lowest is None or lot < lowest[0]:
+            lowest = lot, each
+    if lowest and not is_any_drawn:
+        yield lowest[1]
+
+
+def _lot(key: str, seed: int) -> float:
+    """A number from 0 up to 1, by chance."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:8]) / 2**64
 
 
 def verify_objects(
@@ -87,51 +103,73 @@ def verify_objects(
 
 
 def verify_object(stored: StoredObject) -> Fixity:
-    """Verify one object: its inventories, its contents, that nothing else lies there, and what its logs rebuild.
+    """Verify one object: its inventories, its contents, that nothing else lies there, what its logs rebuild, and that
+    all is there that the database knows to be complete.
 
     Raises:
-        Transient: the store does not answer.
+        Transient: the store does not answer, or the database.
     """
     if not stored.key:
-        return Fixity(0, 0, 0, tuple(_extra(path) for path in stored.sizes if not _is_of_the_root(path)))
+        return Fixity(0, 0, 0, tuple(unnamed(path) for path in stored.sizes if not _is_of_the_root(path)))
     fixity = _verified(stored)
-    if not fixity.findings:
-        return fixity
+    before: set[tuple[str, Fault]] = set()
     # Writers may be at work: what is wrong stays wrong.
-    files = {path.removeprefix(f"{stored.key}/"): size_bytes for path, size_bytes in store.listed(stored.key)}
-    return _verified(StoredObject(stored.key, files))
+    while (found := {(each.key, each.fault) for each in fixity.findings}) and found != before:
+        before, fixity = found, _verified(_listed(stored.key))
+    return fixity
 
 
 def _verified(stored: StoredObject) -> Fixity:
+    return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(dict.fromkeys(_findings([_wrong(stored)]))))
+
+
+def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
     text = store.found_bytes(f"{stored.key}/{INVENTORY}")
     if text is None:
-        return _counted(stored, [_without_inventory(stored)])
+        yield _without_inventory(stored)
+        return
     try:
-        inventory = Inventory.from_json(text)
-    except (ValueError, KeyError, TypeError, IndexError):
-        return _counted(stored, [_damaged(stored, INVENTORY, "an inventory", "what is none")])
-    return _counted(
-        stored,
+        inventory = ocfl.parsed(text, stored.key)
+    except Conflict:
+        yield stored.damaged(INVENTORY, "an inventory", "what is none")
+        return
+    reference = ocfl.reference_of(inventory)
+    if ocfl.object_key(reference) != stored.key:
+        yield stored.damaged(INVENTORY, "that of this object", "another's")
+        return
+    completed = receipts.completed(reference)
+    yield from _findings(
         [
-            *_wrong_inventories(stored, inventory, text),
-            *_wrong_contents(stored, inventory),
-            *_extras(stored, inventory),
-            *_wrong_deliveries(stored, inventory),
-            *_wrong_key(stored, inventory),
-            *_wrong_histories(stored),
-        ],
+            *(_wrong_inventory(stored, inventory, text, number) for number in range(1, inventory.head + 1)),
+            _wrong_sidecar(stored, inventory, text, completed),
+            _without_declaration(stored),
+            *(_wrong_content(stored, path, sha256) for sha256, path in inventory.manifest.items()),
+            extras(stored, inventory),
+            losses(stored, inventory, completed),
+            *(_wrong_delivery(stored, reference, receipt_id) for receipt_id in delivered(stored.sizes)),
+            _wrong_key(stored, reference),
+            *(_wrong_history(stored, path) for path in stored.sizes),
+        ]
     )
 
 
+def _findings(checks: Iterable[Iterator[FixityFinding]]) -> Iterator[FixityFinding]:
+    """What several checks find. What one of them cannot read is found by that, and ends no other."""
+    for check in checks:
+        try:
+            yield from check
+        except Unreadable as error:
+            yield FixityFinding(error.key, Fault.UNREADABLE, "what can be read", error.reason)
+
+
 def missing(seen: Collection[str]) -> Fixity:
-    """Find what the database has archived and the store does not have at all: objects, and deliveries in their logs.
+    """Find the objects that the database knows and the store does not have at all.
 
     Args:
         seen: the keys of objects that were listed; what is not among them is looked for once more.
     """
     keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
     gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
-    gone += [key for each in receipts.completed_deliveries() if store.stored_size(key := delivery_key(*each)) is None]
     return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
 
 
@@ -143,94 +181,97 @@ def verify_beside() -> Fixity:
         Transient: the store does not answer.
     """
     sizes = dict(store.listed(settlement_reports.FOLDER))
-    of_no_archive = {key for key in sizes if key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/")}
-    findings = [
-        *_locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
-        *_wrong_reports(sizes.keys() - of_no_archive),
-        *_wrong_discrepancies(of_no_archive),
-    ]
+    paths = (PurePosixPath(key) for key in sizes)
+    report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
+    findings = _findings(
+        [
+            _locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
+            *map(_wrong_report, report_ids),
+            _lost_discrepancies_of_no_archive(sizes),
+            *map(_wrong_discrepancies_of_no_archive, sizes),
+        ]
+    )
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
 
 
-def _wrong_reports(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    for report_id in sorted({PurePosixPath(key).stem for key in keys}):
-        key = f"{settlement_reports.FOLDER}/{report_id}.json"
-        found = _digest(key)
-        if found is None:
-            yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
-        elif found != report_id:
-            yield FixityFinding(key, Fault.DAMAGED, report_id, found)
+def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
+    key = settlement_reports.report_key(report_id)
+    found = _digest(key)
+    if found is None:
+        yield FixityFinding(key, Fault.MISSING, "a settlement report", "nothing")
+    elif found != report_id:
+        yield FixityFinding(key, Fault.DAMAGED, report_id, found)
 
 
-def _wrong_discrepancies(keys: Iterable[str]) -> Iterator[FixityFinding]:
-    for key in sorted(keys):
-        if not key.endswith(history.PUT_ASIDE) and not history.is_whole(key):
-            yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
+def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFinding]:
+    changes = kept_discrepancies.kept_changes(None)
+    last = kept_discrepancies.key_of(None, changes)
+    if changes and not kept_discrepancies.is_kept(last, [*keys, *kept_discrepancies.of_no_archive()]):
+        yield FixityFinding(last, Fault.MISSING, "the history of discrepancies", "nothing")
 
 
-def _wrong_inventories(stored: StoredObject, inventory: Inventory, text: bytes) -> Iterator[FixityFinding]:
-    for number in range(1, inventory.head + 1):
-        path = f"v{number}/{INVENTORY}"
-        of_version = store.found_bytes(f"{stored.key}/{path}")
-        if of_version is None:
-            yield _missing(stored, path)
-        elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
-            yield _damaged(stored, path, "what its sidecar says", "another digest")
-        elif number == inventory.head and of_version != text:
-            yield _damaged(stored, INVENTORY, f"that of v{number}", "another")
-    if store.found_bytes(f"{stored.key}/{SIDECAR}") != ocfl.sidecar(text):
-        is_whole = text == store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}")
-        fault = Fault.INTERRUPTED if is_whole else Fault.DAMAGED
-        yield FixityFinding(f"{stored.key}/{SIDECAR}", fault, "the digest of the inventory", "another")
+def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
+    of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
+    if of_none and not history.is_whole(key):
+        yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
 
 
-def _wrong_contents(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
-    for sha256, path in inventory.manifest.items():
-        found = _digest(f"{stored.key}/{path}")
-        if found is None:
-            yield _missing(stored, path)
-        elif found != sha256:
-            yield _damaged(stored, path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
+def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
+    path = f"v{number}/{INVENTORY}"
+    of_version = store.found_bytes(f"{stored.key}/{path}")
+    if of_version is None:
+        yield stored.missing(path)
+    elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
+        yield stored.damaged(path, "what its sidecar says", "another digest")
+    elif number == inventory.head and of_version != text:
+        yield stored.damaged(INVENTORY, f"that of v{number}", "another")
 
 
-def _extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
-    begun = f"v{inventory.head + 1}/"
-    if any(path.startswith(begun) for path in stored.sizes):
-        yield FixityFinding(
-            f"{stored.key}/{begun}", Fault.INTERRUPTED, "a whole version", "one that is not told of yet"
-        )
-    folders = ["", *(f"v{number}/" for number in range(1, inventory.head + 1))]
-    expected = {f"{folder}{name}" for folder in folders for name in (INVENTORY, SIDECAR)}
-    expected |= {ocfl.OBJECT_DECLARATION, *inventory.manifest.values()}
-    for path in stored.sizes:
-        if path not in expected and not path.startswith((begun, *_IN_LOGS)):
-            yield _extra(f"{stored.key}/{path}")
+def _wrong_sidecar(
+    stored: StoredObject, inventory: Inventory, text: bytes, completed: Completed
+) -> Iterator[FixityFinding]:
+    """It is written last of all, so until then its version cannot be complete."""
+    if store.found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
+        return
+    is_complete = inventory.versions[-1].message in completed.receipts
+    if is_complete or text != store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
+        yield stored.damaged(SIDECAR, "the digest of the inventory", "another")
+    else:
+        yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
+
+
+def _without_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
     if ocfl.OBJECT_DECLARATION not in stored.sizes:
-        yield _missing(stored, ocfl.OBJECT_DECLARATION)
+        yield stored.missing(ocfl.OBJECT_DECLARATION)
 
 
-def _wrong_deliveries(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _wrong_content(stored: StoredObject, path: str, sha256: str) -> Iterator[FixityFinding]:
+    found = _digest(f"{stored.key}/{path}")
+    if found is None:
+        yield stored.missing(path)
+    elif found != sha256:
+        yield stored.damaged(path, sha256, f"{found}, {stored.sizes.get(path)} bytes")
+
+
+def _wrong_delivery(stored: StoredObject, reference: str, receipt_id: str) -> Iterator[FixityFinding]:
     """What is kept of a delivery proves itself: it rebuilds the request, whose digest is the receipt id."""
-    for receipt_id in delivered(stored.sizes):
-        path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
-        try:
-            request = stored_request(ocfl.reference_of(inventory), receipt_id)
-            is_whole = request is None or request.is_whole(checkpoint)
-        except Locked:
-            continue  # the finding is its key's
-        except Conflict:
-            request, is_whole = None, False
-        if not is_whole:
-            yield _damaged(stored, path, receipt_id, "what does not rebuild it")
-        elif request is None:
-            yield FixityFinding(f"{stored.key}/{path}", Fault.INTERRUPTED, "a whole delivery", "a part")
+    path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
+    try:
+        request = stored_request(reference, receipt_id)
+        is_whole = request is None or request.is_whole(checkpoint)
+    except Locked:
+        return  # the finding is its key's
+    except Conflict:
+        request, is_whole = None, False
+    if not is_whole:
+        yield stored.damaged(path, receipt_id, "what does not rebuild it")
+    elif request is None:
+        yield stored.interrupted(path, "a whole delivery", "a part")
 
 
-def _wrong_key(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+def _wrong_key(stored: StoredObject, reference: str) -> Iterator[FixityFinding]:
     """What is sealed is whole by its digest, and lost all the same without the key that lies outside of the object."""
-    reference = ocfl.reference_of(inventory)
-    is_its_own = ocfl.object_key(reference) == stored.key  # a damaged inventory may name another
-    if is_its_own and any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
+    if any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
         yield from _locked(seals.key_location(reference), lambda: seals.check_key(reference))
 
 
@@ -242,19 +283,17 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
-def _wrong_histories(stored: StoredObject) -> Iterator[FixityFinding]:
-    for path in stored.sizes:
-        is_history = path.startswith(f"{LOGS}/{history.FOLDER}/") and not path.endswith(history.PUT_ASIDE)
-        if is_history and not history.is_whole(f"{stored.key}/{path}"):
-            yield _damaged(stored, path, "what its first line says", "another digest")
+def _wrong_history(stored: StoredObject, path: str) -> Iterator[FixityFinding]:
+    is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
+    if is_told and not history.is_whole(f"{stored.key}/{path}"):
+        yield stored.damaged(path, "what its first line says", "another digest")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
     """In a bucket a version is won before the inventory of the object tells of it."""
-    of_more = re.compile(rf"{LOGS}/|{re.escape(SIDECAR)}|v(?!1/)\d+/{INVENTORY}")
-    if store.is_bucket() and stored.sizes and not any(map(of_more.match, stored.sizes)):
-        return FixityFinding(f"{stored.key}/v1", Fault.INTERRUPTED, "a whole version", "one that is not told of yet")
-    return _missing(stored, INVENTORY)
+    if is_begun_object(stored):
+        return stored.interrupted("v1", "a whole version", "one that is not told of yet")
+    return stored.missing(INVENTORY)
 
 
 def _digest(key: str) -> str | None:
@@ -275,19 +314,3 @@ def _object_of(path: str) -> str:
 
 def _is_of_the_root(path: str) -> bool:
     return path.removeprefix(f"{ocfl.ROOT}/").startswith(_ROOT_FILES)
-
-
-def _counted(stored: StoredObject, findings: list[FixityFinding]) -> Fixity:
-    return Fixity(1, len(stored.sizes), sum(stored.sizes.values()), tuple(findings))
-
-
-def _damaged(stored: StoredObject, path: str, expected: str, found: str) -> FixityFinding:
-    return FixityFinding(f"{stored.key}/{path}", Fault.DAMAGED, expected, found)
-
-
-def _missing(stored: StoredObject, path: str) -> FixityFinding:
-    return FixityFinding(f"{stored.key}/{path}", Fault.MISSING, "a file", "nothing")
-
-
-def _extra(key: str) -> FixityFinding:
-    return FixityFinding(key, Fault.EXTRA, "nothing", "a file that no inventory names")

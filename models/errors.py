@@ -3,6 +3,7 @@
 CellarError
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
 ├── Transient      the world is down: retried by whoever owns the retry, and only there
+│   └── Unreadable one thing in the store cannot be read, whatever the rest does
 └── Conflict       two truths: a person looks
     └── Locked     what is sealed cannot be opened or sealed: a key is gone, damaged or not among the settings
 
@@ -36,6 +37,15 @@ class Refused(CellarError):
 
 class Transient(CellarError):
     """Something outside did not work this time; the same call may work later."""
+
+
+class Unreadable(Transient):
+    """The store does not give what lies under a key, which is there; others it may give."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"the store does not give {key}: {reason}")
+        self.key = key
+        self.reason = reason
 
 
 class Conflict(CellarError):

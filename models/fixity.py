@@ -1,5 +1,6 @@
 """Fixity: whether the store still holds what was written into it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ class Fault(StrEnum):
     DAMAGED = "damaged"
     MISSING = "missing"
     EXTRA = "extra"
+    UNREADABLE = "unreadable"
     INTERRUPTED = "interrupted"
     """No damage: its writer was killed, or is at it. The next run of the archive completes it."""
 
@@ -22,6 +24,30 @@ class FixityFinding:
     fault: Fault
     expected: str
     found: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object by its key, with the sizes of its files by their paths in it."""
+
+    key: str
+    sizes: Mapping[str, int]
+
+    def damaged(self, path: str, expected: str, found: str) -> FixityFinding:
+        return FixityFinding(f"{self.key}/{path}", Fault.DAMAGED, expected, found)
+
+    def missing(self, path: str, expected: str = "a file") -> FixityFinding:
+        return FixityFinding(f"{self.key}/{path}", Fault.MISSING, expected, "nothing")
+
+    def unnamed(self, path: str) -> FixityFinding:
+        return unnamed(f"{self.key}/{path}")
+
+    def interrupted(self, path: str, expected: str, found: str) -> FixityFinding:
+        return FixityFinding(f"{self.key}/{path}", Fault.INTERRUPTED, expected, found)
+
+
+def unnamed(key: str) -> FixityFinding:
+    return FixityFinding(key, Fault.EXTRA, "nothing", "a file that no inventory names")
 
 
 @dataclass(frozen=True, slots=True)

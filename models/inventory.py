@@ -4,13 +4,17 @@ Source: "Oxford Common File Layout Specification 1.1", section 3.5.
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 TYPE = "https://ocfl.io/1.1/spec/#inventory"
 DIGEST_ALGORITHM = "sha256"
+_CONTENT_PATH = re.compile(r"v[1-9]\d*/content/.+")
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,15 @@ class Inventory:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError, KeyError, TypeError: it did not.
+            ValueError, KeyError, TypeError, IndexError: it did not.
         """
-        document = json.loads(text)
-        versions = [document["versions"][f"v{number}"] for number in range(1, int(document["head"][1:]) + 1)]
-        manifest = {sha256: paths[0] for sha256, paths in document["manifest"].items()}
-        return cls(document["id"], manifest, tuple(_version(each) for each in versions))
+        document = _expected(dict, json.loads(text))
+        manifest = {sha256: _content_path(paths) for sha256, paths in _expected(dict, document["manifest"]).items()}
+        versions = _expected(dict, document["versions"])
+        read = tuple(_version(versions[f"v{number}"], manifest) for number in range(1, len(versions) + 1))
+        if not read or document["head"] != f"v{len(read)}":
+            raise ValueError("expected the head to be the last version")
+        return cls(_expected(str, document["id"]), manifest, read)
 
 
 def _version_json(version: ObjectVersion) -> dict[str, object]:
@@ -88,15 +95,28 @@ def _version_json(version: ObjectVersion) -> dict[str, object]:
     }
 
 
-def _version(document: Mapping[str, object]) -> ObjectVersion:
-    state = document["state"]
-    if not isinstance(state, dict):
-        raise TypeError("expected the state of a version to be an object")
+def _version(document: Mapping[str, object], manifest: Mapping[str, str]) -> ObjectVersion:
+    state = _expected(dict, document["state"])
+    if not state.keys() <= manifest.keys():
+        raise ValueError("expected every content of a version to be in the manifest")
     return ObjectVersion(
-        created_at=datetime.fromisoformat(str(document["created"])),
-        message=str(document["message"]),
-        state={path: sha256 for sha256, paths in state.items() for path in paths},
+        created_at=datetime.fromisoformat(_expected(str, document["created"])),
+        message=_expected(str, document["message"]),
+        state={_expected(str, path): sha256 for sha256, paths in state.items() for path in _expected(list, paths)},
     )
+
+
+def _content_path(paths: object) -> str:
+    path = _expected(str, _expected(list, paths)[0])
+    if not _CONTENT_PATH.fullmatch(path) or ".." in path.split("/"):
+        raise ValueError("expected the path of a content of the object")
+    return path
+
+
+def _expected(kind: type[Kind], found: object) -> Kind:
+    if not isinstance(found, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(found).__name__}")
+    return found
 
 
 def _by_digest(state: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters import ocfl, store
+from adapters import history, interrupted, ocfl, store
 from adapters.settings import Settings, settings
 from models.errors import Conflict, Transient
 from models.inventory import Inventory, ObjectVersion
@@ -45,7 +45,7 @@ def added(
         version = ObjectVersion(NOON, message, state)
         return ocfl.add_version(
             reference,
-            ocfl.settled(reference),
+            interrupted.settled(reference),
             version,
             stage,
             {sha256: f"files/{sha256}" for sha256 in digests},
@@ -142,17 +142,95 @@ def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> No
     assert judged() == []
 
 
-def test_writer_killed_right_after_it_won_a_version_of_a_bucket_is_forgotten(kind: str) -> None:
+def killed_at_checkpoint(number: int) -> Callable[[], None]:
+    """A checkpoint that ends its writer when it is reached for that time."""
+    left = iter(range(number - 1))
+
+    def _checkpoint() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return _checkpoint
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(kind: str, version: int) -> None:
     if kind == "folder":
         return  # there a version is renamed into place
-    key = ocfl.object_key("r")
-    store.keep_first(b"{}", f"{key}/v1/inventory.json")
-    store.keep_bytes(b"half", f"{key}/v1/content/files/ab")
+    before = [added("r", b"one") for _ in range(1, version)]
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
+    assert len(list(store.listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
 
-    added("r", b"one")
-
+    assert interrupted.settled("r") == (before[0] if before else None)
+    assert list(store.listed(f"{ocfl.object_key('r')}/v{version}")) == []
+    added("r", b"one", b"two")
     assert judged() == []
-    assert store.stored_size(f"{key}/v1/content/files/ab") is None
+
+
+def test_version_that_was_half_taken_back_is_taken_back_by_the_next(kind: str) -> None:
+    """Of what a killed writer has left of it, its inventory goes last."""
+    if kind == "folder":
+        return
+    added("r", b"one")
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"two", checkpoint=killed_at_checkpoint(1))
+    assert len(list(store.listed(f"{ocfl.object_key('r')}/v2"))) == 1
+
+    assert added("r", b"three").head == 2
+    assert judged() == []
+
+
+def told_back_without_a_content(state: str) -> str:
+    """Let an object tell of its first version, while the second has lost a content; return the key of the history, by
+    which the second is in that state.
+    """
+    key, names = ocfl.object_key("r"), ("inventory.json", "inventory.json.sha256")
+    added("r", b"one")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    found = added("r", b"two", b"three", message="receipt")
+    for name, text in before.items():
+        store.overwrite_bytes(text, f"{key}/{name}")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+    history.write({"receipt": [{"state": state}]}, f"{key}/logs/history/receipt.json")
+    return f"{key}/logs/history/receipt.json"
+
+
+@pytest.mark.parametrize("damage", [b"", b"x"])
+def test_version_that_was_complete_is_never_taken_back(damage: bytes) -> None:
+    """Its receipt's history says so, or is damaged and may have said so."""
+    its_history = told_back_without_a_content("completed")
+    store.overwrite_bytes(store.read_bytes(its_history) + damage, its_history)
+    before = list(store.listed(ocfl.object_key("r")))
+
+    with pytest.raises(Conflict):
+        added("r", b"three")
+
+    assert list(store.listed(ocfl.object_key("r"))) == before
+
+
+def test_version_that_was_not_complete_is_taken_back_from_a_bucket(kind: str) -> None:
+    told_back_without_a_content("failed")
+
+    if kind == "folder":  # where a version comes whole
+        with pytest.raises(Conflict):
+            added("r", b"four")
+    else:
+        assert added("r", b"four").head == 2
+        assert judged() == []
+
+
+@pytest.mark.parametrize("has_object", [True, False])
+def test_what_no_writer_has_left_is_for_a_person(has_object: bool) -> None:
+    if has_object:
+        added("r", b"one")
+    strange = f"{ocfl.object_key('r')}/v{1 + has_object}/content/unknown"
+    store.keep_bytes(b"unknown", strange)
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+
+    assert store.read_bytes(strange) == b"unknown"
 
 
 def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version() -> None:
@@ -243,6 +321,27 @@ def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
         added("r", b"ours")
 
     assert content("r", 2) == [b"the other's"]
+    assert judged() == []
+    assert added("r", b"ours").head == 3
+
+
+@pytest.mark.parametrize("late_at", [1, 2, 3])
+def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(kind: str, late_at: int) -> None:
+    """The others come between two of its writes, and take back what it has begun."""
+    if kind == "folder":
+        return  # there a version is renamed into place
+    added("r", b"one")
+    reached: list[int] = []
+
+    def others() -> None:
+        reached.append(len(reached) + 1)
+        if reached[-1] == late_at:
+            added("r", b"theirs", b"of both")
+
+    with pytest.raises(Transient):
+        added("r", b"ours", b"of both", checkpoint=others)
+
+    assert content("r", 2) == [b"theirs", b"of both"]
     assert judged() == []
     assert added("r", b"ours").head == 3
 

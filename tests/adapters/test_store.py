@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,6 +164,52 @@ def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
 
     assert [path.name for path in (folder / "some" / "folder").iterdir()] == ["first"]
     assert list((folder / "spool").iterdir()) == []
+
+
+KILLED_BEFORE_A_FOLDER_IS_PLACED = """
+import os, signal
+from adapters import store
+
+rename = os.rename
+def killed(source, target):
+    if "spool" not in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(source, target)
+
+os.rename = killed
+with store.staging() as stage:
+    (stage / "made").mkdir()
+    store.place_folder(stage / "made", "some/deep/folder")
+"""
+
+
+def test_writer_killed_before_a_folder_is_placed_leaves_no_empty_one_above_it(folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_BEFORE_A_FOLDER_IS_PLACED], env=environment, capture_output=True, check=False
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in folder.iterdir()] == ["spool"]
+
+
+def test_folders_that_are_placed_beside_each_other_at_once_are_all_there(folder: Path) -> None:
+    start = threading.Barrier(4)
+
+    def place(number: int) -> bool:
+        placed = []
+        for again in range(50):
+            with store.staging() as stage:
+                (stage / "made").mkdir()
+                (stage / "made" / "file").write_bytes(b"x")
+                start.wait()
+                placed.append(store.place_folder(stage / "made", f"some/{again}/folder/{number}"))
+        return all(placed)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(place, range(4))) == [True] * 4
+    assert len(list(folder.glob("some/*/folder/*/file"))) == 200
 
 
 @pytest.mark.usefixtures("kind")

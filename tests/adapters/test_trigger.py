@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
 
-from adapters import catalogue, inbox, ocfl, receipts, runs, store
+from adapters import catalogue, inbox, interrupted, ocfl, receipts, runs, store
 from adapters.database import engine
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
@@ -96,7 +96,7 @@ def kept(sending: Sending, body: bytes) -> None:
         (stage / "content" / "request").write_bytes(body)
         version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})
         contents = {sending.receipt_id: "request"}
-        ocfl.add_version("r", ocfl.settled("r"), version, stage, contents, lambda: None)
+        ocfl.add_version("r", interrupted.settled("r"), version, stage, contents, lambda: None)
 
 
 def completed(sending: Sending) -> None:

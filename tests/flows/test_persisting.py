@@ -13,7 +13,7 @@ import pytest
 from adapters import catalogue, inbox, ocfl, store
 from adapters.object_files import REQUEST, SCANS
 from adapters.settings import settings
-from adapters.stored import delivery_key, stored_request
+from adapters.stored import delivery_path, stored_request
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient
@@ -191,7 +191,7 @@ def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> 
     again = body_at(FEBRUARY)
     receipt_id = archived("process-1", again)
     archived("process-1", body_at(MARCH, data=[]))
-    store.overwrite_bytes(b"{", delivery_key("process-1", receipt_id))
+    store.overwrite_bytes(b"{", f"{ocfl.object_key('process-1')}/{delivery_path(receipt_id)}")
     with pytest.raises(Conflict, match="send the archive again"):
         stored_request("process-1", receipt_id)
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters import discrepancies, history, kept_discrepancies, ocfl, receipts, store
+from adapters import catalogue, discrepancies, history, kept_discrepancies, ocfl, receipts, store
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from adapters.trigger import trigger
 from flows.persisting import persist
 from flows.process_archive import process_archive
-from flows.rebuilding import check_empty, rebuild
+from flows.rebuilding import Rebuilt, check_empty, rebuild
 from flows.verifying import missing, object_of, stored_objects
 from models.errors import Refused
 from models.run import Trigger
@@ -126,10 +126,8 @@ def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..
     stored = object_of("process-1")
     (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
     store.overwrite_bytes(b"{", f"{stored.key}/{path}")
-    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
 
-    rebuilt = rebuild(stored_objects(), lambda _: None)
+    rebuilt = rebuilt_in_new_database(configure)
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{stored.key}/{path}"])
     assert len(rows()["archive"]) == len(rows()["version"]) == len(rows()["signed_document"]) == 2
@@ -142,10 +140,8 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
     explain_one(None)
     (*_, key) = kept_discrepancies.of_no_archive()
     store.overwrite_bytes(b"{", key)
-    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
-    migrate()
 
-    rebuilt = rebuild(stored_objects(), lambda _: None)
+    rebuilt = rebuilt_in_new_database(configure)
 
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
 
@@ -162,21 +158,83 @@ def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
     assert store.read_bytes(f"{key}.damaged") == b"{"
 
 
-def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
-    for number in range(3):
-        run(f"process-{number}", sample_body(f"process-{number}"))
-    found = ocfl.inventory("process-0")
-    assert found
-    key = ocfl.content_key("process-0", found, found.versions[0].state["skeleton.json"])
-    store.overwrite_bytes(store.read_bytes(key).replace(b'"content": "1"', b'"content": "9"'), key)
-    (settings().data_dir / "store" / ocfl.object_key("process-1") / "inventory.json").unlink()
+def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
+    return rebuild(stored_objects(), lambda _: None)
 
-    rebuilt = rebuild(stored_objects(), lambda _: None)
 
-    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [ocfl.object_key("process-0")])
+def damage(reference: str, number: int, name: str) -> None:
+    found = ocfl.inventory(reference)
+    assert found
+    store.overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
+
+
+def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
+    """What the damaged one's history tells is there again: where it stands, and its deliveries."""
+    receipt_ids = [run(f"process-{number}", sample_body(f"process-{number}")) for number in range(3)]
+    before = rows()
+    damage("process-0", 1, "skeleton.json")
+    (settings().data_dir / "store" / ocfl.object_key("process-1") / "inventory.json").unlink()
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{ocfl.object_key('process-0')}/v1"])
     assert [each.fault for each in missing({ocfl.object_key(f"process-{each}") for each in range(3)}).findings] == []
+    assert all(rows()[name] == before[name] for name in ("receipt", "delivery", "run", "notification"))
+    found = catalogue.archive("process-0")
+    assert found
+    assert (found.state, found.versions) == ("completed", [])
+
+    with suppress(Refused):
+        asyncio.run(process_archive("process-0", received("process-0", sample_body("process-0")).receipt_id))
+    assert receipt_ids[0] in str(rows()["version"])
+
+
+@pytest.mark.usefixtures("store_kind")
+@pytest.mark.parametrize(("number", "name"), [(1, "cuts.json"), (2, "skeleton.json")])
+def test_damaged_version_is_named_and_the_others_are_there(
+    configure: Callable[..., Settings], number: int, name: str
+) -> None:
+    run("process-1", body_at("2026-01-01T00:00:00Z"))
+    run("process-1", body_at("2026-02-01T00:00:00Z", data=[], attachments=[]))
+    run("process-1", body_at("2026-03-01T00:00:00Z", signatures=[]))
+    before = rows()
+    damage("process-1", number, name)
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    after = rows()
+    assert rebuilt.archives == 1
+    assert [key for key, _ in rebuilt.damaged] == [f"{ocfl.object_key('process-1')}/v{number}"]
+    assert [each for each in before["version"] if f"'version': {number}," not in each] == after["version"]
+    for table in ("receipt", "delivery", "run", "notification", "notification_attempt", "archive", "payment"):
+        assert after[table] == before[table], table
+
+
+def test_damaged_delivery_is_named_and_its_version_is_there(configure: Callable[..., Settings]) -> None:
+    run("process-1", body_at("2026-01-01T00:00:00Z"))
+    receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
+    folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
+    store.overwrite_bytes(b"{", f"{folder}/receipt.json")
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [folder])
+    assert len(rows()["version"]) == 1
+    assert len(rows()["receipt"]) == len(rows()["delivery"]) == 2
+
+
+def test_version_without_history_that_has_lost_a_file_is_named(configure: Callable[..., Settings]) -> None:
+    run("process-1", sample_body("process-1"))
+    run("process-2", sample_body("process-2"))
+    lost = [path for path in object_of("process-1").sizes if path.startswith(("logs/history/", "v1/content/files/"))]
+    for path in lost:
+        (settings().data_dir / "store" / ocfl.object_key("process-1") / path).unlink()
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [f"{ocfl.object_key('process-1')}/v1"])
 
 
 @pytest.mark.parametrize("has_history", [True, False])

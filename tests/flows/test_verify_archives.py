@@ -48,9 +48,21 @@ def test_damaged_store_fails_the_run_and_tells_the_endpoints(httpserver: HTTPSer
     assert (told["type"], told["data"]) == ("store.damaged", {"findings": 1})
 
 
-def test_check_that_breaks_is_not_sound(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_check_that_breaks_fails_the_run_and_tells_the_endpoints(
+    configure: Callable[..., Settings], tmp_path: Path, httpserver: HTTPServer
+) -> None:
     (tmp_path / "a file").write_text("")
-    configure(store_url=str(tmp_path / "a file"))
+    configure(
+        store_url=str(tmp_path / "a file"),
+        notify_urls=httpserver.url_for("/hook"),
+        notify_secret=SECRET,
+        notify_allow_private="true",
+    )
 
     with pytest.raises(Transient):
         asyncio.run(verify_archives())
+
+    ((request, _),) = httpserver.log
+    Webhook(SECRET).verify(request.data, dict(request.headers.items()))
+    told = json.loads(request.data)
+    assert (told["type"], told["data"]) == ("store.unverified", {})

@@ -3,17 +3,22 @@
 import json
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adapters import bucket, history, ocfl, store
+from adapters import bucket, history, kept_discrepancies, ocfl, store
 from adapters.settings import Settings, settings
-from flows.verifying import drawn, missing, object_of, stored_objects, verify_objects
+from flows.persisting import persist
+from flows.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 from models.errors import Refused, Transient
-from models.fixity import Fault, Fixity
-from tests.installations import archived
+from models.fixity import Fault, Fixity, StoredObject
+from tests.adapters.settlements import imported, line, report
+from tests.flows.conftest import received
+from tests.installations import archived, finished
+from tests.refusals import refusing
 from tests.samples import sample_body
 
 
@@ -114,6 +119,16 @@ def test_damaged_inventories_are_found(path: str, expected: str) -> None:
         assert ("damaged", expected) in found
 
 
+@pytest.mark.parametrize("manifest", [[], {}])
+def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(manifest: object) -> None:
+    text = json.dumps(json.loads(store.read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
+    for folder in ("", "v1/"):
+        store.overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
+        store.overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
 def test_inventory_that_is_gone_or_is_none_is_found() -> None:
     remove(key_of("process-0", "inventory.json"))
     store.overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
@@ -140,14 +155,98 @@ def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
     assert findings() == [("missing", receipt)]
 
 
+def test_lost_histories_are_missing() -> None:
+    """They alone tell of deliveries and runs, once the database is gone."""
+    paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
+    for path in paths:
+        remove(key_of("process-1", path))
+
+    assert len(paths) == 4  # of two versions, of a delivery, of discrepancies
+    assert sorted(findings()) == sorted(("missing", path) for path in paths)
+
+
+def test_lost_discrepancies_are_missing() -> None:
+    archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
+    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
+    assert findings() == []
+    remove(key_of("process-3", path))
+
+    assert findings() == [("missing", path)]
+
+
+def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
+    imported(report(line("of nobody", settled=datetime.now(UTC).date())))
+    assert verify_beside().findings == ()
+    (key,) = kept_discrepancies.of_no_archive()
+
+    store.overwrite_bytes(b"{", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_body() -> None:
+    """A run completes its receipt, then keeps its history, then lets go of the body."""
+    again = received("process-0", sample_body("process-0"))
+    path = history.path_of(again.receipt_id)
+    remove(key_of("process-0", path))
+    assert findings() == [("interrupted", path)]
+
+    finished("process-0", again.receipt_id)
+
+    assert findings() == []
+
+
+def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
+    key = ocfl.object_key("process-0")
+    before = {path: store.read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
+    receipt_id = archived("process-0", sample_body("process-0", data=[]))
+    for path in object_of("process-0").sizes:
+        if path not in before:
+            remove(f"{key}/{path}")
+    for path, data in before.items():
+        store.overwrite_bytes(data, f"{key}/{path}")
+
+    assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
+
+
+def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content_is_not_sound() -> None:
+    key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    archived("process-0", sample_body("process-0", data=[]))
+    found = ocfl.inventory("process-0")
+    assert found
+    for name in names:
+        store.overwrite_bytes(before[name], f"{key}/{name}")
+    lost = next(iter(found.content_of(2).values()))
+    remove(f"{key}/{lost}")
+
+    assert findings() == [("missing", lost), ("missing", "v2/")]
+
+
 def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
     damaged = bytearray(store.read_bytes(key_of("process-0", path)))
     damaged[-3] ^= 1
     store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
-    store.keep_bytes(b"x", key_of("process-2", "logs/unknown"))
+    strange = [
+        "logs/history/unknown.json.damaged",
+        f"logs/receipts/{'ab' * 32}/unknown",
+        "logs/receipts/loose",
+        "logs/receipts/unknown/receipt.json",
+        "logs/unknown",
+    ]
+    for each in strange:
+        store.keep_bytes(b"x", key_of("process-2", each))
 
-    assert sorted(findings()) == [("damaged", path), ("extra", "logs/unknown")]
+    assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
+
+
+def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
+    store.keep_bytes(b"x", key_of("process-2", "v2/content/unknown"))
+    store.keep_bytes(b"x", key_of("process-0", "v2/inventory.json"))
+
+    assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
 
 
 def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
@@ -172,26 +271,129 @@ def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound()
     key = ocfl.object_key("process-2")
     names = ("inventory.json", "inventory.json.sha256")
     before = {name: store.read_bytes(f"{key}/{name}") for name in names}
-    archived("process-2", sample_body("process-2", data=[]))
+    new = received("process-2", sample_body("process-2", data=[]))
+    persist("process-2", new.receipt_id)
     store.overwrite_bytes(before["inventory.json.sha256"], f"{key}/inventory.json.sha256")
     assert findings() == [("interrupted", "inventory.json.sha256")]
 
     store.overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
     assert findings() == [("interrupted", "v2/")]
+    if store.is_bucket():  # where its inventory comes first
+        found = ocfl.inventory_at(f"{key}/v2")
+        assert found
+        remove(f"{key}/{next(iter(found.content_of(2).values()))}")
+        assert findings() == [("interrupted", "v2/")]
     assert verified().is_sound
 
-    archived("process-2", sample_body("process-2", data=[]), datetime.now(UTC))
+    finished("process-2", new.receipt_id)
     assert findings() == []
 
 
-def test_sample_is_a_share_of_the_objects() -> None:
+def test_sidecar_of_a_complete_version_is_damaged() -> None:
+    store.overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json.sha256")]
+
+
+def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete() -> None:
+    new = received("process-3", sample_body("process-3"))
+    persist("process-3", new.receipt_id)
+    names = ("inventory.json.sha256", "inventory.json")
+    for name in names:
+        remove(key_of("process-3", name))
+    assert findings() == ([("interrupted", "v1")] if store.is_bucket() else [("missing", "inventory.json")])
+
+    finished("process-3", new.receipt_id)
+    assert findings() == []
+
+    for path in object_of("process-3").sizes:
+        if path in names or path.startswith("logs/"):
+            remove(key_of("process-3", path))
+    assert findings() == [("missing", "inventory.json")]
+
+
+def test_object_of_another_process_is_damaged() -> None:
+    for path in object_of("process-0").sizes:
+        store.overwrite_bytes(store.read_bytes(key_of("process-0", path)), key_of("process-2", path))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
+def test_nothing_false_is_found_while_archives_are_written() -> None:
+    bodies = [sample_body(f"process-{number % 3}", data=[], labels={"n": str(number)}) for number in range(12)]
+
+    def write(number: int) -> None:
+        for body in bodies[number::3]:
+            archived(f"process-{number}", body)
+
+    with ThreadPoolExecutor(3) as writers:
+        writing = [writers.submit(write, number) for number in range(3)]
+        looks = 0
+        while not all(each.done() for each in writing):
+            assert verified().is_sound
+            looks += 1
+    assert [each.result() for each in writing] == [None] * 3
+    assert looks > 1
+    assert findings() == []
+
+
+def make_unreadable(key: str, how: str) -> None:
+    path = Path(settings().store_location) / key
+    path.unlink()
+    if how == "a directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/proc/self/mem")  # of which the first byte gives an input/output error
+
+
+@pytest.mark.parametrize("how", ["a directory", "an input/output error"])
+def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(store_kind: str, how: str) -> None:
+    if store_kind == "bucket":
+        return
+    skeleton, cuts = (path_of("process-0", name) for name in ("skeleton.json", "cuts.json"))
+    make_unreadable(key_of("process-0", skeleton), how)
+    store.overwrite_bytes(b"damaged", key_of("process-0", cuts))
+    make_unreadable(key_of("process-2", "inventory.json"), how)
+
+    assert sorted(findings()) == [("damaged", cuts), ("unreadable", "inventory.json"), ("unreadable", skeleton)]
+    assert not verified().is_sound
+
+
+def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_again(
+    store_kind: str, configure: Callable[..., Settings], s3_server: str
+) -> None:
+    if store_kind == "folder":
+        return
+    skeleton, once = path_of("process-0", "skeleton.json"), set[str]()
+
+    def status_of(path: str) -> int | None:
+        if f"process-0/{skeleton}" in path:
+            return 403
+        is_first = path not in once
+        once.add(path)
+        return 503 if is_first and ("skeleton.json" in path or "list-type" in path) else None
+
+    with refusing(s3_server, status_of) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        with bucket.patient():
+            assert findings() == [("unreadable", skeleton)]
+    assert once
+
+
+def test_sample_is_a_share_of_the_objects_and_one_at_least() -> None:
     everything = list(stored_objects())
+    objects = [StoredObject(f"archives/{number}", {}) for number in range(200)]
+    outside = StoredObject("", {"archives/unknown": 1})
 
     assert list(drawn(everything, 1, 1)) == everything
     with pytest.raises(Refused):
         drawn(everything, 0, 1)
-    share = sum(len(list(drawn(everything, 0.5, seed))) for seed in range(200)) / (200 * len(everything))
-    assert 0.4 < share < 0.6
+    assert 60 < len(list(drawn(objects, 0.5, 1))) < 140
+    assert list(drawn(objects, 0.5, 1)) == list(drawn(objects, 0.5, 1)) != list(drawn(objects, 0.5, 2))
+    assert all(len(list(drawn(objects, 1e-9, seed))) == 1 for seed in range(20))
+    assert len({each.key for seed in range(20) for each in drawn(objects, 1e-9, seed)}) > 10
+    assert list(drawn([], 1e-9, 1)) == []
+    assert outside in drawn([outside, *objects], 1e-9, 1)
 
 
 def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
@@ -201,7 +403,7 @@ def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
         store_url=f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "unmounted")
     )
 
-    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 4
+    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 3
 
 
 def test_store_that_does_not_answer_is_never_called_sound(
