@@ -14,6 +14,7 @@ from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.pdf_utils.xref import XRefSectionType
+from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 _END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
 _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
@@ -82,15 +83,27 @@ def entry(dictionary: DictionaryObject, key: str) -> Any:
     return None if isinstance(value, NullObject) else value
 
 
-def once_filled(reader: PdfFileReader) -> set[str]:
-    """Return the names of the fields that had a signature in an earlier revision."""
-    names: set[str] = set()
+def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
+    """Return the names of the fields that have a signature, with its value; None where that is damaged."""
+    return {(name, _value(field)) for name, field in filled_fields(handler)}
+
+
+def _value(field: DictionaryObject) -> bytes | None:
+    try:
+        return extract_contents(entry(field, "/V"))
+    except (PdfReadError, AttributeError):
+        return None
+
+
+def earlier_signature_values(reader: PdfFileReader) -> set[tuple[str, bytes | None]]:
+    """Return what `signature_values` says of the revisions before the last one."""
+    values: set[tuple[str, bytes | None]] = set()
     for revision in range(reader.total_revisions - 1):
         try:
-            names.update(name for name, _ in filled_fields(reader.get_historical_resolver(revision)))
+            values |= signature_values(reader.get_historical_resolver(revision))
         except (PdfReadError, KeyError, AttributeError):
             continue  # the first revision of a linearized file is no whole document
-    return names
+    return values
 
 
 def has_stray_signature(document: Document) -> bool:

@@ -27,14 +27,15 @@ from pyhanko_certvalidator import ValidationContext
 
 from adapters.pdf_document import (
     Document,
+    earlier_signature_values,
     entry,
     filled_fields,
     has_stray_signature,
     is_unambiguous,
     last_update,
     occurrences,
-    once_filled,
     opened,
+    signature_values,
 )
 from models.verdict import (
     UNREADABLE,
@@ -74,10 +75,10 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
             return UNREADABLE
         fields = list(filled_fields(document.reader))
         signatures = [await _judged(document, name, field) for name, field in fields]
-        missing = once_filled(document.reader) - {name for name, _ in fields}
-        if not fields and not missing and has_stray_signature(document):
+        gone = earlier_signature_values(document.reader) - signature_values(document.reader)
+        if not fields and not gone and has_stray_signature(document):
             return UNREADABLE
-        return _summary(signatures, is_one_missing=bool(missing))
+        return _summary(signatures, is_one_gone=bool(gone))
 
 
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
@@ -218,9 +219,9 @@ def _text(value: object) -> str | None:
     return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None
 
 
-def _summary(signatures: Sequence[SignatureVerdict], *, is_one_missing: bool) -> Verdict:
+def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Verdict:
     people = [one for one in signatures if not one.is_document_time_stamp] or signatures
-    changed = is_one_missing or any(one.change_permitted is False for one in signatures)
+    changed = is_one_gone or any(one.change_permitted is False for one in signatures)
     return Verdict(
         outcome=_outcome(signatures, changed=changed),
         intact=_all(one.intact for one in signatures),

@@ -232,10 +232,14 @@ def test_signature_taken_out_by_an_update_is_a_change(judge: Judge) -> None:
     assert (verdict.outcome, verdict.changed_after_signing, verdict.signatures) == (Outcome.CHANGED, True, ())
 
 
-def test_signature_made_again_after_it_was_taken_out_is_sound(judge: Judge) -> None:
-    verdict = judge(pdfs.signed(pdfs.without_signature(pdfs.signed(pdfs.form()))))
+def test_signature_that_another_took_the_place_of_is_a_change(judge: Judge) -> None:
+    stranger = pdfs.identity("Stranger", root="Another root")
 
-    assert verdict.outcome is Outcome.SOUND
+    verdict = judge(pdfs.signed(pdfs.edited(pdfs.without_signature(pdfs.signed(pdfs.form()))), by=stranger))
+
+    assert [each.signer_name for each in verdict.signatures] == ["Stranger"]
+    assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.CHANGED, True)
+    assert (verdict.intact, verdict.valid) == (True, True)
 
 
 # Broken
