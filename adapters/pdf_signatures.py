@@ -33,9 +33,9 @@ from adapters.pdf_document import (
     has_stray_signature,
     is_unambiguous,
     last_update,
-    occurrences,
     opened,
     signature_values,
+    updates_behind,
 )
 from models.verdict import (
     UNREADABLE,
@@ -207,7 +207,7 @@ def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> boo
         return True
     revisions = range(signature.signed_revision + 1, document.reader.total_revisions)
     return (
-        0 < len(revisions) == occurrences(document.file, b"startxref", end)
+        0 < len(revisions) == updates_behind(document, end)
         and last_update(document) == document.reader.last_startxref
         and all(is_unambiguous(document, revision) for revision in revisions)
     )

@@ -128,6 +128,7 @@ def test_several_signatures_are_sound(judge: Judge) -> None:
 
 UPDATES = {
     "form filling after a signature": lambda: pdfs.filled(pdfs.signed(pdfs.form())),
+    "form filling with a word of the PDF's own": lambda: pdfs.filled(pdfs.signed(pdfs.form()), "see startxref 12 here"),
     "form filling that the author permits": lambda: pdfs.filled(pdfs.signed(pdfs.form(), certify=MDPPerm.FILL_FORMS)),
     "validation data": lambda: pdfs.with_validation_data(pdfs.signed(pdfs.form())),
     "document time stamp": lambda: pdfs.time_stamped(pdfs.signed(pdfs.form())),
