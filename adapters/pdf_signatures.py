@@ -128,6 +128,7 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         signer_organization=_text(subject.get("organization_name")),
         signed_at=signed_at,
         trusted=status.trusted if document.roots else None,
+        digest=status.md_algorithm,
     )
 
 

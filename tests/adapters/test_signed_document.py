@@ -76,6 +76,13 @@ def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
     assert [signature.signed_at for signature in verdict.signatures] == [at]
 
 
+@pytest.mark.parametrize("digest", ["sha1", "sha512"])
+def test_signature_tells_what_digest_was_signed(judge: Judge, digest: str) -> None:
+    verdict = judge(pdfs.signed_over(pdfs.form(), digest))
+
+    assert (verdict.outcome, [signature.digest for signature in verdict.signatures]) == (Outcome.SOUND, [digest])
+
+
 def test_verdict_is_json(judge: Judge) -> None:
     verdict = judge(pdfs.signed(pdfs.form()))
 
