@@ -4,7 +4,7 @@ new, among what the object's logs keep of a delivery.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -195,6 +195,8 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         return None
     try:
         receipt = json.loads(kept)
+        if kept not in _delivery_texts(receipt_id, receipt["version"], receipt["kept"]):
+            raise ValueError("not what was written")
         keys = {name: _log_key(reference, receipt_id, name) for name in receipt["kept"]}
         version = _of_version(reference, inventory, receipt["version"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -249,8 +251,15 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     kept = [name for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()]
     for name in kept:
         store.overwrite(content / name, _log_key(reference, receipt_id, name))
+    text, _ = _delivery_texts(receipt_id, version, kept)
+    store.overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
+
+
+def _delivery_texts(receipt_id: str, version: int, kept: Sequence[str]) -> tuple[bytes, bytes]:
+    """What tells of a delivery, with the digest of itself; and without, as earlier builds have written it."""
     receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
-    store.overwrite_bytes(json.dumps(receipt).encode(), _log_key(reference, receipt_id, _RECEIPT))
+    text = json.dumps(receipt).encode()
+    return json.dumps(receipt | {"sha256": hashlib.sha256(text).hexdigest()}).encode(), text
 
 
 def _log_key(reference: str, receipt_id: str, name: str) -> str:
