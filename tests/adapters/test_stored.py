@@ -1,12 +1,15 @@
-"""Requests as they are archived: a delivery's record proves itself."""
+"""Requests as they are archived: what is kept of a delivery proves itself."""
 
+import hashlib
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters import store
+from adapters.object_files import CUTS
 from adapters.settings import Settings, settings
 from adapters.stored import StoredRequest, delivery_key, stored_request
 from models.errors import Conflict
@@ -38,12 +41,24 @@ def test_any_flipped_bit_of_a_delivery_is_damage(delivery: str) -> None:
     assert len(text) > 100
 
 
+def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_digest(delivery: str) -> None:
+    request = stored_request("process-1", delivery)
+    assert request
+    assert request.is_whole(lambda: None)
+    cuts = store.read_bytes(request.keys[CUTS])
+    store.overwrite_bytes(cuts.replace(b"image/png", b"image/gif"), request.keys[CUTS])
+
+    assert hashlib.sha256(b"".join(request.body())).hexdigest() == delivery
+    assert not request.is_whole(lambda: None)
+
+
 def test_delivery_that_has_no_digest_of_itself_is_read(delivery: str) -> None:
     """As earlier builds have written it."""
     key, before = delivery_key("process-1", delivery), stored_request("process-1", delivery)
     receipt = json.loads(store.read_bytes(key))
     del receipt["sha256"]
-    store.overwrite_bytes(json.dumps(receipt).encode(), key)
+    store.overwrite_bytes(json.dumps(receipt | {"kept": [*receipt["kept"]]}).encode(), key)
 
     assert before
-    assert stored_request("process-1", delivery) == before
+    assert before.digests
+    assert stored_request("process-1", delivery) == replace(before, digests={})
