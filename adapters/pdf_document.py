@@ -1,5 +1,6 @@
 """A PDF as pyHanko reads it: its fields with signatures, and its updates, as every viewer must find them."""
 
+import mmap
 import os
 import re
 from collections import deque
@@ -14,9 +15,12 @@ from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.pdf_utils.xref import XRefSectionType
+from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 _END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
 _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
+_ANY_END = re.compile(rb"[\r\n]startxref[\s\0]*\d+[\s\0]*%%EOF")
+"""As the most tolerant viewer reads it. The word alone may stand in what somebody has filled in."""
 _NEARBY_BYTES = 2048
 _CHUNK_BYTES = 1 << 20
 
@@ -82,15 +86,27 @@ def entry(dictionary: DictionaryObject, key: str) -> Any:
     return None if isinstance(value, NullObject) else value
 
 
-def once_filled(reader: PdfFileReader) -> set[str]:
-    """Return the names of the fields that had a signature in an earlier revision."""
-    names: set[str] = set()
+def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
+    """Return the names of the fields that have a signature, with its value; None where that is damaged."""
+    return {(name, _value(field)) for name, field in filled_fields(handler)}
+
+
+def _value(field: DictionaryObject) -> bytes | None:
+    try:
+        return extract_contents(entry(field, "/V"))
+    except (PdfReadError, AttributeError):
+        return None
+
+
+def earlier_signature_values(reader: PdfFileReader) -> set[tuple[str, bytes | None]]:
+    """Return what `signature_values` says of the revisions before the last one."""
+    values: set[tuple[str, bytes | None]] = set()
     for revision in range(reader.total_revisions - 1):
         try:
-            names.update(name for name, _ in filled_fields(reader.get_historical_resolver(revision)))
+            values |= signature_values(reader.get_historical_resolver(revision))
         except (PdfReadError, KeyError, AttributeError):
             continue  # the first revision of a linearized file is no whole document
-    return names
+    return values
 
 
 def has_stray_signature(document: Document) -> bool:
@@ -100,17 +116,27 @@ def has_stray_signature(document: Document) -> bool:
     """
     rights = entry(document.reader.root, "/Perms")
     expected = int(isinstance(rights, DictionaryObject) and ("/UR3" in rights or "/UR" in rights))
-    return occurrences(document.file, b"/ByteRange", 0) > expected
+    return _occurrences(document.file, b"/ByteRange") > expected
 
 
-def occurrences(file: BinaryIO, word: bytes, start: int) -> int:
+def _occurrences(file: BinaryIO, word: bytes) -> int:
     found, carried = 0, b""
-    file.seek(start)
+    file.seek(0)
     while chunk := file.read(_CHUNK_BYTES):
         block = carried + chunk
         found += block.count(word)
         carried = block[1 - len(word) :]
     return found
+
+
+def updates_behind(document: Document, place: int) -> int:
+    """Count the updates behind a place by their ends, whether the chain of updates has them or not.
+
+    The file is mapped, not read: what lies between two ends may be as long as it likes.
+    """
+    page = place // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    with mmap.mmap(document.file.fileno(), 0, access=mmap.ACCESS_READ, offset=page) as rest:
+        return sum(1 for _ in _ANY_END.finditer(rest, place - page))
 
 
 def last_update(document: Document) -> int | None:

@@ -27,14 +27,15 @@ from pyhanko_certvalidator import ValidationContext
 
 from adapters.pdf_document import (
     Document,
+    earlier_signature_values,
     entry,
     filled_fields,
     has_stray_signature,
     is_unambiguous,
     last_update,
-    occurrences,
-    once_filled,
     opened,
+    signature_values,
+    updates_behind,
 )
 from models.verdict import (
     UNREADABLE,
@@ -74,10 +75,10 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
             return UNREADABLE
         fields = list(filled_fields(document.reader))
         signatures = [await _judged(document, name, field) for name, field in fields]
-        missing = once_filled(document.reader) - {name for name, _ in fields}
-        if not fields and not missing and has_stray_signature(document):
+        gone = earlier_signature_values(document.reader) - signature_values(document.reader)
+        if not fields and not gone and has_stray_signature(document):
             return UNREADABLE
-        return _summary(signatures, is_one_missing=bool(missing))
+        return _summary(signatures, is_one_gone=bool(gone))
 
 
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
@@ -127,6 +128,7 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         signer_organization=_text(subject.get("organization_name")),
         signed_at=signed_at,
         trusted=status.trusted if document.roots else None,
+        digest=status.md_algorithm,
     )
 
 
@@ -206,7 +208,7 @@ def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> boo
         return True
     revisions = range(signature.signed_revision + 1, document.reader.total_revisions)
     return (
-        0 < len(revisions) == occurrences(document.file, b"startxref", end)
+        0 < len(revisions) == updates_behind(document, end)
         and last_update(document) == document.reader.last_startxref
         and all(is_unambiguous(document, revision) for revision in revisions)
     )
@@ -218,9 +220,9 @@ def _text(value: object) -> str | None:
     return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None
 
 
-def _summary(signatures: Sequence[SignatureVerdict], *, is_one_missing: bool) -> Verdict:
+def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Verdict:
     people = [one for one in signatures if not one.is_document_time_stamp] or signatures
-    changed = is_one_missing or any(one.change_permitted is False for one in signatures)
+    changed = is_one_gone or any(one.change_permitted is False for one in signatures)
     return Verdict(
         outcome=_outcome(signatures, changed=changed),
         intact=_all(one.intact for one in signatures),

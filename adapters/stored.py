@@ -54,6 +54,8 @@ class StoredRequest:
     """Of skeleton, cuts and scans; of verdict and raw body where there is one."""
     files: Mapping[str, str]
     """Keys of contents by their digests."""
+    digests: Mapping[str, str]
+    """SHA-256 by name of what is kept of a delivery. An inventory tells those of a version."""
 
     def skeleton(self) -> bytes:
         """Without card secrets: JSON with null in their places."""
@@ -162,6 +164,8 @@ class StoredRequest:
             Locked: the archive's key cannot be had, so nobody can tell.
             Transient: the store does not answer.
         """
+        if any(store.digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
+            return False
         digest = hashlib.sha256()
         try:
             for chunk in self.body():
@@ -204,12 +208,15 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         return None
     try:
         receipt = json.loads(kept)
+        digests = receipt["kept"] if isinstance(receipt["kept"], dict) else {}  # an earlier build has listed names
+        if kept not in _delivery_texts(receipt_id, receipt["version"], receipt["kept"]):
+            raise ValueError("not what was written")
         keys = {name: _log_key(reference, receipt_id, name) for name in receipt["kept"]}
         version = _of_version(reference, inventory, receipt["version"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
-    return StoredRequest(reference, receipt_id, version.version, False, keys, version.files)
+    return StoredRequest(reference, receipt_id, version.version, False, keys, version.files, digests)
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -231,7 +238,7 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
-    return StoredRequest(reference, version.message, number, True, keys, files)
+    return StoredRequest(reference, version.message, number, True, keys, files, {})
 
 
 def _files(reference: str, inventory: Inventory) -> dict[str, str]:
@@ -260,11 +267,23 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     Raises:
         Transient: the store does not take it now.
     """
-    kept = [name for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()]
+    kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
     for name in kept:
         store.overwrite(content / name, _log_key(reference, receipt_id, name))
+    text, _ = _delivery_texts(receipt_id, version, kept)
+    store.overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
+
+
+def _delivery_texts(receipt_id: str, version: int, kept: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """What tells of a delivery, with the digest of itself; and without, as earlier builds have written it."""
     receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
-    store.overwrite_bytes(json.dumps(receipt).encode(), _log_key(reference, receipt_id, _RECEIPT))
+    text = json.dumps(receipt).encode()
+    return json.dumps(receipt | {"sha256": hashlib.sha256(text).hexdigest()}).encode(), text
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _log_key(reference: str, receipt_id: str, name: str) -> str:

@@ -15,6 +15,7 @@ _BAD = {
     Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature does not fit the bytes that it covers"),
     Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "nobody can say what its signatures are worth"),
 }
+_WEAK_DIGESTS = {"md5", "sha1"}  # somebody may make another document that has the same one
 _LATEST = timedelta(days=1)  # the payload's times carry no zone, and clocks differ
 
 
@@ -34,6 +35,9 @@ def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
     if verdict.trusted is False:
         detail = "a signer's certificate does not lead to a trusted root"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, detail)
+    if any(each.digest in _WEAK_DIGESTS for each in verdict.signatures):
+        detail = "a signature is over a digest, MD5 or SHA-1, that another document may have too"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE, detail)
     if _is_older_than_its_signatures(archive, verdict):
         detail = "it was sealed before the last of the payload's signatures was made"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE, detail)

@@ -56,7 +56,8 @@ class SignatureVerdict:
     `intact`: the bytes that it covers are the signed ones. `valid`: the signature is that of the certificate in it.
     `change_permitted`: by the signature's own rules (DocMDP, FieldMDP). `locks`: it permits no change at all, save
     archival ones. `signed_at`: as its time stamp says, or else the signer. `trusted`: at that time, its certificate led
-    to a trusted root; revocation is not asked for. None without trusted roots.
+    to a trusted root; revocation is not asked for. None without trusted roots. `digest`: the algorithm of what was
+    signed, as `sha256`; verdicts of earlier builds do not tell it.
     """
 
     field: str
@@ -71,6 +72,7 @@ class SignatureVerdict:
     signer_organization: str | None
     signed_at: datetime | None
     trusted: bool | None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

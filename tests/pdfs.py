@@ -146,6 +146,15 @@ def signed(
     return output.getvalue()
 
 
+def signed_over(pdf: bytes, digest: str) -> bytes:
+    """Sign a PDF over a digest of this kind."""
+    metadata = PdfSignatureMetadata(field_name="First", md_algorithm=digest)
+    output: BytesIO = sign_pdf(
+        IncrementalPdfFileWriter(BytesIO(pdf)), metadata, _signer(identity()), bytes_reserved=_SIGNATURE_HEX_DIGITS
+    )
+    return output.getvalue()
+
+
 def text_field_locked() -> FieldMDPSpec:
     return FieldMDPSpec(FieldMDPAction.INCLUDE, [_TEXT_FIELD])
 

@@ -76,6 +76,13 @@ def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
     assert [signature.signed_at for signature in verdict.signatures] == [at]
 
 
+@pytest.mark.parametrize("digest", ["sha1", "sha512"])
+def test_signature_tells_what_digest_was_signed(judge: Judge, digest: str) -> None:
+    verdict = judge(pdfs.signed_over(pdfs.form(), digest))
+
+    assert (verdict.outcome, [signature.digest for signature in verdict.signatures]) == (Outcome.SOUND, [digest])
+
+
 def test_verdict_is_json(judge: Judge) -> None:
     verdict = judge(pdfs.signed(pdfs.form()))
 
@@ -128,6 +135,7 @@ def test_several_signatures_are_sound(judge: Judge) -> None:
 
 UPDATES = {
     "form filling after a signature": lambda: pdfs.filled(pdfs.signed(pdfs.form())),
+    "form filling with a word of the PDF's own": lambda: pdfs.filled(pdfs.signed(pdfs.form()), "see startxref 12 here"),
     "form filling that the author permits": lambda: pdfs.filled(pdfs.signed(pdfs.form(), certify=MDPPerm.FILL_FORMS)),
     "validation data": lambda: pdfs.with_validation_data(pdfs.signed(pdfs.form())),
     "document time stamp": lambda: pdfs.time_stamped(pdfs.signed(pdfs.form())),
@@ -232,10 +240,14 @@ def test_signature_taken_out_by_an_update_is_a_change(judge: Judge) -> None:
     assert (verdict.outcome, verdict.changed_after_signing, verdict.signatures) == (Outcome.CHANGED, True, ())
 
 
-def test_signature_made_again_after_it_was_taken_out_is_sound(judge: Judge) -> None:
-    verdict = judge(pdfs.signed(pdfs.without_signature(pdfs.signed(pdfs.form()))))
+def test_signature_that_another_took_the_place_of_is_a_change(judge: Judge) -> None:
+    stranger = pdfs.identity("Stranger", root="Another root")
 
-    assert verdict.outcome is Outcome.SOUND
+    verdict = judge(pdfs.signed(pdfs.edited(pdfs.without_signature(pdfs.signed(pdfs.form()))), by=stranger))
+
+    assert [each.signer_name for each in verdict.signatures] == ["Stranger"]
+    assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.CHANGED, True)
+    assert (verdict.intact, verdict.valid) == (True, True)
 
 
 # Broken

@@ -25,6 +25,7 @@ SIGNATURE = SignatureVerdict(
     signer_organization=None,
     signed_at=SIGNED_AT + timedelta(minutes=1),
     trusted=None,
+    digest="sha256",
 )
 SOUND = Verdict(Outcome.SOUND, True, True, True, True, False, None, (SIGNATURE,))
 
@@ -39,6 +40,10 @@ def sealed_at(moment: datetime) -> Verdict:
     return replace(SOUND, signatures=(replace(SIGNATURE, signed_at=moment),))
 
 
+def digested_by(algorithm: str | None) -> Verdict:
+    return replace(SOUND, signatures=(replace(SIGNATURE, digest=algorithm),))
+
+
 @pytest.mark.parametrize(
     ("verdict", "code"),
     [
@@ -48,6 +53,8 @@ def sealed_at(moment: datetime) -> Verdict:
         (replace(SOUND, outcome=Outcome.UNSIGNED, signatures=()), "SIGNED_DOCUMENT_UNSIGNED"),
         (replace(SOUND, trusted=False), "SIGNED_DOCUMENT_NOT_TRUSTED"),
         (sealed_at(SIGNED_AT - timedelta(days=2)), "SIGNED_DOCUMENT_TOO_OLD"),
+        (digested_by("sha1"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
+        (digested_by("md5"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
     ],
 )
 def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
@@ -60,6 +67,8 @@ def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
         SOUND,
         replace(SOUND, trusted=True),
         sealed_at(SIGNED_AT),
+        digested_by("sha512"),
+        digested_by(None),
         sealed_at(SIGNED_AT - timedelta(hours=23)),
         sealed_at(datetime(2100, 1, 1, tzinfo=UTC)),
         replace(SOUND, signatures=(SIGNATURE, replace(SIGNATURE, signed_at=SIGNED_AT - timedelta(days=9)))),

@@ -1,7 +1,8 @@
 """Runs the flow in a process that is killed with SIGKILL right before a given write becomes durable.
 
-Writes are counted where they take effect, whoever makes them: commits of our database, and links, renames and removals
-of files under the data folder. Between two of them nothing changes that the next run could see.
+Writes are counted where they take effect, whoever makes them: commits of our database, links, renames and removals of
+files under the data folder, and what is put into a bucket or removed from it. Between two of them nothing changes that
+the next run could see.
 """
 
 import asyncio
@@ -14,30 +15,44 @@ from typing import Any
 
 from sqlalchemy import event
 
+from adapters import bucket, store
 from adapters.database import engine
 from adapters.settings import settings
 from flows.process_archive import process_archive
 
 
 class Countdown:
+    """Kills this process right before the write that follows so many others; they are counted as `made`."""
+
     def __init__(self, writes: int) -> None:
-        self.left = writes
+        self._writes = writes
+        self.made = 0
 
     def write(self, *_: Any) -> None:
-        if self.left == 0:
+        if self.made == self._writes:
             os.kill(os.getpid(), signal.SIGKILL)
-        self.left -= 1
+        self.made += 1
+
+    def request(self, request: Any, **_: Any) -> None:
+        """A request to a bucket, right before it is sent."""
+        if request.method in ("PUT", "POST", "DELETE"):
+            self.write()
 
 
 def main(reference: str, receipt_id: str, writes: int) -> None:
-    countdown = Countdown(writes)
-    event.listen(engine(), "commit", countdown.write)
-    for name in ("link", "rename", "replace", "unlink"):
-        setattr(os, name, counted(getattr(os, name), countdown))
+    count_writes(Countdown(writes))
     asyncio.run(process_archive(reference, receipt_id))
 
 
-def counted(call: Callable[..., Any], countdown: Countdown) -> Callable[..., Any]:
+def count_writes(countdown: Countdown) -> None:
+    event.listen(engine(), "commit", countdown.write)
+    for name in ("link", "rename", "replace", "unlink"):
+        setattr(os, name, _counted(getattr(os, name), countdown))
+    if store.is_bucket():
+        bucket.client().meta.events.register("before-send.s3", countdown.request)
+
+
+def _counted(call: Callable[..., Any], countdown: Countdown) -> Callable[..., Any]:
     folder = str(settings().data_dir.absolute())
 
     def counted(path: str | Path, *rest: Any, **options: Any) -> Any:

@@ -1,21 +1,54 @@
-"""Archives receipts in a process that is killed with SIGKILL right before a given write takes effect.
+"""Takes receipts to their end in a process of their own, which may be killed with SIGKILL right before a given write.
 
-Each receipt is taken to its end, by the functions that the flow calls. Writes are counted as in `killed.py`.
+Each receipt goes through the functions that the flow calls. Writes are counted as in `killed.py`. Processes are forked
+by one that has read all modules: to read them takes longer than all that a process does.
 """
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from ctypes import c_int
+from multiprocessing import get_context
+from signal import SIGKILL
+from typing import Any
 
-from sqlalchemy import event
-
-from adapters.database import engine
-from tests.flows.killed import Countdown, counted
+from tests.flows.killed import Countdown, count_writes
 from tests.installations import finished
 
-if __name__ == "__main__":
-    countdown = Countdown(int(sys.argv[1]))
-    event.listen(engine(), "commit", countdown.write)
-    for name in ("link", "rename", "replace", "unlink"):
-        setattr(os, name, counted(getattr(os, name), countdown))
-    for pair in sys.argv[2:]:
-        finished(*pair.split("="))
+_FORKED = get_context("forkserver")
+_FORKED.set_forkserver_preload([__name__])
+_LONGEST_S = 120
+
+Receipts = Sequence[tuple[str, str]]
+"""References of processes, each with a receipt id."""
+
+
+def writes_of(receipts: Receipts) -> int:
+    """Take receipts to their end, and return how many writes that takes."""
+    made: Any = _FORKED.Value(c_int, lock=False)
+    assert _exit_status(sys.maxsize, receipts, made) == 0
+    return int(made.value)
+
+
+def kill_before_write(number: int, receipts: Receipts) -> None:
+    """Take receipts to their end, in a process that is killed at it, after so many writes."""
+    assert _exit_status(number, receipts, _FORKED.Value(c_int, lock=False)) == -SIGKILL
+
+
+def _exit_status(writes: int, receipts: Receipts, made: Any) -> int | None:
+    process = _FORKED.Process(target=_take, args=(dict(os.environ), writes, receipts, made))
+    process.start()
+    process.join(_LONGEST_S)
+    process.kill()  # where it hangs
+    process.join()
+    return process.exitcode
+
+
+def _take(environment: Mapping[str, str], writes: int, receipts: Receipts, made: Any) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    countdown = Countdown(writes)
+    count_writes(countdown)
+    for reference, receipt_id in receipts:
+        finished(reference, receipt_id)
+    made.value = countdown.made
