@@ -13,6 +13,8 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterState,
@@ -82,9 +84,9 @@ async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) 
     return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
 
 
-async def unended_runs(client: PrefectClient) -> list[FlowRun]:
-    """The runs that somebody executes, or has left in the middle."""
-    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+async def unended_runs(client: PrefectClient, flow_name: str) -> list[FlowRun]:
+    """The runs of a flow that somebody executes, or has left in the middle."""
+    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING], flow_name=flow_name)
 
 
 async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
@@ -93,9 +95,13 @@ async def show_worker(client: PrefectClient, name: str, again_within_s: float) -
 
 
 async def _runs_in(
-    client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None
+    client: PrefectClient,
+    types: list[StateType],
+    flow_run_ids: list[UUID] | None = None,
+    flow_name: str | None = None,
 ) -> list[FlowRun]:
     return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
         flow_run_filter=FlowRunFilter(
             id=FlowRunFilterId(any_=flow_run_ids) if flow_run_ids is not None else None,
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),

@@ -17,6 +17,7 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from adapters import claims, runs
 from flows.pool import unended_runs
+from flows.process_archive import process_archive
 from models.archive import State as ArchiveState
 from models.run import RunState
 
@@ -70,10 +71,11 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
 async def settle_strays(client: PrefectClient, now: datetime) -> None:
     """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
 
-    Such a run shows that it lives by its lease on the process alone. One that waits for a lease gives up in less time
-    than is allowed here.
+    Such a run shows that it lives by its lease on the process alone, hence only those of `process-archive`: of other
+    flows, which may be anybody's, nobody can tell. One that waits for a lease gives up in less time than is allowed
+    here.
     """
-    unended = await unended_runs(client)
+    unended = await unended_runs(client, process_archive.name)
     claimed = await asyncio.to_thread(claims.claimed)
     for flow_run in unended:
         if str(flow_run.id) not in claimed and not await asyncio.to_thread(_may_live, flow_run, now):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import prefect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from adapters import claims, runs
 from adapters.environment import POOL
 from flows.process_archive import persist_files, process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
+from flows.verify_archives import verify_archives
 from models.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
 from tests.samples import sample_body
@@ -165,6 +167,21 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
 
             states = [(await client.read_flow_run(each.id)).state_name for each in (dead, alive, ours)]
             assert states == ["AwaitingRetry", "Running", "Running"]
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize("flow", [verify_archives, prefect.Flow(lambda: None, name="of-somebody-else")])
+def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "prefect.Flow[..., Any]") -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            await _make_pool(client)
+            working = await client.create_flow_run(flow, state=Running(), work_pool_name=POOL)
+
+            await settle_strays(client, datetime.now(UTC) + timedelta(days=1))
+
+            assert (await client.read_flow_run(working.id)).state_name == "Running"
 
     asyncio.run(_check())
 
