@@ -1,4 +1,4 @@
-"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, and what was cancelled."""
+"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, taken, and cancelled."""
 
 import asyncio
 import sys
@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -23,8 +24,9 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 
 from adapters.environment import POOL
@@ -34,6 +36,7 @@ from models.errors import Transient
 _API_WITHIN_S = 90
 _LOOK_AGAIN_S = 0.2
 _RUNS_PER_PAGE = 200
+_TAKEN = "Taken by a worker of cellar."
 
 
 async def until_answered() -> None:
@@ -77,6 +80,21 @@ async def due_runs(client: PrefectClient, limit: int) -> list[FlowRun]:
 async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -> list[FlowRun]:
     """Those of the runs that nobody has begun."""
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
+
+
+async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Propose that a run is begun, and return whether it is ours: others propose the same, and Prefect accepts one."""
+    answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
+    # Where an answer is lost, Prefect's client asks again by itself, and the server, which knows the question, rejects
+    # it with the state that the run has. What another has taken is answered with ABORT.
+    is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
+    return answer.status is SetStateStatus.ACCEPT or is_repeated
+
+
+async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Whether the last who took a run was a worker of cellar, and no stock one."""
+    taken = [state for state in await client.read_flow_run_states(flow_run_id) if state.is_pending()]
+    return bool(taken) and taken[-1].message == _TAKEN
 
 
 async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:

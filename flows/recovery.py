@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from adapters import claims, runs
-from flows.pool import unended_runs
+from flows.pool import is_taken_by_us, unended_runs
 from flows.process_archive import process_archive
 from models.archive import State as ArchiveState
 from models.run import RunState
@@ -54,6 +54,8 @@ class DeathWatch:
 async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
     """Bring a claimed run that nobody executes to where it belongs, and drop its claim. Done again, it changes nothing.
 
+    A claim alone does not tell that the run was begun under it: a stock worker may have been faster at Prefect.
+
     Raises:
         Transient: the database does not answer.
         HTTPError, PrefectException: Prefect does not.
@@ -63,7 +65,9 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
     except ObjectNotFound:
         is_settled = True  # deleted, together with what it would have done; the sweep sees to its receipt
     else:
-        is_settled = await _settle(client, flow_run)
+        if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
+            return  # since this worker looked, it has ended or gone to another
+        is_settled = not await is_taken_by_us(client, flow_run.id) or await _settle(client, flow_run)
     if is_settled:
         await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 

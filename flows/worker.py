@@ -18,15 +18,13 @@ import structlog
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
-from prefect.states import Pending
 
 from adapters import claims
 from flows.engine import Execution, Interrupted, Interruption
-from flows.pool import cancelled_runs, due_runs, scheduled_runs, show_worker
+from flows.pool import cancelled_runs, due_runs, scheduled_runs, show_worker, take
 from flows.recovery import DeathWatch, settle, settle_strays
 from models.errors import Transient
 
@@ -174,21 +172,17 @@ class Worker:
                 task = asyncio.create_task(self._execute(execution), name=flow_run_id)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            else:
-                del self._live[flow_run_id]
-        for flow_run_id in claimed - due:
-            await asyncio.to_thread(claims.drop, flow_run_id, self._id)
+        for flow_run_id in set(flow_run_ids) - due:
+            if flow_run_id in claimed:
+                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
+            del self._live[flow_run_id]
 
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
         flow_run_id, worker_id = str(execution.flow_run.id), self._id
         try:
             with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
-                # Stock workers propose the same, and Prefect accepts one of them.
-                pending: OrchestrationResult[Any] = await self._client.set_flow_run_state(
-                    execution.flow_run.id, Pending()
-                )
-                is_ours = pending.status is SetStateStatus.ACCEPT
+                is_ours = await take(self._client, execution.flow_run.id)
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
                         await execution.run()
@@ -236,7 +230,8 @@ class Worker:
     async def _recover(self) -> None:
         """Settle what is claimed and not executed: left by the dead, or with an end that Prefect never heard."""
         await asyncio.to_thread(claims.take_orphans, self._id)
-        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - set(self._live):
+        live = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - live:
             if flow_run_id not in self._live:  # settling takes its time
                 with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
                     log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
