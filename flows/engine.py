@@ -36,6 +36,7 @@ class Execution:
     def __init__(self, flow: Flow[..., Any], flow_run: FlowRun) -> None:
         self.flow_run = flow_run
         self.interruption: Interruption | None = None
+        self.holds_slot = True
         # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
         # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
         copy = flow_run.model_copy(update={"deployment_id": None})
@@ -89,6 +90,12 @@ def hand_back() -> bool:
     if execution:
         execution.interrupt(Interruption.HANDED_BACK)
     return execution is not None
+
+
+def leave_slot() -> None:
+    """Let another run start beside the one that calls this: from here on it only waits for others."""
+    if execution := _current.get():
+        execution.holds_slot = False
 
 
 def is_cancelled_by_person() -> bool:

@@ -35,7 +35,7 @@ from models.errors import Transient
 
 _API_WITHIN_S = 90
 _LOOK_AGAIN_S = 0.2
-_RUNS_PER_PAGE = 200
+RUNS_PER_PAGE = 200
 _TAKEN = "Taken by a worker of cellar."
 
 
@@ -65,14 +65,15 @@ async def set_up(client: PrefectClient) -> None:
     await _deploy()
 
 
-async def due_runs(client: PrefectClient, limit: int) -> list[FlowRun]:
-    """The runs whose time has come, oldest first."""
+async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
+    """The runs whose time has come, oldest first; those from a time on where one is given."""
     # The client's own method cannot ask for fewer than 200.
+    asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
     answer = await client.request(
         "POST",
         "/work_pools/{name}/get_scheduled_flow_runs",
         path_params={"name": POOL},
-        json={"limit": min(limit, _RUNS_PER_PAGE), "scheduled_before": datetime.now(UTC).isoformat()},
+        json=asked | ({"scheduled_after": after.isoformat()} if after else {}),
     )
     return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
 
@@ -125,7 +126,7 @@ async def _runs_in(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
         ),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
-        limit=_RUNS_PER_PAGE,
+        limit=RUNS_PER_PAGE,
     )
 
 

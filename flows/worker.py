@@ -23,15 +23,14 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters import claims
+from flows.due import Due
 from flows.engine import Execution, Interrupted, Interruption
-from flows.pool import cancelled_runs, due_runs, scheduled_runs, show_worker, take
+from flows.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.recovery import DeathWatch, settle, settle_strays
 from models.errors import Transient
 
 log = structlog.get_logger()
 
-_SLOTS = 16
-_AHEAD = 32
 _POLL_S = 0.5
 _EVENT_SETTLES_S = 0.03
 _CANCEL_LOOK_S = 1
@@ -56,8 +55,7 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ahead: list[FlowRun] = []
-        self._foreign = 0
+        self._due = Due(client, flows, self._live)
         self._wake = asyncio.Event()
         self._watch = DeathWatch(_DEAD_AFTER_S)
 
@@ -124,58 +122,34 @@ class Worker:
     async def _take_due(self) -> None:
         """Fill the free slots, then wait for a wake or the next poll."""
         self._wake.clear()
-        if not await self._fill() and len(self._live) < _SLOTS:
-            known = set(self._live)  # before the question: what ends meanwhile may still be in the answer
-            due = await due_runs(self._client, _AHEAD + len(self._ahead) + self._foreign)
-            ours = [flow_run for flow_run in due if flow_run.flow_id in self._flows]
-            self._foreign = len(due) - len(ours)
-            self._ahead = [flow_run for flow_run in ours if str(flow_run.id) not in known]
-            await self._fill()
+        if not await self._start(self._due.take()):
+            await self._due.look()
+            await self._start(self._due.take())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), _POLL_S)
 
-    async def _fill(self) -> bool:
-        """Start what may start, the oldest first; return whether anything did."""
-        starting = []
-        for flow_run in list(self._ahead):
-            if len(self._live) == _SLOTS:
-                break
-            if not self._is_held_up(flow_run):
-                self._ahead.remove(flow_run)
-                if str(flow_run.id) not in self._live:
-                    execution = Execution(self._flows[flow_run.flow_id], flow_run)
-                    self._live[str(flow_run.id)] = execution
-                    starting.append(execution)
-        if starting:
-            await self._start(starting)
-        return bool(starting)
-
-    def _is_held_up(self, flow_run: FlowRun) -> bool:
-        """Two runs of one process cannot work at once; the second would wait in a slot for the lease."""
-        reference = flow_run.parameters.get("reference")
-        others = (each.flow_run.parameters.get("reference") for each in self._live.values())
-        return reference is not None and reference in others
-
-    async def _start(self, executions: list[Execution]) -> None:
-        flow_run_ids = [str(each.flow_run.id) for each in executions]
+    async def _start(self, flow_runs: list[FlowRun]) -> bool:
+        """Start what this worker can claim; return whether there was anything to start."""
+        starting = {str(each.id): Execution(self._flows[each.flow_id], each) for each in flow_runs}
+        self._live |= starting
         try:
-            claimed = await asyncio.to_thread(claims.claim, flow_run_ids, self._id)
+            claimed = await asyncio.to_thread(claims.claim, starting, self._id) if starting else set()
             # What was due when this worker asked may have been executed since, and Prefect would accept it once more.
             due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
+            for flow_run_id in claimed - due:
+                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
         except BaseException:
-            for flow_run_id in flow_run_ids:
+            for flow_run_id in starting:
                 del self._live[flow_run_id]  # `_recover` sees to the claims
             raise
-        for execution in executions:
-            flow_run_id = str(execution.flow_run.id)
+        for flow_run_id, execution in starting.items():
             if flow_run_id in due:
                 task = asyncio.create_task(self._execute(execution), name=flow_run_id)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        for flow_run_id in set(flow_run_ids) - due:
-            if flow_run_id in claimed:
-                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
-            del self._live[flow_run_id]
+            else:
+                del self._live[flow_run_id]
+        return bool(starting)
 
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
 from adapters import claims, runs
@@ -24,6 +22,7 @@ from flows.recovery import DeathWatch, settle, settle_strays
 from flows.verify_archives import verify_archives
 from models.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
+from tests.flows.workers import make_pool
 from tests.samples import sample_body
 
 ME = "worker-1"
@@ -208,7 +207,7 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
 
     async def _check() -> None:
         async with get_client() as client:
-            await _make_pool(client)
+            await make_pool(client)
             dead = await _run_in(client, Running(), POOL)
             alive = await _run_in(client, Running(), POOL)
             ours = await _run_in(client, Running(), POOL)
@@ -231,7 +230,7 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
 def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "prefect.Flow[..., Any]") -> None:
     async def _check() -> None:
         async with get_client() as client:
-            await _make_pool(client)
+            await make_pool(client)
             working = await client.create_flow_run(flow, state=Running(), work_pool_name=POOL)
 
             await settle_strays(client, datetime.now(UTC) + timedelta(days=1))
@@ -249,13 +248,6 @@ async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None =
     assert await take(client, flow_run.id)
     await client.set_flow_run_state(flow_run.id, state, force=True)
     return await client.read_flow_run(UUID(str(flow_run.id)))
-
-
-async def _make_pool(client: PrefectClient) -> None:
-    try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    except ObjectAlreadyExists:
-        return
 
 
 def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:

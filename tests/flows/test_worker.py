@@ -2,15 +2,13 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from pytest_httpserver import HTTPServer
 
-from adapters import catalogue, claims
-from adapters.migration import migrate
-from adapters.settings import Settings, settings
+from adapters import catalogue, claims, runs
+from adapters.settings import settings
 from tests.conftest import free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -18,18 +16,6 @@ from tests.flows.workers import Downstream, create_run, run_of, state_of, wait_f
 from tests.samples import sample_body
 
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def downstream(configure: Callable[..., Settings], prefect: str) -> Iterator[Downstream]:
-    """An installation whose archives are told to a downstream system."""
-    with HTTPServer(threaded=True) as server:
-        made = Downstream(server)
-        told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
-        configure(**told, PREFECT_API_URL=prefect)
-        migrate()
-        yield made
-        made.let_go()
 
 
 def held_up(downstream: Downstream, reference: str) -> str:
@@ -138,16 +124,16 @@ def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstrea
 
 def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
     with worker("one-at-a-time"):
-        first = held_up(downstream, "process-1")
-        others = [create_run("process-1") for _ in range(10)]
-        downstream.hold()
-        asked = len(downstream.asked)
+        runs.take_lease("process-1", "another", datetime.now(UTC), 300)
+        first = create_run("process-1", received("process-1", sample_body("process-1")).receipt_id)
+        wait_for(first, "Running")
+        others = [create_run("process-1") for _ in range(16)]
         elsewhere = create_run("process-2", received("process-2", sample_body("process-2")).receipt_id)
-        wait_until(lambda: len(downstream.asked) > asked, timeout_s=60)
+        wait_for(elsewhere, "Completed")
         assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
 
-        downstream.let_go()
-        for each in (first, elsewhere, *others):
+        runs.release_lease("process-1", "another", datetime.now(UTC))
+        for each in (first, *others):
             wait_for(each, "Completed")
 
 
