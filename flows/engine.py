@@ -13,7 +13,7 @@ from typing import Any
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_engine import AsyncFlowRunEngine
-from prefect.states import AwaitingRetry, Cancelled
+from prefect.states import AwaitingRetry, Cancelled, Pending
 
 from models.errors import CellarError
 
@@ -39,7 +39,8 @@ class Execution:
         self.holds_slot = True
         # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
         # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
-        copy = flow_run.model_copy(update={"deployment_id": None})
+        # It is executed once it is taken, and Pending then.
+        copy = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
         self._engine = _Engine(flow=flow, flow_run=copy, parameters=dict(flow_run.parameters))
         self._engine.execution = self
         self._task: asyncio.Task[None] | None = None

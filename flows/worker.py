@@ -162,6 +162,8 @@ class Worker:
                         await execution.run()
                 if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+                else:  # as when a person cancels it between Pending and Running
+                    await settle(self._client, flow_run_id, worker_id)
         finally:
             self._live.pop(flow_run_id, None)
             self._wake.set()
