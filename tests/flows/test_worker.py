@@ -124,15 +124,15 @@ def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstrea
 
 def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
     with worker("one-at-a-time"):
-        runs.take_lease("process-1", "another", datetime.now(UTC), 300)
-        first = create_run("process-1", received("process-1", sample_body("process-1")).receipt_id)
+        runs.take_lease("busy", "another", datetime.now(UTC), 300)
+        first = create_run("busy", received("busy", sample_body("busy")).receipt_id)
         wait_for(first, "Running")
-        others = [create_run("process-1") for _ in range(16)]
-        elsewhere = create_run("process-2", received("process-2", sample_body("process-2")).receipt_id)
+        others = [create_run("busy") for _ in range(16)]
+        elsewhere = create_run("elsewhere", received("elsewhere", sample_body("elsewhere")).receipt_id)
         wait_for(elsewhere, "Completed")
         assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
 
-        runs.release_lease("process-1", "another", datetime.now(UTC))
+        runs.release_lease("busy", "another", datetime.now(UTC))
         for each in (first, *others):
             wait_for(each, "Completed")
 
