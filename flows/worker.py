@@ -82,6 +82,7 @@ class Worker:
         await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
         await end_tasks(duties)
         if not stopping.done():
+            await self.drain(hurry=asyncio.create_task(asyncio.sleep(0)))
             raise Transient("a loop of the worker has ended by itself; start the worker again")
 
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
