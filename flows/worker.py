@@ -41,7 +41,7 @@ _STRAYS_LOOK_S = 60
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
-_AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
+AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
 _EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
 
 
@@ -65,7 +65,6 @@ class Worker:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
                 await asyncio.to_thread(claims.bury, worker_id, beats)
         await asyncio.to_thread(claims.join, self._id)
-        await show_worker(self._client, self._name, _SHOWN_EACH_S)
 
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
@@ -232,7 +231,7 @@ def _surviving(message: str, **context: str) -> Iterator[None]:
     """Prefect or the database may be away at any time; the worker goes on, and tries again."""
     try:
         yield
-    except _AWAY as error:
+    except AWAY as error:
         log.warning(message, why=type(error).__name__, **context)
     except Exception:
         logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads
