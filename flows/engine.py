@@ -23,7 +23,7 @@ class Interruption(Enum):
 
     CANCELLED = "a person has cancelled it"
     HANDED_BACK = "its worker stops; it is due again at once"
-    LOST = "Prefect has ended it, or another worker has it"
+    LOST = "Prefect has ended it, or another worker may have it"
 
 
 class Interrupted(CellarError):
@@ -85,11 +85,15 @@ class Execution:
                 self._task.cancel()
 
 
-def hand_back() -> bool:
-    """Interrupt the run that calls this, to go on later; return false where no worker of ours executes it."""
+def give_up() -> bool:
+    """Interrupt the run that calls this, which another may have by now; its worker finds out, by its claim.
+
+    Returns:
+        False where no worker of ours executes it.
+    """
     execution = _current.get()
     if execution:
-        execution.interrupt(Interruption.HANDED_BACK)
+        execution.interrupt(Interruption.LOST)
     return execution is not None
 
 

@@ -30,10 +30,11 @@ from domain.summary import size_text, summary
 from flows.completion import complete
 from flows.engine import leave_slot
 from flows.findings import settle_findings
+from flows.lease import sole_work_on
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
-from flows.record import Run, recorded, sole_work_on
+from flows.record import Run, recorded
 from flows.results import RESULTS
 from flows.threads import in_thread
 from models.errors import Refused, Transient
@@ -97,7 +98,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
     await _check(reference, receipt_id)
     run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(flow_run.tags))
     async with recorded(run) as progress:
-        async with sole_work_on(run), _time_limit():
+        async with sole_work_on(reference, run.holder), _time_limit():
             progress.task = persist_files.name
             await persist_files(reference, receipt_id)
             progress.task = load_metadata.name

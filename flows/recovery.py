@@ -93,11 +93,14 @@ def _may_live(flow_run: FlowRun, now: datetime) -> bool:
 
 
 async def _settle(client: PrefectClient, flow_run: FlowRun) -> bool:
-    """Return false when somebody has changed the run meanwhile: it has to be looked at anew."""
+    """Make a run due again, or end it. Its lease is left to expire, since a worker that stood still may go on.
+
+    Returns:
+        False when somebody has changed the run meanwhile: it has to be looked at anew.
+    """
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
         return True
     await _end_tasks(client, flow_run.id)
-    await asyncio.to_thread(runs.release_leases_of, str(flow_run.id), datetime.now(UTC))
     state = _state_after(flow_run)
     if state.is_final():
         failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)

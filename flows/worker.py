@@ -22,7 +22,7 @@ from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
-from adapters import claims
+from adapters import claims, runs
 from flows.due import Due
 from flows.engine import Execution, Interrupted, Interruption
 from flows.pool import cancelled_runs, scheduled_runs, show_worker, take
@@ -64,6 +64,8 @@ class Worker:
         if sole:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
                 await asyncio.to_thread(claims.bury, worker_id, beats)
+            for flow_run_id in await asyncio.to_thread(claims.claimed):
+                await asyncio.to_thread(runs.release_leases_of, flow_run_id)
         await asyncio.to_thread(claims.join, self._id)
 
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
