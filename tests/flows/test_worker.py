@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -73,6 +74,24 @@ def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> Non
     log = workers.log_of("stopped")
     assert "Traceback" not in log
     assert "@" not in log
+
+
+@pytest.mark.faults  # it waits for 8 s
+def test_stopped_worker_hands_back_what_does_not_end_in_time(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, workers.log_of("stopped")
+    assert state_of(flow_run_id) == "AwaitingRetry"
+    assert (claims.claimed(), claims.beats()) == (set(), {})
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_that_starts_gives_a_run_to_what_waits_in_the_inbox_without_one() -> None:
+    waiting = received("process-1", sample_body("process-1"), datetime.now(UTC) - timedelta(minutes=1))
+    with worker("sweeping"):
+        wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed", timeout_s=60)
 
 
 @pytest.mark.faults  # a worker counts as dead after 25 s
