@@ -1,9 +1,9 @@
 """The history of runs, and the lease that keeps two of them from working on one process at once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from adapters.database import insert_new, reading, writing
 from adapters.receipts import set_state_within
@@ -77,43 +77,52 @@ def has_failed(flow_run_id: str) -> bool:
         return session.exec(attempts).first() in (RunState.FAILED, RunState.CANCELLED)
 
 
-def take_lease(reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
+def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
     """Take or renew the lease on a process, and return whether `holder` has it.
 
     One statement each: whoever's update or insert takes effect has it, in whatever order two processes try.
     """
-    expires_at = now + timedelta(seconds=lasts_s)
     with writing() as session:
+        now = _now(session)
+        row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
         taken = session.connection().execute(
             update(LeaseRow)
             .where(
                 col(LeaseRow.reference) == reference,
                 or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
             )
-            .values(holder=holder, expires_at=expires_at)
+            .values(row)
         )
-        row = {"reference": reference, "holder": holder, "expires_at": expires_at}
         return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
 
 
-def release_lease(reference: str, holder: str, now: datetime) -> None:
+def release_lease(reference: str, holder: str) -> None:
     """Let the next run have the process."""
     with writing() as session:
         session.execute(
             update(LeaseRow)
             .where(col(LeaseRow.reference) == reference, col(LeaseRow.holder) == holder)
-            .values(expires_at=now - timedelta(seconds=1))
+            .values(expires_at=_now(session) - timedelta(seconds=1))
         )
 
 
-def release_leases_of(flow_run_id: str, now: datetime) -> None:
-    """Let go of what the attempts of a run have held: nobody executes it any more."""
+def release_leases_of(flow_run_id: str) -> None:
+    """Let go of what the attempts of a run have held, which nobody executes any more."""
     with writing() as session:
+        now = _now(session)
         session.execute(
             update(LeaseRow)
             .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
             .values(expires_at=now - timedelta(seconds=1))
         )
+
+
+def _now(session: Session) -> datetime:
+    """The database's own time: hosts that share it may have clocks that differ. SQLite has none, and one host."""
+    if session.get_bind().dialect.name != "postgresql":
+        return datetime.now(UTC)
+    now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
+    return now
 
 
 def lease_expiry(flow_run_id: str) -> datetime | None:

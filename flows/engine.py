@@ -13,7 +13,7 @@ from typing import Any
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_engine import AsyncFlowRunEngine
-from prefect.states import AwaitingRetry, Cancelled
+from prefect.states import AwaitingRetry, Cancelled, Pending
 
 from models.errors import CellarError
 
@@ -23,7 +23,7 @@ class Interruption(Enum):
 
     CANCELLED = "a person has cancelled it"
     HANDED_BACK = "its worker stops; it is due again at once"
-    LOST = "Prefect has ended it, or another worker has it"
+    LOST = "Prefect has ended it, or another worker may have it"
 
 
 class Interrupted(CellarError):
@@ -36,9 +36,11 @@ class Execution:
     def __init__(self, flow: Flow[..., Any], flow_run: FlowRun) -> None:
         self.flow_run = flow_run
         self.interruption: Interruption | None = None
+        self.holds_slot = True
         # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
         # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
-        copy = flow_run.model_copy(update={"deployment_id": None})
+        # It is executed once it is taken, and Pending then.
+        copy = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
         self._engine = _Engine(flow=flow, flow_run=copy, parameters=dict(flow_run.parameters))
         self._engine.execution = self
         self._task: asyncio.Task[None] | None = None
@@ -83,12 +85,22 @@ class Execution:
                 self._task.cancel()
 
 
-def hand_back() -> bool:
-    """Interrupt the run that calls this, to go on later; return false where no worker of ours executes it."""
+def give_up() -> bool:
+    """Interrupt the run that calls this, which another may have by now; its worker finds out, by its claim.
+
+    Returns:
+        False where no worker of ours executes it.
+    """
     execution = _current.get()
     if execution:
-        execution.interrupt(Interruption.HANDED_BACK)
+        execution.interrupt(Interruption.LOST)
     return execution is not None
+
+
+def leave_slot() -> None:
+    """Let another run start beside the one that calls this: from here on it only waits for others."""
+    if execution := _current.get():
+        execution.holds_slot = False
 
 
 def is_cancelled_by_person() -> bool:

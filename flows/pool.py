@@ -1,4 +1,4 @@
-"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, and what was cancelled."""
+"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, taken, and cancelled."""
 
 import asyncio
 import sys
@@ -15,6 +15,8 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterState,
@@ -23,8 +25,9 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 
 from adapters.environment import POOL
@@ -33,7 +36,8 @@ from models.errors import Transient
 
 _API_WITHIN_S = 90
 _LOOK_AGAIN_S = 0.2
-_RUNS_PER_PAGE = 200
+RUNS_PER_PAGE = 200
+_TAKEN = "Taken by a worker of cellar."
 
 
 async def until_answered() -> None:
@@ -63,14 +67,15 @@ async def set_up(client: PrefectClient) -> None:
     await _deploy()
 
 
-async def due_runs(client: PrefectClient, limit: int) -> list[FlowRun]:
-    """The runs whose time has come, oldest first."""
+async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
+    """The runs whose time has come, oldest first; those from a time on where one is given."""
     # The client's own method cannot ask for fewer than 200.
+    asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
     answer = await client.request(
         "POST",
         "/work_pools/{name}/get_scheduled_flow_runs",
         path_params={"name": POOL},
-        json={"limit": min(limit, _RUNS_PER_PAGE), "scheduled_before": datetime.now(UTC).isoformat()},
+        json=asked | ({"scheduled_after": after.isoformat()} if after else {}),
     )
     return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
 
@@ -80,14 +85,29 @@ async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
 
 
+async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Propose that a run is begun, and return whether it is ours: others propose the same, and Prefect accepts one."""
+    answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
+    # Where an answer is lost, Prefect's client asks again by itself, and the server, which knows the question, rejects
+    # it with the state that the run has. What another has taken is answered with ABORT.
+    is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
+    return answer.status is SetStateStatus.ACCEPT or is_repeated
+
+
+async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Whether the last who took a run was a worker of cellar, and no stock one."""
+    taken = [state for state in await client.read_flow_run_states(flow_run_id) if state.is_pending()]
+    return bool(taken) and taken[-1].message == _TAKEN
+
+
 async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
     """Those of the runs that somebody wants to end, or has ended in Prefect."""
     return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
 
 
-async def unended_runs(client: PrefectClient) -> list[FlowRun]:
-    """The runs that somebody executes, or has left in the middle."""
-    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+async def unended_runs(client: PrefectClient, flow_name: str) -> list[FlowRun]:
+    """The runs of a flow that somebody executes, or has left in the middle."""
+    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING], flow_name=flow_name)
 
 
 async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
@@ -96,15 +116,19 @@ async def show_worker(client: PrefectClient, name: str, again_within_s: float) -
 
 
 async def _runs_in(
-    client: PrefectClient, types: list[StateType], flow_run_ids: list[UUID] | None = None
+    client: PrefectClient,
+    types: list[StateType],
+    flow_run_ids: list[UUID] | None = None,
+    flow_name: str | None = None,
 ) -> list[FlowRun]:
     return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
         flow_run_filter=FlowRunFilter(
             id=FlowRunFilterId(any_=flow_run_ids) if flow_run_ids is not None else None,
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
         ),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
-        limit=_RUNS_PER_PAGE,
+        limit=RUNS_PER_PAGE,
     )
 
 

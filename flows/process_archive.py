@@ -28,11 +28,13 @@ from adapters.settings import settings
 from domain.notification import archive_completed
 from domain.summary import size_text, summary
 from flows.completion import complete
+from flows.engine import leave_slot
 from flows.findings import settle_findings
+from flows.lease import sole_work_on
 from flows.loading import load
 from flows.material import read_material
 from flows.persisting import persist
-from flows.record import Run, recorded, sole_work_on
+from flows.record import Run, recorded
 from flows.results import RESULTS
 from flows.threads import in_thread
 from models.errors import Refused, Transient
@@ -95,14 +97,17 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
     receipt_id = receipt_id or await _current_receipt(reference)
     await _check(reference, receipt_id)
     run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(flow_run.tags))
-    async with recorded(run) as progress, sole_work_on(run), _time_limit():
-        progress.task = persist_files.name
-        await persist_files(reference, receipt_id)
-        progress.task = load_metadata.name
-        loaded = await load_metadata(reference, receipt_id)
-        progress.task = reconcile_payments.name
-        reconciled = await reconcile_payments(reference, receipt_id)
-        await _label(reference, _tags_of(loaded, reconciled))
+    async with recorded(run) as progress:
+        async with sole_work_on(reference, run.holder), _time_limit():
+            progress.task = persist_files.name
+            await persist_files(reference, receipt_id)
+            progress.task = load_metadata.name
+            loaded = await load_metadata(reference, receipt_id)
+            progress.task = reconcile_payments.name
+            reconciled = await reconcile_payments(reference, receipt_id)
+            await _label(reference, _tags_of(loaded, reconciled))
+        # The archive is complete. An endpoint that is down holds up no other archive, and no newer receipt of this one.
+        leave_slot()
         progress.task = notify_downstream.name
         try:
             await _notify_all(receipt_id)

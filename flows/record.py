@@ -1,7 +1,6 @@
-"""Puts a run on record, and keeps the process to itself while it works."""
+"""Puts a run on record."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,20 +10,13 @@ from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
 from adapters import history, runs
-from flows.engine import hand_back, is_cancelled_by_person
+from flows.engine import is_cancelled_by_person
+from flows.lease import Busy
 from models.archive import State
 from models.errors import Transient
 from models.run import RunRow, RunState, Trigger
 
-_LEASE_S = 30
-_RENEWAL_S = 10
-_POLL_S = 1
-_LONGEST_WAIT_S = 600
 _RECORD_PAUSES_S = (1, 3, 9)
-
-
-class Busy(Transient):
-    """Another run works on the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +28,11 @@ class Run:
     reference: str
     receipt_id: str
     trigger: Trigger
+
+    @property
+    def holder(self) -> str:
+        """Who holds the lease on the process: the attempt. One that was taken for dead shares none with the next."""
+        return f"{self.flow_run_id}:{self.attempt}"
 
 
 @dataclass(slots=True)
@@ -96,61 +93,3 @@ async def _record_end(run: Run, state: RunState, failed_task: str | None = None)
             await asyncio.sleep(pause_s)
         else:
             return
-
-
-@asynccontextmanager
-async def sole_work_on(run: Run) -> AsyncIterator[None]:
-    """Hold the lease on the run's process, renewed while the block runs. A dead holder's lease is free after 30 s.
-
-    An attempt that another follows, since it was taken for dead, does not hold what that one holds.
-
-    Raises:
-        Busy: another run has held it for ten minutes.
-    """
-    reference, holder = run.reference, f"{run.flow_run_id}:{run.attempt}"
-    waited_s = 0
-    asked_at_s = time.monotonic()
-    while not await _take(reference, holder):
-        if waited_s >= _LONGEST_WAIT_S:
-            raise Busy(
-                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another later"
-            )
-        await asyncio.sleep(_POLL_S)
-        waited_s += _POLL_S
-        asked_at_s = time.monotonic()
-    worker = asyncio.current_task()
-    renewal = asyncio.create_task(_renew(reference, holder, asked_at_s + _LEASE_S, worker))
-    try:
-        yield
-    finally:
-        renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewal
-        with suppress(Transient):  # it expires by itself
-            await asyncio.to_thread(runs.release_lease, reference, holder, datetime.now(UTC))
-
-
-async def _take(reference: str, holder: str) -> bool:
-    return await asyncio.to_thread(runs.take_lease, reference, holder, datetime.now(UTC), _LEASE_S)
-
-
-async def _renew(reference: str, holder: str, good_until_s: float, worker: "asyncio.Task[object] | None") -> None:
-    """Keep the lease. Whoever lost it must not go on beside its next holder: after a long sleep of the machine, or of
-    the database. `good_until_s` is by the monotonic clock, counted from before the lease was asked for.
-    """
-    while True:
-        await asyncio.sleep(_RENEWAL_S)
-        asked_at_s = time.monotonic()
-        try:
-            async with asyncio.timeout(max(0, good_until_s - asked_at_s)):
-                if not await _take(reference, holder):
-                    break
-        except TimeoutError:
-            break
-        except Transient:  # a lease lasts several renewals
-            if time.monotonic() + _RENEWAL_S >= good_until_s:
-                break
-        else:
-            good_until_s = asked_at_s + _LEASE_S
-    if not hand_back() and worker:
-        worker.cancel()

@@ -16,7 +16,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from adapters import claims, runs
-from flows.pool import unended_runs
+from flows.pool import is_taken_by_us, unended_runs
+from flows.process_archive import process_archive
 from models.archive import State as ArchiveState
 from models.run import RunState
 
@@ -53,6 +54,8 @@ class DeathWatch:
 async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
     """Bring a claimed run that nobody executes to where it belongs, and drop its claim. Done again, it changes nothing.
 
+    A claim alone does not tell that the run was begun under it: a stock worker may have been faster at Prefect.
+
     Raises:
         Transient: the database does not answer.
         HTTPError, PrefectException: Prefect does not.
@@ -62,7 +65,9 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
     except ObjectNotFound:
         is_settled = True  # deleted, together with what it would have done; the sweep sees to its receipt
     else:
-        is_settled = await _settle(client, flow_run)
+        if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
+            return  # since this worker looked, it has ended or gone to another
+        is_settled = not await is_taken_by_us(client, flow_run.id) or await _settle(client, flow_run)
     if is_settled:
         await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
@@ -70,10 +75,11 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
 async def settle_strays(client: PrefectClient, now: datetime) -> None:
     """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
 
-    Such a run shows that it lives by its lease on the process alone. One that waits for a lease gives up in less time
-    than is allowed here.
+    Such a run shows that it lives by its lease on the process alone, hence only those of `process-archive`: of other
+    flows, which may be anybody's, nobody can tell. One that waits for a lease gives up in less time than is allowed
+    here.
     """
-    unended = await unended_runs(client)
+    unended = await unended_runs(client, process_archive.name)
     claimed = await asyncio.to_thread(claims.claimed)
     for flow_run in unended:
         if str(flow_run.id) not in claimed and not await asyncio.to_thread(_may_live, flow_run, now):
@@ -87,11 +93,14 @@ def _may_live(flow_run: FlowRun, now: datetime) -> bool:
 
 
 async def _settle(client: PrefectClient, flow_run: FlowRun) -> bool:
-    """Return false when somebody has changed the run meanwhile: it has to be looked at anew."""
+    """Make a run due again, or end it. Its lease is left to expire, since a worker that stood still may go on.
+
+    Returns:
+        False when somebody has changed the run meanwhile: it has to be looked at anew.
+    """
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
         return True
     await _end_tasks(client, flow_run.id)
-    await asyncio.to_thread(runs.release_leases_of, str(flow_run.id), datetime.now(UTC))
     state = _state_after(flow_run)
     if state.is_final():
         failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)

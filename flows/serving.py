@@ -2,19 +2,23 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any, TypeVar
+from uuid import UUID
 
+import structlog
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from adapters import store
+from adapters.settings import settings
 from flows.pool import set_up, until_answered
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
@@ -23,8 +27,10 @@ from flows.settle_reports import settle_reports
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
-from flows.worker import Worker, end_tasks
+from flows.worker import AWAY, Worker, end_tasks
+from models.errors import Transient
 
+log = structlog.get_logger()
 Result = TypeVar("Result")
 
 _FLOWS: tuple[Flow[..., Any], ...] = (
@@ -35,6 +41,8 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     verify_archives,
 )
 _GIVE_UP_AFTER_S = 20
+_DEPLOYED_WITHIN_S = 90
+_PAUSE_S = 2
 _LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
 
 
@@ -111,6 +119,30 @@ async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Resu
 
 async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
     # First the deployments: after an upgrade the runs that wait must find the new entry points.
+    worker = Worker(client, name, await deployed_flows(client))
+    await worker.join(sole)
+    return worker
+
+
+async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
+    """Make or update what a worker needs in Prefect, start a sweep, and return the flows by their ids there.
+
+    Raises:
+        Transient: Prefect does not take it, asked again and again for a while.
+    """
+    deadline = time.monotonic() + _DEPLOYED_WITHIN_S
+    while True:
+        try:
+            return await _deploy(client)
+        except AWAY as error:
+            if time.monotonic() >= deadline:
+                reason = f"Prefect at {settings().prefect_ui_url} does not take the deployments: {error}"
+                raise Transient(reason) from error
+            log.warning("Prefect does not take the deployments and is asked again", why=type(error).__name__)
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _deploy(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
     await set_up(client)
     results = await saved_block()
     flows = {
@@ -118,6 +150,4 @@ async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
     }
     sweep = await client.read_deployment_by_name(SWEEP)
     await client.create_flow_run_from_deployment(sweep.id)
-    worker = Worker(client, name, flows)
-    await worker.join(sole)
-    return worker
+    return flows

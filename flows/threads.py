@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
+
+from models.errors import Transient
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -16,6 +19,26 @@ Result = TypeVar("Result")
 # would wait behind them. These begin when they are needed, and a run has one or two at a time.
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+_deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
+
+
+def clock() -> float:
+    """Seconds that nobody sets, and that pass while the machine sleeps, which those of `time.monotonic` do not."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Deadline:
+    """A block whose threads, and those that they start, must have ended by a time of `clock`, which may be put off."""
+
+    def __init__(self, at_s: float) -> None:
+        self.at_s = at_s
+
+    def __enter__(self) -> Self:
+        self._token = _deadline.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.reset(self._token)
 
 
 class Stopped(Exception):
@@ -31,7 +54,7 @@ async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
     stop = threading.Event()
     context = copy_context()
     context.run(_stop.set, stop)
-    working = _THREADS.submit(context.run, partial(work, *args, **kwargs))
+    working = _THREADS.submit(context.run, _from_checkpoint, partial(work, *args, **kwargs))
     ended = asyncio.wrap_future(working)
     try:
         await asyncio.wait({ended})
@@ -41,6 +64,11 @@ async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
         await _until(ended)
         raise
     return ended.result()
+
+
+def _from_checkpoint(work: Callable[[], Result]) -> Result:
+    checkpoint()
+    return work()
 
 
 @contextmanager
@@ -62,10 +90,13 @@ def checkpoint() -> None:
 
     Raises:
         Stopped: whoever waits for the work was cancelled.
+        Transient: its deadline is over.
     """
-    stop = _stop.get()
+    stop, deadline = _stop.get(), _deadline.get()
     if stop and stop.is_set():
         raise Stopped
+    if deadline and clock() > deadline.at_s:
+        raise Transient("this process stood still for so long that another may do its work")
 
 
 async def _until(ended: "asyncio.Future[Result]") -> None:

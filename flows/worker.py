@@ -18,22 +18,19 @@ import structlog
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
-from prefect.states import Pending
 
-from adapters import claims
+from adapters import claims, runs
+from flows.due import Due
 from flows.engine import Execution, Interrupted, Interruption
-from flows.pool import cancelled_runs, due_runs, scheduled_runs, show_worker
+from flows.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.recovery import DeathWatch, settle, settle_strays
 from models.errors import Transient
 
 log = structlog.get_logger()
 
-_SLOTS = 16
-_AHEAD = 32
 _POLL_S = 0.5
 _EVENT_SETTLES_S = 0.03
 _CANCEL_LOOK_S = 1
@@ -44,7 +41,7 @@ _STRAYS_LOOK_S = 60
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
-_AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
+AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
 _EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
 
 
@@ -58,8 +55,7 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ahead: list[FlowRun] = []
-        self._foreign = 0
+        self._due = Due(client, flows, self._live)
         self._wake = asyncio.Event()
         self._watch = DeathWatch(_DEAD_AFTER_S)
 
@@ -68,8 +64,9 @@ class Worker:
         if sole:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
                 await asyncio.to_thread(claims.bury, worker_id, beats)
+            for flow_run_id in await asyncio.to_thread(claims.claimed):
+                await asyncio.to_thread(runs.release_leases_of, flow_run_id)
         await asyncio.to_thread(claims.join, self._id)
-        await show_worker(self._client, self._name, _SHOWN_EACH_S)
 
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
@@ -86,6 +83,7 @@ class Worker:
         await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
         await end_tasks(duties)
         if not stopping.done():
+            await self.drain(hurry=asyncio.create_task(asyncio.sleep(0)))
             raise Transient("a loop of the worker has ended by itself; start the worker again")
 
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
@@ -126,74 +124,48 @@ class Worker:
     async def _take_due(self) -> None:
         """Fill the free slots, then wait for a wake or the next poll."""
         self._wake.clear()
-        if not await self._fill() and len(self._live) < _SLOTS:
-            known = set(self._live)  # before the question: what ends meanwhile may still be in the answer
-            due = await due_runs(self._client, _AHEAD + len(self._ahead) + self._foreign)
-            ours = [flow_run for flow_run in due if flow_run.flow_id in self._flows]
-            self._foreign = len(due) - len(ours)
-            self._ahead = [flow_run for flow_run in ours if str(flow_run.id) not in known]
-            await self._fill()
+        if not await self._start(self._due.take()):
+            await self._due.look()
+            await self._start(self._due.take())
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), _POLL_S)
 
-    async def _fill(self) -> bool:
-        """Start what may start, the oldest first; return whether anything did."""
-        starting = []
-        for flow_run in list(self._ahead):
-            if len(self._live) == _SLOTS:
-                break
-            if not self._is_held_up(flow_run):
-                self._ahead.remove(flow_run)
-                if str(flow_run.id) not in self._live:
-                    execution = Execution(self._flows[flow_run.flow_id], flow_run)
-                    self._live[str(flow_run.id)] = execution
-                    starting.append(execution)
-        if starting:
-            await self._start(starting)
-        return bool(starting)
-
-    def _is_held_up(self, flow_run: FlowRun) -> bool:
-        """Two runs of one process cannot work at once; the second would wait in a slot for the lease."""
-        reference = flow_run.parameters.get("reference")
-        others = (each.flow_run.parameters.get("reference") for each in self._live.values())
-        return reference is not None and reference in others
-
-    async def _start(self, executions: list[Execution]) -> None:
-        flow_run_ids = [str(each.flow_run.id) for each in executions]
+    async def _start(self, flow_runs: list[FlowRun]) -> bool:
+        """Start what this worker can claim; return whether there was anything to start."""
+        starting = {str(each.id): Execution(self._flows[each.flow_id], each) for each in flow_runs}
+        self._live |= starting
         try:
-            claimed = await asyncio.to_thread(claims.claim, flow_run_ids, self._id)
+            claimed = await asyncio.to_thread(claims.claim, starting, self._id) if starting else set()
             # What was due when this worker asked may have been executed since, and Prefect would accept it once more.
             due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
+            for flow_run_id in claimed - due:
+                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
         except BaseException:
-            for flow_run_id in flow_run_ids:
+            for flow_run_id in starting:
                 del self._live[flow_run_id]  # `_recover` sees to the claims
             raise
-        for execution in executions:
-            flow_run_id = str(execution.flow_run.id)
+        for flow_run_id, execution in starting.items():
             if flow_run_id in due:
                 task = asyncio.create_task(self._execute(execution), name=flow_run_id)
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
                 del self._live[flow_run_id]
-        for flow_run_id in claimed - due:
-            await asyncio.to_thread(claims.drop, flow_run_id, self._id)
+        return bool(starting)
 
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
         flow_run_id, worker_id = str(execution.flow_run.id), self._id
         try:
             with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
-                # Stock workers propose the same, and Prefect accepts one of them.
-                pending: OrchestrationResult[Any] = await self._client.set_flow_run_state(
-                    execution.flow_run.id, Pending()
-                )
-                is_ours = pending.status is SetStateStatus.ACCEPT
+                is_ours = await take(self._client, execution.flow_run.id)
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
                         await execution.run()
                 if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+                else:  # as when a person cancels it between Pending and Running
+                    await settle(self._client, flow_run_id, worker_id)
         finally:
             self._live.pop(flow_run_id, None)
             self._wake.set()
@@ -236,7 +208,8 @@ class Worker:
     async def _recover(self) -> None:
         """Settle what is claimed and not executed: left by the dead, or with an end that Prefect never heard."""
         await asyncio.to_thread(claims.take_orphans, self._id)
-        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - set(self._live):
+        live = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - live:
             if flow_run_id not in self._live:  # settling takes its time
                 with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
                     log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
@@ -260,7 +233,7 @@ def _surviving(message: str, **context: str) -> Iterator[None]:
     """Prefect or the database may be away at any time; the worker goes on, and tries again."""
     try:
         yield
-    except _AWAY as error:
+    except AWAY as error:
         log.warning(message, why=type(error).__name__, **context)
     except Exception:
         logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

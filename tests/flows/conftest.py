@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from pytest_httpserver import HTTPServer
 
 from adapters.inbox import Intake
 from adapters.receipts import register
@@ -16,6 +17,7 @@ from cli.main import main
 from flows.results import save_block
 from models.receipt import Sending
 from tests.conftest import bucket_at
+from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard
 
 
@@ -26,6 +28,19 @@ def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator
     with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(save_block())
         yield prefect_server
+
+
+@pytest.fixture
+def downstream(
+    configure: Callable[..., Settings], prefect: str, sqlite_installation: Settings
+) -> Iterator[workers.Downstream]:
+    """An installation whose archives are told to a downstream system."""
+    with HTTPServer(threaded=True) as server:
+        made = workers.Downstream(server)
+        told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        configure(**told, PREFECT_API_URL=prefect)
+        yield made
+        made.let_go()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import prefect
 from prefect import flow_engine
 from prefect.client.schemas.objects import FlowRun
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.states import Scheduled
 
 from flows.engine import Execution, Interruption, _Engine
 from flows.process_archive import process_archive
@@ -53,6 +54,12 @@ def test_interruption_before_the_begin_is_not_lost() -> None:
     execution.interrupt(Interruption.HANDED_BACK)
     assert execution.interruption is Interruption.CANCELLED
     assert not _Engine.has_told
+
+
+def test_run_that_has_not_begun_is_not_over() -> None:
+    """It was due when its worker was told of it, and is Pending when it is executed: not one that is due again."""
+    flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", state=Scheduled())
+    assert not Execution(process_archive, flow_run).is_over
 
 
 def test_sqlite_transactions_are_begun_as_the_embedded_server_needs() -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def _finish(receipt_id: str) -> None:
     with database.reading() as session:
         lease = session.get(LeaseRow, "process-1")
     if lease:
-        release_lease("process-1", lease.holder, datetime.now(UTC) - timedelta(seconds=60))
+        release_lease("process-1", lease.holder)
     asyncio.run(process_archive("process-1", receipt_id))
 
 

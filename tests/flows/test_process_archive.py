@@ -241,7 +241,7 @@ def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_g
     archive = catalogue.archive("process-1")
     assert archive
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
-    assert runs.take_lease("process-1", "the next run", datetime.now(UTC), lasts_s=0)
+    assert runs.take_lease("process-1", "the next run", 0)
 
     configure(run_timeout_s=3600)
     assert archived("process-1").state == "completed"
@@ -312,7 +312,7 @@ def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(
 def test_two_runs_of_one_process_never_work_at_the_same_time(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
     now = datetime.now(UTC)
-    assert runs.take_lease("process-1", "another run", now, lasts_s=3)
+    assert runs.take_lease("process-1", "another run", 3)
 
     archive = archived("process-1")
 

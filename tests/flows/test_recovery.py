@@ -6,21 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import prefect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectAlreadyExists
-from prefect.states import Cancelling, Completed, Pending, Running
+from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
 from adapters import claims, runs
 from adapters.environment import POOL
+from flows.pool import take
 from flows.process_archive import persist_files, process_archive
 from flows.recovery import DeathWatch, settle, settle_strays
+from flows.verify_archives import verify_archives
 from models.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
+from tests.flows.workers import make_pool
 from tests.samples import sample_body
 
 ME = "worker-1"
@@ -64,7 +66,6 @@ def claimed(prefect: str, sqlite_installation: object) -> None:
 @pytest.mark.parametrize(
     ("left", "settled"),
     [
-        (Pending(), (StateType.SCHEDULED, "AwaitingRetry")),
         (Running(), (StateType.SCHEDULED, "AwaitingRetry")),
         (Cancelling(), (StateType.CANCELLED, "Cancelled")),
         (Completed(), (StateType.COMPLETED, "Completed")),
@@ -88,6 +89,59 @@ def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]
 
 
 @pytest.mark.usefixtures("claimed")
+def test_run_that_was_taken_and_not_begun_is_due_again() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
+            assert await take(client, flow_run.id)
+            claims.claim([str(flow_run.id)], ME)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == "AwaitingRetry"
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize("begun", [Pending(), Running()], ids=["Pending", "Running"])
+def test_run_that_a_stock_worker_was_faster_with_is_left_to_it(begun: "State[Any]") -> None:
+    """The claim comes before the question to Prefect, and may outlive a worker that was killed in between."""
+
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
+            claims.claim([str(flow_run.id)], ME)
+            for state in (Pending(), begun):
+                await client.set_flow_run_state(flow_run.id, state)
+            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == begun.name
+            assert not runs.take_lease("process-1", "the next", 30)
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_run_that_another_worker_has_meanwhile_is_left_to_it() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            claims.join("other")
+            claims.claim([str(flow_run.id)], "other")
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == "Running"
+            assert claims.held_by("other") == {str(flow_run.id)}
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
 def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
     async def _check() -> None:
         async with get_client() as client:
@@ -102,16 +156,17 @@ def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
 
 
 @pytest.mark.usefixtures("claimed")
-def test_settled_run_has_let_go_of_its_process_and_its_tasks_have_ended() -> None:
+def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
             task_run = await client.create_task_run(persist_files, flow_run.id, "0", state=Running())
-            runs.take_lease("process-1", f"{flow_run.id}:1", datetime.now(UTC), 30)
+            claims.claim([str(flow_run.id)], ME)
+            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
 
             await settle(client, str(flow_run.id), ME)
 
-            assert runs.take_lease("process-1", "the next", datetime.now(UTC), 30)
+            assert not runs.take_lease("process-1", "the next", 30)  # its worker may have stood still, and go on
             assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
 
     asyncio.run(_check())
@@ -127,6 +182,7 @@ def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more(
             flow_run = await _run_in(client, Running())
             for attempt in range(1, 20):
                 _begin(flow_run, attempt, receipt_id)
+                claims.claim([str(flow_run.id)], ME)
                 await settle(client, str(flow_run.id), ME)
                 state = (await client.read_flow_run(flow_run.id)).state
                 assert state
@@ -151,13 +207,13 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
 
     async def _check() -> None:
         async with get_client() as client:
-            await _make_pool(client)
+            await make_pool(client)
             dead = await _run_in(client, Running(), POOL)
             alive = await _run_in(client, Running(), POOL)
             ours = await _run_in(client, Running(), POOL)
             claims.claim([str(ours.id)], ME)
-            runs.take_lease("r-dead", f"{dead.id}:1", datetime.now(UTC), 30)
-            runs.take_lease("r-alive", f"{alive.id}:1", now, 30)
+            runs.take_lease("r-dead", f"{dead.id}:1", 30)
+            runs.take_lease("r-alive", f"{alive.id}:1", 20 * 60)
 
             await settle_strays(client, datetime.now(UTC))
             assert (await client.read_flow_run(dead.id)).state_name == "Running"
@@ -169,19 +225,29 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
     asyncio.run(_check())
 
 
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize("flow", [verify_archives, prefect.Flow(lambda: None, name="of-somebody-else")])
+def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "prefect.Flow[..., Any]") -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            await make_pool(client)
+            working = await client.create_flow_run(flow, state=Running(), work_pool_name=POOL)
+
+            await settle_strays(client, datetime.now(UTC) + timedelta(days=1))
+
+            assert (await client.read_flow_run(working.id)).state_name == "Running"
+
+    asyncio.run(_check())
+
+
 async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None = None) -> FlowRun:
+    """A run that a worker of cellar has begun and left in a state."""
     flow_run = await client.create_flow_run(
-        process_archive, parameters={"reference": "r"}, state=Pending(), work_pool_name=pool
+        process_archive, parameters={"reference": "r"}, state=Scheduled(), work_pool_name=pool
     )
+    assert await take(client, flow_run.id)
     await client.set_flow_run_state(flow_run.id, state, force=True)
     return await client.read_flow_run(UUID(str(flow_run.id)))
-
-
-async def _make_pool(client: PrefectClient) -> None:
-    try:
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    except ObjectAlreadyExists:
-        return
 
 
 def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:

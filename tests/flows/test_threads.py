@@ -13,7 +13,7 @@ import pytest
 from adapters.settings import settings
 from adapters.stored import stored_request
 from flows.persisting import persist
-from flows.threads import Stopped, checkpoint, in_thread, one_fate
+from flows.threads import Deadline, Stopped, checkpoint, clock, in_thread, one_fate
 from models.errors import Transient
 from tests.flows.conftest import received
 from tests.samples import sample_body
@@ -88,6 +88,25 @@ def test_cancelled_work_has_ended_before_cancellation_goes_on(cancellations: int
 
     assert asyncio.run(run())
     assert work.was_stopped
+
+
+def test_work_whose_deadline_is_over_ends_between_two_chunks_and_can_be_done_again() -> None:
+    """The process stood still: no loop has told the thread to stop."""
+    work = Endless()
+
+    async def run() -> None:
+        with Deadline(clock() + 60) as deadline:
+            waiting = await begun(work)
+            deadline.at_s = clock()
+            with pytest.raises(Transient, match="stood still"):
+                await waiting
+            with pytest.raises(Transient, match="stood still"):
+                await in_thread(checkpoint)
+            deadline.at_s = clock() + 60
+            await in_thread(checkpoint)
+
+    asyncio.run(run())
+    assert work.has_ended
 
 
 def test_other_work_goes_on_when_one_is_cancelled() -> None:

@@ -2,15 +2,14 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
-from pytest_httpserver import HTTPServer
 
-from adapters import catalogue, claims
-from adapters.migration import migrate
-from adapters.settings import Settings, settings
+from adapters import catalogue, claims, receipts, runs
+from adapters.settings import settings
 from tests.conftest import free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -20,24 +19,20 @@ from tests.samples import sample_body
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def downstream(configure: Callable[..., Settings], prefect: str) -> Iterator[Downstream]:
-    """An installation whose archives are told to a downstream system."""
-    with HTTPServer(threaded=True) as server:
-        made = Downstream(server)
-        told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
-        configure(**told, PREFECT_API_URL=prefect)
-        migrate()
-        yield made
-        made.let_go()
+def started(reference: str, body: bytes | None = None) -> str:
+    """A run of what has just come, and on record as that: else the sweep of a worker that starts makes another."""
+    sending = received(reference, body or sample_body(reference))
+    flow_run_id = create_run(reference, sending.receipt_id)
+    receipts.set_triggered(sending.sending_id, flow_run_id)
+    return flow_run_id
 
 
 def held_up(downstream: Downstream, reference: str) -> str:
     """A run that works, with its archive complete, and goes on when downstream answers."""
     downstream.hold()
-    asked = len(downstream.asked)
-    flow_run_id = create_run(reference, received(reference, sample_body(reference)).receipt_id)
-    wait_until(lambda: len(downstream.asked) > asked, timeout_s=60)
+    asked = set(downstream.asked)  # what is held up for long is sent again, under the same id
+    flow_run_id = started(reference)
+    wait_until(lambda: set(downstream.asked) > asked, timeout_s=60)
     return flow_run_id
 
 
@@ -81,6 +76,24 @@ def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> Non
     assert "@" not in log
 
 
+@pytest.mark.faults  # it waits for 8 s
+def test_stopped_worker_hands_back_what_does_not_end_in_time(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, workers.log_of("stopped")
+    assert state_of(flow_run_id) == "AwaitingRetry"
+    assert (claims.claimed(), claims.beats()) == (set(), {})
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_that_starts_gives_a_run_to_what_waits_in_the_inbox_without_one() -> None:
+    waiting = received("process-1", sample_body("process-1"), datetime.now(UTC) - timedelta(minutes=1))
+    with worker("sweeping"):
+        wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed", timeout_s=60)
+
+
 @pytest.mark.faults  # a worker counts as dead after 25 s
 def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_left_alone(
     downstream: Downstream,
@@ -101,6 +114,32 @@ def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_
         assert [states[name][-1] for name in ("persist-files", "load-metadata", "reconcile-payments")] == ["Cached"] * 3
         assert "Running" not in states["notify-downstream"]
         wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_that_stood_still_leaves_its_run_to_the_one_that_has_taken_it() -> None:
+    """It stands still in the middle of a body, and when it goes on, no other could tell it so."""
+    with worker("paused") as paused:
+        body = sample_body("process-1", signed_document={"content": "QUJD" * (25 << 20)})
+        flow_run_id = started("process-1", body)
+        spool = Path(settings().store_location) / "spool"
+        while not any(each.stat().st_size for each in spool.rglob("*.part")):
+            assert state_of(flow_run_id) != "Completed"
+        paused.send_signal(signal.SIGSTOP)
+        with worker("heir"):
+            wait_for(flow_run_id, "Completed", timeout_s=120)
+            paused.send_signal(signal.SIGCONT)
+            wait_until(lambda: "taken for dead" in workers.log_of("paused"), timeout_s=30)
+            wait_until(lambda: list(spool.iterdir()) == [], timeout_s=30)
+            wait_until(lambda: claims.claimed() == set(), timeout_s=30)
+
+        assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
+        archive = catalogue.archive("process-1")
+        assert archive
+        assert (archive.state, len(archive.versions)) == ("completed", 1)
+        assert [each.state for each in archive.runs] == ["Crashed", "Completed"]
+    assert "Traceback" not in workers.log_of("paused")
 
 
 @pytest.mark.faults
@@ -138,16 +177,16 @@ def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstrea
 
 def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
     with worker("one-at-a-time"):
-        first = held_up(downstream, "process-1")
-        others = [create_run("process-1") for _ in range(10)]
-        downstream.hold()
-        asked = len(downstream.asked)
-        elsewhere = create_run("process-2", received("process-2", sample_body("process-2")).receipt_id)
-        wait_until(lambda: len(downstream.asked) > asked, timeout_s=60)
+        runs.take_lease("busy", "another", 300)
+        first = started("busy")
+        wait_for(first, "Running")
+        others = [create_run("busy") for _ in range(16)]
+        elsewhere = started("elsewhere")
+        wait_for(elsewhere, "Completed")
         assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
 
-        downstream.let_go()
-        for each in (first, elsewhere, *others):
+        runs.release_lease("busy", "another")
+        for each in (first, *others):
             wait_for(each, "Completed")
 
 
@@ -156,7 +195,7 @@ def test_two_workers_share_a_burst_and_each_run_is_executed_once(downstream: Dow
     """Both have seen the same runs as due; Prefect would accept one that is Completed a second time."""
     with worker("one"), worker("other"):
         references = [f"process-{number}" for number in range(50)]
-        flow_run_ids = [create_run(each, received(each, sample_body(each)).receipt_id) for each in references]
+        flow_run_ids = [started(each) for each in references]
         for each in flow_run_ids:
             wait_for(each, "Completed", timeout_s=120)
         assert {run_of(each)["run_count"] for each in flow_run_ids} == {1}
@@ -168,13 +207,10 @@ def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstrea
     with worker("first"):  # makes pool and deployment
         pass
     with workers.stock_worker("stock"):
-        by_stock = create_run("process-1", received("process-1", sample_body("process-1")).receipt_id)
+        by_stock = started("process-1")
         wait_for(by_stock, "Completed")
         with worker("beside"):
-            both = [
-                create_run(f"process-{n}", received(f"process-{n}", sample_body(f"process-{n}")).receipt_id)
-                for n in range(2, 12)
-            ]
+            both = [started(f"process-{n}") for n in range(2, 12)]
             for each in both:
                 wait_for(each, "Completed")
             assert {run_of(each)["run_count"] for each in both} == {1}

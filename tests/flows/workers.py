@@ -1,21 +1,29 @@
 """Workers as processes of their own, and a downstream system that holds a run up for as long as a test wants."""
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.environment import POOL, prefect_defaults, prefect_environment, settings_environment
 from adapters.settings import settings
+from flows.process_archive import process_archive
+from flows.results import saved_block
+from flows.worker import Worker
 from tests.conftest import running, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +60,29 @@ def worker(name: str, *options: str, prefect_url: str | None = None) -> Iterator
         wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
         assert process.poll() is None, log_of(name)
         yield process
+
+
+async def make_pool(client: PrefectClient) -> None:
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+
+
+@asynccontextmanager
+async def worker_here(client: PrefectClient) -> AsyncIterator[UUID]:
+    """A worker inside this process, for `process-archive` alone. Gives the id of its deployment."""
+    await make_pool(client)
+    flow_id = await client.create_flow(process_archive)
+    made = await client.create_deployment(flow_id, "archive", work_pool_name=POOL, entrypoint="flows.process_archive")
+    here = Worker(client, "here", {flow_id: process_archive.with_options(result_storage=await saved_block())})
+    await here.join(sole=False)
+    stop = asyncio.Event()
+    working = asyncio.create_task(here.work_until(asyncio.create_task(stop.wait())))  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        stop.set()
+        await working
+        await here.drain(asyncio.create_task(asyncio.sleep(0)))
 
 
 @contextmanager
