@@ -25,6 +25,7 @@ INVENTORY = "inventory.json"
 SIDECAR = f"{INVENTORY}.{DIGEST_ALGORITHM}"
 LOGS = "logs"
 _LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
+ROOT_DECLARATION = f"{ROOT}/0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
 _LONGEST_FOLDER = 100  # of an id; a longer one is cut, and its digest appended
 
@@ -132,7 +133,7 @@ def tell_of(key: str, number: int) -> Inventory:
     """Let the object at a key tell of a version that is whole, whoever has written it."""
     text = store.read_bytes(f"{key}/v{number}/{INVENTORY}")
     if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
-        store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+        store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
     _write_inventory(text, key)
     return parsed(text, key)
 
@@ -146,7 +147,7 @@ def _place(key: str, after: Inventory, stage: Path) -> None:
     (stage / "content").rename(version / "content")
     _write_files(version, text)
     if after.head == 1:
-        (built / OBJECT_DECLARATION).write_bytes(_declaration(OBJECT_DECLARATION))
+        (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
         _write_files(built, text)
     placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
     sync_tree(placed)
@@ -166,7 +167,7 @@ def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], 
             checkpoint()
             store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
         if after.head == 1:
-            store.keep_bytes(_declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+            store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
     finally:
         _make_way(key, after)
 
@@ -214,15 +215,21 @@ def _remove_known(content: Path, after: Inventory) -> None:
             path.rmdir()
 
 
+def root_files() -> dict[str, bytes]:
+    """What makes a folder an OCFL storage root, by key. The declaration comes last."""
+    layout = {"extension": _LAYOUT, "description": "By the SHA-256 of the object's id, and the id itself."}
+    config = {"extensionName": _LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
+    return {
+        f"{ROOT}/extensions/{_LAYOUT}/config.json": _json(config),
+        f"{ROOT}/ocfl_layout.json": _json(layout),
+        ROOT_DECLARATION: declaration(ROOT_DECLARATION),
+    }
+
+
 def _make_root() -> None:
-    """The files that make a folder an OCFL storage root. The last one is the declaration."""
-    declaration = f"{ROOT}/0=ocfl_1.1"
-    if store.stored_size(declaration) is None:
-        layout = {"extension": _LAYOUT, "description": "By the SHA-256 of the object's id, and the id itself."}
-        config = {"extensionName": _LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
-        store.overwrite_bytes(_json(config), f"{ROOT}/extensions/{_LAYOUT}/config.json")
-        store.overwrite_bytes(_json(layout), f"{ROOT}/ocfl_layout.json")
-        store.overwrite_bytes(_declaration("0=ocfl_1.1"), declaration)
+    if store.stored_size(ROOT_DECLARATION) is None:
+        for key, text in root_files().items():
+            store.overwrite_bytes(text, key)
 
 
 def _write_inventory(text: bytes, key: str) -> None:
@@ -235,8 +242,9 @@ def _write_files(folder: Path, text: bytes) -> None:
     (folder / SIDECAR).write_bytes(sidecar(text))
 
 
-def _declaration(name: str) -> bytes:
-    return name.removeprefix("0=").encode() + b"\n"
+def declaration(path: str) -> bytes:
+    """What a file says that declares a folder to be of OCFL: the same as its name."""
+    return path.rpartition("0=")[2].encode() + b"\n"
 
 
 def _json(document: Mapping[str, object]) -> bytes:

@@ -142,7 +142,7 @@ def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
         [
             *(_wrong_inventory(stored, inventory, text, number) for number in range(1, inventory.head + 1)),
             _wrong_sidecar(stored, inventory, text, completed),
-            _without_declaration(stored),
+            _wrong_declaration(stored),
             *(_wrong_content(stored, path, sha256) for sha256, path in inventory.manifest.items()),
             extras(stored, inventory),
             losses(stored, inventory, completed),
@@ -174,8 +174,8 @@ def missing(seen: Collection[str]) -> Fixity:
 
 
 def verify_beside() -> Fixity:
-    """Verify what lies beside the archives: the key of the fingerprints, the settlement reports, which are named by
-    their digests, and the discrepancies that are of no archive.
+    """Verify what lies beside the archives: what makes their folder an OCFL storage root, the key of the fingerprints,
+    the settlement reports, which are named by their digests, and the discrepancies that are of no archive.
 
     Raises:
         Transient: the store does not answer.
@@ -185,6 +185,7 @@ def verify_beside() -> Fixity:
     report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
     findings = _findings(
         [
+            _wrong_root(),
             _locked(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
@@ -192,6 +193,17 @@ def verify_beside() -> Fixity:
         ]
     )
     return Fixity(0, len(sizes), sum(sizes.values()), tuple(findings))
+
+
+def _wrong_root() -> Iterator[FixityFinding]:
+    found = {key: store.found_bytes(key) for key in ocfl.root_files()}
+    if found[ocfl.ROOT_DECLARATION] is None and next(archives.references(), None) is None:
+        return  # no archive was written yet
+    for key, expected in ocfl.root_files().items():
+        if found[key] is None:
+            yield FixityFinding(key, Fault.MISSING, "a file of the storage root", "nothing")
+        elif found[key] != expected:
+            yield FixityFinding(key, Fault.DAMAGED, "what was written there", "something else")
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
@@ -240,9 +252,13 @@ def _wrong_sidecar(
         yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
 
 
-def _without_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
-    if ocfl.OBJECT_DECLARATION not in stored.sizes:
-        yield stored.missing(ocfl.OBJECT_DECLARATION)
+def _wrong_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
+    path = ocfl.OBJECT_DECLARATION
+    text = store.found_bytes(f"{stored.key}/{path}")
+    if text is None:
+        yield stored.missing(path)
+    elif text != ocfl.declaration(path):
+        yield stored.damaged(path, "the same as its name", "something else")
 
 
 def _wrong_content(stored: StoredObject, path: str, sha256: str) -> Iterator[FixityFinding]:

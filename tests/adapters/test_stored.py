@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters import store
+from adapters import ocfl, store
 from adapters.object_files import CUTS
 from adapters.settings import Settings, settings
-from adapters.stored import StoredRequest, delivery_key, stored_request
+from adapters.stored import StoredRequest, delivery_path, stored_request
 from models.errors import Conflict
 from tests.installations import archived
 from tests.samples import sample_body
@@ -24,8 +24,13 @@ def delivery(sqlite_installation: Settings) -> str:
     return archived("process-1", json.dumps(json.loads(sample_body()), indent=1).encode())
 
 
+def _record(reference: str, receipt_id: str) -> str:
+    """Where in the store it lies that a delivery is kept."""
+    return f"{ocfl.object_key(reference)}/{delivery_path(receipt_id)}"
+
+
 def test_any_flipped_bit_of_a_delivery_is_damage(delivery: str) -> None:
-    path = Path(settings().store_location) / delivery_key("process-1", delivery)
+    path = Path(settings().store_location) / _record("process-1", delivery)
     text = path.read_bytes()
 
     overlooked = list[StoredRequest | None]()
@@ -54,7 +59,7 @@ def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_
 
 def test_delivery_that_has_no_digest_of_itself_is_read(delivery: str) -> None:
     """As earlier builds have written it."""
-    key, before = delivery_key("process-1", delivery), stored_request("process-1", delivery)
+    key, before = _record("process-1", delivery), stored_request("process-1", delivery)
     receipt = json.loads(store.read_bytes(key))
     del receipt["sha256"]
     store.overwrite_bytes(json.dumps(receipt | {"kept": [*receipt["kept"]]}).encode(), key)

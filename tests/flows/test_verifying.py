@@ -174,6 +174,23 @@ def test_lost_discrepancies_are_missing() -> None:
     assert findings() == [("missing", path)]
 
 
+@pytest.mark.parametrize("key", ocfl.root_files())
+def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> None:
+    assert verify_beside().findings == ()
+    store.overwrite_bytes(b"x", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
+    key = key_of("process-0", ocfl.OBJECT_DECLARATION)
+    store.overwrite_bytes(b"x", key)
+    assert findings() == [("damaged", ocfl.OBJECT_DECLARATION)]
+    remove(key)
+    assert findings() == [("missing", ocfl.OBJECT_DECLARATION)]
+
+
 def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     assert verify_beside().findings == ()
