@@ -13,9 +13,8 @@ BIN := .venv/bin
 up: .venv/runtime
 	exec $(BIN)/cellar up
 
-# Two files at a time: most tests wait for a server or for the disk.
 test: .venv/development lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 lint: .venv/development
 	$(BIN)/ruff check .

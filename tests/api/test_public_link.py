@@ -141,8 +141,7 @@ def test_sending_of_a_completed_archive_is_on_record_and_leaves_the_inbox(librar
 
     link = library.receiver.post(body).json()["document"]["public_link"]
 
-    # Prefect is away here: after a sending that needs it, this one waits for the next sweep, for 15 s at most.
-    wait_until(lambda: not library.receiver.sendings_of(hashlib.sha256(body).hexdigest()), timeout_s=40)
+    wait_until(lambda: not library.receiver.sendings_of(hashlib.sha256(body).hexdigest()), timeout_s=10)
     assert library.receiver.client.get(urlsplit(link).path).status_code == 200
     deliveries = library.get("/api/archives/with%20space").json()["deliveries"]
     assert [each["outcome"] for each in deliveries] == ["new", "duplicate"]
