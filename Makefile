@@ -13,8 +13,9 @@ BIN := .venv/bin
 up: .venv/runtime
 	exec $(BIN)/cellar up
 
+# Two files at a time: most tests wait for a server or for the disk.
 test: .venv/development lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/development
 	$(BIN)/ruff check .

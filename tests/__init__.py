@@ -10,3 +10,4 @@ import tempfile
 _prefect_home = tempfile.mkdtemp(prefix="cellar-prefect-")
 os.environ["PREFECT_HOME"] = _prefect_home
 atexit.register(shutil.rmtree, _prefect_home, ignore_errors=True)
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and the commands' tables would be cut to it

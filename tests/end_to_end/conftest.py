@@ -15,7 +15,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from adapters import inbox
 from tests.conftest import free_port, running, wait_until
+from tests.installations import installed
 from tests.samples import sample_body
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
@@ -56,6 +58,11 @@ class Running:
     def read_until(self, reference: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         wait_until(lambda: condition(self.read(reference)), timeout_s=150)
         return self.read(reference)
+
+    def keeps(self, receipt_id: str) -> bool:
+        """Whether its inbox has the body or a sending of a receipt."""
+        with installed(self.folder):
+            return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.sendings())
 
     def prefect(self, path: str, body: dict[str, Any]) -> Any:
         return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=30).json()

@@ -41,7 +41,7 @@ def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing
     second = up.read_until("sample", lambda archive: len(archive["deliveries"]) == 2)
     assert [each["outcome"] for each in second["deliveries"]] == ["new", "duplicate"]
     assert {**second, "deliveries": None} == {**first, "deliveries": None}
-    wait_until(lambda: not any((up.folder / "data" / "inbox" / "waiting").iterdir()), timeout_s=30)
+    wait_until(lambda: not up.keeps(hashlib.sha256(body).hexdigest()), timeout_s=30)
     assert endpoint.confirmed.count("sample") == 1
 
 
