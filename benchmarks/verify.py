@@ -24,7 +24,7 @@ from benchmarks.tables import publish
 
 MEASURED = Path(__file__).parent / "measured" / "verify.json"
 _ROUNDS = 5
-_STORES = {"20 archives of 50 MB": (20, 1, 50_000_000), "1,000 archives of 20 files of 10 KB": (1000, 20, 10_000)}
+_STORES = {"100 archives of 50 MB": (100, 1, 50_000_000), "5,000 archives of 20 files of 10 KB": (5000, 20, 10_000)}
 
 
 def main() -> None:

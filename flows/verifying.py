@@ -22,6 +22,8 @@ from models.inventory import Inventory
 
 _AT_ONCE = 4
 _AHEAD = 8
+_WORTH_A_THREAD_BYTES = 4 << 20
+"""Of an object in a folder. With a smaller one, threads wait for the interpreter longer than for the disk."""
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
 _ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
 
@@ -90,16 +92,24 @@ def verify_objects(
     """
     whole, waiting = NOTHING, deque[tuple[StoredObject, Future[Fixity]]]()
     with ThreadPoolExecutor(_AT_ONCE) as threads, one_fate():
-        for each in chain(objects, [None] * _AHEAD):
+        for each in chain(objects, [None]):
             checkpoint()
             if each:
-                waiting.append((each, threads.submit(copy_context().run, verify_object, each)))
-            if waiting and (each is None or len(waiting) > _AHEAD):
+                waiting.append((each, _begun(threads, each)))
+            while waiting and (each is None or len(waiting) > _AHEAD or waiting[0][1].done()):
                 verified, future = waiting.popleft()
                 fixity = future.result()
                 on_verified(verified, fixity)
                 whole += fixity
     return whole
+
+
+def _begun(threads: ThreadPoolExecutor, stored: StoredObject) -> Future[Fixity]:
+    if store.is_bucket() or sum(stored.sizes.values()) >= _WORTH_A_THREAD_BYTES:
+        return threads.submit(copy_context().run, verify_object, stored)
+    done = Future[Fixity]()
+    done.set_result(verify_object(stored))
+    return done
 
 
 def verify_object(stored: StoredObject) -> Fixity:
