@@ -21,6 +21,7 @@ _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
 _MAKING = Lock()
+_CONDITION_FAILED = {"PreconditionFailed", "NoSuchKey"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
 _ATTEMPTS = ContextVar("attempts", default=1)
 _PATIENT_ATTEMPTS = 4
@@ -91,14 +92,50 @@ def write_first(data: bytes, url: str) -> bool:
     Raises:
         Transient: the bucket does not take them now.
     """
+    return _is_done("take", url, lambda to: client().put_object(**to, Body=data, IfNoneMatch="*"))
+
+
+def replace(before: bytes, data: bytes, url: str) -> bool:
+    """Put a few bytes under `url` in place of others, if it is those that are there, and return whether it was.
+
+    Raises:
+        Transient: the bucket does not take them now.
+    """
+    tag = _tag_of(before, url)
+    return tag is not None and _is_done("take", url, lambda to: client().put_object(**to, Body=data, IfMatch=tag))
+
+
+def remove_same(data: bytes, url: str) -> bool:
+    """Remove an object, if it holds these few bytes, and return whether it did.
+
+    Raises:
+        Transient: the bucket does not answer, or refuses to.
+    """
+    tag = _tag_of(data, url)
+    return tag is not None and _is_done("remove", url, lambda to: client().delete_object(**to, IfMatch=tag))
+
+
+def _tag_of(data: bytes, url: str) -> str | None:
+    """The tag of an object that holds these bytes; None where there is none, or another."""
     try:
-        client().put_object(**_bucket_and_key(url), Body=data, IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
+        with _ours("give", url):
+            answer = client().get_object(**_bucket_and_key(url))
+            return str(answer["ETag"]) if answer["Body"].read() == data else None
+    except Transient as error:
+        if error.__cause__ and _reason(error.__cause__) == "NoSuchKey":
+            return None
+        raise
+
+
+def _is_done(verb: str, url: str, call: Callable[[dict[str, str]], Any]) -> bool:
+    """Make a call with a condition, and return whether that held."""
+    try:
+        with _ours(verb, url):
+            call(_bucket_and_key(url))
+    except Transient as error:
+        if error.__cause__ and _reason(error.__cause__) in _CONDITION_FAILED:
             return False
-        raise _transient("take", url, error) from error
-    except BotoCoreError as error:
-        raise _transient("take", url, error) from error
+        raise
     return True
 
 

@@ -26,6 +26,7 @@ class Begun:
     """What is there and not named."""
     lost: Sequence[str]
     """What is named and not there."""
+    inventory: bytes = b""
 
     @property
     def is_whole(self) -> bool:
@@ -43,12 +44,13 @@ def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
     there = {path for path in paths if path.startswith(f"v{number}/")}
     if not there:
         return None
-    inventory = _inventory(key, number)
-    if inventory is None:
+    text = _inventory(key, number)
+    if text is None:
         return Begun(number, "", (), sorted(there), ())
+    inventory = ocfl.parsed(text, key)
     named = (*inventory.content_of(number).values(), f"v{number}/{SIDECAR}", f"v{number}/{INVENTORY}")
     receipt_id = inventory.versions[-1].message
-    return Begun(number, receipt_id, named, sorted(there.difference(named)), sorted({*named} - there))
+    return Begun(number, receipt_id, named, sorted(there.difference(named)), sorted({*named} - there), text)
 
 
 def may_be_half(key: str, found: Begun) -> bool:
@@ -73,7 +75,7 @@ def settled(reference: str) -> Inventory | None:
             raise ocfl.damaged(key)
         store.overwrite_bytes(ocfl.sidecar(text), f"{key}/{SIDECAR}")
     number = before.head + 1
-    return _settled(key, begun(key, number, _paths(key, f"{key}/v{number}"))) or before
+    return _settled(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
 
 
 def _settled_first(key: str) -> Inventory | None:
@@ -85,18 +87,20 @@ def _settled_first(key: str) -> Inventory | None:
     was_told_of = head > 1 or any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
     if was_told_of and not (found and found.is_whole):
         raise ocfl.damaged(key)
-    return _settled(key, found)
+    return _settled(key, found, None)
 
 
-def _settled(key: str, found: Begun | None) -> Inventory | None:
+def _settled(key: str, found: Begun | None, before: bytes | None) -> Inventory | None:
     if found is None:
         return None
     if found.is_whole:
-        return ocfl.tell_of(key, found.number)
+        return ocfl.tell_of(key, found.number, before)
     if found.strange or not may_be_half(key, found):
         raise ocfl.damaged(key)
-    for path in found.named:  # its inventory, by which it was won, goes last
+    *content, _, _ = found.named
+    for path in content:
         store.remove(f"{key}/{path}")
+    ocfl.take_back(key, found.number, found.inventory)
     return None
 
 
@@ -104,13 +108,12 @@ def _paths(key: str, below: str) -> list[str]:
     return [path.removeprefix(f"{key}/") for path, _ in store.listed(below)]
 
 
-def _inventory(key: str, number: int) -> Inventory | None:
+def _inventory(key: str, number: int) -> bytes | None:
     """That of a version, if it is one, and its sidecar says nothing else."""
     text, sidecar = (store.found_bytes(f"{key}/v{number}/{name}") for name in (INVENTORY, SIDECAR))
     if text is None or sidecar not in (None, ocfl.sidecar(text)):
         return None
     try:
-        found = ocfl.parsed(text, key)
+        return text if ocfl.parsed(text, key).head == number else None
     except Conflict:
         return None
-    return found if found.head == number else None

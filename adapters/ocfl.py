@@ -11,6 +11,7 @@ Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -116,11 +117,14 @@ def add_version(
     Raises:
         Transient: the store does not take it now, or another writer was first.
     """
-    after = (before or Inventory(object_id(reference), {}, ())).with_version(version, contents)
+    # In a bucket each writer has keys of its own: one that was taken for dead, and is not, meets nobody else's content.
+    writer = f"{secrets.token_hex(4)}/" if store.is_bucket() else ""
+    paths = {sha256: f"{writer}{path}" for sha256, path in contents.items()}
+    after = (before or Inventory(object_id(reference), {}, ())).with_version(version, paths)
     _make_root()
     key = object_key(reference)
     if store.is_bucket():
-        _upload(key, after, stage / "content", checkpoint)
+        _upload(key, after, stage / "content", f"v{after.head}/content/{writer}", checkpoint)
     else:
         checkpoint()
         _place(key, after, stage)
@@ -129,13 +133,39 @@ def add_version(
     return after
 
 
-def tell_of(key: str, number: int) -> Inventory:
-    """Let the object at a key tell of a version that is whole, whoever has written it."""
+def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
+    """Let the object at a key tell of a version that is whole, whoever has written it.
+
+    Args:
+        key: that of the object.
+        number: that of the version.
+        before: the inventory that the object has.
+
+    Raises:
+        Transient: the store does not take it now, or another has told of it, or of a later one.
+    """
     text = store.read_bytes(f"{key}/v{number}/{INVENTORY}")
     if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
         store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
-    _write_inventory(text, key)
+    _write_inventory(before, text, key, number)
     return parsed(text, key)
+
+
+def take_back(key: str, number: int, text: bytes) -> None:
+    """Remove a version, of which nobody was told, without its content: another may win it then.
+
+    Args:
+        key: that of the object.
+        number: that of the version.
+        text: its inventory, by which it was won.
+
+    Raises:
+        Transient: the store does not answer, or the version is another's by now.
+    """
+    version = f"{key}/v{number}"
+    store.remove_same(sidecar(text), f"{version}/{SIDECAR}")
+    if not store.remove_same(text, f"{version}/{INVENTORY}"):
+        raise _other_writer(number)
 
 
 def _place(key: str, after: Inventory, stage: Path) -> None:
@@ -152,20 +182,20 @@ def _place(key: str, after: Inventory, stage: Path) -> None:
     placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
     sync_tree(placed)
     if not store.place_folder(placed, place):
-        raise _other_writer(after)
+        raise _other_writer(after.head)
 
 
-def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], None]) -> None:
-    """Win the version, then bring its content."""
-    text, number = after.to_json(), f"v{after.head}"
-    if not store.keep_first(text, f"{key}/{number}/{INVENTORY}"):
-        raise _other_writer(after)
+def _upload(key: str, after: Inventory, content: Path, below: str, checkpoint: Callable[[], None]) -> None:
+    """Win the version, then bring its content, which is to lie `below`."""
+    text, version = after.to_json(), f"{key}/v{after.head}"
+    if not store.keep_first(text, f"{version}/{INVENTORY}"):
+        raise _other_writer(after.head)
     try:
         checkpoint()
-        store.overwrite_bytes(sidecar(text), f"{key}/{number}/{SIDECAR}")
+        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
         for path in after.content_of(after.head).values():
             checkpoint()
-            store.keep(content / path.removeprefix(f"{number}/content/"), f"{key}/{path}")
+            store.keep(content / path.removeprefix(below), f"{key}/{path}")
         if after.head == 1:
             store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
     finally:
@@ -174,35 +204,28 @@ def _upload(key: str, after: Inventory, content: Path, checkpoint: Callable[[], 
 
 def _make_way(key: str, after: Inventory) -> None:
     """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
-    version = f"{key}/v{after.head}"
+    version, ours = f"{key}/v{after.head}", sidecar(after.to_json())
     text = store.found_bytes(f"{version}/{INVENTORY}")
     if text == after.to_json():
         return
-    theirs = parsed(text, key).manifest if text else {}
-    for sha256, path in after.content_of(after.head).items():
-        if theirs.get(sha256) != path:
-            store.remove(f"{key}/{path}")
+    for path in after.content_of(after.head).values():
+        store.remove(f"{key}/{path}")
     if text:
-        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
+        store.replace_bytes(ours, sidecar(text), f"{version}/{SIDECAR}")
     else:
-        store.remove(f"{version}/{SIDECAR}")
+        store.remove_same(ours, f"{version}/{SIDECAR}")
 
 
 def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
-    """Let the object tell of its new version. Whoever is here too late, after another, never turns it back."""
+    """Let the object tell of its new version, unless that is another's by now."""
     text = after.to_json()
     if store.found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
-        raise _other_writer(after)
-    told = store.found_bytes(f"{key}/{INVENTORY}")
-    if told == text:
-        return
-    if told != (before.to_json() if before else None):
-        raise _other_writer(after)
-    _write_inventory(text, key)
+        raise _other_writer(after.head)
+    _write_inventory(before.to_json() if before else None, text, key, after.head)
 
 
-def _other_writer(after: Inventory) -> Transient:
-    return Transient(f"another run has written version {after.head} of this archive meanwhile; this one begins anew")
+def _other_writer(number: int) -> Transient:
+    return Transient(f"another run has written version {number} of this archive meanwhile; this one begins anew")
 
 
 def _remove_known(content: Path, after: Inventory) -> None:
@@ -232,9 +255,11 @@ def _make_root() -> None:
             store.overwrite_bytes(text, key)
 
 
-def _write_inventory(text: bytes, key: str) -> None:
-    store.overwrite_bytes(text, f"{key}/{INVENTORY}")
-    store.overwrite_bytes(sidecar(text), f"{key}/{SIDECAR}")
+def _write_inventory(before: bytes | None, text: bytes, key: str, number: int) -> None:
+    """Whoever is here too late, after another, never turns an object back."""
+    if not store.replace_bytes(before, text, f"{key}/{INVENTORY}"):
+        raise _other_writer(number)
+    store.replace_bytes(sidecar(before) if before else None, sidecar(text), f"{key}/{SIDECAR}")
 
 
 def _write_files(folder: Path, text: bytes) -> None:

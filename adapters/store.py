@@ -221,6 +221,38 @@ def overwrite_bytes(data: bytes, key: str) -> None:
         _put(Path(spool.name), key, once=False)
 
 
+def replace_bytes(before: bytes | None, data: bytes, key: str) -> bool:
+    """Put `data` under `key` in place of `before`, or of nothing, and return whether `data` is there now.
+
+    Another may change it between the look and the write: never in a bucket, within microseconds in a folder.
+
+    Raises:
+        Transient: the store does not take it now.
+    """
+    found = found_bytes(key)
+    if found == data:
+        return True
+    if found != before:
+        return False
+    if before is None:
+        return keep_first(data, key)
+    if is_bucket():
+        return bucket.replace(before, data, _url(key))
+    overwrite_bytes(data, key)
+    return True
+
+
+def remove_same(data: bytes, key: str) -> bool:
+    """Remove what lies under `key` if it is `data`, and return whether nothing lies there now. As `replace_bytes`."""
+    found = found_bytes(key)
+    if found != data:
+        return found is None
+    if is_bucket():
+        return bucket.remove_same(data, _url(key))
+    remove(key)
+    return True
+
+
 @contextmanager
 def opened(key: str) -> Iterator[BinaryIO]:
     """The stored bytes under `key`, as a stream.

@@ -39,8 +39,8 @@ def added(
     digests = [hashlib.sha256(file).hexdigest() for file in files]
     with store.staging() as stage:
         (stage / "content" / "files").mkdir(parents=True)
-        for sha256, file in zip(digests, files, strict=True):
-            (stage / "content" / "files" / sha256).write_bytes(file)
+        for number, file in enumerate(files):
+            (stage / "content" / "files" / str(number)).write_bytes(file)
         state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
         version = ObjectVersion(NOON, message, state)
         return ocfl.add_version(
@@ -48,7 +48,7 @@ def added(
             interrupted.settled(reference),
             version,
             stage,
-            {sha256: f"files/{sha256}" for sha256 in digests},
+            {sha256: f"files/{number}" for number, sha256 in enumerate(digests)},
             checkpoint,
         )
 
@@ -344,6 +344,56 @@ def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another
     assert content("r", 2) == [b"theirs", b"of both"]
     assert judged() == []
     assert added("r", b"ours").head == 3
+
+
+def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands still between its look at what a killed writer has left and the removal."""
+    if kind == "folder":
+        return
+    added("r", b"one")
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"a dead one's", checkpoint=killed_at_checkpoint(2))
+    begun = interrupted.begun
+
+    def others(*arguments: Any) -> Any:
+        found = begun(*arguments)
+        monkeypatch.setattr(interrupted, "begun", begun)
+        added("r", b"theirs")
+        return found
+
+    monkeypatch.setattr(interrupted, "begun", others)
+    with pytest.raises(Transient):
+        interrupted.settled("r")
+
+    assert content("r", 2) == [b"theirs"]
+    assert judged() == []
+
+
+def test_writer_that_finishes_another_version_too_late_never_turns_the_object_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = ocfl.object_key("r")
+    before = added("r", b"one").to_json()
+    added("r", b"two")
+    store.overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before it told of it
+    store.overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
+    tell_of = ocfl.tell_of
+
+    def late(*arguments: Any) -> Inventory:
+        monkeypatch.setattr(ocfl, "tell_of", tell_of)
+        added("r", b"three")
+        return tell_of(*arguments)
+
+    monkeypatch.setattr(ocfl, "tell_of", late)
+    with pytest.raises(Transient):
+        interrupted.settled("r")
+
+    found = ocfl.inventory("r")
+    assert found
+    assert found.head == 3
+    assert judged() == []
 
 
 def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import boto3
 import pytest
 
-from adapters import store
+from adapters import bucket, store
 from adapters.durable import write_whole
 from adapters.settings import Settings
 from models.errors import Transient
@@ -168,7 +169,7 @@ def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
 
 KILLED_BEFORE_A_FOLDER_IS_PLACED = """
 import os, signal
-from adapters import store
+from adapters import bucket, store
 
 rename = os.rename
 def killed(source, target):
@@ -230,6 +231,43 @@ def test_of_several_that_write_the_same_key_one_is_first() -> None:
     assert store.read_bytes(KEY) == b"%d" % won[0]
 
 
+@pytest.mark.usefixtures("kind")
+def test_bytes_take_the_place_of_those_that_are_expected_there_and_of_no_others() -> None:
+    assert store.replace_bytes(None, b"one", KEY)
+    assert not store.replace_bytes(None, b"other", KEY)
+    assert not store.replace_bytes(b"another", b"other", KEY)
+    assert store.replace_bytes(b"one", b"two", KEY)
+    assert store.replace_bytes(b"one", b"two", KEY)  # it is there already
+    assert store.read_bytes(KEY) == b"two"
+
+    assert not store.remove_same(b"one", KEY)
+    assert store.read_bytes(KEY) == b"two"
+    assert store.remove_same(b"two", KEY)
+    assert store.remove_same(b"two", KEY)  # nothing lies there
+
+
+@pytest.mark.parametrize(
+    "change", [lambda: store.replace_bytes(b"one", b"ours", KEY), lambda: store.remove_same(b"one", KEY)]
+)
+def test_bucket_refuses_who_has_looked_before_another_wrote(
+    configure: Configure, s3_server: str, monkeypatch: pytest.MonkeyPatch, change: Callable[[], bool]
+) -> None:
+    configure(store_url=f"s3://archives/{uuid4()}", **bucket_at(s3_server))
+    store.overwrite_bytes(b"one", KEY)
+    tag_of = bucket._tag_of
+
+    def another_writes(data: bytes, url: str) -> str | None:
+        tag = tag_of(data, url)
+        store.overwrite_bytes(b"theirs", KEY)
+        return tag
+
+    monkeypatch.setattr(bucket, "_tag_of", another_writes)
+
+    assert not change()
+
+    assert store.read_bytes(KEY) == b"theirs"
+
+
 def test_everything_below_a_key_is_listed_with_its_size(kind: str) -> None:
     for key in ("listed/v1/a", "listed/v1/b/c", "listed/v10/a", "listedtoo/a"):
         store.keep_bytes(b"x" * len(key), key)
@@ -286,7 +324,7 @@ def test_damaged_file_in_a_folder_is_put_right_by_keeping_it_again(folder: Path)
 # Tells each fsync and what shows a file under its key, in order.
 TRACE = """
 import os, pathlib
-from adapters import store
+from adapters import bucket, store
 
 def told(name, original, which):
     def call(*arguments, **named):
@@ -332,7 +370,7 @@ def test_folder_that_takes_nothing_is_transient(folder: Path) -> None:
 FULL_DISK = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
-from adapters import store
+from adapters import bucket, store
 from models.errors import Transient
 try:
     store.keep_bytes(bytes(1_500_000), "objects/x")
