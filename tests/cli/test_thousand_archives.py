@@ -183,7 +183,7 @@ KINDS = (
     Kind(r"0=.*"),
     Kind(r"logs/history/.*"),
     Kind(r"logs/receipts/.*"),
-    Kind(r"v\d+/content/.*", "add"),
+    Kind(r".*", "add"),
 )
 
 
