@@ -19,7 +19,7 @@ def main(folder: Path) -> None:
 
 def _take(installation: Running, folder: Path) -> None:
     artifacts = installation.prefect("/artifacts/filter", {"limit": 200})
-    artifact = next(each for each in artifacts if "_MISMATCH" in str(each["data"]).replace("\\", ""))
+    artifact = next(each for each in artifacts if "AMOUNT_MISMATCH" in str(each["data"]).replace("\\", ""))
     shots = {
         "runs": "/runs",
         "run": f"/runs/flow-run/{artifact['flow_run_id']}",
