@@ -70,10 +70,11 @@ def settled(reference: str) -> Inventory | None:
     if text is None:
         return _settled_first(key)
     before = ocfl.parsed(text, key)
-    if store.found_bytes(f"{key}/{SIDECAR}") != ocfl.sidecar(text):
+    sidecar = store.found_bytes(f"{key}/{SIDECAR}")
+    if sidecar != ocfl.sidecar(text):
         if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
             raise ocfl.damaged(key)
-        store.overwrite_bytes(ocfl.sidecar(text), f"{key}/{SIDECAR}")
+        store.replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
     number = before.head + 1
     return _settled(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
 
