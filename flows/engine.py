@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from prefect import Flow
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.states import AwaitingRetry, Cancelled, Pending
@@ -40,8 +41,8 @@ class Execution:
         # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
         # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
         # It is executed once it is taken, and Pending then.
-        copy = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
-        self._engine = _Engine(flow=flow, flow_run=copy, parameters=dict(flow_run.parameters))
+        self._engine = _Engine(flow=flow, parameters=dict(flow_run.parameters))
+        self._engine.taken = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
         self._engine.execution = self
         self._task: asyncio.Task[None] | None = None
 
@@ -74,6 +75,8 @@ class Execution:
     @property
     def is_over(self) -> bool:
         """Whether Prefect knows an end of this execution: a final state, or that the run is due again."""
+        if self._engine.flow_run is None:
+            return False
         state = self._engine.state
         return self.interruption is not Interruption.LOST and (state.is_final() or state.is_scheduled())
 
@@ -114,8 +117,15 @@ _current: ContextVar[Execution | None] = ContextVar("execution", default=None)
 
 class _Engine(AsyncFlowRunEngine[Any, Any]):
     execution: Execution
+    taken: FlowRun
     has_told = False
     """Whether Prefect knows what it must know of an interruption."""
+
+    async def create_flow_run(self, client: PrefectClient) -> FlowRun:
+        """The run is there. Handed to the engine at once, it would be given retries that this flow has none of, in a
+        request.
+        """
+        return self.taken
 
     async def handle_crash(self, exc: BaseException) -> None:
         interruption = self.execution.interruption

@@ -43,9 +43,17 @@ def test_run_without_a_deployment_is_not_watched_for_suspension() -> None:
     assert "if self.flow_run.deployment_id:" in source
     flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", deployment_id="0" * 31 + "2")
     execution = Execution(process_archive, flow_run)
-    assert execution._engine.flow_run
-    assert execution._engine.flow_run.deployment_id is None
+    assert execution._engine.taken.deployment_id is None
     assert execution.flow_run.deployment_id is not None
+
+
+def test_run_that_is_taken_is_made_by_no_request() -> None:
+    """An engine without a run asks for one, before it does anything else."""
+    source = inspect.getsource(flow_engine.AsyncFlowRunEngine.initialize_run)
+    asks = source.index("self.flow_run = await self.create_flow_run(self.client)")
+    assert source[:asks].rstrip().endswith("if not self.flow_run:")
+    assert "await" not in source[:asks]
+    assert asks < source.index("else:") < source.index("await self.client.update_flow_run(")
 
 
 def test_interruption_before_the_begin_is_not_lost() -> None:
