@@ -1,5 +1,7 @@
 """The metadata database: SQLite by default, Postgres where set. Several processes share it."""
 
+import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -9,8 +11,9 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from adapters.settings import settings
@@ -21,6 +24,8 @@ Item = TypeVar("Item")
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
+_TRUSTED_S = 1
+"""A connection that was used so short a while ago is not asked whether it lives, as most would be, 40 times a run."""
 _CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # sixteen runs of a worker, each with threads, and its own duties
 
 
@@ -85,7 +90,25 @@ def engine() -> Engine:
         "postgres://", "postgresql+psycopg://", 1
     )
     timeout = {"connect_timeout": _CONNECT_TIMEOUT_S}
-    return create_engine(driver, pool_pre_ping=True, hide_parameters=True, connect_args=timeout, **_CONNECTIONS)
+    engine = create_engine(driver, hide_parameters=True, connect_args=timeout, **_CONNECTIONS)
+    _ask_idle_connections(engine)
+    return engine
+
+
+def _ask_idle_connections(engine: Engine) -> None:
+    """As `pool_pre_ping`, which asks at each use. After a restart of the server no connection of before is good."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used_at", math.inf) > _TRUSTED_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError from error
 
 
 def _sqlite(location: str) -> Engine:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlmodel import Session, select
 
@@ -138,15 +139,21 @@ def test_unreachable_postgres_is_transient(configure: Configure) -> None:
             receipts.register(sending())
 
 
-def test_postgres_that_is_gone_for_a_while_is_found_again(configure: Configure, postgres_database: str) -> None:
-    """A restart of the server breaks the pool's connections; the next transaction gets a new one."""
+def test_postgres_that_was_restarted_is_found_again_on_every_connection(
+    configure: Configure, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(database_url=postgres_database)
-    assert is_reachable()
-    with engine().connect() as watcher:
-        own = watcher.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-        watcher.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> {own}")
+    with engine().connect(), engine().connect():
+        pass
+    with psycopg.connect(postgres_database, autocommit=True) as restarted:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        restarted.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
+
+    monkeypatch.setattr("adapters.database._TRUSTED_S", 0)
 
     assert is_reachable()
+    with engine().connect() as one, engine().connect() as other:
+        assert one.exec_driver_sql("SELECT 1").scalar() == other.exec_driver_sql("SELECT 1").scalar() == 1
 
 
 def test_connection_that_breaks_in_the_middle_is_transient(configure: Configure, postgres_database: str) -> None:
