@@ -19,7 +19,7 @@ from domain.sentences import sentence
 from models.archive import ArchiveRow
 from models.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
-from models.payment import PaymentRow
+from models.payment import PaymentRow, Standing
 from models.view import DiscrepancyView, Explanation, ExplanationView
 
 AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
@@ -160,12 +160,16 @@ def standing(
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
 
 
-def is_concerned(reference: str, codes: Collection[DiscrepancyCode]) -> bool:
-    """Whether anything of codes that follow from payments may be found or closed in an archive. One query."""
-    standing_ones = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
-    wanted = or_(exists().where(col(PaymentRow.reference) == reference), exists().where(*standing_ones))
+def is_concerned(
+    reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
+) -> bool:
+    """Whether anything of codes that follow from payments, which stand like that, may be found or closed in an archive.
+    One query.
+    """
+    of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
+    of_rows = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
     with reading() as session:
-        return bool(session.scalar(select(wanted)))
+        return bool(session.scalar(select(or_(exists().where(*of_payments), exists().where(*of_rows)))))
 
 
 def open_ones(reference: str) -> list[Discrepancy]:

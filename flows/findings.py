@@ -21,6 +21,7 @@ from flows.threads import checkpoint
 from models.archive import Archive
 from models.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.errors import Conflict, Locked
+from models.payment import Standing
 
 log = structlog.get_logger()
 
@@ -54,11 +55,10 @@ def settle_findings(material: Material) -> Settled:
     reference, now = material.archive.reference, datetime.now(UTC)
     current = _current(material)
     payload = settle_payload(current, now) if current else None
-    has_to_do_with_others = is_concerned(reference, DUPLICATE_CODES | HOLD_CODES)
-    if has_to_do_with_others:
+    if is_concerned(reference, DUPLICATE_CODES):
         settle_duplicates(reference, now)
     rematch(reference, now)
-    if has_to_do_with_others:
+    if is_concerned(reference, HOLD_CODES, {Standing.HELD}):
         settle_holds([reference], now)
     return Settled(current is not None and current.request.version == material.request.version, payload)
 

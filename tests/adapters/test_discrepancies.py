@@ -23,6 +23,7 @@ from models.discrepancy import (
     DiscrepancyRow,
 )
 from models.errors import Refused
+from models.payment import Standing
 from models.view import ArchiveQuery, ArchiveView, Explanation
 from tests.adapters.records import NOON, archived, document
 
@@ -271,6 +272,8 @@ def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
     archived("with payments")
     archived("r", payload=document("r") | {"payments": []})
     assert [is_concerned(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [True, False, False]
+    assert is_concerned("with payments", HOLD_CODES, {Standing.VERIFIED})
+    assert not is_concerned("with payments", HOLD_CODES, {Standing.HELD})
 
     found(MISMATCH)
     assert not is_concerned("r", HOLD_CODES)
