@@ -1,6 +1,8 @@
 # mypy: disable-error-code="no-untyped-call"
 """Real PDFs, signed with pyHanko by throw-away certificates, and what is done to them afterwards."""
 
+import asyncio
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -83,17 +86,20 @@ def _identity(name: str, root: str, begins: datetime, valid_days: int) -> Identi
 
 
 @cache
-def _time_stamping_identity() -> Identity:
-    issuer = authority()
+def _time_stamping_identity(root: str, begins: datetime, valid_days: int) -> Identity:
+    issuer = authority(root)
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)  # DummyTimeStamper knows RSA only
-    builder = _builder(_name("Test time", None), issuer.certificate.subject, private_key, *_years())
+    ends = begins + timedelta(days=valid_days)
+    builder = _builder(_name("Test time", None), issuer.certificate.subject, private_key, begins, ends)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     return Identity(builder.sign(issuer.private_key, hashes.SHA256()), private_key, issuer.certificate)
 
 
-def time_stamper(at: datetime | None = None) -> DummyTimeStamper:
-    """A time-stamping authority in this process."""
-    signer = _signer(_time_stamping_identity())
+def time_stamper(
+    at: datetime | None = None, root: str = "Test root", valid_from: datetime | None = None, valid_days: int = 7300
+) -> DummyTimeStamper:
+    """A time-stamping authority in this process, whose certificate was issued by the authority of that name."""
+    signer = _signer(_time_stamping_identity(root, valid_from or _years()[0], valid_days))
     return DummyTimeStamper(signer.signing_cert, signer.signing_key, signer.cert_registry, fixed_dt=at)
 
 
@@ -165,6 +171,21 @@ def time_stamped(pdf: bytes) -> bytes:
         IncrementalPdfFileWriter(BytesIO(pdf)), "sha256", bytes_reserved=2 * _SIGNATURE_HEX_DIGITS
     )
     return output.getvalue()
+
+
+def with_time_stamp_put_in(pdf: bytes, stamper: DummyTimeStamper, stamped: bytes | None = None) -> bytes:
+    """Put a time stamp into the last signature, as anybody can: of its value, or of something else."""
+    start, end = value_range(pdf)
+    signature = cms.ContentInfo.load(bytes.fromhex(pdf[start:end].decode()))
+    (signer,) = signature["content"]["signer_infos"]
+    digest = hashlib.sha256(signer["signature"].native if stamped is None else stamped).digest()
+    token = asyncio.run(stamper.async_timestamp(digest, "sha256"))
+    attribute = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
+    signer["unsigned_attrs"] = cms.CMSAttributes([attribute])
+    signature["content"]["signer_infos"] = [signer]
+    value: bytes = signature.dump(force=True).hex().encode().ljust(end - start, b"0")
+    assert len(value) == end - start
+    return pdf[:start] + value + pdf[end:]
 
 
 def with_validation_data(pdf: bytes) -> bytes:

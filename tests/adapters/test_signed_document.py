@@ -19,6 +19,8 @@ from tests import pdfs
 
 Judge = Callable[..., Verdict]
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
 
 def nothing() -> None:
     """Nobody wants this to stop."""
@@ -71,9 +73,9 @@ def test_signature_names_its_field_signer_and_time(judge: Judge) -> None:
 def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-    verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)))
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)), [pdfs.authority()])
 
-    assert [signature.signed_at for signature in verdict.signatures] == [at]
+    assert (verdict.outcome, [signature.signed_at for signature in verdict.signatures]) == (Outcome.SOUND, [at])
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha512"])
@@ -293,6 +295,29 @@ def test_value_of_another_document_is_broken(judge: Judge) -> None:
     assert (verdict.outcome, verdict.intact) == (Outcome.BROKEN, False)
 
 
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_something_else_is_broken(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    stamper = pdfs.time_stamper(LONG_AGO)
+    pdf = pdfs.with_time_stamp_put_in(pdfs.signed(pdfs.form()), stamper, stamped=b"something else")
+
+    verdict = judge(pdf, roots)
+
+    assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.BROKEN, True, False)
+    assert not verdict.trusted
+    assert verdict.signatures[0].signed_at != LONG_AGO
+
+
+def test_damaged_time_stamp_is_broken(judge: Judge) -> None:
+    pdf = bytearray(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper()))
+    start, end = pdfs.value_range(bytes(pdf))
+    place = start + len(pdf[start:end].rstrip(b"0")) - 100  # the token's own signature stands last
+    pdf[place] = ord("1" if pdf[place] == ord("0") else "0")
+
+    verdict = judge(bytes(pdf))
+
+    assert (verdict.outcome, verdict.valid) == (Outcome.BROKEN, False)
+
+
 # Unsigned, unreadable
 
 
@@ -376,6 +401,33 @@ def test_certificate_that_had_expired_before_is_not_trusted(judge: Judge) -> Non
     verdict = judge(pdfs.signed(pdfs.form(), by=expired), [pdfs.authority()])
 
     assert (verdict.outcome, verdict.valid, verdict.trusted) == (Outcome.SOUND, True, False)
+
+
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_an_unknown_authority_is_not_believed(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    signed = pdfs.signed(pdfs.form())
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    assert judge(pdfs.with_time_stamp_put_in(signed, stranger), roots) == judge(signed, roots)
+
+
+def test_certificate_that_had_expired_is_not_trusted_for_a_strangers_time_stamp(judge: Judge) -> None:
+    expired = pdfs.identity("Expired", valid_from=LONG_AGO - timedelta(days=1), valid_days=2)
+    signed = pdfs.signed(pdfs.form(), by=expired)
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    verdict = judge(pdfs.with_time_stamp_put_in(signed, stranger), [pdfs.authority()])
+
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
+
+
+def test_time_stamp_is_judged_at_its_own_time(judge: Judge) -> None:
+    at = pdfs.NOW.replace(microsecond=0) - timedelta(days=1)
+    stamper = pdfs.time_stamper(at, valid_from=at - timedelta(days=1), valid_days=2)
+
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=stamper), [pdfs.authority()], now=pdfs.NOW + timedelta(days=3650))
+
+    assert (verdict.trusted, [signature.signed_at for signature in verdict.signatures]) == (True, [at])
 
 
 def test_broken_signature_is_not_trusted(judge: Judge) -> None:
