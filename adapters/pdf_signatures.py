@@ -8,6 +8,7 @@ a signature leaves out the time stamps in it.
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,13 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
         except PdfReadError:
             return UNREADABLE
-        fields = list(filled_fields(document.reader))
-        signatures = [await _judged(document, name, field) for name, field in fields]
-        gone = earlier_signature_values(document.reader) - signature_values(document.reader)
-        if not fields and not gone and has_stray_signature(document):
-            return UNREADABLE
-        return _summary(signatures, is_one_gone=bool(gone))
+        signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
+        here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
+        verdict = _summary(signatures, is_one_gone=bool(earlier - here))
+        known = {value for _, value in here | earlier}
+        if verdict.outcome in {Outcome.SOUND, Outcome.UNSIGNED} and has_stray_signature(document, known):
+            return replace(verdict, outcome=Outcome.UNREADABLE)
+        return verdict
 
 
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:

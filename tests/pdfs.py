@@ -226,6 +226,16 @@ def edited(pdf: bytes, text: str = "I owe you 900") -> bytes:
     return updated(pdf, edit)
 
 
+def with_attachment(pdf: bytes, attached: bytes) -> bytes:
+    """Attach a document, not compressed."""
+
+    def attach(writer: IncrementalPdfFileWriter) -> None:
+        writer.root["/Attached"] = writer.add_object(StreamObject(stream_data=attached))
+        writer.update_root()
+
+    return updated(pdf, attach)
+
+
 def without_signature(pdf: bytes, name: str = "First") -> bytes:
     """Take the signature out of its field, by an update."""
 
@@ -442,6 +452,18 @@ def _usages(*, signs_certificates: bool) -> x509.KeyUsage:
 CATALOGUE = b"<</Type /Catalog /Pages 2 0 R /AcroForm 3 0 R>>"
 PAGES = b"<</Type /Pages /Kids [] /Count 0>>"
 """Of a document by hand: its objects 1 and 2; object 3 is its form."""
+
+
+def with_usage_rights() -> bytes:
+    """A document whose readers have rights by a signature of Adobe's, which no field has."""
+    catalogue = CATALOGUE.replace(b">>", b" /Perms <</UR3 4 0 R>>>>")
+    page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>"
+    rights = b"<</ByteRange [0 %06d %06d %06d] /Contents <3003020100>>>" % (0, 0, 0)
+    pages = b"<</Type /Pages /Kids [5 0 R] /Count 1>>"
+    pdf = document([catalogue, pages, b"<</Fields []>>", rights, page])
+    start = pdf.index(b"<3003020100>")
+    end = start + len(b"<3003020100>")
+    return pdf.replace(b"[0 000000 000000 000000]", b"[0 %06d %06d %06d]" % (start, end, len(pdf) - end))
 
 
 def endless() -> bytes:

@@ -360,6 +360,38 @@ def test_what_cannot_be_judged_is_unreadable(judge: Judge, document: Callable[[]
     assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.UNREADABLE, None, None)
 
 
+def test_signature_that_no_field_leads_to_leaves_the_document_unreadable_beside_one_in_a_field(judge: Judge) -> None:
+    hidden = pdfs.skipping(pdfs.form(), pdfs.signed(pdfs.form()))
+
+    verdict = judge(pdfs.signed(hidden, "Second", by=pdfs.identity("Second person")))
+
+    assert (verdict.outcome, [one.signer_name for one in verdict.signatures]) == (Outcome.UNREADABLE, ["Second person"])
+
+
+HARMLESS = {
+    "in a text": lambda: pdfs.with_attachment(pdfs.form(), b"/ByteRange [0 10 20 30] is how a signature covers"),
+    "in an attached document that is signed": lambda: pdfs.with_attachment(pdfs.form(), pdfs.signed(pdfs.form())),
+}
+
+
+@pytest.mark.parametrize("document", HARMLESS.values(), ids=HARMLESS)
+def test_byte_range_of_no_signature_of_this_document_accuses_nobody(
+    judge: Judge, document: Callable[[], bytes]
+) -> None:
+    pdf = document()
+
+    assert pdf.count(b"/ByteRange") == 1
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+
+
+def test_usage_rights_are_no_signature_that_no_field_leads_to(judge: Judge) -> None:
+    pdf = pdfs.with_usage_rights()
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+
+
 # Trust
 
 
