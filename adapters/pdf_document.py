@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    IndirectObject,
+    NullObject,
+    TextStringObject,
+)
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
@@ -120,15 +127,21 @@ def has_stray_signature(document: Document, known: Set[bytes | None]) -> bool:
     """Say if there is a signature beside the known values, which no field leads to: one that an update hides, or where
     a byte of the way to it is damaged.
 
-    Adobe's usage rights are one that belongs to no field.
+    Adobe's usage rights are one that belongs to no field, and an encrypted document's MAC looks like one.
     """
-    rights = _usage_rights(document.reader) | _of_earlier_revisions(document.reader, _usage_rights)
-    return any(value not in known | rights for value in _values_in_gaps(document))
+    others = _values_of_no_field(document.reader) | _of_earlier_revisions(document.reader, _values_of_no_field)
+    return any(value not in known | others for value in _values_in_gaps(document))
 
 
-def _usage_rights(handler: PdfHandler) -> set[bytes | None]:
-    permissions = entry(handler.root, "/Perms")
-    return {_value(permissions, key) for key in ("/UR3", "/UR")} if isinstance(permissions, DictionaryObject) else set()
+def _values_of_no_field(handler: PdfHandler) -> set[bytes | None]:
+    values: set[bytes | None] = set()
+    permissions, code = entry(handler.root, "/Perms"), entry(handler.trailer_view, "/AuthCode")
+    if isinstance(permissions, DictionaryObject):
+        values |= {_value(permissions, "/UR3"), _value(permissions, "/UR")}
+    mac = entry(code, "/MAC") if isinstance(code, DictionaryObject) else None
+    if isinstance(mac, TextStringObject | ByteStringObject):
+        values.add(mac.original_bytes)
+    return values
 
 
 def _values_in_gaps(document: Document) -> Iterator[bytes]:

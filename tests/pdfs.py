@@ -22,7 +22,7 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject,
 from pyhanko.pdf_utils.generic import TextStringObject as Text
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
+from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter, copy_into_new_writer
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfTimeStamper, SimpleSigner, sign_pdf
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -138,7 +138,7 @@ def signed(
     stamper: DummyTimeStamper | None = None,
 ) -> bytes:
     """Sign a PDF: with `certify`, as its author, who says what may be changed."""
-    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    writer = _writer(pdf)
     if lock:
         append_signature_field(writer, SigFieldSpec(field, field_mdp_spec=lock))
     metadata = PdfSignatureMetadata(
@@ -198,7 +198,7 @@ def with_validation_data(pdf: bytes) -> bytes:
 
 def updated(pdf: bytes, update: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
     """Append a revision."""
-    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    writer = _writer(pdf)
     update(writer)
     return _written(writer)
 
@@ -303,6 +303,13 @@ def bottom_line(pdf: bytes) -> bool:
     return said
 
 
+def encrypted_for_all(*, has_mac: bool) -> bytes:
+    """The form, encrypted (AES-256) so that it opens without a password; `has_mac` is what pyHanko does by itself."""
+    writer = copy_into_new_writer(PdfFileReader(BytesIO(form())))
+    writer.encrypt(_PASSWORD, "", pdf_mac=has_mac)
+    return _written(writer)
+
+
 def encrypted() -> bytes:
     """A PDF that opens with a password only."""
     writer = PdfFileWriter()
@@ -368,6 +375,14 @@ def _moved(update: bytes, above: int, by: int) -> bytes:
         update,
     )
     return re.sub(rb"startxref\n(\d+)", lambda start: b"startxref\n%d" % (int(start[1]) + by), update)
+
+
+def _writer(pdf: bytes) -> IncrementalPdfFileWriter:
+    """What writes an update, also of a document that is encrypted for all."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    if writer.prev.encrypted:
+        writer.encrypt("")
+    return writer
 
 
 def _field(writer: IncrementalPdfFileWriter, name: str) -> DictionaryObject:

@@ -112,6 +112,18 @@ def test_document_with_xref_stream_is_sound(judge: Judge) -> None:
     assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, True)
 
 
+@pytest.mark.parametrize("has_mac", [True, False], ids=["MAC", "no MAC"])
+def test_encrypted_document_that_opens_without_a_password_is_judged(judge: Judge, has_mac: bool) -> None:
+    pdf = pdfs.encrypted_for_all(has_mac=has_mac)
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.filled(pdf)).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+    assert judge(pdfs.signed(pdfs.signed(pdf), "Second")).outcome is Outcome.SOUND
+    assert judge(pdfs.filled(pdfs.signed(pdf))).outcome is Outcome.SOUND
+    assert judge(pdfs.edited(pdfs.signed(pdf))).outcome is Outcome.CHANGED
+
+
 def test_newline_at_the_end_that_is_signed_is_no_change(judge: Judge) -> None:
     pdf = pdfs.signed(pdfs.form() + b"\n\n")
 
