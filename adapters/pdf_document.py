@@ -4,25 +4,35 @@ import mmap
 import os
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from pyhanko.pdf_utils.crypt import AuthStatus
-from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    IndirectObject,
+    NullObject,
+    TextStringObject,
+)
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
+Found = TypeVar("Found")
+
 _END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
 _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
 _ANY_END = re.compile(rb"[\r\n]startxref[\s\0]*\d+[\s\0]*%%EOF")
 """As the most tolerant viewer reads it. The word alone may stand in what somebody has filled in."""
 _NEARBY_BYTES = 2048
-_CHUNK_BYTES = 1 << 20
+_BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s")
+_HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,45 +98,63 @@ def entry(dictionary: DictionaryObject, key: str) -> Any:
 
 def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
     """Return the names of the fields that have a signature, with its value; None where that is damaged."""
-    return {(name, _value(field)) for name, field in filled_fields(handler)}
+    return {(name, _value(field, "/V")) for name, field in filled_fields(handler)}
 
 
-def _value(field: DictionaryObject) -> bytes | None:
+def _value(dictionary: DictionaryObject, key: str) -> bytes | None:
     try:
-        return extract_contents(entry(field, "/V"))
+        return extract_contents(entry(dictionary, key))
     except (PdfReadError, AttributeError):
         return None
 
 
 def earlier_signature_values(reader: PdfFileReader) -> set[tuple[str, bytes | None]]:
     """Return what `signature_values` says of the revisions before the last one."""
-    values: set[tuple[str, bytes | None]] = set()
+    return _of_earlier_revisions(reader, signature_values)
+
+
+def _of_earlier_revisions(reader: PdfFileReader, look: Callable[[PdfHandler], set[Found]]) -> set[Found]:
+    found: set[Found] = set()
     for revision in range(reader.total_revisions - 1):
         try:
-            values |= signature_values(reader.get_historical_resolver(revision))
+            found |= look(reader.get_historical_resolver(revision))
         except (PdfReadError, KeyError, AttributeError):
             continue  # the first revision of a linearized file is no whole document
+    return found
+
+
+def has_stray_signature(document: Document, known: Set[bytes | None]) -> bool:
+    """Say if there is a signature beside the known values, which no field leads to: one that an update hides, or where
+    a byte of the way to it is damaged.
+
+    Adobe's usage rights are one that belongs to no field, and an encrypted document's MAC looks like one.
+    """
+    others = _values_of_no_field(document.reader) | _of_earlier_revisions(document.reader, _values_of_no_field)
+    return any(value not in known | others for value in _values_in_gaps(document))
+
+
+def _values_of_no_field(handler: PdfHandler) -> set[bytes | None]:
+    values: set[bytes | None] = set()
+    permissions, code = entry(handler.root, "/Perms"), entry(handler.trailer_view, "/AuthCode")
+    if isinstance(permissions, DictionaryObject):
+        values |= {_value(permissions, "/UR3"), _value(permissions, "/UR")}
+    mac = entry(code, "/MAC") if isinstance(code, DictionaryObject) else None
+    if isinstance(mac, TextStringObject | ByteStringObject):
+        values.add(mac.original_bytes)
     return values
 
 
-def has_stray_signature(document: Document) -> bool:
-    """Say if there is a signature that no field leads to, as where a byte of the way to it is damaged.
+def _values_in_gaps(document: Document) -> Iterator[bytes]:
+    """Yield what stands, in hexadecimal, in the gap of each byte range in the file, whether an object has it or not.
 
-    Adobe's usage rights are one that belongs to no field.
+    In a text, or in a document within this one, a byte range is not one of this file: its gap holds something else.
     """
-    rights = entry(document.reader.root, "/Perms")
-    expected = int(isinstance(rights, DictionaryObject) and ("/UR3" in rights or "/UR" in rights))
-    return _occurrences(document.file, b"/ByteRange") > expected
-
-
-def _occurrences(file: BinaryIO, word: bytes) -> int:
-    found, carried = 0, b""
-    file.seek(0)
-    while chunk := file.read(_CHUNK_BYTES):
-        block = carried + chunk
-        found += block.count(word)
-        carried = block[1 - len(word) :]
-    return found
+    with mmap.mmap(document.file.fileno(), 0, access=mmap.ACCESS_READ) as file:
+        for found in _BYTE_RANGE.finditer(file):
+            start, length, gap_end = map(int, found.groups())
+            value = _HEXADECIMAL.fullmatch(file, start + length, gap_end)
+            if value:
+                yield bytes.fromhex(value[1].decode())
 
 
 def updates_behind(document: Document, place: int) -> int:

@@ -6,18 +6,23 @@ Where a child ends without a verdict, be it by an exception or by a limit, nobod
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 
 def _leave_out_signing() -> None:
-    """Import `pyhanko.sign` without its own `__init__`: that makes signatures, which takes an HTTP client.
+    """Have `pyhanko.sign` and `pyhanko.sign.signers` without their own `__init__`: those make signatures, which takes
+    an HTTP client. Of the signers, the check of an encrypted document's MAC needs one module.
 
     It halves the time to start. And what should want to fetch something after all finds no client.
     """
-    package = ModuleType("pyhanko.sign")
     above = find_spec("pyhanko")
-    package.__path__ = [f"{folder}/sign" for folder in (above and above.submodule_search_locations) or ()]
-    sys.modules |= {"pyhanko.sign": package, "aiohttp": None}  # type: ignore[dict-item]
+    folders = (above and above.submodule_search_locations) or ()
+    for name in ("sign", "sign.signers"):
+        package = ModuleType(f"pyhanko.{name}")
+        package.__path__ = [str(Path(folder, *name.split("."))) for folder in folders]
+        sys.modules[package.__name__] = package
+    sys.modules["aiohttp"] = None  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
@@ -34,7 +39,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 from pyhanko.keys import load_certs_from_pemder

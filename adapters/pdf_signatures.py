@@ -1,12 +1,14 @@
 """Judge the signatures of a PDF. Whatever a file makes pyHanko do happens in a process with limits: `pdf_examiner`.
 
 pyHanko's own bottom line is not enough. It counts the bytes of a signature's range without looking where they lie, it
-never sees bytes that belong to no revision, and it drops signatures of kinds that it does not know.
+never sees bytes that belong to no revision, and it drops signatures of kinds that it does not know. And what it says of
+a signature leaves out the time stamps in it.
 """
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,23 @@ from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
-from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
+from pyhanko.sign.validation.generic_cms import (
+    extract_tst_data_iter,
+    message_imprint_checker,
+    validate_tst_signed_data,
+)
 from pyhanko.sign.validation.pdf_embedded import (
     EmbeddedPdfSignature,
     async_validate_pdf_signature,
     async_validate_pdf_timestamp,
 )
 from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko.sign.validation.status import DocumentTimestampStatus, PdfSignatureStatus, SignatureCoverageLevel
+from pyhanko.sign.validation.status import (
+    DocumentTimestampStatus,
+    PdfSignatureStatus,
+    SignatureCoverageLevel,
+    TimestampSignatureStatus,
+)
 from pyhanko_certvalidator import ValidationContext
 
 from adapters.pdf_document import (
@@ -73,12 +84,13 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
         except PdfReadError:
             return UNREADABLE
-        fields = list(filled_fields(document.reader))
-        signatures = [await _judged(document, name, field) for name, field in fields]
-        gone = earlier_signature_values(document.reader) - signature_values(document.reader)
-        if not fields and not gone and has_stray_signature(document):
-            return UNREADABLE
-        return _summary(signatures, is_one_gone=bool(gone))
+        signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
+        here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
+        verdict = _summary(signatures, is_one_gone=bool(earlier - here))
+        known = {value for _, value in here | earlier}
+        if verdict.outcome in {Outcome.SOUND, Outcome.UNSIGNED} and has_stray_signature(document, known):
+            return replace(verdict, outcome=Outcome.UNREADABLE)
+        return verdict
 
 
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
@@ -110,7 +122,9 @@ def _unjudged(document: Document, name: str, *, valid: bool | None) -> Signature
 
 
 async def _judged_signature(document: Document, signature: EmbeddedPdfSignature) -> SignatureVerdict:
-    signed_at = _signed_at(signature)
+    stamps, content_stamps = await _time_stamps(document, signature)
+    stamps_fit = all(stamp.intact and stamp.valid for stamp in (*stamps, *content_stamps))
+    signed_at = _signed_at(signature, stamps)
     status = await _status(document, signature, signed_at)
     coverage = _coverage(document, signature, status)
     change = _change(document, signature, status, coverage)
@@ -119,7 +133,7 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         field=_text(signature.field_name) or "",
         is_document_time_stamp=isinstance(status, DocumentTimestampStatus),
         intact=status.intact,
-        valid=status.valid,
+        valid=status.valid and stamps_fit,
         coverage=coverage,
         change=change,
         change_permitted=change is not Change.OTHER and status.docmdp_ok is not False,
@@ -127,18 +141,14 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         signer_name=_text(subject.get("common_name")),
         signer_organization=_text(subject.get("organization_name")),
         signed_at=signed_at,
-        trusted=status.trusted if document.roots else None,
+        trusted=status.trusted and stamps_fit if document.roots else None,
         digest=status.md_algorithm,
     )
 
 
 async def _status(document: Document, signature: EmbeddedPdfSignature, signed_at: datetime | None) -> Status:
     """Return what pyHanko says; where it cannot compare revisions, what it says without that."""
-    context = ValidationContext(
-        trust_roots=document.roots,
-        moment=min(signed_at or document.now, document.now),
-        allow_fetching=False,
-    )
+    context = _context(document, signed_at)
     try:
         return await _validated(signature, context, skip_diff=False)
     except (MemoryError, RecursionError):
@@ -157,17 +167,55 @@ async def _validated(signature: EmbeddedPdfSignature, context: ValidationContext
     )
 
 
-def _signed_at(signature: EmbeddedPdfSignature) -> datetime | None:
-    """Return the time in the signature's time stamp, or else the signer's own."""
-    if signature.sig_object_type == "/DocTimeStamp":
-        tokens = iter([signature.signed_data])
-    else:
-        tokens = extract_tst_data_iter(signature.signer_info, signed=False)
-    token = next(tokens, None)
-    moment = (
-        token["encap_content_info"]["content"].parsed["gen_time"].native if token else signature.self_reported_timestamp
+def _context(document: Document, moment: datetime | None) -> ValidationContext:
+    return ValidationContext(
+        trust_roots=document.roots,
+        moment=min(moment or document.now, document.now),
+        allow_fetching=False,
     )
-    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
+
+
+async def _time_stamps(
+    document: Document, signature: EmbeddedPdfSignature
+) -> tuple[list[TimestampSignatureStatus], list[TimestampSignatureStatus]]:
+    """Judge the time stamps in a signature: those of its value, and those of the content, which the signer made first.
+
+    A document time stamp is judged as a signature.
+    """
+    if signature.sig_object_type == "/DocTimeStamp":
+        return [], []
+    of_value = extract_tst_data_iter(signature.signer_info, signed=False)
+    of_content = extract_tst_data_iter(signature.signer_info, signed=True)
+    imprint_of_value = message_imprint_checker(signature.signer_info)
+    return (
+        [await _time_stamp(document, token, imprint_of_value) for token in of_value],
+        [await _time_stamp(document, token, signature.compute_digest) for token in of_content],
+    )
+
+
+async def _time_stamp(document: Document, token: Any, imprint: Callable[[str], bytes]) -> TimestampSignatureStatus:
+    context = _context(document, _time_in(token))
+    return TimestampSignatureStatus(**await validate_tst_signed_data(token, context, imprint))
+
+
+def _signed_at(signature: EmbeddedPdfSignature, stamps: Sequence[TimestampSignatureStatus]) -> datetime | None:
+    """Return the earliest time in a time stamp of a trusted authority, or else the signer's own.
+
+    The signature does not cover its time stamp: anybody can put in one of an authority of his own.
+    """
+    if signature.sig_object_type == "/DocTimeStamp":
+        return _time_in(signature.signed_data)
+    moments = [_zoned(stamp.timestamp) for stamp in stamps if stamp.trusted]
+    own = signature.self_reported_timestamp
+    return min(moments) if moments else own and _zoned(own)
+
+
+def _time_in(token: Any) -> datetime:
+    return _zoned(token["encap_content_info"]["content"].parsed["gen_time"].native)
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _coverage(document: Document, signature: EmbeddedPdfSignature, status: Status) -> Coverage:

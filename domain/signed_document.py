@@ -12,7 +12,7 @@ from models.verdict import Outcome, Verdict
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {
     Outcome.CHANGED: (WarningCode.SIGNED_DOCUMENT_CHANGED, "it was changed after it was signed"),
-    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature does not fit the bytes that it covers"),
+    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature, or its time stamp, does not fit what it covers"),
     Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "nobody can say what its signatures are worth"),
 }
 _WEAK_DIGESTS = {"md5", "sha1"}  # somebody may make another document that has the same one

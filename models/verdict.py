@@ -10,8 +10,9 @@ class Outcome(StrEnum):
     """What became of a document since it was signed.
 
     `sound`: every signature holds, and nothing came after one that it does not permit. `changed`: the signatures hold,
-    but the document was changed after one of them. `broken`: a signature does not fit the bytes that it covers, or is
-    damaged. `unsigned` is a finding, not an accusation. `unreadable`: nobody can say.
+    but the document was changed after one of them. `broken`: a signature does not fit the bytes that it covers, a time
+    stamp in one is of something else, or either is damaged. `unsigned` is a finding, not an accusation. `unreadable`:
+    nobody can say.
     """
 
     SOUND = "sound"
@@ -53,11 +54,12 @@ class Change(StrEnum):
 class SignatureVerdict:
     """What one signature says. None stands for what cannot be known.
 
-    `intact`: the bytes that it covers are the signed ones. `valid`: the signature is that of the certificate in it.
-    `change_permitted`: by the signature's own rules (DocMDP, FieldMDP). `locks`: it permits no change at all, save
-    archival ones. `signed_at`: as its time stamp says, or else the signer. `trusted`: at that time, its certificate led
-    to a trusted root; revocation is not asked for. None without trusted roots. `digest`: the algorithm of what was
-    signed, as `sha256`; verdicts of earlier builds do not tell it.
+    `intact`: the bytes that it covers are the signed ones. `valid`: the signature is that of the certificate in it, and
+    its time stamps are of what they are in. `change_permitted`: by the signature's own rules (DocMDP, FieldMDP).
+    `locks`: it permits no change at all, save archival ones. `signed_at`: as its time stamp says, where that leads to a
+    trusted root, or else the signer. `trusted`: at that time, its certificate led to a trusted root; revocation is not
+    asked for. None without trusted roots. `digest`: the algorithm of what was signed, as `sha256`; verdicts of earlier
+    builds do not tell it.
     """
 
     field: str

@@ -1,6 +1,8 @@
 # mypy: disable-error-code="no-untyped-call"
 """Real PDFs, signed with pyHanko by throw-away certificates, and what is done to them afterwards."""
 
+import asyncio
+import hashlib
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -19,7 +22,7 @@ from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject,
 from pyhanko.pdf_utils.generic import TextStringObject as Text
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
+from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter, copy_into_new_writer
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec, append_signature_field
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfTimeStamper, SimpleSigner, sign_pdf
 from pyhanko.sign.timestamps import DummyTimeStamper
@@ -83,17 +86,20 @@ def _identity(name: str, root: str, begins: datetime, valid_days: int) -> Identi
 
 
 @cache
-def _time_stamping_identity() -> Identity:
-    issuer = authority()
+def _time_stamping_identity(root: str, begins: datetime, valid_days: int) -> Identity:
+    issuer = authority(root)
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)  # DummyTimeStamper knows RSA only
-    builder = _builder(_name("Test time", None), issuer.certificate.subject, private_key, *_years())
+    ends = begins + timedelta(days=valid_days)
+    builder = _builder(_name("Test time", None), issuer.certificate.subject, private_key, begins, ends)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     return Identity(builder.sign(issuer.private_key, hashes.SHA256()), private_key, issuer.certificate)
 
 
-def time_stamper(at: datetime | None = None) -> DummyTimeStamper:
-    """A time-stamping authority in this process."""
-    signer = _signer(_time_stamping_identity())
+def time_stamper(
+    at: datetime | None = None, root: str = "Test root", valid_from: datetime | None = None, valid_days: int = 7300
+) -> DummyTimeStamper:
+    """A time-stamping authority in this process, whose certificate was issued by the authority of that name."""
+    signer = _signer(_time_stamping_identity(root, valid_from or _years()[0], valid_days))
     return DummyTimeStamper(signer.signing_cert, signer.signing_key, signer.cert_registry, fixed_dt=at)
 
 
@@ -132,7 +138,7 @@ def signed(
     stamper: DummyTimeStamper | None = None,
 ) -> bytes:
     """Sign a PDF: with `certify`, as its author, who says what may be changed."""
-    writer = IncrementalPdfFileWriter(BytesIO(pdf))
+    writer = _writer(pdf)
     if lock:
         append_signature_field(writer, SigFieldSpec(field, field_mdp_spec=lock))
     metadata = PdfSignatureMetadata(
@@ -167,6 +173,21 @@ def time_stamped(pdf: bytes) -> bytes:
     return output.getvalue()
 
 
+def with_time_stamp_put_in(pdf: bytes, stamper: DummyTimeStamper, stamped: bytes | None = None) -> bytes:
+    """Put a time stamp into the last signature, as anybody can: of its value, or of something else."""
+    start, end = value_range(pdf)
+    signature = cms.ContentInfo.load(bytes.fromhex(pdf[start:end].decode()))
+    (signer,) = signature["content"]["signer_infos"]
+    digest = hashlib.sha256(signer["signature"].native if stamped is None else stamped).digest()
+    token = asyncio.run(stamper.async_timestamp(digest, "sha256"))
+    attribute = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
+    signer["unsigned_attrs"] = cms.CMSAttributes([attribute])
+    signature["content"]["signer_infos"] = [signer]
+    value: bytes = signature.dump(force=True).hex().encode().ljust(end - start, b"0")
+    assert len(value) == end - start
+    return pdf[:start] + value + pdf[end:]
+
+
 def with_validation_data(pdf: bytes) -> bytes:
     """Add a document security store with certificates: what long-term validation asks for."""
     output = BytesIO(pdf)
@@ -177,7 +198,7 @@ def with_validation_data(pdf: bytes) -> bytes:
 
 def updated(pdf: bytes, update: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
     """Append a revision."""
-    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    writer = _writer(pdf)
     update(writer)
     return _written(writer)
 
@@ -203,6 +224,16 @@ def edited(pdf: bytes, text: str = "I owe you 900") -> bytes:
         writer.update_container(page)
 
     return updated(pdf, edit)
+
+
+def with_attachment(pdf: bytes, attached: bytes) -> bytes:
+    """Attach a document, not compressed."""
+
+    def attach(writer: IncrementalPdfFileWriter) -> None:
+        writer.root["/Attached"] = writer.add_object(StreamObject(stream_data=attached))
+        writer.update_root()
+
+    return updated(pdf, attach)
 
 
 def without_signature(pdf: bytes, name: str = "First") -> bytes:
@@ -272,6 +303,13 @@ def bottom_line(pdf: bytes) -> bool:
     return said
 
 
+def encrypted_for_all(*, has_mac: bool) -> bytes:
+    """The form, encrypted (AES-256) so that it opens without a password; `has_mac` is what pyHanko does by itself."""
+    writer = copy_into_new_writer(PdfFileReader(BytesIO(form())))
+    writer.encrypt(_PASSWORD, "", pdf_mac=has_mac)
+    return _written(writer)
+
+
 def encrypted() -> bytes:
     """A PDF that opens with a password only."""
     writer = PdfFileWriter()
@@ -337,6 +375,14 @@ def _moved(update: bytes, above: int, by: int) -> bytes:
         update,
     )
     return re.sub(rb"startxref\n(\d+)", lambda start: b"startxref\n%d" % (int(start[1]) + by), update)
+
+
+def _writer(pdf: bytes) -> IncrementalPdfFileWriter:
+    """What writes an update, also of a document that is encrypted for all."""
+    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    if writer.prev.encrypted:
+        writer.encrypt("")
+    return writer
 
 
 def _field(writer: IncrementalPdfFileWriter, name: str) -> DictionaryObject:
@@ -421,6 +467,18 @@ def _usages(*, signs_certificates: bool) -> x509.KeyUsage:
 CATALOGUE = b"<</Type /Catalog /Pages 2 0 R /AcroForm 3 0 R>>"
 PAGES = b"<</Type /Pages /Kids [] /Count 0>>"
 """Of a document by hand: its objects 1 and 2; object 3 is its form."""
+
+
+def with_usage_rights() -> bytes:
+    """A document whose readers have rights by a signature of Adobe's, which no field has."""
+    catalogue = CATALOGUE.replace(b">>", b" /Perms <</UR3 4 0 R>>>>")
+    page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>"
+    rights = b"<</ByteRange [0 %06d %06d %06d] /Contents <3003020100>>>" % (0, 0, 0)
+    pages = b"<</Type /Pages /Kids [5 0 R] /Count 1>>"
+    pdf = document([catalogue, pages, b"<</Fields []>>", rights, page])
+    start = pdf.index(b"<3003020100>")
+    end = start + len(b"<3003020100>")
+    return pdf.replace(b"[0 000000 000000 000000]", b"[0 %06d %06d %06d]" % (start, end, len(pdf) - end))
 
 
 def endless() -> bytes:

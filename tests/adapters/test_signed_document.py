@@ -19,6 +19,8 @@ from tests import pdfs
 
 Judge = Callable[..., Verdict]
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
 
 def nothing() -> None:
     """Nobody wants this to stop."""
@@ -71,9 +73,9 @@ def test_signature_names_its_field_signer_and_time(judge: Judge) -> None:
 def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-    verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)))
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)), [pdfs.authority()])
 
-    assert [signature.signed_at for signature in verdict.signatures] == [at]
+    assert (verdict.outcome, [signature.signed_at for signature in verdict.signatures]) == (Outcome.SOUND, [at])
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha512"])
@@ -108,6 +110,18 @@ def test_document_with_xref_stream_is_sound(judge: Judge) -> None:
     verdict = judge(pdfs.signed(pdfs.form(with_xref_stream=True)))
 
     assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, True)
+
+
+@pytest.mark.parametrize("has_mac", [True, False], ids=["MAC", "no MAC"])
+def test_encrypted_document_that_opens_without_a_password_is_judged(judge: Judge, has_mac: bool) -> None:
+    pdf = pdfs.encrypted_for_all(has_mac=has_mac)
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.filled(pdf)).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+    assert judge(pdfs.signed(pdfs.signed(pdf), "Second")).outcome is Outcome.SOUND
+    assert judge(pdfs.filled(pdfs.signed(pdf))).outcome is Outcome.SOUND
+    assert judge(pdfs.edited(pdfs.signed(pdf))).outcome is Outcome.CHANGED
 
 
 def test_newline_at_the_end_that_is_signed_is_no_change(judge: Judge) -> None:
@@ -293,6 +307,29 @@ def test_value_of_another_document_is_broken(judge: Judge) -> None:
     assert (verdict.outcome, verdict.intact) == (Outcome.BROKEN, False)
 
 
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_something_else_is_broken(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    stamper = pdfs.time_stamper(LONG_AGO)
+    pdf = pdfs.with_time_stamp_put_in(pdfs.signed(pdfs.form()), stamper, stamped=b"something else")
+
+    verdict = judge(pdf, roots)
+
+    assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.BROKEN, True, False)
+    assert not verdict.trusted
+    assert verdict.signatures[0].signed_at != LONG_AGO
+
+
+def test_damaged_time_stamp_is_broken(judge: Judge) -> None:
+    pdf = bytearray(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper()))
+    start, end = pdfs.value_range(bytes(pdf))
+    place = start + len(pdf[start:end].rstrip(b"0")) - 100  # the token's own signature stands last
+    pdf[place] = ord("1" if pdf[place] == ord("0") else "0")
+
+    verdict = judge(bytes(pdf))
+
+    assert (verdict.outcome, verdict.valid) == (Outcome.BROKEN, False)
+
+
 # Unsigned, unreadable
 
 
@@ -333,6 +370,38 @@ def test_what_cannot_be_judged_is_unreadable(judge: Judge, document: Callable[[]
     verdict = judge(document())
 
     assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.UNREADABLE, None, None)
+
+
+def test_signature_that_no_field_leads_to_leaves_the_document_unreadable_beside_one_in_a_field(judge: Judge) -> None:
+    hidden = pdfs.skipping(pdfs.form(), pdfs.signed(pdfs.form()))
+
+    verdict = judge(pdfs.signed(hidden, "Second", by=pdfs.identity("Second person")))
+
+    assert (verdict.outcome, [one.signer_name for one in verdict.signatures]) == (Outcome.UNREADABLE, ["Second person"])
+
+
+HARMLESS = {
+    "in a text": lambda: pdfs.with_attachment(pdfs.form(), b"/ByteRange [0 10 20 30] is how a signature covers"),
+    "in an attached document that is signed": lambda: pdfs.with_attachment(pdfs.form(), pdfs.signed(pdfs.form())),
+}
+
+
+@pytest.mark.parametrize("document", HARMLESS.values(), ids=HARMLESS)
+def test_byte_range_of_no_signature_of_this_document_accuses_nobody(
+    judge: Judge, document: Callable[[], bytes]
+) -> None:
+    pdf = document()
+
+    assert pdf.count(b"/ByteRange") == 1
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+
+
+def test_usage_rights_are_no_signature_that_no_field_leads_to(judge: Judge) -> None:
+    pdf = pdfs.with_usage_rights()
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
 
 
 # Trust
@@ -376,6 +445,33 @@ def test_certificate_that_had_expired_before_is_not_trusted(judge: Judge) -> Non
     verdict = judge(pdfs.signed(pdfs.form(), by=expired), [pdfs.authority()])
 
     assert (verdict.outcome, verdict.valid, verdict.trusted) == (Outcome.SOUND, True, False)
+
+
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_an_unknown_authority_is_not_believed(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    signed = pdfs.signed(pdfs.form())
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    assert judge(pdfs.with_time_stamp_put_in(signed, stranger), roots) == judge(signed, roots)
+
+
+def test_certificate_that_had_expired_is_not_trusted_for_a_strangers_time_stamp(judge: Judge) -> None:
+    expired = pdfs.identity("Expired", valid_from=LONG_AGO - timedelta(days=1), valid_days=2)
+    signed = pdfs.signed(pdfs.form(), by=expired)
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    verdict = judge(pdfs.with_time_stamp_put_in(signed, stranger), [pdfs.authority()])
+
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
+
+
+def test_time_stamp_is_judged_at_its_own_time(judge: Judge) -> None:
+    at = pdfs.NOW.replace(microsecond=0) - timedelta(days=1)
+    stamper = pdfs.time_stamper(at, valid_from=at - timedelta(days=1), valid_days=2)
+
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=stamper), [pdfs.authority()], now=pdfs.NOW + timedelta(days=3650))
+
+    assert (verdict.trusted, [signature.signed_at for signature in verdict.signatures]) == (True, [at])
 
 
 def test_broken_signature_is_not_trusted(judge: Judge) -> None:
