@@ -60,11 +60,12 @@ def registrations(sending_ids: Sequence[str]) -> dict[str, Registration]:
     return registered
 
 
-def set_triggered(sending_id: str, flow_run_id: str) -> None:
+def set_triggered(sending_id: str, flow_run_id: str) -> State:
+    """Put on record which run a sending has, and return where its receipt stands by then."""
+    its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
+    triggered = update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
     with writing() as session:
-        session.execute(
-            update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
-        )
+        return State(session.execute(triggered.returning(its_receipt)).scalar_one())
 
 
 def set_awaited(receipt_id: str) -> None:

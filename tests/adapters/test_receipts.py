@@ -135,7 +135,7 @@ def test_sending_remembers_the_run_that_it_triggered() -> None:
     receipts.register(sending())
     receipts.register(sending(minute=1))
 
-    receipts.set_triggered(sending(minute=1).sending_id, "run-1")
+    assert receipts.set_triggered(sending(minute=1).sending_id, "run-1") is State.RECEIVED
 
     assert receipts.register(sending(minute=1)).flow_run_id == "run-1"
     assert receipts.register(sending()).flow_run_id is None
