@@ -157,6 +157,13 @@ def sending_ids(receipt_id: str) -> list[str]:
         return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
+def failed(reference: str) -> list[str]:
+    """The receipts of a process that have failed."""
+    with reading() as session:
+        theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+        return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
+
+
 def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
     """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
     with writing() as session:
