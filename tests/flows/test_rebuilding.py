@@ -115,6 +115,22 @@ def test_receipt_that_failed_before_there_was_an_object_is_there_again(configure
     assert rows() == before
 
 
+def test_sending_that_is_registered_after_a_later_one_makes_no_other_version_the_current_one(
+    configure: Callable[..., Settings],
+) -> None:
+    """It waited for the database. No payload tells when it was made, so times of receipt decide whose rows stand."""
+    first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    body = sample_body("process-1", event={"type": "WHP_ARCHIVE"})
+    run("process-1", sample_body("process-1", event={"type": "WHP_ARCHIVE"}, data=[]), second)
+    run("process-1", body, third)
+    asyncio.run(trigger(received("process-1", body, first), Trigger.WEBHOOK))
+    before = rows()
+
+    in_new_database(configure)
+
+    assert rows() == before
+
+
 def test_version_whose_history_was_not_kept_has_a_receipt_all_the_same(configure: Callable[..., Settings]) -> None:
     receipt_id = run("process-1", sample_body("process-1"))
     for path in object_of("process-1").sizes:
