@@ -234,7 +234,7 @@ def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFin
 def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
     of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
     if of_none and not history.is_whole(key):
-        yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
+        yield FixityFinding(key, Fault.DAMAGED, "what was kept there", "what is damaged, or another's")
 
 
 def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
@@ -313,7 +313,7 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
 def _wrong_history(stored: StoredObject, path: str) -> Iterator[FixityFinding]:
     is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
     if is_told and not history.is_whole(f"{stored.key}/{path}"):
-        yield stored.damaged(path, "what its first line says", "another digest")
+        yield stored.damaged(path, "what was kept there", "what is damaged, or another's")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:

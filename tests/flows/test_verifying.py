@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,19 @@ def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> 
         store.keep_bytes(b"x", key_of("process-2", each))
 
     assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
+
+
+def test_history_in_the_place_of_another_is_damaged() -> None:
+    """By its digest it is whole."""
+    histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
+    for key, another in permutations(histories, 2):
+        text = store.read_bytes(key)
+        store.overwrite_bytes(store.read_bytes(another), key)
+        assert not history.is_whole(key), (key, another)
+        store.overwrite_bytes(text, key)
+    store.overwrite_bytes(store.read_bytes(histories[0]), histories[1])
+
+    assert findings() == [("damaged", "/".join(histories[1].split("/")[5:]))]
 
 
 def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
