@@ -38,10 +38,10 @@ _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], 
 _OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
     str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
 }
-_RESTORED: Mapping[str, type[SQLModel]] = {
-    **_OF_RECEIPTS,
-    **{str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)},
+_OF_DISCREPANCIES: Mapping[str, type[SQLModel]] = {
+    str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)
 }
+_RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -86,7 +86,7 @@ def restore(key: str) -> None:
     """Put what is kept under a key of the store into the database.
 
     Raises:
-        Conflict: it is damaged.
+        Conflict: it is damaged, or another's.
         Transient: database or store does not answer.
     """
     kept = _parsed(store.read_bytes(key), key)
@@ -135,7 +135,24 @@ def _parsed(text: bytes, key: str) -> Rows:
     if hashlib.sha256(rows_text).hexdigest().encode() != digest:
         raise Conflict(f"the history {key} is damaged; remove it, and what it tells is lost")
     rows: Rows = json.loads(rows_text)
+    if not _is_of(rows, key):
+        raise Conflict(f"the history {key} is another's; remove it, and what was there is lost")
     return rows
+
+
+def _is_of(rows: Rows, key: str) -> bool:
+    """Whether rows are of what their key tells: the digest goes along, wherever somebody copies them."""
+    folder, _, name = key.rpartition("/")
+    tables = _OF_DISCREPANCIES if folder.endswith("/discrepancies") else _OF_RECEIPTS
+    every = [row for its_rows in rows.values() for row in its_rows]
+    receipt_ids = {row["receipt_id"] for row in every if "receipt_id" in row}
+    references = {row["reference"] for row in every if "reference" in row}
+    is_its_own = rows.keys() <= tables.keys() and receipt_ids <= {name.removesuffix(".json")}
+    return is_its_own and all(_is_place_of(reference, key) for reference in references)
+
+
+def _is_place_of(reference: str | None, key: str) -> bool:
+    return key.startswith(f"{ocfl.object_key(reference)}/") if reference else not key.startswith(f"{ocfl.ROOT}/")
 
 
 def _rows_of(receipt_id: str) -> Rows:

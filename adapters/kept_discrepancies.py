@@ -7,6 +7,7 @@ They lie in a file that is named by the number of changes that it has. A process
 beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from models.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, Discrepan
 
 OF_NO_ARCHIVE = "settlements/discrepancies"
 _AT_ONCE = 8
+_NAME = re.compile(r"[0-9]{10}\.json")
 _DISCREPANCIES, _EVENTS = str(DiscrepancyRow.__tablename__), str(DiscrepancyEventRow.__tablename__)
 
 
@@ -40,7 +42,8 @@ def count(session: Session, references: Collection[str | None]) -> None:
 
 
 def keep(references: Collection[str | None]) -> None:
-    """Keep the discrepancies of processes that have changed since they were kept last.
+    """Keep the discrepancies of processes that have changed since they were kept last. One that cannot be kept holds
+    up no other.
 
     Raises:
         Transient: database or store does not answer.
@@ -48,9 +51,12 @@ def keep(references: Collection[str | None]) -> None:
     names = [_name(each) for each in references]
     while found := _found(names):
         with ThreadPoolExecutor(min(_AT_ONCE, len(found))) as threads:
-            written = list(zip(found, threads.map(_write, found), strict=True))
-        stored = {each: number for each, number in written if number is not None}
+            written = [(each, threads.submit(_write, each)) for each in found]
+        done = [(each, future.result()) for each, future in written if future.exception() is None]
+        stored = {each: number for each, number in done if number is not None}
         _note(stored)
+        for _, future in written:
+            future.result()  # raises what was in the way of one
         names = [each.name for each in stored]
 
 
@@ -77,7 +83,7 @@ def key_of(reference: str | None, changes: int) -> str:
 def is_kept(key: str, keys: Iterable[str]) -> bool:
     """Whether that key is among the keys of a store, or one of what came after it."""
     folder = key.rpartition("/")[0]
-    return any(each >= key for each in keys if each.startswith(f"{folder}/") and each.endswith(".json"))
+    return any(each >= key for each in keys if _is_one(each, folder))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +157,12 @@ def _key(folder: str, changes: int) -> str:
 
 
 def _kept_in(folder: str) -> list[str]:
-    return [key for key, _ in store.listed(folder) if key.endswith(".json")]
+    return [key for key, _ in store.listed(folder) if _is_one(key, folder)]
+
+
+def _is_one(key: str, folder: str) -> bool:
+    """Whether a key is that of a number of changes; what somebody else has put there does not count."""
+    return key.startswith(f"{folder}/") and _NAME.fullmatch(key, len(folder) + 1) is not None
 
 
 def _number(key: str) -> int:

@@ -11,6 +11,7 @@ from adapters.database import insert_new, reading, writing
 from models.archive import ArchiveRow, State
 from models.discrepancy import DiscrepancyLogRow
 from models.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
+from models.run import RunRow
 
 _IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 
@@ -60,11 +61,12 @@ def registrations(sending_ids: Sequence[str]) -> dict[str, Registration]:
     return registered
 
 
-def set_triggered(sending_id: str, flow_run_id: str) -> None:
+def set_triggered(sending_id: str, flow_run_id: str) -> State:
+    """Put on record which run a sending has, and return where its receipt stands by then."""
+    its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
+    triggered = update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
     with writing() as session:
-        session.execute(
-            update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
-        )
+        return State(session.execute(triggered.returning(its_receipt)).scalar_one())
 
 
 def set_awaited(receipt_id: str) -> None:
@@ -156,28 +158,38 @@ def sending_ids(receipt_id: str) -> list[str]:
         return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
+def failed(reference: str) -> list[str]:
+    """The receipts of a process that have failed."""
+    with reading() as session:
+        theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+        return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
+
+
 def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
     """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
-        received = select(func.min(ReceiptRow.received_at)).where(ReceiptRow.reference == reference)
-        earliest = session.exec(received).one()
-        if earliest:
+        times = [
+            session.exec(select(func.min(table.received_at)).where(table.reference == reference)).one()
+            for table in (ReceiptRow, DeliveryRow)
+        ]
+        if earliest := min(filter(None, times), default=None):
             insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
             _pass_on_state(session, reference)
 
 
 def _set_earliest(session: Session, sending: Sending) -> None:
-    """A sending that waited for the database may be registered after a later one of the same body or process."""
+    """A sending that waited for the database may be registered after a later one of the same body or process.
+
+    Once a run has begun, its receipt's time stays: by that it was decided whose rows stand, and a rebuild shall decide
+    the same.
+    """
+    is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == sending.receipt_id).exists()
+    waits = (col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
     session.execute(
         update(ReceiptRow)
-        .where(col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.received_at) > sending.received_at)
-        .values(received_at=sending.received_at)
-    )
-    session.execute(
-        update(VersionRow)
-        .where(col(VersionRow.receipt_id) == sending.receipt_id, col(VersionRow.received_at) > sending.received_at)
+        .where(*waits, col(ReceiptRow.received_at) > sending.received_at)
         .values(received_at=sending.received_at)
     )
     session.execute(

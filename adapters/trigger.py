@@ -85,7 +85,9 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
         return False
     if run.flow_run_id == registration.flow_run_id:
         return False
-    await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
+    state = await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
+    if state is State.COMPLETED:  # the run was faster, and has kept the history without this
+        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
     log.info("run started", receipt_id=sending.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return True
 

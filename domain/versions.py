@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from math import nan
 from typing import Any
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
@@ -54,5 +55,6 @@ def said(document: dict[str, Any], digests: Sequence[str]) -> str:
     return json.dumps([document, *digests], sort_keys=True, default=_number)
 
 
-def _number(value: Decimal) -> dict[str, str]:
-    return {"number": str(_EXACT.normalize(value))}
+def _number(value: Decimal) -> list[float | str]:
+    """Beside NaN, which no payload can say: else the text of a number were that of a number."""
+    return [nan, str(_EXACT.normalize(value))]

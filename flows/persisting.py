@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from adapters import interrupted, ocfl, receipts, store
+from adapters import history, interrupted, ocfl, receipts, store
 from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
@@ -59,7 +59,15 @@ def persist(reference: str, receipt_id: str) -> Persisted:
                 stage_what_rebuilds(staged)
                 _examine(staged)
                 mend(reference, known, staged)
+        if number == 1:
+            _keep_failures(reference)
     return Persisted(number, [cut.content for cut in staged.cuts])
+
+
+def _keep_failures(reference: str) -> None:
+    """Keep the histories of receipts that have failed before there was an object to keep them in."""
+    for receipt_id in receipts.failed(reference):
+        history.keep(reference, receipt_id)
 
 
 def _known(reference: str, staged: Staged, body: Body) -> StoredRequest | None:

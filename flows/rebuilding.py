@@ -21,8 +21,6 @@ from models.receipt import ReceiptRow
 
 OnDamaged = Callable[[tuple[str, str]], None]
 
-_HISTORY = f"{ocfl.LOGS}/{history.FOLDER}/"
-
 
 def check_empty() -> None:
     """See that the database has no archives yet.
@@ -82,7 +80,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    kept = [path for path in stored.sizes if path.startswith(_HISTORY) and path.endswith(".json")]
+    kept = [path for path in stored.sizes if history.is_one(path) and not path.endswith(history.PUT_ASIDE)]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     receipts.restore(reference, ())
     versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))

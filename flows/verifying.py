@@ -25,7 +25,6 @@ _AHEAD = 8
 _WORTH_A_THREAD_BYTES = 4 << 20
 """Of an object in a folder. With a smaller one, threads wait for the interpreter longer than for the disk."""
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
-_ROOT_FILES = ("0=", "ocfl_layout.json", "extensions/")
 
 
 def stored_objects() -> Iterator[StoredObject]:
@@ -120,7 +119,7 @@ def verify_object(stored: StoredObject) -> Fixity:
         Transient: the store does not answer, or the database.
     """
     if not stored.key:
-        return Fixity(0, 0, 0, tuple(unnamed(path) for path in stored.sizes if not _is_of_the_root(path)))
+        return Fixity(0, 0, 0, tuple(unnamed(path) for path in stored.sizes if path not in ocfl.root_files()))
     fixity = _verified(stored)
     before: set[tuple[str, Fault]] = set()
     # Writers may be at work: what is wrong stays wrong.
@@ -235,7 +234,7 @@ def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFin
 def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
     of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
     if of_none and not history.is_whole(key):
-        yield FixityFinding(key, Fault.DAMAGED, "what its first line says", "another digest")
+        yield FixityFinding(key, Fault.DAMAGED, "what was kept there", "what is damaged, or another's")
 
 
 def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
@@ -247,6 +246,8 @@ def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, nu
         yield stored.damaged(path, "what its sidecar says", "another digest")
     elif number == inventory.head and of_version != text:
         yield stored.damaged(INVENTORY, f"that of v{number}", "another")
+    elif number < inventory.head and of_version != inventory.as_of(number).to_json():
+        yield stored.damaged(path, "what the object's inventory tells up to that version", "something else")
 
 
 def _wrong_sidecar(
@@ -312,7 +313,7 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
 def _wrong_history(stored: StoredObject, path: str) -> Iterator[FixityFinding]:
     is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
     if is_told and not history.is_whole(f"{stored.key}/{path}"):
-        yield stored.damaged(path, "what its first line says", "another digest")
+        yield stored.damaged(path, "what was kept there", "what is damaged, or another's")
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
@@ -336,7 +337,3 @@ def _digest(key: str) -> str | None:
 def _object_of(path: str) -> str:
     parts = path.split("/")
     return "/".join(parts[:_PARTS_OF_AN_OBJECT]) if len(parts) > _PARTS_OF_AN_OBJECT else ""
-
-
-def _is_of_the_root(path: str) -> bool:
-    return path.removeprefix(f"{ocfl.ROOT}/").startswith(_ROOT_FILES)

@@ -57,6 +57,12 @@ class Inventory:
         """Return the content that a version brought: its path in the object, by its digest."""
         return {sha256: path for sha256, path in self.manifest.items() if path.startswith(f"v{number}/")}
 
+    def as_of(self, number: int) -> "Inventory":
+        """Return the inventory as it was when a version was the last."""
+        folders = {f"v{each}" for each in range(1, number + 1)}
+        manifest = {sha256: path for sha256, path in self.manifest.items() if path.partition("/")[0] in folders}
+        return replace(self, manifest=manifest, versions=self.versions[:number])
+
     def to_json(self) -> bytes:
         """The same inventory always gives the same bytes."""
         versions = {f"v{number}": _version_json(version) for number, version in enumerate(self.versions, 1)}

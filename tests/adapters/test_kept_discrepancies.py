@@ -9,6 +9,7 @@ from adapters import discrepancies, kept_discrepancies, ocfl, store
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from models.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
+from models.errors import Transient
 from models.view import Explanation
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body
@@ -77,3 +78,27 @@ def test_next_database_counts_on_from_what_the_lost_one_has_kept(configure: Call
     assert told() == ["a long trip"]
     assert max(kept()).endswith("/0000000003.json")
     assert kept_discrepancies.unkept() == []
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
+    archived("process-1", sample_body("process-1"))
+    strange = ocfl.log_key("process-1", "history/discrepancies/strange.json")
+    store.overwrite_bytes(b"{}", strange)
+
+    found(HELD)
+
+    assert kept_discrepancies.unkept() == []
+    assert not kept_discrepancies.is_kept(kept_discrepancies.key_of("process-1", 1), [strange])
+
+
+def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
+    for reference in ("process-1", "process-2"):
+        archived(reference, sample_body(reference))
+    store.overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
+
+    with pytest.raises(Transient):
+        discrepancies.settle_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)
+
+    assert kept_discrepancies.unkept() == ["process-1"]
+    assert len(stored_discrepancies("process-2")["discrepancy"]) == 1

@@ -7,9 +7,10 @@ from functools import partial
 
 import pytest
 
-from adapters import catalogue, receipts
+from adapters import catalogue, receipts, runs
 from models.archive import State
 from models.receipt import Outcome, Sending
+from models.run import RunRow, RunState, Trigger
 from models.view import ArchiveView
 from tests.adapters.records import NOON, digest, registered, sending
 
@@ -135,7 +136,7 @@ def test_sending_remembers_the_run_that_it_triggered() -> None:
     receipts.register(sending())
     receipts.register(sending(minute=1))
 
-    receipts.set_triggered(sending(minute=1).sending_id, "run-1")
+    assert receipts.set_triggered(sending(minute=1).sending_id, "run-1") is State.RECEIVED
 
     assert receipts.register(sending(minute=1)).flow_run_id == "run-1"
     assert receipts.register(sending()).flow_run_id is None
@@ -177,4 +178,26 @@ def test_time_of_receipt_is_the_earliest_however_late_it_is_registered() -> None
     registered(minute=1)
 
     assert receipts.get(digest("body")).received_at == NOON + timedelta(minutes=1)
+    assert archive().received_at == NOON + timedelta(minutes=1)
+
+
+def test_time_of_a_receipt_that_is_worked_on_stays_and_its_process_came_with_the_earliest() -> None:
+    """By that time it was decided whose rows stand."""
+    receipt_id = registered(minute=5)
+    runs.begin(
+        RunRow(
+            flow_run_id="run-1",
+            attempt=1,
+            reference="r",
+            receipt_id=receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=NOON,
+        )
+    )
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
+
+    registered(minute=1)
+
+    assert receipts.get(receipt_id).received_at == NOON + timedelta(minutes=5)
     assert archive().received_at == NOON + timedelta(minutes=1)

@@ -19,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
 
-from adapters import catalogue, inbox, interrupted, ocfl, receipts, runs, store
+from adapters import catalogue, history, inbox, interrupted, ocfl, receipts, runs, store
 from adapters.database import engine
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
@@ -402,6 +402,28 @@ def test_sweep_without_a_database_is_transient(
 
     with pytest.raises(Transient):
         asyncio.run(find())
+
+
+def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_all_the_same(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    """The worker was faster than Prefect's answer."""
+    sending = arrived(body)
+    kept(sending, body)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+
+    def end_it(_request: Request) -> Response:
+        completed(sending)
+        history.keep("r", sending.receipt_id)
+        return Response(json.dumps({"id": "run-1", "state": {"name": "Running", "type": "RUNNING"}}))
+
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_handler(end_it)
+
+    assert asyncio.run(trigger(sending, Trigger.WEBHOOK))
+
+    (delivery,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(sending.receipt_id)}")["delivery"]
+    assert delivery["flow_run_id"] == "run-1"
 
 
 def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:

@@ -100,6 +100,10 @@ def test_same_number_says_the_same_however_it_is_spelled(one: str, other: str) -
         ("1e999999999999999999", "2e999999999999999999"),
         (f"1.{'0' * 30}1", f"1.{'0' * 30}2"),
         ("1e-999999999", "0.0"),
+        ("2.5", '"2.5"'),
+        ("2.5", '{"number": "2.5"}'),
+        ("2.5", '["NaN", "2.5"]'),
+        ("2.5", '[null, "2.5"]'),
     ],
 )
 def test_other_number_says_something_else_however_large_or_long(one: str, other: str) -> None:

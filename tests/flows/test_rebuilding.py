@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters import catalogue, discrepancies, history, kept_discrepancies, ocfl, receipts, store
+from adapters import catalogue, discrepancies, history, inbox, kept_discrepancies, ocfl, receipts, store
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from adapters.trigger import trigger
@@ -99,6 +99,36 @@ def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Ca
     assert str(after["discrepancy_event"]).count("a tip") == 2
     for name, expected in before.items():
         assert after[name] == expected, name
+
+
+def test_receipt_that_failed_before_there_was_an_object_is_there_again(configure: Callable[..., Settings]) -> None:
+    failed = received("process-1", body_at("2026-01-01T00:00:00Z", data=[]), datetime(2026, 1, 1, tzinfo=UTC))
+    inbox.remove_body(failed.receipt_id)
+    with pytest.raises(Refused):
+        asyncio.run(process_archive("process-1", failed.receipt_id))
+    run("process-1", sample_body("process-1"))
+    before = rows()
+    assert "Failed" in str(before["run"])
+
+    in_new_database(configure)
+
+    assert rows() == before
+
+
+def test_sending_that_is_registered_after_a_later_one_makes_no_other_version_the_current_one(
+    configure: Callable[..., Settings],
+) -> None:
+    """It waited for the database. No payload tells when it was made, so times of receipt decide whose rows stand."""
+    first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    body = sample_body("process-1", event={"type": "WHP_ARCHIVE"})
+    run("process-1", sample_body("process-1", event={"type": "WHP_ARCHIVE"}, data=[]), second)
+    run("process-1", body, third)
+    asyncio.run(trigger(received("process-1", body, first), Trigger.WEBHOOK))
+    before = rows()
+
+    in_new_database(configure)
+
+    assert rows() == before
 
 
 def test_version_whose_history_was_not_kept_has_a_receipt_all_the_same(configure: Callable[..., Settings]) -> None:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,14 @@ def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(mani
     assert findings() == [("damaged", "inventory.json")]
 
 
+def test_inventory_of_a_version_that_is_a_later_ones_is_damaged() -> None:
+    """With its sidecar it is whole by itself."""
+    for name in ("inventory.json", "inventory.json.sha256"):
+        store.overwrite_bytes(store.read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}"))
+
+    assert findings() == [("damaged", "v1/inventory.json")]
+
+
 def test_inventory_that_is_gone_or_is_none_is_found() -> None:
     remove(key_of("process-0", "inventory.json"))
     store.overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
@@ -181,6 +190,16 @@ def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> No
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
     remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_strange_files_in_the_storage_root_are_extra() -> None:
+    layout = next(iter(ocfl.root_files())).rpartition("/")[0]
+    strange = {f"{ocfl.ROOT}/{name}" for name in ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe")}
+    strange |= {f"{layout}/evil.json"}
+    for key in strange:
+        store.keep_bytes(b"x", key)
+
+    assert {(each.fault, each.key) for each in verified().findings} == {(Fault.EXTRA, key) for key in strange}
 
 
 def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
@@ -257,6 +276,19 @@ def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> 
         store.keep_bytes(b"x", key_of("process-2", each))
 
     assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
+
+
+def test_history_in_the_place_of_another_is_damaged() -> None:
+    """By its digest it is whole."""
+    histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
+    for key, another in permutations(histories, 2):
+        text = store.read_bytes(key)
+        store.overwrite_bytes(store.read_bytes(another), key)
+        assert not history.is_whole(key), (key, another)
+        store.overwrite_bytes(text, key)
+    store.overwrite_bytes(store.read_bytes(histories[0]), histories[1])
+
+    assert findings() == [("damaged", "/".join(histories[1].split("/")[5:]))]
 
 
 def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:

@@ -30,6 +30,12 @@ def test_inventory_comes_back() -> None:
     assert Inventory.from_json(damaged()) == WHOLE
 
 
+def test_inventory_as_of_a_version_is_the_one_that_was_written_with_it() -> None:
+    version = ObjectVersion(datetime(2026, 2, 1, tzinfo=UTC), "message", {"skeleton.json": "cd" * 32})
+
+    assert WHOLE.with_version(version, {"cd" * 32: "skeleton.json"}).as_of(1) == WHOLE
+
+
 @pytest.mark.parametrize(
     "text",
     [
