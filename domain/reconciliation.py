@@ -11,7 +11,7 @@ from domain.standing import contradiction, is_failure, is_success, succeeded_typ
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
-from models.payment import Standing
+from models.payment import Attempt, Standing
 from models.payment_terms import PaymentTerms
 
 
@@ -99,17 +99,23 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 
 
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
-    """Only the attempt that decides: what an earlier one took shows in the settlement."""
-    attempt, code = payment.attempt, DiscrepancyCode.STATUS_CONFLICT
+    """Each attempt: one that does not decide may have taken money too."""
+    for number, attempt in enumerate(payment.payment.attempts, start=1):
+        part = "" if attempt is payment.attempt else f"attempt {number}"
+        for expected, found in _conflicts(attempt, terms):
+            yield _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found, part)
+
+
+def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
+    """What was expected and found where an attempt tells in two ways whether it succeeded."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
-        found = f"a success with the {contrary} {attempt.results[contrary]}"
-        yield _discrepancy(code, payment, f"a success with the {contrary} {expected}", found)
+        yield f"a success with the {contrary} {expected}", f"a success with the {contrary} {attempt.results[contrary]}"
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
-        yield _discrepancy(code, payment, "a success with an authorisation number", "a success without one")
+        yield "a success with an authorisation number", "a success without one"
     if is_failure(attempt, terms) and attempt.authorisation is not None:
-        yield _discrepancy(code, payment, "a failure without an authorisation number", "a failure with one")
+        yield "a failure without an authorisation number", "a failure with one"
 
 
 def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:

@@ -59,6 +59,12 @@ def attempts(*statuses: str) -> dict[str, Any]:
     return document
 
 
+def beside_success(result: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """The sample with two charges at one transaction, of which the second succeeded."""
+    (sent,) = payment(result, **{"type": "charge"} | members)["payments"]
+    return changed("payments", [sent, *payment(type="charge")["payments"]])
+
+
 def instalments(number: str, first: str, periodical: str, **result: Any) -> dict[str, Any]:
     return payment({"numberOfPayments": number, "firstPayment": first, "periodicalPayment": periodical} | result)
 
@@ -166,6 +172,10 @@ CASES = [
     Case(C.STATUS_CONFLICT, payment({"auth_number": ""}, status="failure"), []),
     Case(C.STATUS_CONFLICT, payment(status="pending"), []),
     Case(C.STATUS_CONFLICT, attempts("failure", "failed", "success"), []),
+    Case(C.STATUS_CONFLICT, beside_success({"auth_number": ""}), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success({"result": "033"}), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success(status="failure"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success({"auth_number": ""}, type="hold"), []),
     Case(C.UNIT_MISMATCH, payment(amount=21), [C.UNIT_MISMATCH]),
     Case(C.UNIT_MISMATCH, payment(amount=210000), [C.UNIT_MISMATCH]),
     Case(C.UNIT_MISMATCH, payment({"total": "-2100"}, amount=-21), [C.UNIT_MISMATCH]),
@@ -266,6 +276,12 @@ TOLD = [
         "a success with the result 000",
         "a success with the result ************4580",
         "",
+    ),
+    (
+        beside_success(status="failure"),
+        "a failure without an authorisation number",
+        "a failure with one",
+        "attempt 1",
     ),
 ]
 
