@@ -135,20 +135,21 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
     """Return the payments that were charged in an older version and are absent in the current one. Pure.
 
     A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
-    other version. What is there and no longer charged has not vanished. Of one that several versions have, the newest
-    tells.
+    other version. What is there and no longer charged, or as an attempt that does not decide, has not vanished. Of one
+    that several versions have, the newest tells.
 
     Args:
         current: the payments of the version whose rows stand.
         older: those of each version that it has taken the place of, newest first.
     """
-    seen = {identity for payment in current for identity in _identities(payment)}
+    seen = _identities(*(attempt for payment in current for attempt in payment.payment.attempts))
     gone: list[BookedPayment] = []
     for payment in (payment for version in older for payment in version):
-        identities = _identities(payment)
+        identities = _identities(payment.attempt)
         if payment.standing is Standing.CHARGED and identities:
             is_new = not identities & seen
-            seen |= identities  # also what it was called before: an older one may have that name alone
+            # Also what it was called before, and its other attempts: an older one may have that name alone.
+            seen |= _identities(*payment.payment.attempts)
             if is_new:
                 gone.append(payment)
     # The names of two versions' payments may be the same: these are among those that are gone.
@@ -162,9 +163,8 @@ def _charge_text(payment: BookedPayment) -> str:
     return "a charge" if payment.amounts.amount_minor is None else f"a charge of {payment.amount_text()}"
 
 
-def _identities(payment: BookedPayment) -> set[tuple[str, str]]:
-    attempt = payment.attempt
-    named = (("transaction", attempt.transaction_id), ("provider's", attempt.cguid))
+def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
+    named = (pair for each in attempts for pair in (("transaction", each.transaction_id), ("provider's", each.cguid)))
     return {(kind, identity) for kind, identity in named if identity is not None}
 
 

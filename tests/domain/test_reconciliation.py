@@ -209,6 +209,14 @@ CHARGE = payment(type="charge")
 NAMELESS = payment(type="charge", transaction_id=None)
 SECRETLESS = payment({"cguid": ""}, type="charge", transaction_id=None)
 WITHOUT = changed("payments", [])
+
+
+def tried_again(status: str) -> dict[str, Any]:
+    """The charge with a status, and another at the same transaction, which is another to the provider."""
+    attempts = (payment(type="charge", status=status), payment({"cguid": "2"}, type="charge"))
+    return changed("payments", [attempt for each in attempts for attempt in each["payments"]])
+
+
 VERSIONS: list[tuple[list[dict[str, Any]], dict[str, Any], list[str | None]]] = [
     ([CHARGE], WITHOUT, [PAYMENT]),
     ([CHARGE, WITHOUT], WITHOUT, [PAYMENT]),
@@ -219,6 +227,9 @@ VERSIONS: list[tuple[list[dict[str, Any]], dict[str, Any], list[str | None]]] = 
     ([WITHOUT], CHARGE, []),
     ([CHARGE], payment(type="charge", status="failed"), []),  # there, and no longer charged
     ([CHARGE], NAMELESS, []),  # the same transaction of the provider
+    ([NAMELESS], tried_again("success"), []),  # the same, as an attempt that does not decide
+    ([NAMELESS], tried_again("failure"), []),
+    ([tried_again("success"), NAMELESS], WITHOUT, [PAYMENT]),
     ([payment()], WITHOUT, []),  # only verified
     ([payment(type="hold")], WITHOUT, []),
     ([payment({"auth_number": ""}, type="charge", status="failed")], WITHOUT, []),
