@@ -30,7 +30,7 @@ def payment(reference: str, transaction_id: str | None, position: int = 0, **mem
 
 def attempt(payment: dict[str, Any], position: int = 0, **members: Any) -> dict[str, Any]:
     """The row of an attempt at a payment that does not decide."""
-    its = {"reference": payment["reference"], "payment_id": payment["payment_id"], "position": position}
+    its = {name: payment[name] for name in ("reference", "payment_id", "standing")} | {"position": position}
     return PaymentKeyRow(**its | members).model_dump()
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 DAYS = {"paid": "2022-12-21", "settled": "2022-12-23"}
 
 
-def attempt(cguid: str, auth_number: str | None = None, **members: str) -> dict[str, Any]:
+def attempt(cguid: str, auth_number: str | None = None, **members: str | int) -> dict[str, Any]:
     """A charge at the sample's transaction."""
     made: dict[str, Any] = sample_document()["payments"][0]
     result = made["provider_transaction_result"] | {"cguid": cguid, "auth_number": auth_number}
@@ -73,6 +73,33 @@ def test_both_attempts_settled_are_twice_what_was_paid() -> None:
 
     settled_by(BY_FIRST, BY_SECOND)
 
+    assert told() == [("process-1", "SETTLED_AMOUNT_MISMATCH")]
+
+
+@pytest.mark.parametrize("archive_comes_first", [True, False])
+@pytest.mark.parametrize("other", [attempt("c1", status="failure"), attempt("c1", type="verify_credit_card")])
+def test_row_of_an_attempt_that_took_no_money_is_told_of_its_archive(
+    other: dict[str, Any], *, archive_comes_first: bool
+) -> None:
+    if archive_comes_first:
+        archived("process-1", body(2023, other, SECOND))
+    settled_by(BY_FIRST, BY_SECOND)
+    if not archive_comes_first:
+        archived("process-1", body(2023, other, SECOND))
+
+    assert told() == [("process-1", "MISSING_IN_ARCHIVE")]
+    assert standings() == ["settled"]
+
+    archived("process-1", body(2024, SECOND))
+    assert told() == [(None, "MISSING_IN_ARCHIVE")]
+
+
+def test_attempt_is_matched_by_its_own_amount() -> None:
+    archived("process-1", body(2023, attempt("c1", "0000011", amount=1000), SECOND))
+
+    settled_by(line(auth="11", card="4580", **DAYS | {"amount": "10.00"}), BY_SECOND)
+
+    assert sorted(how for how, _ in matches()) == ["authorisation", "cguid"]
     assert told() == [("process-1", "SETTLED_AMOUNT_MISMATCH")]
 
 
