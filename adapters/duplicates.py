@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, select, union, union_all
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, col
 
 from adapters.database import pages, reading
@@ -13,14 +14,20 @@ from adapters.discrepancies import AT_ONCE, settle_judged
 from domain.cards import masked
 from domain.duplicates import MOST_NEEDED, Booked, duplicates
 from models.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
-from models.payment import PaymentRow
+from models.payment import PaymentKeyRow, PaymentRow
 
 Groups = Mapping[str, Sequence[Booked]]
 
 _REFERENCE, _TRANSACTION = col(PaymentRow.reference), col(PaymentRow.transaction_id)
-_FINGERPRINT = col(PaymentRow.cguid_fingerprint)
-_COLUMNS: tuple[Any, ...] = (_REFERENCE, col(PaymentRow.payment_id), _TRANSACTION, _FINGERPRINT)
-_IDENTITY = func.coalesce(func.nullif(_TRANSACTION, ""), col(PaymentRow.payment_id))
+_COLUMNS: tuple[Any, ...] = (_REFERENCE, col(PaymentRow.payment_id), _TRANSACTION, col(PaymentRow.cguid_fingerprint))
+_PAYMENTS = select(*_COLUMNS)
+_ATTEMPTS = select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_from(
+    PaymentKeyRow,
+    PaymentRow,
+    and_(col(PaymentKeyRow.reference) == _REFERENCE, col(PaymentKeyRow.payment_id) == col(PaymentRow.payment_id)),
+)
+_BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
+"""Where what the provider calls a payment stands: an attempt that does not decide is another to it."""
 _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
 
 
@@ -45,12 +52,13 @@ def settle_all_duplicates(now: datetime) -> None:
     Raises:
         Transient: database or store does not answer.
     """
-    archives, identities = (func.count(func.distinct(each)) for each in (_REFERENCE, _IDENTITY))
+    booked = union_all(*(each.where(col(row.cguid_fingerprint) != "") for row, each in _BY_PROVIDER)).subquery().c
+    archives, identities = (func.count(func.distinct(each)) for each in (_REFERENCE, _identity(booked)))
     shared = select(_TRANSACTION).where(_TRANSACTION != "").group_by(_TRANSACTION).having(archives > 1)
-    twice = select(_FINGERPRINT).where(_FINGERPRINT != "").group_by(_FINGERPRINT).having(identities > 1)
+    twice = select(booked.cguid_fingerprint).group_by(booked.cguid_fingerprint).having(identities > 1)
     found: CompoundSelect[Any] = union(
         select(_REFERENCE).where(_TRANSACTION.in_(shared)),
-        select(_REFERENCE).where(_FINGERPRINT.in_(twice)),
+        *(select(col(row.reference)).where(col(row.cguid_fingerprint).in_(twice)) for row, _ in _BY_PROVIDER),
         select(col(DiscrepancyRow.reference)).where(_STANDING),
     )
     with reading() as session:
@@ -67,13 +75,17 @@ def _judge(session: Session, references: Sequence[str | None]) -> Mapping[str | 
 
 
 def _own(session: Session, references: Sequence[str | None]) -> list[Booked]:
-    theirs = select(*_COLUMNS).where(_REFERENCE.in_(references)).order_by(_REFERENCE, col(PaymentRow.position))
-    return [Booked(*row) for row in session.connection().execute(theirs)]
+    """Their payments in order, then those by what the provider calls other attempts at them."""
+    theirs = (
+        each.where(col(row.reference).in_(references)).order_by(col(row.reference), col(row.position))
+        for row, each in _BY_PROVIDER
+    )
+    return [Booked(*row) for wanted in theirs for row in session.connection().execute(wanted)]
 
 
 def _first_of_transactions(session: Session, references: Sequence[str | None]) -> Groups:
     """Of each transaction that is in one of some archives, the first archives that have it."""
-    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(session))
+    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(session, _REFERENCE))
     theirs = select(_TRANSACTION).where(_REFERENCE.in_(references), _TRANSACTION != "")
     ranked = select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
     return _grouped(session, ranked, ranked.c.place <= MOST_NEEDED, "transaction_id")
@@ -83,13 +95,25 @@ def _first_of_providers(session: Session, references: Sequence[str | None]) -> G
     """Of each transaction of the provider that is in one of some archives, the first ids that it has, and the first
     archive of each.
     """
-    place = func.dense_rank().over(partition_by=_FINGERPRINT, order_by=_IDENTITY)
-    archive = func.row_number().over(partition_by=(_FINGERPRINT, _IDENTITY), order_by=_in_byte_order(session))
-    theirs = select(_FINGERPRINT).where(_REFERENCE.in_(references), _FINGERPRINT != "")
-    labelled = select(*_COLUMNS, place.label("place"), archive.label("archive"))
-    ranked = labelled.where(_FINGERPRINT.in_(theirs)).subquery()
+    theirs = union_all(
+        *(select(col(row.cguid_fingerprint)).where(col(row.reference).in_(references)) for row, _ in _BY_PROVIDER)
+    )
+    of_theirs = (
+        each.where(col(row.cguid_fingerprint) != "", col(row.cguid_fingerprint).in_(theirs))
+        for row, each in _BY_PROVIDER
+    )
+    booked = union_all(*of_theirs).subquery().c
+    key, identity = booked.cguid_fingerprint, _identity(booked)
+    place = func.dense_rank().over(partition_by=key, order_by=identity)
+    in_order = _in_byte_order(session, booked.reference)
+    archive = func.row_number().over(partition_by=(key, identity), order_by=in_order)
+    ranked = select(*booked, place.label("place"), archive.label("archive")).subquery()
     is_first = and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1)
     return _grouped(session, ranked, is_first, "cguid_fingerprint")
+
+
+def _identity(booked: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[str]:
+    return func.coalesce(func.nullif(booked.transaction_id, ""), booked.payment_id)
 
 
 def _grouped(session: Session, ranked: Subquery, is_first: ColumnElement[bool], key: str) -> Groups:
@@ -99,9 +123,9 @@ def _grouped(session: Session, ranked: Subquery, is_first: ColumnElement[bool], 
     return found
 
 
-def _in_byte_order(session: Session) -> Any:
+def _in_byte_order(session: Session, column: Any) -> Any:
     """The order of Python and SQLite. That of a language has ties."""
-    return _REFERENCE.collate("C") if session.get_bind().dialect.name == "postgresql" else _REFERENCE
+    return column.collate("C") if session.get_bind().dialect.name == "postgresql" else column
 
 
 def _peers(session: Session, reference: str) -> set[str]:
@@ -111,8 +135,9 @@ def _peers(session: Session, reference: str) -> set[str]:
     first_of_transactions = _first_of_transactions(session, [reference])
     first_of_providers = _first_of_providers(session, [reference])
     return {
-        *_having(session, _TRANSACTION, _with(first_of_transactions, reference)),
-        *_having(session, _FINGERPRINT, _with(first_of_providers, reference)),
+        *_having(session, PaymentRow.transaction_id, _with(first_of_transactions, reference)),
+        *_having(session, PaymentRow.cguid_fingerprint, _with(first_of_providers, reference)),
+        *_having(session, PaymentKeyRow.cguid_fingerprint, _with(first_of_providers, reference)),
         *_left(session, reference),
     }
 
@@ -123,7 +148,7 @@ def _with(groups: Groups, reference: str) -> list[str]:
 
 def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[str]:
     for page in pages(values):
-        found = session.connection().execute(select(_REFERENCE).distinct().where(column.in_(page)))
+        found = session.connection().execute(select(column.table.c.reference).distinct().where(column.in_(page)))
         yield from (row.reference for row in found)
 
 

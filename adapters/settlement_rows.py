@@ -40,11 +40,12 @@ def _table(row: type[SQLModel]) -> Table:
 _PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
 _CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
 _DAMAGED, _KEY = _table(DamagedReportRow), _table(PaymentKeyRow)
-_OF_KEYS = ("cguid_fingerprint", "authorisation_fingerprint", "card_last4")
-_FINGERPRINTS = [each.c[name] for each in (_PAYMENT, _KEY) for name in _OF_KEYS[:2]]
+_FINGERPRINTS = [
+    each.c[name] for each in (_PAYMENT, _KEY) for name in ("cguid_fingerprint", "authorisation_fingerprint")
+]
 _PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
-_PAYMENTS_BY_KEY = select(
-    *((_KEY if each.name in _OF_KEYS else _PAYMENT).c[each.name] for each in fields(Candidate))
+_OTHER_ATTEMPTS = select(
+    *((_PAYMENT if each.name == "transaction_id" else _KEY).c[each.name] for each in fields(Candidate))
 ).join_from(_KEY, _PAYMENT, (_KEY.c.reference == _PAYMENT.c.reference) & (_KEY.c.payment_id == _PAYMENT.c.payment_id))
 _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
 
@@ -114,7 +115,7 @@ class Candidates:
         for page in pages(sorted(wanted)):
             for each in _payments(session, _PAYMENTS.where(_PAYMENT.c[name].in_(page))):
                 found[getattr(each, name)].append(each)
-            for each in _payments(session, _PAYMENTS_BY_KEY.where(_KEY.c[name].in_(page))):
+            for each in _payments(session, _OTHER_ATTEMPTS.where(_KEY.c[name].in_(page))):
                 found[getattr(each, name)].append(each)
         return found
 

@@ -1,8 +1,9 @@
 """Books payments: each in one standing, with its amounts and the day on which it was made."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from itertools import count
 
 from domain.amounts import Amounts, Instalments, amounts_of, instalments_of
@@ -21,7 +22,7 @@ class BookedPayment:
     """A payment as the books have it: all but `payment` is of the attempt that decides.
 
     `name` tells it apart within its archive. `paid_on` is the day on which its session was submitted; where nothing
-    tells that, the day of the archive's event.
+    tells that, the day of the archive's event. `others`: the same by each attempt that does not decide.
     """
 
     payment: Payment
@@ -31,6 +32,7 @@ class BookedPayment:
     amounts: Amounts
     instalments: Instalments
     paid_on: date | None
+    others: tuple["BookedPayment", ...] = ()
 
     def amount_text(self) -> str:
         return self.text_of(self.amounts.amount_minor)
@@ -56,7 +58,19 @@ def _booked(
     submitted: Mapping[str | None, datetime],
     event_at: datetime | None,
 ) -> BookedPayment:
-    attempt = deciding(payment, terms)
+    decides = deciding(payment, terms)
+    by = partial(_by_attempt, payment, name, terms, submitted, event_at)
+    return replace(by(decides), others=tuple(by(each) for each in payment.attempts if each is not decides))
+
+
+def _by_attempt(
+    payment: Payment,
+    name: str,
+    terms: PaymentTerms,
+    submitted: Mapping[str | None, datetime],
+    event_at: datetime | None,
+    attempt: Attempt,
+) -> BookedPayment:
     amounts = amounts_of(attempt, terms)
     paid_at = submitted.get(attempt.session_id, event_at)
     return BookedPayment(

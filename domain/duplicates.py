@@ -1,7 +1,8 @@
 """Payments that stand more than once: under another reference, or under another transaction."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from domain.cards import masked
 from models.discrepancy import Discrepancy, DiscrepancyCode
@@ -30,23 +31,32 @@ def duplicates(
     provider are two.
 
     Args:
-        own: the payments of the archive.
+        own: the payments of the archive; one whose attempts are several to the provider is there for each of them.
         by_transaction: payments of all archives by their transaction ids, the archive's own among them.
         by_provider: the same by the fingerprints of the provider's transactions.
     """
-    found: list[Discrepancy] = []
-    for payment in own:
-        same = by_transaction.get(payment.transaction_id or "", ())
-        elsewhere = {each.reference for each in same if each.reference != payment.reference}
-        if elsewhere:
-            expected, subject = "the transaction in one archive", ""
-            found.append(_found(DiscrepancyCode.DUPLICATE_TRANSACTION, payment, expected, elsewhere, subject))
-        subject = payment.cguid_fingerprint or ""
-        twice = {each.reference for each in by_provider.get(subject, ()) if _is_another(payment, each)}
-        if twice:
-            expected = "the provider's transaction under one id"
-            found.append(_found(DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, payment, expected, twice, subject))
-    return found
+    each_by_provider = dict.fromkeys(own)
+    each_once = {each.payment_id: each for each in each_by_provider}.values()
+    return [
+        *chain.from_iterable(_of_transaction(each, by_transaction) for each in each_once),
+        *chain.from_iterable(_of_provider(each, by_provider) for each in each_by_provider),
+    ]
+
+
+def _of_transaction(payment: Booked, by_transaction: Mapping[str, Sequence[Booked]]) -> Iterator[Discrepancy]:
+    same = by_transaction.get(payment.transaction_id or "", ())
+    elsewhere = {each.reference for each in same if each.reference != payment.reference}
+    if elsewhere:
+        expected = "the transaction in one archive"
+        yield _found(DiscrepancyCode.DUPLICATE_TRANSACTION, payment, expected, elsewhere, "")
+
+
+def _of_provider(payment: Booked, by_provider: Mapping[str, Sequence[Booked]]) -> Iterator[Discrepancy]:
+    subject = payment.cguid_fingerprint or ""
+    twice = {each.reference for each in by_provider.get(subject, ()) if _is_another(payment, each)}
+    if twice:
+        expected = "the provider's transaction under one id"
+        yield _found(DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, payment, expected, twice, subject)
 
 
 def _is_another(payment: Booked, other: Booked) -> bool:

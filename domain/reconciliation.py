@@ -11,7 +11,7 @@ from domain.standing import contradiction, is_failure, is_success, succeeded_typ
 from models.archive import Archive
 from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.form_field import FormField
-from models.payment import Standing
+from models.payment import Attempt, Standing
 from models.payment_terms import PaymentTerms
 
 
@@ -99,17 +99,23 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 
 
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
-    """Only the attempt that decides: what an earlier one took shows in the settlement."""
-    attempt, code = payment.attempt, DiscrepancyCode.STATUS_CONFLICT
+    """Each attempt: one that does not decide may have taken money too."""
+    for number, attempt in enumerate(payment.payment.attempts, start=1):
+        part = "" if attempt is payment.attempt else f"attempt {number}"
+        for expected, found in _conflicts(attempt, terms):
+            yield _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found, part)
+
+
+def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
+    """What was expected and found where an attempt tells in two ways whether it succeeded."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
-        found = f"a success with the {contrary} {attempt.results[contrary]}"
-        yield _discrepancy(code, payment, f"a success with the {contrary} {expected}", found)
+        yield f"a success with the {contrary} {expected}", f"a success with the {contrary} {attempt.results[contrary]}"
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
-        yield _discrepancy(code, payment, "a success with an authorisation number", "a success without one")
+        yield "a success with an authorisation number", "a success without one"
     if is_failure(attempt, terms) and attempt.authorisation is not None:
-        yield _discrepancy(code, payment, "a failure without an authorisation number", "a failure with one")
+        yield "a failure without an authorisation number", "a failure with one"
 
 
 def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
@@ -129,20 +135,21 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
     """Return the payments that were charged in an older version and are absent in the current one. Pure.
 
     A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
-    other version. What is there and no longer charged has not vanished. Of one that several versions have, the newest
-    tells.
+    other version. What is there and no longer charged, or as an attempt that does not decide, has not vanished. Of one
+    that several versions have, the newest tells.
 
     Args:
         current: the payments of the version whose rows stand.
         older: those of each version that it has taken the place of, newest first.
     """
-    seen = {identity for payment in current for identity in _identities(payment)}
+    seen = _identities(*(attempt for payment in current for attempt in payment.payment.attempts))
     gone: list[BookedPayment] = []
     for payment in (payment for version in older for payment in version):
-        identities = _identities(payment)
+        identities = _identities(payment.attempt)
         if payment.standing is Standing.CHARGED and identities:
             is_new = not identities & seen
-            seen |= identities  # also what it was called before: an older one may have that name alone
+            # Also what it was called before, and its other attempts: an older one may have that name alone.
+            seen |= _identities(*payment.payment.attempts)
             if is_new:
                 gone.append(payment)
     # The names of two versions' payments may be the same: these are among those that are gone.
@@ -156,9 +163,8 @@ def _charge_text(payment: BookedPayment) -> str:
     return "a charge" if payment.amounts.amount_minor is None else f"a charge of {payment.amount_text()}"
 
 
-def _identities(payment: BookedPayment) -> set[tuple[str, str]]:
-    attempt = payment.attempt
-    named = (("transaction", attempt.transaction_id), ("provider's", attempt.cguid))
+def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
+    named = (pair for each in attempts for pair in (("transaction", each.transaction_id), ("provider's", each.cguid)))
     return {(kind, identity) for kind, identity in named if identity is not None}
 
 

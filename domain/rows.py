@@ -9,9 +9,7 @@ from typing import Any
 from sqlmodel import SQLModel
 
 from domain.authorisation import plain_authorisation
-from domain.booking import booked, card_last4, shown
-from domain.settlement import MAY_BE_SETTLED
-from domain.standing import standing_of
+from domain.booking import booked, shown
 from models.archive import Archive
 from models.content import FileRow
 from models.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
@@ -121,24 +119,22 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
 
 
 def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Of the attempts that may have taken money too, beside those that decide."""
+    """Of the attempts that do not decide, those that a row of a report may have something of."""
     others = (
-        (payment, attempt)
+        other
         for payment in booked(archive, terms)
-        for attempt in payment.payment.attempts
-        if attempt is not payment.attempt
-        and (attempt.cguid or attempt.authorisation)
-        and standing_of(attempt, terms) in MAY_BE_SETTLED
+        for other in payment.others
+        if other.attempt.cguid or other.attempt.authorisation
     )
     return [
         {
             "reference": archive.reference,
             "position": position,
-            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
-            "card_last4": card_last4(attempt),
+            "payment_id": payment_id(archive.reference, other.attempt.transaction_id, other.name),
         }
-        | _fingerprints(attempt, fingerprint)
-        for position, (payment, attempt) in enumerate(others)
+        | _fingerprints(other.attempt, fingerprint)
+        | _columns(PaymentKeyRow, shown(other).model_dump())
+        for position, other in enumerate(others)
     ]
 
 

@@ -3,7 +3,8 @@
 from models.payment import Attempt, Payment, Standing
 from models.payment_terms import PaymentTerms, PaymentType
 
-_WEAKEST_FIRST = (Standing.FAILED, Standing.UNKNOWN, Standing.VERIFIED, Standing.HELD, Standing.CHARGED)
+# What may have taken money stands before what took none: a verification must not hide an attempt that nobody knows.
+_WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
 
 
 def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:

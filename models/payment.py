@@ -99,8 +99,8 @@ class PaymentRow(SQLModel, table=True):
 
 
 class PaymentKeyRow(SQLModel, table=True):
-    """What the row of a report may have of another attempt at a payment than the one that decides: any of those that
-    may have taken money can be settled.
+    """Another attempt at a payment than the one that decides, as rows of reports may have it: any that may have taken
+    money can be settled, and one that took none tells whose row it is.
     """
 
     __tablename__ = "payment_key"
@@ -111,3 +111,10 @@ class PaymentKeyRow(SQLModel, table=True):
     cguid_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     authorisation_fingerprint: str | None = Field(default=None, max_length=64, index=True)
     card_last4: str | None = Field(default=None, max_length=4)
+    amount_minor: int | None = Field(default=None, sa_type=BigInteger)
+    currency: str | None = None
+    standing: str = Field(max_length=16)
+    paid_on: date | None = None
+    instalments: int | None = None
+    first_minor: int | None = Field(default=None, sa_type=BigInteger)
+    periodical_minor: int | None = Field(default=None, sa_type=BigInteger)

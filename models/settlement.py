@@ -68,9 +68,7 @@ class DecidedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment as settlements see it, with what the rows of reports may have of it. Where several attempts at it may
-    have taken money, there is one for each.
-    """
+    """A payment as settlements see it, by one of the attempts at it."""
 
     reference: str
     payment_id: str
@@ -152,7 +150,7 @@ class SettlementEntryRow(SQLModel, table=True):
     instalments: int | None = None
     match: str = Field(max_length=16, index=True)
     reference: str | None = Field(default=None, max_length=255, index=True)
-    """Of the payment; where none is matched, of the archive that has its cguid in a payment that took no money."""
+    """Of the payment; where none is matched, of the archive that has its cguid in an attempt that took no money."""
     payment_id: str | None = Field(default=None, max_length=32, index=True)
     """Only where it is matched."""
 

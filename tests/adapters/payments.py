@@ -1,5 +1,6 @@
 """Payments and settlement entries in the test's database, without the archives that they come from."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlmodel import SQLModel, col, delete
 from adapters.database import insert_new, insert_rows, writing
 from domain.rows import payment_id
 from models.archive import ArchiveRow
-from models.payment import PaymentRow
+from models.payment import PaymentKeyRow, PaymentRow
 from models.settlement import SettlementEntryRow
 from tests.adapters.records import NOON, digest
 
@@ -27,12 +28,19 @@ def payment(reference: str, transaction_id: str | None, position: int = 0, **mem
     return made.model_dump() | members
 
 
-def booked(reference: str, *payments: dict[str, Any]) -> None:
+def attempt(payment: dict[str, Any], position: int = 0, **members: Any) -> dict[str, Any]:
+    """The row of an attempt at a payment that does not decide."""
+    its = {name: payment[name] for name in ("reference", "payment_id", "standing")} | {"position": position}
+    return PaymentKeyRow(**its | members).model_dump()
+
+
+def booked(reference: str, *payments: dict[str, Any], attempts: Iterable[dict[str, Any]] = ()) -> None:
     """Let these be the payments of an archive, as `load-metadata` does."""
     with writing() as session:
         insert_new(session, ArchiveRow, {"reference": reference, "state": "completed", "received_at": NOON})
-        session.execute(delete(PaymentRow).where(col(PaymentRow.reference) == reference))
-        insert_rows(session, PaymentRow, payments)
+        for table, its in ((PaymentRow, payments), (PaymentKeyRow, attempts)):
+            session.execute(delete(table).where(col(table.reference) == reference))
+            insert_rows(session, table, list(its))
 
 
 def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any) -> None:

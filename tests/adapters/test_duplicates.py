@@ -12,7 +12,7 @@ from adapters.database import reading, writing
 from adapters.duplicates import settle_all_duplicates, settle_duplicates
 from domain.duplicates import MOST_NEEDED
 from models.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
-from tests.adapters.payments import booked, payment
+from tests.adapters.payments import attempt, booked, payment
 from tests.adapters.records import NOON
 
 ON_BOTH = pytest.mark.usefixtures("installation")
@@ -60,6 +60,36 @@ def test_duplicates_are_found_on_both_sides_and_close_on_both() -> None:
 
     arrived("b", ("v", "g"))  # its next version
     assert told("a", "b") == {"a": [], "b": []}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("attempts_come_first", [True, False])
+def test_attempt_that_does_not_decide_is_found_under_another_transaction(*, attempts_come_first: bool) -> None:
+    a = payment("a", "t", cguid_fingerprint="f")
+    if not attempts_come_first:
+        arrived("b", ("u", "g"))
+    booked("a", a, attempts=[attempt(a, number, cguid_fingerprint=each) for number, each in enumerate("fgg")])
+    settle_duplicates("a", NOON)
+    if attempts_come_first:
+        arrived("b", ("u", "g"))
+
+    both = {"a": ["provider t also in b"], "b": ["provider u also in a"]}
+    assert told("a", "b") == both
+    settle_all_duplicates(NOON)
+    assert told("a", "b") == both
+
+    arrived("a", ("t", "f"))  # its next version
+    assert told("a", "b") == {"a": [], "b": []}
+
+
+@ON_BOTH
+def test_transaction_of_several_attempts_is_told_once() -> None:
+    a = payment("a", "t", cguid_fingerprint="f")
+    booked("a", a, attempts=[attempt(a, cguid_fingerprint="g")])
+    arrived("b", ("t", "g"))
+    settle_all_duplicates(NOON)
+
+    assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
 
 
 @ON_SQLITE

@@ -11,14 +11,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 import migrations
-from adapters.database import engine
+from adapters.database import engine, reading
 from adapters.migration import migrate
 from adapters.settings import Settings
 from domain.rows import payment_id
 from models.errors import Transient
+from models.payment import PaymentKeyRow
 from tests.adapters.payments import booked, payment, settled
 
 
@@ -83,6 +84,25 @@ def test_ledger_of_a_database_with_payments_is_made_again_and_what_is_built_on_i
     with engine().connect() as connection:
         asked = "SELECT o.settled_minor, l.refunded_minor FROM of_others o JOIN payment_ledger l USING (reference)"
         assert connection.execute(text(asked)).all() == [(2100, 500)]
+
+
+@pytest.mark.usefixtures("installation")
+def test_attempts_of_before_say_what_their_payments_say() -> None:
+    made = payment("r", "t", paid_on=date(2026, 1, 1), instalments=3)
+    booked("r", made)
+    with engine().connect() as connection:
+        command.downgrade(config(connection), "0008")
+        key = {"reference": "r", "payment_id": made["payment_id"]}
+        inserted = "INSERT INTO payment_key (reference, position, payment_id) VALUES (:reference, 0, :payment_id)"
+        connection.execute(text(inserted), key)
+        connection.commit()
+
+    migrate()
+
+    with reading() as session:
+        (row,) = session.exec(select(PaymentKeyRow))
+    assert (row.standing, row.amount_minor, row.currency) == ("charged", 2100, "ILS")
+    assert (row.paid_on, row.instalments) == (date(2026, 1, 1), 3)
 
 
 def test_history_is_one_line() -> None:

@@ -59,6 +59,12 @@ def attempts(*statuses: str) -> dict[str, Any]:
     return document
 
 
+def beside_success(result: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """The sample with two charges at one transaction, of which the second succeeded."""
+    (sent,) = payment(result, **{"type": "charge"} | members)["payments"]
+    return changed("payments", [sent, *payment(type="charge")["payments"]])
+
+
 def instalments(number: str, first: str, periodical: str, **result: Any) -> dict[str, Any]:
     return payment({"numberOfPayments": number, "firstPayment": first, "periodicalPayment": periodical} | result)
 
@@ -166,6 +172,10 @@ CASES = [
     Case(C.STATUS_CONFLICT, payment({"auth_number": ""}, status="failure"), []),
     Case(C.STATUS_CONFLICT, payment(status="pending"), []),
     Case(C.STATUS_CONFLICT, attempts("failure", "failed", "success"), []),
+    Case(C.STATUS_CONFLICT, beside_success({"auth_number": ""}), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success({"result": "033"}), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success(status="failure"), [C.STATUS_CONFLICT]),
+    Case(C.STATUS_CONFLICT, beside_success({"auth_number": ""}, type="hold"), []),
     Case(C.UNIT_MISMATCH, payment(amount=21), [C.UNIT_MISMATCH]),
     Case(C.UNIT_MISMATCH, payment(amount=210000), [C.UNIT_MISMATCH]),
     Case(C.UNIT_MISMATCH, payment({"total": "-2100"}, amount=-21), [C.UNIT_MISMATCH]),
@@ -199,6 +209,14 @@ CHARGE = payment(type="charge")
 NAMELESS = payment(type="charge", transaction_id=None)
 SECRETLESS = payment({"cguid": ""}, type="charge", transaction_id=None)
 WITHOUT = changed("payments", [])
+
+
+def tried_again(status: str) -> dict[str, Any]:
+    """The charge with a status, and another at the same transaction, which is another to the provider."""
+    attempts = (payment(type="charge", status=status), payment({"cguid": "2"}, type="charge"))
+    return changed("payments", [attempt for each in attempts for attempt in each["payments"]])
+
+
 VERSIONS: list[tuple[list[dict[str, Any]], dict[str, Any], list[str | None]]] = [
     ([CHARGE], WITHOUT, [PAYMENT]),
     ([CHARGE, WITHOUT], WITHOUT, [PAYMENT]),
@@ -209,6 +227,9 @@ VERSIONS: list[tuple[list[dict[str, Any]], dict[str, Any], list[str | None]]] = 
     ([WITHOUT], CHARGE, []),
     ([CHARGE], payment(type="charge", status="failed"), []),  # there, and no longer charged
     ([CHARGE], NAMELESS, []),  # the same transaction of the provider
+    ([NAMELESS], tried_again("success"), []),  # the same, as an attempt that does not decide
+    ([NAMELESS], tried_again("failure"), []),
+    ([tried_again("success"), NAMELESS], WITHOUT, [PAYMENT]),
     ([payment()], WITHOUT, []),  # only verified
     ([payment(type="hold")], WITHOUT, []),
     ([payment({"auth_number": ""}, type="charge", status="failed")], WITHOUT, []),
@@ -266,6 +287,12 @@ TOLD = [
         "a success with the result 000",
         "a success with the result ************4580",
         "",
+    ),
+    (
+        beside_success(status="failure"),
+        "a failure without an authorisation number",
+        "a failure with one",
+        "attempt 1",
     ),
 ]
 

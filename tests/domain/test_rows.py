@@ -116,39 +116,41 @@ def test_authorisation_has_one_fingerprint_however_it_is_spelled() -> None:
     assert [row["authorisation_fingerprint"] for row in rows] == [fingerprint("ab12")] * 2
 
 
-def test_other_attempts_that_may_have_taken_money_have_the_keys_of_their_rows() -> None:
+def test_other_attempts_have_the_keys_of_their_rows_and_say_what_they_are() -> None:
     document = sample_document()
     (sent,) = document["payments"]
     result = sent["provider_transaction_result"]
     attempts = [
-        ("success", {"cguid": "1", "auth_number": "011", "card_no": "1111"}),
-        ("pending", {"cguid": "2", "auth_number": ""}),
-        ("failure", {"cguid": "3", "auth_number": ""}),
-        ("pending", {"cguid": "", "auth_number": ""}),
-        ("success", {"cguid": "4"}),
+        ("success", 1000, {"cguid": "1", "auth_number": "011", "card_no": "1111", "currency": "USD"}),
+        ("pending", 2100, {"cguid": "2", "auth_number": "", "numberOfPayments": "3", "periodicalPayment": "700"}),
+        ("failure", None, {"cguid": "3", "auth_number": ""}),
+        ("pending", 2100, {"cguid": "", "auth_number": ""}),
+        ("success", 2100, {"cguid": "4"}),
     ]
     document["payments"] = [
-        sent | {"type": "charge", "status": status, "provider_transaction_result": result | told}
-        for status, told in attempts
+        sent | {"type": "charge", "status": status, "amount": amount, "provider_transaction_result": result | told}
+        for status, amount, told in attempts
     ]
 
     rows = rows_of(read(document), TERMS, fingerprint)
     (payment,) = rows[PaymentRow]
+    others = rows[PaymentKeyRow]
 
-    assert [
-        (
-            row["position"],
-            row["payment_id"],
-            row["cguid_fingerprint"],
-            row["authorisation_fingerprint"],
-            row["card_last4"],
-        )
-        for row in rows[PaymentKeyRow]
-    ] == [
-        (0, payment["payment_id"], fingerprint("1"), fingerprint("11"), "1111"),
-        (1, payment["payment_id"], fingerprint("2"), None, "4580"),
+    assert {row["payment_id"] for row in others} == {payment["payment_id"]}
+    assert [row["position"] for row in others] == [0, 1, 2]
+    assert [(row["cguid_fingerprint"], row["authorisation_fingerprint"], row["card_last4"]) for row in others] == [
+        (fingerprint("1"), fingerprint("11"), "1111"),
+        (fingerprint("2"), None, "4580"),
+        (fingerprint("3"), None, "4580"),
     ]
-    assert payment["cguid_fingerprint"] == fingerprint("4")
+    assert [(row["standing"], row["amount_minor"], row["currency"]) for row in others] == [
+        ("charged", 1000, "USD"),
+        ("unknown", 2100, "ILS"),
+        ("failed", None, "ILS"),
+    ]
+    assert [(row["instalments"], row["periodical_minor"]) for row in others] == [(None, None), (3, 700), (None, None)]
+    assert [row["paid_on"] for row in others] == [date(2022, 12, 21)] * 3
+    assert (payment["cguid_fingerprint"], payment["amount_minor"]) == (fingerprint("4"), 2100)
 
 
 def test_payment_has_its_instalments_and_its_day() -> None:

@@ -97,7 +97,9 @@ HELD = replace(ATTEMPT, type="hold")
         ([FAILED, ATTEMPT], 1),
         ([ATTEMPT, FAILED], 0),
         ([FAILED, UNKNOWN], 1),
-        ([UNKNOWN, VERIFIED], 1),
+        ([UNKNOWN, VERIFIED], 0),
+        ([VERIFIED, UNKNOWN], 1),
+        ([UNKNOWN, HELD], 1),
         ([HELD, VERIFIED], 0),
         ([HELD, ATTEMPT, HELD], 1),
         ([ATTEMPT, replace(ATTEMPT, authorisation="2"), FAILED], 1),
@@ -110,7 +112,7 @@ def test_last_attempt_of_the_strongest_standing_decides(attempts: list[Attempt],
 
 @given(st.lists(st.sampled_from([FAILED, UNKNOWN, VERIFIED, HELD, ATTEMPT]), min_size=1, max_size=6))
 def test_what_decides_is_one_of_the_attempts_and_none_stands_stronger(attempts: list[Attempt]) -> None:
-    strength = [Standing.FAILED, Standing.UNKNOWN, Standing.VERIFIED, Standing.HELD, Standing.CHARGED]
+    strength = [Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED]
 
     decided = deciding(Payment(tuple(attempts)), TERMS)
 
