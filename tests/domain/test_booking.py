@@ -109,10 +109,10 @@ def with_payments(sent: list[dict[str, Any]]) -> dict[str, Any]:
     return changed("payments", sent) | {"attachments": [], "signed_document": None}
 
 
-patient = settings(deadline=None, max_examples=60)  # other tests may have the processor
+few = settings(max_examples=60)
 
 
-@patient
+@few
 @given(entries())
 def test_every_payment_is_in_exactly_one_standing_and_every_attempt_in_exactly_one_payment(
     sent: list[dict[str, Any]],
@@ -126,7 +126,7 @@ def test_every_payment_is_in_exactly_one_standing_and_every_attempt_in_exactly_o
     assert len({row["payment_id"] for row in rows}) == len(rows)
 
 
-@patient
+@few
 @given(entries())
 def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
@@ -141,7 +141,7 @@ def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str
     assert sum(total for (_, of), total in totals.items() if of not in ("ILS", "JPY")) == 0
 
 
-@patient
+@few
 @given(entries(), st.integers())
 def test_another_order_of_different_transactions_changes_nothing_but_the_order(
     sent: list[dict[str, Any]], seed: int
@@ -163,7 +163,7 @@ def _everything(sent: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps({**row, "position": None}, default=str, sort_keys=True) for row in told)
 
 
-@patient
+@few
 @given(entries())
 def test_no_secret_is_in_any_row_discrepancy_or_repr(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
@@ -175,7 +175,7 @@ def test_no_secret_is_in_any_row_discrepancy_or_repr(sent: list[dict[str, Any]])
     assert [each for each in ("SECRET", "458045804580") if each in shown] == []
 
 
-@patient
+@few
 @given(entries())
 def test_no_two_discrepancies_are_the_same_row(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.reading import reference_of
@@ -342,7 +342,6 @@ RAW = {f"@number {i}@": number for i, number in enumerate(NUMBERS)}  # numbers t
 texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(NASTY)
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(list(RAW))
 scalars = st.none() | st.booleans() | numbers | texts
-patient = settings(deadline=None)  # other tests may have the processor
 
 
 def junk(keys: st.SearchStrategy[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -418,7 +417,6 @@ def rows(archive: Archive) -> Iterator[dict[str, Any]]:
             yield from (dict(row) for row in its_rows)
 
 
-@patient
 @given(documents(junk(texts, scalars)))
 def test_any_junk_in_optional_places_is_refused_or_yields_storable_rows(document: dict[str, Any]) -> None:
     result = result_of(document)
@@ -455,7 +453,6 @@ marked = st.sampled_from([MARK, f"{MARK}\x00", f" {MARK} ", f"12{MARK}", f"{MARK
 plain_keys = st.sampled_from(["id", "status", "type", "value", "content", "x"])
 
 
-@patient
 @given(documents(junk(plain_keys, marked | st.none() | st.booleans())))
 def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, Any]) -> None:
     archive = result_of(document)
@@ -487,7 +484,6 @@ def is_place(where: str, document: Any) -> bool:
     return bool(steps)
 
 
-@patient
 @given(documents(junk(plain_keys, scalars)))
 def test_reading_is_pure(document: dict[str, Any]) -> None:
     assert repr(result_of(document)) == repr(result_of(document))

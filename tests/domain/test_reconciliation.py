@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.booking import booked
@@ -321,7 +321,6 @@ def test_card_number_in_place_of_a_transaction_is_shown_nowhere() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(1, (1 << 63) - 1), st.integers(1, (1 << 63) - 1))
 def test_two_amounts_agree_only_when_they_are_equal(amount: int, total: int) -> None:
     archive = read(payment(type="charge"))

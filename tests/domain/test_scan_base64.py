@@ -195,7 +195,7 @@ def test_two_backslashes_are_refused_wherever_evenly_wrapped_text_is_divided() -
 
 # --- properties ------------------------------------------------------------------------------------------------------
 
-_quickly = settings(max_examples=500, deadline=None)
+_quickly = settings(max_examples=500)
 _SIZES = st.lists(st.integers(0, 9), max_size=20) | st.lists(st.integers(28, 40), max_size=3)
 _RAW_PARTS = st.sampled_from(
     [

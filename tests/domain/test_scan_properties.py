@@ -74,7 +74,7 @@ def _bodies(draw: st.DrawFn, contents: st.SearchStrategy[Any]) -> bytes:
 
 
 _SIZES = st.lists(st.integers(0, 40), max_size=30)
-_quickly = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+_quickly = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 @_quickly

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -174,7 +174,6 @@ def test_bare_address_is_not_left_for_a_renderer_to_make_a_link_of(bare: str) ->
     assert bare in {_as_shown(each.content) for each in rendered(text) if each.type == "inline"}
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=40))
 def test_any_id_stays_in_its_cell(text: str) -> None:
     archive = read(sample_document())
