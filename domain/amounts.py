@@ -62,8 +62,9 @@ def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
     """Return the instalments in which a payment is made. One that is paid at once has a count of None.
 
     Credit Guard's `numberOfPayments` counts the periodical payments, beside the first; installations differ in whether
-    the first is in it, so the reading that adds up to the total is taken. Without a total, or without the amount of a
-    payment, there is nothing to add up, and the number stands as sent.
+    the first is in it, so the reading that adds up to the total is taken. Where there is no first, the number is that
+    of all. Without a total, or without the amount of a payment, there is nothing to add up, and the number stands as
+    sent.
     """
     number, first = _whole(attempt.number_of_payments), _whole(attempt.first_payment)
     periodical = _whole(attempt.periodical_payment)
@@ -72,7 +73,7 @@ def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
     total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
     if total is None or not _adds_up_to_something(number, first, periodical):
         return Instalments(_countable(number), first, periodical, ())
-    beside_first = (number, number - 1)
+    beside_first = (number, number - 1) if first else (number,)
     sums = tuple((first or 0) + each * (periodical or 0) for each in beside_first)
     for each, sum_minor in zip(beside_first, sums, strict=True):
         if sum_minor == total:

@@ -1,11 +1,13 @@
 """Reads the file that tells the form of settlement reports."""
 
 import tomllib
+from collections import Counter
+from dataclasses import asdict
 
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import Refused
-from models.report_format import ReportFormat
+from models.report_format import ReportFormat, ReportKinds
 
 _FORMAT = TypeAdapter(ReportFormat)
 
@@ -32,7 +34,15 @@ def read_format(text: str) -> ReportFormat:
         raise _wrong("expected a column for the currency, or `currency` for all rows", "currency")
     if described.decimal_separator == described.thousands_separator:
         raise _wrong("expected another separator than that of decimals", "thousands_separator")
+    if twice := _of_two_kinds(described.kinds):
+        raise _wrong(f"expected each word to stand for one kind of row, and {twice!r} stands for two", "kinds")
     return described
+
+
+def _of_two_kinds(kinds: ReportKinds) -> str | None:
+    """A word that says two things, however it is written: one of them would be taken silently."""
+    words = Counter(word for said in asdict(kinds).values() for word in {each.casefold() for each in said})
+    return next((word for word, count in words.items() if count > 1), None)
 
 
 def _wrong(expected: str, where: str = "") -> Refused:

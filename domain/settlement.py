@@ -5,6 +5,7 @@ What comes out follows from payments, rows and the day alone: no order of arriva
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from domain.cards import masked
@@ -101,7 +102,7 @@ def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms
         entry.paid_on is not None
         and payment.paid_on is not None
         and abs(payment.paid_on - entry.paid_on) <= _ONE_DAY
-        and _is_of(entry, payment, terms)
+        and _is_of(_unsigned(entry), payment, terms)
     )
 
 
@@ -110,10 +111,15 @@ def _may_go_back(payment: Candidate, entry: Entry) -> bool:
     return (
         entry.kind is not EntryKind.CHARGE
         and payment.amount_minor is not None
-        and entry.amount_minor <= payment.amount_minor
+        and abs(entry.amount_minor) <= payment.amount_minor
         and payment.paid_on is not None
         and payment.paid_on <= entry.settled_on
     )
+
+
+def _unsigned(entry: Entry) -> Entry:
+    """A reversal, whose amount is negative, belongs to what its chargeback belongs to."""
+    return replace(entry, amount_minor=-entry.amount_minor) if entry.amount_minor < 0 else entry
 
 
 def judge_archive(

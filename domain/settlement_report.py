@@ -27,6 +27,12 @@ _CURRENCY_SIGNS = "₪$€£ "
 _MOST_DIGITS = 20
 _SUMS = {"amount", "fee"}
 _OF_ONE_PAYMENT = ("settled_on", "cguid", "authorisation", "card")
+_MONTHS = (
+    *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    *("ינו", "פבר", "מרץ", "מרס", "אפר", "מאי", "יונ", "יול", "אוג", "ספט", "אוק", "נוב", "דצמ"),
+)
+_NO_INSTALMENT = re.compile(rf"\d+(?:-|\.(?!0*$)|/\d+/|\s*ב?(?:{'|'.join(_MONTHS)}))", re.ASCII | re.IGNORECASE)
+"""A day, or a fraction: what a spreadsheet makes of `1/3`. As the number of an instalment it would silence findings."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 """A day beyond them is a slip, or how a spreadsheet writes none."""
 
@@ -253,9 +259,9 @@ def _instalment(line: _Line) -> tuple[int | None, int | None]:
     """Which one it is, and of how many: `3` is the third, `3/12` and `3 of 12` are the third of twelve."""
     text = line["instalment"]
     found = re.match(r"(\d{1,4})(?!\d)(?:\D+(\d{1,4})\D*$)?", text, re.ASCII)
+    if text and (found is None or _NO_INSTALMENT.match(text)):
+        raise line.wrong("instalment", "the number of an instalment, as 3 or 3/12, and no day")
     if found is None:
-        if text:
-            raise line.wrong("instalment", "the number of an instalment")
         return None, None
     number, count = int(found[1]), int(found[2] or 0)
     return number, count if count >= max(number, 1) else None

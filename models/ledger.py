@@ -31,6 +31,7 @@ LEDGER = Table(
     Column("discrepancies", String),
     Column("refunded_minor", BigInteger),
     Column("charged_back_minor", BigInteger),
+    Column("revenue_minor", BigInteger),
 )
 
 DAILY_TOTALS = Table(
@@ -43,4 +44,5 @@ DAILY_TOTALS = Table(
     Column("amount_minor", BigInteger),
     Column("refunded_minor", BigInteger),
     Column("charged_back_minor", BigInteger),
+    Column("revenue_minor", BigInteger),
 )

@@ -82,8 +82,9 @@ def test_ledger_of_a_database_with_payments_is_made_again_and_what_is_built_on_i
     migrate()
 
     with engine().connect() as connection:
-        asked = "SELECT o.settled_minor, l.refunded_minor FROM of_others o JOIN payment_ledger l USING (reference)"
-        assert connection.execute(text(asked)).all() == [(2100, 500)]
+        columns = "o.settled_minor, l.refunded_minor, l.revenue_minor"
+        asked = f"SELECT {columns} FROM of_others o JOIN payment_ledger l USING (reference)"
+        assert connection.execute(text(asked)).all() == [(2100, 500, 1600)]
 
 
 @pytest.mark.usefixtures("installation")

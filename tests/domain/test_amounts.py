@@ -58,7 +58,10 @@ def decimal(number: int | None) -> Decimal | None:
         (0, 0, 0, Instalments(None, 0, 0, ())),
         (-1, 2100, 0, Instalments(None, 2100, 0, ())),
         (3, 700, 701, Instalments(3, 700, 701, (2803, 2102))),
-        (10**12, 0, 5, Instalments(None, 0, 5, (5 * 10**12, 5 * 10**12 - 5))),
+        (4, 0, 700, Instalments(4, 0, 700, (2800,))),  # one too many, and no first that it could be
+        (4, None, 700, Instalments(4, None, 700, (2800,))),
+        (2, None, 2100, Instalments(2, None, 2100, (4200,))),
+        (10**12, 0, 5, Instalments(None, 0, 5, (5 * 10**12,))),
     ],
 )
 def test_reading_of_the_instalments_that_adds_up_is_taken(

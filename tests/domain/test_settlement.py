@@ -15,6 +15,7 @@ from domain.settlement import (
     MATCHED,
     MAY_BE_SETTLED,
     ambiguous,
+    claimants,
     coverage_of,
     decide,
     judge_archive,
@@ -324,6 +325,16 @@ def test_instalment_that_only_the_report_knows_may_be_less(amount_minor: int, co
     of_part = entry(amount_minor=amount_minor, instalment=1, instalments=count, **BY_AUTHORISATION)
 
     assert decide(of_part, [payment()], TERMS).match is match
+
+
+@pytest.mark.parametrize("amount_minor", [2100, 500, 3000, 3001])
+def test_reversal_belongs_to_what_its_chargeback_belongs_to(amount_minor: int) -> None:
+    payments = [payment("r"), payment("s", amount_minor=3000, paid_on=day(-5))]
+    back = entry(1, kind=EntryKind.CHARGEBACK, amount_minor=amount_minor, **BY_AUTHORISATION)
+    reversal = entry(2, kind=EntryKind.CHARGEBACK, amount_minor=-amount_minor, **BY_AUTHORISATION)
+
+    assert decide(reversal, payments, TERMS) == decide(back, payments, TERMS)
+    assert claimants(reversal, payments, TERMS) == claimants(back, payments, TERMS)
 
 
 def test_only_what_may_take_money_becomes_settled() -> None:

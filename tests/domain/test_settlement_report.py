@@ -210,6 +210,7 @@ def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
         ("3/2", 3, None),
         ("1 01/02/2026", 1, None),
         ("1/12345", 1, None),
+        ("3.0", 3, None),
     ],
 )
 def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
@@ -296,6 +297,12 @@ def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: s
         ({"fee": "free"}, "BAD_CELL", "fee"),
         ({"kind": "4580000011112222"}, "BAD_CELL", "kind"),
         ({"part": "third"}, "BAD_CELL", "part"),
+        ({"part": "03-Jan"}, "BAD_CELL", "part"),
+        ({"part": "3 Jan"}, "BAD_CELL", "part"),
+        ({"part": "3 בינואר"}, "BAD_CELL", "part"),
+        ({"part": "2026-03-01"}, "BAD_CELL", "part"),
+        ({"part": "01/03/2026"}, "BAD_CELL", "part"),
+        ({"part": "3.7"}, "BAD_CELL", "part"),
     ],
 )
 def test_wrong_cell_is_named_and_not_repeated(cells: dict[str, str], code: str, column: str) -> None:
@@ -388,6 +395,8 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         (f"fee_tolerance_minor = 1.5\n{COLUMNS}", "fee_tolerance_minor"),
         ("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\nauthorisation = 'n'\ncard = 'k'", "columns"),
         ("[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'", "currency"),
+        (f"{COLUMNS}[kinds]\ncharge = ['credit']\nrefund = ['Credit']", "kinds"),
+        (f"{COLUMNS}[kinds]\nchargeback = ['Reversal']", "kinds"),
     ],
 )
 def test_wrong_form_is_refused_by_its_place(text: str, where: str) -> None:
@@ -395,6 +404,10 @@ def test_wrong_form_is_refused_by_its_place(text: str, where: str) -> None:
         read_format(text)
 
     assert (refused.value.code, refused.value.where) == ("BAD_SETTLEMENT_COLUMNS", where)
+
+
+def test_word_that_stands_twice_for_one_kind_is_no_fault() -> None:
+    assert read_format(f"{COLUMNS}[kinds]\nrefund = ['credit', 'Credit']").kinds.refund == ("credit", "Credit")
 
 
 def test_least_form_has_the_defaults() -> None:

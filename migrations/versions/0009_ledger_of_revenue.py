@@ -1,0 +1,156 @@
+"""The ledger tells what each payment brought, and its totals tell where one of them is not known.
+
+The new columns stand at the end of the views: Postgres adds them there in place, so that what others have built on the
+views, and were allowed to read, stays.
+"""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+_BILLION = 1_000_000_000
+_MOST_BILLIONS = (1 << 63) // _BILLION
+
+_LEDGER = """
+{create} payment_ledger AS
+SELECT
+    p.reference,
+    p.position,
+    a.process_number,
+    a.template_id,
+    (SELECT v.version FROM version v WHERE v.receipt_id = a.current_receipt_id) AS version,
+    p.payment_id,
+    p.transaction_id,
+    p.session_id,
+    p.type,
+    p.status,
+    p.amount_minor,
+    p.currency,
+    CASE
+        WHEN p.standing IN ('charged', 'held', 'unknown')
+            AND EXISTS (SELECT 1 FROM settlement_entry e WHERE {settles})
+        THEN 'settled'
+        ELSE p.standing
+    END AS standing,
+    p.attempts,
+    p.paid_on,
+    {settled_minor} AS settled_minor,
+    (SELECT min(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_first_on,
+    (SELECT max(e.settled_on) FROM settlement_entry e WHERE {settles}) AS settled_last_on,
+    a.received_at,
+    a.completed_at,
+    (
+        SELECT {joined}
+        FROM (
+            SELECT DISTINCT d.code
+            FROM discrepancy d
+            WHERE d.reference = p.reference AND d.payment_id = p.payment_id AND d.state = 'open'
+            ORDER BY d.code
+        ) found
+    ) AS discrepancies,
+    {refunded_minor} AS refunded_minor,
+    {charged_back_minor} AS charged_back_minor{revenue}
+FROM payment p
+JOIN archive a ON a.reference = p.reference
+"""
+_MATCHED = """e.payment_id = p.payment_id AND e.kind = '{kind}' AND e."match" IN ('cguid', 'authorisation')"""
+_SUM = """(
+        SELECT CASE
+            {of_none}WHEN min(e.currency) = p.currency AND max(e.currency) = p.currency THEN {sum_of_entries}
+        END
+        FROM settlement_entry e WHERE {matched}
+    )"""
+_REVENUE = """,
+    (
+        SELECT CASE
+            WHEN abs(1.0 * m.taken - m.refunded - m.charged_back) < {most}
+            THEN m.taken - m.refunded - m.charged_back
+        END
+        FROM (
+            SELECT
+                CASE
+                    WHEN p.standing = 'charged' THEN p.amount_minor
+                    WHEN p.standing IN ('held', 'unknown') THEN {settled_minor}
+                END AS taken,
+                {refunded_minor} AS refunded,
+                {charged_back_minor} AS charged_back
+        ) m
+    ) AS revenue_minor"""
+_DAILY_TOTALS = """
+{create} payment_daily_totals AS
+SELECT paid_on, currency, standing, count(*) AS payments, {sum_of_payments} AS amount_minor,
+    {refunded_minor} AS refunded_minor, {charged_back_minor} AS charged_back_minor{revenue}
+FROM payment_ledger
+GROUP BY paid_on, currency, standing
+"""
+
+
+def upgrade() -> None:
+    if _is_postgres():
+        _create("CREATE OR REPLACE VIEW", with_revenue=True)
+    else:
+        _drop()
+        _create("CREATE VIEW", with_revenue=True)
+
+
+def downgrade() -> None:
+    _drop()
+    _create("CREATE VIEW", with_revenue=False)
+
+
+def _is_postgres() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
+
+
+def _drop() -> None:
+    op.execute("DROP VIEW payment_daily_totals")
+    op.execute("DROP VIEW payment_ledger")
+
+
+def _create(create: str, *, with_revenue: bool) -> None:
+    """Make the views, as they are now or as they were before."""
+    total = _postgres_sum if _is_postgres() else _sqlite_sum
+    joined = "string_agg(found.code, ',' ORDER BY found.code)" if _is_postgres() else "group_concat(found.code, ',')"
+    sums = {
+        "settled_minor": _sum_of("charge", total("e.amount_minor"), of_none=""),
+        "refunded_minor": _sum_of("refund", total("e.amount_minor"), of_none="WHEN count(*) = 0 THEN 0 "),
+        "charged_back_minor": _sum_of("chargeback", total("e.amount_minor"), of_none="WHEN count(*) = 0 THEN 0 "),
+    }
+    op.execute(
+        _LEDGER.format(
+            create=create,
+            settles=_MATCHED.format(kind="charge"),
+            joined=joined,
+            revenue=_REVENUE.format(most=_MOST_BILLIONS * _BILLION, **sums) if with_revenue else "",
+            **sums,
+        )
+    )
+    back = {name: total(name) for name in ("refunded_minor", "charged_back_minor")}
+    if with_revenue:
+        back = {name: _if_all_are_known(name, sum_) for name, sum_ in back.items()}
+    revenue = f", {total('revenue_minor')} AS revenue_minor" if with_revenue else ""
+    op.execute(_DAILY_TOTALS.format(create=create, sum_of_payments=total("amount_minor"), revenue=revenue, **back))
+
+
+def _sum_of(kind: str, sum_of_entries: str, *, of_none: str) -> str:
+    return _SUM.format(matched=_MATCHED.format(kind=kind), sum_of_entries=sum_of_entries, of_none=of_none)
+
+
+def _if_all_are_known(column: str, sum_: str) -> str:
+    """A sum that is null where one of its numbers is, which `sum` alone would pass over."""
+    return f"CASE WHEN count({column}) = count(*) THEN {sum_} END"
+
+
+def _postgres_sum(column: str) -> str:
+    """A sum that is null beyond 64 bits, where another would fail the whole query."""
+    return f"CASE WHEN abs(sum({column})) < {_MOST_BILLIONS * _BILLION} THEN CAST(sum({column}) AS bigint) END"
+
+
+def _sqlite_sum(column: str) -> str:
+    """The same, of numbers that SQLite adds up without an overflow: billions, and what is left of each."""
+    billions = f"(sum({column} / {_BILLION}) + sum({column} % {_BILLION}) / {_BILLION})"
+    whole = f"{billions} * {_BILLION} + sum({column} % {_BILLION}) % {_BILLION}"
+    return f"CASE WHEN abs({billions}) < {_MOST_BILLIONS} THEN {whole} END"
