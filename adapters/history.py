@@ -98,23 +98,39 @@ def restore(key: str) -> None:
 
 def is_whole(key: str) -> bool:
     """Whether what is kept under a key is what was written there; nothing, once it is put aside, is whole too."""
-    text = store.found_bytes(key)
     try:
-        if text is not None:
-            _parsed(text, key)
+        kept_rows(key)
     except Conflict:
         return False
     return True
 
 
+def kept_rows(key: str) -> Rows | None:
+    """The rows that are kept under a key, None where nothing is.
+
+    Raises:
+        Conflict: they are damaged, or another's.
+        Transient: the store does not answer.
+    """
+    text = store.found_bytes(key)
+    return None if text is None else _parsed(text, key)
+
+
+def deliveries_of_complete(rows: Rows) -> int:
+    """How many deliveries rows tell of, if they tell that their receipt is complete."""
+    return len(rows.get(str(DeliveryRow.__tablename__), [])) if _tells_of_completion(rows) else 0
+
+
 def is_complete(object_key: str, receipt_id: str) -> bool:
     """Whether a receipt is complete, as far as its history in an object tells; a damaged one may have said so."""
-    key = f"{object_key}/{path_of(receipt_id)}"
-    text = store.found_bytes(key)
     try:
-        rows = _parsed(text, key) if text is not None else {}
+        rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
     except Conflict:
         return True
+    return _tells_of_completion(rows)
+
+
+def _tells_of_completion(rows: Rows) -> bool:
     return any(row["state"] == State.COMPLETED for row in rows.get(str(ReceiptRow.__tablename__), []))
 
 

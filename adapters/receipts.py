@@ -119,16 +119,23 @@ def current_receipt_id(reference: str) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Completed:
     """What is complete of a process. `receipts` tells which version each has made, None where it said nothing new;
-    `kept_changes` up to which change its discrepancies are kept.
+    `deliveries` how often each came; `kept_changes` up to which change its discrepancies are kept.
     """
 
     receipts: Mapping[str, int | None]
+    deliveries: Mapping[str, int]
     kept_changes: int
 
 
+_ITS_DELIVERIES = (
+    sqlalchemy.select(func.count())
+    .where(col(DeliveryRow.receipt_id) == col(ReceiptRow.receipt_id))
+    .correlate(ReceiptRow)
+    .scalar_subquery()
+)
 # Compiled once, and without the ORM: a check of the store asks it for each object.
 _COMPLETED = (
-    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), col(DiscrepancyLogRow.kept))
+    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), _ITS_DELIVERIES, col(DiscrepancyLogRow.kept))
     .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
     .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
     .where(col(ReceiptRow.reference) == sqlalchemy.bindparam("reference"), col(ReceiptRow.state) == State.COMPLETED)
@@ -139,7 +146,11 @@ def completed(reference: str) -> Completed:
     """What is complete of a process."""
     with reading() as session:
         found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
-    return Completed({row[0]: row[1] for row in found}, max((row[2] or 0 for row in found), default=0))
+    return Completed(
+        {row[0]: row[1] for row in found},
+        {row[0]: row[2] for row in found},
+        max((row[3] or 0 for row in found), default=0),
+    )
 
 
 def find(receipt_id: str) -> ReceiptRow | None:

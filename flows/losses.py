@@ -5,8 +5,10 @@ the inbox. Whatever seems to be missing is looked for once more in that order, s
 """
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from adapters import history, inbox, kept_discrepancies, store
+from adapters.history import Rows
 from adapters.ocfl import reference_of
 from adapters.receipts import Completed
 from adapters.stored import delivery_path, stored_request
@@ -26,6 +28,16 @@ def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> 
             yield from _lost_history(stored, receipt_id)
     if completed.kept_changes:
         yield from _lost_discrepancies(stored, kept_discrepancies.key_of(reference, completed.kept_changes))
+
+
+def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
+    """Find whether a history has lost a delivery, or that its receipt is complete: an old copy of it is whole too."""
+    receipt_id = PurePosixPath(path).stem
+    expected, found = completed.deliveries.get(receipt_id, 0), history.deliveries_of_complete(rows)
+    if found >= expected:
+        return
+    tells = stored.interrupted if inbox.has_body(receipt_id) else stored.damaged
+    yield tells(path, f"{expected} deliveries of a complete receipt", str(found))
 
 
 def _lost_request(

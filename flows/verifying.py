@@ -14,7 +14,7 @@ from adapters.ocfl import INVENTORY, LOGS, SIDECAR
 from adapters.receipts import Completed
 from adapters.stored import delivered, stored_request
 from flows.extras import extras, is_begun_object
-from flows.losses import losses
+from flows.losses import losses, lost_rows
 from flows.threads import checkpoint, one_fate
 from models.errors import Conflict, Locked, Refused, Unreadable
 from models.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
@@ -157,7 +157,7 @@ def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
             losses(stored, inventory, completed),
             *(_wrong_delivery(stored, reference, receipt_id) for receipt_id in delivered(stored.sizes)),
             _wrong_key(stored, reference),
-            *(_wrong_history(stored, path) for path in stored.sizes),
+            *(_wrong_history(stored, path, completed) for path in stored.sizes),
         ]
     )
 
@@ -310,10 +310,16 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
-def _wrong_history(stored: StoredObject, path: str) -> Iterator[FixityFinding]:
-    is_told = history.is_one(path) and not path.endswith(history.PUT_ASIDE)
-    if is_told and not history.is_whole(f"{stored.key}/{path}"):
+def _wrong_history(stored: StoredObject, path: str, completed: Completed) -> Iterator[FixityFinding]:
+    if not history.is_one(path) or path.endswith(history.PUT_ASIDE):
+        return
+    try:
+        rows = history.kept_rows(f"{stored.key}/{path}")
+    except Conflict:
         yield stored.damaged(path, "what was kept there", "what is damaged, or another's")
+        return
+    if rows is not None:
+        yield from lost_rows(stored, path, rows, completed)
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:

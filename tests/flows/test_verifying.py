@@ -291,6 +291,25 @@ def test_history_in_the_place_of_another_is_damaged() -> None:
     assert findings() == [("damaged", "/".join(histories[1].split("/")[5:]))]
 
 
+def test_old_copy_of_a_history_is_damaged() -> None:
+    """It lacks a delivery, or that the receipt is complete. Until the body has left the inbox, it is being kept."""
+    sending = received("process-0", sample_body("process-0", data=[]))
+    persist("process-0", sending.receipt_id)
+    path = history.path_of(sending.receipt_id)
+    key, copies = key_of("process-0", path), []
+    history.keep("process-0", sending.receipt_id)
+    for _ in range(2):
+        copies.append(store.read_bytes(key))
+        archived("process-0", sample_body("process-0", data=[]))
+    assert findings() == []
+
+    for copy in copies:
+        store.overwrite_bytes(copy, key)
+        assert findings() == [("damaged", path)]
+    received("process-0", sample_body("process-0", data=[]))
+    assert findings() == [("interrupted", path)]
+
+
 def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
     store.keep_bytes(b"x", key_of("process-2", "v2/content/unknown"))
     store.keep_bytes(b"x", key_of("process-0", "v2/inventory.json"))
