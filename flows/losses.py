@@ -31,13 +31,14 @@ def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> 
 
 
 def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
-    """Find whether a history has lost a delivery, or that its receipt is complete: an old copy of it is whole too."""
+    """Find whether a history has lost a delivery, or that its receipt is complete: an old copy of it is whole too.
+
+    While the body is in the inbox, a run is going to keep all of it again.
+    """
     receipt_id = PurePosixPath(path).stem
     expected, found = completed.deliveries.get(receipt_id, 0), history.deliveries_of_complete(rows)
-    if found >= expected:
-        return
-    tells = stored.interrupted if inbox.has_body(receipt_id) else stored.damaged
-    yield tells(path, f"{expected} deliveries of a complete receipt", str(found))
+    if found < expected and not inbox.has_body(receipt_id):
+        yield stored.damaged(path, f"{expected} deliveries of a complete receipt", str(found))
 
 
 def _lost_request(
