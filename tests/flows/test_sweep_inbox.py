@@ -62,8 +62,9 @@ def runs(prefect: str, installation: Settings, api: Api) -> Iterator[Runs]:
         return found
 
     def _delete_runs() -> None:
-        for run in _runs():
-            api("DELETE", f"/flow_runs/{run['id']}")
+        while found := _runs():  # 200 at a time, and other tests may have left more
+            for run in found:
+                api("DELETE", f"/flow_runs/{run['id']}")
 
     _delete_runs()
     yield _runs
