@@ -192,6 +192,13 @@ def explained(found: Mapping[str, Discrepancy]) -> set[str]:
     return ids
 
 
+def not_closed(reference: str) -> list[DiscrepancyView]:
+    """What is not closed of an archive, with its history, in the order of the codes."""
+    found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference, _NOT_CLOSED)
+    with reading() as session:
+        return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+
+
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)

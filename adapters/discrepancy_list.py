@@ -4,11 +4,11 @@ import base64
 import binascii
 
 from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from adapters.database import reading
 from adapters.discrepancies import views_of
-from models.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.errors import Refused
 from models.view import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 
@@ -34,6 +34,40 @@ def find(discrepancy_id: str) -> ListedDiscrepancy | None:
     with reading() as session:
         row = session.get(DiscrepancyRow, discrepancy_id)
         return _listed(session, [row])[0] if row else None
+
+
+def newest_open(limit: int) -> list[ListedDiscrepancy]:
+    """What nobody has explained, that which was opened last first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    opened = (
+        select(DiscrepancyEventRow.discrepancy_id, func.max(DiscrepancyEventRow.at).label("at"))
+        .where(DiscrepancyEventRow.state == DiscrepancyState.OPEN)
+        .group_by(col(DiscrepancyEventRow.discrepancy_id))
+        .subquery()
+    )
+    found = (
+        select(DiscrepancyRow)
+        .join(opened, opened.c.discrepancy_id == DiscrepancyRow.discrepancy_id)
+        .where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+        .order_by(opened.c.at.desc(), col(DiscrepancyRow.discrepancy_id))
+    )
+    with reading() as session:
+        return _listed(session, list(session.exec(found.limit(limit))))
+
+
+def open_by_code() -> dict[str, int]:
+    """How many of each code nobody has explained, in the order of the codes; codes of which there is none are left out.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    code = col(DiscrepancyRow.code)
+    counted = select(code, func.count()).where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+    with reading() as session:
+        return dict(session.exec(counted.group_by(code).order_by(code)).all())
 
 
 def _listed(session: Session, rows: list[DiscrepancyRow]) -> list[ListedDiscrepancy]:

@@ -1,15 +1,20 @@
-"""What downstream systems are told about an archive."""
+"""What downstream systems are told: about an archive, about the store, and about what does not add up.
+
+docs/notifications.md is for those who receive it.
+"""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from domain.sentences import sentence
 from models.discrepancy import Discrepancy
+from models.view import ListedDiscrepancy
 
 ARCHIVE_COMPLETED = "archive.completed"
+PAYMENTS_DISCREPANCIES = "payments.discrepancies"
 STORE_DAMAGED = "store.damaged"
 STORE_UNVERIFIED = "store.unverified"
 MOST_TOLD = 50
@@ -59,6 +64,24 @@ def _told(found: Discrepancy) -> dict[str, str | None]:
         "found": found.found,
         "sentence": sentence(found.code, found.expected, found.found),
     }
+
+
+def payments_discrepancies(
+    newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int], *, url: str, at: datetime
+) -> bytes:
+    """Return the body that tells which discrepancies nobody has explained: the newest, and how many there are of each
+    code. Pure. `url` leads to all of them for who has a token.
+    """
+    data = {
+        "discrepancies": [each.model_dump(mode="json", include=_LISTED) for each in newest],
+        "discrepancies_in_all": sum(by_code.values()),
+        "by_code": dict(by_code),
+        "url": url,
+    }
+    return _body(PAYMENTS_DISCREPANCIES, at, data)
+
+
+_LISTED = {"reference", "discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "opened_at"}
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:

@@ -1,15 +1,14 @@
-"""The summary of a run that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
+"""The summaries that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from domain.booking import BookedPayment, booked
 from domain.cards import masked
-from domain.sentences import sentence
 from models.archive import Archive
-from models.discrepancy import Discrepancy
 from models.notification import NotificationRow
 from models.payment_terms import PaymentTerms
+from models.view import DiscrepancyView, ListedDiscrepancy
 
 
 class _Markup(str):
@@ -21,14 +20,14 @@ _MOST_ROWS = 100  # of a section: a hostile archive would make tens of MB; peopl
 
 def summary(
     archive: Archive,
-    discrepancies: Sequence[Discrepancy],
+    discrepancies: Sequence[DiscrepancyView],
     notifications: Sequence[NotificationRow],
     *,
     version: int,
     archive_url: str,
     terms: PaymentTerms,
 ) -> str:
-    """Return the Markdown of an archive's run. Pure.
+    """Return the Markdown of an archive's run. Pure. `discrepancies` are those that are not closed.
 
     File names are left out: people name files after people. A file is told by its role, element and digest.
     """
@@ -40,11 +39,21 @@ def summary(
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
         _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
-        _section("Discrepancies", ("code", "transaction", "what it means"), _discrepancy_rows(discrepancies)),
+        _section("Discrepancies", ("code", "transaction", "what it means", "state"), _discrepancy_rows(discrepancies)),
         _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
+    """Return the Markdown of what nobody has explained yet, in all archives and in what belongs to none. Pure."""
+    parts = [
+        f"# Open discrepancies: {sum(by_code.values())}",
+        _section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
+        _section("Newest", ("opened", "archive", "code", "transaction", "what it means"), _newest_rows(newest)),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def size_text(size_bytes: int) -> str:
@@ -75,8 +84,15 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
     return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
 
 
-def _discrepancy_rows(discrepancies: Iterable[Discrepancy]) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.transaction_id, sentence(each.code, each.expected, each.found)) for each in discrepancies]
+def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:
+    return [(each.code, each.transaction_id, each.sentence, each.state) for each in discrepancies]
+
+
+def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
+    return [
+        (f"{each.opened_at:%Y-%m-%d %H:%M}", each.reference, each.code, each.transaction_id, each.sentence)
+        for each in newest
+    ]
 
 
 def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:

@@ -17,10 +17,8 @@ import httpx
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
-from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
 
 from adapters import archives, discrepancies, downstream, notifications, receipts
@@ -36,6 +34,7 @@ from flows.material import read_material
 from flows.persisting import persist
 from flows.record import Run, recorded
 from flows.results import RESULTS
+from flows.retries import RETRIED
 from flows.threads import in_thread
 from models.errors import Refused, Transient
 from models.notification import NotificationState
@@ -48,18 +47,8 @@ _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
 _NOT_TAKEN = (PrefectException, httpx.HTTPError)
 
 
-async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Only what was the world's fault is tried again; a wrong payload stays wrong."""
-    return isinstance(await state.aresult(raise_on_failure=False), Transient)
-
-
-RETRIED: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay_seconds": exponential_backoff(2),
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": is_transient,
-    "persist_result": True,
-}
+_KEPT: dict[str, Any] = RETRIED | {"persist_result": True}
+"""A finished task is not done again when its run goes on elsewhere."""
 
 
 class FilesPersisted(BaseModel):
@@ -115,7 +104,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
             await _publish_summary(reference, receipt_id, loaded.version)
 
 
-@task(name="persist-files", **RETRIED)
+@task(name="persist-files", **_KEPT)
 async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
     """Decode the files of a receipt into the store."""
     log = get_run_logger()
@@ -126,7 +115,7 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
     return FilesPersisted(version=persisted.version, files=files, size_bytes=size_bytes)
 
 
-@task(name="load-metadata", **RETRIED)
+@task(name="load-metadata", **_KEPT)
 async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     """Load what the payload says into the database: rows for the current version, the skeleton for each."""
     log = get_run_logger()
@@ -153,7 +142,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     )
 
 
-@task(name="reconcile-payments", **RETRIED)
+@task(name="reconcile-payments", **_KEPT)
 async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
     """Compare the payments with form and sessions, keep what does not add up, and complete the archive.
 
@@ -175,7 +164,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(unexplained))
 
 
-@task(name="notify-downstream", **RETRIED)
+@task(name="notify-downstream", **_KEPT)
 async def notify_downstream(message_id: str | None) -> str:
     """Tell one endpoint about the archive. Every run has this task, also where there is nobody to tell."""
     log = get_run_logger()
@@ -309,7 +298,7 @@ def _summary(reference: str, receipt_id: str, version: int) -> str:
     material = read_material(reference, receipt_id)
     return summary(
         material.archive,
-        list(discrepancies.standing(reference).values()),
+        discrepancies.not_closed(reference),
         notifications.of_receipt(receipt_id),
         version=version,
         archive_url=_archive_url(reference),

@@ -9,15 +9,15 @@ from adapters.database import pages
 from adapters.duplicates import settle_all_duplicates
 from adapters.holds import settle_all_holds
 from adapters.settlements import judge_all
+from flows.open_discrepancies import tell_open_discrepancies
 from flows.results import RESULTS
 from flows.threads import in_thread
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
 async def reevaluate_payments() -> None:
-    """Judge holds, duplicates and missing settlements of all archives again.
-
-    And keep in the store what a killed process has not kept.
+    """Judge holds, duplicates and missing settlements of all archives again, keep in the store what a killed process
+    has not kept, and tell what is open.
 
     Done again, it changes nothing.
 
@@ -31,3 +31,4 @@ async def reevaluate_payments() -> None:
     log.info("Holds, duplicates and what is missing in settlements are judged again")
     for page in pages(await in_thread(kept_discrepancies.unkept)):
         await in_thread(kept_discrepancies.keep, page)
+    await tell_open_discrepancies()

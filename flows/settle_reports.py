@@ -9,6 +9,7 @@ from adapters import settlement_inbox, settlements
 from adapters.settings import settings
 from adapters.settlement_inbox import ReportFile
 from adapters.settlement_reports import staged
+from flows.open_discrepancies import tell_open_discrepancies
 from flows.results import RESULTS
 from flows.threads import checkpoint, in_thread
 from models.errors import Conflict, Refused
@@ -18,15 +19,15 @@ from models.settlement_summary import SettlementSummary
 # It keeps no result; see `sweep_inbox`.
 @flow(name="settle-reports", result_storage=RESULTS, persist_result=False)
 async def settle_reports() -> None:
-    """Import each new report. One that is wrong, or cannot be read, holds up no other, and is tried again by the next
-    run.
+    """Import each new report, and tell what is open where one has brought something that nobody has explained. One that
+    is wrong, or cannot be read, holds up no other, and is tried again by the next run.
 
     Raises:
         Conflict: some are; they are named, with their lines.
         Transient: folder, store or database does not answer.
     """
     log = get_run_logger()
-    wrong = []
+    wrong, unexplained = [], 0
     for file in await in_thread(settlement_inbox.new_files, datetime.now(UTC)):
         try:
             summary = await in_thread(_import, file)
@@ -36,9 +37,12 @@ async def settle_reports() -> None:
             log.error("%s is not imported: %s", file.name, refused)
             wrong.append(f"{file.name}: {refused}")
         else:
+            unexplained += summary.unexplained
             told = "%s: %d rows, %d new, %d matched, %d findings, %d of them not explained"
             counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)
             log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
+    if unexplained:
+        await tell_open_discrepancies()
     if wrong:
         raise Conflict(f"{len(wrong)} settlement reports are wrong and not imported: {'; '.join(wrong)}")
 

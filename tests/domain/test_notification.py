@@ -1,16 +1,41 @@
 """What downstream is told: one name a message for ever, and nothing personal."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.notification import MOST_TOLD, archive_completed, message_id_of
+from domain.notification import (
+    MOST_TOLD,
+    archive_completed,
+    message_id_of,
+    payments_discrepancies,
+    store_damaged,
+    store_unverified,
+)
 from domain.sentences import sentence
 from models.discrepancy import Discrepancy, DiscrepancyCode
+from models.view import ListedDiscrepancy
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "notifications.md"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+NEWEST = ListedDiscrepancy(
+    reference=None,
+    discrepancy_id="d",
+    code="MISSING_IN_ARCHIVE",
+    transaction_id=None,
+    expected="a payment",
+    found="21.00 ILS",
+    sentence="…",
+    state="open",
+    opened_at=NOON,
+    explanation=None,
+    closed_at=None,
+)
 
 
 def test_message_id_never_changes() -> None:
@@ -65,22 +90,49 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
     }
 
 
-def test_same_input_gives_the_same_bytes() -> None:
-    first, second = (
-        archive_completed(
-            reference="r",
-            receipt_id="a",
-            version=1,
-            planned_at=NOON,
-            has_warnings=False,
-            discrepancies=[],
-            signed_document=None,
-            url="u",
-        )
-        for _ in range(2)
-    )
+def test_body_says_what_nobody_has_explained() -> None:
+    body = payments_discrepancies([NEWEST], {"MISSING_IN_ARCHIVE": 2, "REFUNDED": 3}, url="u", at=NOON)
 
-    assert first == second
+    assert json.loads(body) == {
+        "type": "payments.discrepancies",
+        "timestamp": "2026-01-01T12:00:00+00:00",
+        "data": {
+            "discrepancies": [
+                {
+                    "reference": None,
+                    "discrepancy_id": "d",
+                    "code": "MISSING_IN_ARCHIVE",
+                    "transaction_id": None,
+                    "expected": "a payment",
+                    "found": "21.00 ILS",
+                    "sentence": "…",
+                    "opened_at": "2026-01-01T12:00:00Z",
+                }
+            ],
+            "discrepancies_in_all": 5,
+            "by_code": {"MISSING_IN_ARCHIVE": 2, "REFUNDED": 3},
+            "url": "u",
+        },
+    }
+
+
+def test_every_message_and_every_member_is_documented() -> None:
+    messages = (
+        archive_completed_with([Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "e", "f")]),
+        payments_discrepancies([NEWEST], {}, url="u", at=NOON),
+        store_damaged(1, NOON),
+        store_unverified(NOON),
+    )
+    document = DOCUMENT.read_text()
+
+    for each in map(json.loads, messages):
+        (inner,) = each["data"].get("discrepancies", [{}])
+        assert f"## {each['type']}\n" in document
+        assert [name for name in (*each["data"], *inner) if f"`{name}`" not in document] == []
+
+
+def test_same_input_gives_the_same_bytes() -> None:
+    assert archive_completed_with([]) == archive_completed_with([])
 
 
 @pytest.mark.parametrize(("warnings", "found", "attention"), [(False, 0, False), (True, 0, True), (False, 1, True)])
@@ -94,6 +146,19 @@ def test_of_very_many_discrepancies_the_first_are_told() -> None:
     data = told(False, MOST_TOLD + 1)
 
     assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_TOLD, MOST_TOLD + 1)
+
+
+def archive_completed_with(discrepancies: Sequence[Discrepancy]) -> bytes:
+    return archive_completed(
+        reference="r",
+        receipt_id="a",
+        version=1,
+        planned_at=NOON,
+        has_warnings=False,
+        discrepancies=discrepancies,
+        signed_document=None,
+        url="u",
+    )
 
 
 def told(has_warnings: bool, found: int) -> dict[str, Any]:

@@ -12,10 +12,13 @@ from markdown_it.token import Token
 
 from domain.money import amount_text
 from domain.reconciliation import reconcile
-from domain.summary import size_text, summary
+from domain.sentences import sentence
+from domain.summary import open_discrepancies_summary, size_text, summary
 from models.archive import Archive
+from models.discrepancy import Discrepancy
 from models.notification import NotificationRow
 from models.payment import Payment
+from models.view import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document
 
@@ -33,8 +36,23 @@ NOTIFICATION = NotificationRow(
 
 
 def written(archive: Archive) -> str:
-    found = reconcile(archive, TERMS)
+    found = [shown(each) for each in reconcile(archive, TERMS)]
     return summary(archive, found, [NOTIFICATION], version=2, archive_url=URL, terms=TERMS)
+
+
+def shown(found: Discrepancy, state: str = "open") -> DiscrepancyView:
+    return DiscrepancyView(
+        discrepancy_id="d",
+        code=found.code,
+        transaction_id=found.transaction_id,
+        expected=found.expected,
+        found=found.found,
+        sentence=sentence(found.code, found.expected, found.found),
+        state=state,
+        opened_at=datetime(2026, 1, 1, 2, 30, tzinfo=UTC),
+        explanation=None,
+        closed_at=None,
+    )
 
 
 def rendered(markdown: str) -> list[Token]:
@@ -75,9 +93,9 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 ## Discrepancies
 
-| code | transaction | what it means |
-| --- | --- | --- |
-| AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} |
+| code | transaction | what it means | state |
+| --- | --- | --- | --- |
+| AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} | open |
 
 ## Warnings
 
@@ -90,6 +108,43 @@ None.
 | archive.completed | msg\\_1 | pending |
 """
     )
+
+
+def test_what_a_person_has_explained_is_told_as_such() -> None:
+    archive = read(changed("payments.0.amount", 2500))
+    (found,) = reconcile(archive, TERMS)
+
+    text = summary(archive, [shown(found, "explained")], [], version=1, archive_url=URL, terms=TERMS)
+
+    assert f"{MEANS} | explained |" in text
+
+
+def test_summary_of_what_is_open() -> None:
+    (found,) = reconcile(read(changed("payments.0.amount", 2500)), TERMS)
+    of_none = ListedDiscrepancy(reference=None, **shown(found).model_dump())
+    hostile = ListedDiscrepancy(reference="a | [b]", **shown(found).model_dump())
+
+    assert (
+        open_discrepancies_summary([of_none, hostile], {"AMOUNT_MISMATCH": 7, "REFUNDED": 1})
+        == f"""\
+# Open discrepancies: 8
+
+## By code
+
+| code | open |
+| --- | --- |
+| AMOUNT\\_MISMATCH | 7 |
+| REFUNDED | 1 |
+
+## Newest
+
+| opened | archive | code | transaction | what it means |
+| --- | --- | --- | --- | --- |
+| 2026-01-01 02\\:30 | – | AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} |
+| 2026-01-01 02\\:30 | a \\| \\[b\\] | AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} |
+"""
+    )
+    assert open_discrepancies_summary([], {}).startswith("# Open discrepancies: 0\n\n## By code\n\nNone.")
 
 
 def test_nothing_personal_and_no_card_secret_gets_in() -> None:

@@ -17,11 +17,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters import catalogue, receipts, runs
+from adapters import catalogue, discrepancies, receipts, runs
 from adapters.settings import Settings, settings
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
-from models.view import ArchiveView
+from models.view import ArchiveView, Explanation
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
@@ -264,8 +264,7 @@ def test_artifact_tells_the_archive_without_people_or_secrets(sqlite_installatio
 
     archive = archived("process-1")
 
-    _, _, (artifact,) = asyncio.run(_in_prefect(archive.runs[0].flow_run_id))
-    text = str(artifact.data)
+    text = artifact_of(archive)
     assert all(each.sha256 in text for each in archive.files)
     assert "21.00 ILS" in text
     sample = sample_document()
@@ -291,6 +290,42 @@ def test_each_endpoint_is_told_once_and_signed(
     assert message["data"]["reference"] == "process-1"
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 1)]
     assert again.notifications == archive.notifications
+
+
+def test_what_does_not_add_up_is_told_in_artifact_and_message_until_it_is_explained(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook", method="POST").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    dear = [sample_document()["payments"][0] | {"amount": 2500}]
+    received("process-1", sample_body(payments=dear))
+
+    archive = archived("process-1")
+
+    (found,) = archive.discrepancies
+    ((request, _),) = httpserver.log
+    (told,) = json.loads(request.data)["data"]["discrepancies"]
+    assert told == found.model_dump(include={"code", "transaction_id", "expected", "found", "sentence"})
+    assert (told["code"], told["expected"], told["found"]) == ("AMOUNT_MISMATCH", "21.00 ILS", "25.00 ILS")
+    assert told["sentence"] in _shown(artifact_of(archive))
+    assert artifact_of(archive).count("| open |") == 1
+
+    discrepancies.explain(found.discrepancy_id, Explanation(by="Dana", why="a tip"), datetime.now(UTC))
+    sending = received("process-1", sample_body(payments=dear, labels={"another": "version"}))
+    again = archived("process-1", sending.receipt_id)
+
+    assert artifact_of(again).count("| explained |") == 1
+    assert json.loads(httpserver.log[-1][0].data)["data"]["discrepancies"] == []
+
+
+def artifact_of(archive: ArchiveView) -> str:
+    """The summary that the last run has left."""
+    _, _, (artifact,) = asyncio.run(_in_prefect(archive.runs[-1].flow_run_id))
+    return str(artifact.data)
+
+
+def _shown(markdown: str) -> str:
+    return markdown.replace("\\", "")
 
 
 def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(

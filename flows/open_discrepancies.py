@@ -1,0 +1,36 @@
+"""Tells what nobody has explained yet, also where no run of an archive has found it: reports, time, other archives."""
+
+from datetime import UTC, datetime
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from adapters import discrepancy_list
+from adapters.settings import settings
+from domain.notification import MOST_TOLD, payments_discrepancies
+from domain.summary import open_discrepancies_summary
+from flows.endpoints import tell_endpoints
+from flows.threads import in_thread
+from models.view import ListedDiscrepancy
+
+
+async def tell_open_discrepancies() -> None:
+    """Leave a summary of the discrepancies that are open, of all archives and of none, and tell the endpoints of them,
+    if there are any.
+
+    What is open is told anew each time, the newest first: a process that is killed in between has told nothing too
+    little.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found, by_code = await in_thread(_found)
+    if by_code:
+        url = f"{settings().receiver_url}/api/discrepancies?state=open"
+        await tell_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))
+    told = f"{sum(by_code.values())} open discrepancies in all"
+    markdown = open_discrepancies_summary(found, by_code)
+    await acreate_markdown_artifact(markdown, key="open-discrepancies", description=told)
+
+
+def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
+    return discrepancy_list.newest_open(MOST_TOLD), discrepancy_list.open_by_code()

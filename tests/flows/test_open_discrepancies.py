@@ -1,0 +1,125 @@
+"""What no run of an archive has found is told all the same: after a report that brings something, and each night."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+
+from adapters import discrepancy_list
+from adapters.discrepancies import explain
+from adapters.settings import Settings
+from flows.reevaluate_payments import reevaluate_payments
+from flows.settle_reports import settle_reports
+from models.view import Explanation
+from tests.adapters.payments import booked, payment
+from tests.adapters.settlements import COLUMNS, line, report
+from tests.installations import archived
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+AN_HOUR_S = 3600
+
+
+@pytest.fixture(autouse=True)
+def _installation(
+    configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    (tmp_path / "columns.toml").write_text(COLUMNS)
+    (tmp_path / "reports").mkdir()
+    configure(
+        notify_urls=httpserver.url_for("/hook"),
+        notify_secret=SECRET,
+        notify_allow_private="true",
+        settlement_columns="columns.toml",
+        settlements_url="reports",
+    )
+
+
+def put(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "reports" / name).write_bytes(data)
+    os.utime(tmp_path / "reports" / name, (time.time() - AN_HOUR_S, time.time() - AN_HOUR_S))
+
+
+def messages(httpserver: HTTPServer) -> list[dict[str, Any]]:
+    """What the endpoint was told, each signed."""
+    for request, _ in httpserver.log:
+        Webhook(SECRET).verify(request.data, dict(request.headers.items()))
+    return [json.loads(request.data) for request, _ in httpserver.log]
+
+
+def newest_artifact() -> str:
+    async def read() -> str:
+        async with get_client() as client:
+            found = await client.read_artifacts(
+                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["open-discrepancies"])),
+                sort=ArtifactSort.CREATED_DESC,
+                limit=1,
+            )
+        return str(found[0].data)
+
+    return asyncio.run(read())
+
+
+def test_report_that_brings_what_nobody_has_explained_is_told(httpserver: HTTPServer, tmp_path: Path) -> None:
+    put("one.csv", report(line("of nobody")), tmp_path)
+
+    for _ in range(2):
+        asyncio.run(settle_reports())
+
+    (message,) = messages(httpserver)
+    (told,) = message["data"]["discrepancies"]
+    assert (message["type"], message["data"]["by_code"]) == ("payments.discrepancies", {"MISSING_IN_ARCHIVE": 1})
+    assert (told["reference"], told["code"], told["found"]) == (None, "MISSING_IN_ARCHIVE", "none")
+    assert "21.00 ILS" in told["expected"]
+    assert told["sentence"].startswith("The provider has settled a payment that no archive has.")
+    assert "The provider has settled a payment that no archive has" in newest_artifact()
+
+
+def test_night_tells_what_is_open_until_it_is_explained(httpserver: HTTPServer) -> None:
+    archived("process-1", sample_body())
+    long_ago = datetime.now(UTC).date() - timedelta(days=30)
+    booked("process-1", payment("process-1", "t", standing="held", paid_on=long_ago))
+    asyncio.run(reevaluate_payments())
+    (message,) = messages(httpserver)
+    (told,) = message["data"]["discrepancies"]
+    assert (told["reference"], told["code"], told["transaction_id"]) == ("process-1", "AGING_HOLD", "t")
+    assert "| process-1 | AGING\\_HOLD | t |" in newest_artifact()
+
+    explain(told["discrepancy_id"], Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
+    asyncio.run(reevaluate_payments())
+
+    assert len(messages(httpserver)) == 1
+    assert newest_artifact().startswith("# Open discrepancies: 0")
+
+
+def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
+    for name, cguid in (("b.csv", "c2"), ("a.csv", "c1")):
+        put(name, report(line(cguid, amount=f"{cguid[1]}.00")), tmp_path)
+        asyncio.run(settle_reports())
+
+    (newest,) = discrepancy_list.newest_open(1)
+    assert "1.00 ILS" in newest.expected
+    assert discrepancy_list.open_by_code() == {"MISSING_IN_ARCHIVE": 2}
+
+
+def test_endpoint_that_is_away_fails_no_flow(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(notify_urls="https://192.0.2.1/hook", notify_secret=SECRET, notify_allow_private="false")
+    put("one.csv", report(line("of nobody")), tmp_path)
+
+    asyncio.run(settle_reports())
+
+    assert newest_artifact().startswith("# Open discrepancies: 1")
