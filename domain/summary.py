@@ -39,7 +39,7 @@ def summary(
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
         _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
-        _section("Discrepancies", ("code", "transaction", "what it means", "state"), _discrepancy_rows(discrepancies)),
+        _section("Discrepancies", ("code", "state", "what it means", "transaction"), _discrepancy_rows(discrepancies)),
         _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
@@ -51,7 +51,7 @@ def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Map
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
         _section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
-        _section("Newest", ("opened", "archive", "code", "transaction", "what it means"), _newest_rows(newest)),
+        _section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -85,12 +85,12 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
 
 
 def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.transaction_id, each.sentence, each.state) for each in discrepancies]
+    return [(each.code, each.state, each.sentence, each.transaction_id) for each in discrepancies]
 
 
 def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
     return [
-        (f"{each.opened_at:%Y-%m-%d %H:%M}", each.reference, each.code, each.transaction_id, each.sentence)
+        (each.code, each.sentence, each.reference, each.transaction_id, f"{each.opened_at:%Y-%m-%d %H:%M}")
         for each in newest
     ]
 

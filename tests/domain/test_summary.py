@@ -93,9 +93,9 @@ Process 100, template 9fa70d4ccea84262b1ed2308a07a3fb4, sessions: 1, signatures:
 
 ## Discrepancies
 
-| code | transaction | what it means | state |
+| code | state | what it means | transaction |
 | --- | --- | --- | --- |
-| AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} | open |
+| AMOUNT\\_MISMATCH | open | {MEANS} | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 |
 
 ## Warnings
 
@@ -116,7 +116,7 @@ def test_what_a_person_has_explained_is_told_as_such() -> None:
 
     text = summary(archive, [shown(found, "explained")], [], version=1, archive_url=URL, terms=TERMS)
 
-    assert f"{MEANS} | explained |" in text
+    assert f"| explained | {MEANS} |" in text
 
 
 def test_summary_of_what_is_open() -> None:
@@ -138,10 +138,10 @@ def test_summary_of_what_is_open() -> None:
 
 ## Newest
 
-| opened | archive | code | transaction | what it means |
+| code | what it means | archive | transaction | opened |
 | --- | --- | --- | --- | --- |
-| 2026-01-01 02\\:30 | – | AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} |
-| 2026-01-01 02\\:30 | a \\| \\[b\\] | AMOUNT\\_MISMATCH | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | {MEANS} |
+| AMOUNT\\_MISMATCH | {MEANS} | – | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | 2026-01-01 02\\:30 |
+| AMOUNT\\_MISMATCH | {MEANS} | a \\| \\[b\\] | 4a45b2df-f7bd-48bf-a2b4-b8405eb51194 | 2026-01-01 02\\:30 |
 """
     )
     assert open_discrepancies_summary([], {}).startswith("# Open discrepancies: 0\n\n## By code\n\nNone.")

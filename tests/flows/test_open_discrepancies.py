@@ -97,7 +97,7 @@ def test_night_tells_what_is_open_until_it_is_explained(httpserver: HTTPServer) 
     (message,) = messages(httpserver)
     (told,) = message["data"]["discrepancies"]
     assert (told["reference"], told["code"], told["transaction_id"]) == ("process-1", "AGING_HOLD", "t")
-    assert "| process-1 | AGING\\_HOLD | t |" in newest_artifact()
+    assert "| process-1 | t |" in newest_artifact()
 
     explain(told["discrepancy_id"], Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
     asyncio.run(reevaluate_payments())
