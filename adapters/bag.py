@@ -3,12 +3,9 @@
 Source: RFC 8493, BagIt 1.0.
 """
 
-import errno
 import hashlib
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,8 +15,9 @@ from pathlib import Path
 from typing import IO, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+from adapters.beside import built_beside, disk_errors
 from adapters.durable import sync_folder
-from models.errors import Conflict, Refused, Transient
+from models.errors import Conflict, Refused
 
 _COPY_BYTES = 1 << 20
 _DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -72,10 +70,7 @@ def write_bag(
         Transient: the disk does not take it now.
         FileNotFoundError: a file is not where its `opened` looks.
     """
-    _refuse_what_is_there(target)
-    if not target.parent.is_dir():
-        raise Refused("FOLDER_MISSING", "expected a path in a folder that exists", where="target")
-    with _disk_errors(), _built_beside(target) as part, _new_bag(target, part) as new_file:
+    with built_beside(target) as part, _new_bag(target, part) as new_file:
         payload = list(_write_payload(new_file, files, on_written))
         _write_tags(new_file, payload, info)
 
@@ -109,7 +104,7 @@ def _write_tags(new_file: NewFile, payload: Sequence[_Written], info: Mapping[st
 def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[int], None] | None) -> _Written:
     digest, size_bytes = hashlib.sha256(), 0
     # Caught here too, or the source's own context would take an error of this disk for one of its own.
-    with _disk_errors(), new_file(path) as copy:
+    with disk_errors(), new_file(path) as copy:
         while chunk := source.read(_COPY_BYTES):
             digest.update(chunk)
             copy.write(chunk)
@@ -174,35 +169,6 @@ def _zip_entry(path: str, mode: int) -> ZipInfo:
     entry = ZipInfo(path)
     entry.external_attr = mode << 16
     return entry
-
-
-@contextmanager
-def _built_beside(target: Path) -> Iterator[Path]:
-    part = target.with_name(f".{secrets.token_hex(16)}.part")
-    try:
-        yield part
-        _refuse_what_is_there(target)  # it may have come meanwhile
-        part.rename(target)
-        sync_folder(target.parent)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise  # a source's own
-    except OSError as error:
-        raise Transient(f"the export could not be written: {errno.errorcode.get(error.errno or 0)}") from error
-
-
-def _refuse_what_is_there(target: Path) -> None:
-    if target.exists() or target.is_symlink():
-        raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another", where="target")
 
 
 def _refuse_bad_path(path: str, taken: set[str]) -> None:

@@ -17,6 +17,7 @@ from rich.progress import Progress
 
 from adapters import catalogue, receipts, store
 from adapters.bag import BagFile, write_bag
+from adapters.beside import new_file
 from adapters.settings import settings
 from adapters.stored import StoredRequest, stored_request
 from domain.file_names import safe_names
@@ -41,7 +42,8 @@ def export(
     if raw and str(to) == "-":
         _write_raw(reference, receipt_id, sys.stdout.buffer)
     elif raw:
-        _write_raw_file(reference, receipt_id, to)
+        with new_file(to) as file:
+            _write_raw(reference, receipt_id, file)
     else:
         _write_bag(reference, receipt_id, to)
 
@@ -79,17 +81,6 @@ def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
             target.write(chunk)
     if digest.hexdigest() != receipt_id:
         raise Conflict(f"the store gives back another body than receipt {receipt_id}; verify the archive")
-
-
-def _write_raw_file(reference: str, receipt_id: str, to: Path) -> None:
-    try:
-        with to.open("xb") as file:
-            _write_raw(reference, receipt_id, file)
-    except FileExistsError as error:
-        raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another") from error
-    except BaseException:
-        to.unlink(missing_ok=True)  # half a request looks like a whole one
-        raise
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
