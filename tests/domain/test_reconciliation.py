@@ -96,6 +96,13 @@ CASES = [
     Case(C.BAD_AMOUNT, payment({"total": "0.5"}, amount=21.5), [C.BAD_AMOUNT, C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=21.5, status="failure"), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=None, status="failure"), []),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=0, type="charge"), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": None}, amount=-2100, type="charge"), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=1 << 63), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=21.5), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=21.5), [C.BAD_CURRENCY], IN_MAJOR_UNITS),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=0), [C.BAD_CURRENCY]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, type="charge"), [C.BAD_CURRENCY]),
     Case(C.BAD_AMOUNT, payment({"total": "0"}, amount=0), []),  # of a verification
     Case(C.BAD_AMOUNT, payment(amount=2100.0), []),
     Case(C.BAD_AMOUNT, payment({"total": "2150"}, amount=21.5), [], IN_MAJOR_UNITS),
