@@ -31,7 +31,9 @@ ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
 """Where the kind of database does not matter."""
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCUMENTS / "ledger.md").read_text()
+SETTLEMENTS = (DOCUMENTS / "settlement.md").read_text()
 MOST = (1 << 63) - 1
 
 
@@ -147,7 +149,7 @@ def test_what_went_back_is_told_and_is_no_revenue() -> None:
     assert [(row["refunded_minor"], row["charged_back_minor"]) for row in rows()] == [back for _, back in TAKEN_BACK]
     totals = [(row["refunded_minor"], row["charged_back_minor"]) for row in rows(DAILY_TOTALS)]
     assert totals == [back for _, back in TAKEN_BACK]
-    assert [revenue for _, revenue in documented_revenue()] == [2100, 300, None, 0]
+    assert [revenue for _, revenue in answer(DOCUMENT)] == [2100, 300, None, 0]
 
 
 @ON_BOTH
@@ -158,7 +160,7 @@ def test_totals_have_the_revenue_of_the_rows_where_money_went_back_in_another_cu
     settled(payment_id("r", "v", ""), 100, date(2026, 1, 9), kind="refund")
 
     (totals,) = rows(DAILY_TOTALS)
-    assert documented_revenue() == [(None, 2000)]
+    assert answer(DOCUMENT) == [(None, 2000)]
     assert (totals["revenue_minor"], totals["refunded_minor"], totals["charged_back_minor"]) == (2000, None, 0)
 
 
@@ -195,11 +197,23 @@ def test_revenue_beyond_64_bits_is_none() -> None:
     assert [row["revenue_minor"] for row in rows(DAILY_TOTALS)] == [None]
 
 
-def documented_revenue() -> list[tuple[Any, ...]]:
-    """What the query of the document gives."""
-    query = DOCUMENT.partition("```sql\n")[2].partition("```")[0]
+def answer(document: str) -> list[tuple[Any, ...]]:
+    """What the first query of a document gives."""
+    query = document.partition("```sql\n")[2].partition("```")[0]
     with reading() as session:
         return [tuple(row) for row in session.connection().execute(text(query))]
+
+
+@ON_BOTH
+def test_query_for_plans_that_stand_still_finds_those_whose_last_row_is_old() -> None:
+    stalled = [[(1000, date(2025, 11, 5)), (1000, date(2025, 12, 31))]]
+    others = [[(1000, date(2025, 12, 5)), (1000, date(2026, 1, 1))], [(3000, date(2025, 12, 5))], []]
+    for number, rows_of_it in enumerate(stalled + others):
+        booked(f"r{number}", payment(f"r{number}", "t", amount_minor=3000))
+        for amount_minor, settled_on in rows_of_it:
+            settled(payment_id(f"r{number}", "t", ""), amount_minor, settled_on)
+
+    assert [row[:4] for row in answer(SETTLEMENTS)] == [("r0", "t", 3000, 2000)]
 
 
 @ON_BOTH
