@@ -21,10 +21,12 @@ from adapters.database import engine, reading
 from adapters.discrepancies import settle
 from adapters.ledger import SCHEMA, write_payments
 from domain.rows import payment_id
+from domain.settlement import MATCHED, standing_after
 from models.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.ledger import DAILY_TOTALS, LEDGER
 from models.payment import Standing
-from tests.adapters.payments import booked, payment, settled
+from models.settlement import EntryKind, Match
+from tests.adapters.payments import booked, payment, settled, unsettled
 from tests.adapters.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
@@ -172,6 +174,9 @@ REVENUE = [
     ("held", [("charge", 1600, "ILS"), ("refund", 100, "ILS")], 1500),
     ("held", [("charge", 1600, "USD")], None),
     ("unknown", [("charge", 2100, "ILS")], 2100),
+    ("unknown", [], None),
+    ("unknown", [("charge", 2100, "USD")], None),
+    ("unknown", [("charge", 2000, "ILS"), ("charge", 100, "USD"), ("refund", 100, "ILS")], None),
     ("verified", [("charge", 2100, "ILS")], None),
     ("failed", [], None),
 ]
@@ -180,10 +185,10 @@ REVENUE = [
 @ON_BOTH
 def test_revenue_is_what_was_taken_and_did_not_go_back() -> None:
     for number, (standing, entries, _) in enumerate(REVENUE):
-        booked(f"r{number}", payment(f"r{number}", "t", standing=standing))
+        booked(f"r{number:02}", payment(f"r{number:02}", "t", standing=standing))
         for kind, amount_minor, currency in entries:
             members = {"kind": kind, "currency": currency}
-            settled(payment_id(f"r{number}", "t", ""), amount_minor, date(2026, 1, 3), **members)
+            settled(payment_id(f"r{number:02}", "t", ""), amount_minor, date(2026, 1, 3), **members)
 
     assert [row["revenue_minor"] for row in rows()] == [revenue for _, _, revenue in REVENUE]
 
@@ -250,32 +255,64 @@ def test_discrepancies_of_an_archive_lead_to_its_payments() -> None:
 
 
 amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)
-made = st.tuples(
-    st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
-    st.sampled_from([None, "ILS", "JPY"]),
-    st.sampled_from(Standing),
-    amounts,
+currencies = st.sampled_from([None, "ILS", "JPY"])
+made = st.fixed_dictionaries(
+    {
+        "paid_on": st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
+        "currency": currencies,
+        "standing": st.sampled_from(Standing),
+        "amount_minor": amounts,
+    }
+)
+of_reports = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(EntryKind),
+        "currency": currencies.filter(bool),
+        "match": st.sampled_from(Match),
+        "amount_minor": amounts.filter(lambda each: each is not None),
+    }
 )
 
 
-@given(st.lists(made, max_size=12))
+@given(st.lists(st.tuples(made, st.lists(of_reports, max_size=3)), max_size=8))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @ON_BOTH
-def test_daily_totals_add_up_and_fail_for_no_amount(
-    payments: Sequence[tuple[date | None, str | None, Standing, int | None]],
+def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
+    drawn: Sequence[tuple[dict[str, Any], Sequence[dict[str, Any]]]],
 ) -> None:
-    columns = ("paid_on", "currency", "standing", "amount_minor")
-    members = [dict(zip(columns, each, strict=True)) for each in payments]
-    booked("r", *(payment("r", str(number), number, **each) for number, each in enumerate(members)))
+    booked("r", *(payment("r", str(number), number, **members) for number, (members, _) in enumerate(drawn)))
+    unsettled()
+    for number, (_, entries) in enumerate(drawn):
+        for position, each in enumerate(entries):
+            settled(payment_id("r", str(number), ""), settled_on=date(2026, 1, 3 + position), **each)
 
-    expected = defaultdict[Any, list[int | None]](list)
-    for *key, amount in payments:
-        expected[tuple(key)].append(amount)
-    found = {
-        (row["paid_on"], row["currency"], row["standing"]): (row["payments"], row["amount_minor"])
-        for row in rows(DAILY_TOTALS)
-    }
-    assert found == {key: (len(each), _total(each)) for key, each in expected.items()}
+    ledger = rows()
+
+    expected = [
+        members | {"position": number, "standing": _standing(members["standing"], entries)}
+        for number, (members, entries) in enumerate(drawn)
+    ]
+    columns = ("position", "paid_on", "currency", "standing", "amount_minor")
+    assert [{name: row[name] for name in columns} for row in ledger] == expected
+    by_day = defaultdict[Any, list[dict[str, Any]]](list)
+    for row in ledger:
+        by_day[row["paid_on"], row["currency"], row["standing"]].append(row)
+    totals = {(each.pop("paid_on"), each.pop("currency"), each.pop("standing")): each for each in rows(DAILY_TOTALS)}
+    assert totals == {key: _totals(its) for key, its in by_day.items()}
+
+
+def _standing(standing: Standing, entries: Sequence[dict[str, Any]]) -> Standing:
+    charges = [each for each in entries if each["kind"] is EntryKind.CHARGE and each["match"] in MATCHED]
+    return standing_after(standing, has_charge=bool(charges))
+
+
+def _totals(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    """What the rows of a day, a currency and a standing add up to."""
+    names = [each.name for each in DAILY_TOTALS.columns if each.name.endswith("_minor")]
+    columns = {name: [each[name] for each in its] for name in names}
+    went_back = ("refunded_minor", "charged_back_minor")
+    sums = {name: None if name in went_back and None in column else _total(column) for name, column in columns.items()}
+    return {"payments": len(its)} | sums
 
 
 def _total(amounts: Sequence[int | None]) -> int | None:
