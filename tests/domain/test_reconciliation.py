@@ -66,6 +66,13 @@ def beside_success(result: dict[str, Any] | None = None, **members: Any) -> dict
     return changed("payments", [sent, *payment(type="charge")["payments"]])
 
 
+def in_sessions(paid_in: str | int | None, *ids: str | int | None) -> dict[str, Any]:
+    """The sample with a session for each id, and its payment in one of them."""
+    document = payment(session_id=paid_in)
+    (session,) = document["sessions"]
+    return document | {"sessions": [session | {"id": each} for each in ids]}
+
+
 def instalments(number: str, first: str, periodical: str, **result: Any) -> dict[str, Any]:
     return payment({"numberOfPayments": number, "firstPayment": first, "periodicalPayment": periodical} | result)
 
@@ -220,6 +227,12 @@ CASES = [
     Case(C.UNKNOWN_SESSION, beside_success(session_id="another"), [C.UNKNOWN_SESSION]),
     Case(C.UNKNOWN_SESSION, beside_success(session_id="another", status="failure"), [C.STATUS_CONFLICT]),
     Case(C.UNKNOWN_SESSION, changed("sessions.0.submitted_at", None), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("2", "1", "2"), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("7", 7), []),  # ids come as numbers and as text
+    Case(C.UNKNOWN_SESSION, in_sessions(7, "7"), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("07", 7), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, in_sessions("3", "1", "2"), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, in_sessions(None, None), [C.UNKNOWN_SESSION]),
 ]
 
 
