@@ -1,7 +1,7 @@
 """The amounts of a payment, and its instalments, in integers of minor units."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from domain.money import exponent_of, minor_units
 from domain.standing import succeeded_type
@@ -22,7 +22,8 @@ class Amounts:
 
 
 def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
-    """Return an attempt's amounts in minor units. The provider's total always is in minor units.
+    """Return an attempt's amounts in minor units. The provider's total always is in minor units. Without a currency
+    there is no amount, though it may have a fault that needs none to be seen.
 
     Source: Credit Guard's `total`, in agorot. That `amount` is too is inferred, hence the unit of the terms.
     """
@@ -30,14 +31,20 @@ def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
     total_minor = _whole(attempt.provider_total)
     if attempt.amount is None:
         return Amounts(None, total_minor, exponent, "missing or no number")
-    if exponent is None:
-        return Amounts(None, total_minor, None, None)
-    amount_minor = minor_units(attempt.amount, exponent, terms.unit)
+    amount_minor = minor_units(_judgeable(attempt.amount, exponent, terms), exponent or 0, terms.unit)
     if amount_minor is None:
         return Amounts(None, total_minor, exponent, "a fraction of a minor unit, or beyond 64 bits")
-    if amount_minor <= 0 and _is_charge(attempt, terms):
+    if attempt.amount <= 0 and _is_charge(attempt, terms):
         return Amounts(None, total_minor, exponent, "zero or negative on a charge")
-    return Amounts(amount_minor, total_minor, exponent, None)
+    return Amounts(None if exponent is None else amount_minor, total_minor, exponent, None)
+
+
+def _judgeable(amount: Decimal, exponent: int | None, terms: PaymentTerms) -> Decimal:
+    """An amount without what only its currency could judge: whether the fraction of a major unit is a whole of minor
+    ones.
+    """
+    only_currency_tells = exponent is None and terms.unit == "major"
+    return amount.to_integral_value(ROUND_DOWN) if only_currency_tells else amount
 
 
 def _is_charge(attempt: Attempt, terms: PaymentTerms) -> bool:

@@ -19,7 +19,10 @@ SECRET_NAMES = frozenset({"card_id", "session_cd", "auth_number", "cguid"})
 """Members of a payment or of its provider's result, at any depth in that, whatever their type."""
 _SECRET_NAMES = frozenset(map(plain_name, SECRET_NAMES))
 _TELLS_OF_SECRETS = re.compile("card_?id|session_?cd|auth_?number|cg_?uid", re.IGNORECASE)
-_ID_NAMES = frozenset({"id", "transaction_id", "session_id", "provider_transaction_reference"})
+_ID_NAMES = frozenset(
+    {"id", "transaction_id", "session_id", "provider_transaction_reference", "internal_transaction_id"}
+)
+"""As Cellosign writes them; the last is the provider's own, in its result."""
 
 _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")([ \t\n\r]*+:)?+|([{\[])|([}\]])|[^ \t\n\r"{}\[\],:]++', re.DOTALL)
 

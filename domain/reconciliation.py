@@ -29,11 +29,10 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
     for payment in payments:
         its_id = payment_id(archive.reference, payment.attempt.transaction_id, payment.name)
         its = chain(
-            _judge_place(payment, sessions, referred),
-            _judge_amounts(payment),
-            _judge_instalments(payment),
+            _judge_field(payment, referred),
+            _judge_attempt(payment, sessions),
+            _judge_others(payment, sessions),
             _judge_status(payment, terms),
-            _judge_card(payment),
         )
         found.extend(replace(each, payment_id=its_id) for each in its)
     found.extend(_fields_without_payment(archive.fields, payments))
@@ -62,12 +61,40 @@ def _has_structure(field: FormField) -> bool:
     return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
 
 
-def _judge_place(payment: BookedPayment, sessions: set[str], referred: set[str | None]) -> Iterator[Discrepancy]:
+def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[Discrepancy]:
     attempt = payment.attempt
     is_referred_to = attempt.transaction_id is not None and attempt.transaction_id in referred
     if not is_referred_to and payment.standing is not Standing.FAILED:
         yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none")
-    if attempt.session_id not in sessions:
+
+
+def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    """What the attempt that a payment is booked by says of itself."""
+    yield from _judge_session(payment, sessions)
+    yield from _judge_amounts(payment)
+    yield from _judge_instalments(payment)
+    yield from _judge_card(payment)
+
+
+def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    """Attempts that do not decide, and took money or set it aside. One that nobody knows, pending for example, need not
+    tell of amount and card.
+    """
+    attempts = enumerate(payment.payment.attempts, start=1)
+    numbers = (number for number, attempt in attempts if attempt is not payment.attempt)
+    for number, other in zip(numbers, payment.others, strict=True):
+        if other.standing in (Standing.CHARGED, Standing.HELD):
+            yield from (_of_attempt(number, each) for each in _judge_attempt(other, sessions))
+
+
+def _of_attempt(number: int, discrepancy: Discrepancy) -> Discrepancy:
+    """Of an attempt that does not decide: what is shown of its payment is of another."""
+    subject, found = f"{discrepancy.subject} attempt {number}".strip(), f"{discrepancy.found}, in attempt {number}"
+    return replace(discrepancy, subject=subject, found=found)
+
+
+def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    if payment.attempt.session_id not in sessions:
         yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "none or another")
 
 
@@ -101,9 +128,9 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
     """Each attempt: one that does not decide may have taken money too."""
     for number, attempt in enumerate(payment.payment.attempts, start=1):
-        part = "" if attempt is payment.attempt else f"attempt {number}"
         for expected, found in _conflicts(attempt, terms):
-            yield _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found, part)
+            conflict = _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found)
+            yield conflict if attempt is payment.attempt else _of_attempt(number, conflict)
 
 
 def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:

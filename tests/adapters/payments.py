@@ -60,5 +60,11 @@ def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any
         insert_rows(session, SettlementEntryRow, [{**_empty(SettlementEntryRow), **row, **members}])
 
 
+def unsettled() -> None:
+    """Let no report have been imported."""
+    with writing() as session:
+        session.execute(delete(SettlementEntryRow))
+
+
 def _empty(table: type[SQLModel]) -> dict[str, None]:
     return dict.fromkeys(table.model_fields)

@@ -1,12 +1,12 @@
 """Holds that have grown old are told of until they are charged or released."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from adapters import catalogue, discrepancies
-from adapters.holds import settle_all_holds
+from adapters.holds import settle_all_holds, settle_holds
 from models.discrepancy import HOLD_CODES
 from tests.adapters.settlements import imported, line, report
 from tests.installations import archived
@@ -27,6 +27,29 @@ def test_hold_that_a_report_settles_is_old_no_more() -> None:
     imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
 
     assert discrepancies.standing("process-1", HOLD_CODES) == {}
+
+
+CHARGE = {"type": "charge"}
+OLD: list[tuple[str, list[dict[str, str]], bool]] = [
+    ("a hold", [HELD], True),
+    ("a hold that was tried again", [HELD, CHARGE | {"status": "failure"}], True),
+    ("a charge", [CHARGE], False),
+    ("a verification", [{}], False),
+    ("a hold that failed", [HELD | {"status": "failure"}], False),
+    ("a hold with a later charge", [HELD, CHARGE], False),
+]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_only_a_hold_that_nothing_took_grows_old() -> None:
+    (payment,) = sample_document()["payments"]
+    for name, attempts, _ in OLD:
+        archived(name, sample_body(name, payments=[payment | each for each in attempts]))
+
+    settle_holds([name for name, *_ in OLD], datetime.now(UTC))
+
+    found = {name: [each.code for each in discrepancies.standing(name, HOLD_CODES).values()] for name, *_ in OLD}
+    assert found == {name: ["AGING_HOLD"] * grows_old for name, _, grows_old in OLD}
 
 
 def dateless(reference: str) -> bytes:

@@ -21,17 +21,21 @@ from adapters.database import engine, reading
 from adapters.discrepancies import settle
 from adapters.ledger import SCHEMA, write_payments
 from domain.rows import payment_id
+from domain.settlement import MATCHED, standing_after
 from models.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.ledger import DAILY_TOTALS, LEDGER
 from models.payment import Standing
-from tests.adapters.payments import booked, payment, settled
+from models.settlement import EntryKind, Match
+from tests.adapters.payments import booked, payment, settled, unsettled
 from tests.adapters.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
 """Where the kind of database does not matter."""
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCUMENTS / "ledger.md").read_text()
+SETTLEMENTS = (DOCUMENTS / "settlement.md").read_text()
 MOST = (1 << 63) - 1
 
 
@@ -147,7 +151,7 @@ def test_what_went_back_is_told_and_is_no_revenue() -> None:
     assert [(row["refunded_minor"], row["charged_back_minor"]) for row in rows()] == [back for _, back in TAKEN_BACK]
     totals = [(row["refunded_minor"], row["charged_back_minor"]) for row in rows(DAILY_TOTALS)]
     assert totals == [back for _, back in TAKEN_BACK]
-    assert [revenue for _, revenue in documented_revenue()] == [2100, 300, None, 0]
+    assert [revenue for _, revenue in answer(DOCUMENT)] == [2100, 300, None, 0]
 
 
 @ON_BOTH
@@ -158,7 +162,7 @@ def test_totals_have_the_revenue_of_the_rows_where_money_went_back_in_another_cu
     settled(payment_id("r", "v", ""), 100, date(2026, 1, 9), kind="refund")
 
     (totals,) = rows(DAILY_TOTALS)
-    assert documented_revenue() == [(None, 2000)]
+    assert answer(DOCUMENT) == [(None, 2000)]
     assert (totals["revenue_minor"], totals["refunded_minor"], totals["charged_back_minor"]) == (2000, None, 0)
 
 
@@ -170,6 +174,9 @@ REVENUE = [
     ("held", [("charge", 1600, "ILS"), ("refund", 100, "ILS")], 1500),
     ("held", [("charge", 1600, "USD")], None),
     ("unknown", [("charge", 2100, "ILS")], 2100),
+    ("unknown", [], None),
+    ("unknown", [("charge", 2100, "USD")], None),
+    ("unknown", [("charge", 2000, "ILS"), ("charge", 100, "USD"), ("refund", 100, "ILS")], None),
     ("verified", [("charge", 2100, "ILS")], None),
     ("failed", [], None),
 ]
@@ -178,10 +185,10 @@ REVENUE = [
 @ON_BOTH
 def test_revenue_is_what_was_taken_and_did_not_go_back() -> None:
     for number, (standing, entries, _) in enumerate(REVENUE):
-        booked(f"r{number}", payment(f"r{number}", "t", standing=standing))
+        booked(f"r{number:02}", payment(f"r{number:02}", "t", standing=standing))
         for kind, amount_minor, currency in entries:
             members = {"kind": kind, "currency": currency}
-            settled(payment_id(f"r{number}", "t", ""), amount_minor, date(2026, 1, 3), **members)
+            settled(payment_id(f"r{number:02}", "t", ""), amount_minor, date(2026, 1, 3), **members)
 
     assert [row["revenue_minor"] for row in rows()] == [revenue for _, _, revenue in REVENUE]
 
@@ -195,11 +202,23 @@ def test_revenue_beyond_64_bits_is_none() -> None:
     assert [row["revenue_minor"] for row in rows(DAILY_TOTALS)] == [None]
 
 
-def documented_revenue() -> list[tuple[Any, ...]]:
-    """What the query of the document gives."""
-    query = DOCUMENT.partition("```sql\n")[2].partition("```")[0]
+def answer(document: str) -> list[tuple[Any, ...]]:
+    """What the first query of a document gives."""
+    query = document.partition("```sql\n")[2].partition("```")[0]
     with reading() as session:
         return [tuple(row) for row in session.connection().execute(text(query))]
+
+
+@ON_BOTH
+def test_query_for_plans_that_stand_still_finds_those_whose_last_row_is_old() -> None:
+    stalled = [[(1000, date(2025, 11, 5)), (1000, date(2025, 12, 31))]]
+    others = [[(1000, date(2025, 12, 5)), (1000, date(2026, 1, 1))], [(3000, date(2025, 12, 5))], []]
+    for number, rows_of_it in enumerate(stalled + others):
+        booked(f"r{number}", payment(f"r{number}", "t", amount_minor=3000))
+        for amount_minor, settled_on in rows_of_it:
+            settled(payment_id(f"r{number}", "t", ""), amount_minor, settled_on)
+
+    assert [row[:4] for row in answer(SETTLEMENTS)] == [("r0", "t", 3000, 2000)]
 
 
 @ON_BOTH
@@ -236,32 +255,64 @@ def test_discrepancies_of_an_archive_lead_to_its_payments() -> None:
 
 
 amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)
-made = st.tuples(
-    st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
-    st.sampled_from([None, "ILS", "JPY"]),
-    st.sampled_from(Standing),
-    amounts,
+currencies = st.sampled_from([None, "ILS", "JPY"])
+made = st.fixed_dictionaries(
+    {
+        "paid_on": st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
+        "currency": currencies,
+        "standing": st.sampled_from(Standing),
+        "amount_minor": amounts,
+    }
+)
+of_reports = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(EntryKind),
+        "currency": currencies.filter(bool),
+        "match": st.sampled_from(Match),
+        "amount_minor": amounts.filter(lambda each: each is not None),
+    }
 )
 
 
-@given(st.lists(made, max_size=12))
+@given(st.lists(st.tuples(made, st.lists(of_reports, max_size=3)), max_size=8))
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @ON_BOTH
-def test_daily_totals_add_up_and_fail_for_no_amount(
-    payments: Sequence[tuple[date | None, str | None, Standing, int | None]],
+def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
+    drawn: Sequence[tuple[dict[str, Any], Sequence[dict[str, Any]]]],
 ) -> None:
-    columns = ("paid_on", "currency", "standing", "amount_minor")
-    members = [dict(zip(columns, each, strict=True)) for each in payments]
-    booked("r", *(payment("r", str(number), number, **each) for number, each in enumerate(members)))
+    booked("r", *(payment("r", str(number), number, **members) for number, (members, _) in enumerate(drawn)))
+    unsettled()
+    for number, (_, entries) in enumerate(drawn):
+        for position, each in enumerate(entries):
+            settled(payment_id("r", str(number), ""), settled_on=date(2026, 1, 3 + position), **each)
 
-    expected = defaultdict[Any, list[int | None]](list)
-    for *key, amount in payments:
-        expected[tuple(key)].append(amount)
-    found = {
-        (row["paid_on"], row["currency"], row["standing"]): (row["payments"], row["amount_minor"])
-        for row in rows(DAILY_TOTALS)
-    }
-    assert found == {key: (len(each), _total(each)) for key, each in expected.items()}
+    ledger = rows()
+
+    expected = [
+        members | {"position": number, "standing": _standing(members["standing"], entries)}
+        for number, (members, entries) in enumerate(drawn)
+    ]
+    columns = ("position", "paid_on", "currency", "standing", "amount_minor")
+    assert [{name: row[name] for name in columns} for row in ledger] == expected
+    by_day = defaultdict[Any, list[dict[str, Any]]](list)
+    for row in ledger:
+        by_day[row["paid_on"], row["currency"], row["standing"]].append(row)
+    totals = {(each.pop("paid_on"), each.pop("currency"), each.pop("standing")): each for each in rows(DAILY_TOTALS)}
+    assert totals == {key: _totals(its) for key, its in by_day.items()}
+
+
+def _standing(standing: Standing, entries: Sequence[dict[str, Any]]) -> Standing:
+    charges = [each for each in entries if each["kind"] is EntryKind.CHARGE and each["match"] in MATCHED]
+    return standing_after(standing, has_charge=bool(charges))
+
+
+def _totals(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:
+    """What the rows of a day, a currency and a standing add up to."""
+    names = [each.name for each in DAILY_TOTALS.columns if each.name.endswith("_minor")]
+    columns = {name: [each[name] for each in its] for name in names}
+    went_back = ("refunded_minor", "charged_back_minor")
+    sums = {name: None if name in went_back and None in column else _total(column) for name, column in columns.items()}
+    return {"payments": len(its)} | sums
 
 
 def _total(amounts: Sequence[int | None]) -> int | None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,36 @@ def test_json_has_counts_totals_and_findings(cellar: Cellar, write: Callable[...
     (total,) = told["totals"]
     assert (total["settled_on"], total["currency"], total["charged_minor"]) == ("2026-01-03", "ILS", 2200)
     assert {each["reference"] for each in told["findings"]} == {None, "wrong"}
+
+
+EACH_SIDE = {
+    "missing_in_archive": ["MISSING_IN_ARCHIVE"],
+    "missing_in_settlement": ["MISSING_IN_SETTLEMENT"] * 3,
+    "ambiguous": ["AMBIGUOUS_MATCH"],
+    "differing": ["SETTLED_AMOUNT_MISMATCH", "SETTLED_CURRENCY_MISMATCH", "SETTLED_LATE"],
+    "taken_back": ["CHARGED_BACK", "REFUNDED"],
+}
+
+
+def test_each_side_is_counted_by_its_own_findings(cellar: Cellar, write: Callable[..., str]) -> None:
+    for number, reference in enumerate(["missed", "first", "second", "abroad", "late", "returned"], 3):
+        paid(reference, "c4" if reference == "second" else f"c{number}")
+    returned = [line("c8"), line("c8", kind="refund", amount="5.00"), line("c8", kind="chargeback", amount="1.00")]
+    lines = [line("c1"), line("c2", amount="20.00"), line("c4"), line("c6", currency="JPY"), line("none"), *returned]
+    file = write(*lines, line("c7", settled=day(8)))
+
+    told = json.loads(cellar("settle", file, "--dry-run", "--json").output)
+    done = cellar("settle", file)
+
+    assert {side: told[side] for side in EACH_SIDE} == {side: len(codes) for side, codes in EACH_SIDE.items()}
+    assert sorted(each["code"] for each in told["findings"]) == sorted(chain.from_iterable(EACH_SIDE.values()))
+    sides = "1 missing in archive, 3 missing in settlement, 1 ambiguous, 3 differing, 2 taken back"
+    assert (done.status, f"9 rows, 9 of them new: 7 matched, {sides}" in done.output) == (1, True)
+    assert [(each["settled_on"], each["currency"], each["entries"]) for each in told["totals"]] == [
+        ("2026-01-03", "ILS", 7),
+        ("2026-01-03", "JPY", 1),
+        ("2026-01-09", "ILS", 1),
+    ]
 
 
 def test_dry_run_shows_the_same_and_changes_nothing(cellar: Cellar, write: Callable[..., str]) -> None:

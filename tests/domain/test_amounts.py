@@ -12,6 +12,7 @@ from domain.amounts import Amounts, Instalments, amounts_of, instalments_of
 from models.payment import Attempt
 from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
 
+FRACTION_OR_BEYOND = "a fraction of a minor unit, or beyond 64 bits"
 ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2100), None, None, None)
 
 
@@ -26,6 +27,8 @@ ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2
         ({"amount": Decimal(0), "status": "failure"}, Amounts(0, 2100, 2, None)),
         ({"amount": None}, Amounts(None, 2100, 2, "missing or no number")),
         ({"currency": None}, Amounts(None, 2100, None, None)),
+        ({"currency": None, "amount": Decimal("21.5")}, Amounts(None, 2100, None, FRACTION_OR_BEYOND)),
+        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, "zero or negative on a charge")),
         ({"provider_total": Decimal("0.5")}, Amounts(2100, None, 2, None)),
     ],
 )
@@ -38,6 +41,26 @@ def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
 
     assert amounts_of(attempt, TERMS).amount_minor is None
     assert amounts_of(attempt, IN_MAJOR_UNITS).amount_minor == 2150
+
+
+@pytest.mark.parametrize(
+    ("amount", "fault"),
+    [
+        ("21.5", None),  # whole minor units in one currency, and a fraction in another
+        ("0.5", None),
+        ("9223372036854775807.5", None),
+        ("9223372036854775808", FRACTION_OR_BEYOND),
+        ("1e400", FRACTION_OR_BEYOND),
+        ("-0.5", "zero or negative on a charge"),
+        ("0", "zero or negative on a charge"),
+    ],
+)
+def test_amount_in_major_units_of_no_currency_has_the_faults_that_every_currency_shares(
+    amount: str, fault: str | None
+) -> None:
+    attempt = replace(ATTEMPT, currency="NIS", amount=Decimal(amount))
+
+    assert amounts_of(attempt, IN_MAJOR_UNITS) == Amounts(None, 2100, None, fault)
 
 
 def decimal(number: int | None) -> Decimal | None:

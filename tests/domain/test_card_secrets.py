@@ -53,6 +53,15 @@ def test_secrets_of_the_sample_are_sealed_and_nothing_else() -> None:
         (result(id=VISA, session_id=int(VISA), remark=VISA), result(id=VISA, session_id=int(VISA), remark=None)),
         (result(id=[VISA]), result(id=[None])),
         (
+            result(internal_transaction_id=int(VISA), internal_transaction=VISA, internal_transaction_id_2=VISA),
+            result(internal_transaction_id=int(VISA), internal_transaction=None, internal_transaction_id_2=None),
+        ),
+        (
+            result(deeper={"internal_transaction_id": VISA}, internal_transaction_id=[VISA]),
+            result(deeper={"internal_transaction_id": VISA}, internal_transaction_id=[None]),
+        ),
+        (result(internal_transaction_id="authNumber=1"), result(internal_transaction_id=None)),
+        (
             result(cardId="1", AuthNumber=1, sessionCD=[1], cgUid={}),
             result(cardId=None, AuthNumber=None, sessionCD=None, cgUid=None),
         ),
@@ -166,12 +175,12 @@ def oracle(document: Any, transaction_ids: set[str]) -> Any:
         if zone in ("result", "payments") and name in (*SECRET_NAMES, "cgUid"):
             return None
         if zone in ("result", "value"):
-            is_id = name in ("id", "transaction_id", "session_id", "provider_transaction_reference")
+            is_id = name in ID_NAMES
             return value if is_id and is_plain and value != TELLING else inside(value, zone)
         if zone == "payments" and name == "provider_transaction_result":
             return None if isinstance(value, str) else inside(value, "result")
         if zone == "payments":
-            return inside(value, "other" if name in ("id", "transaction_id") else "value")
+            return inside(value, "other" if name in ID_NAMES else "value")
         if zone == "data" and name in ("value", "meta"):
             is_transaction = is_plain and kinds == ["payment"] and text(value).strip() in transaction_ids
             return value if is_transaction else inside(value, "value")
@@ -184,6 +193,7 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else number_text(value) if hasattr(value, "adjusted") else str(value)
 
 
+ID_NAMES = ("id", "transaction_id", "session_id", "provider_transaction_reference", "internal_transaction_id")
 TELLING = "<authNumber>1</authNumber>"
 NAMES = [
     "cgUid",
@@ -195,6 +205,7 @@ NAMES = [
     "id",
     "provider_transaction_result",
     "transaction_id",
+    "internal_transaction_id",
     "cguid",
     VISA,
     "x",

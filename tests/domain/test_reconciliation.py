@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.booking import booked
+from domain.discrepancies import by_id
 from domain.reconciliation import reconcile, vanished
 from models.discrepancy import DiscrepancyCode
 from models.payment_terms import PaymentTerms
@@ -65,6 +66,13 @@ def beside_success(result: dict[str, Any] | None = None, **members: Any) -> dict
     return changed("payments", [sent, *payment(type="charge")["payments"]])
 
 
+def in_sessions(paid_in: str | int | None, *ids: str | int | None) -> dict[str, Any]:
+    """The sample with a session for each id, and its payment in one of them."""
+    document = payment(session_id=paid_in)
+    (session,) = document["sessions"]
+    return document | {"sessions": [session | {"id": each} for each in ids]}
+
+
 def instalments(number: str, first: str, periodical: str, **result: Any) -> dict[str, Any]:
     return payment({"numberOfPayments": number, "firstPayment": first, "periodicalPayment": periodical} | result)
 
@@ -85,6 +93,13 @@ CASES = [
     Case(C.AMOUNT_MISMATCH, instalments("3", "700", "700"), []),
     Case(C.AMOUNT_MISMATCH, instalments("2", "700", "700"), []),
     Case(C.AMOUNT_MISMATCH, instalments("", "", ""), []),
+    Case(C.AMOUNT_MISMATCH, beside_success(amount=2101), [C.AMOUNT_MISMATCH]),
+    Case(C.AMOUNT_MISMATCH, beside_success({"total": "2099"}, type="hold"), [C.AMOUNT_MISMATCH]),
+    Case(C.AMOUNT_MISMATCH, beside_success({"numberOfPayments": "3", "periodicalPayment": "9"}), [C.AMOUNT_MISMATCH]),
+    Case(C.AMOUNT_MISMATCH, beside_success({"total": "1000"}, amount=1000), []),  # each by what it says itself
+    Case(C.AMOUNT_MISMATCH, beside_success({"auth_number": ""}, amount=2101, status="failure"), []),
+    Case(C.AMOUNT_MISMATCH, beside_success(amount=2101, status="pending"), []),
+    Case(C.AMOUNT_MISMATCH, beside_success(amount=2101, type="verify_credit_card"), []),
     Case(C.BAD_AMOUNT, payment(amount=None), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment(amount="a lot"), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment(amount=21.5), [C.BAD_AMOUNT]),
@@ -96,9 +111,20 @@ CASES = [
     Case(C.BAD_AMOUNT, payment({"total": "0.5"}, amount=21.5), [C.BAD_AMOUNT, C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=21.5, status="failure"), [C.BAD_AMOUNT]),
     Case(C.BAD_AMOUNT, payment({"auth_number": ""}, amount=None, status="failure"), []),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=0, type="charge"), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": None}, amount=-2100, type="charge"), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=1 << 63), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=21.5), [C.BAD_CURRENCY, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=21.5), [C.BAD_CURRENCY], IN_MAJOR_UNITS),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, amount=0), [C.BAD_CURRENCY]),
+    Case(C.BAD_AMOUNT, payment({"currency": "NIS"}, type="charge"), [C.BAD_CURRENCY]),
     Case(C.BAD_AMOUNT, payment({"total": "0"}, amount=0), []),  # of a verification
     Case(C.BAD_AMOUNT, payment(amount=2100.0), []),
     Case(C.BAD_AMOUNT, payment({"total": "2150"}, amount=21.5), [], IN_MAJOR_UNITS),
+    Case(C.BAD_AMOUNT, beside_success(amount=0), [C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, beside_success({"total": "0.5"}, amount=None), [C.BAD_AMOUNT, C.BAD_AMOUNT]),
+    Case(C.BAD_AMOUNT, beside_success({"total": "0"}, amount=0, type="hold"), []),
+    Case(C.BAD_AMOUNT, beside_success(amount=None, status="pending"), []),
     Case(C.BAD_CURRENCY, payment({"currency": None}), [C.BAD_CURRENCY]),
     Case(C.BAD_CURRENCY, payment({"currency": "NIS"}), [C.BAD_CURRENCY]),
     Case(C.BAD_CURRENCY, payment({"currency": "XAU"}), [C.BAD_CURRENCY]),
@@ -106,17 +132,25 @@ CASES = [
     Case(C.BAD_CURRENCY, payment(provider_transaction_result=None), [C.BAD_CURRENCY]),
     Case(C.BAD_CURRENCY, payment(provider_transaction_result=None, status="failure"), []),
     Case(C.BAD_CURRENCY, payment({"currency": "USD"}), []),
+    Case(C.BAD_CURRENCY, beside_success({"currency": "NIS"}), [C.BAD_CURRENCY]),
+    Case(C.BAD_CURRENCY, beside_success({"currency": "USD"}), []),
+    Case(C.BAD_CURRENCY, beside_success(provider_transaction_result=None, status="pending"), []),
     Case(C.CARD_CONFLICT, payment({"card_no": "xxxxxxxxxxxx4581"}), [C.CARD_CONFLICT]),
     Case(C.CARD_CONFLICT, payment({"card_mask": "458045******0000"}), [C.CARD_CONFLICT]),
     Case(C.CARD_CONFLICT, payment({"card_no": "1234567812345678"}), [C.CARD_CONFLICT]),
     Case(C.CARD_CONFLICT, payment({"card_no": "4580"}), []),
     Case(C.CARD_CONFLICT, payment({"card_no": ""}), []),
     Case(C.CARD_CONFLICT, payment({"card_mask": "458045******"}), []),
+    Case(C.CARD_CONFLICT, beside_success({"card_no": "xxxxxxxxxxxx4581"}), [C.CARD_CONFLICT]),
+    Case(C.CARD_CONFLICT, beside_success({"card_no": "1111", "card_mask": "458045******1111"}), []),
     Case(C.CARD_EXPIRED, payment({"card_expiration": "1122"}), [C.CARD_EXPIRED]),
     Case(C.CARD_EXPIRED, payment({"card_expiration": "12/21"}), [C.CARD_EXPIRED]),
     Case(C.CARD_EXPIRED, payment({"card_expiration": "1122"}, session_id="x"), [C.UNKNOWN_SESSION, C.CARD_EXPIRED]),
     Case(C.CARD_EXPIRED, payment({"card_expiration": "1222"}), []),  # to the end of the month
     Case(C.CARD_EXPIRED, payment({"card_expiration": "2212"}), []),
+    Case(C.CARD_EXPIRED, beside_success({"card_expiration": "1122"}, type="hold"), [C.CARD_EXPIRED]),
+    Case(C.CARD_EXPIRED, beside_success({"card_expiration": "1222"}), []),
+    Case(C.CARD_EXPIRED, beside_success({"card_expiration": "1122", "auth_number": ""}, status="failure"), []),
     Case(C.CARD_EXPIRED, payment({"card_expiration": "1122", "auth_number": ""}, status="failure"), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field("no such transaction"), [C.FIELD_WITHOUT_PAYMENT]),
     Case(C.FIELD_WITHOUT_PAYMENT, field(17), [C.FIELD_WITHOUT_PAYMENT]),
@@ -184,11 +218,21 @@ CASES = [
     Case(C.UNIT_MISMATCH, payment({"currency": "JPY"}), [], IN_MAJOR_UNITS),  # no minor unit: one is the other
     Case(C.UNIT_MISMATCH, payment({"total": "2100", "currency": "KWD"}, amount=2.1), [], IN_MAJOR_UNITS),
     Case(C.UNIT_MISMATCH, payment(amount=210), [C.AMOUNT_MISMATCH]),
+    Case(C.UNIT_MISMATCH, beside_success(amount=21), [C.UNIT_MISMATCH]),
+    Case(C.UNIT_MISMATCH, beside_success({"total": "21"}, amount=21), []),
     Case(C.UNIT_MISMATCH, payment({"total": "0"}), [C.AMOUNT_MISMATCH]),
     Case(C.UNKNOWN_SESSION, payment(session_id="another"), [C.UNKNOWN_SESSION]),
     Case(C.UNKNOWN_SESSION, payment(session_id=None), [C.UNKNOWN_SESSION]),
     Case(C.UNKNOWN_SESSION, changed("sessions", []), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, beside_success(session_id="another"), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, beside_success(session_id="another", status="failure"), [C.STATUS_CONFLICT]),
     Case(C.UNKNOWN_SESSION, changed("sessions.0.submitted_at", None), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("2", "1", "2"), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("7", 7), []),  # ids come as numbers and as text
+    Case(C.UNKNOWN_SESSION, in_sessions(7, "7"), []),
+    Case(C.UNKNOWN_SESSION, in_sessions("07", 7), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, in_sessions("3", "1", "2"), [C.UNKNOWN_SESSION]),
+    Case(C.UNKNOWN_SESSION, in_sessions(None, None), [C.UNKNOWN_SESSION]),
 ]
 
 
@@ -291,8 +335,15 @@ TOLD = [
     (
         beside_success(status="failure"),
         "a failure without an authorisation number",
-        "a failure with one",
+        "a failure with one, in attempt 1",
         "attempt 1",
+    ),
+    (beside_success(amount=2500), "21.00 ILS", "25.00 ILS, in attempt 1", "attempt 1"),
+    (
+        beside_success({"numberOfPayments": "3", "firstPayment": "700", "periodicalPayment": "701"}),
+        "21.00 ILS in instalments",
+        "28.03 ILS or 21.02 ILS in instalments, in attempt 1",
+        "instalments attempt 1",
     ),
 ]
 
@@ -304,6 +355,22 @@ def test_discrepancy_tells_what_was_expected_and_found(
     (told,) = reconcile(read(document), TERMS)
 
     assert (told.expected, told.found, told.subject) == (expected, found, subject)
+
+
+def test_discrepancies_of_attempts_are_told_apart_and_those_of_the_one_that_decides_keep_their_ids() -> None:
+    wrong = payment({"total": "0.5"}, type="charge", amount=0, session_id="another")
+    attempts = wrong["payments"] * 3
+
+    alone, all_three = (
+        by_id("process-1", reconcile(read(changed("payments", sent)), TERMS)) for sent in (attempts[:1], attempts)
+    )
+
+    assert {key: all_three[key] for key in alone} == alone
+    assert [(each.code, each.subject) for key, each in all_three.items() if key not in alone] == [
+        (code, f"{part}attempt {number}")
+        for number in (1, 2)
+        for code, part in ((C.UNKNOWN_SESSION, ""), (C.BAD_AMOUNT, ""), (C.BAD_AMOUNT, "total "))
+    ]
 
 
 def test_card_number_in_place_of_a_transaction_is_shown_nowhere() -> None:

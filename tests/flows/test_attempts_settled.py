@@ -100,7 +100,7 @@ def test_attempt_is_matched_by_its_own_amount() -> None:
     settled_by(line(auth="11", card="4580", **DAYS | {"amount": "10.00"}), BY_SECOND)
 
     assert sorted(how for how, _ in matches()) == ["authorisation", "cguid"]
-    assert told() == [("process-1", "SETTLED_AMOUNT_MISMATCH")]
+    assert told() == [("process-1", "AMOUNT_MISMATCH"), ("process-1", "SETTLED_AMOUNT_MISMATCH")]
 
 
 def test_version_without_the_attempt_gives_its_row_back() -> None:
