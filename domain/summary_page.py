@@ -13,6 +13,7 @@ from domain.cards import masked
 from domain.rows import label_text
 from domain.sentences import sentence
 from domain.summary import size_text
+from domain.verdict_text import document_text, signature_texts
 from models.archive import Archive
 from models.content import Content
 from models.discrepancy import Discrepancy
@@ -20,6 +21,7 @@ from models.form_field import FormField
 from models.payment_terms import PaymentTerms
 from models.session import Session
 from models.signature import Signature
+from models.verdict import Verdict
 from models.view import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]
@@ -66,6 +68,7 @@ def summary_page(
         version=history.version,
         sent_at=_time(archive.event_at),
         files=[_file(each) for each in files],
+        signed_document=_signed_document(archive.signed_document_verdict),
         sessions=[_session(each) for each in archive.sessions],
         findings=[_payment_section(archive, terms), _discrepancy_section(discrepancies), _warning_section(archive)],
         contents=[_signature_section(archive), _field_section(archive)],
@@ -85,6 +88,16 @@ def _file(file: ExportedFile) -> dict[str, str | None]:
         "size": size_text(stored.size_bytes) if stored else None,
         "sha256": stored.sha256 if stored else None,
     }
+
+
+def _signed_document(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    signatures = signature_texts(verdict)
+    header = tuple(signatures[0]) if signatures else ()
+    rows = [tuple(each.values()) for each in signatures]
+    about = {name.capitalize(): text for name, text in document_text(verdict).items()}
+    return {"about": about, "signatures": _Section("Digital signatures", header, rows)}
 
 
 def _session(session: Session) -> dict[str, Any]:
@@ -261,6 +274,14 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 </table>
 {% else %}
 <p>None.</p>
+{% endif %}
+<h2>Signed document</h2>
+{% if signed_document %}
+{{ pairs(signed_document.about) }}
+<h3>{{ signed_document.signatures.title }}</h3>
+{{ table(signed_document.signatures) }}
+{% else %}
+<p>There is none to judge.</p>
 {% endif %}
 {% for section in findings %}
 <h2>{{ section.title }}</h2>

@@ -1,5 +1,6 @@
 """`cellar export` hands out an archive as a bag, and a request byte for byte."""
 
+import base64
 import hashlib
 import json
 import secrets
@@ -16,6 +17,7 @@ from tests.cli.conftest import Cellar
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.installations import archived
+from tests.pdfs import SIGNER_NAME
 from tests.samples import PDF, PNG, sample_body
 
 # On Python 3.13 bagit's own source warns.
@@ -42,6 +44,44 @@ def test_bag_holds_files_by_their_names_and_a_page(cellar: Cellar, tmp_path: Pat
     assert (data / "files" / "SOMEFILENAME1.png").read_bytes() == PNG
     assert "process 1" in (data / "summary.html").read_text()
     assert json.loads((data / "skeleton.json").read_bytes())["reference"] == "process 1"
+
+
+def exported(cellar: Cellar, to: Path, *arguments: str) -> Path:
+    """What is in the bag of the archive `process 1`."""
+    assert cellar("export", "process 1", "--to", str(to), *arguments).status == 0
+    assert bagit.Bag(str(to)).validate()
+    return to / "data"
+
+
+def test_bag_reports_the_signatures_of_a_sound_document(cellar: Cellar, tmp_path: Path) -> None:
+    data = exported(cellar, tmp_path / "bag")
+
+    report = json.loads((data / "signatures.json").read_bytes())
+    assert (report["outcome"], report["changed_after_signing"]) == ("sound", False)
+    assert [each["signer_name"] for each in report["signatures"]] == [SIGNER_NAME]
+    page = (data / "summary.html").read_text()
+    assert "Sound: every signature holds" in page
+    assert SIGNER_NAME in page
+
+
+def test_bag_reports_that_a_document_was_changed(cellar: Cellar, tmp_path: Path) -> None:
+    document = {"content": base64.b64encode(PDF + b"\n% more").decode()}
+    archived("process 1", sample_body("process 1", signed_document=document))
+
+    data = exported(cellar, tmp_path / "bag")
+
+    report = json.loads((data / "signatures.json").read_bytes())
+    assert (report["outcome"], report["signatures"][0]["intact"]) == ("changed", True)
+    assert "Changed: the signatures hold, but the document was changed" in (data / "summary.html").read_text()
+
+
+def test_bag_without_a_signed_document_has_no_report(cellar: Cellar, tmp_path: Path) -> None:
+    archived("process 1", sample_body("process 1", signed_document=None))
+
+    data = exported(cellar, tmp_path / "bag")
+
+    assert {each.name for each in data.iterdir()} == {"files", "skeleton.json", "summary.html"}
+    assert "There is none to judge." in (data / "summary.html").read_text()
 
 
 def test_bag_may_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
