@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from pytest_httpserver import HTTPServer
@@ -18,6 +19,7 @@ from adapters import catalogue, ocfl, store
 from adapters.object_files import VERDICT
 from adapters.settings import Settings
 from adapters.stored import stored_request
+from api.app import app
 from flows.process_archive import process_archive
 from models.verdict import Outcome
 from tests import pdfs
@@ -152,14 +154,29 @@ def test_changed_document_is_a_tag_of_the_run_and_told_downstream(
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_infected_file_is_a_warning(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_infected_file_is_a_warning_and_never_more_than_a_download(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
     content = base64.b64encode(BAD).decode()
-    attachment = {"id": "a", "filename": "a.txt", "mimetype": "text/plain", "content": content}
+    attachment = {"id": "a", "filename": "דף.html", "mimetype": "text/html", "content": content}
     with running_clamd(tmp_path) as (address, _):
-        configure(clamd=address)
+        configure(clamd=address, api_tokens="token")
         archived("process-1", body_with(PDF, attachments=[attachment]))
 
     view = catalogue.archive("process-1")
     assert view
     assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
     assert "Test.Bad" in view.warnings[0].detail
+    for data in (BAD, PDF):
+        answer = asyncio.run(downloaded("process-1", hashlib.sha256(data).hexdigest()))
+        assert (answer.status_code, answer.content) == (200, data)
+        assert answer.headers["content-disposition"].startswith("attachment; ")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+
+
+async def downloaded(reference: str, sha256: str) -> httpx.Response:
+    """What the API answers whoever asks for a file."""
+    transport, headers = httpx.ASGITransport(app), {"authorization": "Bearer token"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
+        return await client.get(f"/api/archives/{reference}/files/{sha256}")
