@@ -15,7 +15,7 @@ from domain.sentences import sentence
 from domain.summary import size_text
 from domain.verdict_text import document_text, signature_texts
 from models.archive import Archive
-from models.content import Content
+from models.content import Content, StoredContent
 from models.discrepancy import Discrepancy
 from models.form_field import FormField
 from models.payment_terms import PaymentTerms
@@ -85,9 +85,15 @@ def _file(file: ExportedFile) -> dict[str, str | None]:
         "role": file.content.role,
         "element_id": file.content.element_id,
         "media_type": file.content.media_type,
+        "looks_like": stored.looks_like if stored else None,
+        "infection": _infection(stored) if stored else None,
         "size": size_text(stored.size_bytes) if stored else None,
         "sha256": stored.sha256 if stored else None,
     }
+
+
+def _infection(stored: StoredContent) -> str | None:
+    return stored.infection if stored.is_scanned else "not scanned"
 
 
 def _signed_document(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -256,7 +262,10 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 {% if files %}
 <table>
 <thead>
-<tr><th>file</th><th>sent as</th><th>role</th><th>element</th><th>type</th><th>size</th><th>SHA-256</th></tr>
+<tr>
+<th>file</th><th>sent as</th><th>role</th><th>element</th><th>type</th><th>looks like</th><th>infection</th>
+<th>size</th><th>SHA-256</th>
+</tr>
 </thead>
 <tbody>
 {% for file in files %}
@@ -266,6 +275,8 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 <td>{{ file.role }}</td>
 <td>{{ text(file.element_id) }}</td>
 <td>{{ text(file.media_type) }}</td>
+<td>{{ text(file.looks_like) }}</td>
+<td>{{ text(file.infection) }}</td>
 <td>{{ text(file.size) }}</td>
 <td>{{ text(file.sha256) }}</td>
 </tr>

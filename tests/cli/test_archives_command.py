@@ -116,7 +116,7 @@ class TestShow:
         result = cellar("show", three[0])
 
         assert result.status == 0
-        for told in ("completed, process 100", "versions", "deliveries", "files", "SIGNEDDOCUMENT.pdf", "2100"):
+        for told in ("completed, process 100", "versions", "deliveries", "SIGNEDDOCUMENT.pdf", "looks_like", "2100"):
             assert told in result.output
         assert "\x1b" not in result.output
 

@@ -56,6 +56,11 @@ def page_of(archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files
     return summary_page(archive, files, found, HISTORY, TERMS)
 
 
+def cells(page: str) -> list[str]:
+    """Texts of the cells from there on."""
+    return [text for text in Read(page).texts if text.strip()]
+
+
 def texts_replaced(value: Any, text: str) -> Any:
     """The document with `text` in place of each text in it, but for those that make it a well-formed archive."""
     if isinstance(value, dict):
@@ -131,6 +136,23 @@ def test_verdict_without_signatures_has_no_row() -> None:
 
     assert "Unreadable: nobody can say what its signatures are worth." in page
     assert "<h3>Digital signatures</h3>\n<p>None.</p>" in page
+
+
+def test_what_each_file_was_seen_to_be_stands_beside_what_it_was_sent_as() -> None:
+    archive = read(sample_document())
+    signed, attached = archive.contents
+    assert signed.stored
+    assert attached.stored
+    contents = (
+        replace(signed, stored=replace(signed.stored, looks_like="text/html", infection="Eicar-Test-Signature")),
+        replace(attached, stored=replace(attached.stored, looks_like=None, is_scanned=False)),
+    )
+
+    page = page_of(replace(archive, contents=contents))
+
+    infected, skipped = (page[page.index(name) :] for name in ("SIGNEDDOCUMENT.pdf", "SOMEFILENAME1.png"))
+    assert cells(infected)[3:6] == ["application/pdf", "text/html", "Eicar-Test-Signature"]
+    assert cells(skipped)[3:6] == ["image/png", "–", "not scanned"]
 
 
 def test_card_secrets_are_not_on_the_page() -> None:

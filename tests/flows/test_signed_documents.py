@@ -26,9 +26,10 @@ from tests import pdfs
 from tests.adapters.test_clamd import BAD, running_clamd
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
+from tests.flows.databases import in_new_database, rows
 from tests.installations import archived
 from tests.judge import judged
-from tests.samples import PDF, sample_body
+from tests.samples import PDF, PNG, sample_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -168,15 +169,40 @@ def test_infected_file_is_a_warning_and_never_more_than_a_download(
     assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
     assert "Test.Bad" in view.warnings[0].detail
     for data in (BAD, PDF):
-        answer = asyncio.run(downloaded("process-1", hashlib.sha256(data).hexdigest()))
-        assert (answer.status_code, answer.content) == (200, data)
-        assert answer.headers["content-disposition"].startswith("attachment; ")
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+        file = asyncio.run(answer(f"/api/archives/process-1/files/{hashlib.sha256(data).hexdigest()}"))
+        assert (file.status_code, file.content) == (200, data)
+        assert file.headers["content-disposition"].startswith("attachment; ")
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert file.headers["content-security-policy"] == "sandbox; default-src 'none'"
 
 
-async def downloaded(reference: str, sha256: str) -> httpx.Response:
-    """What the API answers whoever asks for a file."""
+@pytest.mark.usefixtures("sqlite_installation")
+def test_what_a_file_was_seen_to_be_is_told_with_it_and_comes_back_with_a_rebuild(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    attachments = [
+        {"id": name, "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
+        for name, data in (("bad.txt", BAD), ("scan.pdf", PNG))
+    ]
+    with running_clamd(tmp_path) as (address, _):
+        configure(clamd=address)
+        archived("process-1", body_with(PDF, attachments=attachments))
+    configure(clamd="", api_tokens="token")
+    before = rows()["file"]
+
+    files = asyncio.run(answer("/api/archives/process-1")).json()["files"]
+    assert in_new_database(configure) == 1
+
+    assert {each["filename"]: (each["looks_like"], each["infection"]) for each in files} == {
+        "SIGNEDDOCUMENT.pdf": ("application/pdf", None),
+        "bad.txt": ("text/plain", "Test.Bad.UNOFFICIAL"),
+        "scan.pdf": ("image/png", None),
+    }
+    assert rows()["file"] == before
+
+
+async def answer(path: str) -> httpx.Response:
+    """What the API says to whoever has the token."""
     transport, headers = httpx.ASGITransport(app), {"authorization": "Bearer token"}
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
-        return await client.get(f"/api/archives/{reference}/files/{sha256}")
+        return await client.get(path)
