@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -17,11 +17,14 @@ from adapters.settings import settings
 from adapters.stored import stored_version
 from adapters.trigger import start_run
 from domain.difference import differences
+from domain.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView, DiscrepancyView
 
 console = Console(markup=False, emoji=False)  # what was sent may look like markup
+_Row = Mapping[str, Any]
+"""Values by the names of their columns."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -139,18 +142,25 @@ async def _rerun(reference: str, receipt_id: str) -> dict[str, str]:
     return {"reference": reference, "flow_run_id": run.flow_run_id, "state": run.state, "url": url}
 
 
-def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[BaseModel]]]:
+def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
+    verdict = archive.signed_document_verdict
     return [
-        ("versions", archive.versions),
-        ("deliveries", archive.deliveries),
-        ("files", archive.files),
-        ("payments", archive.payments),
-        ("discrepancies", [Told.of(each) for each in archive.discrepancies]),
-        ("closed discrepancies", [Told.of(each) for each in archive.closed_discrepancies]),
-        ("warnings", archive.warnings),
-        ("notifications", archive.notifications),
-        ("runs", archive.runs),
+        ("versions", _rows(archive.versions)),
+        ("deliveries", _rows(archive.deliveries)),
+        ("files", _rows(archive.files)),
+        ("signed document", [document_text(verdict)] if verdict else []),
+        ("digital signatures", signature_texts(verdict) if verdict else []),
+        ("payments", _rows(archive.payments)),
+        ("discrepancies", _rows([Told.of(each) for each in archive.discrepancies])),
+        ("closed discrepancies", _rows([Told.of(each) for each in archive.closed_discrepancies])),
+        ("warnings", _rows(archive.warnings)),
+        ("notifications", _rows(archive.notifications)),
+        ("runs", _rows(archive.runs)),
     ]
+
+
+def _rows(models: Sequence[BaseModel]) -> list[_Row]:
+    return [each.model_dump() for each in models]
 
 
 class Told(BaseModel):
@@ -178,10 +188,10 @@ class Told(BaseModel):
         )
 
 
-def _table(title: str, rows: Sequence[BaseModel]) -> Table:
-    table = Table(*type(rows[0]).model_fields, title=title, title_justify="left")
+def _table(title: str, rows: Sequence[_Row]) -> Table:
+    table = Table(*rows[0], title=title, title_justify="left")
     for row in rows:
-        table.add_row(*map(cell, row.model_dump().values()))
+        table.add_row(*map(cell, row.values()))
     return table
 
 

@@ -139,6 +139,8 @@ def _file(content: Content, stored: StoredContent) -> _Thing:
         media_type=content.media_type,
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
+        looks_like=None,  # what others say of a file may differ between versions, and nothing was changed
+        infection=None,
     )
     return _Thing(content.role, content.element_id, _shown(view.model_dump(mode="json")), {})
 

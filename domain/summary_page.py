@@ -13,13 +13,15 @@ from domain.cards import masked
 from domain.rows import label_text
 from domain.sentences import sentence
 from domain.summary import size_text
+from domain.verdict_text import document_text, signature_texts
 from models.archive import Archive
-from models.content import Content
+from models.content import Content, StoredContent
 from models.discrepancy import Discrepancy
 from models.form_field import FormField
 from models.payment_terms import PaymentTerms
 from models.session import Session
 from models.signature import Signature
+from models.verdict import Verdict
 from models.view import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]
@@ -66,6 +68,7 @@ def summary_page(
         version=history.version,
         sent_at=_time(archive.event_at),
         files=[_file(each) for each in files],
+        signed_document=_signed_document(archive.signed_document_verdict),
         sessions=[_session(each) for each in archive.sessions],
         findings=[_payment_section(archive, terms), _discrepancy_section(discrepancies), _warning_section(archive)],
         contents=[_signature_section(archive), _field_section(archive)],
@@ -82,9 +85,25 @@ def _file(file: ExportedFile) -> dict[str, str | None]:
         "role": file.content.role,
         "element_id": file.content.element_id,
         "media_type": file.content.media_type,
+        "looks_like": stored.looks_like if stored else None,
+        "infection": _infection(stored) if stored else None,
         "size": size_text(stored.size_bytes) if stored else None,
         "sha256": stored.sha256 if stored else None,
     }
+
+
+def _infection(stored: StoredContent) -> str | None:
+    return stored.infection if stored.is_scanned else "not scanned"
+
+
+def _signed_document(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    signatures = signature_texts(verdict)
+    header = tuple(signatures[0]) if signatures else ()
+    rows = [tuple(each.values()) for each in signatures]
+    about = {name.capitalize(): text for name, text in document_text(verdict).items()}
+    return {"about": about, "signatures": _Section("Digital signatures", header, rows)}
 
 
 def _session(session: Session) -> dict[str, Any]:
@@ -243,7 +262,10 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 {% if files %}
 <table>
 <thead>
-<tr><th>file</th><th>sent as</th><th>role</th><th>element</th><th>type</th><th>size</th><th>SHA-256</th></tr>
+<tr>
+<th>file</th><th>sent as</th><th>role</th><th>element</th><th>type</th><th>looks like</th><th>infection</th>
+<th>size</th><th>SHA-256</th>
+</tr>
 </thead>
 <tbody>
 {% for file in files %}
@@ -253,6 +275,8 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 <td>{{ file.role }}</td>
 <td>{{ text(file.element_id) }}</td>
 <td>{{ text(file.media_type) }}</td>
+<td>{{ text(file.looks_like) }}</td>
+<td>{{ text(file.infection) }}</td>
 <td>{{ text(file.size) }}</td>
 <td>{{ text(file.sha256) }}</td>
 </tr>
@@ -261,6 +285,14 @@ _PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True
 </table>
 {% else %}
 <p>None.</p>
+{% endif %}
+<h2>Signed document</h2>
+{% if signed_document %}
+{{ pairs(signed_document.about) }}
+<h3>{{ signed_document.signatures.title }}</h3>
+{{ table(signed_document.signatures) }}
+{% else %}
+<p>There is none to judge.</p>
 {% endif %}
 {% for section in findings %}
 <h2>{{ section.title }}</h2>

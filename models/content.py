@@ -73,3 +73,5 @@ class FileRow(SQLModel, table=True):
     media_type: str | None = None
     size_bytes: int = Field(sa_type=BigInteger)
     sha256: str = Field(max_length=64, index=True)
+    looks_like: str | None = None
+    infection: str | None = None

@@ -75,12 +75,16 @@ class DeliveryView(BaseModel):
 
 
 class FileView(BaseModel):
+    """`looks_like`: the media type that its first bytes show. `infection`: what ClamAV found in it when it came."""
+
     role: str
     element_id: str | None
     filename: str | None
     media_type: str | None
     size_bytes: int
     sha256: str
+    looks_like: str | None
+    infection: str | None
 
 
 class IntegrationView(BaseModel):

@@ -47,7 +47,16 @@ class TestOneArchive:
         assert members == {
             "versions": {"version", "receipt_id", "received_at"},
             "deliveries": {"receipt_id", "received_at", "outcome"},
-            "files": {"role", "element_id", "filename", "media_type", "size_bytes", "sha256"},
+            "files": {
+                "role",
+                "element_id",
+                "filename",
+                "media_type",
+                "size_bytes",
+                "sha256",
+                "looks_like",
+                "infection",
+            },
             "sessions": {
                 *("id", "author", "process_number", "transaction_number", "template_id", "recipient"),
                 *("submission_details", "labels", "created_at", "submitted_at", "integrations"),

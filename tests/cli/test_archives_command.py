@@ -18,6 +18,7 @@ from models.view import ArchivePage, ArchiveView
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
 from tests.installations import archived, deployed, installed
+from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
 
 HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
@@ -115,9 +116,22 @@ class TestShow:
         result = cellar("show", three[0])
 
         assert result.status == 0
-        for told in ("completed, process 100", "versions", "deliveries", "files", "SIGNEDDOCUMENT.pdf", "2100"):
+        for told in ("completed, process 100", "versions", "deliveries", "SIGNEDDOCUMENT.pdf", "looks_like", "2100"):
             assert told in result.output
         assert "\x1b" not in result.output
+
+    def test_tells_what_the_signed_document_is_worth(self, cellar: Cellar, three: list[str]) -> None:
+        output = cellar("show", three[0]).output
+
+        for told in (
+            "signed document",
+            "Sound: every signature holds",
+            "not judged: no trust roots were configured",
+            "digital signatures",
+            SIGNER_NAME,
+            "changes after it",
+        ):
+            assert told in output
 
     @pytest.mark.usefixtures("three")
     def test_of_an_unknown_reference_fails(self, cellar: Cellar) -> None:

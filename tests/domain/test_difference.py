@@ -155,6 +155,13 @@ def test_signed_document_with_other_content_is_a_changed_file() -> None:
     assert found.members.keys() == {"sha256", "size_bytes"}
 
 
+def test_what_else_is_found_in_the_same_file_later_is_no_difference() -> None:
+    """Nobody has changed it: ClamAV knows more."""
+    later = replace(attachment("a", "1"), stored=StoredContent(0, "1", 1, looks_like="text/html", infection="Bad"))
+
+    assert changes(replace(EMPTY, contents=(attachment("a", "1"),)), replace(EMPTY, contents=(later,))) == []
+
+
 def test_file_that_came_without_content_before_is_added() -> None:
     before = read(changed("attachments.0.content", None))
 

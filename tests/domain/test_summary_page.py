@@ -9,8 +9,10 @@ from typing import Any
 from domain.reconciliation import reconcile
 from domain.summary_page import ExportedFile, History, summary_page
 from models.archive import Archive
+from models.verdict import UNREADABLE, Change, Outcome
 from models.view import DeliveryView, VersionView
 from tests.domain.payloads import TERMS, changed, read
+from tests.domain.test_signed_document import SIGNATURE, SOUND
 from tests.samples import sample_document
 
 RECEIPT = "a" * 64
@@ -52,6 +54,11 @@ def page_of(archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files
     stored = [content for content in archive.contents if content.stored]
     files = [ExportedFile(path, content) for path, content in zip(paths, stored, strict=False)]
     return summary_page(archive, files, found, HISTORY, TERMS)
+
+
+def cells(page: str) -> list[str]:
+    """Texts of the cells from there on."""
+    return [text for text in Read(page).texts if text.strip()]
 
 
 def texts_replaced(value: Any, text: str) -> Any:
@@ -97,6 +104,57 @@ def test_page_tells_what_the_sample_holds() -> None:
         assert expected in texts
 
 
+def test_verdict_on_the_signed_document_is_told_in_words() -> None:
+    signature = replace(
+        SIGNATURE,
+        signer_name="דנה כהן (1)",
+        signer_organization="Example Ltd",
+        signed_at=datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC),
+        change=Change.OTHER,
+        change_permitted=False,
+    )
+    verdict = replace(SOUND, outcome=Outcome.CHANGED, signatures=(signature,), covers_whole_file=False)
+
+    page = page_of(replace(read(sample_document()), signed_document_verdict=verdict))
+
+    texts = "\n".join(Read(page).texts)
+    for expected in (
+        "Changed: the signatures hold, but the document was changed after one of them.",
+        "Locked\nyes\n",
+        "Covers the whole file\nno\n",
+        "not judged: no trust roots were configured",
+        "others, not permitted",
+        "Example Ltd",
+        "2026-02-03 04:05:06 UTC",
+    ):
+        assert expected in texts
+    assert "<td><bdi>דנה כהן (1)</bdi></td>" in page
+
+
+def test_verdict_without_signatures_has_no_row() -> None:
+    page = page_of(replace(read(sample_document()), signed_document_verdict=UNREADABLE))
+
+    assert "Unreadable: nobody can say what its signatures are worth." in page
+    assert "<h3>Digital signatures</h3>\n<p>None.</p>" in page
+
+
+def test_what_each_file_was_seen_to_be_stands_beside_what_it_was_sent_as() -> None:
+    archive = read(sample_document())
+    signed, attached = archive.contents
+    assert signed.stored
+    assert attached.stored
+    contents = (
+        replace(signed, stored=replace(signed.stored, looks_like="text/html", infection="Eicar-Test-Signature")),
+        replace(attached, stored=replace(attached.stored, looks_like=None, is_scanned=False)),
+    )
+
+    page = page_of(replace(archive, contents=contents))
+
+    infected, skipped = (page[page.index(name) :] for name in ("SIGNEDDOCUMENT.pdf", "SOMEFILENAME1.png"))
+    assert cells(infected)[3:6] == ["application/pdf", "text/html", "Eicar-Test-Signature"]
+    assert cells(skipped)[3:6] == ["image/png", "–", "not scanned"]
+
+
 def test_card_secrets_are_not_on_the_page() -> None:
     secrets = sample_document()["payments"][0]["provider_transaction_result"]
 
@@ -111,7 +169,10 @@ def test_every_text_of_a_payload_is_text_on_the_page() -> None:
     document["sessions"][0]["labels"] = {HOSTILE: HOSTILE}
     document["data"][0]["value"] = {HOSTILE: [HOSTILE]}
 
-    page = page_of(read(document), paths=[f"files/{HOSTILE}", f"files/2{HOSTILE}"])
+    signature = replace(SIGNATURE, signer_name=HOSTILE, signer_organization=HOSTILE)
+    archive = replace(read(document), signed_document_verdict=replace(SOUND, signatures=(signature,)))
+
+    page = page_of(archive, paths=[f"files/{HOSTILE}", f"files/2{HOSTILE}"])
     read_page = Read(page)
 
     assert "<script" not in page
@@ -151,6 +212,7 @@ def test_archive_with_nothing_in_it_has_a_page() -> None:
 
     assert page.startswith("<!doctype html>\n")
     assert page.count("<p>None.</p>") == 9
+    assert page.count("<p>There is none to judge.</p>") == 1
 
 
 def test_value_that_is_no_text_is_shown_as_json() -> None:

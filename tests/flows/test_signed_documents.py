@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from pytest_httpserver import HTTPServer
@@ -18,15 +19,17 @@ from adapters import catalogue, ocfl, store
 from adapters.object_files import VERDICT
 from adapters.settings import Settings
 from adapters.stored import stored_request
+from api.app import app
 from flows.process_archive import process_archive
 from models.verdict import Outcome
 from tests import pdfs
 from tests.adapters.test_clamd import BAD, running_clamd
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
+from tests.flows.databases import in_new_database, rows
 from tests.installations import archived
 from tests.judge import judged
-from tests.samples import PDF, sample_body
+from tests.samples import PDF, PNG, sample_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -152,14 +155,54 @@ def test_changed_document_is_a_tag_of_the_run_and_told_downstream(
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_infected_file_is_a_warning(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_infected_file_is_a_warning_and_never_more_than_a_download(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
     content = base64.b64encode(BAD).decode()
-    attachment = {"id": "a", "filename": "a.txt", "mimetype": "text/plain", "content": content}
+    attachment = {"id": "a", "filename": "דף.html", "mimetype": "text/html", "content": content}
     with running_clamd(tmp_path) as (address, _):
-        configure(clamd=address)
+        configure(clamd=address, api_tokens="token")
         archived("process-1", body_with(PDF, attachments=[attachment]))
 
     view = catalogue.archive("process-1")
     assert view
     assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
     assert "Test.Bad" in view.warnings[0].detail
+    for data in (BAD, PDF):
+        file = asyncio.run(answer(f"/api/archives/process-1/files/{hashlib.sha256(data).hexdigest()}"))
+        assert (file.status_code, file.content) == (200, data)
+        assert file.headers["content-disposition"].startswith("attachment; ")
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert file.headers["content-security-policy"] == "sandbox; default-src 'none'"
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_what_a_file_was_seen_to_be_is_told_with_it_and_comes_back_with_a_rebuild(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    attachments = [
+        {"id": name, "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
+        for name, data in (("bad.txt", BAD), ("scan.pdf", PNG))
+    ]
+    with running_clamd(tmp_path) as (address, _):
+        configure(clamd=address)
+        archived("process-1", body_with(PDF, attachments=attachments))
+    configure(clamd="", api_tokens="token")
+    before = rows()["file"]
+
+    files = asyncio.run(answer("/api/archives/process-1")).json()["files"]
+    assert in_new_database(configure) == 1
+
+    assert {each["filename"]: (each["looks_like"], each["infection"]) for each in files} == {
+        "SIGNEDDOCUMENT.pdf": ("application/pdf", None),
+        "bad.txt": ("text/plain", "Test.Bad.UNOFFICIAL"),
+        "scan.pdf": ("image/png", None),
+    }
+    assert rows()["file"] == before
+
+
+async def answer(path: str) -> httpx.Response:
+    """What the API says to whoever has the token."""
+    transport, headers = httpx.ASGITransport(app), {"authorization": "Bearer token"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
+        return await client.get(path)
