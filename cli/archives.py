@@ -9,20 +9,19 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from adapters import catalogue, receipts
 from adapters.settings import settings
 from adapters.stored import stored_version
 from adapters.trigger import start_run
+from cli.terminal import console, table_of
 from domain.difference import differences
 from domain.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView, DiscrepancyView
 
-console = Console(markup=False, emoji=False)  # what was sent may look like markup
 _Row = Mapping[str, Any]
 """Values by the names of their columns."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -58,14 +57,14 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
     if as_json:
         print_json(page)
         return
-    table = Table("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
+    table = table_of("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
     for each in page.items:
         received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
         described = [each.reference, each.state, each.process_number, each.template_id, received]
         table.add_row(*map(cell, [*described, each.files, each.warnings, each.discrepancies]))
-    console.print(table)
+    console().print(table)
     if page.next:
-        console.print(f"More: --cursor {page.next}")
+        console().print(f"More: --cursor {page.next}")
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:
@@ -89,11 +88,11 @@ def show(
     if as_json:
         print_json(archive)
         return
-    console.print(cell(archive.reference), style="bold", end="  ")
-    console.print(f"{archive.state}, process {archive.process_number or '–'}")
+    console().print(cell(archive.reference), style="bold", end="  ")
+    console().print(f"{archive.state}, process {archive.process_number or '–'}")
     for title, rows in _sections(archive):
         if rows:
-            console.print(_table(title, rows))
+            console().print(_table(title, rows))
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
@@ -102,13 +101,13 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
-    table = Table("kind", "key", "change", "member", f"version {before}", f"version {after}")
+    table = table_of("kind", "key", "change", "member", f"version {before}", f"version {after}")
     for each in found:
         for member, values in each.members.items():
             table.add_row(*map(cell, [each.kind, each.key, each.change, member, values.before, values.after]))
         for member in each.withheld:
             table.add_row(*map(cell, [each.kind, each.key, each.change, member, "(not shown)", "(not shown)"]))
-    console.print(table if found else "Nothing differs.")
+    console().print(table if found else "Nothing differs.")
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
@@ -189,7 +188,7 @@ class Told(BaseModel):
 
 
 def _table(title: str, rows: Sequence[_Row]) -> Table:
-    table = Table(*rows[0], title=title, title_justify="left")
+    table = table_of(*rows[0], title=title)
     for row in rows:
         table.add_row(*map(cell, row.values()))
     return table

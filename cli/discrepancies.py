@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
 
 from adapters import discrepancy_list
-from cli.archives import Json, Told, cell, console, print_json, wrong_options
+from cli.archives import Json, Told, cell, print_json, wrong_options
+from cli.terminal import console, table_of
 from models.errors import Refused
 from models.view import DiscrepancyPage, DiscrepancyQuery
 
@@ -30,12 +30,12 @@ def list_discrepancies(
     if as_json:
         print_json(page)
         return
-    table = Table("reference", *Told.model_fields)
+    table = table_of("reference", *Told.model_fields)
     for each in page.items:
         table.add_row(*map(cell, [each.reference, *Told.of(each).model_dump().values()]))
-    console.print(table)
+    console().print(table)
     if page.next:
-        console.print(f"More: --cursor {page.next}")
+        console().print(f"More: --cursor {page.next}")
 
 
 def _page(query: DiscrepancyQuery) -> DiscrepancyPage:

@@ -6,18 +6,16 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters import inbox
 from adapters.inbox import Intake, Quarantined
+from cli.terminal import console, table_of
 from domain.reading import reference_of
 from domain.scan import Scanner
 from models.errors import Refused
 from models.receipt import Sending
 
 app = typer.Typer(help="Payloads that were refused, each with the reason.", no_args_is_help=True)
-_console = Console()
 _CHUNK_BYTES = 1 << 20
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -29,11 +27,11 @@ def list_quarantined(*, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
         return
-    table = Table("receipt", "received", "bytes", "code", "where", "detail")
+    table = table_of("receipt", "received", "bytes", "code", "where", "detail")
     for entry in entries:
         received = f"{entry.received_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(entry.receipt_id, received, str(entry.size_bytes), entry.code, entry.where, entry.detail)
-    _console.print(table)
+    console().print(table)
 
 
 @app.command()
