@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ currency = "currency"
 cguid = "cguid"
 authorisation = "authorisation"
 card = "card"
+kind = "kind"
+instalment = "instalment"
 """
+_HEADS = ("settled", "paid", "amount", "currency", "cguid", "authorisation", "card", "kind", "instalment")
 
 
 def main() -> None:
@@ -95,7 +99,34 @@ class _Paid:
 
     @property
     def cguid(self) -> str:
-        return f"cguid-{self.number}"
+        """Every thousandth has that of the one before it."""
+        return f"cguid-{self.number - (self.number % 1_000 == 501)}"
+
+    @property
+    def other_cguid(self) -> str | None:
+        """Of the other attempt, where there is one: it is a hold that was taken, or has failed."""
+        return f"other-{self.number}" if self.number % 20 == 3 else None
+
+    @property
+    def was_held(self) -> bool:
+        return self.number % 40 == 3
+
+    @property
+    def is_in_instalments(self) -> bool:
+        """Of three, the first of which has what is left over."""
+        return self.number % 100 == 7
+
+    @property
+    def periodical_minor(self) -> int:
+        return self.amount_minor // 3
+
+    @property
+    def first_minor(self) -> int:
+        return self.amount_minor - 2 * self.periodical_minor
+
+    @property
+    def is_refunded(self) -> bool:
+        return self.number % 200 == 11
 
     @property
     def authorisation(self) -> str:
@@ -107,27 +138,49 @@ class _Paid:
 
 
 def _write_report(path: Path) -> None:
-    """Of 100 rows, 95 are matched by cguid and 3 by authorisation number; one of them brings too little; one is for a
-    payment that no archive has.
+    with path.open("w") as report:
+        report.write(",".join(_HEADS) + "\n")
+        for row in islice(_report_rows(), ROWS):
+            report.write(",".join(str(row[head]) for head in _HEADS) + "\n")
+
+
+def _report_rows() -> Iterator[dict[str, Any]]:
+    """Of 100 rows, 2 are instalments and 3 are matched by authorisation number; one brings too little, and one is for a
+    payment that no archive has. Of 1,000, 24 are for an attempt that does not decide, 5 are refunds, and 2 ambiguous.
     """
     chance = random.Random(6)
-    with path.open("w") as report:
-        report.write("settled,paid,amount,currency,cguid,authorisation,card\n")
-        for number in range(_FIRST_ROW, _FIRST_ROW + ROWS):
-            paid, drawn = _Paid(number), chance.randrange(100)
-            cguid = {0: "unknown-" + paid.cguid, 1: "", 2: "", 3: ""}.get(drawn, paid.cguid)
-            authorisation = f"9{paid.authorisation}" if drawn == 0 else paid.authorisation
-            amount_minor = paid.amount_minor - (100 if drawn == 4 else 0)
-            cells = (
-                paid.paid_on + timedelta(days=2),
-                paid.paid_on,
-                f"{amount_minor // 100}.{amount_minor % 100:02}",
-                "ILS",
-                cguid,
-                authorisation,
-                f"****{paid.card_last4}",
-            )
-            report.write(",".join(map(str, cells)) + "\n")
+    for paid in map(_Paid, range(_FIRST_ROW, PAYMENTS)):
+        if paid.is_in_instalments:
+            yield _row(paid, paid.first_minor, instalment="1/3")
+            yield _row(paid, paid.periodical_minor, days=32, instalment="2/3")
+        else:
+            yield _charge(paid, chance.randrange(100))
+        if paid.is_refunded:
+            yield _row(paid, paid.amount_minor // 2, days=9, kind="refund")
+
+
+def _charge(paid: _Paid, drawn: int) -> dict[str, Any]:
+    if drawn == 0:
+        return _row(paid, paid.amount_minor, cguid=f"unknown-{paid.number}", authorisation=f"9{paid.authorisation}")
+    if drawn <= 3:
+        return _row(paid, paid.amount_minor, cguid="")
+    short_minor = 100 if drawn == 4 else 0
+    return _row(paid, paid.amount_minor - short_minor)
+
+
+def _row(paid: _Paid, amount_minor: int, days: int = 2, **cells: Any) -> dict[str, Any]:
+    """A row of the report, settled so many days after the payment."""
+    return {
+        "settled": paid.paid_on + timedelta(days=days),
+        "paid": paid.paid_on,
+        "amount": f"{amount_minor // 100}.{amount_minor % 100:02}",
+        "currency": "ILS",
+        "cguid": paid.other_cguid if paid.was_held else paid.cguid,
+        "authorisation": paid.authorisation,
+        "card": f"****{paid.card_last4}",
+        "kind": "charge",
+        "instalment": "",
+    } | cells
 
 
 def _measured(folder: Path, database_url: str | None) -> dict[str, dict[str, float]]:
@@ -153,10 +206,11 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
-    expected = {"rows": ROWS, "missing_in_archive": told["rows"] - told["matched"], "ambiguous": 0}
-    if process.returncode != 1 or any(told[name] != count for name, count in expected.items()):
+    accounted_for = told["matched"] + told["missing_in_archive"] + told["ambiguous"]
+    if process.returncode != 1 or not told["ambiguous"] or not told["rows"] == accounted_for == ROWS:
         raise ChildProcessError(f"{command} ended with {process.returncode}: {told['rows']} rows")
-    counts = {name: told[name] for name in ("matched", "missing_in_archive", "missing_in_settlement", "differing")}
+    names = ("matched", "missing_in_archive", "ambiguous", "missing_in_settlement", "differing")
+    counts = {name: told[name] for name in names}
     return {"seconds": seconds, "megabytes": usage.ru_maxrss / 1024, **counts}
 
 
@@ -164,41 +218,55 @@ def _fill() -> None:
     """Put the payments into the database of the settings. In a process of its own, for its settings."""
     from adapters.database import engine, insert_rows, writing  # noqa: PLC0415
     from adapters.migration import migrate  # noqa: PLC0415
-    from models.payment import PaymentRow  # noqa: PLC0415
+    from models.payment import PaymentKeyRow, PaymentRow  # noqa: PLC0415
 
     migrate()
-    for rows in _payment_rows():
+    for first in range(0, PAYMENTS, _INSERTED_AT_ONCE):
+        paid = [_Paid(number) for number in range(first, min(first + _INSERTED_AT_ONCE, PAYMENTS))]
         with writing() as session:
-            insert_rows(session, PaymentRow, rows)
+            insert_rows(session, PaymentRow, [_payment_row(each) for each in paid])
+            insert_rows(session, PaymentKeyRow, [_other_attempt_row(each) for each in paid if each.other_cguid])
     with engine().connect() as connection:  # as the database does by itself in the course of a day
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
 
 
-def _payment_rows() -> Iterator[list[dict[str, Any]]]:
+def _payment_row(paid: _Paid) -> dict[str, Any]:
     from adapters.seals import fingerprint  # noqa: PLC0415
     from domain.authorisation import plain_authorisation  # noqa: PLC0415
 
-    for first in range(0, PAYMENTS, _INSERTED_AT_ONCE):
-        yield [
-            {
-                "reference": f"process-{paid.number:07}",
-                "position": 0,
-                "payment_id": f"{paid.number:032}",
-                "transaction_id": f"transaction-{paid.number}",
-                "type": "charge",
-                "status": "success",
-                "amount_minor": paid.amount_minor,
-                "currency": "ILS",
-                "card_last4": paid.card_last4,
-                "cguid_fingerprint": fingerprint(paid.cguid),
-                "authorisation_fingerprint": fingerprint(plain_authorisation(paid.authorisation)),
-                "standing": "charged",
-                "attempts": 1,
-                "paid_on": paid.paid_on,
-            }
-            for paid in map(_Paid, range(first, first + _INSERTED_AT_ONCE))
-        ]
+    return {
+        **_of_each_attempt(paid),
+        "position": 0,
+        "transaction_id": f"transaction-{paid.number}",
+        "type": "charge",
+        "status": "success",
+        "cguid_fingerprint": fingerprint(paid.cguid),
+        "authorisation_fingerprint": fingerprint(plain_authorisation(paid.authorisation)),
+        "standing": "charged",
+        "attempts": 2 if paid.other_cguid else 1,
+    }
+
+
+def _other_attempt_row(paid: _Paid) -> dict[str, Any]:
+    from adapters.seals import fingerprint  # noqa: PLC0415
+
+    its = {"position": 1, "cguid_fingerprint": fingerprint(paid.other_cguid or ""), "authorisation_fingerprint": None}
+    return _of_each_attempt(paid) | its | {"standing": "held" if paid.was_held else "failed"}
+
+
+def _of_each_attempt(paid: _Paid) -> dict[str, Any]:
+    return {
+        "reference": f"process-{paid.number:07}",
+        "payment_id": f"{paid.number:032}",
+        "amount_minor": paid.amount_minor,
+        "currency": "ILS",
+        "card_last4": paid.card_last4,
+        "paid_on": paid.paid_on,
+        "instalments": 3 if paid.is_in_instalments else None,
+        "first_minor": paid.first_minor if paid.is_in_instalments else None,
+        "periodical_minor": paid.periodical_minor if paid.is_in_instalments else None,
+    }
 
 
 if __name__ == "__main__":

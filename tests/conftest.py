@@ -158,9 +158,15 @@ def _url_of(server: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Prefect server of the session has its database."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(prefect_home: Path) -> Iterator[str]:
     """The API's URL of a real Prefect server on SQLite, as `cellar up` starts it."""
-    home, port = tmp_path_factory.mktemp("prefect"), free_port()
+    home, port = prefect_home, free_port()
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     command = [
         sys.executable,

@@ -33,9 +33,11 @@ currency = "currency"
 cguid = "cguid"
 authorisation = "auth"
 card = "card"
+fee = "fee"
 kind = "kind"
+instalment = "part"
 """
-HEAD = "settled,paid,amount,currency,cguid,auth,card,kind"
+HEAD = "settled,paid,amount,currency,cguid,auth,card,fee,kind,part"
 FORM = read_format(COLUMNS)
 
 

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from adapters import settlement_reports, settlements
 from adapters.database import engine, reading
 from adapters.migration import migrate
 from adapters.seals import fingerprint
-from adapters.settings import settings
+from adapters.settings import Settings, settings
 from adapters.settlement_reports import staged
 from adapters.settlement_rows import (
     Candidates,
@@ -38,6 +38,7 @@ from models.errors import Refused
 from models.payment import PaymentRow, Standing
 from models.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from tests.adapters.settlements import (
+    COLUMNS,
     FORM,
     NOW,
     covering,
@@ -405,6 +406,32 @@ def killed_at(beginning: str) -> Iterator[None]:
         yield
     finally:
         event.remove(engine(), "before_cursor_execute", die)
+
+
+@pytest.mark.usefixtures("installation")
+def test_instalments_less_their_fees_and_the_tolerance_settle_a_payment_and_an_agora_less_is_told(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Of 1,200.00 ILS as 500.00 and twice 350.00, where each row may bring ten agorot less than was paid."""
+    (tmp_path / "columns.toml").write_text(COLUMNS.replace("fee_tolerance_minor = 0", "fee_tolerance_minor = 10"))
+    configure(settlement_columns="columns.toml")
+    for reference in ("full", "short"):
+        amounts = {"amount_minor": 120_000, "first_minor": 50_000, "periodical_minor": 35_000}
+        paid(reference, f"c {reference}", instalments=3, **amounts)
+
+    def parts(cguid: str, last: str) -> list[str]:
+        cells = (("497.00", "2.90", day(2)), ("347.40", "2.50", day(30)), (last, "", day(58)))
+        return [
+            line(cguid, amount=amount, fee=fee, settled=settled, part=f"{number}/3")
+            for number, (amount, fee, settled) in enumerate(cells, 1)
+        ]
+
+    imported(report(*parts("c full", "349.90"), *parts("c short", "349.89")))
+
+    assert told() == [("short", C.SETTLED_AMOUNT_MISMATCH)]
+    assert matches() == [("cguid", f"payment of {each}") for each in ("full", "short") for _ in range(3)]
+    with reading() as session:
+        assert set(session.exec(select(PaymentRow.reference).where(is_settled()))) == {"full", "short"}
 
 
 @pytest.mark.usefixtures("empty")

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from adapters import database, store
 from adapters.settings import settings
+from tests.adapters.settlements import line
 from tests.samples import PDF, sample_document
 
 VISA, AMEX, MASTERCARD, NUMBER = "4580458045804580", "378282246310005", "5555 5555-5555 4444", "4000000000024580"
@@ -22,6 +23,9 @@ CLEAR = [
     *("xml-member-5656", "camel-token-7878", "beside-result-9090", SPACED_VISA, json.dumps(SPACED_VISA).strip('"')),
 ]
 """All secrets, and their spellings."""
+ITS_ROW = line("guid-424242", auth="auth-777888", card=VISA, paid="2022-12-21", settled="2022-12-23")
+OF_NOBODY = line("first-of-two-1212", auth="deep-auth-31337", card=MASTERCARD)
+"""Rows of a settlement report."""
 
 
 def body(timestamp: str = "2026-01-01T00:00:00Z", *, card: str = VISA, content: bytes | None = None) -> bytes:
@@ -68,9 +72,10 @@ def found_in(output: bytes | str) -> list[str]:
 
 
 def rows() -> str:
+    """Every value in the database, as it is written."""
     with database.reading() as session:
-        tables = SQLModel.metadata.tables.items()
-        return repr([(name, session.connection().execute(table.select()).all()) for name, table in tables])
+        tables = (session.connection().execute(table.select()) for table in SQLModel.metadata.tables.values())
+        return "\n".join(str(value) for table in tables for row in table for value in row)
 
 
 def stored(*folders: str) -> Iterator[tuple[str, bytes]]:

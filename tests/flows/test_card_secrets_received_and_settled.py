@@ -4,6 +4,7 @@ In clear they may be only in a raw body that waits, or lies in quarantine.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,21 +18,33 @@ from adapters.settings import Settings, settings
 from tests.adapters.settlements import COLUMNS, line, report
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import free_port
-from tests.flows.card_secrets import CLEAR, MASTERCARD, VISA, body, files_of_the_installation, found_in, rows, stored
+from tests.flows.card_secrets import (
+    CLEAR,
+    ITS_ROW,
+    MASTERCARD,
+    OF_NOBODY,
+    VISA,
+    body,
+    files_of_the_installation,
+    found_in,
+    rows,
+    stored,
+)
 from tests.installations import closed_url, finished
 
 FOLDERS = (ocfl.ROOT, seals.ROOT, "settlements")
-ITS_ROW = line("guid-424242", auth="auth-777888", card=VISA, paid="2022-12-21", settled="2022-12-23")
-OF_NOBODY = line("first-of-two-1212", auth="deep-auth-31337", card=MASTERCARD)
 
 
 def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
     request: pytest.FixtureRequest,
     configure: Callable[..., Settings],
     kinds: str,
+    caplog: pytest.LogCaptureFixture,
     cellar: Callable[..., bytes],
     tmp_path: Path,
 ) -> None:
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.WARNING, logger="httpx")  # our own client tells what it asks for
     (tmp_path / "columns.toml").write_text(COLUMNS)
     configure(
         api_tokens=TOKEN,
@@ -59,7 +72,7 @@ def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
     outputs["migrate"], outputs["rebuild"] = cellar("migrate"), cellar("rebuild")
     assert b"1 archives are in the database again" in outputs["rebuild"]
     assert b"1 settlement reports are there again" in outputs["rebuild"]
-    outputs |= {"rows, rebuilt": rows(), "own log": cellar()}
+    outputs |= {"rows, rebuilt": rows(), "own log": cellar(), "logs": caplog.text}
     outputs |= dict(stored(*FOLDERS))
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation() if not is_refused_body(each)}
 

@@ -1,27 +1,32 @@
-"""Whatever comes first, archives or settlement reports, and in whatever version: in the end the same is on record."""
+"""Whatever comes first, archives or settlement reports, and in whatever version: in the end the same is on record, and
+whatever comes again changes none of it.
+"""
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as drawn_by
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
+from adapters import history, ocfl, store
 from adapters.database import reading, writing
 from adapters.duplicates import settle_all_duplicates
 from adapters.holds import settle_all_holds
 from adapters.settings import settings
 from adapters.settlements import judge_all
-from models.discrepancy import DiscrepancyCode
+from models.discrepancy import DiscrepancyCode, DiscrepancyLogRow
 from models.ledger import LEDGER
 from models.payment import PaymentRow
 from tests.adapters.settlements import everything, imported, line, report, rows, told
+from tests.flows import databases
 from tests.installations import archived
 from tests.samples import sample_document
 
@@ -64,36 +69,39 @@ REPORTS = (
     report(line("c4", **PAID | {"amount": "9.00"}), *OTHERS),
 )
 Step = tuple[str, int]
-steps = st.lists(
-    st.sampled_from(
-        [("archive", number) for number in range(len(ARCHIVES))]
-        + [("report", number) for number in range(len(REPORTS))]
-        + [("night", 0)]
-    ),
-    max_size=8,
-)
+ALL_STEPS: list[Step] = [
+    *(("archive", number) for number in range(len(ARCHIVES))),
+    *(("report", number) for number in range(len(REPORTS))),
+    ("night", 0),
+]
+steps = st.lists(st.sampled_from(ALL_STEPS), max_size=8)
 
 
-def taken(step: Step) -> None:
+def taken(step: Step, now: datetime = NOW) -> None:
     what, number = step
     if what == "archive":
         archived(*ARCHIVES[number])
     elif what == "report":
-        imported(REPORTS[number], now=NOW)
+        imported(REPORTS[number], now=now)
     else:
         for judge in (settle_all_holds, settle_all_duplicates, judge_all):
-            judge(NOW)
+            judge(now)
 
 
-def outcome(taken_steps: list[Step]) -> dict[str, Any]:
-    """What is on record after some steps in an empty installation: all but when, and in which order, things came."""
+def taken_from_the_start(steps_in_order: list[Step]) -> None:
+    """In an installation that is empty before them."""
     for folder in ("archives", "settlements"):
         shutil.rmtree(Path(settings().store_location) / folder, ignore_errors=True)
     with writing() as session:
         for table in reversed(SQLModel.metadata.sorted_tables):
             session.execute(delete(table))
-    for step in taken_steps:
+    for step in steps_in_order:
         taken(step)
+
+
+def outcome(steps_in_order: list[Step]) -> dict[str, Any]:
+    """What is on record after some steps: all but when, and in which order, things came."""
+    taken_from_the_start(steps_in_order)
     columns = [each for each in LEDGER.columns if each.name not in ("version", "received_at", "completed_at")]
     with reading() as session:
         ledger = [
@@ -108,6 +116,34 @@ def outcome(taken_steps: list[Step]) -> dict[str, Any]:
 def test_order_in_which_archives_and_reports_arrive_does_not_matter(drawn: list[Step]) -> None:
     """Nor that one comes twice, or that a night goes by. In plain order each comes once, and archives come first."""
     assert outcome(sorted(set(drawn) - {("night", 0)})) == outcome(drawn)
+
+
+def all_but_deliveries() -> dict[str, Any]:
+    """Every row of the database, and every file of the store: its digest, or what else a history tells."""
+    found: dict[str, Any] = databases.rows() | {"discrepancy_log": rows(DiscrepancyLogRow)}
+    del found["delivery"]
+    for folder in ("archives", "settlements", "keys"):
+        for key, _ in store.listed(folder):
+            if f"/{ocfl.LOGS}/{history.FOLDER}/" in key:
+                found[key] = history.found_rows(key) | {"delivery": []}
+            else:
+                found[key] = sha256(store.read_bytes(key)).hexdigest()
+    return found
+
+
+@pytest.mark.usefixtures("installation")
+@drawn_by(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(sorted(ALL_STEPS, key=lambda step: step[1]))
+@given(steps)
+def test_all_of_it_once_more_adds_deliveries_and_nothing_else(drawn: list[Step]) -> None:
+    """Old versions, reports and a night come again a day later, and no moment and no byte is another."""
+    taken_from_the_start(drawn)
+    before = all_but_deliveries()
+
+    for step in [*drawn, ("night", 0)]:
+        taken(step, NOW + timedelta(days=1))
+
+    assert all_but_deliveries() == before
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -1,4 +1,4 @@
-"""The nightly flow judges what time changes, and keeps what a killed process has not kept."""
+"""The nightly flow judges what time changes, and makes good what a killed process has not done."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from models.discrepancy import DiscrepancyEventRow
 from models.view import DiscrepancyView, Explanation
 from tests.adapters.payments import booked, payment, settled
 from tests.adapters.records import NOON
+from tests.adapters.settlements import covering, imported, report, told
 from tests.installations import archived, stored_discrepancies
 from tests.samples import sample_body
 
@@ -57,6 +58,31 @@ def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Setti
     booked("process-1", held(29) | {"payment_id": "another"})
     nightly()
     assert shown() == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_charge_that_no_report_has_is_missed_as_soon_as_it_is_late() -> None:
+    paid_on = TODAY - timedelta(days=10)
+    archived("process-1", sample_body())
+    booked("process-1", payment("process-1", "t", paid_on=paid_on))
+    imported(report(*covering(paid_on, paid_on)), now=datetime.now(UTC) - timedelta(days=8))
+    assert shown() == []
+
+    nightly()
+
+    assert [(each.code, each.transaction_id) for each in shown()] == [("MISSING_IN_SETTLEMENT", "t")]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_duplicate_that_a_killed_run_has_loaded_is_told_on_both_sides() -> None:
+    for reference in ("process-1", "process-2"):
+        archived(reference, sample_body(reference))
+        booked(reference, payment(reference, "t"))
+    assert told() == []
+
+    nightly()
+
+    assert told() == [("process-1", "DUPLICATE_TRANSACTION"), ("process-2", "DUPLICATE_TRANSACTION")]
 
 
 @pytest.mark.usefixtures("sqlite_installation")
