@@ -18,5 +18,5 @@ def console() -> Console:
 def table_of(*heads: str, title: str | None = None) -> Table:
     """The first column is what people go on by: it is whole."""
     first, *others = heads
-    columns = (Column(first, overflow="fold", no_wrap=True), *others)
-    return Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    whole = Column(first, overflow="fold", no_wrap=True)
+    return Table(whole, *others, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -93,7 +93,9 @@ def test_what_a_killed_process_has_not_kept_is_kept() -> None:
     (found,) = shown()
     kept = stored_discrepancies("process-1")
     with writing() as session:  # and killed before it was kept
-        session.add(DiscrepancyEventRow(discrepancy_id=found.discrepancy_id, number=2, state="explained", at=NOON))
+        its_id = found.discrepancy_id
+        said = DiscrepancyEventRow(discrepancy_id=its_id, number=2, state="explained", at=NOON, by="Dana", why="a trip")
+        session.add(said)
         kept_discrepancies.count(session, ["process-1"])
     assert stored_discrepancies("process-1") == kept
 
