@@ -198,9 +198,16 @@ def _fill() -> list[str]:
         archived(reference, body, datetime(2002, 1, 1 + day // 3, tzinfo=UTC))
     for number, city, name in ((1, "חיפה", "רון"), (2, "a=b", "דנה")):
         archived(f"twin {number}", _twin(number, city, name), datetime(2001, 1, 1 + number, tzinfo=UTC))
-    archived("contract", contract(payments=[]), datetime(2003, 1, 1, tzinfo=UTC))
+    archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))
     archived("contract", contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
     return [*bodies, "twin 1", "twin 2", "contract"]
+
+
+def earlier_contract() -> bytes:
+    """Nothing is signed, paid or attached yet, and a field says something else."""
+    document = json.loads(contract(signatures=[], payments=[], attachments=[]))
+    document["data"][0]["value"] = "not decided"
+    return json.dumps(document).encode()
 
 
 def _twin(number: int, city: str, name: str) -> bytes:
