@@ -17,7 +17,7 @@ from flows.verifying import object_of, verify_object
 from models.errors import Conflict, Transient
 from models.view import ArchiveView
 from tests.flows.conftest import received
-from tests.installations import archived, stored_body
+from tests.installations import archived, stored_body, stored_file
 from tests.judge import judged
 from tests.samples import PDF, sample_body
 
@@ -116,6 +116,22 @@ def test_sending_that_says_nothing_new_is_a_delivery_and_no_version(again: bytes
     assert found
     assert found.head == 1
     assert (stored_body("process-1", first), stored_body("process-1", second)) == (first_body, again)
+    assert judged() == []
+
+
+def test_identical_sending_is_a_second_delivery_of_one_version() -> None:
+    body = body_at(JANUARY)
+
+    receipts = {archived("process-1", body) for _ in range(2)}
+
+    assert [(each.version, each.receipt_id) for each in view().versions] == [(1, *receipts)]
+    assert [(each.receipt_id, each.outcome) for each in view().deliveries] == [
+        (*receipts, "new"),
+        (*receipts, "duplicate"),
+    ]
+    assert stored_body("process-1", *receipts) == body
+    assert not inbox.has_body(*receipts)
+    assert {each.partition("/")[0] for each in object_of("process-1").sizes if each.startswith("v")} == {"v1"}
     assert judged() == []
 
 
@@ -225,6 +241,23 @@ def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() ->
     assert stored.is_whole(lambda: None)
     assert not any(cut.content.is_scanned for cut in stored.cuts())
     assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
+
+
+def test_file_whose_bytes_are_of_another_type_than_was_declared_is_kept_with_a_warning() -> None:
+    page = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
+    attachment = {"id": "1", "filename": "a.png", "mimetype": "image/png", "content": base64.b64encode(page).decode()}
+
+    receipt_id = archived("process-1", body_at(JANUARY, attachments=[attachment]))
+
+    assert [(each.code, each.where) for each in view().warnings] == [("MEDIA_TYPE_MISMATCH", "attachments[0].mimetype")]
+    assert "text/html" in view().warnings[0].detail
+    assert view().state == "completed"
+    (file,) = (each for each in view().files if each.role == "attachment")
+    assert file.media_type == "image/png"
+    assert stored_file("process-1", file.sha256) == page
+    stored = stored_request("process-1", receipt_id)
+    assert stored
+    assert stored.is_whole(lambda: None)
 
 
 def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
