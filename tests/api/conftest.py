@@ -26,7 +26,7 @@ from adapters.settings import settings
 from cli.api import MALLOC
 from models.receipt import Sending
 from tests.conftest import answers, running, wait_until
-from tests.installations import archived, closed_url, installed
+from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
 SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
@@ -118,7 +118,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver whose database is away, that answers errors with 200 and gives no public links."""
     values = {
-        "database_url": f"postgresql://nobody@{closed_url().removeprefix('http://')}/cellar",
+        "database_url": database_that_is_away(),
         "error_http": "200",
         "public_link": "none",
         "webhook_secrets": f"{SECRET}, the next secret",
