@@ -14,7 +14,7 @@ from tests.samples import sample_body
 
 
 @pytest.fixture(autouse=True)
-def _installation(sqlite_installation: Settings, store_kind: str) -> None:
+def _installation(sqlite_installation: Settings) -> None:
     for reference in ("one", "two"):
         archived(reference, sample_body(reference))
 

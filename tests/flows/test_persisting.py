@@ -60,8 +60,7 @@ def lines(content: str) -> str:
     return "".join(f"{content[at : at + 76]}\r\n" for at in range(0, len(content), 76))
 
 
-@pytest.mark.parametrize("spelled", [str, lines], ids=["on one line", "in lines"])
-@pytest.mark.parametrize("solidus", ["/", r"\/"])
+@pytest.mark.parametrize(("spelled", "solidus"), [(str, "/"), (lines, r"\/")], ids=["plain", "in escaped lines"])
 def test_archive_takes_less_than_four_fifths_of_requests_that_are_mostly_files(
     spelled: Callable[[str], str], solidus: str
 ) -> None:
