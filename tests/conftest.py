@@ -138,7 +138,7 @@ def migrated_database(postgres_server: str) -> str:
     name = "migrated"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    _migrate_at(_url_of(postgres_server, name))
+    _migrate_at(url_of(postgres_server, name))
     return name
 
 
@@ -146,13 +146,13 @@ def _database(server: str, template: str) -> Iterator[str]:
     name = f"test_{time.monotonic_ns()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    yield _url_of(server, name)
+    yield url_of(server, name)
     database.engine().dispose()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _url_of(server: str, name: str) -> str:
+def url_of(server: str, name: str) -> str:
     base, _, query = server.partition("?")
     return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
 

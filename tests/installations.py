@@ -56,6 +56,18 @@ def closed_url() -> str:
     return f"http://127.0.0.1:{free_port()}"
 
 
+def store_that_does_not_answer(store_kind: str, folder: Path) -> dict[str, str]:
+    """Settings of a store that is none, or takes no requests of ours."""
+    if store_kind == "bucket":
+        return {"AWS_SECRET_ACCESS_KEY": "the secret of another"}
+    (folder / "a file").write_text("")
+    return {"store_url": str(folder / "a file")}
+
+
+def database_that_is_away() -> str:
+    return f"postgresql://nobody@{closed_url().removeprefix('http://')}/cellar"
+
+
 @contextmanager
 def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Prefect knows the deployment, and no worker serves it: its runs, which are yielded, stay scheduled."""

@@ -1,26 +1,49 @@
-"""An independent judge of the store: the validator of `ocfl-py`, run as a person would run it."""
+"""An independent judge of the store: `ocfl-py`, its validator run as a person would run it."""
 
+import json
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import boto3
 
-from adapters.ocfl import ROOT
+from adapters.ocfl import OBJECT_DECLARATION, ROOT, root_files
 from adapters.settings import settings
 from tests.installations import objects_below
 
 
 def judged() -> list[str]:
-    """What the judge finds wrong in the store of the settings, with objects and digests checked."""
+    """What the judge finds wrong in the store of the settings, with objects and digests checked.
+
+    It must have seen each object that is there, and one at least.
+    """
     location = f"{settings().store_location}/{ROOT}"
     if "://" not in location:
         return _judged(Path(location))
     with TemporaryDirectory() as folder:
         _download(location, Path(folder))
         return _judged(Path(folder))
+
+
+def place_of(object_id: str) -> str:
+    """Where in a storage root the judge looks for an object, by the configuration that lies in ours."""
+    place: str = _layout().identifier_to_path(object_id)
+    return place
+
+
+@cache
+def _layout() -> Any:
+    with warnings.catch_warnings(action="ignore"):  # of pkg_resources
+        from ocfl.layout_registry import get_layout  # noqa: PLC0415
+    (config,) = (json.loads(text) for key, text in root_files().items() if key.endswith("config.json"))
+    layout = get_layout(config["extensionName"])
+    layout.check_and_set_layout_params(config)
+    return layout
 
 
 def _download(location: str, folder: Path) -> None:
@@ -42,5 +65,7 @@ def _judged(root: Path) -> list[str]:
         [*command, "--validate-objects", "--check-digests"], capture_output=True, text=True, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    # Its exit status tells nothing.
-    return [] if lines and lines[-1] == f"Storage root {root} is VALID" else [*lines, done.stderr]
+    # Its exit status tells nothing, and of a root in which it has found no object it says that it is valid.
+    number = sum(1 for _ in root.rglob(OBJECT_DECLARATION))
+    sound = [f"Objects checked: {number} / {number} are VALID", f"Storage root {root} is VALID"]
+    return [] if number and lines[-2:] == sound else [f"{number} objects are there", *lines, done.stderr]

@@ -16,7 +16,7 @@ from adapters.settings import Settings, settings
 from models.errors import Conflict, Transient
 from models.inventory import Inventory, ObjectVersion
 from tests.conftest import bucket_at
-from tests.judge import judged
+from tests.judge import judged, place_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -102,6 +102,20 @@ def test_object_lies_where_the_layout_of_the_root_says() -> None:
     digest = hashlib.sha256(b"urn:cellar:a%20b").hexdigest()
 
     assert ocfl.object_key("a b") == f"archives/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/urn%3acellar%3aa%2520b"
+
+
+@given(st.text(min_size=1, max_size=255))
+def test_object_lies_where_the_judge_looks_for_it(reference: str) -> None:
+    assert ocfl.object_key(reference) == f"{ocfl.ROOT}/{place_of(ocfl.object_id(reference))}"
+
+
+def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
+    for key, text in ocfl.root_files().items():
+        store.overwrite_bytes(text, key)
+    assert any("Objects checked: 0 / 0 are VALID" in line for line in judged())
+
+    added("r", b"one")
+    assert judged() == []
 
 
 def test_damaged_inventory_is_told_and_never_written_over() -> None:

@@ -26,7 +26,7 @@ from adapters.settings import settings
 from cli.api import MALLOC
 from models.receipt import Sending
 from tests.conftest import answers, running, wait_until
-from tests.installations import archived, closed_url, installed
+from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
 SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key of links"
@@ -118,7 +118,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver whose database is away, that answers errors with 200 and gives no public links."""
     values = {
-        "database_url": f"postgresql://nobody@{closed_url().removeprefix('http://')}/cellar",
+        "database_url": database_that_is_away(),
         "error_http": "200",
         "public_link": "none",
         "webhook_secrets": f"{SECRET}, the next secret",
@@ -198,9 +198,16 @@ def _fill() -> list[str]:
         archived(reference, body, datetime(2002, 1, 1 + day // 3, tzinfo=UTC))
     for number, city, name in ((1, "חיפה", "רון"), (2, "a=b", "דנה")):
         archived(f"twin {number}", _twin(number, city, name), datetime(2001, 1, 1 + number, tzinfo=UTC))
-    archived("contract", contract(payments=[]), datetime(2003, 1, 1, tzinfo=UTC))
+    archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))
     archived("contract", contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}))
     return [*bodies, "twin 1", "twin 2", "contract"]
+
+
+def earlier_contract() -> bytes:
+    """Nothing is signed, paid or attached yet, and a field says something else."""
+    document = json.loads(contract(signatures=[], payments=[], attachments=[]))
+    document["data"][0]["value"] = "not decided"
+    return json.dumps(document).encode()
 
 
 def _twin(number: int, city: str, name: str) -> bytes:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from models.view import ArchiveView
-from tests.api.conftest import FILENAMES, HOSTILE, SECRET, TOKEN, Library
+from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, Library
 from tests.samples import PDF, PNG
 
 Json = dict[str, Any]
@@ -321,6 +321,7 @@ class TestAuthorization:
             ("GET", "/api/archives/contract"),
             ("GET", "/api/archives/nowhere"),
             ("GET", f"/api/archives/contract/files/{PNG_SHA256}"),
+            ("GET", "/api/archives/contract/differences?before=1&after=2"),
             ("POST", "/api/archives/contract/rerun"),
             ("POST", "/api/archives/contract/discrepancies/any/explanation"),
         ],
@@ -336,6 +337,47 @@ class TestAuthorization:
 
 
 class TestDifferences:
+    def differences(self, library: Library, before: int, after: int) -> list[Json]:
+        answer = library.get(path_of("contract", f"/differences?before={before}&after={after}"))
+        assert answer.status_code == 200, answer.text
+        found: list[Json] = answer.json()
+        return found
+
+    def test_tell_of_each_kind_what_was_added_or_changed_and_both_values(self, library: Library) -> None:
+        archive = library.get(path_of("contract")).json()
+        (payment,) = archive["payments"]
+        (attached,) = (each for each in archive["files"] if each["role"] == "attachment")
+
+        found = self.differences(library, 1, 2)
+
+        assert [(each["kind"], each["key"], each["change"]) for each in found] == [
+            ("field", "SOMEFIELD1", "changed"),
+            ("file", attached["element_id"], "added"),
+            ("payment", payment["transaction_id"], "added"),
+            ("signature", "SIGNATURE1", "added"),
+        ]
+        assert {*found[0]} == {"kind", "key", "change", "members", "withheld"}
+        field, file, paid, signed = (each["members"] for each in found)
+        assert field == {"value": {"before": "not decided", "after": "SOMEVALUE1"}}
+        assert file["sha256"] == {"before": None, "after": PNG_SHA256}
+        assert (paid["amount_minor"], paid["standing"]) == (
+            {"before": None, "after": 2101},
+            {"before": None, "after": payment["standing"]},
+        )
+        assert signed["signed_by.name"] == {"before": None, "after": PERSON}
+
+    def test_the_other_way_round_are_what_was_removed(self, library: Library) -> None:
+        there, back = self.differences(library, 1, 2), self.differences(library, 2, 1)
+
+        turned = {"added": "removed", "changed": "changed"}
+        assert [(each["kind"], each["key"], each["change"]) for each in back] == [
+            (each["kind"], each["key"], turned[each["change"]]) for each in there
+        ]
+        assert [each["members"] for each in back] == [
+            {name: {"before": values["after"], "after": values["before"]} for name, values in each["members"].items()}
+            for each in there
+        ]
+
     def test_of_a_version_and_itself_are_none(self, library: Library) -> None:
         answer = library.get(path_of(HOSTILE[0], "/differences?before=1&after=1"))
 

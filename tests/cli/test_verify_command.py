@@ -14,7 +14,7 @@ from adapters import ocfl, store
 from adapters.settings import Settings, settings
 from flows.verifying import object_of
 from tests.cli.conftest import Cellar
-from tests.installations import archived
+from tests.installations import archived, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
 
 
@@ -119,12 +119,11 @@ def test_other_check_is_not_gone_on_with(cellar: Cellar, other: dict[str, object
 
 
 def test_check_that_begins_anew_forgets_the_one_before(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
 ) -> None:
     """Even if it breaks before it has anything to note."""
     noted()
-    (tmp_path / "a file").write_text("")
-    configure(store_url=str(tmp_path / "a file"))
+    configure(**store_that_does_not_answer(store_kind, tmp_path))
 
     assert cellar("verify").status == 1
     assert not (settings().data_dir / "verify.json").exists()
@@ -198,9 +197,22 @@ def test_process_that_is_not_archived_yet_is_told(cellar: Cellar) -> None:
 
 
 def test_store_that_cannot_be_read_is_not_called_sound(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "a file").write_text("")
-    configure(store_url=str(tmp_path / "a file"))
+    assert cellar("verify").status == 0
+    configure(**store_that_does_not_answer(store_kind, tmp_path))
 
-    assert cellar("verify").status != 0
+    for arguments in ((), ("one",), ("--sample", "0.0000001"), ("--json",)):
+        done = cellar("verify", *arguments)
+        assert (done.status, done.output, "does not list" in done.errors) == (1, "", True)
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["away", "without tables"])
+def test_store_is_not_called_sound_without_a_database_that_knows_what_is_complete(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_there: bool
+) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/new.db" if is_there else database_that_is_away())
+
+    for arguments in ((), ("one",), ("--json",)):
+        done = cellar("verify", *arguments)
+        assert (done.status, done.output, "the database" in done.errors) == (1, "", True)

@@ -1,7 +1,9 @@
 """Whole databases, compared and made again."""
 
+import time
 from collections.abc import Callable
 
+import psycopg
 from sqlmodel import SQLModel
 
 from adapters import database
@@ -9,6 +11,7 @@ from adapters.migration import migrate
 from adapters.settings import Settings, settings
 from flows.rebuilding import check_empty, rebuild
 from flows.verifying import stored_objects
+from tests.conftest import url_of
 
 NOT_OF_ARCHIVES = {"worker", "claim", "lease", "discrepancy_log"}
 
@@ -25,9 +28,19 @@ def rows() -> dict[str, list[str]]:
 
 def in_new_database(configure: Callable[..., Settings]) -> int:
     """Rebuild into an empty database beside the old one, and return how many archives there are."""
-    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    configure(database_url=_new_database_beside(settings().database_location))
     migrate()
     check_empty()
     rebuilt = rebuild(stored_objects(), lambda _: None)
     assert rebuilt.damaged == ()
     return rebuilt.archives
+
+
+def _new_database_beside(location: str) -> str:
+    """The URL of an empty database of the same kind."""
+    if location.startswith("sqlite:"):
+        return location.replace("cellar.db", "again.db")
+    name = f"again_{time.monotonic_ns()}"
+    with psycopg.connect(location, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return url_of(location, name)

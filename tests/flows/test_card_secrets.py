@@ -174,6 +174,7 @@ async def answers() -> dict[str, bytes]:
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
         found = {path: await client.get(path) for path in paths}
     assert {each.status_code for each in found.values()} == {200}
+    assert [each["kind"] for each in found[paths[-1]].json()] == ["field", "payment"]
     return {path: each.content for path, each in found.items()}
 
 

@@ -35,6 +35,7 @@ from tests.adapters.settlements import imported, line, report
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished, stored_body
+from tests.judge import judged
 from tests.samples import PDF, sample_document
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
@@ -56,13 +57,14 @@ def body(
 def lose(location: str) -> bytes:
     """Take a key out of the store, and return the backup."""
     backup = store.read_bytes(location)
-    (Path(settings().store_location) / location).unlink()
+    store.remove(location)
     seals._fingerprint_key.cache_clear()  # another process
     return backup
 
 
-def in_store() -> dict[str, bytes]:
-    return {key: store.read_bytes(key) for folder in (ocfl.ROOT, seals.ROOT) for key, _ in store.listed(folder)}
+def in_store(*folders: str) -> dict[str, bytes]:
+    wanted = folders or (ocfl.ROOT, seals.ROOT)
+    return {key: store.read_bytes(key) for folder in wanted for key, _ in store.listed(folder)}
 
 
 def swept(sending: Sending) -> bool:
@@ -185,6 +187,28 @@ def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
     for location, backup in backups.items():
         store.overwrite_bytes(backup, location)
     assert findings() == []
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_key_that_is_destroyed_takes_what_was_sealed_with_it_and_changes_no_archive(tmp_path: Path) -> None:
+    """Versions and deliveries of its archive are as valid as before, and the others can be read."""
+    other = body(reference="process-2")
+    receipt_ids = [archived("process-1", body(each)) for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")]
+    receipt_ids.append(archived("process-1", body("2026-03-01T00:00:00Z", cguid="another")))
+    of_other, location = archived("process-2", other), seals.key_location("process-1")
+    before = in_store(ocfl.ROOT)
+
+    store.remove(location)
+
+    assert findings() == [(location, Fault.MISSING)]
+    for receipt_id in receipt_ids:
+        with pytest.raises(Locked):
+            export("process-1", to=tmp_path / "raw", raw=True, receipt=receipt_id)
+    assert not (tmp_path / "raw").exists()
+    assert stored_body("process-2", of_other) == other
+    assert [each.version for each in view().versions] == [1, 2]
+    assert in_store(ocfl.ROOT) == before
+    assert judged() == []
 
 
 def test_settlement_reports_are_held_against_their_digests() -> None:

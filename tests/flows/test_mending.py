@@ -15,6 +15,7 @@ from flows.verifying import object_of, verify_object
 from models.errors import Conflict
 from tests.flows.conftest import received
 from tests.installations import archived, stored_body
+from tests.judge import judged
 from tests.samples import sample_document
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
@@ -68,6 +69,7 @@ def test_archive_of_other_rules_is_mended(monkeypatch: pytest.MonkeyPatch, rule:
 
     assert stored_body("process-1", receipt_id) == body()
     assert verify_object(object_of("process-1")).findings == ()
+    assert judged() == []
 
 
 def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from flows.process_archive import process_archive
 from models.verdict import Outcome
 from tests import pdfs
 from tests.adapters.test_clamd import BAD, running_clamd
-from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.installations import archived
@@ -43,23 +41,25 @@ def body_with(document: bytes | None, **members: Any) -> bytes:
     return json.dumps(payload).encode()
 
 
-@pytest.mark.usefixtures("installation")
-@pytest.mark.parametrize(
-    ("document", "outcome", "codes"),
-    [
-        (PDF, "sound", []),
-        (PDF + b"\n% evil", "changed", ["SIGNED_DOCUMENT_CHANGED"]),
-        (PDF.replace(b"/Type", b"/tYpe", 1), "broken", ["SIGNED_DOCUMENT_BROKEN"]),
-        (pdfs.form(), "unsigned", ["SIGNED_DOCUMENT_UNSIGNED"]),
-        (b"%PDF-1.7 no document", "unreadable", ["SIGNED_DOCUMENT_UNREADABLE"]),
-    ],
-    ids=["sound", "changed", "broken", "unsigned", "unreadable"],
-)
-def test_verdict_is_kept_and_never_touches_the_document(document: bytes, outcome: str, codes: list[str]) -> None:
+DOCUMENTS = {
+    "sound": (PDF, []),
+    "changed": (PDF + b"\n% evil", ["SIGNED_DOCUMENT_CHANGED"]),
+    "broken": (PDF.replace(b"/Type", b"/tYpe", 1), ["SIGNED_DOCUMENT_BROKEN"]),
+    "unsigned": (pdfs.form(), ["SIGNED_DOCUMENT_UNSIGNED"]),
+    "unreadable": (b"%PDF-1.7 no document", ["SIGNED_DOCUMENT_UNREADABLE"]),
+}
+
+
+@pytest.mark.usefixtures("kinds")
+@pytest.mark.parametrize("outcome", DOCUMENTS)
+def test_verdict_is_kept_and_never_touches_the_document(outcome: str) -> None:
+    document, codes = DOCUMENTS[outcome]
+
     archived("process-1", body_with(document))
 
     view = catalogue.archive("process-1")
     assert view
+    assert view.state == "completed"
     assert view.signed_document_verdict
     assert view.signed_document_verdict.outcome == Outcome(outcome)
     assert [each.code for each in view.warnings] == codes
@@ -67,6 +67,7 @@ def test_verdict_is_kept_and_never_touches_the_document(document: bytes, outcome
     assert found
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
     assert store.read_bytes(key) == document
+    assert judged() == []
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -82,19 +83,6 @@ def test_verdict_that_does_not_tell_of_digests_is_read() -> None:
 
     assert verdict
     assert (verdict.outcome, verdict.signatures[0].digest) == (Outcome.SOUND, None)
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_verdict_is_kept_in_a_bucket_too(configure: Callable[..., Settings], s3_server: str) -> None:
-    configure(store_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server))
-
-    archived("process-1", body_with(PDF))
-
-    view = catalogue.archive("process-1")
-    assert view
-    assert view.signed_document_verdict
-    assert view.signed_document_verdict.outcome is Outcome.SOUND
-    assert judged() == []
 
 
 @pytest.mark.usefixtures("sqlite_installation")
@@ -120,38 +108,56 @@ def test_delivery_has_the_verdict_of_its_version() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_signer_is_trusted_by_the_roots_of_the_settings(configure: Callable[..., Settings], tmp_path: Path) -> None:
-    (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
-    configure(trust_roots=str(tmp_path / "root.pem"))
+@pytest.mark.parametrize(
+    ("root", "is_trusted", "codes"),
+    [(None, None, []), ("Test root", True, []), ("Another root", False, ["SIGNED_DOCUMENT_NOT_TRUSTED"])],
+)
+def test_signer_is_trusted_by_the_roots_of_the_settings(
+    configure: Callable[..., Settings], tmp_path: Path, root: str | None, is_trusted: bool | None, codes: list[str]
+) -> None:
+    """Without any nobody asks."""
+    if root:
+        (tmp_path / "root.pem").write_bytes(pdfs.authority(root).pem)
+        configure(trust_roots=str(tmp_path / "root.pem"))
 
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
 
     view = catalogue.archive("process-1")
     assert view
     assert view.signed_document_verdict
-    assert view.signed_document_verdict.trusted is True
+    assert (view.signed_document_verdict.outcome, view.signed_document_verdict.trusted) == (Outcome.SOUND, is_trusted)
+    assert (view.state, [each.code for each in view.warnings]) == ("completed", codes)
 
 
 @pytest.mark.usefixtures("prefect")
-def test_changed_document_is_a_tag_of_the_run_and_told_downstream(
-    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
+@pytest.mark.parametrize("outcome", DOCUMENTS)
+def test_bad_verdict_is_a_tag_of_the_run_and_told_downstream(
+    configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer, outcome: str
 ) -> None:
+    """It never refuses the archive. To be unsigned is a finding and no accusation, and makes no tag of its own."""
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
-    receipt_id = received("process-1", body_with(PDF + b"\n% evil")).receipt_id
+    document, codes = DOCUMENTS[outcome]
+    receipt_id = received("process-1", body_with(document)).receipt_id
 
     asyncio.run(process_archive("process-1", receipt_id))
 
     ((request, _),) = httpserver.log
-    assert json.loads(request.data)["data"]["signed_document"] == "changed"
+    told = json.loads(request.data)["data"]
+    assert (told["signed_document"], told["attention"]) == (outcome, bool(codes))
     view = catalogue.archive("process-1")
     assert view
+    assert (view.state, [each.state for each in view.runs]) == ("completed", ["Completed"])
 
     async def tags() -> list[str]:
         async with get_client() as client:
             return (await client.read_flow_run(UUID(view.runs[0].flow_run_id))).tags
 
-    assert {"attention", "signed-document:changed"} <= set(asyncio.run(tags()))
+    expected = {
+        *(["attention"] if codes else []),
+        *([f"signed-document:{outcome}"] if outcome in ("changed", "broken", "unreadable") else []),
+    }
+    assert {each for each in asyncio.run(tags()) if each.startswith(("attention", "signed"))} == expected
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")

@@ -4,16 +4,21 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters import ocfl, store
 from adapters.settings import Settings
-from flows.verify_archives import verify_archives
+from flows import verify_archives as flow_module
+from flows.verify_archives import raise_alarm, verify_archives
 from models.errors import Conflict, Transient
-from tests.installations import archived
+from tests.installations import archived, closed_url, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -22,47 +27,102 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @pytest.fixture(autouse=True)
-def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+def _installation(
+    configure: Callable[..., Settings], sqlite_installation: Settings, store_kind: str, httpserver: HTTPServer
+) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     archived("process-1", sample_body("process-1"))
 
 
-def test_sound_store_tells_nobody(httpserver: HTTPServer) -> None:
-    asyncio.run(verify_archives())
+def damage(reference: str) -> str:
+    found = ocfl.inventory(reference)
+    assert found
+    key = ocfl.content_key(reference, found, next(iter(found.manifest)))
+    store.overwrite_bytes(b"damaged", key)
+    return key
 
-    assert httpserver.log == []
+
+def checked(share: float = 1.0) -> State[None]:
+    """How a check ends."""
+
+    async def _checked() -> State[None]:
+        return await verify_archives(share, return_state=True)
+
+    return asyncio.run(_checked())
+
+
+def told(httpserver: HTTPServer) -> list[tuple[str, Any]]:
+    """What the endpoint was told, as it is signed."""
+    for request, _ in httpserver.log:
+        Webhook(SECRET).verify(request.data, dict(request.headers.items()))
+    messages = [json.loads(request.data) for request, _ in httpserver.log]
+    return [(each["type"], each["data"]) for each in messages]
+
+
+def shown(ended: State[None]) -> list[Any]:
+    """The tables of what is damaged that a check has left in Prefect."""
+
+    async def _shown() -> list[Any]:
+        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[ended.state_details.flow_run_id]))
+        async with get_client() as client:
+            found = await client.read_artifacts(artifact_filter=of_run)
+        return [json.loads(str(each.data)) for each in found if each.key == "store-damaged"]
+
+    return asyncio.run(_shown())
+
+
+def test_sound_store_tells_nobody(httpserver: HTTPServer) -> None:
+    ended = checked()
+
+    assert ended.is_completed()
+    assert (told(httpserver), shown(ended)) == ([], [])
 
 
 def test_damaged_store_fails_the_run_and_tells_the_endpoints(httpserver: HTTPServer) -> None:
-    found = ocfl.inventory("process-1")
-    assert found
-    store.overwrite_bytes(b"damaged", ocfl.content_key("process-1", found, next(iter(found.manifest))))
+    key = damage("process-1")
+
+    ended = checked()
 
     with pytest.raises(Conflict):
-        asyncio.run(verify_archives())
-
-    ((request, _),) = httpserver.log
-    Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    told = json.loads(request.data)
-    assert (told["type"], told["data"]) == ("store.damaged", {"findings": 1})
+        asyncio.run(ended.aresult())
+    assert told(httpserver) == [("store.damaged", {"findings": 1})]
+    assert shown(ended) == [[{"file": key, "fault": "damaged"}]]
 
 
-def test_check_that_breaks_fails_the_run_and_tells_the_endpoints(
-    configure: Callable[..., Settings], tmp_path: Path, httpserver: HTTPServer
+def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
+    for reference in ("process-2", "process-3"):
+        archived(reference, sample_body(reference))
+    for reference in ("process-1", "process-2", "process-3"):
+        damage(reference)
+
+    ended = checked(1e-9)
+
+    assert ended.is_failed()
+    assert told(httpserver) == [("store.damaged", {"findings": 1})]
+
+
+def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
+    configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "a file").write_text("")
-    configure(
-        store_url=str(tmp_path / "a file"),
-        notify_urls=httpserver.url_for("/hook"),
-        notify_secret=SECRET,
-        notify_allow_private="true",
-    )
+    monkeypatch.setattr(flow_module, "raise_alarm", raise_alarm.with_options(retries=0))
+    configure(notify_urls=f"{closed_url()}/hook")
+    damage("process-1")
 
-    with pytest.raises(Transient):
+    with pytest.raises(Conflict, match="1 findings in the store"):
         asyncio.run(verify_archives())
 
-    ((request, _),) = httpserver.log
-    Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    told = json.loads(request.data)
-    assert (told["type"], told["data"]) == ("store.unverified", {})
+
+@pytest.mark.parametrize("away", ["store", "database"])
+def test_check_that_breaks_fails_the_run_and_tells_the_endpoints(
+    configure: Callable[..., Settings], store_kind: str, tmp_path: Path, httpserver: HTTPServer, away: str
+) -> None:
+    if away == "store":
+        configure(**store_that_does_not_answer(store_kind, tmp_path))
+    else:
+        configure(database_url=database_that_is_away())
+
+    with pytest.raises(Transient, match=away if away == "database" else "does not list"):
+        asyncio.run(verify_archives())
+
+    assert told(httpserver) == [("store.unverified", {})]
