@@ -15,8 +15,9 @@ from standardwebhooks import Webhook
 
 from adapters import ocfl, store
 from adapters.settings import Settings
-from flows import verify_archives as flow_module
-from flows.verify_archives import raise_alarm, verify_archives
+from flows import endpoints
+from flows.endpoints import tell_endpoint
+from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
 from tests.installations import archived, closed_url, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
@@ -105,7 +106,7 @@ def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
 def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
     configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_module, "raise_alarm", raise_alarm.with_options(retries=0))
+    monkeypatch.setattr(endpoints, "tell_endpoint", tell_endpoint.with_options(retries=0))
     configure(notify_urls=f"{closed_url()}/hook")
     damage("process-1")
 
