@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from http import HTTPStatus
 from uuid import uuid4
 
 from prefect import task
@@ -9,7 +10,7 @@ from prefect import task
 from adapters import downstream
 from adapters.settings import settings
 from flows.retries import RETRIED
-from models.errors import Transient
+from models.errors import Refused, Transient
 
 
 async def tell_endpoints(body: bytes) -> None:
@@ -24,9 +25,11 @@ async def tell_endpoint(endpoint: str, message_id: str, body: bytes) -> None:
     """Tell one endpoint.
 
     Raises:
-        Refused: the endpoint may not be called.
+        Refused: the endpoint may not be called, or is gone for good.
         Transient: it does not confirm.
     """
     status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
+    if status_code == HTTPStatus.GONE:
+        raise Refused("NOT_DELIVERABLE", f"message {message_id}: the endpoint is gone for good")
     if not 200 <= status_code < 300:
         raise Transient(f"message {message_id} is not confirmed: the endpoint answered {status_code}")

@@ -116,10 +116,14 @@ def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
     assert discrepancy_list.open_by_code() == {"MISSING_IN_ARCHIVE": 2}
 
 
-def test_endpoint_that_is_away_fails_no_flow(configure: Callable[..., Settings], tmp_path: Path) -> None:
-    configure(notify_urls="https://192.0.2.1/hook", notify_secret=SECRET, notify_allow_private="false")
+def test_endpoint_that_is_gone_or_refused_is_not_tried_again_and_fails_no_flow(
+    configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/gone").respond_with_data("", status=410)
+    configure(notify_urls=f"{httpserver.url_for('/gone')},ftp://192.0.2.1/hook", notify_secret=SECRET)
     put("one.csv", report(line("of nobody")), tmp_path)
 
     asyncio.run(settle_reports())
 
+    assert len(httpserver.log) == 1
     assert newest_artifact().startswith("# Open discrepancies: 1")
