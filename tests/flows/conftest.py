@@ -39,6 +39,7 @@ def downstream(
         made = workers.Downstream(server)
         told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
         configure(**told, PREFECT_API_URL=prefect)
+        workers.forget_runs()
         yield made
         made.let_go()
 
