@@ -9,19 +9,19 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ValidationError
-from rich.table import Table
 
 from adapters import catalogue, receipts
 from adapters.settings import settings
 from adapters.stored import stored_version
 from adapters.trigger import start_run
-from cli.terminal import console, table_of
+from cli.terminal import cell, console, table_of
 from domain.difference import differences
 from domain.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveView, DiscrepancyView
+from models.view import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView, DiscrepancyView
 
+_LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
 _Row = Mapping[str, Any]
 """Values by the names of their columns."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -57,14 +57,15 @@ def list_archives(  # noqa: PLR0913 -- one option a filter
     if as_json:
         print_json(page)
         return
-    table = table_of("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
-    for each in page.items:
-        received = f"{each.received_at:%Y-%m-%d %H:%M:%S}"
-        described = [each.reference, each.state, each.process_number, each.template_id, received]
-        table.add_row(*map(cell, [*described, each.files, each.warnings, each.discrepancies]))
-    console().print(table)
+    console().print(table_of(_LISTED, map(_listed, page.items)))
     if page.next:
         console().print(f"More: --cursor {page.next}")
+
+
+def _listed(found: ArchiveSummary) -> list[object]:
+    received = f"{found.received_at:%Y-%m-%d %H:%M:%S}"
+    described = [found.reference, found.state, found.process_number, found.template_id, received]
+    return [*described, found.files, found.warnings, found.discrepancies]
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:
@@ -92,7 +93,7 @@ def show(
     console().print(f"{archive.state}, process {archive.process_number or '–'}")
     for title, rows in _sections(archive):
         if rows:
-            console().print(_table(title, rows))
+            console().print(table_of(rows[0], [list(row.values()) for row in rows], title))
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
@@ -101,13 +102,15 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
-    table = table_of("kind", "key", "change", "member", f"version {before}", f"version {after}")
+    if not found:
+        console().print("Nothing differs.")
+        return
+    rows = []
     for each in found:
-        for member, values in each.members.items():
-            table.add_row(*map(cell, [each.kind, each.key, each.change, member, values.before, values.after]))
-        for member in each.withheld:
-            table.add_row(*map(cell, [each.kind, each.key, each.change, member, "(not shown)", "(not shown)"]))
-    console().print(table if found else "Nothing differs.")
+        what = (each.kind, each.key, each.change)
+        rows += [(*what, member, values.before, values.after) for member, values in each.members.items()]
+        rows += [(*what, member, "(not shown)", "(not shown)") for member in each.withheld]
+    console().print(table_of(("kind", "key", "change", "member", f"version {before}", f"version {after}"), rows))
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
@@ -185,19 +188,6 @@ class Told(BaseModel):
             since=found.closed_at or found.opened_at,
             explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
         )
-
-
-def _table(title: str, rows: Sequence[_Row]) -> Table:
-    table = table_of(*rows[0], title=title)
-    for row in rows:
-        table.add_row(*map(cell, row.values()))
-    return table
-
-
-def cell(value: object) -> str:
-    """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
-    text = "" if value is None else str(value)
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def print_json(model: BaseModel) -> None:

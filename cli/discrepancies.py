@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from adapters import discrepancy_list
-from cli.archives import Json, Told, cell, print_json, wrong_options
+from cli.archives import Json, Told, print_json, wrong_options
 from cli.terminal import console, table_of
 from models.errors import Refused
 from models.view import DiscrepancyPage, DiscrepancyQuery
@@ -30,10 +30,8 @@ def list_discrepancies(
     if as_json:
         print_json(page)
         return
-    table = table_of("reference", *Told.model_fields)
-    for each in page.items:
-        table.add_row(*map(cell, [each.reference, *Told.of(each).model_dump().values()]))
-    console().print(table)
+    rows = [(each.reference, *Told.of(each).model_dump().values()) for each in page.items]
+    console().print(table_of(("reference", *Told.model_fields), rows))
     if page.next:
         console().print(f"More: --cursor {page.next}")
 

@@ -27,11 +27,11 @@ def list_quarantined(*, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
         return
-    table = table_of("receipt", "received", "bytes", "code", "where", "detail")
-    for entry in entries:
-        received = f"{entry.received_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(entry.receipt_id, received, str(entry.size_bytes), entry.code, entry.where, entry.detail)
-    console().print(table)
+    rows = [
+        (each.receipt_id, f"{each.received_at:%Y-%m-%d %H:%M:%S}", each.size_bytes, each.code, each.where, each.detail)
+        for each in entries
+    ]
+    console().print(table_of(("receipt", "received", "bytes", "code", "where", "detail"), rows))
 
 
 @app.command()

@@ -1,22 +1,37 @@
-"""Tables for people. In a file or pipe a line is as long as it needs to be; on a narrow terminal all but the first
-column give way, and what is cut off ends in an ellipsis: half a number in the next line would read as another number.
+"""Tables for people. In a file or pipe a line is as long as it needs to be.
+
+On a narrow terminal the first column, by which people go on, is folded and never cut. The others end in an ellipsis:
+half a number in the next line would read as another number.
 """
+
+from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-_WIDTH_IN_FILES = 10_000  # a table takes what it needs of that
+_WIDTH_IN_FILES = 1_000_000  # a table takes what it needs of that
+_UNFOLDED = 36  # a reference
 
 
 def console() -> Console:
     """What was sent may look like markup, and stays as it is."""
     terminal = Console(markup=False, emoji=False)
-    return terminal if terminal.is_terminal else Console(markup=False, emoji=False, width=_WIDTH_IN_FILES)
+    return terminal if terminal.file.isatty() else Console(markup=False, emoji=False, width=_WIDTH_IN_FILES)
 
 
-def table_of(*heads: str, title: str | None = None) -> Table:
-    """The first column is what people go on by: it is whole."""
+def table_of(heads: Iterable[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
     first, *others = heads
-    whole = Column(first, overflow="fold", no_wrap=True)
-    return Table(whole, *others, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = [[cell(each) for each in row] for row in rows]
+    longest = max((len(row[0]) for row in shown), default=0)
+    whole = Column(first, overflow="fold", min_width=min(longest, _UNFOLDED))
+    table = Table(whole, *others, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for row in shown:
+        table.add_row(*row)
+    return table
+
+
+def cell(value: object) -> str:
+    """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
+    text = "" if value is None else str(value)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

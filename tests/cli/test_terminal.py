@@ -1,36 +1,63 @@
 """Tables at the command line: what one would copy out of them is whole."""
 
-from io import StringIO
-
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from cli.terminal import console, table_of
 
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
-ROW = (REFERENCE, "completed", "1037", "9fa70d4ccea84262b1ed2308a07a3fb4", "2026-01-01 12:00:00", "12", "3", "1")
+DIGEST = "0123456789abcdef" * 4
 HEADS = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
+ROW = (REFERENCE, "completed", 1037, "9fa70d4ccea84262b1ed2308a07a3fb4", "2026-01-01 12:00:00", 12, 3, 1)
 
 
-def test_reference_is_whole_on_a_narrow_terminal_and_nothing_is_half_in_the_next_line() -> None:
-    table = table_of(*HEADS)
-    table.add_row(*ROW)
-    terminal = Console(width=80, file=StringIO(), force_terminal=True, no_color=True)
-
+def on_a_terminal(table: Table, width: int) -> str:
+    terminal = Console(width=width, force_terminal=True, no_color=True, markup=False)
     with terminal.capture() as shown:
         terminal.print(table)
-
-    assert REFERENCE in shown.get()
-    assert "9fa70d4ccea84262b1ed2308a07a3fb4"[-8:] not in shown.get()
-    assert "…" in shown.get()
+    return shown.get()
 
 
-def test_line_of_a_pipe_is_as_long_as_it_needs_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    table = table_of(*HEADS)
-    table.add_row(*ROW[:-1], "x " * 2000)
+def test_reference_is_whole_on_a_narrow_terminal_and_no_number_is_half_in_the_next_line() -> None:
+    shown = on_a_terminal(table_of(HEADS, [ROW]), 80)
 
-    console().print(table)
+    assert REFERENCE in shown
+    assert "9fa70d4ccea84262b1ed2308a07a3fb4"[-8:] not in shown
+    assert "…" in shown
+
+
+def test_long_id_is_folded_and_leaves_room_for_the_others() -> None:
+    heads = ("receipt", "received", "bytes", "code", "where", "detail")
+    shown = on_a_terminal(table_of(heads, [(DIGEST, "2026-01-01 12:00:00", 812, "BAD_JSON", "", "no JSON")]), 80)
+
+    folded = "".join(line.split()[0] for line in shown.splitlines() if line[1:2] in "0123456789abcdef" and line.strip())
+    assert folded == DIGEST
+    assert "BAD" in shown
+
+
+@pytest.mark.parametrize("first", ["x" * 200, "ש" * 100, "1"], ids=["long", "Hebrew", "short"])
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_first_column_is_never_cut(first: str, width: int) -> None:
+    shown = on_a_terminal(table_of(HEADS, [(first, *ROW[1:])]), width)
+
+    assert shown.count(first[0]) >= len(first)
+
+
+def test_line_of_a_pipe_is_as_long_as_it_needs_to_be(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    words = "x " * 20_000
+
+    console().print(table_of(HEADS, [(*ROW[:-1], words)]))
 
     (line,) = [each for each in capsys.readouterr().out.splitlines() if REFERENCE in each]
-    assert all(cell in line for cell in (*ROW[:-1], "x " * 1999))
-    assert len(line) < 5000
+    assert all(str(each) in line for each in ROW[:-1])
+    assert words.strip() in line
+
+
+def test_what_was_sent_stays_text() -> None:
+    shown = on_a_terminal(table_of(("what",), [("[red]a\x1b[0m",)]), 80)
+
+    assert "[red]a\\x1b[0m" in shown
