@@ -7,7 +7,7 @@ from models.verdict import Change, Outcome, SignatureVerdict, Verdict
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SOUND: "Sound: every signature holds, and nothing came after one that it does not permit.",
-    Outcome.CHANGED: "Changed: the signatures hold, but the document was changed after one of them.",
+    Outcome.CHANGED: "Changed: the document was changed after it was signed; no signature is known to be broken.",
     Outcome.BROKEN: "Broken: a signature, or its time stamp, does not fit what it covers.",
     Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
     Outcome.UNREADABLE: "Unreadable: nobody can say what its signatures are worth.",

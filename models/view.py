@@ -75,7 +75,9 @@ class DeliveryView(BaseModel):
 
 
 class FileView(BaseModel):
-    """`looks_like`: the media type that its first bytes show. `infection`: what ClamAV found in it when it came."""
+    """`looks_like`: the media type that its first bytes show. `infection`: what ClamAV found in it when it came; null
+    where it found nothing, and where nobody looked, without a daemon or for its size (`FILE_NOT_SCANNED`).
+    """
 
     role: str
     element_id: str | None

@@ -119,7 +119,7 @@ def test_verdict_on_the_signed_document_is_told_in_words() -> None:
 
     texts = "\n".join(Read(page).texts)
     for expected in (
-        "Changed: the signatures hold, but the document was changed after one of them.",
+        "Changed: the document was changed after it was signed; no signature is known to be broken.",
         "Locked\nyes\n",
         "Covers the whole file\nno\n",
         "not judged: no trust roots were configured",
