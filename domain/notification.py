@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.sentences import sentence
+from domain.sentences import sentence, told_transaction
 from models.discrepancy import Discrepancy
 from models.view import ListedDiscrepancy
 
@@ -59,7 +59,7 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
 def _told(found: Discrepancy) -> dict[str, str | None]:
     return {
         "code": found.code,
-        "transaction_id": found.transaction_id,
+        "transaction_id": told_transaction(found.code, found.transaction_id),
         "expected": found.expected,
         "found": found.found,
         "sentence": sentence(found.code, found.expected, found.found),
@@ -73,7 +73,7 @@ def payments_discrepancies(
     code. Pure. `url` leads to all of them for who has a token.
     """
     data = {
-        "discrepancies": [each.model_dump(mode="json", include=_LISTED) for each in newest],
+        "discrepancies": [_listed(each) for each in newest],
         "discrepancies_in_all": sum(by_code.values()),
         "by_code": dict(by_code),
         "url": url,
@@ -81,7 +81,10 @@ def payments_discrepancies(
     return _body(PAYMENTS_DISCREPANCIES, at, data)
 
 
-_LISTED = {"reference", "discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "opened_at"}
+def _listed(found: ListedDiscrepancy) -> dict[str, Any]:
+    named = {"reference", "discrepancy_id", "code", "expected", "found", "sentence", "opened_at"}
+    told = {"transaction_id": told_transaction(found.code, found.transaction_id)}
+    return found.model_dump(mode="json", include=named) | told
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:

@@ -1,8 +1,12 @@
 """Discrepancies in words that a clerk understands."""
 
+import re
 from collections.abc import Mapping
 
 from models.discrepancy import DiscrepancyCode
+
+_MOST_SIGNS = 100
+_CELLOSIGN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _MEANINGS: Mapping[str, str] = {
     DiscrepancyCode.AGING_HOLD: "Money is held on a card for too long, and is neither charged nor released.",
@@ -34,3 +38,16 @@ _MEANINGS: Mapping[str, str] = {
 def sentence(code: str, expected: str, found: str) -> str:
     """Return what a discrepancy means. It is made of what is stored, so it is stored nowhere. Pure."""
     return f"{_MEANINGS[code]} Expected: {expected}. Found: {found}."
+
+
+def told_transaction(code: str, transaction_id: str | None) -> str | None:
+    """Return the transaction of a discrepancy as it may be told outside: in messages, and in Prefect. Pure.
+
+    Where a field of the form should name one and no payment has it, anybody may have typed anything: it is told only if
+    it is written as Cellosign's ids are.
+    """
+    if transaction_id is None:
+        return None
+    if code == DiscrepancyCode.FIELD_WITHOUT_PAYMENT and not _CELLOSIGN_ID.fullmatch(transaction_id):
+        return None
+    return transaction_id[:_MOST_SIGNS]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from domain.booking import BookedPayment, booked
 from domain.cards import masked
+from domain.sentences import told_transaction
 from models.archive import Archive
 from models.notification import NotificationRow
 from models.payment_terms import PaymentTerms
@@ -85,14 +86,18 @@ def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
 
 
 def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:
-    return [(each.code, each.state, each.sentence, each.transaction_id) for each in discrepancies]
+    return [(each.code, each.state, each.sentence, _transaction(each)) for each in discrepancies]
 
 
 def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
     return [
-        (each.code, each.sentence, each.reference, each.transaction_id, f"{each.opened_at:%Y-%m-%d %H:%M}")
+        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
         for each in newest
     ]
+
+
+def _transaction(found: DiscrepancyView) -> str | None:
+    return told_transaction(found.code, found.transaction_id)
 
 
 def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:

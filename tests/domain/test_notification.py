@@ -116,6 +116,15 @@ def test_body_says_what_nobody_has_explained() -> None:
     }
 
 
+def test_what_a_client_typed_into_a_payment_field_is_in_no_message() -> None:
+    typed = "Dana Levi, 054-1234567"
+    found = Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, typed, "a payment", "none")
+    listed = NEWEST.model_copy(update={"code": found.code, "transaction_id": typed})
+
+    for message in (archive_completed_with([found]), payments_discrepancies([listed], {}, url="u", at=NOON)):
+        assert json.loads(message)["data"]["discrepancies"][0]["transaction_id"] is None
+
+
 def test_every_message_and_every_member_is_documented() -> None:
     messages = (
         archive_completed_with([Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "e", "f")]),

@@ -15,7 +15,7 @@ from domain.reconciliation import reconcile
 from domain.sentences import sentence
 from domain.summary import open_discrepancies_summary, size_text, summary
 from models.archive import Archive
-from models.discrepancy import Discrepancy
+from models.discrepancy import Discrepancy, DiscrepancyCode
 from models.notification import NotificationRow
 from models.payment import Payment
 from models.view import DiscrepancyView, ListedDiscrepancy
@@ -145,6 +145,17 @@ def test_summary_of_what_is_open() -> None:
 """
     )
     assert open_discrepancies_summary([], {}).startswith("# Open discrepancies: 0\n\n## By code\n\nNone.")
+
+
+def test_what_a_client_typed_into_a_payment_field_is_in_no_summary() -> None:
+    typed = Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, "Dana Levi", "a payment", "none")
+    listed = ListedDiscrepancy(reference="r", **shown(typed).model_dump())
+
+    archive = read(sample_document())
+    of_archive = summary(archive, [listed], [], version=1, archive_url=URL, terms=TERMS)
+
+    assert "FIELD\\_WITHOUT\\_PAYMENT" in of_archive
+    assert "Dana" not in of_archive + open_discrepancies_summary([listed], {})
 
 
 def test_nothing_personal_and_no_card_secret_gets_in() -> None:
