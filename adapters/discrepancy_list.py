@@ -42,18 +42,16 @@ def newest_open(limit: int) -> list[ListedDiscrepancy]:
     Raises:
         Transient: the database does not answer.
     """
-    opened = (
-        select(DiscrepancyEventRow.discrepancy_id, func.max(DiscrepancyEventRow.at).label("at"))
-        .where(DiscrepancyEventRow.state == DiscrepancyState.OPEN)
-        .group_by(col(DiscrepancyEventRow.discrepancy_id))
-        .subquery()
+    its_events = DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id
+    # For each open one on its own: what was closed is never forgotten, and would be read each time.
+    opened_at = (
+        select(func.max(DiscrepancyEventRow.at))
+        .where(its_events, DiscrepancyEventRow.state == DiscrepancyState.OPEN)
+        .correlate(DiscrepancyRow)
+        .scalar_subquery()
     )
-    found = (
-        select(DiscrepancyRow)
-        .join(opened, opened.c.discrepancy_id == DiscrepancyRow.discrepancy_id)
-        .where(DiscrepancyRow.state == DiscrepancyState.OPEN)
-        .order_by(opened.c.at.desc(), col(DiscrepancyRow.discrepancy_id))
-    )
+    open_ones = select(DiscrepancyRow).where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+    found = open_ones.order_by(opened_at.desc(), col(DiscrepancyRow.discrepancy_id))
     with reading() as session:
         return _listed(session, list(session.exec(found.limit(limit))))
 

@@ -114,7 +114,11 @@ class Settings(BaseSettings):
     )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
-    notify_urls: CommaSeparated = Field((), repr=False, description="Endpoints told about each completed archive.")
+    notify_urls: CommaSeparated = Field(
+        (),
+        repr=False,
+        description="Endpoints told about completed archives, discrepancies and damage; see docs/notifications.md.",
+    )
     notify_secret: str = Field(
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs notifications."
     )

@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from prefect.artifacts import acreate_markdown_artifact
-
 from adapters import discrepancy_list
 from adapters.settings import settings
 from domain.notification import MOST_TOLD, payments_discrepancies
 from domain.summary import open_discrepancies_summary
 from flows.endpoints import tell_endpoints
+from flows.summaries import leave_summary
 from flows.threads import in_thread
 from models.view import ListedDiscrepancy
 
@@ -24,12 +23,11 @@ async def tell_open_discrepancies() -> None:
         Transient: the database does not answer.
     """
     found, by_code = await in_thread(_found)
+    in_all = f"{sum(by_code.values())} open discrepancies in all"
+    await leave_summary("open-discrepancies", open_discrepancies_summary(found, by_code), in_all)
     if by_code:
         url = f"{settings().receiver_url}/api/discrepancies?state=open"
         await tell_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))
-    told = f"{sum(by_code.values())} open discrepancies in all"
-    markdown = open_discrepancies_summary(found, by_code)
-    await acreate_markdown_artifact(markdown, key="open-discrepancies", description=told)
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:

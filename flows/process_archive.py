@@ -9,15 +9,13 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
@@ -35,18 +33,15 @@ from flows.persisting import persist
 from flows.record import Run, recorded
 from flows.results import RESULTS
 from flows.retries import RETRIED
+from flows.summaries import NOT_TAKEN, leave_summary
 from flows.threads import in_thread
 from models.errors import Refused, Transient
 from models.notification import NotificationState
 from models.run import Trigger
 from models.verdict import Outcome
 
-HTTP_GONE = 410
 MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
-_NOT_TAKEN = (PrefectException, httpx.HTTPError)
-
-
 _KEPT: dict[str, Any] = RETRIED | {"persist_result": True}
 """A finished task is not done again when its run goes on elsewhere."""
 
@@ -194,7 +189,7 @@ async def _attempt(endpoint: str, message_id: str, body: bytes) -> tuple[Notific
         return NotificationState.DEAD, None, error.detail
     if 200 <= status_code < 300:
         return NotificationState.DELIVERED, status_code, None
-    return (NotificationState.DEAD if status_code == HTTP_GONE else NotificationState.PENDING), status_code, None
+    return (NotificationState.DEAD if status_code == HTTPStatus.GONE else NotificationState.PENDING), status_code, None
 
 
 async def _notify_all(receipt_id: str) -> None:
@@ -280,18 +275,19 @@ async def _label(reference: str, found: set[str]) -> None:
     try:
         async with get_client() as client:
             await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
-    except _NOT_TAKEN as error:
+    except NOT_TAKEN as error:
         get_run_logger().warning("The run has not got its name and tags: %s", type(error).__name__)
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
-    """An artifact that Prefect does not take must not fail an archive, nor hide why a run failed."""
+    """What cannot be read now must not fail an archive, nor hide why a run failed."""
     try:
         markdown = await in_thread(_summary, reference, receipt_id, version)
-        key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
-        await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")
-    except (Transient, *_NOT_TAKEN) as error:
+    except Transient as error:
         get_run_logger().warning("The run has no summary: %s", type(error).__name__)
+        return
+    key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
+    await leave_summary(key, markdown, f"Archive {reference}")
 
 
 def _summary(reference: str, receipt_id: str, version: int) -> str:

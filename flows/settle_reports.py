@@ -1,6 +1,7 @@
 """The flow `settle-reports`: settlement reports that are put into a folder or bucket are imported, each once."""
 
 import logging
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
@@ -12,7 +13,7 @@ from adapters.settlement_reports import staged
 from flows.open_discrepancies import tell_open_discrepancies
 from flows.results import RESULTS
 from flows.threads import checkpoint, in_thread
-from models.errors import Conflict, Refused
+from models.errors import Conflict, Refused, Transient
 from models.settlement_summary import SettlementSummary
 
 
@@ -26,25 +27,47 @@ async def settle_reports() -> None:
         Conflict: some are; they are named, with their lines.
         Transient: folder, store or database does not answer.
     """
+    taken = _Taken()
+    try:
+        for file in await in_thread(settlement_inbox.new_files, datetime.now(UTC)):
+            await _take(file, taken)
+    finally:
+        if taken.unexplained:
+            await _tell_open_discrepancies()
+    if taken.wrong:
+        raise Conflict(f"{len(taken.wrong)} settlement reports are wrong and not imported: {'; '.join(taken.wrong)}")
+
+
+@dataclass
+class _Taken:
+    """Which reports were wrong, and how much that nobody has explained the others have brought."""
+
+    wrong: list[str] = field(default_factory=list)
+    unexplained: int = 0
+
+
+async def _take(file: ReportFile, taken: _Taken) -> None:
     log = get_run_logger()
-    wrong, unexplained = [], 0
-    for file in await in_thread(settlement_inbox.new_files, datetime.now(UTC)):
-        try:
-            summary = await in_thread(_import, file)
-        except FileNotFoundError:
-            continue  # taken away meanwhile
-        except Refused as refused:
-            log.error("%s is not imported: %s", file.name, refused)
-            wrong.append(f"{file.name}: {refused}")
-        else:
-            unexplained += summary.unexplained
-            told = "%s: %d rows, %d new, %d matched, %d findings, %d of them not explained"
-            counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)
-            log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
-    if unexplained:
+    try:
+        summary = await in_thread(_import, file)
+    except FileNotFoundError:
+        return  # taken away meanwhile
+    except Refused as refused:
+        log.error("%s is not imported: %s", file.name, refused)
+        taken.wrong.append(f"{file.name}: {refused}")
+        return
+    taken.unexplained += summary.unexplained
+    told = "%s: %d rows, %d new, %d matched, %d findings, %d of them not explained"
+    counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)
+    log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
+
+
+async def _tell_open_discrepancies() -> None:
+    """What cannot be told now, the night tells: it must not hide which reports are wrong."""
+    try:
         await tell_open_discrepancies()
-    if wrong:
-        raise Conflict(f"{len(wrong)} settlement reports are wrong and not imported: {'; '.join(wrong)}")
+    except Transient as error:
+        get_run_logger().warning("What is open is not told before the night: %s", error)
 
 
 def _import(file: ReportFile) -> SettlementSummary:

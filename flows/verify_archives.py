@@ -41,8 +41,8 @@ async def verify_archives(share: float = 1.0) -> None:
     if fixity.is_sound:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
-    await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
     await tell_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
+    await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
     raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of the run, and `cellar verify`")
 
 

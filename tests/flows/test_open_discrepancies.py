@@ -19,8 +19,10 @@ from standardwebhooks import Webhook
 from adapters import discrepancy_list
 from adapters.discrepancies import explain
 from adapters.settings import Settings
+from flows import settle_reports as flow_module
 from flows.reevaluate_payments import reevaluate_payments
 from flows.settle_reports import settle_reports
+from models.errors import Conflict, Transient
 from models.view import Explanation
 from tests.adapters.payments import booked, payment
 from tests.adapters.settlements import COLUMNS, line, report
@@ -114,6 +116,32 @@ def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
     (newest,) = discrepancy_list.newest_open(1)
     assert "1.00 ILS" in newest.expected
     assert discrepancy_list.open_by_code() == {"MISSING_IN_ARCHIVE": 2}
+
+
+def test_wrong_report_is_named_and_what_another_brings_is_told_all_the_same(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    put("a.csv", report(line("of nobody")), tmp_path)
+    put("b.csv", report(line("c", amount="x")), tmp_path)
+
+    with pytest.raises(Conflict, match=r"b\.csv"):
+        asyncio.run(settle_reports())
+
+    assert [each["type"] for each in messages(httpserver)] == ["payments.discrepancies"]
+
+
+def test_telling_that_fails_does_not_hide_which_report_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def fails() -> None:
+        raise Transient("the database does not answer")
+
+    monkeypatch.setattr(flow_module, "tell_open_discrepancies", fails)
+    put("a.csv", report(line("of nobody")), tmp_path)
+    put("b.csv", report(line("c", amount="x")), tmp_path)
+
+    with pytest.raises(Conflict, match=r"b\.csv"):
+        asyncio.run(settle_reports())
 
 
 def test_endpoint_that_is_gone_or_refused_is_not_tried_again_and_fails_no_flow(
