@@ -166,10 +166,8 @@ def test_body_that_was_cut_swapped_or_changed_is_told(size_bytes: int) -> None:
         list(seals.opened_chunks("process-1", "another receipt", [sealed]))
 
 
-def test_memory_is_flat_while_a_body_is_sealed_and_opened(kind: str) -> None:
-    if kind == "bucket":
-        return  # the same chunks
-
+@pytest.mark.parametrize("kind", ["folder"], indirect=True)
+def test_memory_is_flat_while_a_body_is_sealed_and_opened() -> None:
     def body() -> Iterator[bytes]:
         return (bytes(4 * MIB) for _ in range(16))
 
