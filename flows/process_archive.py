@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -19,11 +19,12 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from adapters import archives, discrepancies, downstream, notifications, receipts
+from adapters import archives, discrepancies, notifications, receipts
 from adapters.settings import settings
 from domain.notification import archive_completed
 from domain.summary import size_text, summary
 from flows.completion import complete
+from flows.endpoints import attempt, check_confirmed
 from flows.engine import leave_slot
 from flows.findings import settle_findings
 from flows.lease import sole_work_on
@@ -168,28 +169,12 @@ async def notify_downstream(message_id: str | None) -> str:
         return NotificationState.DELIVERED
     body = await in_thread(_message, message_id)
     notification = await in_thread(notifications.get, message_id)
-    state, status_code, error = await _attempt(notification.endpoint, message_id, body)
-    await in_thread(
-        notifications.record_attempt, message_id, state, datetime.now(UTC), status_code=status_code, error=error
-    )
-    log.info("Message %s: %s (%s)", message_id, state, status_code or error)
-    if state is NotificationState.PENDING:
-        raise Transient(f"message {message_id} is not confirmed: {error or f'the endpoint answered {status_code}'}")
-    if state is NotificationState.DEAD:
-        raise Refused("NOT_DELIVERABLE", f"message {message_id}: {error or 'the endpoint is gone for good'}")
-    return state
-
-
-async def _attempt(endpoint: str, message_id: str, body: bytes) -> tuple[NotificationState, int | None, str | None]:
-    try:
-        status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
-    except Transient as error:
-        return NotificationState.PENDING, None, str(error)
-    except Refused as error:
-        return NotificationState.DEAD, None, error.detail
-    if 200 <= status_code < 300:
-        return NotificationState.DELIVERED, status_code, None
-    return (NotificationState.DEAD if status_code == HTTPStatus.GONE else NotificationState.PENDING), status_code, None
+    made = await attempt(notification.endpoint, message_id, body)
+    record = partial(notifications.record_attempt, status_code=made.status_code, error=made.error)
+    await in_thread(record, message_id, made.state, datetime.now(UTC))
+    log.info("Message %s: %s (%s)", message_id, made.state, made.status_code or made.error)
+    check_confirmed(message_id, made)
+    return made.state
 
 
 async def _notify_all(receipt_id: str) -> None:
