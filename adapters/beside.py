@@ -23,14 +23,14 @@ def built_beside(target: Path) -> Iterator[Path]:
         Transient: the disk does not take it now.
         FileNotFoundError: the caller's own.
     """
-    refuse_what_is_there(target)
+    _refuse_what_is_there(target)
     if not target.parent.is_dir():
         raise Refused("FOLDER_MISSING", "expected a path in a folder that exists", where="target")
     part = target.with_name(f".{secrets.token_hex(16)}.part")
     with disk_errors():
         try:
             yield part
-            refuse_what_is_there(target)  # it may have come meanwhile
+            _refuse_what_is_there(target)  # it may have come meanwhile
             part.rename(target)
             sync_folder(target.parent)
         finally:
@@ -59,7 +59,7 @@ def disk_errors() -> Iterator[None]:
         raise Transient(f"the export could not be written: {errno.errorcode.get(error.errno or 0)}") from error
 
 
-def refuse_what_is_there(target: Path) -> None:
+def _refuse_what_is_there(target: Path) -> None:
     """Raise Refused where something is at `target`, be it a link to nothing."""
     if target.exists() or target.is_symlink():
         raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another", where="target")

@@ -110,7 +110,7 @@ def add_version(
         reference: that of the process. One writer at a time works on it.
         before: what `interrupted.settled` has returned.
         version: the version.
-        stage: a folder of `store.staging` whose folder `content` holds at least what is new. It is used up.
+        stage: a folder of `spool.staging` whose folder `content` holds at least what is new. It is used up.
         contents: the paths in `content`, by their digests.
         checkpoint: is called between two writes, and may raise: who lost the process must not go on.
 

@@ -16,6 +16,7 @@ import orjson
 
 from adapters import seals, store
 from adapters.durable import write_whole
+from adapters.spool import spooled
 from domain.settlement import coverage_of
 from domain.settlement_report import Fingerprint, entries_of
 from models.errors import Conflict, Refused
@@ -62,7 +63,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         Refused: it is not in that form, or has no row.
         Transient: the disk does not take it now.
     """
-    with store.spooled() as spool:
+    with spooled() as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
         write_whole(spool, _end(covers))
         path = Path(spool.name)
@@ -80,7 +81,7 @@ def stored(report_id: str) -> Iterator[Report]:
         Conflict: it is gone or damaged.
         Transient: the store does not answer.
     """
-    with store.spooled() as spool:
+    with spooled() as spool:
         try:
             for chunk in store.chunks(report_key(report_id)):
                 write_whole(spool, chunk)

@@ -7,17 +7,15 @@ import errno
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from adapters import bucket
 from adapters.durable import make_folder, sync_folder, write_whole
 from adapters.settings import settings
+from adapters.spool import spool_folder, spooled
 from models.errors import Transient, Unreadable
 
 _COPY_BYTES = 1 << 20
@@ -28,48 +26,6 @@ _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 def result_key(name: str) -> str:
     """The result of a Prefect task, for Retry."""
     return f"results/{name}"
-
-
-@contextmanager
-def spooled() -> Iterator[BinaryIO]:
-    """A temporary file to write what will be kept, by `write_whole`: it has no buffer. It lies where the store can take
-    it over without a copy.
-
-    Raises:
-        Transient: the disk does not take it now, as found by this function or by the block.
-    """
-    try:
-        make_folder(_spool_folder())
-        with NamedTemporaryFile(dir=_spool_folder(), buffering=0) as file:
-            yield cast(BinaryIO, file)
-    except OSError as error:
-        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
-
-
-@contextmanager
-def staging() -> Iterator[Path]:
-    """A folder in which something is built that the store is to take, on the store's own disk if it is a folder.
-
-    Raises:
-        Transient: the disk does not take it now, as found by this function or by the block.
-    """
-    try:
-        make_folder(_spool_folder())
-        with TemporaryDirectory(dir=_spool_folder()) as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
-
-
-def remove_leftovers(older_than: datetime) -> int:
-    """Remove temporary files and folders that killed processes left, and return how many. Those in use are younger."""
-    removed = 0
-    for leftover in _spool_folder().glob("*"):
-        with suppress(FileNotFoundError):  # its living owner has just done with it
-            if leftover.stat().st_mtime < older_than.timestamp():
-                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-                removed += 1
-    return removed
 
 
 def keep(source: Path, key: str) -> None:
@@ -342,8 +298,8 @@ def _link(source: Path, target: Path) -> None:
     with suppress(FileExistsError):
         target.hardlink_to(source)
         return
-    make_folder(_spool_folder())
-    link = _spool_folder() / secrets.token_hex(8)
+    make_folder(spool_folder())
+    link = spool_folder() / secrets.token_hex(8)
     link.hardlink_to(source)
     link.replace(target)
 
@@ -354,11 +310,6 @@ def _is_linked(source: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _spool_folder() -> Path:
-    """On the store's own file system, so that keeping a file is a link and no copy."""
-    return settings().spool_dir if is_bucket() else Path(settings().store_location) / "spool"
 
 
 def is_bucket() -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 import structlog
 
-from adapters import history, interrupted, ocfl, receipts, store
+from adapters import history, interrupted, ocfl, receipts
 from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
+from adapters.spool import staging
 from adapters.stored import StoredRequest, keep_delivery, stored_request, stored_version
 from domain.json_text import JsonFault, parse
 from domain.versions import said
@@ -46,7 +47,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
         Conflict: the body is not the one that was received, or the store is damaged.
         Transient: the store does not work now.
     """
-    with store.staging() as folder, opened_body(reference, receipt_id) as body:
+    with staging() as folder, opened_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
         before = interrupted.settled(reference)
         known = _known(reference, staged, body)

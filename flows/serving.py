@@ -17,8 +17,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from adapters import store
 from adapters.settings import settings
+from adapters.spool import remove_leftovers
 from flows.pool import set_up, until_answered
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
@@ -59,7 +59,7 @@ def serve(name: str, *, sole: bool) -> None:
     Raises:
         Transient: Prefect does not answer, or refuses the deployments.
     """
-    store.remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
+    remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.asked)

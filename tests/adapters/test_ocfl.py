@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapters import history, interrupted, ocfl, store
 from adapters.settings import Settings, settings
+from adapters.spool import staging
 from models.errors import Conflict, Transient
 from models.inventory import Inventory, ObjectVersion
 from tests.conftest import bucket_at
@@ -37,7 +38,7 @@ def added(
 ) -> Inventory:
     """Add a version with some files, which are named by their numbers."""
     digests = [hashlib.sha256(file).hexdigest() for file in files]
-    with store.staging() as stage:
+    with staging() as stage:
         (stage / "content" / "files").mkdir(parents=True)
         for number, file in enumerate(files):
             (stage / "content" / "files" / str(number)).write_bytes(file)
@@ -167,10 +168,9 @@ def killed_at_checkpoint(number: int) -> Callable[[], None]:
     return _checkpoint
 
 
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
 @pytest.mark.parametrize("version", [1, 2])
-def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(kind: str, version: int) -> None:
-    if kind == "folder":
-        return  # there a version is renamed into place
+def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: int) -> None:
     before = [added("r", b"one") for _ in range(1, version)]
     with pytest.raises(KeyboardInterrupt):
         added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
@@ -182,10 +182,9 @@ def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(kind: str, 
     assert judged() == []
 
 
-def test_version_that_was_half_taken_back_is_taken_back_by_the_next(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+def test_version_that_was_half_taken_back_is_taken_back_by_the_next() -> None:
     """Of what a killed writer has left of it, its inventory goes last."""
-    if kind == "folder":
-        return
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"two", checkpoint=killed_at_checkpoint(1))
@@ -339,11 +338,10 @@ def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
     assert added("r", b"ours").head == 3
 
 
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
 @pytest.mark.parametrize("late_at", [1, 2, 3])
-def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(kind: str, late_at: int) -> None:
-    """The others come between two of its writes, and take back what it has begun."""
-    if kind == "folder":
-        return  # there a version is renamed into place
+def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(late_at: int) -> None:
+    """The others come between two of its writes, and take back what it has begun. A folder is renamed into place."""
     added("r", b"one")
     reached: list[int] = []
 
@@ -360,12 +358,9 @@ def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another
     assert added("r", b"ours").head == 3
 
 
-def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """It stands still between its look at what a killed writer has left and the removal."""
-    if kind == "folder":
-        return
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"a dead one's", checkpoint=killed_at_checkpoint(2))

@@ -21,6 +21,7 @@ import pytest
 from adapters import bucket, store
 from adapters.durable import write_whole
 from adapters.settings import Settings
+from adapters.spool import remove_leftovers, spooled, staging
 from models.errors import Transient
 from tests.conftest import bucket_at
 
@@ -44,7 +45,7 @@ def folder(configure: Configure) -> Path:
 
 
 def kept(data: bytes, key: str) -> None:
-    with store.spooled() as spool:
+    with spooled() as spool:
         write_whole(spool, data)
         store.keep(Path(spool.name), key)
 
@@ -157,7 +158,7 @@ def test_what_is_missing_is_none_where_it_is_asked_for() -> None:
 
 def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
     for name, placed in (("first", True), ("second", False)):
-        with store.staging() as stage:
+        with staging() as stage:
             (stage / "made").mkdir()
             (stage / "made" / name).write_bytes(name.encode())
 
@@ -178,7 +179,7 @@ def killed(source, target):
     rename(source, target)
 
 os.rename = killed
-with store.staging() as stage:
+with staging() as stage:
     (stage / "made").mkdir()
     store.place_folder(stage / "made", "some/deep/folder")
 """
@@ -201,7 +202,7 @@ def test_folders_that_are_placed_beside_each_other_at_once_are_all_there(folder:
     def place(number: int) -> bool:
         placed = []
         for again in range(50):
-            with store.staging() as stage:
+            with staging() as stage:
                 (stage / "made").mkdir()
                 (stage / "made" / "file").write_bytes(b"x")
                 start.wait()
@@ -280,7 +281,7 @@ def test_everything_below_a_key_is_listed_with_its_size(kind: str) -> None:
 
 
 def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:
-    with store.spooled() as spool:
+    with spooled() as spool:
         spool.write(b"never kept")
     store.keep_bytes(b"kept", KEY)
 
@@ -288,12 +289,12 @@ def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:
 
 
 def test_leftovers_of_a_killed_process_are_removed_and_what_is_in_use_stays(folder: Path) -> None:
-    with store.spooled() as dead, store.spooled() as living:
+    with spooled() as dead, spooled() as living:
         os.utime(dead.name, (0, 0))
         (folder / "spool" / "dead" / "content").mkdir(parents=True)
         os.utime(folder / "spool" / "dead", (0, 0))
 
-        assert store.remove_leftovers(datetime(2026, 1, 1, tzinfo=UTC)) == 2
+        assert remove_leftovers(datetime(2026, 1, 1, tzinfo=UTC)) == 2
         assert [each.name for each in (folder / "spool").iterdir()] == [Path(living.name).name]
         Path(dead.name).touch()  # its block removes it once more
 

@@ -23,6 +23,7 @@ from adapters import catalogue, history, inbox, interrupted, ocfl, receipts, run
 from adapters.database import engine
 from adapters.inbox import Intake
 from adapters.settings import Settings, settings
+from adapters.spool import staging
 from adapters.trigger import forgotten, leave_inbox, start_run, trigger, untriggered
 from models.archive import State as ArchiveState
 from models.archive import State as Stands
@@ -91,7 +92,7 @@ def waiting() -> list[str]:
 
 def kept(sending: Sending, body: bytes) -> None:
     """Have the store keep the body of a receipt."""
-    with store.staging() as stage:
+    with staging() as stage:
         (stage / "content").mkdir()
         (stage / "content" / "request").write_bytes(body)
         version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})

@@ -24,6 +24,7 @@ from pytest_httpserver import HTTPServer
 from adapters import catalogue, inbox, ocfl, seals, store
 from adapters.object_files import CUTS, REQUEST
 from adapters.settings import Settings, settings
+from adapters.spool import staging
 from adapters.stored import stored_request
 from api.app import app
 from flows.body import opened_body
@@ -181,7 +182,7 @@ async def answers() -> dict[str, bytes]:
 def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installation: Settings) -> None:
     sending = received("process-1", body(content=b"QR=="))
 
-    with store.staging() as folder, opened_body("process-1", sending.receipt_id) as opened:
+    with staging() as folder, opened_body("process-1", sending.receipt_id) as opened:
         staged = stage(opened, folder / "content", "process-1", sending.receipt_id)
         stage_what_rebuilds(staged)
         written = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}

@@ -1,0 +1,63 @@
+"""The spool: where what is to be stored is written and built first, on the store's own disk if it is a folder."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import BinaryIO, cast
+
+from adapters import bucket
+from adapters.durable import make_folder
+from adapters.settings import settings
+from models.errors import Transient
+
+
+@contextmanager
+def spooled() -> Iterator[BinaryIO]:
+    """A temporary file to write what will be kept, by `write_whole`: it has no buffer. It lies where the store can take
+    it over without a copy.
+
+    Raises:
+        Transient: the disk does not take it now, as found by this function or by the block.
+    """
+    try:
+        make_folder(spool_folder())
+        with NamedTemporaryFile(dir=spool_folder(), buffering=0) as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A folder in which something is built that the store is to take, on the store's own disk if it is a folder.
+
+    Raises:
+        Transient: the disk does not take it now, as found by this function or by the block.
+    """
+    try:
+        make_folder(spool_folder())
+        with TemporaryDirectory(dir=spool_folder()) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+def remove_leftovers(older_than: datetime) -> int:
+    """Remove temporary files and folders that killed processes left, and return how many. Those in use are younger."""
+    removed = 0
+    for leftover in spool_folder().glob("*"):
+        with suppress(FileNotFoundError):  # its living owner has just done with it
+            if leftover.stat().st_mtime < older_than.timestamp():
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+                removed += 1
+    return removed
+
+
+def spool_folder() -> Path:
+    """On the store's own file system, so that keeping a file is a link and no copy."""
+    location = settings().store_location
+    return settings().spool_dir if bucket.is_bucket(location) else Path(location) / "spool"
