@@ -128,3 +128,12 @@ def finished(reference: str, receipt_id: str) -> None:
     load(material)
     complete(material, settle_findings(material).payload)
     history.keep(reference, receipt_id)
+
+
+def damaged_file(reference: str) -> str:
+    """Damage a content of an archive in the store, and return its key."""
+    found = ocfl.inventory(reference)
+    assert found
+    key = ocfl.content_key(reference, found, next(iter(found.manifest)))
+    store.overwrite_bytes(b"damaged", key)
+    return key

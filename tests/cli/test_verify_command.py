@@ -14,7 +14,7 @@ from adapters import ocfl, store
 from adapters.settings import Settings, settings
 from flows.verifying import object_of
 from tests.cli.conftest import Cellar
-from tests.installations import archived, database_that_is_away, store_that_does_not_answer
+from tests.installations import archived, damaged_file, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
 
 
@@ -22,14 +22,6 @@ from tests.samples import sample_body
 def _installation(sqlite_installation: Settings, store_kind: str) -> None:
     for reference in ("one", "two"):
         archived(reference, sample_body(reference))
-
-
-def damage(reference: str) -> str:
-    found = ocfl.inventory(reference)
-    assert found
-    key = ocfl.content_key(reference, found, next(iter(found.manifest)))
-    store.overwrite_bytes(b"damaged", key)
-    return key
 
 
 def test_sound_store_exits_with_0(cellar: Cellar) -> None:
@@ -40,7 +32,7 @@ def test_sound_store_exits_with_0(cellar: Cellar) -> None:
 
 
 def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
-    key = damage("one")
+    key = damaged_file("one")
 
     done = cellar("verify", "--json")
 
@@ -52,7 +44,7 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
 
 
 def test_single_archives_are_verified(cellar: Cellar) -> None:
-    damage("one")
+    damaged_file("one")
 
     assert cellar("verify", "two").status == 0
     assert cellar("verify", "one", "two").status == 1
@@ -87,7 +79,7 @@ def noted(**members: object) -> None:
 
 
 def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
-    damage("one")
+    damaged_file("one")
     second = max(ocfl.object_key(each) for each in ("one", "two"))
     noted()
 
@@ -133,7 +125,7 @@ def test_check_that_begins_anew_forgets_the_one_before(
 def test_check_that_is_killed_goes_on_where_it_was(cellar: Cellar) -> None:
     """It hangs at the second archive, of which a file is a pipe that nobody writes into."""
     first, second = sorted(("one", "two"), key=ocfl.object_key)
-    damaged_key = damage(first)
+    damaged_key = damaged_file(first)
     found = ocfl.inventory(second)
     assert found
     path = Path(settings().store_location) / ocfl.content_key(second, found, next(iter(found.manifest)))

@@ -13,13 +13,12 @@ from prefect.client.schemas.objects import State
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters import ocfl, store
 from adapters.settings import Settings
 from flows import endpoints
 from flows.endpoints import tell_endpoint
 from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
-from tests.installations import archived, closed_url, database_that_is_away, store_that_does_not_answer
+from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -34,14 +33,6 @@ def _installation(
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     archived("process-1", sample_body("process-1"))
-
-
-def damage(reference: str) -> str:
-    found = ocfl.inventory(reference)
-    assert found
-    key = ocfl.content_key(reference, found, next(iter(found.manifest)))
-    store.overwrite_bytes(b"damaged", key)
-    return key
 
 
 def checked(share: float = 1.0) -> State[None]:
@@ -81,7 +72,7 @@ def test_sound_store_tells_nobody(httpserver: HTTPServer) -> None:
 
 
 def test_damaged_store_fails_the_run_and_tells_the_endpoints(httpserver: HTTPServer) -> None:
-    key = damage("process-1")
+    key = damaged_file("process-1")
 
     ended = checked()
 
@@ -95,7 +86,7 @@ def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
     for reference in ("process-2", "process-3"):
         archived(reference, sample_body(reference))
     for reference in ("process-1", "process-2", "process-3"):
-        damage(reference)
+        damaged_file(reference)
 
     ended = checked(1e-9)
 
@@ -108,7 +99,7 @@ def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
 ) -> None:
     monkeypatch.setattr(endpoints, "tell_endpoint", tell_endpoint.with_options(retries=0))
     configure(notify_urls=f"{closed_url()}/hook")
-    damage("process-1")
+    damaged_file("process-1")
 
     with pytest.raises(Conflict, match="1 findings in the store"):
         asyncio.run(verify_archives())
