@@ -36,6 +36,7 @@ from flows.results import RESULTS
 from flows.retries import RETRIED
 from flows.summaries import NOT_TAKEN, leave_summary
 from flows.threads import in_thread
+from models.discrepancy import DiscrepancyState
 from models.errors import Refused, Transient
 from models.notification import NotificationState
 from models.run import Trigger
@@ -148,7 +149,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     log = get_run_logger()
     material = await in_thread(read_material, reference, receipt_id)
     settled = await in_thread(settle_findings, material)
-    found = list((await in_thread(discrepancies.standing, reference)).values())
+    found = await in_thread(discrepancies.not_closed, reference)
     log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
     for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
@@ -156,8 +157,8 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
         log.info("Another version has the rows; they stay as they are")
     await in_thread(complete, material, settled.payload)
     log.info("Read back; the archive is complete")
-    unexplained = await in_thread(discrepancies.open_ones, reference)
-    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=len(unexplained))
+    unexplained = sum(each.state == DiscrepancyState.OPEN for each in found)
+    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=unexplained)
 
 
 @task(name="notify-downstream", **_KEPT)
