@@ -171,6 +171,7 @@ def test_folder_is_placed_whole_and_never_over_another(folder: Path) -> None:
 KILLED_BEFORE_A_FOLDER_IS_PLACED = """
 import os, signal
 from adapters import bucket, store
+from adapters.spool import staging
 
 rename = os.rename
 def killed(source, target):
