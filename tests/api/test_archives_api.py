@@ -335,6 +335,12 @@ class TestAuthorization:
 
         assert_error(answer, 401, "UNAUTHORIZED")
 
+    @pytest.mark.parametrize("authorization", ["Bearer סוד".encode(), b"Bearer \xff", b"Basic \xff", b"\xff"])
+    def test_letters_beyond_ascii_are_no_token(self, library: Library, authorization: bytes) -> None:
+        headers = [(b"authorization", authorization)]
+
+        assert_error(library.receiver.client.get("/api/archives", headers=headers), 401, "UNAUTHORIZED")
+
 
 class TestDifferences:
     def differences(self, library: Library, before: int, after: int) -> list[Json]:

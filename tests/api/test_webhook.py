@@ -121,6 +121,20 @@ class TestAuthorization:
         assert_refused(answer, 401, "UNAUTHORIZED")
         assert receiver.kept() == before
 
+    @pytest.mark.parametrize("name", [b"authorization", b"x-cellar-secret"])
+    @pytest.mark.parametrize("value", [b"Basic \xff", "Basic סוד".encode(), b"Bearer \xff", b"\xff", "סוד".encode()])
+    def test_letters_beyond_ascii_are_refused_as_any_wrong_secret(
+        self, receiver: Receiver, name: bytes, value: bytes
+    ) -> None:
+        answer = receiver.client.post("/webhooks/cellosign", content=sample_body(), headers=[(name, value)])
+
+        assert_refused(answer, 401, "UNAUTHORIZED")
+
+    def test_basic_credentials_without_a_colon_have_no_password(self, receiver: Receiver) -> None:
+        credentials = base64.b64encode(receiver.secret.encode()).decode()
+
+        assert_refused(receiver.post(sample_body(), {"authorization": f"Basic {credentials}"}), 401, "UNAUTHORIZED")
+
     def test_part_of_a_secret_is_none(self, receiver: Receiver) -> None:
         for wrong in (receiver.secret[:-1], receiver.secret + "x", f"{receiver.secret},{receiver.secret}"):
             assert_refused(receiver.post(sample_body(), {"authorization": f"Bearer {wrong}"}), 401, "UNAUTHORIZED")
