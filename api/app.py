@@ -30,6 +30,7 @@ app = FastAPI(
     description="Takes in Cellosign archives, and gives them back.",
     version=version("cellosign-cellar"),
     lifespan=_lifespan,
+    redirect_slashes=False,  # such a redirect repeats the request's Host, whoever made it up
 )
 app.include_router(webhook.router)
 app.include_router(archives.router)

@@ -410,6 +410,18 @@ def test_unknown_paths_have_the_shape_of_errors(library: Library) -> None:
     assert_error(library.post("/api/archives"), 405, "HTTP")
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz/", "/readyz/", "/api/discrepancies/", "/d/token/", "/docs/", "/openapi.json/"]
+)
+def test_slash_at_the_end_of_a_path_is_no_redirect(library: Library, path: str) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "host": "elsewhere.example"}
+
+    answer = library.receiver.client.get(path, headers=headers, follow_redirects=False)
+
+    assert_error(answer, 404, "HTTP")
+    assert "elsewhere.example" not in answer.text + str(answer.headers)
+
+
 def test_health_names_the_parts(library: Library) -> None:
     client = library.receiver.client
 
