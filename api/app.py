@@ -8,12 +8,28 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import inbox
 from api import archives, discrepancies, health, public_link, webhook
 from api.admission import Admission
 from api.dispatching import Dispatcher
 from models.errors import Conflict, Refused, Transient
+
+
+class _NoSniffing:
+    """Forbids browsers to guess types: what a sender attached may look like a page or a script."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def _send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"x-content-type-options", b"nosniff")]}
+            await send(message)
+
+        await self._app(scope, receive, _send)
 
 
 @asynccontextmanager
@@ -32,6 +48,7 @@ app = FastAPI(
     lifespan=_lifespan,
     redirect_slashes=False,  # such a redirect repeats the request's Host, whoever made it up
 )
+app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
 app.include_router(archives.router)
 app.include_router(discrepancies.router)

@@ -72,7 +72,6 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
         "content-length": str(file.size_bytes),
         "content-disposition": f"attachment; filename*=UTF-8''{filename}",
         "content-security-policy": "sandbox; default-src 'none'",
-        "x-content-type-options": "nosniff",
         "etag": f'"{sha256}"',
     }
     stored = ocfl.inventory(reference)

@@ -28,7 +28,7 @@ _BODY = {"requestBody": {"content": {"application/json": {}}, "required": True}}
 
 
 @router.post("/cellosign", summary="Take an archive in", openapi_extra=_BODY)
-@router.post("/cellosign/", include_in_schema=False)  # a redirect to the other would not have the documented shape
+@router.post("/cellosign/", include_in_schema=False)  # an address that was set up with a slash at its end
 async def webhook(request: Request) -> JSONResponse:
     """Status `"0"` means: the body is a well-formed archive, and it is on stable storage."""
     check_sender(request.headers)

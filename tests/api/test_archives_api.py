@@ -162,7 +162,7 @@ class TestFiles:
 
         assert answer.headers["content-type"].startswith("text/html")
         assert answer.headers["content-disposition"].startswith("attachment;")
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
         assert "sandbox" in answer.headers["content-security-policy"]
 
 
@@ -420,6 +420,14 @@ def test_slash_at_the_end_of_a_path_is_no_redirect(library: Library, path: str) 
 
     assert_error(answer, 404, "HTTP")
     assert "elsewhere.example" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/healthz", "/readyz", "/nothing", "/docs", "/webhooks/cellosign", "/api/archives", "/api/archives/contract"],
+)
+def test_browser_guesses_the_type_of_no_answer(library: Library, path: str) -> None:
+    assert library.get(path).headers.get_list("x-content-type-options") == ["nosniff"]
 
 
 def test_health_names_the_parts(library: Library) -> None:

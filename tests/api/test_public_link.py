@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,8 @@ from adapters import inbox, receipts
 from models.archive import State
 from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
 from tests.conftest import wait_until
+from tests.end_to_end.browser import needs_chromium
+from tests.end_to_end.browser import page as browser_page
 from tests.installations import installed
 from tests.samples import PDF, PNG, sample_body
 
@@ -134,6 +137,34 @@ def test_page_is_kept_and_indexed_nowhere(library: Library, without_database: Re
     assert {page.headers["cache-control"] for page in pages} == {"no-store"}
     assert {page.headers["x-robots-tag"] for page in pages} == {"noindex"}
     assert {page.headers["referrer-policy"] for page in pages} == {"no-referrer"}
+
+
+def test_page_allows_its_own_style_and_nothing_else(library: Library, without_database: Receiver) -> None:
+    tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
+    pages = [followed(library.receiver, token) for token in tokens]
+    pages.append(followed(without_database, token_of(NEWEST)))
+
+    nonces = [re.findall(r'<style nonce="([\w-]{22})">', page.text) for page in pages]
+
+    assert len({nonce for (nonce,) in nonces}) == len(pages)
+    for page, (nonce,) in zip(pages, nonces, strict=True):
+        assert page.headers.get_list("content-security-policy") == [
+            f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none';"
+            " frame-ancestors 'none'"
+        ]
+        assert page.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+@needs_chromium
+def test_page_has_its_style_in_a_browser(library: Library) -> None:
+    with browser_page() as browser:
+        violations: list[str] = []
+        browser.on("console", lambda message: violations.append(message.text))
+
+        browser.goto(f"{library.receiver.url}/d/{token_of(NEWEST)}")
+
+        assert browser.evaluate("getComputedStyle(document.body).margin") == "0px"
+        assert [each for each in violations if "Content Security Policy" in each] == []
 
 
 def test_sending_of_a_completed_archive_is_on_record_and_leaves_the_inbox(library: Library) -> None:
