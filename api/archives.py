@@ -20,6 +20,7 @@ from adapters.stored import stored_version
 from adapters.trigger import start_run
 from api.authorization import check_reader
 from domain.difference import differences
+from domain.file_names import safe_names
 from models.errors import Conflict, Refused
 from models.run import Trigger
 from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView, DiscrepancyView, Explanation
@@ -63,14 +64,16 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
 # The file's and the re-run's paths come first: `:path` also takes slashes, which not every sender or proxy encodes.
 @router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
 def read_file(reference: Reference, sha256: str) -> StreamingResponse:
-    """404 unless that archive holds it. Always a download: what was attached may be a page with a script."""
+    """404 unless that archive holds it. Always a download: what was attached may be a page with a script. Its name is
+    made safe for the reader's computer; the archive's `filename` has it as it was sent.
+    """
     file = catalogue.file(reference, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "that archive holds no such file", where="sha256", status=404)
-    filename = quote(file.filename or f"{sha256}.bin", safe="")
+    [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
         "content-length": str(file.size_bytes),
-        "content-disposition": f"attachment; filename*=UTF-8''{filename}",
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",
         "content-security-policy": "sandbox; default-src 'none'",
         "etag": f'"{sha256}"',
     }

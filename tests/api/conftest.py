@@ -152,10 +152,25 @@ HOSTILE = [
 ]
 """References that are opaque text to us and something else to a path, a URL or a database."""
 
-FILENAMES = [
-    *("contract.pdf", "חוזה סופי.pdf", 'the "final" one.pdf', "x.pdf\r\nSet-Cookie: a=b", "../../etc/passwd"),
-    *("semi; filename=other.exe", "100%.pdf", "it's.pdf", "a\\b.pdf", "😀.png"),
-]
+FILENAMES = {
+    "contract.pdf": "contract.pdf",
+    "חוזה סופי.pdf": "חוזה סופי.pdf",
+    'the "final" one.pdf': "the _final_ one.pdf",
+    "x.pdf\r\nSet-Cookie: a=b": "x.pdf  Set-Cookie_ a=b",
+    "../../etc/passwd": "_.._etc_passwd",
+    "semi; filename=other.exe": "semi; filename=other.exe",
+    "100%.pdf": "100_.pdf",
+    "it's.pdf": "it's.pdf",
+    "a\\b.pdf": "a_b.pdf",
+    "😀.png": "😀.png",
+    "invoice\u202efdp.exe": "invoicefdp.exe",
+    "\u2066contract\u2069\u200f.pdf": "contract.pdf",
+    "..%2F..%2Fpasswd": "_2F.._2Fpasswd",
+    "\u202e": "unnamed.png",
+    ".htaccess": "htaccess",
+    "NUL.pdf": "_NUL.pdf",
+}
+"""File names as they are sent, and as their downloads are called."""
 PERSON = "Marker-314159"
 """Stands for what is personal in the archive `contract`."""
 

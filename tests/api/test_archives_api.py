@@ -131,9 +131,9 @@ class TestFiles:
     def test_are_found_by_any_reference(self, library: Library, reference: str) -> None:
         assert library.get(path_of(reference, f"/files/{PNG_SHA256}")).content == PNG
 
-    @pytest.mark.parametrize("index", range(len(FILENAMES)))
-    def test_are_downloads_with_the_name_that_was_sent(self, library: Library, index: int) -> None:
-        filename, sha256 = FILENAMES[index], hashlib.sha256(b"%d" % index).hexdigest()
+    @pytest.mark.parametrize(("index", "filename"), list(enumerate(FILENAMES.values())), ids=ascii)
+    def test_are_downloads_with_a_safe_name(self, library: Library, index: int, filename: str) -> None:
+        sha256 = hashlib.sha256(b"%d" % index).hexdigest()
 
         answer = library.get(path_of("filenames", f"/files/{sha256}"))
 
@@ -146,6 +146,11 @@ class TestFiles:
         assert encoded.isascii()
         assert set(encoded) & set("\"'; \r\n/\\") == set()
         assert "set-cookie" not in answer.headers
+
+    def test_have_in_the_archive_the_names_that_were_sent(self, library: Library) -> None:
+        archive = library.get(path_of("filenames")).json()
+
+        assert [each["filename"] for each in archive["files"] if each["role"] == "attachment"] == list(FILENAMES)
 
     @pytest.mark.parametrize("sha256", ["other", "0" * 64, "..", "%2e%2e", PNG_SHA256.upper(), PNG_SHA256[:-1], "%00"])
     def test_that_the_archive_does_not_hold_are_not_found(self, library: Library, sha256: str) -> None:
