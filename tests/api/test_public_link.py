@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import re
-from urllib.parse import urlsplit
+import string
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 from itsdangerous import TimestampSigner
+from itsdangerous.encoding import base64_decode
 
 from adapters import inbox, receipts
 from models.archive import State
@@ -20,6 +22,7 @@ from tests.samples import PDF, PNG, sample_body
 
 NEWEST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"})
 """The current version of the archive `contract`."""
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
 
 class LongAgo(TimestampSigner):
@@ -105,6 +108,20 @@ def test_token_that_is_none_of_ours_is_not_found(library: Library, token: str) -
 
     assert page.status_code == 404
     assert hashlib.sha256(PNG).hexdigest() not in page.text
+
+
+def test_token_is_good_only_as_it_was_issued(library: Library) -> None:
+    """Base64 decodes each of these signatures to the same bytes."""
+    token = token_of(NEWEST)
+    signature = token.rpartition(".")[2]
+    place = _LETTERS.index(signature[-1])
+    same = [*(token[:-1] + _LETTERS[place ^ spare] for spare in (1, 2, 3)), token + "=", token + "==="]
+    same += [token + " " * 4, f"{token[:-5]}!!!!{token[-5:]}"]
+
+    for each in same:
+        assert base64_decode(each.rpartition(".")[2]) == base64_decode(signature)
+        assert followed(library.receiver, quote(each)).status_code == 404
+    assert followed(library.receiver, token).status_code == 200
 
 
 def test_link_of_one_installation_is_none_in_another(library: Library, receiver: Receiver) -> None:
