@@ -86,8 +86,15 @@ def prefect_server_environment(settings: Settings) -> dict[str, str]:
     return environment
 
 
-def prefect_server_defaults() -> dict[str, str]:
-    return {**_SERVER_TUNING, "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"}
+def prefect_server_defaults(settings: Settings) -> dict[str, str]:
+    """Return how we want the embedded Prefect server to behave, likewise."""
+    hosts = ("127.0.0.1", "localhost")
+    return {
+        **_SERVER_TUNING,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # `cli.prefect_server` goes by it; Prefect's own default is any.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}:{settings.prefect_port}" for host in hosts),
+    }
 
 
 def _absolute_database(url: str) -> str:

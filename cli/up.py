@@ -128,7 +128,7 @@ def _prefect_server(settings: Settings) -> Program:
         "--port",
         port,
     ]
-    environment = _environment(settings, prefect_server_defaults(), prefect_server_environment(settings))
+    environment = _environment(settings, prefect_server_defaults(settings), prefect_server_environment(settings))
     return Program("prefect", command, environment)
 
 

@@ -23,6 +23,7 @@ import psycopg
 import pytest
 
 from adapters import bucket, database, tls
+from adapters.environment import prefect_server_defaults
 from adapters.migration import migrate
 from adapters.settings import Settings, settings
 
@@ -168,6 +169,8 @@ def prefect_server(prefect_home: Path) -> Iterator[str]:
     """The API's URL of a real Prefect server on SQLite, as `cellar up` starts it."""
     home, port = prefect_home, free_port()
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    origins = prefect_server_defaults(Settings(prefect_port=port))["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    environment |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins}
     command = [
         sys.executable,
         "-m",

@@ -5,8 +5,11 @@ from dataclasses import fields
 
 import prefect
 from prefect import flow_engine
+from prefect.cli import _server_utils
 from prefect.client.schemas.objects import FlowRun
+from prefect.server.api.clients import BaseClient
 from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.server.events.clients import PrefectServerEventsAPIClient
 from prefect.states import Scheduled
 
 from flows.engine import Execution, Interruption, _Engine
@@ -81,3 +84,11 @@ def test_sqlite_transactions_are_begun_as_the_embedded_server_needs() -> None:
         AioSqliteConfiguration.begin_transaction
     )
     assert SQLITE_BEGIN_MODE.get() is None
+
+
+def test_only_the_app_that_listens_is_made_as_the_final_one() -> None:
+    """`cli.prefect_server` closes that one to other hosts; the server calls the others in memory."""
+    source = inspect.getsource(_server_utils._run_in_foreground)
+    assert source.index("from prefect.server.api.server import create_app") < source.index("app=create_app(final=True,")
+    assert "create_app()" in inspect.getsource(BaseClient.__init__)
+    assert "create_app()" in inspect.getsource(PrefectServerEventsAPIClient.__init__)

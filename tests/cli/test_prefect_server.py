@@ -1,0 +1,104 @@
+"""The embedded Prefect server over real HTTP: who may call it."""
+
+import json
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
+
+from tests.installations import deployed
+
+PREFECT = Subprotocol("prefect")
+
+
+def origin_of(prefect_server: str, host: str = "127.0.0.1") -> str:
+    return f"http://{host}:{urlsplit(prefect_server).port}"
+
+
+OTHERS = ["https://elsewhere.example", "http://127.0.0.1:1", "http://localhost", "https://127.0.0.1", "null", ""]
+HOSTS_OF_OTHERS = [
+    "elsewhere.example",
+    "elsewhere.example:4200",
+    "127.0.0.1.elsewhere.example",
+    "localhost.",
+    "[::1]",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_own_page_may_call(prefect_server: str, host: str) -> None:
+    own = origin_of(prefect_server, host)
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+
+    answer = httpx.post(f"{prefect_server}/flows/filter", json={}, headers={"origin": own})
+    before = httpx.options(f"{prefect_server}/flows/filter", headers={"origin": own, **asked})
+
+    assert (answer.status_code, before.status_code) == (200, 200)
+    assert answer.headers["access-control-allow-origin"] == before.headers["access-control-allow-origin"] == own
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_page_of_the_ui_is_served_under_both_own_hosts(prefect_server: str, host: str) -> None:
+    headers = {"host": f"{host}:{urlsplit(prefect_server).port}", "accept": "text/html"}
+    page = httpx.get(prefect_server.removesuffix("/api"), headers=headers, follow_redirects=True)
+
+    assert (page.status_code, "<html" in page.text) == (200, True)
+
+
+def test_program_without_an_origin_may_call(prefect_server: str) -> None:
+    assert httpx.post(f"{prefect_server}/flows/filter", json={}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", OTHERS)
+def test_page_of_others_may_not_call(prefect_server: str, origin: str) -> None:
+    asked = {"access-control-request-method": "POST"}
+    answers = [
+        httpx.get(f"{prefect_server}/health", headers={"origin": origin}),
+        httpx.post(f"{prefect_server}/flows/filter", json={}, headers={"origin": origin}),
+        httpx.options(f"{prefect_server}/flows/filter", headers={"origin": origin, **asked}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert [answer for answer in answers if "access-control-allow-origin" in answer.headers] == []
+
+
+def test_page_of_others_starts_no_run_by_a_post_that_browsers_do_not_ask_about(prefect_server: str) -> None:
+    """Without a content type it needs no preflight, and Prefect takes it for JSON."""
+    with deployed(prefect_server) as runs:
+        deployment = httpx.get(f"{prefect_server}/deployments/name/process-archive/archive").json()
+        url, body = f"{prefect_server}/deployments/{deployment['id']}/create_flow_run", json.dumps({}).encode()
+
+        refused = httpx.post(url, content=body, headers={"origin": "https://elsewhere.example"})
+
+        assert (refused.status_code, runs()) == (403, [])
+
+
+@pytest.mark.parametrize("host", HOSTS_OF_OTHERS)
+def test_other_hosts_are_refused(prefect_server: str, host: str) -> None:
+    """A name of others that is made to lead to this machine makes its pages no pages of ours."""
+    answers = [
+        httpx.get(f"{prefect_server}/health", headers={"host": host}),
+        httpx.post(f"{prefect_server}/flows/filter", json={}, headers={"host": host, "origin": f"http://{host}"}),
+        httpx.get(prefect_server.removesuffix("/api"), headers={"host": host, "accept": "text/html"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+
+
+def test_page_of_others_hears_no_events(prefect_server: str) -> None:
+    """WebSockets know no CORS."""
+    url = prefect_server.replace("http:", "ws:") + "/events/out"
+    with connect(url, origin=Origin(origin_of(prefect_server)), subprotocols=[PREFECT], proxy=None) as own:
+        assert own.subprotocol == PREFECT
+
+    with (
+        pytest.raises(InvalidStatus) as refusal,
+        connect(url, origin=Origin("https://elsewhere.example"), subprotocols=[PREFECT], proxy=None),
+    ):
+        pass
+
+    assert refusal.value.response.status_code == 403
