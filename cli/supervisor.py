@@ -26,7 +26,6 @@ from models.errors import Refused, Transient
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
-_PROVEN_AFTER_S = 60.0
 _ORPHANS_END_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.1
 _LOG_LIMIT_BYTES = 16 << 20
@@ -106,10 +105,14 @@ def require_free(listeners: Sequence[Listener]) -> None:
 
 
 def next_pause(previous_s: float, lived_s: float) -> float:
-    """Return how long to wait before a program that has lived so long is started again. 0: there was no pause yet."""
-    if not previous_s or lived_s >= _PROVEN_AFTER_S:
-        return _FIRST_PAUSE_S
-    return min(previous_s * 2, _LONGEST_PAUSE_S)
+    """Return how long to wait before a program that ended is started again, after a pause of `previous_s` before.
+
+    0 when it had lived longer than the longest pause: it was healthy, and whatever ended it is no reason to stay down.
+    A program that dies soon after its start waits longer each time.
+    """
+    if lived_s > _LONGEST_PAUSE_S:
+        return 0
+    return min(max(previous_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
 
 
 class Supervisor:
@@ -202,9 +205,10 @@ class Supervisor:
         while True:
             await child.process.wait()
             pause = next_pause(pause, child.age_s())
+            when = f"in {pause:g} s" if pause else "at once"
             self._tell(
-                f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s and starts again in"
-                f" {pause:g} s. {child.last_words()}"
+                f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s and starts again"
+                f" {when}. {child.last_words()}"
             )
             await self._end_orphans()
             await asyncio.sleep(pause)

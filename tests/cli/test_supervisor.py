@@ -145,12 +145,18 @@ def start(tmp_path: Path, drivers: list[Driver]) -> Start:
     return _start
 
 
-def test_pauses_double_up_to_thirty_seconds_and_begin_anew_after_a_minute_of_life() -> None:
-    pauses = [next_pause(0, 0)]
+@pytest.mark.parametrize("lived_s", [0, 5, 30])
+def test_pauses_of_a_program_that_dies_soon_after_its_start_double_up_to_thirty_seconds(lived_s: float) -> None:
+    pauses = [next_pause(0, lived_s)]
     for _ in range(6):
-        pauses.append(next_pause(pauses[-1], lived_s=5))
+        pauses.append(next_pause(pauses[-1], lived_s))
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
-    assert next_pause(30, lived_s=60) == 1
+
+
+@pytest.mark.parametrize("previous_s", [0, 1, 30])
+def test_a_program_that_was_healthy_starts_again_at_once_whatever_it_waited_before(previous_s: float) -> None:
+    assert next_pause(previous_s, lived_s=30.1) == 0
+    assert next_pause(0, lived_s=5) == 1
 
 
 def test_a_program_that_ends_is_started_again_after_growing_pauses(start: Start) -> None:
