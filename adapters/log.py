@@ -8,16 +8,35 @@ import structlog
 
 
 class _StandardError(io.StringIO):
-    """Whatever standard error is when a line is written: loggers are kept for ever, a stream may be replaced."""
+    """Whatever standard error is when a line is written: loggers are kept for ever, a stream may be replaced.
+
+    A full disk or a closed stream loses the line and stops nobody: what logs is mostly about to go on after a failure.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            self.failures += 1
+            return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self.failures += 1
 
 
 _STANDARD_ERROR = _StandardError()
+
+
+def failed_writes() -> int:
+    """Return how often a line of this process's log could not be written."""
+    return _STANDARD_ERROR.failures
 
 
 def set_up_log() -> None:
@@ -34,3 +53,6 @@ def set_up_log() -> None:
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )
+    # Traces go through the standard library. Its handler takes the same way, so that their loss is counted too.
+    logging.lastResort = logging.StreamHandler(_STANDARD_ERROR)
+    logging.lastResort.setLevel(logging.WARNING)

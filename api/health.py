@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from adapters import inbox, prefect_api
 from adapters.database import is_reachable
+from adapters.log import failed_writes
 from api.receiving import on_disk
 from models.errors import Transient
 
@@ -37,6 +38,7 @@ async def readyz() -> JSONResponse:
         "reason": reason,
         "database": "ok" if database else "unreachable",
         "prefect": "ok" if prefect else "unreachable",
+        "failed_log_writes": failed_writes(),
     }
     return JSONResponse(state, status_code=200 if reason is None else 503)
 

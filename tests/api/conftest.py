@@ -75,12 +75,13 @@ class Receiver:
 
 
 @contextmanager
-def started() -> Iterator[Receiver]:
-    """A receiver with the settings of this process."""
+def started(output: Path | None = None) -> Iterator[Receiver]:
+    """A receiver with the settings of this process, which writes its log to `output` or beside the data folder."""
     made, log = settings(), settings().data_dir.parent / "receiver.log"
+    log.touch()
     url = f"http://127.0.0.1:{made.port}"
     with (
-        running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, log) as process,
+        running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, output or log) as process,
         httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
     ):
         wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from adapters.inbox import Intake
-from tests.api.conftest import TOKEN, Receiver, receiving
+from adapters.settings import Settings
+from tests.api.conftest import TOKEN, Receiver, receiving, started
 from tests.conftest import free_port, running, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
@@ -94,6 +95,26 @@ def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_aft
     assert sorted(swept, key=lambda name: created[name]) == swept
     after = next(run for run in runs() if run["name"] == "after")
     assert "trigger:webhook" in after["tags"]
+
+
+def test_receiver_whose_log_is_on_a_full_disk_triggers_again_after_an_outage(
+    runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    port = free_port()
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{port}/api", port=free_port(), sweep_interval_s=1)
+    with started(Path("/dev/full")) as receiver:
+        assert receiver.post(sample_body("while Prefect is away")).json()["status"] == "0"
+        # Lines of the start, of the arrival, and at least two warnings.
+        wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4, timeout_s=30)
+
+        servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
+        relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
+        relay_log = sqlite_installation.data_dir / "relay.log"
+        with running(relay, dict(os.environ), relay_log, folder=ROOT):
+            wait_until(lambda: len(runs()) == 1, timeout_s=30)
+            assert receiver.post(sample_body("after")).json()["status"] == "0"
+            wait_until(lambda: len(runs()) == 2, timeout_s=30)
+            assert receiver.client.get("/readyz").status_code == 200
 
 
 def _store(folder: Path, reference: str, body: bytes) -> None:
