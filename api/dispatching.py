@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import structlog
 
+from adapters.loops import supervised
 from adapters.settings import settings
 from adapters.trigger import trigger, untriggered
 from api.admission import Admission
@@ -45,7 +46,8 @@ class Dispatcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._sweep_for_ever())]
+        loops = {"the sweep of the inbox": self._sweep_for_ever, "the triggering after an answer": self._follow}
+        tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
         try:
             yield
         finally:
@@ -57,10 +59,12 @@ class Dispatcher:
     async def _follow(self) -> None:
         while True:
             sending = await self._announced.get()
-            if not self._away.is_set():
-                with self._surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
-                    await self._trigger(sending, Trigger.WEBHOOK)
-            self._announced_ids.discard(sending.sending_id)
+            try:
+                if not self._away.is_set():
+                    with self._surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
+                        await self._trigger(sending, Trigger.WEBHOOK)
+            finally:
+                self._announced_ids.discard(sending.sending_id)
 
     async def _sweep_for_ever(self) -> None:
         """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ..."""
@@ -87,9 +91,16 @@ class Dispatcher:
             await self._trigger(sending, Trigger.SWEEP)
 
     async def _trigger(self, sending: Sending, why: Trigger) -> None:
+        """Trigger a sending. An error that only this sending has holds up no other; it is in the log, at each sweep."""
         async with self._one_at_a_time:
             await self._lull()
-            await trigger(sending, why)
+            try:
+                await trigger(sending, why)
+            except Transient:
+                raise
+            except Exception:
+                # structlog's own trace would show values from payloads
+                logging.getLogger(__name__).exception("receipt %s is not triggered", sending.receipt_id)
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.
@@ -104,11 +115,9 @@ class Dispatcher:
 
     @contextmanager
     def _surviving(self, message: str) -> Iterator[None]:
-        """Whatever goes wrong, the loops go on: nobody else triggers what was acknowledged."""
+        """Go on while database or Prefect is away. Any other error ends the loop, which `supervised` begins again."""
         try:
             yield
         except Transient as error:
             self._away.set()
             log.warning(message, why=str(error))
-        except Exception:
-            logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

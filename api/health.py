@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from adapters import inbox, prefect_api
 from adapters.database import is_reachable
 from adapters.log import failed_writes
+from adapters.loops import loops_down
 from api.receiving import on_disk
 from models.errors import Transient
 
@@ -24,12 +25,12 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="200 while payloads can be stored")
+@router.get("/readyz", summary="200 while payloads can be stored, and are triggered")
 async def readyz() -> JSONResponse:
     """503 with the reason otherwise. Database and Prefect are named too, and no reason to refuse: a payload that is
     stored waits for them.
     """
-    reason = await _why_not_ready()
+    reason = await _why_not_ready() or _why_not_triggering()
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
@@ -56,6 +57,12 @@ async def _why_not_ready() -> str | None:
         return await asyncio.wait_for(on_disk(_why_not_storable), _PATIENCE_WITH_INBOX_S)
     except TimeoutError:
         return f"the inbox does not take payloads: it does not answer within {_PATIENCE_WITH_INBOX_S} s"
+
+
+def _why_not_triggering() -> str | None:
+    """Return which loop of the receiver is down: all of them trigger what was stored."""
+    down = "; ".join(f"{name} has ended with {why} and begins again" for name, why in loops_down().items())
+    return f"payloads are stored and not triggered: {down}" if down else None
 
 
 def _why_not_storable() -> str | None:

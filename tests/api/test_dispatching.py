@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from adapters.inbox import Intake
@@ -115,6 +116,29 @@ def test_receiver_whose_log_is_on_a_full_disk_triggers_again_after_an_outage(
             assert receiver.post(sample_body("after")).json()["status"] == "0"
             wait_until(lambda: len(runs()) == 2, timeout_s=30)
             assert receiver.client.get("/readyz").status_code == 200
+
+
+def test_ready_tells_that_the_sweep_is_down_until_it_works_again(
+    tmp_path: Path, runs: Runs, prefect_server: str, postgres_installation: str
+) -> None:
+    """A column of another name is an error that nobody expects. With its own name the sweep goes on by itself."""
+    store = {"database_url": postgres_installation, "PREFECT_API_URL": prefect_server}
+    with (
+        receiving(tmp_path, is_migrated=False, sweep_interval_s=0.5, **store) as receiver,
+        psycopg.connect(postgres_installation, autocommit=True) as connection,
+    ):
+        connection.execute("ALTER TABLE delivery RENAME COLUMN outcome TO another")
+        assert receiver.post(sample_body("while the sweep is down")).json()["status"] == "0"
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 503, timeout_s=30)
+        told = receiver.client.get("/readyz").json()
+        assert (told["status"], told["database"], told["prefect"]) == ("not ready", "ok", "ok")
+        assert "the sweep of the inbox has ended with ProgrammingError and begins again" in told["reason"]
+
+        connection.execute("ALTER TABLE delivery RENAME COLUMN another TO outcome")
+
+        wait_until(lambda: len(runs()) == 1, timeout_s=60)
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 200, timeout_s=30)
+        assert receiver.process.poll() is None
 
 
 def _store(folder: Path, reference: str, body: bytes) -> None:
