@@ -17,10 +17,12 @@ from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from adapters.loops import supervised
 from adapters.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient
 
@@ -124,7 +126,7 @@ class Supervisor:
 
     def __init__(self, log_folder: Path, tell: Callable[[str], None]) -> None:
         self._log_folder = log_folder
-        self._tell = tell
+        self._tell_person = tell
         self._children: list[_Child] = []
         self._tasks: list[asyncio.Task[None]] = []
         # Whoever starts a child or ends orphans holds it: a child between its fork and its entry in the list looks like
@@ -142,7 +144,7 @@ class Supervisor:
             # SIGHUP is ignored under nohup and stays so. SIGINT is ignored in a shell's background job and is not.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop_asked, body)
-        self._tasks.append(asyncio.create_task(self._bound_logs()))
+        self._supervise("the look at the logs", self._bound_logs)
         return self
 
     async def __aexit__(
@@ -180,7 +182,7 @@ class Supervisor:
         deadline = time.monotonic() + within_s
         while child.running:
             if await ready():
-                self._tasks.append(asyncio.create_task(self._keep_running(child)))
+                self._supervise(f"the watch over {name}", partial(self._keep_running, child))
                 return
             if time.monotonic() >= deadline:
                 raise Transient(f"{name} was not ready within {within_s:g} s. {child.last_words()}")
@@ -199,6 +201,14 @@ class Supervisor:
         self._children.remove(child)
         if child.process.returncode:
             raise Transient(f"{program.name} ended with {child.outcome()}. {child.last_words()}")
+
+    def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(supervised(name, loop)))
+
+    def _tell(self, what: str) -> None:
+        """Tell the person. A full disk or a terminal that has gone keeps no program down, and stops no stopping."""
+        with suppress(OSError):
+            self._tell_person(what)
 
     async def _keep_running(self, child: "_Child") -> None:
         pause = 0.0
@@ -249,7 +259,8 @@ class Supervisor:
         while True:
             await asyncio.sleep(_LOG_LOOK_S)
             for child in self._children:
-                child.bound_log()
+                with suppress(OSError):  # the disk is full, or a person has taken the log away: the next look is soon
+                    child.bound_log()
 
     def _stop_asked(self, body: asyncio.Task[None]) -> None:
         if self._stopping:
@@ -305,13 +316,19 @@ class _Child:
 
     def last_words(self) -> str:
         """Return the last lines of this start's output, with the place of the rest."""
-        size = self._log.stat().st_size
-        with self._log.open("rb") as log:
-            log.seek(max(size - _LAST_BYTES, self._log_start if self._log_start <= size else 0))
-            lines = log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
+        try:
+            lines = self._last_lines()
+        except OSError as error:
+            return f"What it wrote to {self._log} cannot be read: {error.strerror}."
         if not lines:
             return f"It wrote nothing to {self._log}."
         return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])
+
+    def _last_lines(self) -> list[str]:
+        size = self._log.stat().st_size
+        with self._log.open("rb") as log:
+            log.seek(max(size - _LAST_BYTES, self._log_start if self._log_start <= size else 0))
+            return log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
 
     def bound_log(self) -> None:
         if self._log.stat().st_size > _LOG_LIMIT_BYTES:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -72,13 +73,19 @@ async def _exists(path: Path) -> bool:
 class Driver:
     """A process that runs `drive` in a folder."""
 
-    def __init__(self, folder: Path, *programs: tuple[str, list[str], float], prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *programs: tuple[str, list[str], float],
+        prefix: tuple[str, ...] = (),
+        output: int = subprocess.PIPE,
+    ) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", DRIVE, json.dumps(programs)],
             cwd=folder,
             env=os.environ | {MARK: str(folder), "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -138,8 +145,8 @@ Start = Callable[..., Driver]
 
 @pytest.fixture
 def start(tmp_path: Path, drivers: list[Driver]) -> Start:
-    def _start(*programs: tuple[str, list[str], float], prefix: tuple[str, ...] = ()) -> Driver:
-        drivers.append(Driver(tmp_path, *programs, prefix=prefix))
+    def _start(*programs: tuple[str, list[str], float], **options: Any) -> Driver:
+        drivers.append(Driver(tmp_path, *programs, **options))
         return drivers[-1]
 
     return _start
@@ -241,6 +248,38 @@ def test_a_log_holds_one_start_and_the_one_before_lies_beside_it(start: Start, t
     start(("one", ["60"], 5)).wait_until_up().end()
     assert (tmp_path / "logs" / "one.log").read_text() == "the last words of one\n"
     assert (tmp_path / "logs" / "one.log.1").read_text() == "of yesterday"
+
+
+def test_a_supervisor_whose_output_is_on_a_full_disk_starts_programs_again_and_stops(start: Start) -> None:
+    with Path("/dev/full").open("w") as full:
+        driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
+        wait_for(lambda: len(driver.notes("started")) == 3)
+        driver.process.terminate()
+        driver.process.wait(30)
+    assert driver.processes() == []
+
+
+def test_a_program_whose_log_is_gone_is_started_again(start: Start, tmp_path: Path) -> None:
+    driver = start(("crashing", ["1"], 5)).wait_until_up()
+    (tmp_path / "logs" / "crashing.log").unlink()
+    wait_for(lambda: len(driver.notes("started")) == 2)
+    assert "crashing.log cannot be read: No such file or directory" in driver.end()
+
+
+def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Start, tmp_path: Path) -> None:
+    """A folder lies where its log was."""
+    told, log = tmp_path / "told", tmp_path / "logs" / "crashing.log"
+    with told.open("w") as output:
+        driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
+        log.unlink()
+        log.mkdir()
+        wait_for(lambda: "the watch over crashing has ended and begins again" in told.read_text())
+        assert len(driver.notes("started")) == 1
+
+        log.rmdir()
+
+        wait_for(lambda: len(driver.notes("started")) == 2)
+        driver.end()
 
 
 def test_a_folder_in_use_is_refused_and_free_again_afterwards(tmp_path: Path) -> None:
