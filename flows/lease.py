@@ -1,6 +1,7 @@
 """Keeps a process to one run while it works."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -56,20 +57,28 @@ async def _take(reference: str, holder: str) -> bool:
 
 
 async def _renew(reference: str, holder: str, deadline: Deadline, worker: "asyncio.Task[object] | None") -> None:
-    """Keep the lease. Whoever lost it must not go on beside its next holder."""
+    """Renew the lease, and end the run with its renewal: it must not go on beside the next holder."""
+    try:
+        await _renew_until_lost(reference, holder, deadline)
+    except Exception:
+        # structlog's own trace would show values from payloads
+        logging.getLogger(__name__).exception("the renewal of a lease has ended, and its run with it")
+    if not give_up() and worker:
+        worker.cancel()
+
+
+async def _renew_until_lost(reference: str, holder: str, deadline: Deadline) -> None:
     while True:
         await asyncio.sleep(_RENEWAL_S)
         asked_at_s = clock()
         try:
             async with asyncio.timeout(max(0, deadline.at_s - asked_at_s)):
                 if not await _take(reference, holder):
-                    break
+                    return
         except TimeoutError:
-            break
+            return
         except Transient:  # a lease lasts several renewals
             if clock() + _RENEWAL_S >= deadline.at_s:
-                break
+                return
         else:
             deadline.at_s = asked_at_s + _LEASE_S
-    if not give_up() and worker:
-        worker.cancel()
