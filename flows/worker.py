@@ -71,6 +71,10 @@ class Worker:
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
 
+        An error of a duty ends no loop: the duty is tried again soon, since a worker that misses its beats for long is
+        taken for dead. A loop that ends all the same ends the process, and the supervisor starts the next: nothing
+        asks a worker whether it is ready, and the next begins with connections and claims of its own.
+
         Raises:
             Transient: one of its loops has ended, which nobody here expects.
         """

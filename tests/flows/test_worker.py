@@ -175,6 +175,27 @@ def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstrea
                 wait_for(flow_run_id, "Completed", timeout_s=60)
 
 
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_whose_log_is_on_a_full_disk_goes_on_after_an_outage_of_prefect() -> None:
+    port = free_port()
+    way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
+    environment = {"PYTHONPATH": str(workers.ROOT)}
+    log = settings().data_dir / "relay.log"
+    with running(way, environment, log) as relay:
+        wait_until(lambda: _listens(port), timeout_s=20)
+        with worker("unheard", prefect_url=f"http://127.0.0.1:{port}/api", output=Path("/dev/full")) as process:
+            relay.kill()
+            relay.wait(10)
+            # It polls each half second, and each poll that fails is a warning; a beat takes five.
+            (seen,) = claims.beats().values()
+            wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3, timeout_s=60)
+
+            with running(way, environment, log):
+                wait_for(started("process-1"), "Completed", timeout_s=60)
+            assert process.poll() is None
+
+
 def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
     with worker("one-at-a-time"):
         runs.take_lease("busy", "another", 300)

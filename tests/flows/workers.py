@@ -53,10 +53,13 @@ class Downstream:
 
 
 @contextmanager
-def worker(name: str, *options: str, prefect_url: str | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(
+    name: str, *options: str, prefect_url: str | None = None, output: Path | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`cellar worker` for the installation of the test, ready when the block begins."""
     command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
-    with _program(command, name, prefect_url) as process:
+    _log(name).touch()
+    with _program(command, output or _log(name), prefect_url) as process:
         wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
         assert process.poll() is None, log_of(name)
         yield process
@@ -89,16 +92,16 @@ async def worker_here(client: PrefectClient) -> AsyncIterator[UUID]:
 def stock_worker(name: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Prefect's own process worker on our pool."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "cellar", "--name", name]
-    with _program(command, name, None) as process:
+    with _program(command, _log(name), None) as process:
         wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
         yield process
 
 
 @contextmanager
-def _program(command: list[str], name: str, prefect_url: str | None) -> Iterator["subprocess.Popen[bytes]"]:
+def _program(command: list[str], output: Path, prefect_url: str | None) -> Iterator["subprocess.Popen[bytes]"]:
     environment = prefect_defaults() | os.environ | settings_environment(settings()) | prefect_environment(settings())
     environment |= {"PYTHONPATH": str(ROOT)} | ({"PREFECT_API_URL": prefect_url} if prefect_url else {})
-    with running(command, environment, _log(name)) as process:
+    with running(command, environment, output) as process:
         yield process
 
 
