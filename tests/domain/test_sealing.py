@@ -58,7 +58,7 @@ def test_sealed_skeleton_is_json_without_the_secret() -> None:
     assert cuts == [SealedCut(10, b'sealed "69796709"')]
 
 
-def test_cuts_of_an_older_cellar_are_read() -> None:
+def test_cut_that_is_spelled_as_usual_is_read() -> None:
     written = {"kind": "content", "offset": 7, "length": 1, "sha256": "ab", "size_bytes": 2, "spelling": {}}
 
     cuts = read_cuts(json.dumps({"format": 1, "cuts": [written]}).encode())

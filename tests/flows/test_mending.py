@@ -1,18 +1,22 @@
 """An archive from before today's rules of sealing is mended as it was: by what is left of it, and by its digests."""
 
+import base64
 import json
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import pytest
 
 from adapters import store
-from adapters.object_files import CUTS, SKELETON
+from adapters.object_files import CUTS, SCANS, SKELETON
+from adapters.settings import Settings
 from adapters.stored import stored_request
 from domain.card_secrets import secret_ranges
 from flows import staging
 from flows.persisting import persist
 from flows.verifying import object_of, verify_object
 from models.errors import Conflict
+from tests.adapters.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
 from tests.installations import archived, stored_body
 from tests.judge import judged
@@ -24,8 +28,8 @@ Rule = Callable[[bytes], list[tuple[int, int]]]
 DAMAGES = [{CUTS}, {SKELETON}, {CUTS, SKELETON}]
 
 
-def body() -> bytes:
-    document = sample_document()
+def body(**members: object) -> bytes:
+    document = sample_document() | members
     document["reference"] = "process-1"
     document["payments"][0]["provider_transaction_result"]["session_cd"] = None  # sealed, and looks as if it were not
     return json.dumps(document).encode()
@@ -78,3 +82,25 @@ def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypat
 
     with pytest.raises(Conflict, match="cannot be mended"):
         persist("process-1", received("process-1", body()).receipt_id)
+
+
+def test_damaged_cuts_are_mended_when_clamav_says_something_else_by_now(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    content = base64.b64encode(BAD).decode()
+    sent = body(attachments=[{"id": "1", "filename": "a.txt", "mimetype": "text/plain", "content": content}])
+    receipt_id = archived("process-1", sent)
+    request = stored_request("process-1", receipt_id)
+    assert request
+    scans = store.read_bytes(request.keys[SCANS])
+    damage(receipt_id, {CUTS})
+
+    with running_clamd(tmp_path) as (address, _):
+        configure(clamd=address)
+        staged = persist("process-1", received("process-1", sent).receipt_id)
+
+    assert "Test.Bad.UNOFFICIAL" in {each.infection for each in staged.contents}
+    assert stored_body("process-1", receipt_id) == sent
+    assert store.read_bytes(request.keys[SCANS]) == scans
+    assert verify_object(object_of("process-1")).findings == ()
+    assert judged() == []
