@@ -128,7 +128,7 @@ def has_versions(reference: str) -> bool:
 
 def has_version(receipt_id: str) -> bool:
     with reading() as session:
-        return session.get(VersionRow, receipt_id) is not None
+        return session.exec(select(VersionRow.version).where(VersionRow.receipt_id == receipt_id)).first() is not None
 
 
 def ages(reference: str) -> list[Age]:
@@ -139,8 +139,15 @@ def ages(reference: str) -> list[Age]:
 
 
 def get_version(receipt_id: str) -> VersionRow:
+    """Return a version without its skeleton."""
     with reading() as session:
         return session.get_one(VersionRow, receipt_id)
+
+
+def skeleton(receipt_id: str) -> bytes:
+    """Return the skeleton of a version: up to 16 MiB."""
+    with reading() as session:
+        return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
 
 
 def _remove(session: Session, reference: str, tables: Iterable[type[SQLModel]]) -> None:

@@ -124,12 +124,13 @@ def public_standing(receipt_id: str) -> PublicStanding | None:
         receipt = session.get(ReceiptRow, receipt_id)
         if receipt is None:
             return None
+        versions = select(func.count()).select_from(VersionRow).where(VersionRow.reference == receipt.reference)
         return PublicStanding(
             receipt_id=receipt_id,
             state=receipt.state,
             received_at=receipt.received_at,
             completed_at=receipt.completed_at,
-            versions=len(_rows(session, VersionRow, receipt.reference, VersionRow.version)),
+            versions=session.exec(versions).one(),
             digests=[each.sha256 for each in _rows(session, FileRow, receipt.reference)],
         )
 

@@ -46,7 +46,7 @@ def _read_back_rows(material: Material, settled: PayloadFindings | None) -> bool
     """Return whether the receipt is the current version; no other has rows of its own to read back."""
     if not material.request.is_version:
         return False
-    if archives.get_version(material.receipt_id).skeleton != material.skeleton:
+    if archives.skeleton(material.receipt_id) != material.skeleton:
         raise Conflict(f"the database holds another skeleton of receipt {material.receipt_id}; run the archive again")
     if receipts.current_receipt_id(material.archive.reference) != material.receipt_id:
         return False

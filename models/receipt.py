@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import BigInteger, Field, SQLModel, UniqueConstraint
+from sqlalchemy.orm import deferred
+from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueConstraint
 
 from models.columns import Json, Moment
 
@@ -56,15 +57,22 @@ class DeliveryRow(SQLModel, table=True):
     flow_run_id: str | None = Field(default=None, max_length=36)
 
 
+_SKELETON = Column("skeleton", LargeBinary, nullable=False)
+
+
 class VersionRow(SQLModel, table=True):
-    """An archived receipt. `skeleton` is the request without its files' contents, as bytes: JSONB would refuse NUL."""
+    """An archived receipt. `skeleton` is the request without its files' contents, as bytes: JSONB would refuse NUL.
+
+    It has up to 16 MiB, so no query of rows loads it, and reading it from a row raises: select the column by itself.
+    """
 
     __tablename__ = "version"
     __table_args__ = (UniqueConstraint("reference", "version"),)
+    __mapper_args__ = {"properties": {"skeleton": deferred(_SKELETON, raiseload=True)}}
 
     receipt_id: str = Field(primary_key=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
     version: int
     event_at: datetime | None = Field(default=None, sa_type=Moment)
     received_at: datetime = Field(sa_type=Moment)
-    skeleton: bytes
+    skeleton: bytes = Field(sa_column=_SKELETON)

@@ -1,15 +1,19 @@
 """Archives in the database: versions in order of archiving, and the rows of the newest of them."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidRequestError, NoResultFound
 
 from adapters import archives, catalogue, receipts
 from adapters.archives import row_counts
+from adapters.database import engine, reading
 from models.content import FileRow
 from models.errors import Conflict
 from models.finding import WarningRow
@@ -257,3 +261,49 @@ def test_what_was_never_received_is_not_loaded() -> None:
         loaded(read(document("unknown")), digest("unknown"))
     with pytest.raises(NoResultFound):
         archives.get_version(digest("unknown"))
+
+
+@contextmanager
+def skeletons_read() -> Iterator[list[str]]:
+    """The queries of the block that read a skeleton."""
+    found = list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT") and "skeleton" in statement:
+            found.append(statement)
+
+    event.listen(engine(), "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(engine(), "before_cursor_execute", note)
+
+
+def test_skeleton_is_read_only_where_it_is_asked_for() -> None:
+    receipt_id = archived(minute=1)
+    again = registered(body="the same, sent later", minute=2)
+
+    with skeletons_read() as found:
+        assert loaded(read(document()), receipt_id) == 1
+        assert archives.repeat("r", again, 1, NOON, newer) is None
+        standing = catalogue.public_standing(again)
+        assert standing
+        assert standing.versions == 1
+        assert len(whole().versions) == len(archives.ages("r")) == 1
+        assert archives.has_version(receipt_id)
+        assert not archives.has_version(again)
+        assert archives.has_versions("r")
+        assert list(archives.references()) == ["r"]
+        assert archives.get_version(receipt_id).version == 1
+    assert found == []
+
+    with skeletons_read() as found:
+        assert archives.skeleton(receipt_id) == receipt_id.encode()
+    assert len(found) == 1
+
+
+def test_row_of_a_version_has_no_skeleton_to_read_by_mistake() -> None:
+    receipt_id = archived()
+
+    with reading() as session, pytest.raises(InvalidRequestError):
+        _ = session.get_one(VersionRow, receipt_id).skeleton
