@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 
 from adapters import store
 from adapters.durable import sync_tree
+from adapters.spool import translated
 from models.errors import Conflict, Transient
 from models.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
 
@@ -172,15 +173,16 @@ def _place(key: str, after: Inventory, stage: Path) -> None:
     """Build the version, or with the first one the object, and rename it into place."""
     built, text = stage / "object", after.to_json()
     version = built / f"v{after.head}"
-    version.mkdir(parents=True)
-    _remove_known(stage / "content", after)
-    (stage / "content").rename(version / "content")
-    _write_files(version, text)
-    if after.head == 1:
-        (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
-        _write_files(built, text)
     placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
-    sync_tree(placed)
+    with translated():
+        version.mkdir(parents=True)
+        _remove_known(stage / "content", after)
+        (stage / "content").rename(version / "content")
+        _write_files(version, text)
+        if after.head == 1:
+            (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
+            _write_files(built, text)
+        sync_tree(placed)
     if not store.place_folder(placed, place):
         raise _other_writer(after.head)
 

@@ -15,8 +15,7 @@ from typing import BinaryIO
 import orjson
 
 from adapters import seals, store
-from adapters.durable import write_whole
-from adapters.spool import spooled
+from adapters.spool import spooled, write_spooled
 from domain.settlement import coverage_of
 from domain.settlement_report import Fingerprint, entries_of
 from models.errors import Conflict, Refused
@@ -65,7 +64,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
     """
     with spooled() as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
-        write_whole(spool, _end(covers))
+        write_spooled(spool, _end(covers))
         path = Path(spool.name)
         report = Report(_digest(path), path, _count(path), covers)
         if report.entries < 1:
@@ -84,7 +83,7 @@ def stored(report_id: str) -> Iterator[Report]:
     with spooled() as spool:
         try:
             for chunk in store.chunks(report_key(report_id)):
-                write_whole(spool, chunk)
+                write_spooled(spool, chunk)
         except FileNotFoundError as error:
             raise _damaged(report_id) from error
         path = Path(spool.name)
@@ -143,10 +142,10 @@ def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
         lines.append(separator + orjson.dumps(entry))
         separator = b",\n"
         if len(lines) == _LINES_AT_ONCE:
-            write_whole(spool, b"".join(lines))
+            write_spooled(spool, b"".join(lines))
             lines.clear()
         yield entry
-    write_whole(spool, b"".join(lines))
+    write_spooled(spool, b"".join(lines))
 
 
 def _end(covers: Days | None) -> bytes:

@@ -10,38 +10,66 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import BinaryIO, cast
 
 from adapters import bucket
-from adapters.durable import make_folder
+from adapters.durable import make_folder, write_whole
 from adapters.settings import settings
 from models.errors import Transient
 
 
 @contextmanager
 def spooled() -> Iterator[BinaryIO]:
-    """A temporary file to write what will be kept, by `write_whole`: it has no buffer. It lies where the store can take
-    it over without a copy.
+    """A temporary file to write what will be kept, by `write_spooled`: it has no buffer. It lies where the store can
+    take it over without a copy.
 
     Raises:
-        Transient: the disk does not take it now, as found by this function or by the block.
+        Transient: the disk does not take it now. What the block raises travels as it is.
     """
-    try:
+    with translated():
         make_folder(spool_folder())
-        with NamedTemporaryFile(dir=spool_folder(), buffering=0) as file:
-            yield cast(BinaryIO, file)
-    except OSError as error:
-        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
+        file = NamedTemporaryFile(dir=spool_folder(), buffering=0)  # noqa: SIM115 -- closed below, translated too
+    try:
+        yield cast(BinaryIO, file)
+    finally:
+        with translated():
+            file.close()
 
 
 @contextmanager
 def staging() -> Iterator[Path]:
     """A folder in which something is built that the store is to take, on the store's own disk if it is a folder.
 
+    What writes into it translates its own errors, by `write_spooled` or `translated`.
+
     Raises:
-        Transient: the disk does not take it now, as found by this function or by the block.
+        Transient: the disk does not take it now. What the block raises travels as it is.
+    """
+    with translated():
+        make_folder(spool_folder())
+        folder = TemporaryDirectory(dir=spool_folder())
+    try:
+        yield Path(folder.name)
+    finally:
+        with translated():
+            folder.cleanup()
+
+
+def write_spooled(file: BinaryIO, data: bytes) -> None:
+    """Write to an unbuffered file in the spool folder.
+
+    Raises:
+        Transient: the disk does not take it now.
+    """
+    with translated():
+        write_whole(file, data)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the disk says to a write into the spool folder into one of our errors.
+
+    Around nothing but that write: whatever else failed in the block would be called the spool's.
     """
     try:
-        make_folder(spool_folder())
-        with TemporaryDirectory(dir=spool_folder()) as folder:
-            yield Path(folder)
+        yield
     except OSError as error:
         raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters import bucket
-from adapters.durable import make_folder, sync_folder, write_whole
+from adapters.durable import make_folder, sync_folder
 from adapters.settings import settings
-from adapters.spool import spool_folder, spooled
+from adapters.spool import spool_folder, spooled, write_spooled
 from models.errors import Transient, Unreadable
 
 _COPY_BYTES = 1 << 20
@@ -53,7 +53,7 @@ def digest_of(key: str) -> str | None:
 
 def keep_bytes(data: bytes, key: str) -> None:
     with spooled() as spool:
-        write_whole(spool, data)
+        write_spooled(spool, data)
         keep(Path(spool.name), key)
 
 
@@ -69,7 +69,7 @@ def keep_first(data: bytes, key: str) -> bool:
     try:
         make_folder(target.parent)
         with spooled() as spool:
-            write_whole(spool, data)
+            write_spooled(spool, data)
             os.fsync(spool.fileno())
             is_first = _is_linked(Path(spool.name), target)
         sync_folder(target.parent)  # for the other too, who may have been killed before this
@@ -173,7 +173,7 @@ def overwrite(source: Path, key: str) -> None:
 def overwrite_bytes(data: bytes, key: str) -> None:
     """Put `data` under `key` in place of what is there, whole."""
     with spooled() as spool:
-        write_whole(spool, data)
+        write_spooled(spool, data)
         _put(Path(spool.name), key, once=False)
 
 
@@ -287,7 +287,7 @@ def _place(source: Path, target: Path) -> None:
         with spooled() as copy:
             with source.open("rb") as original:
                 while chunk := original.read(_COPY_BYTES):
-                    write_whole(copy, chunk)
+                    write_spooled(copy, chunk)
             os.fsync(copy.fileno())
             _link(Path(copy.name), target)
     sync_folder(target.parent)

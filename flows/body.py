@@ -1,12 +1,14 @@
 """The raw body of a receipt, wherever it is."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from adapters import inbox
 from adapters.stored import stored_request
-from models.errors import Refused
+from models.errors import Refused, Transient
 
 _CHUNK_BYTES = 4 << 20
 
@@ -25,15 +27,30 @@ def opened_body(reference: str, receipt_id: str) -> Iterator[Body]:
 
     Raises:
         Refused: neither has it.
-        Transient: the inbox's bucket or the store does not answer.
+        Transient: the inbox or the store does not answer.
     """
     with ExitStack() as stack:
         try:
             body = stack.enter_context(inbox.opened_body(receipt_id))
         except FileNotFoundError:
             yield Body(_stored(reference, receipt_id), is_from_inbox=False)
+        except OSError as error:
+            raise _not_given(receipt_id, error) from error
         else:
-            yield Body(iter(lambda: body.read(_CHUNK_BYTES), b""), is_from_inbox=True)
+            yield Body(_waiting(body, receipt_id), is_from_inbox=True)
+
+
+def _waiting(body: BinaryIO, receipt_id: str) -> Iterator[bytes]:
+    try:
+        yield from iter(lambda: body.read(_CHUNK_BYTES), b"")
+    except OSError as error:
+        raise _not_given(receipt_id, error) from error
+
+
+def _not_given(receipt_id: str, error: OSError) -> Transient:
+    """What a folder says; a bucket's own words are translated already."""
+    reason = errno.errorcode.get(error.errno or 0)
+    return Transient(f"the inbox does not give the body of receipt {receipt_id}: {reason}")
 
 
 def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:

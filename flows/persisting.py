@@ -15,7 +15,7 @@ from adapters import history, interrupted, ocfl, receipts
 from adapters.object_files import FILES, VERDICT
 from adapters.settings import settings
 from adapters.signed_document import examine
-from adapters.spool import staging
+from adapters.spool import staging, translated
 from adapters.stored import StoredRequest, keep_delivery, stored_request, stored_version
 from domain.json_text import JsonFault, parse
 from domain.versions import said
@@ -112,7 +112,8 @@ def _examine(staged: Staged) -> None:
     roots = [Path(root) for root in settings().trust_roots]
     document = staged.content / FILES / staged.cuts[int(index)].content.sha256
     verdict = examine(document, roots, now=datetime.now(UTC), checkpoint=checkpoint)
-    (staged.content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
+    with translated():
+        (staged.content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
 
 
 def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from adapters import seals
 from adapters.clamd import SOUND, scanned
-from adapters.durable import pushed, write_whole
+from adapters.durable import pushed
 from adapters.object_files import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.spool import translated, write_spooled
 from domain.card_secrets import secret_ranges
 from domain.cuts import cuts_json, rebuilt, scans_json
 from domain.media_type import HEAD_BYTES, sniffed
@@ -58,7 +59,8 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
             cannot be had.
         Transient: the store or the inbox does not work now.
     """
-    (content / FILES).mkdir(parents=True)
+    with translated():
+        (content / FILES).mkdir(parents=True)
     digest = hashlib.sha256()
     with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
@@ -82,7 +84,8 @@ def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
     checkpoint()
     write_sealed(content, scan.skeleton, cuts, secrets, reference)
     if cuts:
-        (content / SCANS).write_bytes(scans_json(cuts))
+        with translated():
+            (content / SCANS).write_bytes(scans_json(cuts))
     return Staged(receipt_id, content, scan, cuts, sink.is_plain)
 
 
@@ -91,8 +94,9 @@ def write_sealed(
 ) -> None:
     """Write a skeleton and its cuts into `content`, with the ranges `secrets` of it sealed. Raises as `sealer` does."""
     left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
-    (content / SKELETON).write_bytes(left)
-    (content / CUTS).write_bytes(cuts_json(all_cuts))
+    with translated():
+        (content / SKELETON).write_bytes(left)
+        (content / CUTS).write_bytes(cuts_json(all_cuts))
 
 
 def stage_what_rebuilds(staged: Staged) -> None:
@@ -102,10 +106,13 @@ def stage_what_rebuilds(staged: Staged) -> None:
     if staged.is_plain or _digest(pieces) == staged.receipt_id:
         return
     reference = reference_of(staged.scan.document)
-    with opened_body(reference, staged.receipt_id) as body, (staged.content / REQUEST).open("wb", 0) as file:
+    with ExitStack() as stack:
+        body = stack.enter_context(opened_body(reference, staged.receipt_id))
+        with translated():
+            file = stack.enter_context((staged.content / REQUEST).open("wb", 0))
         for chunk in seals.sealed_chunks(reference, staged.receipt_id, body.chunks):
             checkpoint()
-            write_whole(file, chunk)
+            write_spooled(file, chunk)
 
 
 @contextmanager
@@ -154,7 +161,8 @@ class _StagingSink:
     def begin(self, index: int) -> None:
         checkpoint()  # a chunk may hold thousands of files
         self._path = self._folder / f"{index}.part"
-        self._file = self._open.enter_context(self._path.open("wb", buffering=0))
+        with translated():
+            self._file = self._open.enter_context(self._path.open("wb", buffering=0))
         self._digest, self._spelling = hashlib.sha256(), SpellingReader()
         self._index, self._size_bytes, self._pushed_bytes, self._head = index, 0, 0, b""
 
@@ -165,15 +173,16 @@ class _StagingSink:
         self._digest.update(data)
         if len(self._head) < HEAD_BYTES:
             self._head += data[:HEAD_BYTES]
-        write_whole(self._file, data)
+        write_spooled(self._file, data)
         self._size_bytes += len(data)
         self._pushed_bytes = pushed(self._file.fileno(), self._pushed_bytes, self._size_bytes)
 
     def end(self, *, is_plain: bool) -> None:
-        self.close()
         self.is_plain = self.is_plain and is_plain
         sha256 = self._digest.hexdigest()
-        path = self._path.replace(self._folder / sha256)
+        with translated():
+            self.close()
+            path = self._path.replace(self._folder / sha256)
         found = scanned(path, checkpoint) if self._is_new else SOUND
         content = StoredContent(
             index=self._index,

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from adapters import inbox
 from adapters.settings import Settings
 from flows.body import opened_body
 from flows.persisting import persist
-from models.errors import Refused
+from models.errors import Refused, Transient
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.samples import sample_body
@@ -75,3 +76,13 @@ def test_body_that_is_nowhere_is_refused(receipt_id: str) -> None:
             read(reference, unknown)
 
         assert refused.value.code == "BODY_MISSING"
+
+
+@pytest.mark.parametrize("inbox_kind", ["folder"])
+def test_body_that_the_inbox_does_not_give_is_transient(receipt_id: str, sqlite_installation: Settings) -> None:
+    path = Path(sqlite_installation.inbox_location) / "waiting" / f"{receipt_id}.body"
+    path.unlink()
+    path.mkdir()  # which no one can read, root neither
+
+    with pytest.raises(Transient, match=r"the inbox does not give the body of receipt .*: EISDIR"):
+        read("r", receipt_id)

@@ -3,7 +3,9 @@
 import base64
 import json
 import os
-from collections.abc import Callable
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -369,3 +371,27 @@ def test_writer_that_ends_before_any_write_leaves_what_the_next_run_completes(
         pytest.fail(f"more than {MOST_WRITES} writes; raise the bound")
     assert left_behind == LEFT_BEHIND[store_kind, version]
     assert judged() == []
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[Callable[[], None]]:
+    """Lets no file be larger than 2 MiB from then on: the system refuses a write in the midst, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize("name", ["a file", "the skeleton"])
+def test_disk_that_fills_up_while_a_body_is_staged_is_transient(file_size_limit: Callable[[], None], name: str) -> None:
+    document = json.loads(body_at(JANUARY))
+    if name == "a file":
+        document["signed_document"]["content"] = base64.b64encode(bytes(3 << 20)).decode()
+    else:
+        document["data"] = [{"id": "f", "value": "x" * (3 << 20)}]
+    sending = received("process-1", json.dumps(document).encode())
+    file_size_limit()
+
+    with pytest.raises(Transient, match="the spool folder does not take more: EFBIG"):
+        persist("process-1", sending.receipt_id)
