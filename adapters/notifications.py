@@ -42,8 +42,13 @@ def of_receipt(receipt_id: str) -> list[NotificationRow]:
 def record_attempt(
     message_id: str, state: NotificationState, now: datetime, *, status_code: int | None, error: str | None
 ) -> None:
-    """Put an attempt and what it led to on record."""
+    """Put an attempt and what it led to on record. A message that was delivered stays delivered.
+
+    Two attempts may end at once, and the slower may have failed: they take their turns at the notification's row, so
+    each has a number of its own.
+    """
     with writing() as session:
+        notification = session.get_one(NotificationRow, message_id, with_for_update=True)
         attempts = select(func.count()).where(col(NotificationAttemptRow.message_id) == message_id)
         number = 1 + session.exec(attempts).one()
         session.add(
@@ -51,4 +56,5 @@ def record_attempt(
                 message_id=message_id, attempt=number, attempted_at=now, status_code=status_code, error=error
             )
         )
-        session.get_one(NotificationRow, message_id).state = state
+        if notification.state != NotificationState.DELIVERED:
+            notification.state = state

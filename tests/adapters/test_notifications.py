@@ -1,6 +1,8 @@
 """Notifications on record: planned once, every attempt kept."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy.exc import NoResultFound
@@ -95,3 +97,37 @@ def test_unknown_message_has_no_attempts() -> None:
 
     with reading() as session:
         assert session.exec(select(NotificationAttemptRow)).all() == []
+
+
+def test_message_that_was_delivered_stays_delivered_whatever_a_slower_attempt_led_to() -> None:
+    planned("msg_1")
+    attempted("msg_1", DELIVERED, 204)
+
+    attempted("msg_1", PENDING, None, "no answer")
+    attempted("msg_1", DEAD, 410)
+
+    assert notifications.get("msg_1").state == DELIVERED
+    assert notifications.undelivered("a") == []
+    assert numbers("msg_1") == [1, 2, 3]
+
+
+def test_attempts_that_end_at_once_have_numbers_of_their_own() -> None:
+    planned("msg_1")
+    at_once, rounds = 8, 10
+    start = Barrier(at_once)
+
+    def attempt_each_round(_: int) -> None:
+        for _ in range(rounds):
+            start.wait(60)
+            attempted("msg_1", PENDING, 503)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(attempt_each_round, range(at_once)))
+
+    assert numbers("msg_1") == list(range(1, at_once * rounds + 1))
+
+
+def numbers(message_id: str) -> list[int]:
+    with reading() as session:
+        attempts = select(NotificationAttemptRow.attempt).where(NotificationAttemptRow.message_id == message_id)
+        return list(session.exec(attempts.order_by("attempt")))
