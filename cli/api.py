@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from adapters.private import shut_folders
 from adapters.settings import settings
 
 log = structlog.get_logger()
@@ -17,6 +18,7 @@ _STOP_WITHIN_S = 10
 def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
+    shut_folders(settings())
     import uvicorn  # noqa: PLC0415  # every other command would wait for it
 
     from api.protocol import Protocol  # noqa: PLC0415

@@ -18,6 +18,7 @@ from rich.progress import Progress
 from adapters import catalogue, receipts, store
 from adapters.bag import BagFile, write_bag
 from adapters.beside import new_file
+from adapters.private import persons_files
 from adapters.settings import settings
 from adapters.stored import StoredRequest, stored_request
 from domain.file_names import safe_names
@@ -42,7 +43,7 @@ def export(
     if raw and str(to) == "-":
         _write_raw(reference, receipt_id, sys.stdout.buffer)
     elif raw:
-        with new_file(to) as file:
+        with persons_files(), new_file(to) as file:
             _write_raw(reference, receipt_id, file)
     else:
         _write_bag(reference, receipt_id, to)
@@ -101,7 +102,7 @@ def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
         report = json.dumps(verdict_as_json(verdict), indent=1, ensure_ascii=False).encode()
         files += [BagFile("signatures.json", partial(io.BytesIO, report))]
     files += [BagFile("skeleton.json", partial(io.BytesIO, request.skeleton()))]
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with persons_files(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("export", total=sum(each.size_bytes for _, each in stored))
         write_bag(to, files, _info(reference, request), lambda size_bytes: progress.advance(task, size_bytes))
 

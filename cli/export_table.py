@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
+from adapters.private import persons_files
 from models.errors import Refused
 
 app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)
@@ -28,7 +29,7 @@ def payments(
 
     counted = Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True)
     try:
-        with to.open("xb") as file, counted:
+        with persons_files(), to.open("xb") as file, counted:
             task = counted.add_task("export-table", total=None)
             write_payments(file, template, lambda rows: counted.advance(task, rows))
     except FileExistsError as error:

@@ -6,6 +6,8 @@ import typer
 from pydantic import ValidationError
 
 from adapters.log import set_up_log
+from adapters.private import private_files, shut_folders
+from adapters.settings import settings
 from cli import archives, export_table, quarantine
 from cli.api import api
 from cli.discrepancies import list_discrepancies
@@ -49,6 +51,7 @@ def migrate() -> None:
     """Bring the metadata database to the newest schema."""
     from adapters.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import, for every command
 
+    shut_folders(settings())
     migrate_database()
 
 
@@ -60,7 +63,8 @@ def main() -> None:
     """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
     set_up_log()
     try:
-        app()
+        with private_files():
+            app()
     except ValidationError as error:
         wrong = "; ".join(each["msg"].removeprefix("Value error, ") + _setting(each["loc"]) for each in error.errors())
         typer.echo(f"cellar: a setting is wrong: {wrong}", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from adapters.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.private import shut_folders
 from adapters.settings import settings
 from models.errors import CellarError
 
@@ -18,6 +19,7 @@ def worker(
     ] = False,
 ) -> None:
     """Run flow runs from Prefect's work pool `cellar`; pool and deployment are made where missing."""
+    shut_folders(settings())
     # Prefect reads the environment when it is imported, and flow runs inherit it.
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
