@@ -1,8 +1,9 @@
 """uvicorn's HTTP protocol, for large bodies and slow senders.
 
 uvicorn copies a body twice on its way to the application and stops reading at 64 KiB; it waits for ever for a request's
-head, and loses the body of a request that offers to upgrade. This protocol hands each chunk on as it was read, reads on
-up to 2 MiB while the application works, gives up a sender whose head does not come, and ignores the offer.
+head, of any size, and loses the body of a request that offers to upgrade. This protocol hands each chunk on as it was
+read, reads on up to 2 MiB while the application works, gives up a sender whose head does not come, refuses a head that
+is too large, and ignores the offer.
 """
 
 import asyncio
@@ -16,12 +17,16 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from adapters.settings import settings
+from models.errors import Refused
 
 log = structlog.get_logger()
 
 _READ_AHEAD_BYTES = 2 << 20
 _HANDED_ON_BYTES = 64 << 10
 _CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
+_HEAD_BYTES = 64 << 10
+_HEADERS = 100
+_END_OF_HEAD = b"\r\n\r\n"
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -30,6 +35,9 @@ class Protocol(HttpToolsProtocol):
 
     _body: "_Body"
     _rest_bytes = 0  # of a body that announced its length
+    _is_in_chunks = False  # the parser reads a chunked body
+    _fruitless_bytes = 0  # read by the parser since the last whole head or piece of a body
+    _is_refused = False  # nothing more is read
     _is_offer_chunked = False  # the request offers to upgrade, and its body is chunked
     _head_timeout: asyncio.TimerHandle | None = None
 
@@ -44,7 +52,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has come. The middle of a body of known length needs no parser, which would copy it."""
         self._unset_keepalive_if_required()
-        while data:
+        while data and not self._is_refused:
             data = self._take_body(data) if self._rest_bytes else self._parse(data)
         if not self._is_answer_owed() and not self.transport.is_closing() and not self._head_timeout:
             self._expect_head()
@@ -59,7 +67,26 @@ class Protocol(HttpToolsProtocol):
         return behind
 
     def _parse(self, data: bytes) -> bytes:
-        """Returns what lies behind an offer to upgrade.
+        """Return the bytes that the parser has not read: those behind a head or behind an offer to upgrade.
+
+        The parser joins the pieces of a header, which costs the square of their number, and does so before anybody is
+        authorised. So it never gets more than a head may have. What stands between the chunks of a body, and behind
+        them, has the same bound.
+        """
+        piece = data if self._is_in_chunks else self._piece_of_head(data)
+        self._fruitless_bytes += len(piece)
+        behind = self._feed(piece) + data[len(piece) :]
+        if self._fruitless_bytes >= _HEAD_BYTES:
+            self._refuse(_too_large())
+        return behind
+
+    def _piece_of_head(self, data: bytes) -> bytes:
+        room_bytes = _HEAD_BYTES - self._fruitless_bytes
+        end = data.find(_END_OF_HEAD, 0, room_bytes)
+        return data[: room_bytes if end < 0 else end + len(_END_OF_HEAD)]
+
+    def _feed(self, data: bytes) -> bytes:
+        """Return the bytes behind an offer to upgrade.
 
         Java's HttpClient offers HTTP/2 along with its first request. The parser takes what follows for the other
         protocol; to a server that does not speak it, it is the body (RFC 9110, 7.8).
@@ -72,12 +99,21 @@ class Protocol(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(_ChunkedRest(self))
                 self.parser.feed_data(_CHUNKED_HEAD)
             return data[offer.args[0] :]
-        except httptools.HttpParserError:
-            self._refuse(HTTPStatus.BAD_REQUEST, "NOT_HTTP: expected a request of HTTP/1.1")
+        except httptools.HttpParserError as error:
+            cause = error.__context__  # what a method below has raised
+            self._refuse(cause if isinstance(cause, Refused) else _not_http())
         return b""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_chunks:  # a trailer, which nobody reads
+            return
+        if len(self.headers) >= _HEADERS:
+            raise _too_large()
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._expect_no_head()
+        self._fruitless_bytes = 0
         super().on_headers_complete()
         self._body = _Body(self.cycle)
         # The task that calls the application takes `receive` from the cycle when it starts, which is later.
@@ -85,17 +121,20 @@ class Protocol(HttpToolsProtocol):
         headers = dict(self.headers)
         self._rest_bytes = int(headers.get(b"content-length", b"0"))
         is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
         if self._is_offer_chunked:
             self.cycle.keep_alive = False  # the parser of the rest knows nothing of a next request
 
     def on_body(self, body: bytes) -> None:
+        self._fruitless_bytes = 0
         self._rest_bytes = max(0, self._rest_bytes - len(body))  # a chunked body announces no length
         if not self.cycle.response_complete:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
         if not self._rest_bytes and not self._is_offer_chunked:
+            self._is_in_chunks = False
             super().on_message_complete()
 
     def chunked_rest_complete(self) -> None:
@@ -114,22 +153,32 @@ class Protocol(HttpToolsProtocol):
             self._head_timeout = None
 
     def _give_up(self) -> None:
-        why = f"HEADER_TIMEOUT: no whole head of a request within {settings().header_timeout_s:g} s"
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT, why)
+        why = f"no whole head of a request within {settings().header_timeout_s:g} s"
+        self._refuse(Refused("HEADER_TIMEOUT", why, status=HTTPStatus.REQUEST_TIMEOUT))
 
-    def _refuse(self, status: HTTPStatus, why: str) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """Answer what is no request, in the documented shape, and close. An answer that is owed comes first."""
+        self._is_refused = True
         is_body_broken = self._is_answer_owed() and self.cycle.more_body and not self.cycle.response_started
         if self._is_answer_owed() and (self.pipeline or not is_body_broken):
             self.cycle.keep_alive = False
             return
-        log.info("what came is no request", why=why)
-        told = HTTPStatus.OK if settings().error_http == "200" else status
-        content = json.dumps({"status": "-1", "document": None, "errordesc": why}).encode()
+        log.info("what came is no request", why=str(refused))
+        told = HTTPStatus.OK if settings().error_http == "200" else HTTPStatus(refused.status)
+        content = json.dumps({"status": "-1", "document": None, "errordesc": str(refused)}).encode()
         lines = ("connection: close", "content-type: application/json", f"content-length: {len(content)}", "", "")
         head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+def _too_large() -> Refused:
+    why = f"expected at most {_HEAD_BYTES} bytes and {_HEADERS} headers"
+    return Refused("HEAD_TOO_LARGE", why, status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+def _not_http() -> Refused:
+    return Refused("NOT_HTTP", "expected a request of HTTP/1.1", status=HTTPStatus.BAD_REQUEST)
 
 
 class _ChunkedRest:

@@ -1,0 +1,88 @@
+"""Heads of requests: how large they may be, and how many may wait behind each other."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from tests.api.conftest import Receiver
+from tests.api.senders import Sender, answer_on, peak_bytes
+
+GET = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n"
+CHUNKED = GET.replace(b"GET", b"POST") + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@contextmanager
+def connected(receiver: Receiver) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        yield connection
+
+
+class TestSizeOfHeads:
+    def test_head_of_the_largest_size_is_taken(self, receiver: Receiver) -> None:
+        lines = b"".join(b"x-%d: 1\r\n" % number for number in range(98))
+        most = GET + lines + b"x-long: %b\r\n\r\n"
+        with connected(receiver) as connection:
+            for _ in range(2):
+                connection.sendall(most % (b"x" * ((64 << 10) + 2 - len(most))))
+
+                assert answer_on(connection)[0] == 200
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            pytest.param(GET + b"x-long: " + b"x" * 100_000, id="a long header"),
+            pytest.param(GET + b"x" * 100_000, id="a long name"),
+            pytest.param(GET + b"x: 1\r\n" * 100 + b"\r\n", id="many headers"),
+            pytest.param(b"GET /" + b"x" * 100_000, id="a long target"),
+            pytest.param(b"\r\n" * 50_000, id="many blank lines"),
+        ],
+    )
+    def test_head_that_is_too_large_is_refused(self, receiver: Receiver, data: bytes) -> None:
+        with connected(receiver) as connection:
+            with suppress(ConnectionError):  # the receiver may have closed before all is sent
+                connection.sendall(data)
+
+            status, content = answer_on(connection)
+
+            assert (status, content["status"], content["document"]) == (431, "-1", None)
+            assert content["errordesc"].startswith("HEAD_TOO_LARGE")
+            assert_closed(connection)
+
+    def test_answer_that_is_owed_comes_before_a_second_head_is_refused(self, receiver: Receiver) -> None:
+        with connected(receiver) as connection:
+            connection.sendall(GET + b"\r\n" + GET + b"x: 1\r\n" * 100 + b"\r\n")
+
+            assert answer_on(connection)[0] == 200
+            assert_closed(connection)
+
+    @pytest.mark.parametrize("between", [b"0\r\nx-trailer: ", b"5;extension=", b"0\r\n" + b"x: 1\r\n" * 100_000])
+    def test_lines_between_and_behind_chunks_are_bounded_too(self, receiver: Receiver, between: bytes) -> None:
+        with Sender(receiver, "transfer-encoding: chunked") as sender:
+            with suppress(ConnectionError):
+                sender.send(b"5\r\n{    \r\n" + between + b"x" * 1_000_000)
+
+            status, content = sender.answer()
+
+        assert (status, content["status"]) == (431, "-1")
+
+    def test_trailers_do_not_become_headers(self, receiver: Receiver) -> None:
+        with connected(receiver) as connection:
+            for _ in range(2):
+                connection.sendall(CHUNKED + b"0\r\n" + b"x: 1\r\n" * 150 + b"\r\n")
+
+                assert answer_on(connection)[0] == 405
+
+    def test_small_headers_without_end_take_no_memory(self, receiver: Receiver) -> None:
+        before_bytes = peak_bytes(receiver.process.pid)
+        with connected(receiver) as connection, suppress(ConnectionError):
+            connection.sendall(GET + b"x: 1\r\n" * 5_000_000)
+
+        assert receiver.client.get("/healthz").status_code == 200
+        assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
+
+
+def assert_closed(connection: socket.socket) -> None:
+    with suppress(ConnectionError):  # it is reset where not all was read that had come
+        assert connection.recv(1) == b""
