@@ -26,6 +26,7 @@ _HANDED_ON_BYTES = 64 << 10
 _CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
 _HEAD_BYTES = 64 << 10
 _HEADERS = 100
+_DIGITS = 100
 _END_OF_HEAD = b"\r\n\r\n"
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -114,12 +115,12 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._expect_no_head()
         self._fruitless_bytes = 0
+        headers = dict(self.headers)
+        self._rest_bytes = _announced_bytes(headers)
         super().on_headers_complete()
         self._body = _Body(self.cycle)
         # The task that calls the application takes `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
-        headers = dict(self.headers)
-        self._rest_bytes = int(headers.get(b"content-length", b"0"))
         is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
         self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
@@ -170,6 +171,14 @@ class Protocol(HttpToolsProtocol):
         head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+def _announced_bytes(headers: dict[bytes, bytes]) -> int:
+    """Return the length of the body. The parser has seen that it is a small number; zeros may stand before it."""
+    text = headers.get(b"content-length", b"0")
+    if len(text) > _DIGITS:  # Python reads a bounded number of digits, here and in the application
+        raise Refused("BAD_LENGTH", f"expected at most {_DIGITS} digits", where="content-length", status=400)
+    return int(text)
 
 
 def _too_large() -> Refused:

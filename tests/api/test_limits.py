@@ -87,6 +87,15 @@ class TestBrokenTransfers:
 
         assert receiver.kept() == before
 
+    @pytest.mark.parametrize("digit", ["0", "1"])
+    def test_length_of_many_digits_is_refused(self, receiver: Receiver, digit: str) -> None:
+        with Sender(receiver, f"content-length: {digit * 5000}") as sender:
+            status, content = sender.answer()
+
+        assert (status, content["status"], content["document"]) == (400, "-1", None)
+        assert receiver.client.get("/healthz").status_code == 200
+        assert "Traceback" not in receiver.log.read_text()
+
     def test_chunked_body_is_taken(self, receiver: Receiver) -> None:
         body = sample_body("chunked")
 
