@@ -14,6 +14,7 @@ from typing import Any
 
 import httptools
 import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from adapters.settings import settings
@@ -27,6 +28,7 @@ _CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
 _HEAD_BYTES = 64 << 10
 _HEADERS = 100
 _DIGITS = 100
+_WAITING_REQUESTS = 16
 _END_OF_HEAD = b"\r\n\r\n"
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -34,7 +36,9 @@ _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    flow: "_Flow"
     _body: "_Body"
+    _kept_back = b""  # not parsed until an answer has gone out
     _rest_bytes = 0  # of a body that announced its length
     _is_in_chunks = False  # the parser reads a chunked body
     _fruitless_bytes = 0  # read by the parser since the last whole head or piece of a body
@@ -44,6 +48,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,10 +56,17 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come. The middle of a body of known length needs no parser, which would copy it."""
+        """Take what has come, unless a request waits for the answer to another.
+
+        The middle of a body of known length needs no parser, which would copy it.
+        """
         self._unset_keepalive_if_required()
-        while data and not self._is_refused:
+        data = self._kept_back + data
+        while data and not self.pipeline and not self._is_refused:
             data = self._take_body(data) if self._rest_bytes else self._parse(data)
+        self._kept_back = b"" if self._is_refused else data
+        if self._kept_back:
+            self.flow.hold()
         if not self._is_answer_owed() and not self.transport.is_closing() and not self._head_timeout:
             self._expect_head()
 
@@ -105,6 +117,11 @@ class Protocol(HttpToolsProtocol):
             self._refuse(cause if isinstance(cause, Refused) else _not_http())
         return b""
 
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= _WAITING_REQUESTS:  # behind a chunked body, where the parser does not stop
+            raise Refused("TOO_MANY_REQUESTS", f"expected at most {_WAITING_REQUESTS} behind a chunked body")
+        super().on_message_begin()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._is_in_chunks:  # a trailer, which nobody reads
             return
@@ -141,6 +158,12 @@ class Protocol(HttpToolsProtocol):
     def chunked_rest_complete(self) -> None:
         self._is_offer_chunked = False
         self.on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.flow.is_held = False
+        super().on_response_complete()
+        if self._kept_back and not self.transport.is_closing():
+            self.data_received(b"")
 
     def _is_answer_owed(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -188,6 +211,23 @@ def _too_large() -> Refused:
 
 def _not_http() -> Refused:
     return Refused("NOT_HTTP", "expected a request of HTTP/1.1", status=HTTPStatus.BAD_REQUEST)
+
+
+class _Flow(FlowControl):
+    """Reads nothing while a request waits for the answer to another, whoever else wants to read on.
+
+    A sender that does not read its answers is stopped by that too: uvicorn answers no further while they pile up.
+    """
+
+    is_held = False
+
+    def hold(self) -> None:
+        self.is_held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
 
 
 class _ChunkedRest:

@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.api.conftest import Receiver
-from tests.api.senders import Sender, answer_on, peak_bytes
+from tests.api.senders import Sender, answer_on, head, peak_bytes, receipt_id_of
+from tests.samples import sample_body
 
 GET = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n"
 CHUNKED = GET.replace(b"GET", b"POST") + b"transfer-encoding: chunked\r\n\r\n"
@@ -81,6 +83,38 @@ class TestSizeOfHeads:
 
         assert receiver.client.get("/healthz").status_code == 200
         assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
+
+
+class TestManyRequestsOfAConnection:
+    def test_requests_whose_answers_nobody_reads_take_no_memory(self, receiver: Receiver) -> None:
+        count, request = 5000, GET + b"\r\n"
+        before_bytes = peak_bytes(receiver.process.pid)
+        with connected(receiver) as connection, ThreadPoolExecutor(1) as other:
+            sending = other.submit(connection.sendall, request * count)
+            statuses = {answer_on(connection)[0] for _ in range(count)}
+            sending.result()
+
+        assert statuses == {200}
+        assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
+
+    def test_requests_behind_a_chunked_body_are_bounded(self, receiver: Receiver) -> None:
+        before_bytes = peak_bytes(receiver.process.pid)
+        with connected(receiver) as connection:
+            with suppress(ConnectionError):
+                connection.sendall(CHUNKED + b"0\r\n\r\n" + (GET + b"\r\n") * 5000)
+
+            assert answer_on(connection)[0] == 405
+            assert answer_on(connection)[0] == 200
+        assert receiver.client.get("/healthz").status_code == 200
+        assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
+
+    def test_large_body_behind_another_request_is_taken(self, receiver: Receiver) -> None:
+        body = sample_body("behind another", note="x" * 5_000_000)
+        with connected(receiver) as connection:
+            connection.sendall((GET + b"\r\n") * 3 + head(receiver.secret, f"content-length: {len(body)}") + body)
+
+            assert [answer_on(connection)[0] for _ in range(3)] == [200] * 3
+            assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
 
 
 def assert_closed(connection: socket.socket) -> None:
