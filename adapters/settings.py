@@ -126,7 +126,11 @@ class Settings(BaseSettings):
         False, description="Whether endpoints on loopback and private addresses are allowed."
     )
     max_body_bytes: int = Field(2 << 30, ge=1, description="Larger requests are refused with 413.")
-    body_timeout_s: float = Field(60, gt=0, description="Longest silence of a sender in the middle of a body.")
+    body_timeout_s: float = Field(
+        60,
+        gt=0,
+        description="Longest silence of a sender in the middle of a body, and longest time below 1 KiB a second.",
+    )
     header_timeout_s: float = Field(20, gt=0, description="Longest time that the head of a request may take.")
     max_requests_in_flight: int = Field(
         128, ge=1, description="Archives that are taken in at the same time; more are asked to come again."

@@ -20,6 +20,7 @@ from models.errors import Refused
 from models.receipt import Sending
 
 _BATCH_BYTES = 4 << 20
+_MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
 Args = TypeVarTuple("Args")
 R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait for the disk more than they work
@@ -35,7 +36,7 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
     """
     incoming = _Incoming(place)
     try:
-        async for chunk in _until_silent(chunks):
+        async for chunk in _in_time(chunks):
             await incoming.take(chunk)
         return await incoming.finish(datetime.now(UTC), dict(headers))
     finally:
@@ -114,15 +115,32 @@ class _Incoming:
         return self._intake.accept(reference, now, headers)
 
 
-async def _until_silent(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    timeout_s = settings().body_timeout_s
+async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the chunks of a sender that neither falls silent nor drips.
+
+    A sender that drips would hold its place as long as it likes. Only the time that is spent waiting for the sender
+    counts, since the disk may be slow too.
+    """
+    window_s = settings().body_timeout_s
+    clock = asyncio.get_running_loop().time
+    waited_s, come_bytes = 0.0, 0
     while True:
+        since_s = clock()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(window_s):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            detail = f"nothing came for {timeout_s:g} s in the middle of the body"
-            raise Refused("BODY_TIMEOUT", detail, where="body", status=408) from None
+            raise _timeout(f"nothing came for {window_s:g} s in the middle of the body") from None
         if chunk is None:
             return
+        waited_s += clock() - since_s
+        come_bytes += len(chunk)
+        if waited_s >= window_s:
+            if come_bytes < _MIN_BYTES_PER_S * waited_s:
+                raise _timeout(f"less than {_MIN_BYTES_PER_S} bytes a second came for {waited_s:.0f} s")
+            waited_s, come_bytes = 0.0, 0
         yield chunk
+
+
+def _timeout(detail: str) -> Refused:
+    return Refused("BODY_TIMEOUT", detail, where="body", status=408)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import select
 import socket
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,14 @@ class Sender:
     def answer(self) -> tuple[int, Any]:
         """The status and the content, once the server has sent all of it."""
         return answer_on(self._socket)
+
+    def drip(self) -> bool:
+        """Send a byte ten times a second, 40 at most, and return whether an answer has come meanwhile."""
+        for _ in range(40):
+            self._socket.sendall(b" ")
+            if select.select([self._socket], [], [], 0.1)[0]:
+                return True
+        return False
 
     def leave(self) -> None:
         self._socket.close()

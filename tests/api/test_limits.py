@@ -45,6 +45,16 @@ class TestLimits:
         assert content["errordesc"].startswith("BODY_TIMEOUT")
         assert narrow.kept() == before
 
+    def test_sender_that_drips_is_given_up(self, narrow: Receiver) -> None:
+        before = narrow.kept()
+        with Sender(narrow, "content-length: 1000") as sender:
+            assert sender.drip()
+            status, content = sender.answer()
+
+        assert (status, content["status"]) == (408, "-1")
+        assert content["errordesc"].startswith("BODY_TIMEOUT")
+        assert narrow.kept() == before
+
     def test_slow_sender_that_keeps_sending_is_taken(self, narrow: Receiver) -> None:
         """Its body takes longer than a head may, and than a silence may."""
         body = sample_body("slow")
