@@ -37,7 +37,7 @@ async def webhook(request: Request) -> JSONResponse:
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
     admission: Admission = request.app.state.admission
     try:
-        with admission.place() as place:
+        with admission.place(request.client.host if request.client else "") as place:
             place.reserve(announced_bytes)
             sending = await receive(_read(request), headers, place)
     except ClientDisconnect as error:

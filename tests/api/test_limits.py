@@ -116,9 +116,9 @@ class TestBrokenTransfers:
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with places for three archives, of 20 MB together."""
+    """A receiver with places for three archives, of 28 MB together."""
     folder = tmp_path_factory.mktemp("crowded")
-    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=20_000_000) as receiver:
+    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=28_000_000) as receiver:
         yield receiver
 
 
@@ -143,7 +143,7 @@ class TestRoom:
         assert crowded.post(sample_body("one too many")).json()["status"] == "0"
 
     def test_more_bytes_than_there_is_room_for_are_asked_to_come_again(self, crowded: Receiver) -> None:
-        before, body = crowded.waiting(), sample_body("large", note="x" * 12_000_000)
+        before, body = crowded.waiting(), sample_body("large", note="x" * 16_000_000)
         with Sender(crowded, f"content-length: {len(body)}") as sender:
             sender.send(body[:-1])
             wait_until(lambda: crowded.waiting() != before, timeout_s=10)
