@@ -147,7 +147,7 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._fruitless_bytes = 0
         self._rest_bytes = max(0, self._rest_bytes - len(body))  # a chunked body announces no length
-        if not self.cycle.response_complete:
+        if self.cycle.more_body and not self.cycle.response_complete:
             self._body.append(body)
 
     def on_message_complete(self) -> None:

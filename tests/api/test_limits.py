@@ -248,6 +248,15 @@ class TestConnection:
 
             assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
 
+    def test_request_behind_an_offer_with_a_chunked_body_is_no_part_of_it(self, receiver: Receiver) -> None:
+        body = sample_body("upgrade")
+        lines = ("connection: upgrade", "upgrade: h2c", "transfer-encoding: chunked")
+        with Sender(receiver, *lines) as sender:
+            behind = head(receiver.secret, "content-length: 5") + b"     "
+            sender.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) + behind)
+
+            assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
+
     def test_many_offers_to_upgrade_at_once_are_all_ignored(self, receiver: Receiver) -> None:
         one = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
