@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters import inbox
-from api import archives, discrepancies, health, public_link, webhook
-from api.admission import Admission
-from api.dispatching import Dispatcher
+from adapters.inbox import inbox
+from api.json import archives, discrepancies
+from api.receiver import health, public_link, webhook
+from api.receiver.admission import Admission
+from api.receiver.dispatching import Dispatcher
 from models.errors import Conflict, Refused, Transient
 
 

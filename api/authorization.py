@@ -9,7 +9,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
-from adapters.settings import settings
+from adapters.platform.settings import settings
 from models.errors import Refused
 
 

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adapters.environment import POOL
-from adapters.settings import Settings
-from cli import up
-from cli.supervisor import Program
+from adapters.platform.environment import POOL
+from adapters.platform.settings import Settings
+from cli.programs import up
+from cli.programs.supervisor import Program
 
 RUNS_AT_ONCE = 4
 _PREFECT = [sys.executable, "-P", "-m", "prefect"]

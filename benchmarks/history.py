@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from adapters.prefect_api import DEPLOYMENT
+from adapters.peers.prefect_api import DEPLOYMENT
 
 _FLOW = DEPLOYMENT.partition("/")[0]
 _PAGE = 200

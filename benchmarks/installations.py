@@ -12,16 +12,16 @@ from pathlib import Path
 
 import httpx
 
-from adapters.prefect_api import DEPLOYMENT
-from adapters.processes import end_marked
-from adapters.settings import Settings
+from adapters.peers.prefect_api import DEPLOYMENT
+from adapters.platform.processes import end_marked
+from adapters.platform.settings import Settings
 from benchmarks.engines import ENGINES
 from benchmarks.postgres import Postgres
 from benchmarks.programs import Process, run, running
 from benchmarks.servers import SECRET, free_port, memory_of
-from cli import up
-from cli.api import MALLOC
-from cli.supervisor import Program
+from cli.programs import up
+from cli.programs.api import MALLOC
+from cli.programs.supervisor import Program
 
 _READY_WITHIN_S = 120
 _LOOK_AGAIN_S = 0.1

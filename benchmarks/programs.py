@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adapters.processes import command_of_child
-from cli.supervisor import Program
+from adapters.platform.processes import command_of_child
+from cli.programs.supervisor import Program
 
 _STOP_WITHIN_S = 20
 _RUN_WITHIN_S = 120

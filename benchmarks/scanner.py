@@ -45,7 +45,7 @@ def _scan() -> dict[str, list[float]]:
 
 
 def _gb_per_s(made: Template, shift: int) -> float:
-    from domain.scan import Scanner  # noqa: PLC0415
+    from domain.body.scan import Scanner  # noqa: PLC0415
 
     body = b"".join(body_parts(made))
     chunks = [body[:shift], *(body[at : at + _CHUNK_BYTES] for at in range(shift, len(body), _CHUNK_BYTES))]
@@ -66,7 +66,7 @@ def _persist(work: Path) -> dict[str, list[float]]:
 
 def _waiting_body(work: Path) -> tuple[Path, list[Path]]:
     """A body in the inbox, and its files decoded."""
-    from domain.scan import Scanner  # noqa: PLC0415
+    from domain.body.scan import Scanner  # noqa: PLC0415
 
     first, rest = body_parts(template(_PERSISTED_BYTES, _FILES))
     waiting = work / "data" / "inbox" / "waiting"
@@ -101,10 +101,10 @@ class _Files:
 
 
 def _persisted(work: Path, body: Path) -> float:
-    from adapters import receipts  # noqa: PLC0415
-    from adapters.migration import migrate  # noqa: PLC0415
-    from flows.persisting import persist  # noqa: PLC0415
-    from models.receipt import Sending  # noqa: PLC0415
+    from adapters.database import receipts  # noqa: PLC0415
+    from adapters.database.migration import migrate  # noqa: PLC0415
+    from models.runs.receipt import Sending  # noqa: PLC0415
+    from services.processing.persisting import persist  # noqa: PLC0415
 
     reference = json.loads(body.read_bytes()[:60].partition(b",")[0] + b"}")["reference"]
     migrate()

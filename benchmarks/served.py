@@ -8,9 +8,9 @@ import sys
 
 from prefect.types.entrypoint import EntrypointType
 
-from adapters.prefect_api import DEPLOYMENT
+from adapters.peers.prefect_api import DEPLOYMENT
+from flows.execution.results import save_block
 from flows.process_archive import process_archive
-from flows.results import save_block
 
 if __name__ == "__main__":
     asyncio.run(save_block())

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.api import MALLOC
+from cli.programs.api import MALLOC
 
 SECRET = "the benchmark's secret"
 _IDLE_S = 0.02

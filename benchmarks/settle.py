@@ -216,9 +216,9 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
 
 def _fill() -> None:
     """Put the payments into the database of the settings. In a process of its own, for its settings."""
-    from adapters.database import engine, insert_rows, writing  # noqa: PLC0415
-    from adapters.migration import migrate  # noqa: PLC0415
-    from models.payment import PaymentKeyRow, PaymentRow  # noqa: PLC0415
+    from adapters.database.migration import migrate  # noqa: PLC0415
+    from adapters.database.transactions import engine, insert_rows, writing  # noqa: PLC0415
+    from models.payments.payment import PaymentKeyRow, PaymentRow  # noqa: PLC0415
 
     migrate()
     for first in range(0, PAYMENTS, _INSERTED_AT_ONCE):
@@ -232,8 +232,8 @@ def _fill() -> None:
 
 
 def _payment_row(paid: _Paid) -> dict[str, Any]:
-    from adapters.seals import fingerprint  # noqa: PLC0415
-    from domain.authorisation import plain_authorisation  # noqa: PLC0415
+    from adapters.store.seals import fingerprint  # noqa: PLC0415
+    from domain.payments.authorisation import plain_authorisation  # noqa: PLC0415
 
     return {
         **_of_each_attempt(paid),
@@ -249,7 +249,7 @@ def _payment_row(paid: _Paid) -> dict[str, Any]:
 
 
 def _other_attempt_row(paid: _Paid) -> dict[str, Any]:
-    from adapters.seals import fingerprint  # noqa: PLC0415
+    from adapters.store.seals import fingerprint  # noqa: PLC0415
 
     its = {"position": 1, "cguid_fingerprint": fingerprint(paid.other_cguid or ""), "authorisation_fingerprint": None}
     return _of_each_attempt(paid) | its | {"standing": "held" if paid.was_held else "failed"}

@@ -72,10 +72,10 @@ def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
 
 def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     """Write archives of random files into the store of the settings. In a process of its own, for its settings."""
-    from adapters import ocfl  # noqa: PLC0415
-    from adapters.migration import migrate  # noqa: PLC0415
-    from adapters.spool import staging  # noqa: PLC0415
-    from models.inventory import ObjectVersion  # noqa: PLC0415
+    from adapters.database.migration import migrate  # noqa: PLC0415
+    from adapters.files.spool import staging  # noqa: PLC0415
+    from adapters.store import ocfl  # noqa: PLC0415
+    from models.store.inventory import ObjectVersion  # noqa: PLC0415
 
     migrate()
     for number in range(archives):

@@ -5,21 +5,21 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from adapters.log import set_up_log
-from adapters.private import private_files, shut_folders
-from adapters.settings import settings
-from cli import archives, export_table, quarantine
-from cli.api import api
-from cli.discrepancies import list_discrepancies
-from cli.explain import explain
-from cli.export import export
-from cli.keys import rotate_keys
-from cli.rebuild import rebuild_database
-from cli.settle import settle
+from adapters.platform.log import set_up_log
+from adapters.platform.private import private_files, shut_folders
+from adapters.platform.settings import settings
+from cli.archives import archives, export_table, quarantine
+from cli.archives.export import export
+from cli.custody.keys import rotate_keys
+from cli.custody.rebuild import rebuild_database
+from cli.custody.verify import verify
+from cli.payments.discrepancies import list_discrepancies
+from cli.payments.explain import explain
+from cli.payments.settle import settle
+from cli.programs.api import api
+from cli.programs.up import up
+from cli.programs.worker import worker
 from cli.simulate import simulate
-from cli.up import up
-from cli.verify import verify
-from cli.worker import worker
 from models.errors import CellarError
 
 app = typer.Typer(
@@ -49,7 +49,7 @@ app.add_typer(quarantine.app, name="quarantine")
 @app.command()
 def migrate() -> None:
     """Bring the metadata database to the newest schema."""
-    from adapters.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import, for every command
+    from adapters.database.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import, for every command
 
     shut_folders(settings())
     migrate_database()

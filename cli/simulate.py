@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from adapters.settings import settings
+from adapters.platform.settings import settings
 from cli.simulation.expectations import Expectation, SimulatedArchive
 
 _POLL_INTERVAL_S = 0.5

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 from prefect import task
 
-from adapters import downstream
-from adapters.settings import settings
-from flows.retries import RETRIED
+from adapters.peers import downstream
+from adapters.platform.settings import settings
+from flows.execution.retries import RETRIED
 from models.errors import Refused, Transient
-from models.notification import NotificationState
+from models.runs.notification import NotificationState
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from adapters import discrepancy_list
-from adapters.settings import settings
-from domain.notification import MOST_TOLD, payments_discrepancies
-from domain.summary import open_discrepancies_summary
+from adapters.platform.cancellation import in_thread
+from adapters.platform.settings import settings
+from domain.messages.notification import MOST_TOLD, payments_discrepancies
+from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import tell_endpoints
-from flows.summaries import leave_summary
-from flows.threads import in_thread
+from flows.execution.summaries import leave_summary
 from models.view import ListedDiscrepancy
+from services.views import discrepancy_list
 
 
 async def tell_open_discrepancies() -> None:

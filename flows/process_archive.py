@@ -19,28 +19,29 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from adapters import archives, discrepancies, notifications, receipts
-from adapters.settings import settings
-from domain.notification import archive_completed
-from domain.summary import size_text, summary
-from flows.completion import complete
+from adapters.database import archives, notifications, receipts
+from adapters.platform.cancellation import in_thread
+from adapters.platform.settings import settings
+from domain.messages.notification import archive_completed
+from domain.messages.summary import size_text, summary
 from flows.endpoints import attempt, check_confirmed
-from flows.engine import leave_slot
-from flows.findings import settle_findings
-from flows.lease import sole_work_on
-from flows.loading import load
-from flows.material import read_material
-from flows.persisting import persist
-from flows.record import Run, recorded
-from flows.results import RESULTS
-from flows.retries import RETRIED
-from flows.summaries import NOT_TAKEN, leave_summary
-from flows.threads import in_thread
-from models.discrepancy import DiscrepancyState
+from flows.execution.engine import leave_slot
+from flows.execution.lease import sole_work_on
+from flows.execution.record import Run, recorded
+from flows.execution.results import RESULTS
+from flows.execution.retries import RETRIED
+from flows.execution.summaries import NOT_TAKEN, leave_summary
+from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
-from models.notification import NotificationState
-from models.run import Trigger
-from models.verdict import Outcome
+from models.payments.discrepancy import DiscrepancyState
+from models.runs.notification import NotificationState
+from models.runs.run import Trigger
+from services.payments import discrepancies
+from services.processing.completion import complete
+from services.processing.findings import settle_findings
+from services.processing.loading import load
+from services.processing.persisting import persist
+from services.receipts.material import read_material
 
 MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from adapters import kept_discrepancies
-from adapters.database import pages
-from adapters.duplicates import settle_all_duplicates
-from adapters.holds import settle_all_holds
-from adapters.settlements import judge_all
+from adapters.database.transactions import pages
+from adapters.platform.cancellation import in_thread
+from adapters.store import kept_discrepancies
+from flows.execution.results import RESULTS
 from flows.open_discrepancies import tell_open_discrepancies
-from flows.results import RESULTS
-from flows.threads import in_thread
+from services.payments.duplicates import settle_all_duplicates
+from services.payments.holds import settle_all_holds
+from services.settlements.settlements import judge_all
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)

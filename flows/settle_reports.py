@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from adapters import settlement_inbox, settlements
-from adapters.settings import settings
-from adapters.settlement_inbox import ReportFile
-from adapters.settlement_reports import staged
+from adapters.inbox import settlement_inbox
+from adapters.inbox.settlement_inbox import ReportFile
+from adapters.platform.cancellation import checkpoint, in_thread
+from adapters.platform.settings import settings
+from adapters.store.settlement_reports import staged
+from flows.execution.results import RESULTS
 from flows.open_discrepancies import tell_open_discrepancies
-from flows.results import RESULTS
-from flows.threads import checkpoint, in_thread
 from models.errors import Conflict, Refused, Transient
-from models.settlement_summary import SettlementSummary
+from models.settlements.settlement_summary import SettlementSummary
+from services.settlements import settlements
 
 
 # It keeps no result; see `sweep_inbox`.

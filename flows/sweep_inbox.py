@@ -10,10 +10,10 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from adapters.trigger import forgotten, trigger, untriggered
-from flows.results import RESULTS
-from models.receipt import Sending
-from models.run import Trigger
+from flows.execution.results import RESULTS
+from models.runs.receipt import Sending
+from models.runs.run import Trigger
+from services.triggering.trigger import forgotten, trigger, untriggered
 
 DEPLOYMENT = "sweep-inbox/scheduled"
 

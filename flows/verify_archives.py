@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
 
-from adapters import bucket
-from domain.notification import store_damaged, store_unverified
+from adapters.files import bucket
+from adapters.platform.cancellation import in_thread
+from domain.messages.notification import store_damaged, store_unverified
 from flows.endpoints import tell_endpoints
-from flows.results import RESULTS
-from flows.threads import in_thread
-from flows.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
+from flows.execution.results import RESULTS
 from models.errors import Conflict
-from models.fixity import Fixity, StoredObject
+from models.store.fixity import Fixity, StoredObject
+from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
 
 _MOST_SHOWN = 100
 

@@ -1,16 +1,17 @@
-"""Alembic's environment. `adapters.database.migrate` hands the connection over."""
+"""Alembic's environment. `adapters.database.transactions.migrate` hands the connection over."""
 
 from alembic import context
 from sqlmodel import SQLModel
 
-import models.archive
-import models.discrepancy
-import models.notification
-import models.receipt
-import models.run
-import models.settlement
-import models.signed_document
-import models.worker  # noqa: F401  # each import registers its tables
+# Each import registers its tables.
+import models.archive.archive
+import models.archive.signed_document
+import models.payments.discrepancy
+import models.runs.notification
+import models.runs.receipt
+import models.runs.run
+import models.runs.worker
+import models.settlements.settlement  # noqa: F401
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, StringConstraints
 
-from models.archive import State
-from models.discrepancy import DiscrepancyCode, DiscrepancyState
-from models.verdict import Verdict
+from models.archive.archive import State
+from models.archive.verdict import Verdict
+from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
 
 
 def _in_utc(moment: datetime) -> datetime:

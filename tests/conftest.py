@@ -22,10 +22,12 @@ import pgserver
 import psycopg
 import pytest
 
-from adapters import bucket, database, tls
-from adapters.environment import prefect_server_defaults
-from adapters.migration import migrate
-from adapters.settings import Settings, settings
+from adapters.database import transactions
+from adapters.database.migration import migrate
+from adapters.files import bucket
+from adapters.platform import tls
+from adapters.platform.environment import prefect_server_defaults
+from adapters.platform.settings import Settings, settings
 
 
 @pytest.fixture
@@ -50,9 +52,9 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 def _forget() -> None:
     """Settings are read once a process, and so is what hangs on them."""
-    if database.engine.cache_info().currsize:
-        database.engine().dispose()
-    for cached in (settings, database.engine, bucket._client, tls.tls_context):
+    if transactions.engine.cache_info().currsize:
+        transactions.engine().dispose()
+    for cached in (settings, transactions.engine, bucket._client, tls.tls_context):
         cached.cache_clear()
 
 
@@ -148,7 +150,7 @@ def _database(server: str, template: str) -> Iterator[str]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     yield url_of(server, name)
-    database.engine().dispose()
+    transactions.engine().dispose()
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
@@ -174,7 +176,7 @@ def prefect_server(prefect_home: Path) -> Iterator[str]:
     command = [
         sys.executable,
         "-m",
-        "cli.prefect_server",
+        "cli.programs.prefect_server",
         "server",
         "start",
         "--host",

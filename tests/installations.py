@@ -14,15 +14,17 @@ import boto3
 import httpx
 import pytest
 
-from adapters import history, kept_discrepancies, ocfl, receipts, store
-from adapters.inbox import Intake
-from adapters.settings import Settings, settings
-from adapters.stored import stored_request
-from flows.completion import complete
-from flows.findings import settle_findings
-from flows.loading import load
-from flows.material import read_material
-from flows.persisting import persist
+from adapters.database import receipts
+from adapters.files import store
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings, settings
+from adapters.store import history, kept_discrepancies, ocfl
+from adapters.store.requests import stored_request
+from services.processing.completion import complete
+from services.processing.findings import settle_findings
+from services.processing.loading import load
+from services.processing.persisting import persist
+from services.receipts.material import read_material
 from tests.conftest import _forget, free_port
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 
-from adapters.ocfl import OBJECT_DECLARATION, ROOT, root_files
-from adapters.settings import settings
+from adapters.platform.settings import settings
+from adapters.store.ocfl import OBJECT_DECLARATION, ROOT, root_files
 from tests.installations import objects_below
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from adapters.prefect_api import DEPLOYMENT
-from adapters.settings import Settings
+from adapters.peers.prefect_api import DEPLOYMENT
+from adapters.platform.settings import Settings
 
 
 @pytest.fixture

@@ -20,11 +20,11 @@ import httpx
 import psycopg
 import pytest
 
-from adapters.inbox import Quarantined, quarantined, sendings
-from adapters.migration import migrate
-from adapters.settings import settings
-from cli.api import MALLOC
-from models.receipt import Sending
+from adapters.database.migration import migrate
+from adapters.inbox.inbox import Quarantined, quarantined, sendings
+from adapters.platform.settings import settings
+from cli.programs.api import MALLOC
+from models.runs.receipt import Sending
 from tests.conftest import answers, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document

@@ -10,7 +10,7 @@ from benchmarks import archives, engine, engine_report
 from benchmarks.complaints import complaints
 from benchmarks.engine import Figures, Step
 from benchmarks.engine_parts import Burst, Idle, Memory, Minute, disorder
-from domain.scan import Scanner
+from domain.body.scan import Scanner
 
 BURST = Burst(30, 30, 30, 0.2, 8.0, 0.5)
 NO_COMPLAINTS = {"503": 0, "database is locked": 0, "time-out": 0}

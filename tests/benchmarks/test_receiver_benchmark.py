@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from benchmarks import bodies, report
 from benchmarks.receiver import Case, document, run_round
-from domain.scan import Scanner
+from domain.body.scan import Scanner
 
 
 @pytest.mark.parametrize("is_escaped", [False, True])

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
-from domain.media_type import sniffed
-from domain.reading import read_archive
-from domain.scan import Scanner
-from models.archive import Archive
-from models.content import StoredContent
-from models.payment import Standing
-from models.payment_terms import PaymentTerms, PaymentType
+from domain.archive.reading import read_archive
+from domain.body.media_type import sniffed
+from domain.body.scan import Scanner
+from models.archive.archive import Archive
+from models.archive.content import StoredContent
+from models.payments.payment import Standing
+from models.payments.payment_terms import PaymentTerms, PaymentType
 from tests.samples import sample_document
 
 TERMS = PaymentTerms(

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from models.payment import Standing
-from models.settlement import Candidate, Entry, EntryKind
+from models.payments.payment import Standing
+from models.settlements.settlement import Candidate, Entry, EntryKind
 
 FIRST = date(2026, 1, 1)
 

@@ -15,7 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters import inbox
+from adapters.inbox import inbox
 from tests.conftest import free_port, running, wait_until
 from tests.installations import installed
 from tests.samples import sample_body

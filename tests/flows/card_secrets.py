@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlmodel import SQLModel
 
-from adapters import database, store
-from adapters.settings import settings
-from tests.adapters.settlements import line
+from adapters.database import transactions
+from adapters.files import store
+from adapters.platform.settings import settings
 from tests.samples import PDF, sample_document
+from tests.settlements import line
 
 VISA, AMEX, MASTERCARD, NUMBER = "4580458045804580", "378282246310005", "5555 5555-5555 4444", "4000000000024580"
 OTHER_VISA = "4000000000034589"
@@ -73,7 +74,7 @@ def found_in(output: bytes | str) -> list[str]:
 
 def rows() -> str:
     """Every value in the database, as it is written."""
-    with database.reading() as session:
+    with transactions.reading() as session:
         tables = (session.connection().execute(table.select()) for table in SQLModel.metadata.tables.values())
         return "\n".join(str(value) for table in tables for row in table for value in row)
 

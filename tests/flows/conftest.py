@@ -10,12 +10,12 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
-from adapters.inbox import Intake
-from adapters.receipts import register
-from adapters.settings import Settings
+from adapters.database.receipts import register
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings
 from cli.main import main
-from flows.results import save_block
-from models.receipt import Sending
+from flows.execution.results import save_block
+from models.runs.receipt import Sending
 from tests.conftest import bucket_at
 from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard

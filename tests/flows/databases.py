@@ -6,11 +6,11 @@ from collections.abc import Callable
 import psycopg
 from sqlmodel import SQLModel
 
-from adapters import database
-from adapters.migration import migrate
-from adapters.settings import Settings, settings
-from flows.rebuilding import check_empty, rebuild
-from flows.verifying import stored_objects
+from adapters.database import transactions
+from adapters.database.migration import migrate
+from adapters.platform.settings import Settings, settings
+from services.custody.rebuilding import check_empty, rebuild
+from services.custody.verifying import stored_objects
 from tests.conftest import url_of
 
 NOT_OF_ARCHIVES = {"worker", "claim", "lease", "discrepancy_log"}
@@ -18,7 +18,7 @@ NOT_OF_ARCHIVES = {"worker", "claim", "lease", "discrepancy_log"}
 
 def rows() -> dict[str, list[str]]:
     """Every row of the database that tells of archives."""
-    with database.reading() as session:
+    with transactions.reading() as session:
         return {
             name: sorted(str(dict(row._mapping)) for row in session.connection().execute(table.select()))
             for name, table in SQLModel.metadata.tables.items()

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import event
 
-from adapters import bucket, store
-from adapters.database import engine
-from adapters.settings import settings
+from adapters.database.transactions import engine
+from adapters.files import bucket, store
+from adapters.platform.settings import settings
 from flows.process_archive import process_archive
 
 

@@ -21,21 +21,23 @@ import pytest
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
-from adapters import catalogue, inbox, ocfl, seals, store
-from adapters.object_files import CUTS, REQUEST
-from adapters.settings import Settings, settings
-from adapters.spool import staging
-from adapters.stored import stored_request
+from adapters.files import store
+from adapters.files.spool import staging
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl, seals
+from adapters.store.object_files import CUTS, REQUEST
+from adapters.store.requests import stored_request
 from api.app import app
-from flows.body import opened_body
-from flows.persisting import persist
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from flows.settle_reports import settle_reports
-from flows.staging import stage, stage_what_rebuilds
-from flows.verifying import object_of, verify_object
 from models.errors import CellarError, Locked
-from tests.adapters.settlements import COLUMNS, line, report
+from services.custody.verifying import object_of, verify_object
+from services.processing.persisting import persist
+from services.processing.staging import stage, stage_what_rebuilds
+from services.receipts.body import opened_body
+from services.views import catalogue
 from tests.flows.card_secrets import (
     CLEAR,
     ITS_ROW,
@@ -56,6 +58,7 @@ from tests.flows.prefect_database import kept_by_prefect
 from tests.flows.test_settle_reports import at_rest
 from tests.installations import stored_body
 from tests.judge import judged
+from tests.settlements import COLUMNS, line, report
 
 pytestmark = pytest.mark.usefixtures("prefect")
 

@@ -12,10 +12,12 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from adapters import catalogue, discrepancies, inbox, ocfl, seals
-from adapters.receipts import register
-from adapters.settings import Settings, settings
-from tests.adapters.settlements import COLUMNS, line, report
+from adapters.database.receipts import register
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl, seals
+from services.payments import discrepancies
+from services.views import catalogue
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import free_port
 from tests.flows.card_secrets import (
@@ -31,6 +33,7 @@ from tests.flows.card_secrets import (
     stored,
 )
 from tests.installations import closed_url, finished
+from tests.settlements import COLUMNS, line, report
 
 FOLDERS = (ocfl.ROOT, seals.ROOT, "settlements")
 

@@ -16,12 +16,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import SQLModel
 
-from adapters import database, ocfl, seals, store
-from adapters.migration import migrate
-from adapters.runs import release_lease
-from adapters.settings import Settings, settings
+from adapters.database import transactions
+from adapters.database.migration import migrate
+from adapters.database.runs import release_lease
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl, seals
 from flows.process_archive import process_archive
-from models.run import LeaseRow
+from models.runs.run import LeaseRow
 from tests.flows.conftest import received
 from tests.judge import judged
 from tests.samples import sample_body
@@ -111,7 +113,7 @@ def _killed_run(receipt_id: str, writes: int) -> bool:
 
 def _finish(receipt_id: str) -> None:
     """Run again, after the time in which a dead holder's lease expires."""
-    with database.reading() as session:
+    with transactions.reading() as session:
         lease = session.get(LeaseRow, "process-1")
     if lease:
         release_lease("process-1", lease.holder)
@@ -139,7 +141,7 @@ def _store_of_its_own(name: str) -> dict[str, str]:
 def _end_state() -> dict[str, Any]:
     """Everything that is left: rows without the history and the times, files of the store, what is in the inbox."""
     assert judged() == []
-    with database.reading() as session:
+    with transactions.reading() as session:
         rows = {
             name: sorted(
                 str({key: value for key, value in row._mapping.items() if key not in TIMES | {"sending_id"}})

@@ -16,18 +16,18 @@ from prefect.client.schemas.sorting import ArtifactSort
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters import discrepancy_list
-from adapters.discrepancies import explain
-from adapters.settings import Settings
+from adapters.platform.settings import Settings
 from flows import settle_reports as flow_module
 from flows.reevaluate_payments import reevaluate_payments
 from flows.settle_reports import settle_reports
 from models.errors import Conflict, Transient
 from models.view import Explanation
-from tests.adapters.payments import booked, payment
-from tests.adapters.settlements import COLUMNS, line, report
+from services.payments.discrepancies import explain
+from services.views import discrepancy_list
 from tests.installations import archived
+from tests.payments import booked, payment
 from tests.samples import sample_body
+from tests.settlements import COLUMNS, line, report
 
 pytestmark = pytest.mark.usefixtures("prefect")
 

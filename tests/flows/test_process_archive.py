@@ -17,11 +17,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters import catalogue, discrepancies, receipts, runs
-from adapters.settings import Settings, settings
+from adapters.database import receipts, runs
+from adapters.platform.settings import Settings, settings
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.view import ArchiveView, Explanation
+from services.payments import discrepancies
+from services.views import catalogue
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard

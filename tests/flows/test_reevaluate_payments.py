@@ -6,17 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters import catalogue, discrepancies, kept_discrepancies
-from adapters.database import writing
-from adapters.settings import Settings
+from adapters.database.transactions import writing
+from adapters.platform.settings import Settings
+from adapters.store import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
-from models.discrepancy import DiscrepancyEventRow
+from models.payments.discrepancy import DiscrepancyEventRow
 from models.view import DiscrepancyView, Explanation
-from tests.adapters.payments import booked, payment, settled
-from tests.adapters.records import NOON
-from tests.adapters.settlements import covering, imported, report, told
+from services.payments import discrepancies
+from services.views import catalogue
 from tests.installations import archived, stored_discrepancies
+from tests.payments import booked, payment, settled
+from tests.records import NOON
 from tests.samples import sample_body
+from tests.settlements import covering, imported, report, told
 
 pytestmark = pytest.mark.usefixtures("prefect")
 

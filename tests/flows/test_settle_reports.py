@@ -10,13 +10,13 @@ from pathlib import Path
 import boto3
 import pytest
 
-from adapters.settings import Settings
-from adapters.settlement_inbox import new_files
+from adapters.inbox.settlement_inbox import new_files
+from adapters.platform.settings import Settings
 from flows.settle_reports import settle_reports
 from models.errors import Conflict, Transient
-from models.settlement import SettlementEntryRow
-from tests.adapters.settlements import COLUMNS, NOW, line, report, rows, told
+from models.settlements.settlement import SettlementEntryRow
 from tests.conftest import bucket_at
+from tests.settlements import COLUMNS, NOW, line, report, rows, told
 
 pytestmark = pytest.mark.usefixtures("prefect")
 Put = Callable[[str, bytes], None]

@@ -14,15 +14,17 @@ import pytest
 from prefect.client.orchestration import get_client
 from pytest_httpserver import HTTPServer
 
-from adapters import catalogue, ocfl, store
-from adapters.object_files import VERDICT
-from adapters.settings import Settings
-from adapters.stored import stored_request
+from adapters.files import store
+from adapters.platform.settings import Settings
+from adapters.store import ocfl
+from adapters.store.object_files import VERDICT
+from adapters.store.requests import stored_request
 from api.app import app
 from flows.process_archive import process_archive
-from models.verdict import Outcome
+from models.archive.verdict import Outcome
+from services.views import catalogue
 from tests import pdfs
-from tests.adapters.test_clamd import BAD, running_clamd
+from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.installations import archived

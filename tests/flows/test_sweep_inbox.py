@@ -14,14 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters import inbox, receipts
-from adapters.settings import Settings
-from adapters.trigger import trigger
-from flows.persisting import persist
+from adapters.database import receipts
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
-from models.archive import State
-from models.receipt import Sending
-from models.run import Trigger
+from models.archive.archive import State
+from models.runs.receipt import Sending
+from models.runs.run import Trigger
+from services.processing.persisting import persist
+from services.triggering.trigger import trigger
 from tests.flows.conftest import received
 from tests.samples import sample_body
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters.settings import Settings
+from adapters.platform.settings import Settings
 from flows import endpoints
 from flows.endpoints import tell_endpoint
 from flows.verify_archives import verify_archives

@@ -19,11 +19,11 @@ from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.environment import POOL, prefect_defaults, prefect_environment, settings_environment
-from adapters.settings import settings
+from adapters.platform.environment import POOL, prefect_defaults, prefect_environment, settings_environment
+from adapters.platform.settings import settings
+from flows.execution.results import saved_block
 from flows.process_archive import process_archive
-from flows.results import saved_block
-from flows.worker import Worker
+from flows.worker.worker import Worker
 from tests.conftest import running, wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,7 @@
 """Fuzz the scanner against the standard library: `python -m tests.fuzz.scan --minutes 30 [--seed N]`.
 
 Bodies of archives in all spellings are made at random, broken at random and scanned in random chunks. Whatever the
-chunks, the verdict must be the same, and it must be the oracle's (`tests/domain/scan_oracle.py`). Each execution
+chunks, the verdict must be the same, and it must be the oracle's (`tests/domain/body/scan_oracle.py`). Each execution
 depends on the seed and its own number alone, so `--seed N --first NUMBER` repeats it.
 
 Exit status 0: nothing was found. 1: the scanner was wrong; the body is in a file and the last lines say how to repeat.
@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.scan import MAX_SKELETON_BYTES, Scanner
-from tests.domain.scan_oracle import Accepted, Rejected, Unsure, assert_expected, outcome
+from domain.body.scan import MAX_SKELETON_BYTES, Scanner
+from tests.domain.body.scan_oracle import Accepted, Rejected, Unsure, assert_expected, outcome
 from tests.fuzz.bodies import body_of, broken, chunk_sizes
 
 MAX_SECONDS = 0.5

@@ -1,6 +1,6 @@
 """The fuzz target runs, meets every kind of verdict, repeats itself, and finds what is wrong."""
 
-from domain.scan import Scanner
+from domain.body.scan import Scanner
 from tests.fuzz.scan import Counts, fuzz
 
 SEED = 20240607

@@ -1,0 +1,159 @@
+"""Writes archives into the database."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import Session, SQLModel, col, delete, func, select, update
+
+from adapters.database.transactions import insert_rows, reading, writing
+from domain.archive.versions import Age
+from models.archive.archive import ArchiveRow
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.warning import WarningRow
+from models.errors import Conflict
+from models.runs.receipt import DeliveryRow, Outcome, VersionRow
+
+_REFERENCES_PER_PAGE = 10_000
+
+Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+
+
+def load(
+    version: VersionRow,
+    described: dict[str, Any],
+    rows: Rows,
+    replaces: Callable[[VersionRow, VersionRow], bool],
+) -> None:
+    """Put a receipt on record as a version and, unless a newer one has them, its rows as the archive's.
+
+    `described` are the archive's own columns that come from the payload. `replaces(candidate, current)` decides whose
+    rows stand. One transaction: a reader sees the old rows or the new ones.
+    """
+    with writing() as session:
+        archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
+        known = _known(session, version)
+        current = session.get(VersionRow, archive.current_receipt_id or "")
+        if current is None or current.receipt_id == version.receipt_id or replaces(known, current):
+            if current is not None:  # else there are none: they come with the first current version
+                _remove(session, version.reference, rows)
+            for table, its_rows in rows.items():
+                insert_rows(session, table, its_rows)
+            archive.sqlmodel_update(described | {"current_receipt_id": version.receipt_id})
+
+
+def repeat(
+    reference: str, receipt_id: str, number: int, made_at: datetime, replaces: Callable[[VersionRow, VersionRow], bool]
+) -> str | None:
+    """Put on record that a receipt says what a version says: its deliveries are duplicates, and the version is no older
+    than it.
+
+    Returns:
+        The receipt of that version, if it is newer now than the one whose rows stand: then it is to be loaded again.
+
+    Raises:
+        Conflict: the database numbers the versions otherwise.
+    """
+    with writing() as session:
+        archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+        changed = (col(DeliveryRow.receipt_id) == receipt_id, col(DeliveryRow.outcome) == Outcome.CHANGED)
+        session.execute(update(DeliveryRow).where(*changed).values(outcome=Outcome.DUPLICATE))
+        wanted = select(VersionRow).where(VersionRow.reference == reference, VersionRow.version == number)
+        version = session.exec(wanted).first()
+        if version is None:
+            raise _numbered_otherwise(number)
+        version.event_at = max(version.event_at or version.received_at, made_at)
+        current = session.get(VersionRow, archive.current_receipt_id or "")
+        is_newer = current is None or (current.version != number and replaces(version, current))
+        return version.receipt_id if is_newer else None
+
+
+def _known(session: Session, version: VersionRow) -> VersionRow:
+    """The row of a version, which is added if it is missing. Deliveries may have made it newer than its payload says.
+
+    Raises:
+        Conflict: another receipt has its number.
+    """
+    wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
+    known = session.exec(select(VersionRow).where(*wanted)).first()
+    if known and known.receipt_id != version.receipt_id:
+        raise _numbered_otherwise(version.version)
+    if known is None:
+        session.add(version)
+    return known or version
+
+
+def _numbered_otherwise(number: int) -> Conflict:
+    return Conflict(
+        f"version {number} is another receipt in the database than in the store; make the database again with "
+        "`cellar rebuild`"
+    )
+
+
+def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:
+    counted = (select(func.count()).select_from(table).where(_reference(table) == reference) for table in tables)
+    with reading() as session:
+        counts = session.connection().execute(sqlalchemy.select(*(each.scalar_subquery() for each in counted))).one()
+    return dict(zip(tables, counts, strict=True))
+
+
+def has_warnings(reference: str) -> bool:
+    return row_counts(reference, [WarningRow])[WarningRow] > 0
+
+
+def signed_document_outcome(reference: str) -> str | None:
+    """What the verdict on the signed document is, None where there is none."""
+    with reading() as session:
+        return session.exec(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference)).first()
+
+
+def references() -> Iterator[str]:
+    """The processes that have a version, in pages: there may be millions."""
+    last = ""
+    while True:
+        with reading() as session:
+            more = select(VersionRow.reference).distinct().where(col(VersionRow.reference) > last)
+            page = session.exec(more.order_by(VersionRow.reference).limit(_REFERENCES_PER_PAGE)).all()
+        yield from page
+        if len(page) < _REFERENCES_PER_PAGE:
+            return
+        last = page[-1]
+
+
+def has_versions(reference: str) -> bool:
+    with reading() as session:
+        return session.exec(select(VersionRow.version).where(VersionRow.reference == reference)).first() is not None
+
+
+def has_version(receipt_id: str) -> bool:
+    with reading() as session:
+        return session.exec(select(VersionRow.version).where(VersionRow.receipt_id == receipt_id)).first() is not None
+
+
+def ages(reference: str) -> list[Age]:
+    """Those of all versions of a process. A delivery may have made one newer than its payload says."""
+    found = select(VersionRow.event_at, VersionRow.received_at, VersionRow.receipt_id)
+    with reading() as session:
+        return [Age(*row) for row in session.exec(found.where(VersionRow.reference == reference))]
+
+
+def get_version(receipt_id: str) -> VersionRow:
+    """Return a version without its skeleton."""
+    with reading() as session:
+        return session.get_one(VersionRow, receipt_id)
+
+
+def skeleton(receipt_id: str) -> bytes:
+    """Return the skeleton of a version: up to 16 MiB."""
+    with reading() as session:
+        return session.exec(select(VersionRow.skeleton).where(VersionRow.receipt_id == receipt_id)).one()
+
+
+def _remove(session: Session, reference: str, tables: Iterable[type[SQLModel]]) -> None:
+    for table in tables:
+        session.connection().execute(delete(table).where(_reference(table) == reference))
+
+
+def _reference(table: type[SQLModel]) -> Any:
+    return SQLModel.metadata.tables[str(table.__tablename__)].c.reference

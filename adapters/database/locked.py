@@ -1,0 +1,30 @@
+"""Archives that were loaded without their key: what is sealed of them reads as null."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from sqlmodel import Session, col, exists, select
+
+from models.archive.warning import WarningCode, WarningRow
+from models.payments.payment import PaymentRow
+
+Found = TypeVar("Found")
+
+_IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
+
+
+def without_locked(session: Session, found: Mapping[str | None, Found]) -> dict[str | None, Found]:
+    """Return what was found in archives but for those that are locked: of them nothing is claimed, and nothing closed.
+
+    Args:
+        found: by the reference of the archive; of a thousand archives at most.
+    """
+    locked = select(WarningRow.reference).where(_IS_LOCKED, col(WarningRow.reference).in_(found))
+    passed_over = set(session.exec(locked))
+    return {reference: each for reference, each in found.items() if reference not in passed_over}
+
+
+def has_locked_payments(session: Session) -> bool:
+    """Whether any archive that is locked has payments: what they have in common with anything is not known."""
+    its_payments = exists().where(col(PaymentRow.reference) == col(WarningRow.reference))
+    return session.exec(select(WarningRow.reference).where(_IS_LOCKED, its_payments).limit(1)).first() is not None

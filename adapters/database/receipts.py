@@ -1,0 +1,224 @@
+"""Receipts and deliveries in the database: what was registered, and where it stands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy
+from sqlmodel import Session, col, func, select, update
+
+from adapters.database.transactions import insert_new, reading, writing
+from models.archive.archive import ArchiveRow, State
+from models.payments.discrepancy import DiscrepancyLogRow
+from models.runs.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
+from models.runs.run import RunRow
+
+_IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """`state` is that of the receipt. `flow_run_id`: the run that this sending has triggered."""
+
+    outcome: Outcome
+    state: State
+    flow_run_id: str | None
+
+
+def register(sending: Sending) -> Registration:
+    """Register a sending, once: doing it again changes nothing and returns the same.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    shared = {"reference": sending.reference, "received_at": sending.received_at}
+    receipt = shared | {"receipt_id": sending.receipt_id, "state": State.RECEIVED, "size_bytes": sending.size_bytes}
+    with writing() as session:
+        archive_is_new = insert_new(session, ArchiveRow, shared | {"state": State.RECEIVED})
+        receipt_is_new = insert_new(session, ReceiptRow, receipt)
+        outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
+        delivery = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
+        insert_new(session, DeliveryRow, shared | delivery | {"outcome": outcome})
+        if outcome is not Outcome.NEW:
+            _set_earliest(session, sending)
+            _pass_on_state(session, sending.reference)
+        row = session.get_one(DeliveryRow, sending.sending_id)
+        state = State(session.get_one(ReceiptRow, sending.receipt_id).state)
+        return Registration(Outcome(row.outcome), state, row.flow_run_id)
+
+
+def registrations(sending_ids: Sequence[str]) -> dict[str, Registration]:
+    """What `register` would return for each of these sendings; one that is not registered is missing. One query."""
+    found = select(DeliveryRow.sending_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
+        ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
+    )
+    registered = {}
+    with reading() as session:
+        for first in range(0, len(sending_ids), _IDS_PER_QUERY):
+            these = col(DeliveryRow.sending_id).in_(sending_ids[first : first + _IDS_PER_QUERY])
+            for sending_id, outcome, state, flow_run_id in session.exec(found.where(these)):
+                registered[sending_id] = Registration(Outcome(outcome), State(state), flow_run_id)
+    return registered
+
+
+def set_triggered(sending_id: str, flow_run_id: str) -> State:
+    """Put on record which run a sending has, and return where its receipt stands by then."""
+    its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
+    triggered = update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
+    with writing() as session:
+        return State(session.execute(triggered.returning(its_receipt)).scalar_one())
+
+
+def set_awaited(receipt_id: str) -> None:
+    """A run of a receipt that had failed is on its way again. One that has begun meanwhile is not set back."""
+    failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
+    with writing() as session:
+        awaited = update(ReceiptRow).where(*failed).values(state=State.RECEIVED).returning(col(ReceiptRow.reference))
+        found = session.execute(awaited).first()
+        if found:
+            _pass_on_state(session, found.reference)
+
+
+def set_state(receipt_id: str, state: State, now: datetime) -> None:
+    """Set where a receipt stands, and with it its archive. A completed receipt stays completed.
+
+    A re-run that fails has taken nothing away from an archive that was right before it.
+    """
+    with writing() as session:
+        set_state_within(session, receipt_id, state, now)
+
+
+def set_state_within(session: Session, receipt_id: str, state: State, now: datetime) -> None:
+    """`set_state`, in a transaction that does more."""
+    # Locked: two that both read "processing" would otherwise both write, and the later one might say "failed".
+    receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
+    if receipt.state != State.COMPLETED:
+        receipt.state = state
+        receipt.completed_at = now if state is State.COMPLETED else None
+        session.flush()
+        _pass_on_state(session, receipt.reference)
+
+
+def newest_receipt_id(reference: str) -> str | None:
+    """The receipt that came last for a process, whatever became of it."""
+    with reading() as session:
+        return session.exec(
+            select(ReceiptRow.receipt_id)
+            .where(ReceiptRow.reference == reference)
+            .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+        ).first()
+
+
+def current_receipt_id(reference: str) -> str | None:
+    """The receipt of the current version, before there is one the newest."""
+    with reading() as session:
+        archive = session.get(ArchiveRow, reference)
+    return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What is complete of a process. `receipts` tells which version each has made, None where it said nothing new;
+    `deliveries` how often each came; `kept_changes` up to which change its discrepancies are kept.
+    """
+
+    receipts: Mapping[str, int | None]
+    deliveries: Mapping[str, int]
+    kept_changes: int
+
+
+_ITS_DELIVERIES = (
+    sqlalchemy.select(func.count())
+    .where(col(DeliveryRow.receipt_id) == col(ReceiptRow.receipt_id))
+    .correlate(ReceiptRow)
+    .scalar_subquery()
+)
+# Compiled once, and without the ORM: a check of the store asks it for each object.
+_COMPLETED = (
+    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), _ITS_DELIVERIES, col(DiscrepancyLogRow.kept))
+    .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
+    .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
+    .where(col(ReceiptRow.reference) == sqlalchemy.bindparam("reference"), col(ReceiptRow.state) == State.COMPLETED)
+)
+
+
+def completed(reference: str) -> Completed:
+    """What is complete of a process."""
+    with reading() as session:
+        found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
+    return Completed(
+        {row[0]: row[1] for row in found},
+        {row[0]: row[2] for row in found},
+        max((row[3] or 0 for row in found), default=0),
+    )
+
+
+def find(receipt_id: str) -> ReceiptRow | None:
+    with reading() as session:
+        return session.get(ReceiptRow, receipt_id)
+
+
+def get(receipt_id: str) -> ReceiptRow:
+    with reading() as session:
+        return session.get_one(ReceiptRow, receipt_id)
+
+
+def sending_ids(receipt_id: str) -> list[str]:
+    """The registered sendings of a receipt."""
+    with reading() as session:
+        return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
+
+
+def failed(reference: str) -> list[str]:
+    """The receipts of a process that have failed."""
+    with reading() as session:
+        theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
+        return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
+
+
+def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
+    """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
+    with writing() as session:
+        for row in found:
+            insert_new(session, ReceiptRow, row.model_dump())
+        times = [
+            session.exec(select(func.min(table.received_at)).where(table.reference == reference)).one()
+            for table in (ReceiptRow, DeliveryRow)
+        ]
+        if earliest := min(filter(None, times), default=None):
+            insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
+            _pass_on_state(session, reference)
+
+
+def _set_earliest(session: Session, sending: Sending) -> None:
+    """A sending that waited for the database may be registered after a later one of the same body or process.
+
+    Once a run has begun, its receipt's time stays: by that it was decided whose rows stand, and a rebuild shall decide
+    the same.
+    """
+    is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == sending.receipt_id).exists()
+    waits = (col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
+    session.execute(
+        update(ReceiptRow)
+        .where(*waits, col(ReceiptRow.received_at) > sending.received_at)
+        .values(received_at=sending.received_at)
+    )
+    session.execute(
+        update(ArchiveRow)
+        .where(col(ArchiveRow.reference) == sending.reference, col(ArchiveRow.received_at) > sending.received_at)
+        .values(received_at=sending.received_at)
+    )
+
+
+def _pass_on_state(session: Session, reference: str) -> None:
+    # The archive is locked before the newest receipt is looked for: what was read earlier may be over by now.
+    archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+    newest = session.exec(
+        select(ReceiptRow)
+        .where(ReceiptRow.reference == reference)
+        .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
+        .execution_options(populate_existing=True)
+    ).first()
+    if newest:
+        archive.state = newest.state
+        archive.completed_at = newest.completed_at

@@ -1,0 +1,132 @@
+"""The history of runs, and the lease that keeps two of them from working on one process at once."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, func, select, update
+
+from adapters.database.receipts import set_state_within
+from adapters.database.transactions import insert_new, reading, writing
+from models.archive.archive import State
+from models.runs.run import LeaseRow, RunRow, RunState
+
+
+def begin(run: RunRow) -> None:
+    """Put a run on record, and that its receipt is worked on.
+
+    Earlier attempts of it that were never ended have crashed: no process can have two.
+    """
+    with writing() as session:
+        session.execute(
+            update(RunRow)
+            .where(
+                col(RunRow.flow_run_id) == run.flow_run_id,
+                col(RunRow.attempt) < run.attempt,
+                col(RunRow.ended_at).is_(None),
+            )
+            .values(state=RunState.CRASHED, ended_at=run.started_at)
+        )
+        insert_new(session, RunRow, run.model_dump())
+        set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
+
+
+def end(
+    flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, failed_task: str | None = None
+) -> None:
+    """Put the end of an open attempt of a run on record, and with it where its receipt stands.
+
+    An attempt that was taken for dead, and is not, changes nothing: the next one has closed it.
+    """
+    open_attempt = (
+        col(RunRow.flow_run_id) == flow_run_id,
+        col(RunRow.attempt) == attempt,
+        col(RunRow.ended_at).is_(None),
+    )
+    ended = update(RunRow).where(*open_attempt)
+    with writing() as session:
+        found = session.execute(
+            ended.values(state=state, ended_at=now, failed_task=failed_task).returning(col(RunRow.receipt_id))
+        ).first()
+        if found:
+            set_state_within(session, found.receipt_id, receipt_state, now)
+
+
+def record_unseen(run: RunRow) -> None:
+    """Put on record that a run has ended of which our history knows no end: its process was killed."""
+    with writing() as session:
+        if not insert_new(session, RunRow, run.model_dump()):
+            session.execute(
+                update(RunRow)
+                .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
+                .values(state=run.state, ended_at=run.ended_at)
+            )
+
+
+def ended_runs(receipt_id: str) -> int:
+    """How many flow runs of a receipt have ended and are not being retried."""
+    with reading() as session:
+        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
+    open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
+    return len({each.flow_run_id for each in attempts} - open_runs)
+
+
+def has_failed(flow_run_id: str) -> bool:
+    """Whether the last attempt of a run is on record as failed, or as cancelled by a person."""
+    with reading() as session:
+        attempts = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id).order_by(col(RunRow.attempt).desc())
+        return session.exec(attempts).first() in (RunState.FAILED, RunState.CANCELLED)
+
+
+def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
+    """Take or renew the lease on a process, and return whether `holder` has it.
+
+    One statement each: whoever's update or insert takes effect has it, in whatever order two processes try.
+    """
+    with writing() as session:
+        now = _now(session)
+        row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
+        taken = session.connection().execute(
+            update(LeaseRow)
+            .where(
+                col(LeaseRow.reference) == reference,
+                or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
+            )
+            .values(row)
+        )
+        return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
+
+
+def release_lease(reference: str, holder: str) -> None:
+    """Let the next run have the process."""
+    with writing() as session:
+        session.execute(
+            update(LeaseRow)
+            .where(col(LeaseRow.reference) == reference, col(LeaseRow.holder) == holder)
+            .values(expires_at=_now(session) - timedelta(seconds=1))
+        )
+
+
+def release_leases_of(flow_run_id: str) -> None:
+    """Let go of what the attempts of a run have held, which nobody executes any more."""
+    with writing() as session:
+        now = _now(session)
+        session.execute(
+            update(LeaseRow)
+            .where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"), col(LeaseRow.expires_at) > now)
+            .values(expires_at=now - timedelta(seconds=1))
+        )
+
+
+def _now(session: Session) -> datetime:
+    """The database's own time: hosts that share it may have clocks that differ. SQLite has none, and one host."""
+    if session.get_bind().dialect.name != "postgresql":
+        return datetime.now(UTC)
+    now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def lease_expiry(flow_run_id: str) -> datetime | None:
+    """When the newest lease of a run's attempts expires or did. None: it has not held one, or another run does now."""
+    with reading() as session:
+        held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
+        return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()

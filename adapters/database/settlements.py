@@ -1,0 +1,282 @@
+"""Rows of settlements in the database, and the payments that they may belong to."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, bindparam, exists, or_, select, text, union_all
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
+
+from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, writing
+from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.payments.payment import PaymentKeyRow, PaymentRow, Standing
+from models.settlements.settlement import (
+    Candidate,
+    DamagedReportRow,
+    Days,
+    DecidedEntry,
+    Decision,
+    Entry,
+    EntryKind,
+    Match,
+    SettlementCandidateRow,
+    SettlementEntryRow,
+    SettlementReportRow,
+)
+
+_LOCK = 0x5E771E  # of Postgres; any number that nothing else takes
+_UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
+
+
+def _table(row: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(row.__tablename__)]
+
+
+_PAYMENT, _ENTRY, _REPORT = _table(PaymentRow), _table(SettlementEntryRow), _table(SettlementReportRow)
+_CANDIDATE, _DISCREPANCY = _table(SettlementCandidateRow), _table(DiscrepancyRow)
+_DAMAGED, _KEY = _table(DamagedReportRow), _table(PaymentKeyRow)
+_FINGERPRINTS = [
+    each.c[name] for each in (_PAYMENT, _KEY) for name in ("cguid_fingerprint", "authorisation_fingerprint")
+]
+_PAYMENTS = select(*(_PAYMENT.c[each.name] for each in fields(Candidate)))
+_OTHER_ATTEMPTS = select(
+    *((_PAYMENT if each.name == "transaction_id" else _KEY).c[each.name] for each in fields(Candidate))
+).join_from(_KEY, _PAYMENT, (_KEY.c.reference == _PAYMENT.c.reference) & (_KEY.c.payment_id == _PAYMENT.c.payment_id))
+_ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Decision))))
+
+
+@contextmanager
+def matching() -> Iterator[Session]:
+    """A transaction that matches, one at a time: of two at once, one with a payment and one with the row for it,
+    neither would see the other's. On SQLite every transaction that writes is alone.
+    """
+    with writing() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.connection().execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        yield session
+
+
+@contextmanager
+def looking() -> Iterator[Session]:
+    """A transaction that sees all that was matched before it began, and keeps nobody else from looking.
+
+    On Postgres it waits for whoever matches just now: that one may have read payments that are others meanwhile. On
+    SQLite he has all the writing to himself, so such payments came before him, or he is done.
+    """
+    if engine().dialect.name != "postgresql":
+        with reading() as session:
+            yield session
+        return
+    with writing() as session:  # of the level that sees what was committed while it waited
+        session.connection().execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
+        yield session
+
+
+def is_settled() -> ColumnElement[bool]:
+    """Whether a row of `payment` is settled: it may be, and a charge is matched to it. The view of the ledger and
+    `domain.settlements.matching.standing_after` say the same.
+    """
+    return _PAYMENT.c.standing.in_(sorted(MAY_BE_SETTLED)) & _has_charge()
+
+
+def _has_charge() -> ColumnElement[bool]:
+    return exists().where(
+        _ENTRY.c.payment_id == _PAYMENT.c.payment_id,
+        _ENTRY.c.kind == EntryKind.CHARGE,
+        _ENTRY.c.match.in_(sorted(MATCHED)),
+    )
+
+
+class Candidates:
+    """The payments that have the cguid or the authorisation number of some entries."""
+
+    def __init__(self, session: Session, entries: Iterable[Entry]) -> None:
+        wanted = list(entries)
+        self._by_cguid = self._found(session, "cguid_fingerprint", wanted)
+        self._by_authorisation = self._found(session, "authorisation_fingerprint", wanted)
+
+    def of(self, entry: Entry) -> list[Candidate]:
+        """Those of one entry."""
+        both = (
+            *self._by_cguid.get(entry.cguid_fingerprint or "", ()),
+            *self._by_authorisation.get(entry.authorisation_fingerprint or "", ()),
+        )
+        return list(dict.fromkeys(both))
+
+    @staticmethod
+    def _found(session: Session, name: str, entries: Sequence[Entry]) -> dict[str, list[Candidate]]:
+        wanted = {getattr(entry, name) for entry in entries} - {None}
+        found: dict[str, list[Candidate]] = defaultdict(list)
+        for page in pages(sorted(wanted)):
+            for each in _payments(session, _PAYMENTS.where(_PAYMENT.c[name].in_(page))):
+                found[getattr(each, name)].append(each)
+            for each in _payments(session, _OTHER_ATTEMPTS.where(_KEY.c[name].in_(page))):
+                found[getattr(each, name)].append(each)
+        return found
+
+
+def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[Candidate]]:
+    """The payments of some archives, each once."""
+    found: dict[str, dict[str, Candidate]] = defaultdict(dict)
+    for each in _payments(session, _PAYMENTS.where(_PAYMENT.c.reference.in_(references))):
+        found[each.reference].setdefault(each.payment_id, each)
+    return {reference: list(payments.values()) for reference, payments in found.items()}
+
+
+def _payments(session: Session, wanted: Select[Any]) -> Iterator[Candidate]:
+    ordered = wanted.order_by(_PAYMENT.c.reference, _PAYMENT.c.position)
+    for row in session.connection().execute(ordered).mappings():
+        yield Candidate(**{**row, "standing": Standing(row["standing"])})
+
+
+def entries_of_archives(session: Session, references: Sequence[str]) -> dict[str, list[DecidedEntry]]:
+    found: dict[str, list[DecidedEntry]] = defaultdict(list)
+    for each in _entries(session, _ENTRIES.where(_ENTRY.c.reference.in_(references))):
+        found[each.decision.reference or ""].append(each)
+    return found
+
+
+def entries_known(session: Session, entry_ids: Sequence[str]) -> dict[str, Decision]:
+    """What was decided for those of some entries that are there."""
+    known = _entries(session, _ENTRIES.where(_ENTRY.c.entry_id.in_(entry_ids)))
+    return {each.entry.entry_id: each.decision for each in known}
+
+
+def is_concerned(session: Session, reference: str, last_missed: date) -> bool:
+    """Whether anything about settlements may be said of an archive, or was.
+
+    Args:
+        last_missed: the last day of payment of which a settlement would be late by now.
+    """
+    fingerprints = _fingerprints(reference)
+    paid_on = _PAYMENT.c.paid_on
+    covered = (paid_on <= last_missed, paid_on.between(_REPORT.c.covers_from, _REPORT.c.covers_to))
+    told = (_DISCREPANCY.c.code.in_(sorted(CODES)), _DISCREPANCY.c.state != DiscrepancyState.CLOSED)
+    reasons = (
+        exists().where(_ENTRY.c.reference == reference),
+        exists().where(_ENTRY.c.cguid_fingerprint.in_(fingerprints)),
+        exists().where(_ENTRY.c.authorisation_fingerprint.in_(fingerprints)),
+        exists().where(_PAYMENT.c.reference == reference, _PAYMENT.c.standing == Standing.CHARGED, *covered),
+        exists().where(_DISCREPANCY.c.reference == reference, *told),
+    )
+    return bool(session.connection().execute(select(or_(*reasons))).scalar_one())
+
+
+def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
+    """The entries that belong to an archive, could, or were decided by what its payments had."""
+    fingerprints = _fingerprints(reference)
+    wanted = (
+        _ENTRY.c.reference == reference,
+        _ENTRY.c.cguid_fingerprint.in_(fingerprints),
+        _ENTRY.c.authorisation_fingerprint.in_(fingerprints),
+    )
+    found = (_entries(session, _ENTRIES.where(each)) for each in wanted)
+    return list({each.entry.entry_id: each for these in found for each in these}.values())
+
+
+def _fingerprints(reference: str) -> CompoundSelect[Any]:
+    """Those that an archive's payments have, and had as far as entries were decided by them."""
+    had = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference)
+    return union_all(had, *_has(reference))
+
+
+def _has(reference: str) -> list[Select[Any]]:
+    return [select(each).where(each.table.c.reference == reference, each.is_not(None)) for each in _FINGERPRINTS]
+
+
+def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
+    """Keep which archives entries were decided by, beside the one that a decision names."""
+    pairs = {
+        (reference, fingerprint)
+        for entry, references in entries
+        for reference in references
+        for fingerprint in (entry.cguid_fingerprint, entry.authorisation_fingerprint)
+        if fingerprint is not None
+    }
+    if pairs:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        rows = [{"reference": reference, "fingerprint": fingerprint} for reference, fingerprint in sorted(pairs)]
+        session.connection().execute(dialect.insert(_CANDIDATE).on_conflict_do_nothing(), rows)
+
+
+def outlived(session: Session, reference: str) -> list[str]:
+    """The fingerprints that are remembered of an archive and that its payments have no more."""
+    is_there = _CANDIDATE.c.fingerprint.in_(union_all(*_has(reference)))
+    wanted = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference, ~is_there)
+    return list(session.connection().execute(wanted).scalars())
+
+
+def forget(session: Session, reference: str, fingerprints: Iterable[str]) -> None:
+    for page in pages(fingerprints):
+        its = (_CANDIDATE.c.reference == reference, _CANDIDATE.c.fingerprint.in_(page))
+        session.connection().execute(_CANDIDATE.delete().where(*its))
+
+
+def entries_of_nobody(session: Session) -> Iterator[DecidedEntry]:
+    """The entries that lead to no archive."""
+    return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(_UNMATCHED), _ENTRY.c.reference.is_(None)))
+
+
+def _entries(session: Session, wanted: Select[Any] | Any) -> Iterator[DecidedEntry]:
+    for row in session.connection().execute(wanted).mappings():
+        entry = {each.name: row[each.name] for each in fields(Entry)} | {"kind": EntryKind(row["kind"])}
+        yield DecidedEntry(Entry(**entry), Decision(Match(row["match"]), row["reference"], row["payment_id"]))
+
+
+def insert_entries(session: Session, report_id: str, decided: Sequence[DecidedEntry]) -> None:
+    insert_rows(
+        session,
+        SettlementEntryRow,
+        [asdict(each.entry) | asdict(each.decision) | {"report_id": report_id} for each in decided],
+    )
+
+
+def update_decisions(session: Session, decided: Sequence[DecidedEntry]) -> None:
+    if decided:
+        update = _ENTRY.update().where(_ENTRY.c.entry_id == bindparam("its_id"))
+        session.connection().execute(update, [asdict(e.decision) | {"its_id": e.entry.entry_id} for e in decided])
+
+
+def insert_report(session: Session, row: SettlementReportRow) -> None:
+    insert_new(session, SettlementReportRow, row.model_dump())
+    session.connection().execute(_DAMAGED.delete().where(_DAMAGED.c.report_id == row.report_id))
+
+
+def damaged_reports(session: Session) -> set[str]:
+    """The reports that the store did not give back when it was asked last, and whose rows are missing."""
+    return set(session.connection().execute(select(_DAMAGED.c.report_id)).scalars())
+
+
+def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
+    """Let these be the damaged ones."""
+    session.connection().execute(_DAMAGED.delete())
+    insert_rows(session, DamagedReportRow, [{"report_id": each} for each in sorted(report_ids)])
+
+
+def judged_reports(session: Session) -> set[str]:
+    return set(session.connection().execute(select(_REPORT.c.report_id).where(_REPORT.c.is_judged)).scalars())
+
+
+def set_judged(session: Session, report_ids: Iterable[str]) -> None:
+    for page in pages(report_ids):
+        session.connection().execute(_REPORT.update().where(_REPORT.c.report_id.in_(page)).values(is_judged=True))
+
+
+def coverage(session: Session) -> list[Days]:
+    """The days that reports have the charges of."""
+    covered = select(_REPORT.c.covers_from, _REPORT.c.covers_to).where(_REPORT.c.covers_from.is_not(None))
+    return merged(Days(*row) for row in session.connection().execute(covered))
+
+
+def archives_without_settlement(session: Session, days: Days) -> Iterator[str]:
+    """The archives that have a charge, paid on one of these days, that stands in no report."""
+    wanted = select(_PAYMENT.c.reference).where(
+        _PAYMENT.c.paid_on.between(days.first, days.last), _PAYMENT.c.standing == Standing.CHARGED, ~_has_charge()
+    )
+    for (reference,) in session.connection().execute(wanted.distinct()):
+        yield reference

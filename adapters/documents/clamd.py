@@ -1,0 +1,89 @@
+"""ClamAV's daemon, which looks through files for malware where the setting names one.
+
+Source: clamd(8), "COMMANDS", INSTREAM.
+"""
+
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.platform.settings import settings
+from models.errors import Transient
+
+_COPY_BYTES = 256 << 10
+_TIMEOUT_S = 120
+_LONGEST_ANSWER_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """`infection` names what was found. A file that the daemon takes no longer than a part of is not whole."""
+
+    infection: str | None
+    is_whole: bool
+
+
+SOUND = Scanned(None, True)
+
+
+def scanned(path: Path, checkpoint: Callable[[], None]) -> Scanned:
+    """Have a file looked through; without a daemon in the settings it counts as sound.
+
+    Args:
+        path: the file.
+        checkpoint: is called between two pieces, and may raise.
+
+    Raises:
+        Transient: the daemon does not answer, or cannot scan now.
+    """
+    address = settings().clamd
+    if not address:
+        return SOUND
+    try:
+        with _connected(address) as daemon, path.open("rb") as file:
+            answer = _asked(daemon, file, checkpoint)
+    except OSError as error:
+        raise Transient(f"clamd at {address} does not answer: {type(error).__name__}") from error
+    if answer == "stream: OK":
+        return SOUND
+    if answer.endswith(" FOUND"):
+        return Scanned(answer.removeprefix("stream: ").removesuffix(" FOUND"), True)
+    if "size limit exceeded" in answer:
+        return Scanned(None, False)
+    raise Transient(f"clamd at {address} could not scan: {answer}")
+
+
+def _connected(address: str) -> socket.socket:
+    """Connect to `HOST:PORT` or to the path of a socket."""
+    if address.startswith("/"):
+        daemon = socket.socket(socket.AF_UNIX)
+        daemon.settimeout(_TIMEOUT_S)
+        try:
+            daemon.connect(address)
+        except OSError:
+            daemon.close()
+            raise
+        return daemon
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT_S)
+
+
+def _asked(daemon: socket.socket, file: BinaryIO, checkpoint: Callable[[], None]) -> str:
+    try:
+        daemon.sendall(b"zINSTREAM\0")
+        while chunk := file.read(_COPY_BYTES):
+            checkpoint()
+            daemon.sendall(struct.pack(">I", len(chunk)) + chunk)
+        daemon.sendall(struct.pack(">I", 0))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it has answered already, that the file is too large
+    answer = b""
+    while not answer.endswith(b"\0") and len(answer) < _LONGEST_ANSWER_BYTES:
+        part = daemon.recv(_LONGEST_ANSWER_BYTES)
+        if not part:
+            break
+        answer += part
+    return answer.rstrip(b"\0").decode(errors="replace")

@@ -1,0 +1,294 @@
+"""Judge the signatures of a PDF. Whatever a file makes pyHanko do happens in a process with limits: `pdf_examiner`.
+
+pyHanko's own bottom line is not enough. It counts the bytes of a signature's range without looking where they lie, it
+never sees bytes that belong to no revision, and it drops signatures of kinds that it does not know. And what it says of
+a signature leaves out the time stamps in it.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyhanko.pdf_utils.generic import DictionaryObject
+from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.validation.generic_cms import (
+    extract_tst_data_iter,
+    message_imprint_checker,
+    validate_tst_signed_data,
+)
+from pyhanko.sign.validation.pdf_embedded import (
+    EmbeddedPdfSignature,
+    async_validate_pdf_signature,
+    async_validate_pdf_timestamp,
+)
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import (
+    DocumentTimestampStatus,
+    PdfSignatureStatus,
+    SignatureCoverageLevel,
+    TimestampSignatureStatus,
+)
+from pyhanko_certvalidator import ValidationContext
+
+from adapters.documents.pdf_document import (
+    Document,
+    earlier_signature_values,
+    entry,
+    filled_fields,
+    has_stray_signature,
+    is_unambiguous,
+    last_update,
+    opened,
+    signature_values,
+    updates_behind,
+)
+from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, SignatureVerdict, Verdict
+
+Status = PdfSignatureStatus | DocumentTimestampStatus
+
+_KNOWN_KINDS = {kind.value for kind in SigSeedSubFilter}
+_COVERAGE = {
+    SignatureCoverageLevel.ENTIRE_FILE: Coverage.FILE,
+    SignatureCoverageLevel.ENTIRE_REVISION: Coverage.REVISION,
+    SignatureCoverageLevel.CONTIGUOUS_BLOCK_FROM_START: Coverage.PART,
+    SignatureCoverageLevel.UNCLEAR: Coverage.UNCLEAR,
+}
+_CHANGE = {
+    ModificationLevel.NONE: Change.NONE,
+    ModificationLevel.LTA_UPDATES: Change.ARCHIVAL,
+    ModificationLevel.FORM_FILLING: Change.FORM_FILLING,
+    ModificationLevel.ANNOTATIONS: Change.ANNOTATIONS,
+    ModificationLevel.OTHER: Change.OTHER,
+}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_LONGEST_TEXT = 256
+
+
+async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
+    """Return the verdict on a PDF. pyHanko may raise anything at all where the file is malformed."""
+    with path.open("rb") as file:
+        try:
+            document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
+        except PdfReadError:
+            return UNREADABLE
+        signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
+        here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
+        verdict = _summary(signatures, is_one_gone=bool(earlier - here))
+        known = {value for _, value in here | earlier}
+        if verdict.outcome in {Outcome.SOUND, Outcome.UNSIGNED} and has_stray_signature(document, known):
+            return replace(verdict, outcome=Outcome.UNREADABLE)
+        return verdict
+
+
+async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
+    try:
+        if entry(field["/V"], "/SubFilter") not in _KNOWN_KINDS:
+            return _unjudged(document, name, valid=None)
+        return await _judged_signature(document, EmbeddedPdfSignature(document.reader, field, name))
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 -- pyHanko raises whatever a damaged signature makes it raise
+        return _unjudged(document, name, valid=False)
+
+
+def _unjudged(document: Document, name: str, *, valid: bool | None) -> SignatureVerdict:
+    return SignatureVerdict(
+        field=_text(name) or "",
+        is_document_time_stamp=False,
+        intact=None,
+        valid=valid,
+        coverage=None,
+        change=None,
+        change_permitted=None,
+        locks=None,
+        signer_name=None,
+        signer_organization=None,
+        signed_at=None,
+        trusted=False if document.roots else None,
+    )
+
+
+async def _judged_signature(document: Document, signature: EmbeddedPdfSignature) -> SignatureVerdict:
+    stamps, content_stamps = await _time_stamps(document, signature)
+    stamps_fit = all(stamp.intact and stamp.valid for stamp in (*stamps, *content_stamps))
+    signed_at = _signed_at(signature, stamps)
+    status = await _status(document, signature, signed_at)
+    coverage = _coverage(document, signature, status)
+    change = _change(document, signature, status, coverage)
+    subject = signature.signer_cert.subject.native
+    return SignatureVerdict(
+        field=_text(signature.field_name) or "",
+        is_document_time_stamp=isinstance(status, DocumentTimestampStatus),
+        intact=status.intact,
+        valid=status.valid and stamps_fit,
+        coverage=coverage,
+        change=change,
+        change_permitted=change is not Change.OTHER and status.docmdp_ok is not False,
+        locks=signature.docmdp_level is MDPPerm.NO_CHANGES,
+        signer_name=_text(subject.get("common_name")),
+        signer_organization=_text(subject.get("organization_name")),
+        signed_at=signed_at,
+        trusted=status.trusted and stamps_fit if document.roots else None,
+        digest=status.md_algorithm,
+    )
+
+
+async def _status(document: Document, signature: EmbeddedPdfSignature, signed_at: datetime | None) -> Status:
+    """Return what pyHanko says; where it cannot compare revisions, what it says without that."""
+    context = _context(document, signed_at)
+    try:
+        return await _validated(signature, context, skip_diff=False)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 -- an update may be made so that the comparison stumbles over it
+        return await _validated(signature, context, skip_diff=True)
+
+
+async def _validated(signature: EmbeddedPdfSignature, context: ValidationContext, *, skip_diff: bool) -> Status:
+    if signature.sig_object_type == "/DocTimeStamp":
+        return await async_validate_pdf_timestamp(signature, context, skip_diff=skip_diff)
+    # Seals have digital_signature only. pyHanko wants non_repudiation by itself, and no certificate without usages.
+    usages = {"digital_signature", "non_repudiation"} if signature.signer_cert.key_usage_value else set()
+    return await async_validate_pdf_signature(
+        signature, context, key_usage_settings=KeyUsageConstraints(key_usage=usages), skip_diff=skip_diff
+    )
+
+
+def _context(document: Document, moment: datetime | None) -> ValidationContext:
+    return ValidationContext(
+        trust_roots=document.roots,
+        moment=min(moment or document.now, document.now),
+        allow_fetching=False,
+    )
+
+
+async def _time_stamps(
+    document: Document, signature: EmbeddedPdfSignature
+) -> tuple[list[TimestampSignatureStatus], list[TimestampSignatureStatus]]:
+    """Judge the time stamps in a signature: those of its value, and those of the content, which the signer made first.
+
+    A document time stamp is judged as a signature.
+    """
+    if signature.sig_object_type == "/DocTimeStamp":
+        return [], []
+    of_value = extract_tst_data_iter(signature.signer_info, signed=False)
+    of_content = extract_tst_data_iter(signature.signer_info, signed=True)
+    imprint_of_value = message_imprint_checker(signature.signer_info)
+    return (
+        [await _time_stamp(document, token, imprint_of_value) for token in of_value],
+        [await _time_stamp(document, token, signature.compute_digest) for token in of_content],
+    )
+
+
+async def _time_stamp(document: Document, token: Any, imprint: Callable[[str], bytes]) -> TimestampSignatureStatus:
+    context = _context(document, _time_in(token))
+    return TimestampSignatureStatus(**await validate_tst_signed_data(token, context, imprint))
+
+
+def _signed_at(signature: EmbeddedPdfSignature, stamps: Sequence[TimestampSignatureStatus]) -> datetime | None:
+    """Return the earliest time in a time stamp of a trusted authority, or else the signer's own.
+
+    The signature does not cover its time stamp: anybody can put in one of an authority of his own.
+    """
+    if signature.sig_object_type == "/DocTimeStamp":
+        return _time_in(signature.signed_data)
+    moments = [_zoned(stamp.timestamp) for stamp in stamps if stamp.trusted]
+    own = signature.self_reported_timestamp
+    return min(moments) if moments else own and _zoned(own)
+
+
+def _time_in(token: Any) -> datetime:
+    return _zoned(token["encap_content_info"]["content"].parsed["gen_time"].native)
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _coverage(document: Document, signature: EmbeddedPdfSignature, status: Status) -> Coverage:
+    if not _gap_is_signature(document, signature):
+        return Coverage.UNCLEAR
+    return _COVERAGE[status.coverage or SignatureCoverageLevel.UNCLEAR]
+
+
+def _gap_is_signature(document: Document, signature: EmbeddedPdfSignature) -> bool:
+    """Say if between the two parts of the signed range is the signature's value and nothing else.
+
+    pyHanko compares lengths only, and its value need not be that one: something else may stand there unsigned.
+    """
+    if len(signature.byte_range) != 4:
+        return False
+    _, gap_start, gap_end, _ = signature.byte_range
+    value = b"<%b>" % signature.pkcs7_content.hex().encode()
+    document.file.seek(gap_start)
+    return gap_end - gap_start == len(value) and document.file.read(len(value)).lower() == value
+
+
+def _change(document: Document, signature: EmbeddedPdfSignature, status: Status, coverage: Coverage) -> Change:
+    if status.modification_level is None or coverage not in {Coverage.FILE, Coverage.REVISION}:
+        return Change.OTHER
+    if not _rest_is_updates(document, signature):
+        return Change.OTHER
+    return _CHANGE[status.modification_level]
+
+
+def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> bool:
+    """Say if what follows the signed bytes is as many updates as pyHanko has found, to the last byte of the file.
+
+    A viewer may see more in it: bytes behind the end, and updates that the chain of updates leaves out.
+    """
+    *_, start, length = signature.byte_range
+    end = start + length
+    if end == document.size_bytes:
+        return True
+    revisions = range(signature.signed_revision + 1, document.reader.total_revisions)
+    return (
+        0 < len(revisions) == updates_behind(document, end)
+        and last_update(document) == document.reader.last_startxref
+        and all(is_unambiguous(document, revision) for revision in revisions)
+    )
+
+
+def _text(value: object) -> str | None:
+    """Return text that every database takes. A name may occur more than once in a certificate."""
+    parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
+    return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None
+
+
+def _summary(signatures: Sequence[SignatureVerdict], *, is_one_gone: bool) -> Verdict:
+    people = [one for one in signatures if not one.is_document_time_stamp] or signatures
+    changed = is_one_gone or any(one.change_permitted is False for one in signatures)
+    return Verdict(
+        outcome=_outcome(signatures, changed=changed),
+        intact=_all(one.intact for one in signatures),
+        valid=_all(one.valid for one in signatures),
+        locked=any(one.locks for one in signatures),
+        covers_whole_file=any(one.coverage is Coverage.FILE for one in signatures),
+        changed_after_signing=changed,
+        trusted=_all(one.trusted for one in people),
+        signatures=tuple(signatures),
+    )
+
+
+def _outcome(signatures: Sequence[SignatureVerdict], *, changed: bool) -> Outcome:
+    if any(one.intact is False or one.valid is False for one in signatures):
+        return Outcome.BROKEN
+    if changed:
+        return Outcome.CHANGED
+    if not signatures:
+        return Outcome.UNSIGNED
+    return Outcome.SOUND if all(one.intact for one in signatures) else Outcome.UNREADABLE
+
+
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    """All of them, as far as is known."""
+    known = set(answers)
+    if False in known:
+        return False
+    return True if known == {True} else None

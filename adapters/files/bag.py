@@ -1,0 +1,177 @@
+"""Writes BagIt bags: files with their digests, in a folder or a zip that other programs can check.
+
+Source: RFC 8493, BagIt 1.0.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import IO, BinaryIO
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from adapters.files.beside import built_beside, disk_errors
+from adapters.platform.durable import sync_folder
+from models.errors import Conflict, Refused
+
+_COPY_BYTES = 1 << 20
+_DECLARATION = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+_MANIFEST = "manifest-sha256.txt"
+_ENCODED = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+NewFile = Callable[[str], AbstractContextManager[IO[bytes]]]
+"""Opens a new file of a bag for writing, by its path in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BagFile:
+    """A file for a bag.
+
+    `path` is its place inside `data/`, `opened` gives its bytes, `sha256` is what these must have where it is known.
+    """
+
+    path: str
+    opened: Callable[[], AbstractContextManager[BinaryIO]]
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+def write_bag(
+    target: Path,
+    files: Iterable[BagFile],
+    info: Mapping[str, str],
+    on_written: Callable[[int], None] | None = None,
+) -> None:
+    """Write a bag into the new folder `target`, or the new zip, where its name ends in `.zip`.
+
+    It is there whole or not at all: it is built beside `target` under another name, synced and renamed. Memory stays
+    flat. The same files and info make the same bytes.
+
+    Args:
+        files: each is opened when its turn comes.
+        info: what `bag-info.txt` says, by label; `Payload-Oxum` is added.
+        on_written: is told of each number of the files' bytes that were written.
+
+    Raises:
+        Refused: something is at `target`, its folder is missing, or a file's path is none.
+        Conflict: a file has other bytes than its digest says.
+        Transient: the disk does not take it now.
+        FileNotFoundError: a file is not where its `opened` looks.
+    """
+    with built_beside(target) as part, _new_bag(target, part) as new_file:
+        payload = list(_write_payload(new_file, files, on_written))
+        _write_tags(new_file, payload, info)
+
+
+def _write_payload(
+    new_file: NewFile, files: Iterable[BagFile], on_written: Callable[[int], None] | None
+) -> Iterator[_Written]:
+    taken: set[str] = set()
+    for file in files:
+        _refuse_bad_path(file.path, taken)
+        taken.add(file.path)
+        with file.opened() as source:
+            written = _copy(source, new_file, f"data/{file.path}", on_written)
+        if file.sha256 not in (None, written.sha256):
+            # Told by its digest: its name may be a person's.
+            raise Conflict(f"the file with the SHA-256 {file.sha256} has another, {written.sha256}; run cellar verify")
+        yield written
+
+
+def _write_tags(new_file: NewFile, payload: Sequence[_Written], info: Mapping[str, str]) -> None:
+    oxum = f"{sum(each.size_bytes for each in payload)}.{len(payload)}"
+    tags = {
+        "bagit.txt": _DECLARATION,
+        "bag-info.txt": _info_text({**info, "Payload-Oxum": oxum}),
+        _MANIFEST: _manifest(payload),
+    }
+    written = [_copy(BytesIO(text.encode()), new_file, path, None) for path, text in tags.items()]
+    _copy(BytesIO(_manifest(written).encode()), new_file, f"tag{_MANIFEST}", None)
+
+
+def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[int], None] | None) -> _Written:
+    digest, size_bytes = hashlib.sha256(), 0
+    # Caught here too, or the source's own context would take an error of this disk for one of its own.
+    with disk_errors(), new_file(path) as copy:
+        while chunk := source.read(_COPY_BYTES):
+            digest.update(chunk)
+            copy.write(chunk)
+            size_bytes += len(chunk)
+            if on_written:
+                on_written(len(chunk))
+    return _Written(path, digest.hexdigest(), size_bytes)
+
+
+def _manifest(written: Iterable[_Written]) -> str:
+    return "".join(f"{each.sha256}  {each.path.translate(_ENCODED)}\n" for each in written)
+
+
+def _info_text(info: Mapping[str, str]) -> str:
+    """One line for each label: no value can begin another, or continue the one before."""
+    return "".join(f"{_one_line(label).replace(':', ' ')}: {_one_line(value)}\n" for label, value in info.items())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROLS.sub(" ", text).split())
+
+
+def _new_bag(target: Path, part: Path) -> AbstractContextManager[NewFile]:
+    if not target.name.lower().endswith(".zip"):
+        return _new_folder(part)
+    name = target.name[: -len(".zip")].encode(errors="replace").decode()
+    return _new_zip(part, name.strip(".") or "bag")
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[NewFile]:
+    (folder / "data").mkdir(parents=True)
+    yield partial(_synced_file, folder)
+    for below, _, _ in os.walk(folder):
+        sync_folder(Path(below))
+
+
+@contextmanager
+def _synced_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
+    place = folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _new_zip(path: Path, name: str) -> Iterator[NewFile]:
+    """A zip with the bag as a folder in it. Nothing is compressed: documents and images are already."""
+    with path.open("xb") as file:
+        with ZipFile(file, "w", ZIP_STORED) as bag:
+            bag.writestr(_zip_entry(f"{name}/data/", 0o40755), b"")
+            # A file's size is known at its end: zip64 from its start, or none could have 2 GiB.
+            yield lambda inside: bag.open(_zip_entry(f"{name}/{inside}", 0o100644), "w", force_zip64=True)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _zip_entry(path: str, mode: int) -> ZipInfo:
+    """Its time is that of `ZipInfo`, always the same."""
+    entry = ZipInfo(path)
+    entry.external_attr = mode << 16
+    return entry
+
+
+def _refuse_bad_path(path: str, taken: set[str]) -> None:
+    parts = path.split("/")
+    if path in taken or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
+        raise Refused("BAD_PATH", "expected a path inside data/ that no other file of the bag has", where="files")

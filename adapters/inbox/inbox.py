@@ -1,0 +1,236 @@
+"""The inbox: raw payloads on stable storage, from the acknowledgement until their archive is complete.
+
+It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per sending, as
+SENDING_ID.json. `quarantine/` keeps the bodies that were refused, each with the reason. The inbox is the queue of the
+system: nothing else remembers what was acknowledged and not yet archived.
+
+What goes wrong is an OSError where a disk is at fault, and Transient where a bucket is.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import orjson
+import structlog
+
+from adapters.files.shelf import Shelf, shelf_at
+from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
+from adapters.platform.settings import settings
+from models.errors import Refused
+from models.runs.receipt import Sending
+
+log = structlog.get_logger()
+R = TypeVar("R")
+
+_MOST_KNOWN_SENDINGS = 20_000
+
+
+class Intake:
+    """A body on its way in, under a temporary name from the first `write` on. One thread may `digest` meanwhile."""
+
+    def __init__(self) -> None:
+        self._part: tuple[Path, int] | None = None
+        self._digest = hashlib.sha256()
+        self._written_bytes = 0
+        self._pushed_bytes = 0
+        self.size_bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something on the disk that `discard` would remove."""
+        return self._part is not None
+
+    def digest(self, chunk: bytes) -> None:
+        """Take note of the next chunk; `write` has to follow."""
+        self._digest.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Write the next chunks, of which `digest` knows already or soon."""
+        _, descriptor = self._opened()
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            self._written_bytes += len(chunk)
+        self._pushed_bytes = pushed(descriptor, self._pushed_bytes, self._written_bytes)
+
+    def _opened(self) -> tuple[Path, int]:
+        if self._part is None:
+            self._part = open_part(_waiting().spool)
+        return self._part
+
+    def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
+        """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
+
+        Raises:
+            OSError: the disk does not take it.
+            Transient: the bucket does not, or its answer was lost; what it has of it harms nothing.
+        """
+        receipt_id = self._digest.hexdigest()
+        sending = Sending(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
+        self._become(_waiting(), f"{sending.sending_id}.json", sending)
+        return sending
+
+    def quarantine(self, refused: Refused, received_at: datetime) -> "Quarantined":
+        """Keep a refused body with the reason, out of the way of the queue."""
+        receipt_id = self._digest.hexdigest()
+        entry = Quarantined(receipt_id, received_at, self.size_bytes, refused.code, refused.where, refused.detail)
+        self._become(_quarantine(), f"{receipt_id}.json", entry)
+        return entry
+
+    def discard(self) -> None:
+        """Leave nothing behind. Does nothing after `accept` or `quarantine`."""
+        if self._part:
+            path, descriptor = self._part
+            self._part = None
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+    def _become(self, shelf: Shelf, name: str, record: "Sending | Quarantined") -> None:
+        """The record comes last: a body without one was never acknowledged."""
+        path, descriptor = self._opened()
+        shelf.take(path, descriptor, _body(record.receipt_id))
+        os.close(descriptor)
+        self._part = None
+        shelf.write(_to_json(record), name)
+        shelf.settle()
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A refused body. `where` and `detail` say why, and repeat nothing of what was sent."""
+
+    receipt_id: str
+    received_at: datetime
+    size_bytes: int
+    code: str
+    where: str
+    detail: str
+
+
+def sendings() -> Iterator[Sending]:
+    """The sendings that wait, oldest first."""
+    return _readable(_sending, _waiting(), "[0-9]*.json")
+
+
+def remove_sending(sending_id: str) -> None:
+    _waiting().remove(f"{sending_id}.json")
+
+
+def body_location(receipt_id: str) -> str:
+    """The path or the URL of a body, whether it waits or not."""
+    return _waiting().location(_body(receipt_id))
+
+
+def has_body(receipt_id: str) -> bool:
+    return _waiting().has(_body(receipt_id))
+
+
+def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+    """A body that waits, as a stream. Raises FileNotFoundError, now or on entering, where it does not."""
+    return _waiting().opened(_body(receipt_id))
+
+
+def remove_body(receipt_id: str) -> None:
+    _waiting().remove(_body(receipt_id))
+
+
+def quarantined() -> list[Quarantined]:
+    """What was refused, newest first."""
+    entries = _readable(_quarantined, _quarantine(), "*.json")
+    return sorted(entries, key=lambda entry: entry.received_at, reverse=True)
+
+
+def quarantined_location(receipt_id: str) -> str:
+    """The path or the URL of a refused body."""
+    return _quarantine().location(_body(receipt_id))
+
+
+def opened_quarantined(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+    """A refused body, as a stream. Raises FileNotFoundError, now or on entering, where there is none."""
+    return _quarantine().opened(_body(receipt_id))
+
+
+def remove_quarantined(receipt_id: str) -> None:
+    for name in (f"{receipt_id}.json", _body(receipt_id)):
+        _quarantine().remove(name)
+
+
+def try_out() -> None:
+    """Write a few bytes wherever a payload is written, and remove them: what is amiss with a disk, a mount or a bucket
+    shows at the first of them.
+    """
+    intake = Intake()
+    try:
+        intake.write([b"probe"])
+    finally:
+        intake.discard()
+    _waiting().write(b"probe", ".probe")
+    _waiting().remove(".probe")
+
+
+def remove_leftovers() -> int:
+    """Remove what dead receivers left half done, and return how many.
+
+    Makes the folders too: later, of two threads that miss one, the other could go on before it is durable.
+    """
+    folders = {_waiting().spool, _quarantine().spool}
+    with suppress(OSError):  # /readyz tells
+        for folder in folders:
+            make_folder(folder)
+    return sum(map(remove_parts, folders))
+
+
+def _waiting() -> Shelf:
+    return shelf_at(f"{settings().inbox_location}/waiting")
+
+
+def _quarantine() -> Shelf:
+    return shelf_at(f"{settings().inbox_location}/quarantine")
+
+
+def _body(receipt_id: str) -> str:
+    return f"{receipt_id}.body"
+
+
+def _readable(read: Callable[[Shelf, str], R], shelf: Shelf, pattern: str) -> Iterator[R]:
+    for name in shelf.names(pattern):
+        try:
+            record = read(shelf, name)
+        except FileNotFoundError:
+            continue  # another process has just taken it out
+        except (ValueError, TypeError, KeyError) as error:
+            # One record that rotted must not hold up all others; its body stays, and a person has to look.
+            log.error("a record is unreadable", record=name, why=type(error).__name__)
+            continue
+        yield record
+
+
+@lru_cache(_MOST_KNOWN_SENDINGS)
+def _sending(shelf: Shelf, name: str) -> Sending:
+    """Read once: it never changes, and what waits for long is asked for again and again."""
+    record = json.loads(shelf.read(name))
+    return Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
+
+
+def _quarantined(shelf: Shelf, name: str) -> Quarantined:
+    record = json.loads(shelf.read(name))
+    return Quarantined(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
+
+
+def _sending_id(received_at: datetime) -> str:
+    return f"{received_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
+
+
+def _to_json(record: Sending | Quarantined) -> bytes:
+    return orjson.dumps(record)

@@ -1,0 +1,104 @@
+"""HTTP to downstream systems, signed by the Standard Webhooks specification.
+
+Addresses are checked when they are used and the connection goes to the very address that was checked: a name that
+resolves to a public address at start and to 169.254.169.254 later gets nothing.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import httpx
+from standardwebhooks import Webhook
+
+from adapters.platform.settings import settings
+from adapters.platform.tls import tls_context
+from models.errors import Refused, Transient
+
+_TIMEOUT_S = 20
+_PORTS = {"http": 80, "https": 443}
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout_s: float = _TIMEOUT_S) -> int:
+    """POST a signed message and return the status of the answer, whatever it is. Redirects are not followed.
+
+    Raises:
+        Refused: the endpoint is no URL, or on a private address and those are not allowed.
+        Transient: no answer came in time.
+    """
+    _host_and_port(url)
+    endpoint = httpx.URL(url)
+    headers = {
+        "host": endpoint.netloc.decode(),
+        "content-type": "application/json",
+        "user-agent": "cellar",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
+    }
+    try:
+        # The client's own time-out is for each step: an answer that comes drop by drop would pass it.
+        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, verify=tls_context()) as client:
+            return await _first_answer(client, endpoint, await public_addresses(url), content=body, headers=headers)
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise Transient(f"the endpoint does not answer: {type(error).__name__}") from error
+
+
+async def _first_answer(client: httpx.AsyncClient, endpoint: httpx.URL, addresses: list[str], **request: Any) -> int:
+    """The status of the first address that takes the connection: `localhost` may be ::1 where nobody listens."""
+    sni = {"sni_hostname": endpoint.raw_host.decode()}
+    for address in addresses[:-1]:
+        with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await _status(client, endpoint.copy_with(host=address), extensions=sni, **request)
+    return await _status(client, endpoint.copy_with(host=addresses[-1]), extensions=sni, **request)
+
+
+async def _status(client: httpx.AsyncClient, pinned: httpx.URL, **request: Any) -> int:
+    async with client.stream("POST", pinned, **request) as answer:
+        return answer.status_code  # the rest of the answer says nothing to us, and may be endless
+
+
+async def public_addresses(url: str) -> list[str]:
+    """Return the addresses of the endpoint's host, all of which may be called.
+
+    Raises:
+        Refused: it is no URL, or on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.
+        Transient: the name does not resolve.
+    """
+    host, port = _host_and_port(url)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Transient(f"the endpoint's name does not resolve: {type(error).__name__}") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not settings().notify_allow_private and not all(_is_public(each) for each in addresses):
+        detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow that"
+        raise Refused("PRIVATE_ENDPOINT", detail)
+    return list(dict.fromkeys(addresses))
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    """Taken from the very object that the request is made of: two parsers could see two hosts in one URL."""
+    try:
+        endpoint = httpx.URL(url)
+        host, port = endpoint.raw_host.decode(), endpoint.port or _PORTS[endpoint.scheme]
+    except (httpx.InvalidURL, KeyError):
+        host, port = "", 0
+    if not host or not 0 < port < 1 << 16:
+        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host")
+    return host, port
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, also where it leads through a gateway to an IPv4 address."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
+        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
+    return ip.is_global and not ip.is_multicast

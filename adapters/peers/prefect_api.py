@@ -1,0 +1,154 @@
+"""Prefect's REST API, as far as triggering needs it.
+
+Plain HTTP rather than Prefect's client: the receiver then starts fast and small, every call has a time-out of ours, and
+the client's own retries do not stand inside the sweep's.
+"""
+
+import asyncio
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, RootModel, ValidationError
+
+from adapters.platform.settings import settings
+from adapters.platform.tls import tls_context
+from models.errors import Transient
+from models.runs.run import Trigger
+
+DEPLOYMENT = "process-archive/archive"
+_TIMEOUT_S = 10
+# On SQLite, Prefect answers 503 to the creation of a run whenever another transaction was faster: soon again is right.
+_BUSY_TRIES = 10
+_ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+_RUNS_PER_REQUEST = 200  # Prefect refuses to list more
+
+_deployment_ids: dict[str, str] = {}  # by the URL of the API
+
+
+class _Deployment(BaseModel):
+    id: str
+
+
+class _State(BaseModel):
+    type: str
+    name: str
+
+
+class _Run(BaseModel):
+    id: str
+    state: _State
+
+
+class _Runs(RootModel[list[_Run]]):
+    pass
+
+
+class _NotFound(Transient):
+    """What was asked for is not there, or not there yet."""
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """A flow run in Prefect. `state` is its name as the UI shows it."""
+
+    flow_run_id: str
+    state: str
+    ended: bool
+
+
+async def create_run(
+    reference: str, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
+) -> FlowRun:
+    """Create the run of an attempt at a receipt, or return the one that there is: the attempt is its idempotency key.
+
+    Raises:
+        Transient: Prefect is down, slow or hung, or has no such deployment yet.
+    """
+    new = {
+        "name": reference,
+        "parameters": {"reference": reference, "receipt_id": receipt_id},
+        "idempotency_key": f"{receipt_id}:{attempt}",
+        "tags": [f"reference:{reference}", f"trigger:{trigger}"],
+    }
+    async with _client(timeout_s) as client:
+        run = await _create(client, new)
+    return FlowRun(run.id, run.state.name, run.state.type in _ENDED)
+
+
+async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
+    """Return which of these runs have not ended. One that Prefect does not know, or no longer, is not among them.
+
+    Raises:
+        Transient: Prefect is down, slow or hung.
+    """
+    asked, found = list(flow_run_ids), set[str]()
+    async with _client() as client:
+        for first in range(0, len(asked), _RUNS_PER_REQUEST):
+            these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
+            unended = {"state": {"type": {"not_any_": sorted(_ENDED)}}}
+            wanted = {"flow_runs": these | unended, "limit": _RUNS_PER_REQUEST}
+            runs = await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)
+            found.update(run.id for run in runs.root)
+    return found
+
+
+async def is_healthy() -> bool:
+    async with _client() as client:
+        try:
+            return (await client.get("/health")).is_success
+        except httpx.HTTPError:
+            return False
+
+
+async def _create(client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
+    """Create a run of our deployment, whose id is looked up once, and again when somebody has made it anew."""
+    known = _deployment_ids.get(settings().prefect_url)
+    try:
+        return await _create_run_of(known or await _look_up_deployment(client), client, new)
+    except _NotFound:
+        if known is None:
+            raise
+        return await _create_run_of(await _look_up_deployment(client), client, new)
+
+
+async def _create_run_of(deployment_id: str, client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
+    return await _call(_Run, client, "POST", f"/deployments/{deployment_id}/create_flow_run", new)
+
+
+async def _look_up_deployment(client: httpx.AsyncClient) -> str:
+    deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{DEPLOYMENT}")
+    _deployment_ids[settings().prefect_url] = deployment.id
+    return deployment.id
+
+
+async def _call(
+    shape: type[Shape], client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None
+) -> Shape:
+    try:
+        answer = await client.request(method, path, json=body)
+        for _ in range(_BUSY_TRIES):
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(random.uniform(0.02, 0.05))  # noqa: S311
+            answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}") from error
+    if not answer.is_success:
+        failure = _NotFound if answer.status_code == 404 else Transient
+        raise failure(f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}")
+    try:
+        return shape.model_validate_json(answer.content)
+    except ValidationError:
+        raise Transient(f"what answers at {settings().prefect_ui_url} is not Prefect's API") from None
+
+
+def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:
+    user, _, password = (settings().prefect_auth_string or "").partition(":")
+    auth = (user, password) if user else None
+    return httpx.AsyncClient(base_url=settings().prefect_url, timeout=timeout_s, auth=auth, verify=tls_context())

@@ -1,0 +1,53 @@
+"""Secrets that are made at the first start, each in a file that its owner alone may read."""
+
+import base64
+import os
+import secrets
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from adapters.platform.durable import make_folder, sync_folder
+from models.errors import Locked
+
+_SEAL_KEY_BYTES = 64
+
+
+@lru_cache
+def kept_secret(path: Path) -> str:
+    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
+    if not path.exists():
+        _make_secret(path)
+    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
+    text = path.read_text(errors="replace")
+    if not text or (path.name == "seal" and not is_seal_key(text)):
+        raise Locked(f"{path} is damaged; restore it from a backup")
+    return text
+
+
+def _make_secret(path: Path) -> None:
+    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
+    make_folder(path.parent.parent)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(path.parent.parent)
+    with NamedTemporaryFile("w", dir=path.parent) as made:  # its mode is 0600
+        made.write(_made_secret(path.name))
+        made.flush()
+        os.fsync(made.fileno())
+        # Two processes may start at once: a link appears whole, and only the first one does.
+        with suppress(FileExistsError):
+            os.link(made.name, path)
+
+
+def _made_secret(name: str) -> str:
+    if name == "seal":
+        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
+    return secrets.token_urlsafe(32)
+
+
+def is_seal_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
+    except ValueError:
+        return False

@@ -1,0 +1,212 @@
+"""What happened to a receipt, kept in the logs of its object: deliveries, runs and notifications outlive the database.
+
+One file a receipt, with the rows that there are and those that were there before: what a lost database knew is not
+forgotten by the next one.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import inspect
+from sqlmodel import Session, SQLModel, col, select
+
+from adapters.database.transactions import reading, writing
+from adapters.files import store
+from adapters.store import ocfl
+from models.archive.archive import State
+from models.errors import Conflict
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.runs.notification import NotificationAttemptRow, NotificationRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
+from models.runs.run import RunRow
+
+log = structlog.get_logger()
+
+FOLDER = "history"
+PUT_ASIDE = ".damaged"
+"""What the key of a damaged one ends with from then on."""
+_HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
+_OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
+    ReceiptRow,
+    DeliveryRow,
+    RunRow,
+    NotificationRow,
+)
+_OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
+    str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
+}
+_OF_DISCREPANCIES: Mapping[str, type[SQLModel]] = {
+    str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)
+}
+_RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def path_of(receipt_id: str) -> str:
+    """Where in its object the history of a receipt lies."""
+    return f"{ocfl.LOGS}/{FOLDER}/{receipt_id}.json"
+
+
+def is_one(path: str) -> bool:
+    """Whether a file of an object, by its path in it, is a history: of a receipt, or of the process's discrepancies."""
+    return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
+
+
+def keep(reference: str, receipt_id: str) -> None:
+    """Keep what the database has of a receipt's history, where its process has an object; without one it still waits
+    in the inbox.
+
+    A damaged one stays beside the new one, and holds nobody up.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
+        return
+    key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
+    now = _rows_of(receipt_id)
+    kept: Rows | None = None
+    while kept != now:  # whoever kept it between our look and our write knew more, and was overwritten
+        kept = now
+        write(_merged(found_rows(key), kept), key)
+        now = _rows_of(receipt_id)
+
+
+def write(rows: Rows, key: str) -> None:
+    """Put rows under a key of the store, below their digest, in place of what is there."""
+    text = json.dumps(rows).encode()
+    store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+
+
+def restore(key: str) -> None:
+    """Put what is kept under a key of the store into the database.
+
+    Raises:
+        Conflict: it is damaged, or another's.
+        Transient: database or store does not answer.
+    """
+    kept = _parsed(store.read_bytes(key), key)
+    with writing() as session:
+        for name, rows in kept.items():
+            for row in rows:
+                session.merge(_RESTORED[name].model_validate(row))
+
+
+def is_whole(key: str) -> bool:
+    """Whether what is kept under a key is what was written there; nothing, once it is put aside, is whole too."""
+    try:
+        kept_rows(key)
+    except Conflict:
+        return False
+    return True
+
+
+def kept_rows(key: str) -> Rows | None:
+    """The rows that are kept under a key, None where nothing is.
+
+    Raises:
+        Conflict: they are damaged, or another's.
+        Transient: the store does not answer.
+    """
+    text = store.found_bytes(key)
+    return None if text is None else _parsed(text, key)
+
+
+def deliveries_of_complete(rows: Rows) -> int:
+    """How many deliveries rows tell of, if they tell that their receipt is complete."""
+    return len(rows.get(str(DeliveryRow.__tablename__), [])) if _tells_of_completion(rows) else 0
+
+
+def is_complete(object_key: str, receipt_id: str) -> bool:
+    """Whether a receipt is complete, as far as its history in an object tells; a damaged one may have said so."""
+    try:
+        rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
+    except Conflict:
+        return True
+    return _tells_of_completion(rows)
+
+
+def _tells_of_completion(rows: Rows) -> bool:
+    return any(row["state"] == State.COMPLETED for row in rows.get(str(ReceiptRow.__tablename__), []))
+
+
+def found_rows(key: str) -> Rows:
+    """The rows that are kept under a key; none where nothing is, or where it is damaged: that is put aside."""
+    text = store.found_bytes(key)
+    try:
+        return _parsed(text, key) if text is not None else {}
+    except Conflict:
+        log.error("a history is damaged; it is put aside", key=key)
+        store.overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
+        store.remove(key)
+        return {}
+
+
+def _parsed(text: bytes, key: str) -> Rows:
+    digest, _, rows_text = text.partition(b"\n")
+    if hashlib.sha256(rows_text).hexdigest().encode() != digest:
+        raise Conflict(f"the history {key} is damaged; remove it, and what it tells is lost")
+    rows: Rows = json.loads(rows_text)
+    if not _is_of(rows, key):
+        raise Conflict(f"the history {key} is another's; remove it, and what was there is lost")
+    return rows
+
+
+def _is_of(rows: Rows, key: str) -> bool:
+    """Whether rows are of what their key tells: the digest goes along, wherever somebody copies them."""
+    folder, _, name = key.rpartition("/")
+    tables = _OF_DISCREPANCIES if folder.endswith("/discrepancies") else _OF_RECEIPTS
+    every = [row for its_rows in rows.values() for row in its_rows]
+    receipt_ids = {row["receipt_id"] for row in every if "receipt_id" in row}
+    references = {row["reference"] for row in every if "reference" in row}
+    is_its_own = rows.keys() <= tables.keys() and receipt_ids <= {name.removesuffix(".json")}
+    return is_its_own and all(_is_place_of(reference, key) for reference in references)
+
+
+def _is_place_of(reference: str | None, key: str) -> bool:
+    return key.startswith(f"{ocfl.object_key(reference)}/") if reference else not key.startswith(f"{ocfl.ROOT}/")
+
+
+def _rows_of(receipt_id: str) -> Rows:
+    with reading() as session:
+        found: list[SQLModel] = [row for table in _OF_A_RECEIPT for row in _found(session, table, receipt_id)]
+        message_ids = [row.message_id for row in found if isinstance(row, NotificationRow)]
+        if message_ids:
+            attempts = select(NotificationAttemptRow)
+            found += session.exec(attempts.where(col(NotificationAttemptRow.message_id).in_(message_ids))).all()
+    rows: Rows = {}
+    for row in found:
+        rows.setdefault(str(row.__tablename__), []).append(row.model_dump(mode="json"))
+    return rows
+
+
+def _found(
+    session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], receipt_id: str
+) -> list[SQLModel]:
+    return list(session.exec(select(table).where(table.receipt_id == receipt_id)).all())
+
+
+def _merged(before: Rows, now: Rows) -> Rows:
+    """The rows of both; where both have one, that of now, unless it has less to tell: two may be kept at a time."""
+    merged: Rows = {}
+    for name, table in _OF_RECEIPTS.items():
+        key_names = [column.name for column in inspect(table).primary_key]
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in (*before.get(name, []), *now.get(name, [])):
+            key = tuple(row[each] for each in key_names)
+            if key not in rows or not _tells_less(row, rows[key]):
+                rows[key] = row
+        if rows:
+            merged[name] = list(rows.values())
+    return merged
+
+
+def _tells_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
+    """A run that is open where it had ended, a receipt that is not complete where it was."""
+    is_open_again = than.get("ended_at") is not None and row.get("ended_at") is None
+    return is_open_again or (than.get("state") == State.COMPLETED and row.get("state") != State.COMPLETED)

@@ -1,0 +1,121 @@
+"""Versions that their object does not tell of yet: whoever writes next finishes what a killed writer has left, or takes
+it back.
+
+In a folder a version comes whole; in a bucket its inventory comes first, and what that names may lack. Whatever else
+lies there no writer of ours has left: it is damage, and nothing of it is removed.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from adapters.files import store
+from adapters.store import history, ocfl
+from adapters.store.ocfl import INVENTORY, LOGS, SIDECAR
+from models.errors import Conflict
+from models.store.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A version that its object does not tell of, by the paths of its files in the object."""
+
+    number: int
+    receipt_id: str
+    named: Sequence[str]
+    """What its inventory says that it is made of, that itself at the end; nothing where it is gone or damaged."""
+    strange: Sequence[str]
+    """What is there and not named."""
+    lost: Sequence[str]
+    """What is named and not there."""
+    inventory: bytes = b""
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.named) and not self.lost
+
+
+def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
+    """Return what there is of a version that the object at a key does not tell of; None where nothing is.
+
+    Args:
+        key: that of the object.
+        number: that of the version.
+        paths: those of the object, or of that version.
+    """
+    there = {path for path in paths if path.startswith(f"v{number}/")}
+    if not there:
+        return None
+    text = _inventory(key, number)
+    if text is None:
+        return Begun(number, "", (), sorted(there), ())
+    inventory = ocfl.parsed(text, key)
+    named = (*inventory.content_of(number).values(), f"v{number}/{SIDECAR}", f"v{number}/{INVENTORY}")
+    receipt_id = inventory.versions[-1].message
+    return Begun(number, receipt_id, named, sorted(there.difference(named)), sorted({*named} - there), text)
+
+
+def may_be_half(key: str, found: Begun) -> bool:
+    """Whether a killed writer can have left a version that lacks something. One that was complete has lost it."""
+    return store.is_bucket() and not history.is_complete(key, found.receipt_id)
+
+
+def settled(reference: str) -> Inventory | None:
+    """Finish, or take back, what a killed writer has left, and return the inventory; None where there is no object.
+
+    Raises:
+        Conflict: what is there is damaged.
+        Transient: the store does not answer.
+    """
+    key = ocfl.object_key(reference)
+    text = store.found_bytes(f"{key}/{INVENTORY}")
+    if text is None:
+        return _settled_first(key)
+    before = ocfl.parsed(text, key)
+    sidecar = store.found_bytes(f"{key}/{SIDECAR}")
+    if sidecar != ocfl.sidecar(text):
+        if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
+            raise ocfl.damaged(key)
+        store.replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
+    number = before.head + 1
+    return _settled(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
+
+
+def _settled_first(key: str) -> Inventory | None:
+    """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
+    paths = _paths(key, key)
+    numbers = [int(number) for path in paths if (number := path.partition("/")[0].removeprefix("v")).isdecimal()]
+    head = max(numbers, default=0)
+    found = begun(key, head, paths)
+    was_told_of = head > 1 or any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
+    if was_told_of and not (found and found.is_whole):
+        raise ocfl.damaged(key)
+    return _settled(key, found, None)
+
+
+def _settled(key: str, found: Begun | None, before: bytes | None) -> Inventory | None:
+    if found is None:
+        return None
+    if found.is_whole:
+        return ocfl.tell_of(key, found.number, before)
+    if found.strange or not may_be_half(key, found):
+        raise ocfl.damaged(key)
+    *content, _, _ = found.named
+    for path in content:
+        store.remove(f"{key}/{path}")
+    ocfl.take_back(key, found.number, found.inventory)
+    return None
+
+
+def _paths(key: str, below: str) -> list[str]:
+    return [path.removeprefix(f"{key}/") for path, _ in store.listed(below)]
+
+
+def _inventory(key: str, number: int) -> bytes | None:
+    """That of a version, if it is one, and its sidecar says nothing else."""
+    text, sidecar = (store.found_bytes(f"{key}/v{number}/{name}") for name in (INVENTORY, SIDECAR))
+    if text is None or sidecar not in (None, ocfl.sidecar(text)):
+        return None
+    try:
+        return text if ocfl.parsed(text, key).head == number else None
+    except Conflict:
+        return None

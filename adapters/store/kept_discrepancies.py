@@ -1,0 +1,210 @@
+"""Discrepancies in the store: those of a process in the logs of its object, and those that are of no archive.
+
+Whoever changes a discrepancy counts it in the same transaction (`count`), and then keeps what is new (`keep`). Where
+that was killed, the next run of the process or the next night keeps it.
+
+They lie in a file that is named by the number of changes that it has. A process that stalled and writes late so writes
+beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
+
+from adapters.database.transactions import reading, writing
+from adapters.files import store
+from adapters.store import history, ocfl
+from adapters.store.history import Rows
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+
+OF_NO_ARCHIVE = "settlements/discrepancies"
+_AT_ONCE = 8
+_NAME = re.compile(r"[0-9]{10}\.json")
+_DISCREPANCIES, _EVENTS = str(DiscrepancyRow.__tablename__), str(DiscrepancyEventRow.__tablename__)
+
+
+def count(session: Session, references: Collection[str | None]) -> None:
+    """Count a change of the discrepancies of each process."""
+    if not references:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    first = dialect.insert(DiscrepancyLogRow)
+    again = {"changes": DiscrepancyLogRow.changes + 1}
+    counted = first.on_conflict_do_update(index_elements=["reference"], set_=again)
+    # In one order: two that count several would else wait for each other.
+    rows = [{"reference": name, "changes": 1, "kept": 0} for name in sorted(map(_name, references))]
+    session.connection().execute(counted, rows)
+
+
+def keep(references: Collection[str | None]) -> None:
+    """Keep the discrepancies of processes that have changed since they were kept last. One that cannot be kept holds
+    up no other.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    names = [_name(each) for each in references]
+    while found := _found(names):
+        with ThreadPoolExecutor(min(_AT_ONCE, len(found))) as threads:
+            written = [(each, threads.submit(_write, each)) for each in found]
+        done = [(each, future.result()) for each, future in written if future.exception() is None]
+        stored = {each: number for each, number in done if number is not None}
+        _note(stored)
+        for _, future in written:
+            future.result()  # raises what was in the way of one
+        names = [each.name for each in stored]
+
+
+def unkept() -> list[str | None]:
+    """The processes whose last changes are not kept."""
+    with reading() as session:
+        is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
+        behind = select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
+        return [row.reference or None for row in session.scalars(behind)]
+
+
+def kept_changes(reference: str | None) -> int:
+    """Up to which change the discrepancies of a process are kept."""
+    with reading() as session:
+        log = session.get(DiscrepancyLogRow, _name(reference))
+    return log.kept if log else 0
+
+
+def key_of(reference: str | None, changes: int) -> str:
+    """Where in the store the discrepancies of a process lie after so many changes."""
+    return _key(_folder(_name(reference)), changes)
+
+
+def is_kept(key: str, keys: Iterable[str]) -> bool:
+    """Whether that key is among the keys of a store, or one of what came after it."""
+    folder = key.rpartition("/")[0]
+    return any(each >= key for each in keys if _is_one(each, folder))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changed:
+    """What a process has, after how many changes."""
+
+    name: str
+    changes: int
+    rows: Rows = field(default_factory=dict)
+
+
+def _name(reference: str | None) -> str:
+    return reference or ""
+
+
+def _found(names: Collection[str]) -> list[_Changed]:
+    """What there is of processes that have changed since they were kept."""
+    with reading() as session:
+        is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
+        behind = select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
+        found = {each.reference: _Changed(each.reference, each.changes) for each in session.scalars(behind)}
+        if found:
+            _add_rows(session, found)
+    return list(found.values())
+
+
+def _add_rows(session: Session, found: Mapping[str, _Changed]) -> None:
+    theirs = or_(
+        col(DiscrepancyRow.reference).in_(found), *([col(DiscrepancyRow.reference).is_(None)] if "" in found else [])
+    )
+    discrepancies, events = (SQLModel.metadata.tables[name] for name in (_DISCREPANCIES, _EVENTS))
+    of_discrepancies = discrepancies.c.discrepancy_id == events.c.discrepancy_id
+    connection = session.connection()
+    for row in connection.execute(select(discrepancies).where(theirs).order_by(discrepancies.c.discrepancy_id)):
+        found[_name(row.reference)].rows.setdefault(_DISCREPANCIES, []).append(dict(row._mapping))
+    its_events = select(events, discrepancies.c.reference).join(discrepancies, of_discrepancies).where(theirs)
+    for row in connection.execute(its_events.order_by(events.c.discrepancy_id, events.c.number)):
+        event: dict[str, Any] = {name: row._mapping[name] for name in events.c.keys()}  # noqa: SIM118 -- columns
+        found[_name(row.reference)].rows.setdefault(_EVENTS, []).append(event | {"at": row.at.isoformat()})
+
+
+def _write(changed: _Changed) -> int | None:
+    """Write what a process has under the number of its changes, unless the store knows more of them. Of the others the
+    last stays, since somebody may be about to read it.
+
+    Returns:
+        The number of changes that the store has now; None where there is no object to write into.
+    """
+    if changed.name and store.stored_size(f"{ocfl.object_key(changed.name)}/{ocfl.INVENTORY}") is None:
+        return None
+    folder = _folder(changed.name)
+    kept = {_number(key): key for key in _kept_in(folder)}
+    if max(kept, default=0) > changed.changes:
+        return max(kept)
+    rows = changed.rows
+    for key in kept.values():
+        rows = merged(history.found_rows(key), rows)
+    history.write(rows, _key(folder, changed.changes))
+    before = sorted(kept.keys() - {changed.changes})
+    for number in before[:-1]:
+        store.remove(kept[number])
+    return changed.changes
+
+
+def _folder(name: str) -> str:
+    return ocfl.log_key(name, f"{history.FOLDER}/discrepancies") if name else OF_NO_ARCHIVE
+
+
+def _key(folder: str, changes: int) -> str:
+    return f"{folder}/{changes:010}.json"
+
+
+def _kept_in(folder: str) -> list[str]:
+    return [key for key, _ in store.listed(folder) if _is_one(key, folder)]
+
+
+def _is_one(key: str, folder: str) -> bool:
+    """Whether a key is that of a number of changes; what somebody else has put there does not count."""
+    return key.startswith(f"{folder}/") and _NAME.fullmatch(key, len(folder) + 1) is not None
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def merged(before: Rows, now: Rows) -> Rows:
+    """The discrepancies of both; of one that both have, the longer history: that of a lost database may be. Pure."""
+    histories = [_histories(rows) for rows in (before, now)]
+    rows: Rows = {_DISCREPANCIES: [], _EVENTS: []}
+    for discrepancy_id in sorted(histories[0].keys() | histories[1].keys()):
+        kept, new = (each.get(discrepancy_id, ([], [])) for each in histories)
+        row, events = kept if len(kept[1]) > len(new[1]) else new
+        rows[_DISCREPANCIES] += row
+        rows[_EVENTS] += events
+    return rows
+
+
+def _histories(rows: Rows) -> dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    found: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {}
+    for row in rows.get(_DISCREPANCIES, []):
+        found[row["discrepancy_id"]] = ([row], [])
+    for event in rows.get(_EVENTS, []):
+        found[event["discrepancy_id"]][1].append(event)
+    return found
+
+
+def _note(stored: Mapping[_Changed, int]) -> None:
+    """Note up to which change the store has those of each process."""
+    if not stored:
+        return
+    with writing() as session:
+        for each, number in sorted(stored.items(), key=lambda item: item[0].name):
+            its = col(DiscrepancyLogRow.reference) == each.name
+            if number > each.changes:  # counted by a database that was lost, or by another process just now
+                fewer = col(DiscrepancyLogRow.changes) <= number
+                session.execute(update(DiscrepancyLogRow).where(its, fewer).values(changes=number + 1))
+            behind = col(DiscrepancyLogRow.kept) < number
+            session.execute(update(DiscrepancyLogRow).where(its, behind).values(kept=number))
+
+
+def of_no_archive() -> list[str]:
+    """The keys of what is kept of discrepancies that belong to no archive, in order."""
+    return _kept_in(OF_NO_ARCHIVE)

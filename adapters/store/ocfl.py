@@ -1,0 +1,278 @@
+"""Archives as OCFL 1.1 objects, one per process reference, in one storage root: a folder or a bucket.
+
+Folders come from a digest of the object's id, contents from digests: no name from a payload is a path. A version is
+written once. In a folder it is built beside and renamed into place; in a bucket it is won by a conditional write of its
+inventory before any content. The inventory of the object and its sidecar come last, so until then readers see the
+version before. What a killed writer has left is settled in `interrupted`.
+
+Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension 0003".
+"""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from adapters.files import store
+from adapters.files.spool import translated
+from adapters.platform.durable import sync_tree
+from models.errors import Conflict, Transient
+from models.store.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
+
+ROOT = "archives"
+INVENTORY = "inventory.json"
+SIDECAR = f"{INVENTORY}.{DIGEST_ALGORITHM}"
+LOGS = "logs"
+_LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
+ROOT_DECLARATION = f"{ROOT}/0=ocfl_1.1"
+OBJECT_DECLARATION = "0=ocfl_object_1.1"
+_LONGEST_FOLDER = 100  # of an id; a longer one is cut, and its digest appended
+
+
+def object_id(reference: str) -> str:
+    return f"urn:cellar:{quote(reference, safe='')}"
+
+
+def reference_of(found: Inventory) -> str:
+    """The process that an object is of."""
+    return unquote(found.object_id.removeprefix("urn:cellar:"))
+
+
+def object_key(reference: str) -> str:
+    """Where in the store the object of a process lies."""
+    digest = hashlib.sha256(object_id(reference).encode()).hexdigest()
+    folder = re.sub(r"[^A-Za-z0-9_-]", lambda found: f"%{ord(found[0]):02x}", object_id(reference))
+    if len(folder) > _LONGEST_FOLDER:
+        folder = f"{folder[:_LONGEST_FOLDER]}-{digest}"
+    return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{folder}"
+
+
+def log_key(reference: str, path: str) -> str:
+    """Where something lies that belongs to the object and to none of its versions."""
+    return f"{object_key(reference)}/{LOGS}/{path}"
+
+
+def inventory(reference: str) -> Inventory | None:
+    """Return the inventory of a process's object; None where there is no object.
+
+    Raises:
+        Conflict: it cannot be read.
+        Transient: the store does not answer.
+    """
+    return inventory_at(object_key(reference))
+
+
+def inventory_at(key: str) -> Inventory | None:
+    """`inventory`, of the object at a key of the store."""
+    text = store.found_bytes(f"{key}/{INVENTORY}")
+    return parsed(text, key) if text is not None else None
+
+
+def parsed(text: bytes, key: str) -> Inventory:
+    """Read the inventory of the object at a key.
+
+    Raises:
+        Conflict: it is none.
+    """
+    try:
+        return Inventory.from_json(text)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise damaged(key) from error
+
+
+def damaged(key: str) -> Conflict:
+    return Conflict(f"the object {key} is damaged; `cellar verify` tells more, a copy of the store has it whole")
+
+
+def content_key(reference: str, found: Inventory, sha256: str) -> str:
+    """Where in the store a content of an object lies."""
+    return f"{object_key(reference)}/{found.manifest[sha256]}"
+
+
+def sidecar(text: bytes) -> bytes:
+    """What stands beside an inventory to prove it."""
+    return f"{hashlib.sha256(text).hexdigest()} {INVENTORY}\n".encode()
+
+
+def add_version(
+    reference: str,
+    before: Inventory | None,
+    version: ObjectVersion,
+    stage: Path,
+    contents: Mapping[str, str],
+    checkpoint: Callable[[], None],
+) -> Inventory:
+    """Add the next version to a process's object, which is made by its first. Takes effect whole or not at all.
+
+    Args:
+        reference: that of the process. One writer at a time works on it.
+        before: what `interrupted.settled` has returned.
+        version: the version.
+        stage: a folder of `spool.staging` whose folder `content` holds at least what is new. It is used up.
+        contents: the paths in `content`, by their digests.
+        checkpoint: is called between two writes, and may raise: who lost the process must not go on.
+
+    Raises:
+        Transient: the store does not take it now, or another writer was first.
+    """
+    # In a bucket each writer has keys of its own: one that was taken for dead, and is not, meets nobody else's content.
+    writer = f"{secrets.token_hex(4)}/" if store.is_bucket() else ""
+    paths = {sha256: f"{writer}{path}" for sha256, path in contents.items()}
+    after = (before or Inventory(object_id(reference), {}, ())).with_version(version, paths)
+    _make_root()
+    key = object_key(reference)
+    if store.is_bucket():
+        _upload(key, after, stage / "content", f"v{after.head}/content/{writer}", checkpoint)
+    else:
+        checkpoint()
+        _place(key, after, stage)
+    checkpoint()
+    _tell(key, before, after)
+    return after
+
+
+def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
+    """Let the object at a key tell of a version that is whole, whoever has written it.
+
+    Args:
+        key: that of the object.
+        number: that of the version.
+        before: the inventory that the object has.
+
+    Raises:
+        Transient: the store does not take it now, or another has told of it, or of a later one.
+    """
+    text = store.read_bytes(f"{key}/v{number}/{INVENTORY}")
+    if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
+        store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    _write_inventory(before, text, key, number)
+    return parsed(text, key)
+
+
+def take_back(key: str, number: int, text: bytes) -> None:
+    """Remove a version, of which nobody was told, without its content: another may win it then.
+
+    Args:
+        key: that of the object.
+        number: that of the version.
+        text: its inventory, by which it was won.
+
+    Raises:
+        Transient: the store does not answer, or the version is another's by now.
+    """
+    version = f"{key}/v{number}"
+    store.remove_same(sidecar(text), f"{version}/{SIDECAR}")
+    if not store.remove_same(text, f"{version}/{INVENTORY}"):
+        raise _other_writer(number)
+
+
+def _place(key: str, after: Inventory, stage: Path) -> None:
+    """Build the version, or with the first one the object, and rename it into place."""
+    built, text = stage / "object", after.to_json()
+    version = built / f"v{after.head}"
+    placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
+    with translated():
+        version.mkdir(parents=True)
+        _remove_known(stage / "content", after)
+        (stage / "content").rename(version / "content")
+        _write_files(version, text)
+        if after.head == 1:
+            (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
+            _write_files(built, text)
+        sync_tree(placed)
+    if not store.place_folder(placed, place):
+        raise _other_writer(after.head)
+
+
+def _upload(key: str, after: Inventory, content: Path, below: str, checkpoint: Callable[[], None]) -> None:
+    """Win the version, then bring its content, which is to lie `below`."""
+    text, version = after.to_json(), f"{key}/v{after.head}"
+    if not store.keep_first(text, f"{version}/{INVENTORY}"):
+        raise _other_writer(after.head)
+    try:
+        checkpoint()
+        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
+        for path in after.content_of(after.head).values():
+            checkpoint()
+            store.keep(content / path.removeprefix(below), f"{key}/{path}")
+        if after.head == 1:
+            store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    finally:
+        _make_way(key, after)
+
+
+def _make_way(key: str, after: Inventory) -> None:
+    """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
+    version, ours = f"{key}/v{after.head}", sidecar(after.to_json())
+    text = store.found_bytes(f"{version}/{INVENTORY}")
+    if text == after.to_json():
+        return
+    for path in after.content_of(after.head).values():
+        store.remove(f"{key}/{path}")
+    if text:
+        store.replace_bytes(ours, sidecar(text), f"{version}/{SIDECAR}")
+    else:
+        store.remove_same(ours, f"{version}/{SIDECAR}")
+
+
+def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
+    """Let the object tell of its new version, unless that is another's by now."""
+    text = after.to_json()
+    if store.found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
+        raise _other_writer(after.head)
+    _write_inventory(before.to_json() if before else None, text, key, after.head)
+
+
+def _other_writer(number: int) -> Transient:
+    return Transient(f"another run has written version {number} of this archive meanwhile; this one begins anew")
+
+
+def _remove_known(content: Path, after: Inventory) -> None:
+    """Leave only what the version brings: OCFL knows no content that no version names, and no empty folder."""
+    brought = {path.partition("/content/")[2] for path in after.content_of(after.head).values()}
+    for path in sorted(content.rglob("*"), reverse=True):
+        if path.is_file() and str(path.relative_to(content)) not in brought:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def root_files() -> dict[str, bytes]:
+    """What makes a folder an OCFL storage root, by key. The declaration comes last."""
+    layout = {"extension": _LAYOUT, "description": "By the SHA-256 of the object's id, and the id itself."}
+    config = {"extensionName": _LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
+    return {
+        f"{ROOT}/extensions/{_LAYOUT}/config.json": _json(config),
+        f"{ROOT}/ocfl_layout.json": _json(layout),
+        ROOT_DECLARATION: declaration(ROOT_DECLARATION),
+    }
+
+
+def _make_root() -> None:
+    if store.stored_size(ROOT_DECLARATION) is None:
+        for key, text in root_files().items():
+            store.overwrite_bytes(text, key)
+
+
+def _write_inventory(before: bytes | None, text: bytes, key: str, number: int) -> None:
+    """Whoever is here too late, after another, never turns an object back."""
+    if not store.replace_bytes(before, text, f"{key}/{INVENTORY}"):
+        raise _other_writer(number)
+    store.replace_bytes(sidecar(before) if before else None, sidecar(text), f"{key}/{SIDECAR}")
+
+
+def _write_files(folder: Path, text: bytes) -> None:
+    (folder / INVENTORY).write_bytes(text)
+    (folder / SIDECAR).write_bytes(sidecar(text))
+
+
+def declaration(path: str) -> bytes:
+    """What a file says that declares a folder to be of OCFL: the same as its name."""
+    return path.rpartition("0=")[2].encode() + b"\n"
+
+
+def _json(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document, indent=1).encode()

@@ -1,0 +1,189 @@
+"""Settlement reports in the store: their rows as they were read, with fingerprints in place of secrets, written once.
+
+A report is named by the SHA-256 of its file, which is a JSON document with a row on each line. Beside it stands when it
+was imported first. The database is made of both again.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from adapters.files import store
+from adapters.files.spool import spooled, write_spooled
+from adapters.store import seals
+from domain.settlements.matching import coverage_of
+from domain.settlements.report import Fingerprint, entries_of
+from models.errors import Conflict, Refused
+from models.settlements.report_format import ReportFormat
+from models.settlements.settlement import Days, Entry, EntryKind
+
+OnDamaged = Callable[[str, str], None]
+"""Called with the id of a report that does not come back, and with the reason."""
+
+FOLDER = "settlements"
+_IMPORTED = ".imported"
+_LINES_AT_ONCE = 1000
+_LONGEST_END_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as it is kept, in a file on the local disk."""
+
+    report_id: str
+    path: Path
+    entries: int
+    covers: Days | None
+
+    def rows(self) -> Iterator[Entry]:
+        with self.path.open("rb") as lines:
+            next(lines)
+            for line in lines:
+                if line.startswith(b"]"):
+                    return
+                yield _entry(line.rstrip(b",\n"))
+
+
+@contextmanager
+def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fingerprint) -> Iterator[Report]:
+    """A report, read to its end and written down as it will be kept, until the end of the block.
+
+    Args:
+        data: the file.
+        form: of the file.
+        fingerprint: what stands for a secret.
+
+    Raises:
+        Refused: it is not in that form, or has no row.
+        Transient: the disk does not take it now.
+    """
+    with spooled() as spool:
+        covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
+        write_spooled(spool, _end(covers))
+        path = Path(spool.name)
+        report = Report(_digest(path), path, _count(path), covers)
+        if report.entries < 1:
+            raise Refused("NO_ROWS", "expected a report with one row at least")
+        yield report
+
+
+@contextmanager
+def stored(report_id: str) -> Iterator[Report]:
+    """A report from the store, on the local disk until the end of the block.
+
+    Raises:
+        Conflict: it is gone or damaged.
+        Transient: the store does not answer.
+    """
+    with spooled() as spool:
+        try:
+            for chunk in store.chunks(report_key(report_id)):
+                write_spooled(spool, chunk)
+        except FileNotFoundError as error:
+            raise _damaged(report_id) from error
+        path = Path(spool.name)
+        if _digest(path) != report_id:
+            raise _damaged(report_id)
+        yield Report(report_id, path, _count(path), _covers(path))
+
+
+def keep(report: Report, now: datetime) -> datetime:
+    """Keep a report, once; return when it was imported first. One that is damaged is mended.
+
+    Raises:
+        Transient: the store does not take it now.
+    """
+    is_damaged = store.digest_of(report_key(report.report_id)) not in (report.report_id, None)
+    (store.overwrite if is_damaged else store.keep)(report.path, report_key(report.report_id))
+    key = f"{FOLDER}/{report.report_id}{_IMPORTED}"
+    before = _imported_at(key)
+    if before is None:
+        store.overwrite_bytes(now.isoformat().encode(), key)
+    return before or now
+
+
+def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
+    """Id and time of import of the reports in the store but some, in order of that time.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    times: dict[str, datetime] = {}
+    for key, _ in store.listed(FOLDER):
+        report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)
+        if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
+            imported_at = _imported_at(key)
+            if imported_at is None:
+                on_damaged(report_id, "the time of its import is damaged; import its file again with `cellar settle`")
+            else:
+                times[report_id] = imported_at
+    return sorted(times.items(), key=lambda each: (each[1], each[0]))
+
+
+def _imported_at(key: str) -> datetime | None:
+    """None where nothing is, or nothing that tells a time."""
+    text = store.found_bytes(key) or b""
+    try:
+        imported_at = datetime.fromisoformat(text.decode())
+    except ValueError:
+        return None
+    return imported_at if imported_at.tzinfo else None
+
+
+def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
+    """Write entries down as they pass."""
+    lines, separator = [b'{"entries": ['], b"\n"
+    for entry in entries:
+        lines.append(separator + orjson.dumps(entry))
+        separator = b",\n"
+        if len(lines) == _LINES_AT_ONCE:
+            write_spooled(spool, b"".join(lines))
+            lines.clear()
+        yield entry
+    write_spooled(spool, b"".join(lines))
+
+
+def _end(covers: Days | None) -> bytes:
+    days = {"covers_from": covers and covers.first, "covers_to": covers and covers.last}
+    return b"\n], " + orjson.dumps(days)[1:] + b"\n"
+
+
+def _count(path: Path) -> int:
+    """Of rows: all lines but the first and the last."""
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines) - 2
+
+
+def _covers(path: Path) -> Days | None:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LONGEST_END_BYTES))
+        end = orjson.loads(b"{" + file.read().rpartition(b"\n], ")[2])
+    return Days(*(date.fromisoformat(end[each]) for each in ("covers_from", "covers_to"))) if end["covers_to"] else None
+
+
+def _entry(line: bytes) -> Entry:
+    said = orjson.loads(line)
+    said["kind"] = EntryKind(said["kind"])
+    said["settled_on"] = date.fromisoformat(said["settled_on"])
+    said["paid_on"] = said["paid_on"] and date.fromisoformat(said["paid_on"])
+    return Entry(**said)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def report_key(report_id: str) -> str:
+    """Where a report lies in the store."""
+    return f"{FOLDER}/{report_id}.json"
+
+
+def _damaged(report_id: str) -> Conflict:
+    return Conflict(f"settlement report {report_id} is gone or damaged; import its file again with `cellar settle`")

@@ -1,0 +1,145 @@
+"""`/api/archives`: archives as JSON, their files, and re-runs."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote, unquote
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel
+from starlette.routing import Match
+from starlette.types import Scope
+
+from adapters.database import receipts
+from adapters.database.transactions import reading
+from adapters.files import store
+from adapters.platform.settings import settings
+from adapters.store import ocfl
+from adapters.store.requests import stored_version
+from api.authorization import check_reader
+from domain.archive.difference import differences
+from domain.archive.file_names import safe_names
+from models.errors import Conflict, Refused
+from models.runs.run import Trigger
+from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView, DiscrepancyView, Explanation
+from services.payments import discrepancies
+from services.triggering.trigger import start_run
+from services.views import catalogue
+
+
+class _RouteAsSent(APIRoute):
+    """Matches the path as it was sent: a slash within a reference, `%2F`, is none between the parts of the path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches({**scope, "path": scope["raw_path"].decode()})
+
+
+router = APIRouter(
+    prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
+)
+
+
+def _decoded(sent: str) -> str:
+    reference = unquote(sent)
+    if "\0" in reference:  # which Postgres does not take
+        raise ValueError("no reference has NUL in it")
+    return reference
+
+
+Reference = Annotated[str, AfterValidator(_decoded)]
+
+
+class RerunStarted(BaseModel):
+    """The flow run that was started, or the one that was on its way already."""
+
+    flow_run_id: str
+    state: str
+    url: str
+
+
+@router.get("", summary="A page of archives, newest first")
+def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
+    return catalogue.page(query)
+
+
+# The file's and the re-run's paths come first: `:path` also takes slashes, which not every sender or proxy encodes.
+@router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
+def read_file(reference: Reference, sha256: str) -> StreamingResponse:
+    """404 unless that archive holds it. Always a download: what was attached may be a page with a script. Its name is
+    made safe for the reader's computer; the archive's `filename` has it as it was sent.
+    """
+    file = catalogue.file(reference, sha256)
+    if file is None:
+        raise Refused("UNKNOWN_FILE", "that archive holds no such file", where="sha256", status=404)
+    [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
+    headers = {
+        "content-length": str(file.size_bytes),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(filename, safe='')}",
+        "content-security-policy": "sandbox; default-src 'none'",
+        "etag": f'"{sha256}"',
+    }
+    stored = ocfl.inventory(reference)
+    if stored is None or sha256 not in stored.manifest:
+        raise _gone(sha256)
+    key = ocfl.content_key(reference, stored, sha256)
+    if store.stored_size(key) != file.size_bytes:  # once the answer has begun, nothing can be told any more
+        raise _gone(sha256)
+    stream = store.chunks(key)
+    return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
+
+
+@router.get("/{reference:path}/differences", summary="What differs between two versions")
+def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
+    one, other = (stored_version(reference, number).archive() for number in (before, after))
+    return [DifferenceView(**asdict(each)) for each in differences(one, other, settings().payment_terms)]
+
+
+@router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
+async def rerun(reference: Reference) -> RerunStarted:
+    receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, reference)
+    if receipt_id is None:
+        raise _unknown_reference()
+    run = await start_run(reference, receipt_id, Trigger.RERUN)
+    return RerunStarted(flow_run_id=run.flow_run_id, state=run.state, url=catalogue.run_url(run.flow_run_id))
+
+
+@router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
+def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
+    """It stays explained until its numbers change or its cause is gone. 409 where that is so already: pass `expected`
+    and `found` as they were read.
+    """
+    if discrepancy_id not in _discrepancies(reference):
+        raise discrepancies.unknown()
+    discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
+    return _discrepancies(reference)[discrepancy_id]
+
+
+@router.get("/{reference:path}", summary="One archive, whole")
+def read_archive(reference: Reference) -> ArchiveView:
+    archive = catalogue.archive(reference)
+    if archive is None:
+        raise _unknown_reference()
+    return archive
+
+
+def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
+    with reading() as session:
+        return {each.discrepancy_id: each for each in discrepancies.views(session, reference)}
+
+
+def _gone(sha256: str) -> Conflict:
+    return Conflict(f"the store does not have file {sha256}, or not all of it; `cellar verify` tells more")
+
+
+def _unknown_reference() -> Refused:
+    return Refused("UNKNOWN_REFERENCE", "no archive of this process was received", where="reference", status=404)
+
+
+def _header_safe(media_type: str | None) -> str:
+    """The declared type where it can stand in a header; it is the sender's word, and comes with `nosniff`."""
+    if media_type and media_type.isascii() and media_type.isprintable() and "/" in media_type:
+        return media_type
+    return "application/octet-stream"

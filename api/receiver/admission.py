@@ -1,0 +1,92 @@
+"""How much is taken in at the same time.
+
+Each body in flight costs memory, a file and its share of the disk. Beyond the bounds a sender is told to come again,
+and what is in flight gets through.
+
+An address has three quarters of the places and of the bytes at most, so that a sender that only drips leaves room for
+the others. The share is no smaller because all of Cellosign may come from one address. uvicorn says which address that
+is: the connection's, or, where that belongs to a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this machine by
+default), the last address in `X-Forwarded-For` that is no such proxy. Any other sender can write there what it likes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from adapters.platform.settings import settings
+from models.errors import Transient
+
+_SHARE_OF_AN_ADDRESS = 0.75
+
+
+@dataclass(slots=True)
+class _Load:
+    """Requests in flight and their bytes: what they have announced, or sent if that is more."""
+
+    requests: int = 0
+    size_bytes: int = 0
+
+    def check_request(self, share: float, whose: str) -> None:
+        if self.requests >= settings().max_requests_in_flight * share:
+            raise Transient(f"{self.requests} archives{whose} are on their way in; send it again later")
+
+    def check_bytes(self, more_bytes: int, share: float, whose: str) -> None:
+        if self.requests > 1 and self.size_bytes + more_bytes > settings().max_bytes_in_flight * share:
+            raise Transient(f"{self.size_bytes} bytes of archives{whose} are on their way in; send it again later")
+
+
+class Admission:
+    """The requests in flight, of all and of each address."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        """Requests since the start."""
+        self._all = _Load()
+        self._by_address: defaultdict[str, _Load] = defaultdict(_Load)
+
+    @contextmanager
+    def place(self, address: str) -> Iterator["Place"]:
+        """A place for a request from an address.
+
+        Raises:
+            Transient: there is none.
+        """
+        self._all.check_request(1, "")
+        own = self._by_address[address]
+        own.check_request(_SHARE_OF_AN_ADDRESS, " from your address")
+        place = Place(self._all, own)
+        self._all.requests += 1
+        own.requests += 1
+        self.admitted += 1
+        try:
+            yield place
+        finally:
+            self._all.requests -= 1
+            self._all.size_bytes -= place.size_bytes
+            own.requests -= 1
+            own.size_bytes -= place.size_bytes
+            if not own.requests:
+                del self._by_address[address]
+
+
+class Place:
+    """What one request takes up."""
+
+    def __init__(self, load: _Load, own: _Load) -> None:
+        self._all = load
+        self._own = own
+        self.size_bytes = 0
+
+    def reserve(self, size_bytes: int) -> None:
+        """See that the place has room for a body of that size. One that is alone may have any.
+
+        Raises:
+            Transient: there is no room.
+        """
+        more_bytes = max(0, size_bytes - self.size_bytes)
+        self._all.check_bytes(more_bytes, 1, "")
+        self._own.check_bytes(more_bytes, _SHARE_OF_AN_ADDRESS, " from your address")
+        self._all.size_bytes += more_bytes
+        self._own.size_bytes += more_bytes
+        self.size_bytes += more_bytes

@@ -1,0 +1,123 @@
+"""Sees that every sending in the inbox is registered and has a run: right after the answer, and again by a sweep.
+
+The inbox is the queue. What is announced here is only looked at sooner; lost with the process, the sweep finds it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import structlog
+
+from adapters.platform.loops import supervised
+from adapters.platform.settings import settings
+from api.receiver.admission import Admission
+from models.errors import Transient
+from models.runs.receipt import Sending
+from models.runs.run import Trigger
+from services.triggering.trigger import trigger, untriggered
+
+log = structlog.get_logger()
+
+_MOMENT_S = 0.01
+_PATIENCE_S = 0.25
+_FIRST_PAUSE_S = 1.0
+
+
+class Dispatcher:
+    """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect.
+
+    Where the database or Prefect is away, what is announced is dropped until the next sweep, which finds it in the
+    inbox: there is one try a sweep rather than one an archive, and no queue grows in memory.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._announced: asyncio.Queue[Sending] = asyncio.Queue()
+        self._announced_ids: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._away = asyncio.Event()
+
+    def announce(self, sending: Sending) -> None:
+        self._announced.put_nowait(sending)
+        self._announced_ids.add(sending.sending_id)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        loops = {"the sweep of the inbox": self._sweep_for_ever, "the triggering after an answer": self._follow}
+        tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _follow(self) -> None:
+        while True:
+            sending = await self._announced.get()
+            try:
+                if not self._away.is_set():
+                    with self._surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
+                        await self._trigger(sending, Trigger.WEBHOOK)
+            finally:
+                self._announced_ids.discard(sending.sending_id)
+
+    async def _sweep_for_ever(self) -> None:
+        """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ..."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            self._away.clear()
+            with self._surviving("the sweep stopped and goes on later"):
+                await self.sweep()
+            if not self._away.is_set():
+                pause_s = _FIRST_PAUSE_S
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._away.wait(), settings().sweep_interval_s)
+            if self._away.is_set():
+                await asyncio.sleep(min(pause_s, settings().sweep_interval_s))
+                pause_s *= 2
+
+    async def sweep(self) -> None:
+        """Trigger whatever waits in the inbox and was not. What is still announced has its turn anyway.
+
+        Raises:
+            Transient: database or Prefect does not answer. The rest would fare no better now.
+        """
+        for sending in [each for each in await untriggered() if each.sending_id not in self._announced_ids]:
+            await self._trigger(sending, Trigger.SWEEP)
+
+    async def _trigger(self, sending: Sending, why: Trigger) -> None:
+        """Trigger a sending. An error that only this sending has holds up no other; it is in the log, at each sweep."""
+        async with self._one_at_a_time:
+            await self._lull()
+            try:
+                await trigger(sending, why)
+            except Transient:
+                raise
+            except Exception:
+                # structlog's own trace would show values from payloads
+                logging.getLogger(__name__).exception("receipt %s is not triggered", sending.receipt_id)
+
+    async def _lull(self) -> None:
+        """Wait for a moment without a new request, if it comes soon.
+
+        A registration takes as long as several acknowledgements, and in a burst they would wait for it. They go first.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        admitted = -1
+        while admitted != self._admission.admitted and time.monotonic() < deadline:
+            admitted = self._admission.admitted
+            await asyncio.sleep(_MOMENT_S)
+
+    @contextmanager
+    def _surviving(self, message: str) -> Iterator[None]:
+        """Go on while database or Prefect is away. Any other error ends the loop, which `supervised` begins again."""
+        try:
+            yield
+        except Transient as error:
+            self._away.set()
+            log.warning(message, why=str(error))

@@ -1,0 +1,76 @@
+"""Whether the receiver lives, and whether it can take payloads."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from adapters.database.transactions import is_reachable
+from adapters.inbox import inbox
+from adapters.peers import prefect_api
+from adapters.platform.log import failed_writes
+from adapters.platform.loops import loops_down
+from api.receiver.receiving import on_disk
+from models.errors import Transient
+
+_PATIENCE_S = 2
+_PATIENCE_WITH_INBOX_S = 5
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="200 while the process lives")
+def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="200 while payloads can be stored, and are triggered")
+async def readyz() -> JSONResponse:
+    """503 with the reason otherwise. Database and Prefect are named too, and no reason to refuse: a payload that is
+    stored waits for them.
+    """
+    reason = await _why_not_ready() or _why_not_triggering()
+    database, prefect = await asyncio.gather(
+        _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
+    )
+    state = {
+        "status": "ready" if reason is None else "not ready",
+        "reason": reason,
+        "database": "ok" if database else "unreachable",
+        "prefect": "ok" if prefect else "unreachable",
+        "failed_log_writes": failed_writes(),
+    }
+    return JSONResponse(state, status_code=200 if reason is None else 503)
+
+
+async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
+    """Whether a check says so soon: one that hangs must not hold up the answer."""
+    try:
+        return await asyncio.wait_for(check, _PATIENCE_S)
+    except TimeoutError:
+        return False
+
+
+async def _why_not_ready() -> str | None:
+    try:
+        return await asyncio.wait_for(on_disk(_why_not_storable), _PATIENCE_WITH_INBOX_S)
+    except TimeoutError:
+        return f"the inbox does not take payloads: it does not answer within {_PATIENCE_WITH_INBOX_S} s"
+
+
+def _why_not_triggering() -> str | None:
+    """Return which loop of the receiver is down: all of them trigger what was stored."""
+    down = "; ".join(f"{name} has ended with {why} and begins again" for name, why in loops_down().items())
+    return f"payloads are stored and not triggered: {down}" if down else None
+
+
+def _why_not_storable() -> str | None:
+    try:
+        inbox.try_out()
+    except OSError as error:
+        return f"the inbox does not take payloads: {error.strerror}"
+    except Transient as error:
+        return f"the inbox does not take payloads: {error}"
+    return None

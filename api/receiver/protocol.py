@@ -1,0 +1,285 @@
+"""uvicorn's HTTP protocol, for large bodies and slow senders.
+
+uvicorn copies a body twice on its way to the application and stops reading at 64 KiB; it waits for ever for a request's
+head, of any size, and loses the body of a request that offers to upgrade. This protocol hands each chunk on as it was
+read, reads on up to 2 MiB while the application works, gives up a sender whose head does not come, refuses a head that
+is too large, and ignores the offer.
+"""
+
+import asyncio
+import json
+from collections import deque
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from adapters.platform.settings import settings
+from models.errors import Refused
+
+log = structlog.get_logger()
+
+_READ_AHEAD_BYTES = 2 << 20
+_HANDED_ON_BYTES = 64 << 10
+_CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
+_HEAD_BYTES = 64 << 10
+_HEADERS = 100
+_DIGITS = 100
+_WAITING_REQUESTS = 16
+_END_OF_HEAD = b"\r\n\r\n"
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    flow: "_Flow"
+    _body: "_Body"
+    _kept_back = b""  # not parsed until an answer has gone out
+    _rest_bytes = 0  # of a body that announced its length
+    _is_in_chunks = False  # the parser reads a chunked body
+    _fruitless_bytes = 0  # read by the parser since the last whole head or piece of a body
+    _is_refused = False  # nothing more is read
+    _is_offer_chunked = False  # the request offers to upgrade, and its body is chunked
+    _head_timeout: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = _Flow(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_no_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come, unless a request waits for the answer to another.
+
+        The middle of a body of known length needs no parser, which would copy it.
+        """
+        self._unset_keepalive_if_required()
+        data = self._kept_back + data
+        while data and not self.pipeline and not self._is_refused:
+            data = self._take_body(data) if self._rest_bytes else self._parse(data)
+        self._kept_back = b"" if self._is_refused else data
+        if self._kept_back:
+            self.flow.hold()
+        if not self._is_answer_owed() and not self.transport.is_closing() and not self._head_timeout:
+            self._expect_head()
+
+    def _take_body(self, data: bytes) -> bytes:
+        """Returns what lies behind the body."""
+        body, behind = data[: self._rest_bytes], data[self._rest_bytes :]
+        self.on_body(body)
+        if not self._rest_bytes:
+            self.parser = httptools.HttpRequestParser(self)
+            self.on_message_complete()
+        return behind
+
+    def _parse(self, data: bytes) -> bytes:
+        """Return the bytes that the parser has not read: those behind a head or behind an offer to upgrade.
+
+        The parser joins the pieces of a header, which costs the square of their number, and does so before anybody is
+        authorised. So it never gets more than a head may have. What stands between the chunks of a body, and behind
+        them, has the same bound.
+        """
+        piece = data if self._is_in_chunks else self._piece_of_head(data)
+        self._fruitless_bytes += len(piece)
+        behind = self._feed(piece) + data[len(piece) :]
+        if self._fruitless_bytes >= _HEAD_BYTES:
+            self._refuse(_too_large())
+        return behind
+
+    def _piece_of_head(self, data: bytes) -> bytes:
+        room_bytes = _HEAD_BYTES - self._fruitless_bytes
+        end = data.find(_END_OF_HEAD, 0, room_bytes)
+        return data[: room_bytes if end < 0 else end + len(_END_OF_HEAD)]
+
+    def _feed(self, data: bytes) -> bytes:
+        """Return the bytes behind an offer to upgrade.
+
+        Java's HttpClient offers HTTP/2 along with its first request. The parser takes what follows for the other
+        protocol; to a server that does not speak it, it is the body (RFC 9110, 7.8).
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self.parser = httptools.HttpRequestParser(self)
+            if self._is_offer_chunked:
+                self.parser = httptools.HttpRequestParser(_ChunkedRest(self))
+                self.parser.feed_data(_CHUNKED_HEAD)
+            return data[offer.args[0] :]
+        except httptools.HttpParserError as error:
+            cause = error.__context__  # what a method below has raised
+            self._refuse(cause if isinstance(cause, Refused) else _not_http())
+        return b""
+
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= _WAITING_REQUESTS:  # behind a chunked body, where the parser does not stop
+            raise Refused("TOO_MANY_REQUESTS", f"expected at most {_WAITING_REQUESTS} behind a chunked body")
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_chunks:  # a trailer, which nobody reads
+            return
+        if len(self.headers) >= _HEADERS:
+            raise _too_large()
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._expect_no_head()
+        self._fruitless_bytes = 0
+        headers = dict(self.headers)
+        self._rest_bytes = _announced_bytes(headers)
+        super().on_headers_complete()
+        self._body = _Body(self.cycle)
+        # The task that calls the application takes `receive` from the cycle when it starts, which is later.
+        self.cycle.receive = self._body.receive  # type: ignore[method-assign]
+        is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+        self._is_in_chunks = is_chunked
+        self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
+        if self._is_offer_chunked:
+            self.cycle.keep_alive = False  # the parser of the rest knows nothing of a next request
+
+    def on_body(self, body: bytes) -> None:
+        self._fruitless_bytes = 0
+        self._rest_bytes = max(0, self._rest_bytes - len(body))  # a chunked body announces no length
+        if self.cycle.more_body and not self.cycle.response_complete:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self._rest_bytes and not self._is_offer_chunked:
+            self._is_in_chunks = False
+            super().on_message_complete()
+
+    def chunked_rest_complete(self) -> None:
+        self._is_offer_chunked = False
+        self.on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.flow.is_held = False
+        super().on_response_complete()
+        if self._kept_back and not self.transport.is_closing():
+            self.data_received(b"")
+
+    def _is_answer_owed(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        self._head_timeout = self.loop.call_later(settings().header_timeout_s, self._give_up)
+
+    def _expect_no_head(self) -> None:
+        if self._head_timeout:
+            self._head_timeout.cancel()
+            self._head_timeout = None
+
+    def _give_up(self) -> None:
+        why = f"no whole head of a request within {settings().header_timeout_s:g} s"
+        self._refuse(Refused("HEADER_TIMEOUT", why, status=HTTPStatus.REQUEST_TIMEOUT))
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what is no request, in the documented shape, and close. An answer that is owed comes first."""
+        self._is_refused = True
+        is_body_broken = self._is_answer_owed() and self.cycle.more_body and not self.cycle.response_started
+        if self._is_answer_owed() and (self.pipeline or not is_body_broken):
+            self.cycle.keep_alive = False
+            return
+        log.info("what came is no request", why=str(refused))
+        told = HTTPStatus.OK if settings().error_http == "200" else HTTPStatus(refused.status)
+        content = json.dumps({"status": "-1", "document": None, "errordesc": str(refused)}).encode()
+        lines = ("connection: close", "content-type: application/json", f"content-length: {len(content)}", "", "")
+        head = "\r\n".join((f"HTTP/1.1 {told.value} {told.phrase}", *lines))
+        self.transport.write(head.encode() + content)
+        self.transport.close()
+
+
+def _announced_bytes(headers: dict[bytes, bytes]) -> int:
+    """Return the length of the body. The parser has seen that it is a small number; zeros may stand before it."""
+    text = headers.get(b"content-length", b"0")
+    if len(text) > _DIGITS:  # Python reads a bounded number of digits, here and in the application
+        raise Refused("BAD_LENGTH", f"expected at most {_DIGITS} digits", where="content-length", status=400)
+    return int(text)
+
+
+def _too_large() -> Refused:
+    why = f"expected at most {_HEAD_BYTES} bytes and {_HEADERS} headers"
+    return Refused("HEAD_TOO_LARGE", why, status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+def _not_http() -> Refused:
+    return Refused("NOT_HTTP", "expected a request of HTTP/1.1", status=HTTPStatus.BAD_REQUEST)
+
+
+class _Flow(FlowControl):
+    """Reads nothing while a request waits for the answer to another, whoever else wants to read on.
+
+    A sender that does not read its answers is stopped by that too: uvicorn answers no further while they pile up.
+    """
+
+    is_held = False
+
+    def hold(self) -> None:
+        self.is_held = True
+        self.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
+
+
+class _ChunkedRest:
+    """What a parser calls that reads a chunked body behind an offer to upgrade."""
+
+    def __init__(self, connection: Protocol) -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.chunked_rest_complete
+
+
+class _Body:
+    """The chunks of a request's body, between the parser and the application."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._chunks: deque[bytes] = deque()
+        self._held_bytes = 0
+        self._is_end_told = False
+
+    def append(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._held_bytes += len(chunk) + _CHUNK_COSTS_BYTES
+        if self._held_bytes >= _READ_AHEAD_BYTES:
+            self._cycle.flow.pause_reading()
+        self._cycle.message_event.set()
+
+    async def receive(self) -> Any:
+        """ASGI's `receive`, with the flags and the event of uvicorn's cycle."""
+        cycle = self._cycle
+        if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
+            cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+        while not self._has_news():
+            cycle.flow.resume_reading()
+            cycle.message_event.clear()
+            await cycle.message_event.wait()
+        if cycle.disconnected or cycle.response_complete:
+            return {"type": "http.disconnect"}
+        body = self._next()
+        self._is_end_told = not (cycle.more_body or self._chunks)
+        return {"type": "http.request", "body": body, "more_body": not self._is_end_told}
+
+    def _has_news(self) -> bool:
+        cycle = self._cycle
+        is_ended = not cycle.more_body and not self._is_end_told
+        return cycle.disconnected or cycle.response_complete or bool(self._chunks) or is_ended
+
+    def _next(self) -> bytes:
+        """A large chunk as it is, small ones together: a sender of single bytes must not cost a call for each."""
+        taken, size_bytes = [], 0
+        while self._chunks and size_bytes < _HANDED_ON_BYTES:
+            taken.append(self._chunks.popleft())
+            size_bytes += len(taken[-1])
+        self._held_bytes -= size_bytes + len(taken) * _CHUNK_COSTS_BYTES
+        return taken[0] if len(taken) == 1 else b"".join(taken)

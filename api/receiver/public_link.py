@@ -1,0 +1,76 @@
+"""`/d/{token}`: the public link, a signed and expiring page that tells where an archive stands and nothing personal.
+
+It ends up in the sender's logs. The token is made from the receipt alone, so the answer needs no database.
+"""
+
+import base64
+import hmac
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from fastapi.templating import Jinja2Templates
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
+from itsdangerous.encoding import want_bytes
+
+from adapters.platform.settings import settings
+from models.errors import Transient
+from services.views import catalogue
+
+
+class _ExactSigner(TimestampSigner):
+    """Takes a token only as it was issued: base64 decodes padding, and a last letter with other spare bits, alike."""
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        return hmac.compare_digest(want_bytes(sig), self.get_signature(value))
+
+
+router = APIRouter(tags=["public link"])
+_templates = Jinja2Templates(Path(__file__).parent / "templates")
+
+
+def link_of(receipt_id: str) -> str:
+    name = base64.urlsafe_b64encode(bytes.fromhex(receipt_id)).rstrip(b"=")
+    return f"{settings().receiver_url}/d/{_signer().sign(name).decode()}"
+
+
+@router.get("/d/{token}", response_class=HTMLResponse, summary="Where an archive stands")
+def public_page(request: Request, token: str) -> HTMLResponse:
+    """202 before the archive is processed, 404 for a token that is none, 410 for one that has expired."""
+    try:
+        name = _signer().unsign(token, max_age=settings().public_link_days * 86_400)
+    except SignatureExpired:
+        return _page(request, "This link has expired.", status=410)
+    except BadSignature:
+        return _page(request, "This link is not valid.", status=404)
+    receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
+    try:
+        standing = catalogue.public_standing(receipt_id)
+    except Transient:
+        return _page(request, "The archive's state cannot be read right now.", status=503)
+    if standing is None or standing.state in {"received", "processing"}:
+        return _page(request, "The archive was received and is still processing.", status=202, standing=standing)
+    return _page(request, f"The archive is {standing.state}.", status=200, standing=standing)
+
+
+def _page(
+    request: Request, message: str, *, status: int, standing: catalogue.PublicStanding | None = None
+) -> HTMLResponse:
+    nonce = secrets.token_urlsafe(16)
+    context = {"message": message, "standing": standing, "nonce": nonce}
+    headers = {
+        "cache-control": "no-store",
+        "x-robots-tag": "noindex",
+        "referrer-policy": "no-referrer",
+        # The page needs its own style and nothing else. The last three do not follow from `default-src`.
+        "content-security-policy": f"default-src 'none'; style-src 'nonce-{nonce}';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    }
+    return _templates.TemplateResponse(request, "public.html", context, status_code=status, headers=headers)
+
+
+@lru_cache
+def _signer() -> _ExactSigner:
+    return _ExactSigner(settings().active_link_secret(), salt="public-link")

@@ -1,0 +1,92 @@
+"""`POST /webhooks/cellosign`: takes an archive in, and answers as Cellosign's page documents it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from adapters.platform.settings import settings
+from api.authorization import check_sender
+from api.receiver.admission import Admission
+from api.receiver.dispatching import Dispatcher
+from api.receiver.public_link import link_of
+from api.receiver.receiving import check_size, receive
+from models.errors import Refused, Transient
+
+router = APIRouter(prefix="/webhooks", tags=["webhook"])
+log = structlog.get_logger()
+
+_DROPPED_BYTES = 64 << 20
+_KEPT_HEADERS = ("content-type", "user-agent", "x-request-id")
+_BODY = {"requestBody": {"content": {"application/json": {}}, "required": True}}
+
+
+@router.post("/cellosign", summary="Take an archive in", openapi_extra=_BODY)
+@router.post("/cellosign/", include_in_schema=False)  # an address that was set up with a slash at its end
+async def webhook(request: Request) -> JSONResponse:
+    """Status `"0"` means: the body is a well-formed archive, and it is on stable storage."""
+    check_sender(request.headers)
+    announced_bytes = int(request.headers.get("content-length", 0))
+    check_size(announced_bytes)
+    headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
+    admission: Admission = request.app.state.admission
+    try:
+        with admission.place(request.client.host if request.client else "") as place:
+            place.reserve(announced_bytes)
+            sending = await receive(_read(request), headers, place)
+    except ClientDisconnect as error:
+        raise Refused("DISCONNECTED", "the sender left in the middle of the body", where="body", status=400) from error
+    except OSError as error:
+        raise Transient(f"the inbox does not take it: {error.strerror}; send it again later") from error
+    log.info("archive received", receipt_id=sending.receipt_id, size_bytes=sending.size_bytes)
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    dispatcher.announce(sending)
+    document = {"reference": sending.receipt_id}
+    if settings().public_link == "token":
+        document["public_link"] = link_of(sending.receipt_id)
+    return JSONResponse({"status": "0", "document": document, "errordesc": ""})
+
+
+def failure(request: Request, status: int, why: str) -> JSONResponse:
+    """The documented answer to what was not taken in."""
+    content: dict[str, Any] = {"status": "-1", "document": None, "errordesc": why}
+    headers = {"retry-after": "30"} if status == 503 else None
+    answer = JSONResponse if getattr(request.state, "body_is_read", False) else _EarlyAnswer
+    return answer(content, status_code=200 if settings().error_http == "200" else status, headers=headers)
+
+
+async def _read(request: Request) -> AsyncIterator[bytes]:
+    async for chunk in request.stream():
+        yield chunk
+    request.state.body_is_read = True
+
+
+class _EarlyAnswer(JSONResponse):
+    """The answer to a body that is not read to its end. It goes out whole at once, then a bounded rest is dropped.
+
+    A connection that is closed while its sender still sends is reset, and the sender may never see the answer.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers["connection"] = "close"
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings().body_timeout_s):
+                await _drop_rest(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _drop_rest(receive: Receive) -> None:
+    left_bytes = _DROPPED_BYTES
+    while left_bytes > 0:
+        message = await receive()
+        left_bytes -= len(message.get("body", b""))
+        if not message.get("more_body", False):  # the body has ended, or the sender has left
+            return

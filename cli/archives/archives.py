@@ -1,0 +1,195 @@
+"""`cellar list`, `cellar show`, `cellar rerun`: archives at the command line."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from adapters.database import receipts
+from adapters.platform.settings import settings
+from adapters.store.requests import stored_version
+from cli.terminal import cell, console, table_of
+from domain.archive.difference import differences
+from domain.archive.verdict_text import document_text, signature_texts
+from models.errors import Refused
+from models.runs.run import Trigger
+from models.view import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView, DiscrepancyView
+from services.triggering.trigger import start_run
+from services.views import catalogue
+
+_LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
+_Row = Mapping[str, Any]
+"""Values by the names of their columns."""
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def list_archives(  # noqa: PLR0913 -- one option a filter
+    *,
+    reference: str | None = None,
+    process_number: int | None = None,
+    transaction_number: int | None = None,
+    session: str | None = None,
+    label: Annotated[str | None, typer.Option(help="KEY=VALUE")] = None,
+    template: str | None = None,
+    state: Annotated[str | None, typer.Option(help="received, processing, completed or failed")] = None,
+    discrepancy: Annotated[str | None, typer.Option(help="a code, like AMOUNT_MISMATCH")] = None,
+    received_after: Annotated[str | None, typer.Option(help="a time with zone, like 2026-11-24T00:00Z")] = None,
+    received_before: Annotated[str | None, typer.Option(help="a time with zone")] = None,
+    q: Annotated[str | None, typer.Option(help="part of a reference, number, name, label or file name")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the page before")] = None,
+    limit: int = 50,
+    as_json: Json = False,
+) -> None:
+    """List archives, newest first."""
+    try:
+        query = ArchiveQuery(
+            reference=reference, process_number=process_number, transaction_number=transaction_number,
+            session=session, label=label, template=template, state=state, discrepancy=discrepancy,
+            received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    page = _page(query)
+    if as_json:
+        print_json(page)
+        return
+    console().print(table_of(_LISTED, map(_listed, page.items)))
+    if page.next:
+        console().print(f"More: --cursor {page.next}")
+
+
+def _listed(found: ArchiveSummary) -> list[object]:
+    received = f"{found.received_at:%Y-%m-%d %H:%M:%S}"
+    described = [found.reference, found.state, found.process_number, found.template_id, received]
+    return [*described, found.files, found.warnings, found.discrepancies]
+
+
+def wrong_options(error: ValidationError) -> typer.BadParameter:
+    wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return typer.BadParameter(wrong.replace("_", "-"))
+
+
+def show(
+    reference: str,
+    *,
+    diff: Annotated[tuple[int, int] | None, typer.Option(help="Show what differs between two versions.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one archive, whole; or what differs between two of its versions."""
+    if diff:
+        _show_differences(reference, *diff, as_json=as_json)
+        return
+    archive = catalogue.archive(reference)
+    if archive is None:
+        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+    if as_json:
+        print_json(archive)
+        return
+    console().print(cell(archive.reference), style="bold", end="  ")
+    console().print(f"{archive.state}, process {archive.process_number or '–'}")
+    for title, rows in _sections(archive):
+        if rows:
+            console().print(table_of(rows[0], [list(row.values()) for row in rows], title))
+
+
+def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
+    one, other = (stored_version(reference, number).archive() for number in (before, after))
+    found = differences(one, other, settings().payment_terms)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    if not found:
+        console().print("Nothing differs.")
+        return
+    rows = []
+    for each in found:
+        what = (each.kind, each.key, each.change)
+        rows += [(*what, member, values.before, values.after) for member, values in each.members.items()]
+        rows += [(*what, member, "(not shown)", "(not shown)") for member in each.withheld]
+    console().print(table_of(("kind", "key", "change", "member", f"version {before}", f"version {after}"), rows))
+
+
+def rerun(references: list[str], *, as_json: Json = False) -> None:
+    """Run the latest receipt of archives again. What is already right stays as it is."""
+    receipt_ids = {reference: _newest_receipt_id(reference) for reference in references}  # before any run is started
+    started = [asyncio.run(_rerun(*each)) for each in receipt_ids.items()]
+    if as_json:
+        typer.echo(json.dumps(started))
+        return
+    for each in started:
+        typer.echo(f"{each['reference']}: run {each['flow_run_id']} is {each['state']}, {each['url']}")
+
+
+def _page(query: ArchiveQuery) -> ArchivePage:
+    try:
+        return catalogue.page(query)
+    except Refused as refused:  # for what only the catalogue can tell: a label without `=`, a cursor of no page
+        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
+
+
+def _newest_receipt_id(reference: str) -> str:
+    receipt_id = receipts.newest_receipt_id(reference)
+    if receipt_id is None:
+        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+    return receipt_id
+
+
+async def _rerun(reference: str, receipt_id: str) -> dict[str, str]:
+    run = await start_run(reference, receipt_id, Trigger.RERUN)
+    url = catalogue.run_url(run.flow_run_id)
+    return {"reference": reference, "flow_run_id": run.flow_run_id, "state": run.state, "url": url}
+
+
+def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
+    verdict = archive.signed_document_verdict
+    return [
+        ("versions", _rows(archive.versions)),
+        ("deliveries", _rows(archive.deliveries)),
+        ("files", _rows(archive.files)),
+        ("signed document", [document_text(verdict)] if verdict else []),
+        ("digital signatures", signature_texts(verdict) if verdict else []),
+        ("payments", _rows(archive.payments)),
+        ("discrepancies", _rows([Told.of(each) for each in archive.discrepancies])),
+        ("closed discrepancies", _rows([Told.of(each) for each in archive.closed_discrepancies])),
+        ("warnings", _rows(archive.warnings)),
+        ("notifications", _rows(archive.notifications)),
+        ("runs", _rows(archive.runs)),
+    ]
+
+
+def _rows(models: Sequence[BaseModel]) -> list[_Row]:
+    return [each.model_dump() for each in models]
+
+
+class Told(BaseModel):
+    """A discrepancy as a clerk reads it."""
+
+    id: str
+    code: str
+    transaction: str | None
+    state: str
+    sentence: str
+    since: datetime
+    explanation: str
+
+    @classmethod
+    def of(cls, found: DiscrepancyView) -> "Told":
+        explained = found.explanation
+        return cls(
+            id=found.discrepancy_id,
+            code=found.code,
+            transaction=found.transaction_id,
+            state=found.state,
+            sentence=found.sentence,
+            since=found.closed_at or found.opened_at,
+            explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
+        )
+
+
+def print_json(model: BaseModel) -> None:
+    typer.echo(model.model_dump_json(indent=2))

@@ -1,0 +1,39 @@
+"""`cellar export-table`: tables for data teams, as Parquet files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
+
+from adapters.platform.private import persons_files
+from models.errors import Refused
+
+app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)
+
+
+@app.callback()
+def export_table() -> None:
+    """Write a table for data teams as a Parquet file."""
+
+
+@app.command()
+def payments(
+    *,
+    to: Annotated[Path, typer.Option(help="A new Parquet file.")],
+    template: Annotated[str | None, typer.Option(help="Only archives of this template.")] = None,
+) -> None:
+    """Write the ledger of payments. Amounts are integers of minor units."""
+    from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
+
+    counted = Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True)
+    try:
+        with persons_files(), to.open("xb") as file, counted:
+            task = counted.add_task("export-table", total=None)
+            write_payments(file, template, lambda rows: counted.advance(task, rows))
+    except FileExistsError as error:
+        raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another") from error
+    except BaseException:
+        to.unlink(missing_ok=True)  # half a table looks like a whole one
+        raise

@@ -1,0 +1,77 @@
+"""`cellar quarantine`: what was refused, why, and its release after a fix."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from adapters.inbox import inbox
+from adapters.inbox.inbox import Intake, Quarantined
+from cli.terminal import console, table_of
+from domain.archive.reading import reference_of
+from domain.body.scan import Scanner
+from models.errors import Refused
+from models.runs.receipt import Sending
+
+app = typer.Typer(help="Payloads that were refused, each with the reason.", no_args_is_help=True)
+_CHUNK_BYTES = 1 << 20
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command("list")
+def list_quarantined(*, as_json: Json = False) -> None:
+    """List what is in quarantine, newest first."""
+    entries = inbox.quarantined()
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
+        return
+    rows = [
+        (each.receipt_id, f"{each.received_at:%Y-%m-%d %H:%M:%S}", each.size_bytes, each.code, each.where, each.detail)
+        for each in entries
+    ]
+    console().print(table_of(("receipt", "received", "bytes", "code", "where", "detail"), rows))
+
+
+@app.command()
+def show(receipt_id: str, *, as_json: Json = False) -> None:
+    """Show why a payload was refused, and where its raw bytes lie."""
+    entry = _entry(receipt_id)
+    record = asdict(entry) | {"body": inbox.quarantined_location(entry.receipt_id)}
+    if as_json:
+        typer.echo(json.dumps(record, default=datetime.isoformat))
+        return
+    for name, value in record.items():
+        typer.echo(f"{name:12} {value}")
+
+
+@app.command()
+def release(receipt_id: str) -> None:
+    """Take a payload in after a fix of cellar: it is judged again and, where it is sound now, archived."""
+    entry = _entry(receipt_id)
+    sending = _take_in(entry.receipt_id)
+    inbox.remove_quarantined(entry.receipt_id)
+    typer.echo(f"{sending.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
+
+
+def _entry(receipt_id: str) -> Quarantined:
+    """By the whole receipt id or as much of it as is unique."""
+    found = [each for each in inbox.quarantined() if each.receipt_id.startswith(receipt_id)]
+    if len(found) != 1:
+        raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with that id, got {len(found)}")
+    return found[0]
+
+
+def _take_in(receipt_id: str) -> Sending:
+    intake, scanner = Intake(), Scanner()
+    try:
+        with inbox.opened_quarantined(receipt_id) as body:
+            while chunk := body.read(_CHUNK_BYTES):
+                scanner.feed(chunk)
+                intake.digest(chunk)
+                intake.write([chunk])
+        reference = reference_of(scanner.close().document)
+        return intake.accept(reference, datetime.now(UTC), {"x-cellar-source": "quarantine"})
+    finally:
+        intake.discard()

@@ -1,0 +1,116 @@
+"""`cellar verify`: whether the store still holds what was written into it."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from adapters.database import archives
+from adapters.files import bucket
+from cli.custody.verify_note import Note
+from models.errors import Refused
+from models.store.fixity import Fixity, StoredObject
+from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+
+_console = Console(markup=False, emoji=False, soft_wrap=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def verify(
+    references: Annotated[list[str] | None, typer.Argument(help="Processes; without one, the whole store.")] = None,
+    *,
+    sample: Annotated[float, typer.Option(min=0, max=1, help="Verify such a share of the archives, by chance.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last one was broken off.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
+    with bucket.patient():
+        fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
+    _print(fixity, in_all, as_json=as_json)
+    if not fixity.is_sound:
+        raise typer.Exit(1)
+
+
+def _verify_some(references: Iterable[str]) -> tuple[Fixity, int]:
+    objects = _objects_of(references)
+    with _bar(lambda: objects) as advance:
+        return verify_objects(objects, lambda verified, _: advance(verified)), len(objects)
+
+
+def _objects_of(references: Iterable[str]) -> list[StoredObject]:
+    """The objects of some processes.
+
+    Raises:
+        Refused: one is not archived, by store and database alike.
+    """
+    objects = {reference: object_of(reference) for reference in references}
+    for reference, stored in objects.items():
+        if not stored.sizes and not archives.has_versions(reference):
+            detail = "nothing of this process is archived yet; `cellar show` tells where it stands"
+            raise Refused("NOT_ARCHIVED", detail, where=reference)
+    return list(objects.values())
+
+
+def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
+    """Verify the store, and count the archives that it has."""
+    note = Note(share, resume=resume)
+    seen: set[str] = set()
+
+    def listed() -> Iterator[StoredObject]:
+        for each in stored_objects():
+            seen.add(each.key)
+            yield each
+
+    def left() -> Iterator[StoredObject]:
+        """Files outside of objects are cheap to look at, and always left."""
+        return (each for each in drawn(listed(), share, note.seed) if not each.key or each.key > note.last_key)
+
+    with _bar(left, note.fixity.size_bytes) as advance:
+
+        def take(verified: StoredObject, fixity: Fixity) -> None:
+            note.take(verified, fixity)
+            advance(verified)
+
+        verify_objects(left(), take)
+    fixity = note.fixity + note.outside + missing(seen) + verify_beside()
+    note.remove()
+    return fixity, len(seen - {""})
+
+
+@contextmanager
+def _bar(
+    objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
+) -> Iterator[Callable[[StoredObject], None]]:
+    """Show on a terminal how far it is. For that, the objects are listed once before they are read."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        left_bytes = sum(map(_size_bytes, objects())) if console.is_terminal else 0
+        task = progress.add_task("verify", total=done_bytes + left_bytes, completed=done_bytes)
+        yield lambda verified: progress.advance(task, _size_bytes(verified))
+
+
+def _size_bytes(stored: StoredObject) -> int:
+    return sum(stored.sizes.values())
+
+
+def _print(fixity: Fixity, in_all: int, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(asdict(fixity) | {"objects_in_all": in_all, "is_sound": fixity.is_sound}))
+        return
+    for finding in fixity.findings:
+        _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
+    result = "sound" if fixity.is_sound else "NOT SOUND"
+    _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")

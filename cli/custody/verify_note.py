@@ -1,0 +1,67 @@
+"""How far `cellar verify` is, kept beside the data for a check that is broken off."""
+
+import json
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.platform.durable import write_file
+from adapters.platform.settings import settings
+from models.errors import Conflict, Refused
+from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
+
+_NOTED_EVERY_S = 2
+
+
+class Note:
+    """`last_key` is that of the last object that was verified, `fixity` what was found in all of them; `outside` what
+    was found outside of objects, which is looked at anew each time.
+    """
+
+    def __init__(self, share: float, *, resume: bool) -> None:
+        """Go on with the check that was broken off, if there is one; or forget it.
+
+        Raises:
+            Refused: it was one of another store, or of another share.
+            Conflict: what was noted of it is damaged.
+        """
+        self._path = settings().data_dir.absolute() / "verify.json"
+        self._check = {"store": settings().store_location, "share": share}
+        self.seed, self._started_at = time.time_ns(), datetime.now(UTC).isoformat()
+        self._note_at = time.monotonic()
+        self.last_key, self.fixity, self.outside = "", NOTHING, NOTHING
+        if not resume:
+            self.remove()
+        elif self._path.exists():
+            try:
+                self._read(json.loads(self._path.read_bytes()))
+            except (ValueError, KeyError, TypeError) as error:
+                raise Conflict(f"{self._path} is damaged: begin anew, without --resume") from error
+
+    def _read(self, noted: dict[str, Any]) -> None:
+        self.seed, self._started_at = int(noted["seed"]), str(noted["started_at"])
+        if {name: noted[name] for name in self._check} != self._check:
+            detail = (
+                f"the check that began at {self._started_at} was of {noted['share']:g} of {noted['store']}; "
+                "go on with that, or begin anew without --resume"
+            )
+            raise Refused("OTHER_CHECK", detail, where="resume")
+        findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
+        self.last_key = noted["last_key"]
+        self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
+
+    def take(self, verified: StoredObject, fixity: Fixity) -> None:
+        """Take in what was found in an object, or outside of any, and note it every few seconds."""
+        if not verified.key:
+            self.outside += fixity
+            return
+        self.fixity += fixity
+        self.last_key = max(self.last_key, verified.key)
+        if time.monotonic() >= self._note_at:
+            noted = {"seed": self.seed, "started_at": self._started_at, "last_key": self.last_key}
+            write_file(self._path, json.dumps(self._check | noted | asdict(self.fixity)).encode())
+            self._note_at = time.monotonic() + _NOTED_EVERY_S
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,136 @@
+"""`cellar settle`: the provider's settlement reports held against the payments of the archives."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from adapters.platform.settings import settings
+from adapters.store.seals import fingerprint, previewed_fingerprints
+from adapters.store.settlement_reports import Report, staged
+from domain.payments.money import amount_text, exponent_of
+from domain.settlements.report import Fingerprint
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyCode
+from models.settlements.report_format import ReportFormat
+from models.settlements.settlement_summary import DayTotal, SettlementSummary
+from services.settlements import settlements
+from services.settlements.settlements import OnProgress
+
+_WRONG_USE = 2
+_MOST_SHOWN = 50
+_SIDES = {
+    "missing_in_archive": (DiscrepancyCode.MISSING_IN_ARCHIVE,),
+    "missing_in_settlement": (DiscrepancyCode.MISSING_IN_SETTLEMENT,),
+    "ambiguous": (DiscrepancyCode.AMBIGUOUS_MATCH,),
+    "differing": (
+        DiscrepancyCode.SETTLED_AMOUNT_MISMATCH,
+        DiscrepancyCode.SETTLED_CURRENCY_MISMATCH,
+        DiscrepancyCode.SETTLED_LATE,
+    ),
+    "taken_back": (DiscrepancyCode.REFUNDED, DiscrepancyCode.CHARGED_BACK),
+}
+_console = Console(markup=False, emoji=False, soft_wrap=True)
+
+
+def settle(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Reports as CSV.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be found, and change nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs that nobody has
+    explained.
+    """
+    take = settlements.preview_reports if dry_run else settlements.import_reports
+    with ExitStack() as stack, _progress() as on_progress:
+        reports = _read(files, stack, previewed_fingerprints() if dry_run else fingerprint)
+        summary = take(reports, datetime.now(UTC), on_progress)
+    if as_json:
+        typer.echo(json.dumps(_shown(summary), default=str))
+    else:
+        _print(summary, dry_run=dry_run)
+    if summary.unexplained:
+        raise typer.Exit(1)
+
+
+def _read(files: Sequence[Path], stack: ExitStack, fingerprint: Fingerprint) -> list[Report]:
+    reports = []
+    for file in files:
+        try:
+            reports.append(stack.enter_context(staged(file.read_bytes(), _form(), fingerprint)))
+        except Refused as refused:
+            typer.echo(f"cellar settle: {file}: {refused}; nothing was imported", err=True)
+            raise typer.Exit(_WRONG_USE) from refused
+    return reports
+
+
+def _form() -> ReportFormat:
+    form = settings().report_format
+    if form is None:
+        typer.echo(
+            "cellar settle: set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it", err=True
+        )
+        raise typer.Exit(_WRONG_USE)
+    return form
+
+
+@contextmanager
+def _progress() -> Iterator[OnProgress]:
+    """Shows on a terminal how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks = {what: progress.add_task(what, total=None, start=False) for what in ("match", "judge")}
+
+        def _on_progress(what: str, done: int, total: int) -> None:
+            progress.start_task(tasks[what])
+            progress.update(tasks[what], advance=done, total=total)
+
+        yield _on_progress
+
+
+def _shown(summary: SettlementSummary) -> dict[str, object]:
+    sides = {name: summary.count(*codes) for name, codes in _SIDES.items()}
+    findings = [
+        {"reference": each.reference, "is_explained": each.is_explained} | asdict(each.discrepancy)
+        for each in summary.findings
+    ]
+    counts = {"reports": summary.reports, "rows": summary.entries, "new": summary.new, "matched": summary.matched}
+    return counts | sides | {"totals": [asdict(each) for each in summary.totals], "findings": findings}
+
+
+def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
+    for each in summary.findings[:_MOST_SHOWN]:
+        told = each.discrepancy
+        state = " (explained)" if each.is_explained else ""
+        where = each.reference or "(no archive)"
+        _console.print(f"{told.code}{state}: {where}: expected {told.expected}, found {told.found}")
+    if len(summary.findings) > _MOST_SHOWN:
+        _console.print(f"and {len(summary.findings) - _MOST_SHOWN} more; --json prints all")
+    _console.print(_table(summary.totals))
+    sides = ", ".join(f"{summary.count(*codes)} {name.replace('_', ' ')}" for name, codes in _SIDES.items())
+    _console.print(f"{summary.entries} rows, {summary.new} of them new: {summary.matched} matched, {sides}")
+    if dry_run:
+        _console.print("This was a dry run: nothing is changed.")
+
+
+def _table(totals: Sequence[DayTotal]) -> Table:
+    table = Table(box=SIMPLE)
+    for head in ("settled on", "currency"):
+        table.add_column(head, no_wrap=True)
+    for head in ("rows", "unmatched", "charged", "refunded", "charged back", "fees"):
+        table.add_column(head, justify="right", overflow="fold")  # no digit may be cut off
+    for each in totals:
+        amounts = (each.charged_minor, each.refunded_minor, each.charged_back_minor, each.fees_minor)
+        shown = [amount_text(minor, "", exponent_of(each.currency)).strip() for minor in amounts]
+        table.add_row(str(each.settled_on), each.currency, str(each.entries), str(each.unmatched), *shown)
+    return table

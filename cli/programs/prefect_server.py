@@ -1,0 +1,82 @@
+"""The embedded Prefect server: Prefect's own command, with SQLite's transactions begun as they should be, and closed to
+web pages of others.
+
+Prefect begins most of its transactions deferred. One that reads first and then writes fails at once when another has
+written meanwhile, whatever the busy time-out, and Prefect answers 503: under load, the creation of runs above all.
+Begun IMMEDIATE it waits for its turn. Nothing in Prefect's settings does that, and on Postgres there is nothing to do.
+
+The server asks for no login, and any page that the person at this machine visits can call it. CORS alone hides answers
+from such a page. It does not stop a POST without a content type, which Prefect takes for JSON, nor a WebSocket, nor a
+page whose own host name is made to lead here (DNS rebinding).
+
+Prefect is pinned, and `tests/flows/execution/test_engine.py` fails loudly on a release that changes what is used here.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefect.cli import app
+from prefect.server.api import server
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.settings import PREFECT_SERVER_CORS_ALLOWED_ORIGINS
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from starlette.datastructures import Headers
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def begin_immediately() -> None:
+    """Let every transaction of Prefect's server on SQLite wait for its turn."""
+    begin = AioSqliteConfiguration.begin_transaction
+
+    @asynccontextmanager
+    async def immediate(
+        configuration: AioSqliteConfiguration, session: AsyncSession, with_for_update: bool = False
+    ) -> AsyncIterator[AsyncSessionTransaction]:
+        async with begin(configuration, session, with_for_update=True) as transaction:
+            yield transaction
+
+    AioSqliteConfiguration.begin_transaction = immediate  # type: ignore[method-assign, assignment]
+
+
+class OwnPagesOnly:
+    """Refuses a request or a WebSocket that a page of another origin opens. Programs send no `Origin`."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = PlainTextResponse("no page of this origin may call", 403) if self._is_of_others(scope) else self._app
+        await answer(scope, receive, send)
+
+    def _is_of_others(self, scope: Scope) -> bool:
+        origin = Headers(scope=scope).get("origin") if scope["type"] in {"http", "websocket"} else None
+        return origin is not None and "*" not in self._origins and origin not in self._origins
+
+
+def close_to_others() -> None:
+    """Let the server answer under the hosts, and to the pages, of Prefect's setting of allowed origins alone."""
+    create_app = server.create_app
+
+    def closed(*, final: bool = False, **named: Any) -> ASGIApp:
+        made = create_app(final=final, **named)
+        # Only the app that listens is final. The server's own parts call theirs in memory, under a host made up.
+        return _closed(made) if final else made
+
+    server.create_app = closed  # type: ignore[assignment]
+
+
+def _closed(made: ASGIApp) -> ASGIApp:
+    origins = {each.strip().rstrip("/") for each in PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")}
+    hosts = [urlsplit(origin).hostname or origin for origin in origins]
+    return TrustedHostMiddleware(OwnPagesOnly(made, origins), hosts, www_redirect=False)
+
+
+if __name__ == "__main__":
+    begin_immediately()
+    close_to_others()
+    app()

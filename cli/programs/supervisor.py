@@ -1,0 +1,347 @@
+"""A small supervisor: starts programs, watches them, restarts them with back-off, stops them all.
+
+Each program has a session of its own, so that Ctrl-C reaches the supervisor alone, and writes to `<name>.log`. It gets
+SIGTERM when the supervisor ends in any way, SIGKILL included; what survives even that is ended by the next start, which
+knows it by a mark in its environment (`adapters.platform.processes`).
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from adapters.platform.loops import supervised
+from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
+from models.errors import Refused, Transient
+
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_ORPHANS_END_WITHIN_S = 5.0
+_LOOK_AGAIN_S = 0.1
+_LOG_LIMIT_BYTES = 16 << 20
+_LOG_LOOK_S = 60.0
+_LAST_LINES = 15
+_LAST_BYTES = 8 << 10
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to run. `command` begins with an absolute path; `environment` is the whole of it."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    stop_within_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A place that must be free to listen on, and the setting that moves it."""
+
+    what: str
+    host: str
+    port: int
+    setting: str
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone. The kernel lets go of it when the process ends, however that happens.
+
+    Raises:
+        Refused: another process holds it, or it cannot be made or written.
+    """
+    where = "CELLAR_DATA_DIR"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "up.lock").open("a+")
+    except OSError as error:
+        detail = f"the data folder {folder} cannot be used: {error.strerror}; set {where} to a folder of yours"
+        raise Refused("DATA_FOLDER_UNUSABLE", detail, where=where) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            detail = (
+                f"another `cellar up` (process {lock.read().strip()}) holds the data folder {folder}; stop it first, or"
+                f" set {where} to another folder"
+            )
+            raise Refused("ALREADY_UP", detail, where=where) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def require_free(listeners: Sequence[Listener]) -> None:
+    """Return when every port can be listened on.
+
+    Raises:
+        Refused: one cannot; also when two of them are the same.
+    """
+    with ExitStack() as held:
+        for each in listeners:
+            try:
+                found = socket.getaddrinfo(each.host, each.port, type=socket.SOCK_STREAM)
+                family, kind, protocol, _, address = found[0]
+                listening = held.enter_context(socket.socket(family, kind, protocol))
+                # As the servers do: connections of the last run that linger are no obstacle.
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listening.bind(address)
+                listening.listen(1)
+            except OSError as error:
+                raise Refused("PORT_TAKEN", _why_not(each, error), where=each.setting) from error
+
+
+def next_pause(previous_s: float, lived_s: float) -> float:
+    """Return how long to wait before a program that ended is started again, after a pause of `previous_s` before.
+
+    0 when it had lived longer than the longest pause: it was healthy, and whatever ended it is no reason to stay down.
+    A program that dies soon after its start waits longer each time.
+    """
+    if lived_s > _LONGEST_PAUSE_S:
+        return 0
+    return min(max(previous_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
+class Supervisor:
+    """Programs that run while its `async with` block does.
+
+    SIGINT, SIGTERM and SIGHUP cancel the block; leaving it stops the programs in reverse order of their start. A second
+    signal ends the waiting for them. A block that was cancelled so ends without an error.
+    """
+
+    def __init__(self, log_folder: Path, tell: Callable[[str], None]) -> None:
+        self._log_folder = log_folder
+        self._tell_person = tell
+        self._children: list[_Child] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        # Whoever starts a child or ends orphans holds it: a child between its fork and its entry in the list looks like
+        # an orphan.
+        self._family = asyncio.Lock()
+        self._hurry = asyncio.Event()
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        adopt_orphans()
+        self._log_folder.mkdir(parents=True, exist_ok=True)
+        body = asyncio.current_task()
+        assert body is not None  # noqa: S101  # a coroutine always runs in a task
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # SIGHUP is ignored under nohup and stays so. SIGINT is ignored in a shell's background job and is not.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(number, self._stop_asked, body)
+        self._supervise("the look at the logs", self._bound_logs)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        asked, self._stopping = self._stopping, True
+        if asked and (body := asyncio.current_task()):
+            body.uncancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._children:
+            await self._stop(self._children[-1])
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        return asked and isinstance(error, asyncio.CancelledError)
+
+    async def start(self, program: Program) -> None:
+        """Start a program. It is watched once it has been found ready with `until`."""
+        log = self._log_folder / f"{program.name}.log"
+        if log.exists():
+            log.replace(f"{log}.1")
+        child = _Child(program, log)
+        self._children.append(child)
+        await self._spawn(child)
+
+    async def until(self, name: str, ready: Callable[[], Awaitable[bool]], within_s: float) -> None:
+        """Wait until a program is ready, then restart it whenever it ends.
+
+        Raises:
+            Transient: it ended, or was not ready in time. It would end again, so nothing is retried before a first
+                success.
+        """
+        child = self._child(name)
+        deadline = time.monotonic() + within_s
+        while child.running:
+            if await ready():
+                self._supervise(f"the watch over {name}", partial(self._keep_running, child))
+                return
+            if time.monotonic() >= deadline:
+                raise Transient(f"{name} was not ready within {within_s:g} s. {child.last_words()}")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        raise Transient(f"{name} ended with {child.outcome()} before it was ready. {child.last_words()}")
+
+    async def run(self, program: Program) -> None:
+        """Run a program to its end.
+
+        Raises:
+            Transient: it failed.
+        """
+        await self.start(program)
+        child = self._child(program.name)
+        await child.process.wait()
+        self._children.remove(child)
+        if child.process.returncode:
+            raise Transient(f"{program.name} ended with {child.outcome()}. {child.last_words()}")
+
+    def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(supervised(name, loop)))
+
+    def _tell(self, what: str) -> None:
+        """Tell the person. A full disk or a terminal that has gone keeps no program down, and stops no stopping."""
+        with suppress(OSError):
+            self._tell_person(what)
+
+    async def _keep_running(self, child: "_Child") -> None:
+        pause = 0.0
+        while True:
+            await child.process.wait()
+            pause = next_pause(pause, child.age_s())
+            when = f"in {pause:g} s" if pause else "at once"
+            self._tell(
+                f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s and starts again"
+                f" {when}. {child.last_words()}"
+            )
+            await self._end_orphans()
+            await asyncio.sleep(pause)
+            await self._spawn(child)
+
+    async def _spawn(self, child: "_Child") -> None:
+        async with self._family:
+            await child.spawn()
+
+    async def _stop(self, child: "_Child") -> None:
+        """Stop the last of the programs, and whatever it has left."""
+        if child.running:
+            child.signal(signal.SIGTERM)
+            await self._wait_for(child)
+        if child.running:
+            self._tell(f"{child.program.name} does not stop by itself and is killed.")
+            child.signal(signal.SIGKILL)
+            await child.process.wait()
+        self._children.remove(child)
+        await self._end_orphans()
+
+    async def _wait_for(self, child: "_Child") -> None:
+        """Wait for the end of a child, its time to stop, or a person who lost patience: the first of these."""
+        waits = [asyncio.create_task(child.process.wait()), asyncio.create_task(self._hurry.wait())]
+        await asyncio.wait(waits, timeout=child.program.stop_within_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _end_orphans(self) -> None:
+        async with self._family:
+            ours = {child.process.pid for child in self._children if child.running}
+            await end_children(ours, within_s=0 if self._hurry.is_set() else _ORPHANS_END_WITHIN_S)
+            reap(ours)
+
+    async def _bound_logs(self) -> None:
+        """Keep each log from growing without end: its content moves to `<name>.log.1` when it is large."""
+        while True:
+            await asyncio.sleep(_LOG_LOOK_S)
+            for child in self._children:
+                with suppress(OSError):  # the disk is full, or a person has taken the log away: the next look is soon
+                    child.bound_log()
+
+    def _stop_asked(self, body: asyncio.Task[None]) -> None:
+        if self._stopping:
+            self._hurry.set()
+        else:
+            self._stopping = True
+            self._tell("Stopping. A second Ctrl-C does not wait for anything.")
+            body.cancel()
+
+    def _child(self, name: str) -> "_Child":
+        return next(child for child in self._children if child.program.name == name)
+
+
+class _Child:
+    """A program with its present process and its log. The log is opened for appending, so it can be cut at any time."""
+
+    process: Process
+
+    def __init__(self, program: Program, log: Path) -> None:
+        self.program = program
+        self._log = log
+        self._log_start = 0
+        self._started = 0.0
+
+    async def spawn(self) -> None:
+        with self._log.open("ab") as output:
+            self._log_start = output.tell()
+            self.process = await asyncio.create_subprocess_exec(
+                *command_of_child(self.program.command),
+                env=dict(self.program.environment),
+                stdin=DEVNULL,
+                stdout=output,
+                stderr=STDOUT,
+                start_new_session=True,
+            )
+        self._started = time.monotonic()
+
+    @property
+    def running(self) -> bool:
+        return self.process.returncode is None
+
+    def age_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program and whatever is in its process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def outcome(self) -> str:
+        code = self.process.returncode
+        return f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
+
+    def last_words(self) -> str:
+        """Return the last lines of this start's output, with the place of the rest."""
+        try:
+            lines = self._last_lines()
+        except OSError as error:
+            return f"What it wrote to {self._log} cannot be read: {error.strerror}."
+        if not lines:
+            return f"It wrote nothing to {self._log}."
+        return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])
+
+    def _last_lines(self) -> list[str]:
+        size = self._log.stat().st_size
+        with self._log.open("rb") as log:
+            log.seek(max(size - _LAST_BYTES, self._log_start if self._log_start <= size else 0))
+            return log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
+
+    def bound_log(self) -> None:
+        if self._log.stat().st_size > _LOG_LIMIT_BYTES:
+            shutil.copyfile(self._log, f"{self._log}.1")
+            os.truncate(self._log, 0)
+
+
+def _why_not(listener: Listener, error: OSError) -> str:
+    place = f"port {listener.port} on {listener.host}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{place} is taken, and {listener.what} wants to listen there; stop the other program or set"
+            f" {listener.setting} to a free port"
+        )
+    settings = f"CELLAR_HOST and {listener.setting}"
+    return f"{listener.what} cannot listen on {place}: {error.strerror}; look at {settings}"

@@ -1,0 +1,263 @@
+"""`cellar up`: everything on embedded defaults, in the foreground."""
+
+import asyncio
+import json
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+from rich.console import Console
+
+from adapters.peers import downstream
+from adapters.peers.prefect_api import DEPLOYMENT
+from adapters.platform.environment import (
+    POOL,
+    prefect_defaults,
+    prefect_environment,
+    prefect_server_defaults,
+    prefect_server_environment,
+    settings_environment,
+)
+from adapters.platform.processes import end_marked
+from adapters.platform.settings import Settings, settings
+from cli.programs.api import MALLOC
+from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
+from models.errors import CellarError, Refused, Transient
+
+_READY_WITHIN_S = 90
+_LEFTOVERS_END_WITHIN_S = 10
+_ANSWER_WITHIN_S = 2
+_STOP_WITHIN_S = 15
+_WRONG_USE = 2
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not bound
+
+_HELLO = {
+    "event": {"type": "WHP_ARCHIVE", "timestamp": "2026-01-01T10:00:00"},
+    "reference": "hello-cellar",
+    "sessions": [
+        {
+            "id": "hello-session",
+            "author": "author@example.com",
+            "reference": "hello-cellar",
+            "process_number": 1,
+            "transaction_number": 1,
+            "template": {"id": "hello"},
+            "created_at": "2026-01-01T09:58:00",
+            "submitted_at": "2026-01-01T10:00:00",
+        }
+    ],
+    "data": [{"id": "greeting", "value": "Hello, cellar!", "type": "text", "visible": True, "page": 0}],
+    "attachments": [
+        {"id": "note", "filename": "hello.txt", "mimetype": "text/plain", "content": "SGVsbG8sIGNlbGxhciE="}
+    ],
+}
+
+
+def up() -> None:
+    """Run receiver, Prefect server, deployment and worker in the foreground. Ctrl-C stops all of it."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    try:
+        asyncio.run(_up(settings(), console))
+    except CellarError as error:
+        typer.echo(f"cellar up: {error.detail if isinstance(error, Refused) else error}", err=True)
+        raise typer.Exit(_WRONG_USE if isinstance(error, Refused) else 1) from error
+
+
+async def _up(settings: Settings, console: Console) -> None:
+    began = time.monotonic()
+    with sole_use(settings.data_dir.absolute()):
+        # What a killed supervisor may have left holds ports and answers for us.
+        await end_marked("=".join(_mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
+        require_free(_listeners(settings))
+        async with Supervisor(settings.data_dir.absolute() / "logs", console.print) as supervisor:
+            await _start(settings, supervisor, console)
+            for line in await _refused_endpoints(settings):
+                console.print(line)
+            console.print(_welcome(settings, time.monotonic() - began))
+            await asyncio.Event().wait()
+    console.print("Everything is stopped.")
+
+
+async def _start(settings: Settings, supervisor: Supervisor, console: Console) -> None:
+    """Start everything and return when all of it is ready. What does not wait for another starts beside it."""
+    auth = httpx.BasicAuth(*_auth_pair(settings)) if settings.prefect_auth_string else None
+    embedded = settings.prefect_api_url is None
+    async with (
+        # A proxy of the environment is for the world outside, not for our own ports.
+        httpx.AsyncClient(base_url=_local_url(settings), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
+        httpx.AsyncClient(
+            base_url=settings.prefect_url, timeout=_ANSWER_WITHIN_S, trust_env=not embedded, auth=auth
+        ) as prefect,
+    ):
+        since = datetime.now(UTC) if embedded else await _time_of(prefect)
+        if embedded:
+            await supervisor.start(_prefect_server(settings))
+        with _step(console, "Database"):
+            await supervisor.run(_cellar(settings, "migrate"))
+        await supervisor.start(_worker(settings))
+        await supervisor.start(_cellar(settings, "api", **MALLOC))
+        if embedded:
+            with _step(console, "Prefect server"):
+                await supervisor.until("prefect", lambda: _answers(prefect, "/health"), _READY_WITHIN_S)
+        with _step(console, "Receiver"):
+            await supervisor.until("api", lambda: _answers(receiver, "/readyz"), _READY_WITHIN_S)
+        with _step(console, "Deployment and worker"):
+            await supervisor.until("worker", lambda: _serves(prefect, since), _READY_WITHIN_S)
+
+
+def _prefect_server(settings: Settings) -> Program:
+    port = str(settings.prefect_port)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cli.programs.prefect_server",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+    ]
+    environment = _environment(settings, prefect_server_defaults(settings), prefect_server_environment(settings))
+    return Program("prefect", command, environment)
+
+
+def _worker(settings: Settings) -> Program:
+    sole = ["--sole"] if settings.prefect_api_url is None else []
+    command = [sys.executable, "-P", "-m", "cli.main", "worker", "--name", socket.gethostname(), *sole]
+    return Program("worker", command, _environment(settings, made=MALLOC), stop_within_s=_STOP_WITHIN_S)
+
+
+def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:
+    # -P: a folder `api` or `cli` where the person happens to be must not take the place of ours.
+    command = [sys.executable, "-P", "-m", "cli.main", subcommand]
+    return Program(subcommand, command, _environment(settings, made=variables), stop_within_s=_STOP_WITHIN_S)
+
+
+def _environment(
+    settings: Settings, defaults: dict[str, str] | None = None, made: dict[str, str] | None = None
+) -> dict[str, str]:
+    """Return a child's environment: this process's own over our defaults, and over that what must be so."""
+    environment = prefect_defaults() | (defaults or {}) | dict(os.environ)
+    environment |= settings_environment(settings) | prefect_environment(settings) | (made or {})
+    environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy(environment))
+    if settings.prefect_api_url is None:
+        environment.pop("PREFECT_PROFILE", None)  # names a profile of the person's own PREFECT_HOME
+    return environment | dict([_mark(settings)])
+
+
+def _no_proxy(environment: dict[str, str]) -> str:
+    told = environment.get("no_proxy") or environment.get("NO_PROXY")
+    return ",".join([*([told] if told else []), "127.0.0.1", "localhost"])
+
+
+def _mark(settings: Settings) -> tuple[str, str]:
+    """Every process that `cellar up` starts carries this variable."""
+    return "CELLAR_UP", str(settings.data_dir.absolute())
+
+
+def _listeners(settings: Settings) -> list[Listener]:
+    listeners = [Listener("the receiver", settings.host, settings.port, "CELLAR_PORT")]
+    if settings.prefect_api_url is None:
+        listeners.append(Listener("the Prefect server", "127.0.0.1", settings.prefect_port, "CELLAR_PREFECT_PORT"))
+    return listeners
+
+
+async def _answers(client: httpx.AsyncClient, path: str) -> bool:
+    try:
+        return (await client.get(path)).is_success
+    except httpx.HTTPError:
+        return False
+
+
+async def _time_of(prefect: httpx.AsyncClient) -> datetime:
+    """Return the time by the Prefect server's clock, to tell heartbeats of this start from older ones."""
+    try:
+        return parsedate_to_datetime((await prefect.get("/health")).headers["date"])
+    except (httpx.HTTPError, KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+async def _serves(prefect: httpx.AsyncClient, since: datetime) -> bool:
+    """Return whether the deployment is there and our worker has been ONLINE since then."""
+    try:
+        deployment = await prefect.get(f"/deployments/name/{DEPLOYMENT}")
+        workers = await prefect.post(f"/work_pools/{POOL}/workers/filter", json={})
+    except httpx.HTTPError:
+        return False
+    if not (deployment.is_success and workers.is_success):
+        return False
+    ours = [worker for worker in workers.json() if worker["name"] == socket.gethostname()]
+    return any(
+        worker["status"] == "ONLINE" and datetime.fromisoformat(worker["last_heartbeat_time"]) >= since
+        for worker in ours
+    )
+
+
+async def _refused_endpoints(settings: Settings) -> list[str]:
+    """Return a warning for each endpoint that would be refused each time. One whose name does not resolve may yet."""
+    warnings = []
+    for url in settings.notify_urls:
+        try:
+            await downstream.public_addresses(url)
+        except Refused as error:
+            # Without user, password and query: those may be secrets.
+            parts = urlsplit(url)
+            shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+            warnings.append(f"Warning: {shown} will get no notification: {error.detail}.")
+        except Transient:
+            continue
+    return warnings
+
+
+def _welcome(settings: Settings, took_s: float) -> str:
+    url = _local_url(settings)
+    secret = shlex.quote(f"Authorization: Bearer {settings.active_webhook_secrets()[0]}")
+    token = shlex.quote(f"Authorization: Bearer {settings.active_api_tokens()[0]}")
+    body = shlex.quote(json.dumps(_HELLO, separators=(",", ":")))
+    return f"""
+cellar is up after {took_s:.1f} s.
+
+  Receiver    {settings.receiver_url}
+  Prefect UI  {settings.prefect_ui_url}
+  Logs        {settings.data_dir.absolute() / "logs"}
+
+Send it an archive:
+
+curl -H {secret} -H 'Content-Type: application/json' {url}/webhooks/cellosign -d {body}
+
+Read it back:
+
+curl -H {token} {url}/api/archives/{_HELLO["reference"]}
+
+Ctrl-C stops all of it.
+"""
+
+
+def _local_url(settings: Settings) -> str:
+    """Return where this machine reaches the receiver, whatever its public address is."""
+    host = _ANY_ADDRESS.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _auth_pair(settings: Settings) -> tuple[str, str]:
+    user, _, password = (settings.prefect_auth_string or "").partition(":")
+    return user, password
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    """Show that a step is on its way, on a terminal with a spinner, and that it is done."""
+    with console.status(f"{what} ...") if console.is_terminal else nullcontext():
+        yield
+    console.print(f"\N{CHECK MARK} {what}" if console.is_terminal else f"{what}: ready")

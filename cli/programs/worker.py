@@ -1,0 +1,33 @@
+"""`cellar worker`: runs flow runs from Prefect's work pool `cellar`."""
+
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from adapters.platform.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.platform.private import shut_folders
+from adapters.platform.settings import settings
+from models.errors import CellarError
+
+
+def worker(
+    name: Annotated[str, typer.Option(help="Its name in Prefect. Default: made of host and process.")] = "",
+    sole: Annotated[
+        bool, typer.Option(help="No other worker serves this pool: runs that a killed worker has left are ended.")
+    ] = False,
+) -> None:
+    """Run flow runs from Prefect's work pool `cellar`; pool and deployment are made where missing."""
+    shut_folders(settings())
+    # Prefect reads the environment when it is imported, and flow runs inherit it.
+    for variable, value in prefect_defaults().items():
+        os.environ.setdefault(variable, value)
+    os.environ.update(settings_environment(settings()) | prefect_environment(settings()))
+    from flows.worker.serving import serve  # noqa: PLC0415
+
+    try:
+        serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
+    except CellarError as error:
+        typer.echo(f"cellar worker: {error}", err=True)
+        raise typer.Exit(1) from error

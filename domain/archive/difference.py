@@ -1,0 +1,188 @@
+"""Tells what changed between two versions of an archive."""
+
+import json
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import MAX_PREC, Context, Decimal
+from typing import Any
+
+from domain.archive.rows import label_text
+from domain.payments.booking import BookedPayment, booked, shown
+from models.archive.archive import Archive
+from models.archive.content import Content, Role, StoredContent
+from models.archive.difference import Change, Difference, DifferenceKind, Values
+from models.archive.form_field import FormField
+from models.archive.session import Session
+from models.archive.signature import Signature
+from models.payments.payment import Attempt
+from models.payments.payment_terms import PaymentTerms
+from models.view import FieldView, FileView, SessionView, SignatureView
+
+_OBJECTS = ("labels", "meta", "recipient", "signed_by", "submission_details")
+_WITHHELD = ("amount", "authorisation", "card_expires", "cguid", "provider_total", "results")
+_EXACT = Context(prec=MAX_PREC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """`role` tells a signed document from an attachment. `kept` are members that are compared and never shown."""
+
+    role: str
+    id: str | None
+    members: Mapping[str, Any]
+    kept: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A thing with its place among those of its kind. `text` is the same for things that do not differ."""
+
+    position: int
+    key: str
+    text: str
+    thing: _Thing
+
+
+def differences(before: Archive, after: Archive, terms: PaymentTerms) -> list[Difference]:
+    """Return the fields, files, payments, signatures and sessions that were added, removed or changed. Pure.
+
+    Their order is that of the kinds, then that of `after`, with what was removed at the end of its kind. Another order
+    within a payload is no difference. Of things with the same id, or without any, equal ones are matched first, then
+    the others in order.
+
+    Args:
+        terms: what the payments are booked by.
+    """
+    old, new = _things(before, terms), _things(after, terms)
+    return [found for kind in DifferenceKind for found in _compared(kind, _placed(old[kind]), _placed(new[kind]))]
+
+
+def _compared(kind: DifferenceKind, before: Sequence[_Placed], after: Sequence[_Placed]) -> Iterator[Difference]:
+    waiting: dict[tuple[str, str | None], deque[_Placed]] = defaultdict(deque)
+    for old in _without_equals(before, after):
+        waiting[old.thing.role, old.thing.id].append(old)
+    for new in _without_equals(after, before):
+        partners = waiting[new.thing.role, new.thing.id]
+        if partners:
+            yield _difference(kind, Change.CHANGED, new.key, partners.popleft().thing, new.thing)
+        else:
+            yield _difference(kind, Change.ADDED, new.key, None, new.thing)
+    left = [old for partners in waiting.values() for old in partners]
+    for old in sorted(left, key=lambda each: each.position):
+        yield _difference(kind, Change.REMOVED, old.key, old.thing, None)
+
+
+def _without_equals(things: Iterable[_Placed], others: Iterable[_Placed]) -> Iterator[_Placed]:
+    """Those of `things` that have no equal among the others, where each of these is the equal of one."""
+    equals = Counter(each.text for each in others)
+    for each in things:
+        if equals[each.text]:
+            equals[each.text] -= 1
+        else:
+            yield each
+
+
+def _placed(things: Iterable[_Thing]) -> list[_Placed]:
+    nameless: Counter[str] = Counter()
+    placed = []
+    for position, thing in enumerate(things):
+        key = thing.id
+        if key is None:
+            key = thing.role if thing.role == Role.SIGNED_DOCUMENT else f"{thing.role}[{nameless[thing.role]}]"
+            nameless[thing.role] += 1
+        placed.append(_Placed(position, key, _json([thing.members, thing.kept]), thing))
+    return placed
+
+
+def _difference(
+    kind: DifferenceKind, change: Change, key: str, before: _Thing | None, after: _Thing | None
+) -> Difference:
+    shown = _changes(before.members if before else {}, after.members if after else {})
+    kept = _changes(before.kept, after.kept) if before and after else {}
+    # An amount is shown in minor units. Where those differ, it is no news that the number as sent does.
+    told = shown.keys() | ({"amount"} if "amount_minor" in shown else set())
+    return Difference(kind, key, change, shown, tuple(name for name in kept if name not in told))
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Values]:
+    names = dict.fromkeys([*after, *before])
+    values = {name: Values(before.get(name), after.get(name)) for name in names}
+    return {name: each for name, each in values.items() if _json(each.before) != _json(each.after)}
+
+
+def _json(value: Any) -> str:
+    """JSON tells true from 1, as Python's comparison does not."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _things(archive: Archive, terms: PaymentTerms) -> dict[DifferenceKind, list[_Thing]]:
+    return {
+        DifferenceKind.FIELD: [_field(each) for each in archive.fields],
+        DifferenceKind.FILE: [_file(each, each.stored) for each in archive.contents if each.stored],
+        DifferenceKind.PAYMENT: [_payment(each) for each in booked(archive, terms)],
+        DifferenceKind.SIGNATURE: [_signature(each) for each in archive.signatures],
+        DifferenceKind.SESSION: [_session(each) for each in archive.sessions],
+    }
+
+
+def _field(field: FormField) -> _Thing:
+    view = FieldView.model_validate(field, from_attributes=True)
+    return _Thing(DifferenceKind.FIELD, field.id, _shown(view.model_dump(mode="json")), field.unmasked)
+
+
+def _file(content: Content, stored: StoredContent) -> _Thing:
+    view = FileView(
+        role=content.role,
+        element_id=content.element_id,
+        filename=content.filename,
+        media_type=content.media_type,
+        size_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        looks_like=None,  # what others say of a file may differ between versions, and nothing was changed
+        infection=None,
+    )
+    return _Thing(content.role, content.element_id, _shown(view.model_dump(mode="json")), {})
+
+
+def _payment(payment: BookedPayment) -> _Thing:
+    attempt = payment.attempt
+    kept: dict[str, Any] = {name: text for name, text in _as_sent(attempt).items() if name in _WITHHELD}
+    if others := [_as_sent(each) for each in payment.payment.attempts if each is not attempt]:
+        kept["other_attempts"] = others
+    view = shown(payment).model_dump(mode="json")
+    return _Thing(DifferenceKind.PAYMENT, attempt.transaction_id, _shown(view), kept)
+
+
+def _as_sent(attempt: Attempt) -> dict[str, str]:
+    """Its members that have a value. A number is the same number however it is spelled."""
+    members = {name: value for name, value in asdict(attempt).items() if value is not None}
+    return {
+        name: str(_EXACT.normalize(value)) if isinstance(value, Decimal) else str(value)
+        for name, value in members.items()
+    }
+
+
+def _signature(signature: Signature) -> _Thing:
+    view = SignatureView(
+        id=signature.id,
+        signed_at=signature.signed_at,
+        signed_by={"id": signature.signer_id, "name": signature.signer_name},
+        labels=signature.labels,
+    )
+    return _Thing(DifferenceKind.SIGNATURE, signature.id, _shown(view.model_dump(mode="json")), {})
+
+
+def _session(session: Session) -> _Thing:
+    members = {name: getattr(session, name) for name in SessionView.model_fields}
+    members["labels"] = {key: label_text(value) for key, value in session.labels.items()}
+    view = SessionView.model_validate(members, from_attributes=True)
+    return _Thing(DifferenceKind.SESSION, session.id, _shown(view.model_dump(mode="json")), {})
+
+
+def _shown(view: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a view that have a value, those of the objects among them one by one (`recipient.name`)."""
+    members: dict[str, Any] = {}
+    for name, value in view.items():
+        members |= {f"{name}.{inner}": each for inner, each in value.items()} if name in _OBJECTS else {name: value}
+    return {name: value for name, value in members.items() if value is not None}

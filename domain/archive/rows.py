@@ -1,0 +1,162 @@
+"""The rows of an archive: its nouns as the database keeps them."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from domain.payments.authorisation import plain_authorisation
+from domain.payments.booking import booked, shown
+from models.archive.archive import Archive
+from models.archive.content import FileRow
+from models.archive.form_field import FormFieldRow
+from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
+from models.archive.signature import SignatureRow
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.verdict import verdict_as_json
+from models.archive.warning import WarningRow
+from models.payments.discrepancy import Discrepancy, DiscrepancyRow, DiscrepancyState
+from models.payments.payment import Attempt, PaymentKeyRow, PaymentRow
+from models.payments.payment_terms import PaymentTerms
+
+Rows = Mapping[type[SQLModel], Sequence[Mapping[str, Any]]]
+
+
+def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> Rows:
+    """Return the rows of an archive by table, each keyed by reference and position. Pure.
+
+    Args:
+        fingerprint: what stands for a secret of which only equality is needed.
+    """
+    return {
+        SessionRow: _rows(archive, SessionRow, archive.sessions),
+        InvitationRow: _session_rows(archive, InvitationRow, [each.invitations for each in archive.sessions]),
+        IntegrationRow: _session_rows(archive, IntegrationRow, [each.integrations for each in archive.sessions]),
+        LabelRow: _session_rows(archive, LabelRow, [_labels(each.labels) for each in archive.sessions]),
+        SignatureRow: _rows(archive, SignatureRow, archive.signatures),
+        FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
+        FileRow: _file_rows(archive),
+        SignedDocumentRow: _signed_document_rows(archive),
+        PaymentRow: _payment_rows(archive, terms, fingerprint),
+        PaymentKeyRow: _payment_key_rows(archive, terms, fingerprint),
+        WarningRow: _rows(archive, WarningRow, archive.warnings),
+    }
+
+
+def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
+    verdict = archive.signed_document_verdict
+    if verdict is None:
+        return []
+    shown = {"outcome": str(verdict.outcome), "verdict": verdict_as_json(verdict)}
+    return [{"reference": archive.reference, "position": 0} | shown]
+
+
+def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]) -> Rows:
+    return {
+        DiscrepancyRow: [
+            {
+                "discrepancy_id": discrepancy_id(reference, each),
+                "reference": reference,
+                "state": DiscrepancyState.OPEN,
+            }
+            | _columns(DiscrepancyRow, each)
+            for each in discrepancies
+        ]
+    }
+
+
+def discrepancy_id(reference: str | None, discrepancy: Discrepancy) -> str:
+    """The same for the same cause, always."""
+    return _id("discrepancy", reference, discrepancy.code, discrepancy.transaction_id, discrepancy.subject)
+
+
+def payment_id(reference: str, transaction_id: str | None, name: str) -> str:
+    """The same in every version of an archive: by its transaction, or by its name among those that have none."""
+    return _id("payment", reference, transaction_id, name if transaction_id is None else None)
+
+
+def _id(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _rows(archive: Archive, table: type[SQLModel], nouns: Iterable[Any]) -> list[dict[str, Any]]:
+    # The key goes last: a session has a `reference` of its own, which may differ, and a warning says so.
+    return [
+        _columns(table, noun) | {"reference": archive.reference, "position": position}
+        for position, noun in enumerate(nouns)
+    ]
+
+
+def _session_rows(archive: Archive, table: type[SQLModel], by_session: Sequence[Iterable[Any]]) -> list[dict[str, Any]]:
+    return [
+        row | {"session_position": session_position}
+        for session_position, nouns in enumerate(by_session)
+        for row in _rows(archive, table, nouns)
+    ]
+
+
+def _file_rows(archive: Archive) -> list[dict[str, Any]]:
+    """A file that came without content has a warning and no row: there is nothing to keep."""
+    stored = [content for content in archive.contents if content.stored]
+    rows = _rows(archive, FileRow, stored)
+    return [row | _columns(FileRow, content.stored) for row, content in zip(rows, stored, strict=True)]
+
+
+def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "reference": archive.reference,
+            "position": position,
+            "payment_id": payment_id(archive.reference, payment.attempt.transaction_id, payment.name),
+        }
+        | _fingerprints(payment.attempt, fingerprint)
+        | shown(payment).model_dump()
+        for position, payment in enumerate(booked(archive, terms))
+    ]
+
+
+def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Of the attempts that do not decide, those that a row of a report may have something of."""
+    others = (
+        other
+        for payment in booked(archive, terms)
+        for other in payment.others
+        if other.attempt.cguid or other.attempt.authorisation
+    )
+    return [
+        {
+            "reference": archive.reference,
+            "position": position,
+            "payment_id": payment_id(archive.reference, other.attempt.transaction_id, other.name),
+        }
+        | _fingerprints(other.attempt, fingerprint)
+        | _columns(PaymentKeyRow, shown(other).model_dump())
+        for position, other in enumerate(others)
+    ]
+
+
+def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[str, str | None]:
+    """What the rows of settlement reports are matched by."""
+    cguid, authorisation = attempt.cguid, attempt.authorisation
+    return {
+        "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
+        "authorisation_fingerprint": None if authorisation is None else fingerprint(plain_authorisation(authorisation)),
+    }
+
+
+def _labels(labels: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"key": key, "value": label_text(value)} for key, value in labels.items()]
+
+
+def label_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _columns(table: type[SQLModel], noun: Any) -> dict[str, Any]:
+    """The members of a noun that its table has columns for."""
+    if is_dataclass(noun):
+        noun = {each.name: getattr(noun, each.name) for each in fields(noun)}
+    return {name: value for name, value in noun.items() if name in table.model_fields}

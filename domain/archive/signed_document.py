@@ -1,0 +1,49 @@
+"""The signed document, judged: what its signatures say, beside what the payload says of them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from models.archive.archive import Archive
+from models.archive.content import Role
+from models.archive.verdict import Outcome, Verdict
+from models.archive.warning import ArchiveWarning, WarningCode
+
+_WHERE = str(Role.SIGNED_DOCUMENT)
+_BAD = {
+    Outcome.CHANGED: (WarningCode.SIGNED_DOCUMENT_CHANGED, "it was changed after it was signed"),
+    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature, or its time stamp, does not fit what it covers"),
+    Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "nobody can say what its signatures are worth"),
+}
+_WEAK_DIGESTS = {"md5", "sha1"}  # somebody may make another document that has the same one
+_LATEST = timedelta(days=1)  # the payload's times carry no zone, and clocks differ
+
+
+def with_verdict(archive: Archive, verdict: Verdict) -> Archive:
+    """Return the archive with the verdict on its signed document, and the warnings that follow from it. Pure."""
+    warnings = (*archive.warnings, *_warnings(archive, verdict))
+    return replace(archive, signed_document_verdict=verdict, warnings=warnings)
+
+
+def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
+    if verdict.outcome in _BAD:
+        code, detail = _BAD[verdict.outcome]
+        yield ArchiveWarning(code, _WHERE, detail)
+    if verdict.outcome is Outcome.UNSIGNED and archive.signatures:
+        detail = f"it has no digital signature; the payload names {len(archive.signatures)} signatures"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, detail)
+    if verdict.trusted is False:
+        detail = "a signer's certificate does not lead to a trusted root"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, detail)
+    if any(each.digest in _WEAK_DIGESTS for each in verdict.signatures):
+        detail = "a signature is over a digest, MD5 or SHA-1, that another document may have too"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE, detail)
+    if _is_older_than_its_signatures(archive, verdict):
+        detail = "it was sealed before the last of the payload's signatures was made"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE, detail)
+
+
+def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:
+    sealed = [each.signed_at for each in verdict.signatures if each.signed_at and not each.is_document_time_stamp]
+    signed = [each.signed_at for each in archive.signatures if each.signed_at]
+    return bool(sealed and signed) and max(sealed) + _LATEST < max(signed)

@@ -1,0 +1,75 @@
+"""The verdict on a signed document, in words for people."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from models.archive.verdict import Change, Outcome, SignatureVerdict, Verdict
+
+_OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.SOUND: "Sound: every signature holds, and nothing came after one that it does not permit.",
+    Outcome.CHANGED: "Changed: the document was changed after it was signed; no signature is known to be broken.",
+    Outcome.BROKEN: "Broken: a signature, or its time stamp, does not fit what it covers.",
+    Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
+    Outcome.UNREADABLE: "Unreadable: nobody can say what its signatures are worth.",
+}
+_CHANGES: Mapping[Change | None, str] = {
+    Change.NONE: "none",
+    Change.ARCHIVAL: "validation data or time stamps",
+    Change.FORM_FILLING: "form fields or further signatures",
+    Change.ANNOTATIONS: "annotations",
+    Change.OTHER: "others",
+    None: "unknown",
+}
+
+
+def document_text(verdict: Verdict) -> dict[str, str]:
+    """Return what the verdict says of the document, by its name. Pure."""
+    return {
+        "outcome": _OUTCOMES[verdict.outcome],
+        "locked": _answer(verdict.locked),
+        "covers the whole file": _answer(verdict.covers_whole_file),
+        "trusted": _trust(verdict),
+    }
+
+
+def signature_texts(verdict: Verdict) -> list[dict[str, str | None]]:
+    """Return what the verdict says of each signature, by its name. Pure."""
+    return [_signature_text(each) for each in verdict.signatures]
+
+
+def _signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
+    return {
+        "kind": "time stamp" if signature.is_document_time_stamp else "signature",
+        "signer": signature.signer_name,
+        "organization": signature.signer_organization,
+        "signed at": _time(signature.signed_at),
+        "intact": _answer(signature.intact),
+        "valid": _answer(signature.valid),
+        "changes after it": _changes(signature),
+    }
+
+
+def _changes(signature: SignatureVerdict) -> str:
+    text = _CHANGES[signature.change]
+    if signature.change_permitted is False:
+        return f"{text}, not permitted"
+    return text if signature.change in (Change.NONE, None) else f"{text}, permitted"
+
+
+def _trust(verdict: Verdict) -> str:
+    if verdict.trusted is None and verdict.signatures:
+        return "not judged: no trust roots were configured"
+    return _answer(verdict.trusted)
+
+
+def _answer(answer: bool | None) -> str:
+    return "unknown" if answer is None else "yes" if answer else "no"
+
+
+def _time(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    try:
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:  # a signer may write any time, also one at the end of the calendar
+        return moment.isoformat()

@@ -1,0 +1,64 @@
+"""What a payload says of itself, judged: warnings for a person to look at. An archive is never refused for them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from domain.body.media_type import contradicts
+from models.archive.archive import Archive
+from models.archive.session import Session
+from models.archive.warning import ArchiveWarning, WarningCode
+
+
+def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
+    """Return `archive` with the warnings of its reading and those about what it says. Each stands once. Pure."""
+    warnings = (
+        *unreadable,
+        *_judge_sessions(archive, {warning.where for warning in unreadable}),
+        *_judge_signers(archive),
+        *_judge_contents(archive),
+    )
+    return replace(archive, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveWarning]:
+    for session in archive.sessions:
+        yield from _judge_session(archive, session)
+        where = f"{session.where}.submitted_at"
+        if session.submitted_at is None and where not in unreadable:
+            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where, "the client never submitted it")
+
+
+def _judge_session(archive: Archive, session: Session) -> Iterator[ArchiveWarning]:
+    if session.reference is not None and session.reference != archive.reference:
+        detail = "the session names another process than the archive does"
+        yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference", detail)
+    otp = next((each for each in session.invitations if each.purpose == "otp"), None)
+    if otp and otp.status != "sent":
+        where = f"{session.where}.recipient.otp_destination.status"
+        yield ArchiveWarning(WarningCode.OTP_NOT_SENT, where, "the one-time password was not sent")
+    for integration in session.integrations:
+        if integration.status != "success":
+            where = f"{integration.where}.status"
+            yield ArchiveWarning(WarningCode.INTEGRATION_FAILED, where, "an integration of the session did not succeed")
+
+
+def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
+    recipients = {session.recipient_id for session in archive.sessions}
+    for signature in archive.signatures:
+        if signature.signer_id not in recipients:
+            where = f"{signature.where}.signed_by.id"
+            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "no session of the archive has this recipient")
+
+
+def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
+    for content in archive.contents:
+        where = f"{content.where}.content"
+        if content.stored and content.stored.infection:
+            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, f"ClamAV has found {content.stored.infection}")
+        if content.stored and not content.stored.is_scanned:
+            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where, "ClamAV does not take a file of this size")
+        if content.stored is None or content.stored.size_bytes == 0:
+            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where, "a file came without content")
+        elif contradicts(content.media_type, content.stored.looks_like):
+            detail = f"declared as another type than {content.stored.looks_like}, which its bytes show"
+            yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", detail)

@@ -1,0 +1,123 @@
+"""What was cut out of a request: written down beside its skeleton, and put back to rebuild the request."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import count
+from typing import Any
+
+from domain.body.spelling import spelled
+from models.archive.content import ContentCut, SealedCut, StoredContent
+from models.archive.spelling import Spelling
+from models.errors import Conflict
+
+FORMAT = 1
+CONTENT = "content"
+"""The kind of a cut that is a file's content in base64."""
+SEALED = "sealed"
+"""The kind of a cut that is a JSON value, encrypted."""
+SEALED_VALUE = b"null"
+"""What stands in the skeleton in place of a sealed value: it is still JSON, which can be read without a key."""
+
+Cut = ContentCut | SealedCut
+
+
+def cuts_json(cuts: Sequence[Cut]) -> bytes:
+    """Write down the cuts, in the order of their places. What is spelled as usual is left out.
+
+    Nothing of it comes from a scan of the files: the same request gives the same bytes whenever it is staged, or a
+    damaged `cuts.json` could not be made again.
+    """
+    written = [_sealed_json(cut) if isinstance(cut, SealedCut) else _content_json(cut) for cut in cuts]
+    return json.dumps({"format": FORMAT, "cuts": written}, indent=1).encode()
+
+
+def scans_json(cuts: Sequence[ContentCut]) -> bytes:
+    """Write down what each file was seen to be when it came. Apart from the cuts: tomorrow ClamAV knows more, and what
+    rebuilds a request is the same for ever.
+    """
+    seen = {
+        cut.content.sha256: {
+            "looks_like": cut.content.looks_like,
+            "infection": cut.content.infection,
+            "is_scanned": cut.content.is_scanned,
+        }
+        for cut in cuts
+    }
+    return json.dumps({"format": FORMAT, "files": seen}, indent=1, sort_keys=True).encode()
+
+
+def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
+    """Return the cuts with what `scans_json` wrote; where that is damaged, as files that nobody has looked through."""
+    try:
+        seen = json.loads(text)["files"]
+        return [replace(cut, content=replace(cut.content, **seen[cut.content.sha256])) for cut in cuts]
+    except (ValueError, KeyError, TypeError):
+        return [replace(cut, content=replace(cut.content, is_scanned=False)) for cut in cuts]
+
+
+def read_cuts(text: bytes) -> list[Cut]:
+    """Read what `cuts_json` wrote.
+
+    Raises:
+        Conflict: it comes from a newer cellar, or is damaged.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT or any(cut["kind"] not in (CONTENT, SEALED) for cut in document["cuts"]):
+            raise Conflict(f"expected cuts of format {FORMAT}, got those of a newer cellar; use that one")
+        indices = count()
+        return [_sealed(cut) if cut["kind"] == SEALED else _cut(next(indices), cut) for cut in document["cuts"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Conflict("the cuts of an archived request are damaged; verify the archive") from error
+
+
+def rebuilt(
+    skeleton: bytes, cuts: Sequence[Cut], read: Callable[[str], Iterable[bytes]], opened: Callable[[bytes], bytes]
+) -> Iterator[bytes]:
+    """Rebuild a request in pieces: `read` returns a file's bytes by its digest, `opened` what a ciphertext says."""
+    position = 0
+    for cut in cuts:
+        yield skeleton[position : cut.skeleton_offset]
+        if isinstance(cut, SealedCut):
+            yield opened(cut.ciphertext)
+        else:
+            yield from spelled(read(cut.content.sha256), cut.spelling)
+        position = cut.skeleton_offset + len(_placeholder(cut))
+    yield skeleton[position:]
+
+
+def _content_json(cut: ContentCut) -> dict[str, Any]:
+    usual = asdict(Spelling())
+    return {
+        "kind": CONTENT,
+        "offset": cut.skeleton_offset,
+        "length": len(_placeholder(cut)),
+        "sha256": cut.content.sha256,
+        "size_bytes": cut.content.size_bytes,
+        "spelling": {name: value for name, value in asdict(cut.spelling).items() if value != usual[name]},
+    }
+
+
+def _sealed_json(cut: SealedCut) -> dict[str, Any]:
+    return {
+        "kind": SEALED,
+        "offset": cut.skeleton_offset,
+        "length": len(_placeholder(cut)),
+        "ciphertext": b64encode(cut.ciphertext).decode(),
+    }
+
+
+def _sealed(cut: dict[str, Any]) -> SealedCut:
+    return SealedCut(cut["offset"], b64decode(cut["ciphertext"], validate=True))
+
+
+def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
+    content = StoredContent(index, cut["sha256"], cut["size_bytes"])
+    return ContentCut(content, cut["offset"], Spelling(**cut["spelling"]))
+
+
+def _placeholder(cut: Cut) -> bytes:
+    """What stands in the skeleton in place of what was cut out."""
+    return SEALED_VALUE if isinstance(cut, SealedCut) else b"%d" % cut.content.index

@@ -1,0 +1,194 @@
+"""A place in a JSON document: reads optional members and remembers, as warnings, what could not be read.
+
+A form field of the wrong type must never cost the customer the contract: it becomes null, with a warning that names
+the place.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from models.archive.warning import ArchiveWarning, WarningCode
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_CELLOSIGNS_OWN_NAME = re.compile("[a-z][a-z_]{0,39}")
+_INT64 = 1 << 63
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one reading of a document shares: the zone of its naive timestamps, and the warnings so far."""
+
+    zone: tzinfo
+    warnings: list[ArchiveWarning] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A JSON value with its path. Absent and null members are null without a warning."""
+
+    value: Any
+    path: str
+    reading: Reading
+
+    def member(self, name: str) -> "Place":
+        value = self.value.get(name) if self.is_object() else None
+        return Place(value, f"{self.path}.{name}" if self.path else name, self.reading)
+
+    def spelled(self, name: str) -> "Place":
+        """The member of that name, in whatever capitals and with whatever underscores: Cellosign writes a provider's
+        names in its own way (`cardMask` as `card_mask`). Of several, one that is not null, and rather this spelling.
+        """
+        alike = [each for each in self.value if plain_name(each) == plain_name(name)] if self._has_members() else []
+        alike.sort(key=lambda each: (self.value[each] is None, each != name))
+        return self.member(alike[0] if alike else name)
+
+    def text(self) -> str | None:
+        """Text as it can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
+        if isinstance(self.value, str):
+            return self._clean(self.value)
+        self._expected("text")
+        return None
+
+    def identifier(self) -> str | None:
+        """Text, or a whole number as text: Cellosign writes a recipient's id as a number and a signer's as text."""
+        if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < _INT64:
+            return str(self.value)
+        return self.text()
+
+    def integer(self) -> int | None:
+        """A whole number of at most 64 bits, also as text of digits."""
+        number = decimal_from(self.value)
+        if number is not None and number == number.to_integral_value() and abs(number) < _INT64:
+            return int(number)
+        self._expected("a whole number of at most 64 bits")
+        return None
+
+    def number(self) -> Decimal | None:
+        """The number as sent, exact; also as text."""
+        number = decimal_from(self.value)
+        if number is None and self.value != "":
+            self._expected("a number")
+        return number
+
+    def real(self) -> float | None:
+        number = self.number()
+        return None if number is None else float(number)
+
+    def flag(self) -> bool | None:
+        if isinstance(self.value, bool):
+            return self.value
+        self._expected("true or false")
+        return None
+
+    def is_object(self) -> bool:
+        if not self._has_members():
+            self._expected("an object")
+        return self._has_members()
+
+    def _has_members(self) -> bool:
+        return isinstance(self.value, dict)
+
+    def mapping(self) -> dict[str, Any]:
+        return dict(self._members()) if self.is_object() else {}
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        for number, (key, value) in enumerate(self.value.items()):
+            # A place goes into logs: keys of labels and the like are people's own text, and are told by their number.
+            step = f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
+            yield self._clean(key), Place(value, self.path + step, self.reading).anything()
+
+    def anything(self) -> Any:
+        """Any JSON value, made storable."""
+        match self.value:
+            case str():
+                return self._clean(self.value)
+            case dict():
+                return self.mapping()
+            case list():
+                return [Place(each, f"{self.path}[{i}]", self.reading).anything() for i, each in enumerate(self.value)]
+            case Decimal():
+                return _storable(self.value)
+            case _:
+                return self.value
+
+    def objects(self) -> Iterator["Place"]:
+        """The objects of a list. What is in it and is no object is passed over, with a warning."""
+        if not isinstance(self.value, list):
+            self._expected("a list")
+            return
+        for index, value in enumerate(self.value):
+            place = Place(value, f"{self.path}[{index}]", self.reading)
+            if isinstance(value, dict):
+                yield place
+            else:
+                place._expected("an object", found="null" if value is None else None)
+
+    def moment(self) -> datetime | None:
+        """A point in time in UTC. Cellosign's timestamps carry no zone; the reading's zone is theirs.
+
+        None in the first and the last year: a database session in another zone could store and never read it again.
+        """
+        if self.value is None or self.value == "":
+            return None
+        try:
+            moment = datetime.fromisoformat(self.value)
+            in_utc = (moment if moment.tzinfo else moment.replace(tzinfo=self.reading.zone)).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            in_utc = datetime.min.replace(tzinfo=UTC)
+        if MINYEAR < in_utc.year < MAXYEAR:
+            return in_utc
+        self.warn(WarningCode.TIMESTAMP_UNREADABLE, "expected an ISO 8601 timestamp; kept as null")
+        return None
+
+    def warn(self, code: WarningCode, detail: str) -> None:
+        self.reading.warnings.append(ArchiveWarning(code, self.path, detail))
+
+    def _clean(self, text: str) -> str:
+        cleaned = UNSTORABLE.sub("\ufffd", text)
+        if cleaned != text:
+            self.warn(WarningCode.TEXT_REPLACED, "NUL or half an emoji shown as U+FFFD; the skeleton keeps the bytes")
+        return cleaned
+
+    def _expected(self, expected: str, found: str | None = None) -> None:
+        """Warn that a value is there and is of another type. A null is as good as absent."""
+        if self.value is not None or found:
+            found = found or _JSON_TYPES.get(type(self.value), "a number")
+            self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
+
+
+def _storable(number: Decimal) -> float | int | str:
+    """A whole number of a card's length keeps all its digits, or nobody would know it for one and mask it."""
+    if not math.isfinite(as_float := float(number)):
+        return str(number)
+    is_cut = abs(number) < _INT64 and number == number.to_integral_value() and number != Decimal(as_float)
+    return int(number) if is_cut else as_float
+
+
+def plain_name(name: str) -> str:
+    """Return what is the same for all spellings of a provider's name: `cardId`, `card_id`, `CARD_ID`."""
+    return name.replace("_", "").lower()
+
+
+_JSON_TYPES = {str: "other text", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def decimal_from(value: Any) -> Decimal | None:
+    """The number that a JSON number, or text that spells one, states; None for everything else.
+
+    Exact: never by way of a float. Exponents beyond any amount or coordinate count as no number, as they would only
+    blow up memory (`1e999999999` is valid JSON).
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return None
+    number = Decimal(value.strip() if isinstance(value, str) else value)
+    return number if number.is_finite() and abs(number.adjusted()) < 300 else None
+
+
+_NUMBER = re.compile(r"[-+]?[0-9]{1,100}(\.[0-9]{1,100})?([eE][-+]?[0-9]{1,3})?")

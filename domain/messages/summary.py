@@ -1,0 +1,128 @@
+"""The summaries that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from domain.payments.booking import BookedPayment, booked
+from domain.payments.sentences import told_transaction
+from domain.secrets.cards import masked
+from models.archive.archive import Archive
+from models.payments.payment_terms import PaymentTerms
+from models.runs.notification import NotificationRow
+from models.view import DiscrepancyView, ListedDiscrepancy
+
+
+class _Markup(str):
+    """Markdown of our own, which stays as it is."""
+
+
+_MOST_ROWS = 100  # of a section: a hostile archive would make tens of MB; people read the first few
+
+
+def summary(
+    archive: Archive,
+    discrepancies: Sequence[DiscrepancyView],
+    notifications: Sequence[NotificationRow],
+    *,
+    version: int,
+    archive_url: str,
+    terms: PaymentTerms,
+) -> str:
+    """Return the Markdown of an archive's run. Pure. `discrepancies` are those that are not closed.
+
+    File names are left out: people name files after people. A file is told by its role, element and digest.
+    """
+    parts = [
+        f"# Archive {_cell(archive.reference)}, version {version}",
+        f"Process {'–' if archive.process_number is None else archive.process_number}, "
+        f"template {_cell(archive.template_id)}, "
+        f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
+        f"[The whole archive]({archive_url})",
+        _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
+        _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
+        _section("Discrepancies", ("code", "state", "what it means", "transaction"), _discrepancy_rows(discrepancies)),
+        _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
+        _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
+    """Return the Markdown of what nobody has explained yet, in all archives and in what belongs to none. Pure."""
+    parts = [
+        f"# Open discrepancies: {sum(by_code.values())}",
+        _section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
+        _section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def size_text(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1000:.1f} kB"
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def _file_rows(archive: Archive, archive_url: str) -> list[tuple[str | None, ...]]:
+    return [
+        (
+            content.role,
+            content.element_id,
+            content.media_type,
+            size_text(content.stored.size_bytes),
+            _Markup(f"[{content.stored.sha256[:12]}…]({archive_url}/files/{content.stored.sha256})"),
+        )
+        for content in archive.contents
+        if content.stored
+    ]
+
+
+def _payment_row(payment: BookedPayment) -> tuple[str | None, ...]:
+    attempt = payment.attempt
+    card = " ".join(part for part in (attempt.card_brand, attempt.card_mask) if part)
+    return (payment.standing, payment.amount_text(), masked(card), masked(attempt.type or ""))
+
+
+def _discrepancy_rows(discrepancies: Iterable[DiscrepancyView]) -> list[tuple[str | None, ...]]:
+    return [(each.code, each.state, each.sentence, _transaction(each)) for each in discrepancies]
+
+
+def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, ...]]:
+    return [
+        (each.code, each.sentence, each.reference, _transaction(each), f"{each.opened_at:%Y-%m-%d %H:%M}")
+        for each in newest
+    ]
+
+
+def _transaction(found: DiscrepancyView) -> str | None:
+    return told_transaction(found.code, found.transaction_id)
+
+
+def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:
+    """Endpoints are left out: an address may carry a token."""
+    return [(each.event, each.message_id, each.state) for each in notifications]
+
+
+def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
+    if not rows:
+        return f"## {title}\n\nNone."
+    lines = [header, ["---"] * len(header), *rows[:_MOST_ROWS]]
+    table = "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
+    more = f"\n\n{len(rows) - _MOST_ROWS} more are in the archive." if len(rows) > _MOST_ROWS else ""
+    return f"## {title}\n\n{table}{more}"
+
+
+def _cell(text: str | None) -> str:
+    """Text from a payload must stay in its cell and must not become markup or a link."""
+    if not text:
+        return "–"
+    if isinstance(text, _Markup):
+        return text
+    # Renderers make links of bare addresses too: of `https:`, of `www.` and of what has an `@`.
+    return " ".join(_WWW.sub(r"\1\.", text.translate(_ESCAPED)).split())
+
+
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\|`*_[]<>#&~:@!"})
+_WWW = re.compile(r"(www)\.", re.IGNORECASE)

@@ -1,0 +1,136 @@
+"""Books payments: each in one standing, with its amounts and the day on which it was made."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+from itertools import count
+
+from domain.payments.amounts import Amounts, Instalments, amounts_of, instalments_of
+from domain.payments.money import amount_text
+from domain.payments.standing import deciding, standing_of
+from domain.secrets.cards import last_four, masked
+from models.archive.archive import Archive
+from models.archive.session import Session
+from models.payments.payment import Attempt, Payment, Standing
+from models.payments.payment_terms import PaymentTerms
+from models.view import PaymentView
+
+
+@dataclass(frozen=True, slots=True)
+class BookedPayment:
+    """A payment as the books have it: all but `payment` is of the attempt that decides.
+
+    `name` tells it apart within its archive. `paid_on` is the day on which its session was submitted; where nothing
+    tells that, the day of the archive's event. `others`: the same by each attempt that does not decide.
+    """
+
+    payment: Payment
+    name: str
+    attempt: Attempt
+    standing: Standing
+    amounts: Amounts
+    instalments: Instalments
+    paid_on: date | None
+    others: tuple["BookedPayment", ...] = ()
+
+    def amount_text(self) -> str:
+        return self.text_of(self.amounts.amount_minor)
+
+    def text_of(self, amount_minor: int | None) -> str:
+        """An amount in this payment's currency, as people write it."""
+        return amount_text(amount_minor, self.attempt.currency, self.amounts.exponent)
+
+
+def booked(archive: Archive, terms: PaymentTerms) -> list[BookedPayment]:
+    """Return an archive's payments as the books have them, in its order. Pure."""
+    submitted = _submissions(archive.sessions)
+    return [
+        _booked(payment, name, terms, submitted, archive.event_at)
+        for payment, name in zip(archive.payments, names(archive.payments), strict=True)
+    ]
+
+
+def _booked(
+    payment: Payment,
+    name: str,
+    terms: PaymentTerms,
+    submitted: Mapping[str | None, datetime],
+    event_at: datetime | None,
+) -> BookedPayment:
+    decides = deciding(payment, terms)
+    by = partial(_by_attempt, payment, name, terms, submitted, event_at)
+    return replace(by(decides), others=tuple(by(each) for each in payment.attempts if each is not decides))
+
+
+def _by_attempt(
+    payment: Payment,
+    name: str,
+    terms: PaymentTerms,
+    submitted: Mapping[str | None, datetime],
+    event_at: datetime | None,
+    attempt: Attempt,
+) -> BookedPayment:
+    amounts = amounts_of(attempt, terms)
+    paid_at = submitted.get(attempt.session_id, event_at)
+    return BookedPayment(
+        payment=payment,
+        name=name,
+        attempt=attempt,
+        standing=standing_of(attempt, terms),
+        amounts=amounts,
+        instalments=instalments_of(attempt, amounts),
+        paid_on=None if paid_at is None else paid_at.astimezone(terms.zone).date(),
+    )
+
+
+def _submissions(sessions: Iterable[Session]) -> dict[str | None, datetime]:
+    submitted: dict[str | None, datetime] = {}
+    for session in sessions:
+        if session.id is not None and session.submitted_at is not None:
+            submitted.setdefault(session.id, session.submitted_at)
+    return submitted
+
+
+def names(payments: Iterable[Payment]) -> Iterator[str]:
+    """A name for each: its transaction, or its number among those that have none which may be shown.
+
+    That number is of one version: where another has them in another order, a name is that of another payment. It stays
+    so, since ids that are on record, with their explanations, are made of it.
+    """
+    others = count()
+    for payment in payments:
+        transaction_id = payment.transaction_id
+        yield transaction_id if transaction_id and is_showable(transaction_id) else f"payment[{next(others)}]"
+
+
+def is_showable(transaction_id: str | None) -> bool:
+    """Whether it is there and is no card's number: of two such numbers the same four digits may be shown."""
+    return transaction_id is not None and masked(transaction_id) == transaction_id
+
+
+def card_last4(attempt: Attempt) -> str | None:
+    return attempt.card_no_last4 or last_four(attempt.card_mask)
+
+
+def shown(payment: BookedPayment) -> PaymentView:
+    """What may be shown of a payment: nothing that charges a card."""
+    attempt, instalments = payment.attempt, payment.instalments
+    return PaymentView(
+        transaction_id=attempt.transaction_id,
+        session_id=attempt.session_id,
+        type=attempt.type,
+        status=attempt.status,
+        amount_minor=payment.amounts.amount_minor,
+        currency=attempt.currency,
+        card_mask=attempt.card_mask,
+        card_brand=attempt.card_brand,
+        card_last4=card_last4(attempt),
+        provider_reference=attempt.provider_reference,
+        standing=payment.standing,
+        attempts=len(payment.payment.attempts),
+        paid_on=payment.paid_on,
+        instalments=instalments.count,
+        first_minor=instalments.first_minor,
+        periodical_minor=instalments.periodical_minor,
+    )

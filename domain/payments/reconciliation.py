@@ -1,0 +1,205 @@
+"""Reconciles an archive's payments with its form, its sessions and its earlier versions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from domain.archive.rows import payment_id
+from domain.payments.booking import BookedPayment, booked, names
+from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
+from domain.secrets.cards import last_four, masked
+from models.archive.archive import Archive
+from models.archive.form_field import FormField
+from models.payments.discrepancy import Discrepancy, DiscrepancyCode
+from models.payments.payment import Attempt, Standing
+from models.payments.payment_terms import PaymentTerms
+
+
+def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
+    """Return what does not add up between an archive's payments, form and sessions.
+
+    Amounts are integers of minor units of their currency (ISO 4217). Order follows the payload. Pure.
+
+    Source: Cellosign, "Outbound: Webhooks Archive", elements payments and data.
+    """
+    sessions = {session.id for session in archive.sessions if session.id is not None}
+    referred = {transaction_of(field) for field in archive.fields}
+    payments = booked(archive, terms)
+    found: list[Discrepancy] = []
+    for payment in payments:
+        its_id = payment_id(archive.reference, payment.attempt.transaction_id, payment.name)
+        its = chain(
+            _judge_field(payment, referred),
+            _judge_attempt(payment, sessions),
+            _judge_others(payment, sessions),
+            _judge_status(payment, terms),
+        )
+        found.extend(replace(each, payment_id=its_id) for each in its)
+    found.extend(_fields_without_payment(archive.fields, payments))
+    return found
+
+
+def transaction_of(field: FormField) -> str | None:
+    """The transaction that a payment field refers to. An empty one is a payment that the client did not make."""
+    if field.type != "payment" or not isinstance(field.value, str | int | float) or isinstance(field.value, bool):
+        return None
+    return str(field.value).strip() or None
+
+
+def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[BookedPayment]) -> Iterator[Discrepancy]:
+    made = {payment.attempt.transaction_id for payment in payments}
+    for position, field in enumerate(fields):
+        transaction_id = transaction_of(field)
+        if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
+            # Whatever the client typed stands here, a card's number too.
+            shown = masked(transaction_id) if transaction_id else None
+            yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, "a payment", "none", f"data[{position}]")
+
+
+def _has_structure(field: FormField) -> bool:
+    """Whether a list or an object stands where the field of a payment names its transaction."""
+    return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
+
+
+def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[Discrepancy]:
+    attempt = payment.attempt
+    is_referred_to = attempt.transaction_id is not None and attempt.transaction_id in referred
+    if not is_referred_to and payment.standing is not Standing.FAILED:
+        yield _discrepancy(DiscrepancyCode.PAYMENT_WITHOUT_FIELD, payment, "a payment field", "none")
+
+
+def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    """What the attempt that a payment is booked by says of itself."""
+    yield from _judge_session(payment, sessions)
+    yield from _judge_amounts(payment)
+    yield from _judge_instalments(payment)
+    yield from _judge_card(payment)
+
+
+def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    """Attempts that do not decide, and took money or set it aside. One that nobody knows, pending for example, need not
+    tell of amount and card.
+    """
+    attempts = enumerate(payment.payment.attempts, start=1)
+    numbers = (number for number, attempt in attempts if attempt is not payment.attempt)
+    for number, other in zip(numbers, payment.others, strict=True):
+        if other.standing in (Standing.CHARGED, Standing.HELD):
+            yield from (_of_attempt(number, each) for each in _judge_attempt(other, sessions))
+
+
+def _of_attempt(number: int, discrepancy: Discrepancy) -> Discrepancy:
+    """Of an attempt that does not decide: what is shown of its payment is of another."""
+    subject, found = f"{discrepancy.subject} attempt {number}".strip(), f"{discrepancy.found}, in attempt {number}"
+    return replace(discrepancy, subject=subject, found=found)
+
+
+def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
+    if payment.attempt.session_id not in sessions:
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "none or another")
+
+
+def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
+    """A payment that failed took no money, and need not say how much."""
+    amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
+    if amounts.exponent is None and not (has_failed and attempt.currency is None):
+        yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
+    if amounts.fault and not (has_failed and attempt.amount is None):
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
+    if attempt.provider_total is not None and amounts.total_minor is None:
+        expected = "a provider's total in whole minor units"
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "another", "total")
+    if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
+        return
+    smaller, larger = sorted((amounts.amount_minor, amounts.total_minor), key=abs)
+    same_in_other_unit = amounts.exponent and larger == smaller * 10**amounts.exponent
+    code = DiscrepancyCode.UNIT_MISMATCH if same_in_other_unit else DiscrepancyCode.AMOUNT_MISMATCH
+    yield _discrepancy(code, payment, payment.text_of(amounts.total_minor), payment.amount_text())
+
+
+def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
+    amounts, sums = payment.amounts, payment.instalments.sums_minor
+    if sums:
+        total = amounts.amount_minor if amounts.total_minor is None else amounts.total_minor
+        found = " or ".join(payment.text_of(each) for each in dict.fromkeys(sums))
+        expected = f"{payment.text_of(total)} in instalments"
+        yield _discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, payment, expected, f"{found} in instalments", "instalments")
+
+
+def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
+    """Each attempt: one that does not decide may have taken money too."""
+    for number, attempt in enumerate(payment.payment.attempts, start=1):
+        for expected, found in _conflicts(attempt, terms):
+            conflict = _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found)
+            yield conflict if attempt is payment.attempt else _of_attempt(number, conflict)
+
+
+def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
+    """What was expected and found where an attempt tells in two ways whether it succeeded."""
+    type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
+    if contrary and is_success(attempt, terms):
+        expected = " or ".join(sorted(terms.results[contrary]))
+        yield f"a success with the {contrary} {expected}", f"a success with the {contrary} {attempt.results[contrary]}"
+    elif type_ and type_.needs_authorisation and attempt.authorisation is None:
+        yield "a success with an authorisation number", "a success without one"
+    if is_failure(attempt, terms) and attempt.authorisation is not None:
+        yield "a failure without an authorisation number", "a failure with one"
+
+
+def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
+    attempt = payment.attempt
+    in_mask, in_number = last_four(attempt.card_mask), attempt.card_no_last4
+    if in_mask and in_number and in_mask != in_number:
+        expected, found = (f"a card that ends in {each}" for each in (in_mask, in_number))
+        yield _discrepancy(DiscrepancyCode.CARD_CONFLICT, payment, expected, found)
+    if payment.standing is Standing.FAILED or attempt.card_expires is None or payment.paid_on is None:
+        return
+    if attempt.card_expires < payment.paid_on.replace(day=1):
+        expected, found = f"a card valid in {payment.paid_on:%Y-%m}", f"valid until {attempt.card_expires:%Y-%m}"
+        yield _discrepancy(DiscrepancyCode.CARD_EXPIRED, payment, expected, found)
+
+
+def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPayment]]) -> list[Discrepancy]:
+    """Return the payments that were charged in an older version and are absent in the current one. Pure.
+
+    A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
+    other version. What is there and no longer charged, or as an attempt that does not decide, has not vanished. Of one
+    that several versions have, the newest tells.
+
+    Args:
+        current: the payments of the version whose rows stand.
+        older: those of each version that it has taken the place of, newest first.
+    """
+    seen = _identities(*(attempt for payment in current for attempt in payment.payment.attempts))
+    gone: list[BookedPayment] = []
+    for payment in (payment for version in older for payment in version):
+        identities = _identities(payment.attempt)
+        if payment.standing is Standing.CHARGED and identities:
+            is_new = not identities & seen
+            # Also what it was called before, and its other attempts: an older one may have that name alone.
+            seen |= _identities(*payment.payment.attempts)
+            if is_new:
+                gone.append(payment)
+    # The names of two versions' payments may be the same: these are among those that are gone.
+    return [
+        _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge_text(payment), "none")
+        for payment, name in zip(gone, names(each.payment for each in gone), strict=True)
+    ]
+
+
+def _charge_text(payment: BookedPayment) -> str:
+    return "a charge" if payment.amounts.amount_minor is None else f"a charge of {payment.amount_text()}"
+
+
+def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
+    named = (pair for each in attempts for pair in (("transaction", each.transaction_id), ("provider's", each.cguid)))
+    return {(kind, identity) for kind, identity in named if identity is not None}
+
+
+def _discrepancy(
+    code: DiscrepancyCode, payment: BookedPayment, expected: str, found: str, part: str = ""
+) -> Discrepancy:
+    """`part` tells apart those of one code and one payment."""
+    transaction_id = payment.attempt.transaction_id
+    name = "" if payment.name == transaction_id else payment.name
+    shown = None if transaction_id is None else masked(transaction_id)
+    return Discrepancy(code, shown, expected, found, " ".join(filter(None, (name, part))))

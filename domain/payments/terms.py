@@ -1,0 +1,47 @@
+"""Reads the tables of the settings that payments are booked by."""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from domain.secrets.card_secrets import is_secret
+from models.payments.payment import Standing
+from models.payments.payment_terms import PaymentType
+
+_TYPE = re.compile(r"(?P<type>[^=+\s]+)\s*=\s*(?P<standing>charged|held|verified)(?P<auth>\+auth)?")
+_RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
+
+
+def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
+    """Return what a success of each type means. Pure.
+
+    Raises:
+        ValueError: an entry says nothing of a type, or another says it.
+    """
+    types: dict[str, PaymentType] = {}
+    for entry in entries:
+        told = _TYPE.fullmatch(entry)
+        if told is None or told["type"] in types:
+            raise ValueError("CELLAR_PAYMENT_TYPES: expected each type once, as in charge=charged+auth,hold=held")
+        types[told["type"]] = PaymentType(Standing(told["standing"]), told["auth"] is not None)
+    return MappingProxyType(types)
+
+
+def read_results(entries: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Return what each member of a provider's result says of a success. Pure.
+
+    Raises:
+        ValueError: an entry is no member with a value, or its member is a secret: what a member says is shown.
+    """
+    results: dict[str, frozenset[str]] = {}
+    for entry in entries:
+        told = _RESULT.fullmatch(entry)
+        if told is None or is_secret(told["member"]):
+            raise ValueError("CELLAR_PAYMENT_RESULTS: expected members that are no secret, as in result=000")
+        results[told["member"]] = results.get(told["member"], frozenset()) | {told["value"].lower()}
+    return MappingProxyType(results)
+
+
+def read_statuses(words: Iterable[str]) -> frozenset[str]:
+    """Return statuses as they are compared. Pure."""
+    return frozenset(word.lower() for word in words)

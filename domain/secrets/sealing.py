@@ -1,0 +1,101 @@
+"""Secrets are cut out of a skeleton and put back into it; how they are encrypted is up to whoever has the key."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from json import JSONDecoder
+
+from domain.body.cuts import SEALED_VALUE, Cut
+from models.archive.content import ContentCut, SealedCut
+from models.errors import Conflict
+
+_VALUE = JSONDecoder(parse_int=str, parse_float=str, strict=False)
+
+
+def sealed(
+    skeleton: bytes, contents: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], seal: Callable[[bytes], bytes]
+) -> tuple[bytes, list[Cut]]:
+    """Return what is left of a skeleton without its secrets, and all its cuts, by their places in what is left. Pure.
+
+    Args:
+        secrets: where in the skeleton they begin and end, in their order. No content is in one.
+    """
+    parts: list[bytes] = []
+    cuts: list[Cut] = []
+    position = 0  # in the skeleton
+    shift = 0  # from there to the same place in what is left
+    for begin, end, content in _places(contents, secrets):
+        if content:
+            cuts.append(replace(content, skeleton_offset=begin + shift))
+        else:
+            cuts.append(SealedCut(begin + shift, seal(skeleton[begin:end])))
+            parts += [skeleton[position:begin], SEALED_VALUE]
+            position = end
+            shift += len(SEALED_VALUE) - (end - begin)
+    return b"".join([*parts, skeleton[position:]]), cuts
+
+
+def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], bytes]) -> bytes:
+    """Return the skeleton that `sealed` has sealed. Pure."""
+    parts: list[bytes] = []
+    position = 0
+    for cut in cuts:
+        if isinstance(cut, SealedCut):
+            parts += [skeleton[position : cut.skeleton_offset], opened(cut.ciphertext)]
+            position = cut.skeleton_offset + len(SEALED_VALUE)
+    return b"".join([*parts, skeleton[position:]])
+
+
+def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tuple[int, int]]:
+    """Return where in the skeleton the values stood that cuts have sealed. Pure.
+
+    Args:
+        size_of: how long the value is that a ciphertext is of.
+    """
+    ranges, shift = [], 0
+    for cut in cuts:
+        if isinstance(cut, SealedCut):
+            begin, size = cut.skeleton_offset + shift, size_of(cut.ciphertext)
+            ranges.append((begin, begin + size))
+            shift += size - len(SEALED_VALUE)
+    return ranges
+
+
+def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
+    """Return where in a skeleton the values stand that are sealed in what is left of it, but for nulls. Pure.
+
+    Raises:
+        Conflict: it is not left of that one.
+    """
+    text = skeleton.decode("latin-1")  # a character a byte: all that has a meaning in JSON is ASCII
+    ranges, position, place = list[tuple[int, int]](), 0, 0
+    while True:
+        same = _same(memoryview(skeleton)[position:], memoryview(left)[place:])
+        position, place = position + same, place + same
+        if (position, place) == (len(skeleton), len(left)):
+            return ranges
+        try:
+            _, end = _VALUE.raw_decode(text, position)
+        except ValueError:
+            end = position
+        if end == position or left[place : place + len(SEALED_VALUE)] != SEALED_VALUE:
+            raise Conflict("the skeleton of an archived request is damaged; verify the archive")
+        ranges.append((position, end))
+        position, place = end, place + len(SEALED_VALUE)
+
+
+def _same(one: memoryview, other: memoryview) -> int:
+    """How many bytes are the same from the beginning."""
+    differing = (size for size, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differing, min(len(one), len(other)))
+
+
+def content_cuts(cuts: Sequence[Cut]) -> list[ContentCut]:
+    return [cut for cut in cuts if isinstance(cut, ContentCut)]
+
+
+def _places(
+    contents: Sequence[ContentCut], secrets: Sequence[tuple[int, int]]
+) -> list[tuple[int, int, ContentCut | None]]:
+    places: list[tuple[int, int, ContentCut | None]] = [(cut.skeleton_offset, 0, cut) for cut in contents]
+    places += [(begin, end, None) for begin, end in secrets]
+    return sorted(places, key=lambda place: place[0])

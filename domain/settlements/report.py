@@ -1,0 +1,267 @@
+"""Reads a provider's settlement report: CSV in the form that the installation has described."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from domain.payments.authorisation import plain_authorisation
+from domain.payments.money import exponent_of, minor_units
+from models.errors import Refused
+from models.settlements.report_format import ReportColumns, ReportFormat
+from models.settlements.settlement import Entry, EntryKind
+
+Fingerprint = Callable[[str], str]
+
+_HEAD_WITHIN_LINES = 50
+# What Hebrew texts carry to be shown in the right order, and the blank that spreadsheets put between thousands.
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+_CURRENCY_SIGNS = "₪$€£ "
+_MOST_DIGITS = 20
+_SUMS = {"amount", "fee"}
+_OF_ONE_PAYMENT = ("settled_on", "cguid", "authorisation", "card")
+_MONTHS = (
+    *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
+    *("ינו", "פבר", "מרץ", "מרס", "אפר", "מאי", "יונ", "יול", "אוג", "ספט", "אוק", "נוב", "דצמ"),
+)
+_NO_INSTALMENT = re.compile(rf"\d+(?:-|\.(?!0*$)|/\d+/|\s*ב?(?:{'|'.join(_MONTHS)}))", re.ASCII | re.IGNORECASE)
+"""A day, or a fraction: what a spreadsheet makes of `1/3`. As the number of an instalment it would silence findings."""
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+"""A day beyond them is a slip, or how a spreadsheet writes none."""
+
+
+def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
+    """Return the rows of a report. What matches them is kept as a fingerprint, never in clear.
+
+    Blank lines and lines of sums are passed over, and so is what stands above the heads of the columns.
+
+    Raises:
+        Refused: it is not in that form. It names the line and the column and what was expected there, and repeats
+            nothing of what stands there.
+    """
+    lines = _lines(_decoded(data, form.encoding), form.delimiter)
+    places, width = _places(lines, form.columns)
+    reader = _Reader(form, fingerprint)
+    seen: Counter[bytes] = Counter()
+    for number, cells in lines:
+        line = _line(number, cells, places, form.columns)
+        if line and not _is_sum(line, cells, form.totals):
+            if any(cells[width:]):
+                raise Refused("BAD_LINE", f"expected {width} cells, as there are heads", where=f"line {number}")
+            said = reader.said(line)
+            digest = hashlib.sha256(json.dumps(said, default=str).encode()).digest()
+            yield Entry(entry_id=_entry_id(digest, seen[digest]), line=number, **said)
+            seen[digest] += 1
+
+
+def _entry_id(digest: bytes, ordinal: int) -> str:
+    return hashlib.sha256(digest + ordinal.to_bytes(8, "big")).hexdigest()[:32]
+
+
+def _decoded(data: bytes, encoding: str | None) -> str:
+    wanted = {"utf-8": ["utf-8-sig"], "windows-1255": ["cp1255"], None: ["utf-8-sig", "cp1255"]}[encoding]
+    for codec in wanted:
+        try:
+            return data.decode(codec)
+        except UnicodeDecodeError:
+            continue
+    raise Refused("BAD_ENCODING", f"expected text in {encoding or 'UTF-8 or windows-1255'}")
+
+
+def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that has any, with its number. A row goes over several where a cell does."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 1
+    try:
+        for row in rows:
+            cells = [_plain(cell) for cell in row]
+            if any(cells):
+                yield number, cells
+            number = rows.line_num + 1
+    except csv.Error as error:
+        raise Refused("BAD_CSV", "expected cells in quotes to be closed", where=f"line {number}") from error
+
+
+def _plain(cell: str) -> str:
+    """What a cell says. Whoever wants a spreadsheet to leave a number as it is writes it as `="0123456"`."""
+    plain = cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
+    return plain[2:-1].strip() if plain.startswith('="') and plain.endswith('"') else plain
+
+
+def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> tuple[dict[str, int], int]:
+    """Where each of our columns stands, by the first line that has the heads of all; and how many that has."""
+    heads = {name: _plain(head) for name, head in asdict(columns).items() if head is not None}
+    missing = set(heads.values())
+    for number, cells in lines:
+        if number > _HEAD_WITHIN_LINES:
+            break
+        here = [head for head in heads.values() if head not in cells]
+        if not here:
+            twice = next((head for head in heads.values() if cells.count(head) > 1), None)
+            if twice:
+                raise Refused("AMBIGUOUS_COLUMN", "expected one of that name", where=f"line {number}, column {twice}")
+            return {name: cells.index(head) for name, head in heads.items()}, len(cells)
+        missing = min(missing, set(here), key=len)
+    raise Refused(
+        "MISSING_COLUMN",
+        f"expected a line with the heads of all columns among the first {_HEAD_WITHIN_LINES}",
+        where=f"column {min(missing)}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line by the names of our columns. A cell that is not there is blank."""
+
+    number: int
+    cells: Mapping[str, str]
+    columns: ReportColumns
+
+    def __getitem__(self, name: str) -> str:
+        return self.cells.get(name, "")
+
+    def wrong(self, name: str, expected: str) -> Refused:
+        head = getattr(self.columns, name)
+        return Refused("BAD_CELL", f"expected {expected}", where=f"line {self.number}, column {head}")
+
+
+def _line(number: int, cells: list[str], places: Mapping[str, int], columns: ReportColumns) -> _Line | None:
+    found = {name: cells[place] for name, place in places.items() if place < len(cells)}
+    return _Line(number, found, columns) if any(found.values()) else None
+
+
+def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
+    """Whether a line begins as one of sums and has neither a payout nor what tells whose it is, or has nothing but
+    amounts. A merchant's name may begin as a sum does.
+    """
+
+    def _begins(cell: str) -> bool:
+        return any(cell.casefold().startswith(total.casefold()) for total in totals)
+
+    if not any(line[name] for name in line.cells.keys() - _SUMS):
+        return True
+    of_one = [line[name] for name in _OF_ONE_PAYMENT if line[name]]
+    return _begins(next(cell for cell in cells if cell)) and all(_begins(cell) for cell in of_one)
+
+
+class _Reader:
+    """Reads the cells of one report. Days repeat from line to line, and each is read once."""
+
+    def __init__(self, form: ReportFormat, fingerprint: Fingerprint) -> None:
+        self._form, self._fingerprint = form, fingerprint
+        self._days: dict[str, date] = {}
+        self._kinds = {said.casefold(): kind for kind in EntryKind for said in getattr(form.kinds, kind.value)}
+        self._reversals = {said.casefold() for said in form.kinds.reversal}
+        point, mark = re.escape(form.decimal_separator), re.escape(form.thousands_separator)
+        grouped = rf"\d{{1,3}}(?:{mark}\d{{3}})+|" if mark else ""
+        self._number = re.compile(rf"((?:{grouped}\d+)(?:{point}\d*)?|{point}\d+)", re.ASCII)
+
+    def said(self, line: _Line) -> dict[str, Any]:
+        """All that makes an entry but its id and its line."""
+        currency = self._currency(line)
+        signed_minor = self._minor(line, "amount", currency)
+        if signed_minor is None:
+            raise line.wrong("amount", "an amount")
+        is_reversal = line["kind"].casefold() in self._reversals
+        fee_minor = self._minor(line, "fee", currency)
+        instalment, instalments = _instalment(line)
+        return {
+            "kind": EntryKind.CHARGEBACK if is_reversal else self._kind(line, is_negative=signed_minor < 0),
+            "settled_on": self._day(line, "settled_on") or self._no_day(line),
+            "paid_on": self._day(line, "paid_on"),
+            "amount_minor": -abs(signed_minor) if is_reversal else abs(signed_minor),
+            "fee_minor": fee_minor,
+            "currency": currency,
+            "cguid_fingerprint": self._sealed(line["cguid"]),
+            "authorisation_fingerprint": self._sealed(plain_authorisation(line["authorisation"])),
+            "card_last4": _last4(line),
+            "instalment": instalment,
+            "instalments": instalments,
+        }
+
+    def _sealed(self, cell: str) -> str | None:
+        return self._fingerprint(cell) if cell else None
+
+    def _currency(self, line: _Line) -> str:
+        said = line["currency"]
+        currency = self._form.currencies.get(said, said) if said else self._form.currency
+        if currency is None or exponent_of(currency) is None:
+            raise line.wrong("currency", "an ISO 4217 currency, or a sign from the table `currencies`")
+        return currency
+
+    def _kind(self, line: _Line, *, is_negative: bool) -> EntryKind:
+        kind = self._kinds.get(line["kind"].casefold()) if line["kind"] else EntryKind.CHARGE
+        if kind is None:
+            raise line.wrong("kind", "one of the words in the table `kinds`")
+        if is_negative and kind is EntryKind.CHARGE:
+            if not self._form.negative_is_refund:
+                raise line.wrong("amount", "an amount that is not negative, for a charge")
+            return EntryKind.REFUND
+        return kind
+
+    def _day(self, line: _Line, name: str) -> date | None:
+        text = line[name]
+        if text and text not in self._days:
+            self._days[text] = self._parsed_day(line, name, text)
+        return self._days[text] if text else None
+
+    def _parsed_day(self, line: _Line, name: str, text: str) -> date:
+        for form in self._form.date_formats:
+            try:
+                day = datetime.strptime(text, form).date()  # noqa: DTZ007 -- a day has no zone
+            except ValueError:
+                continue
+            if _FIRST_YEAR <= day.year <= _LAST_YEAR:
+                return day
+        within = f"from {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}, {within}")
+
+    def _no_day(self, line: _Line) -> date:
+        raise line.wrong("settled_on", "a day")
+
+    def _minor(self, line: _Line, name: str, currency: str) -> int | None:
+        """Return an amount in minor units with its sign; None where the cell is blank."""
+        text = line[name].replace("\N{MINUS SIGN}", "-").strip(_CURRENCY_SIGNS)
+        if not text:
+            return None
+        in_brackets = text.startswith("(") and text.endswith(")")
+        digits = (text[1:-1] if in_brackets else text.removeprefix("-").removesuffix("-")).strip(_CURRENCY_SIGNS)
+        number = self._number.fullmatch(digits)
+        if number is None or len(digits) > _MOST_DIGITS or text.count("-") > 1:
+            raise line.wrong(name, f"an amount as 1{self._form.thousands_separator}234{self._form.decimal_separator}50")
+        plain = digits.replace(self._form.thousands_separator, "") if self._form.thousands_separator else digits
+        exponent = exponent_of(currency) or 0
+        minor = minor_units(Decimal(plain.replace(self._form.decimal_separator, ".")), exponent, self._form.amount_unit)
+        if minor is None:
+            raise line.wrong(name, f"an amount in whole minor units of {currency}, within 64 bits")
+        return -minor if in_brackets or "-" in text else minor
+
+
+def _last4(line: _Line) -> str | None:
+    """The last four digits of a card's number or mask. A spreadsheet takes the zeros away that they may begin with."""
+    text = line["card"]
+    if not text:
+        return None
+    digits = text.zfill(4)[-4:]
+    if not (digits.isascii() and digits.isdigit()):
+        raise line.wrong("card", "a card's number or mask that ends in four digits")
+    return digits
+
+
+def _instalment(line: _Line) -> tuple[int | None, int | None]:
+    """Which one it is, and of how many: `3` is the third, `3/12` and `3 of 12` are the third of twelve."""
+    text = line["instalment"]
+    found = re.match(r"(\d{1,4})(?!\d)(?:\D+(\d{1,4})\D*$)?", text, re.ASCII)
+    if text and (found is None or _NO_INSTALMENT.match(text)):
+        raise line.wrong("instalment", "the number of an instalment, as 3 or 3/12, and no day")
+    if found is None:
+        return None, None
+    number, count = int(found[1]), int(found[2] or 0)
+    return number, count if count >= max(number, 1) else None

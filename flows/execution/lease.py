@@ -1,0 +1,84 @@
+"""Keeps a process to one run while it works."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from adapters.database import runs
+from adapters.platform.cancellation import Deadline, clock
+from flows.execution.engine import give_up
+from models.errors import Transient
+
+_LEASE_S = 30
+_RENEWAL_S = 10
+_POLL_S = 1
+_LONGEST_WAIT_S = 600
+
+
+class Busy(Transient):
+    """Another run works on the process."""
+
+
+@asynccontextmanager
+async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
+    """Hold the lease on a process, renewed while the block runs. A dead holder's lease is free after 30 s.
+
+    Threads of the block stop by themselves once the lease has run out: after a long sleep of this process, or of the
+    machine, another may have the process before anybody here could be told.
+
+    Raises:
+        Busy: another run has held it for ten minutes.
+    """
+    waited_s = 0
+    asked_at_s = clock()
+    while not await _take(reference, holder):
+        if waited_s >= _LONGEST_WAIT_S:
+            raise Busy(
+                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another later"
+            )
+        await asyncio.sleep(_POLL_S)
+        waited_s += _POLL_S
+        asked_at_s = clock()
+    with Deadline(asked_at_s + _LEASE_S) as deadline:  # counted from before the lease was asked for
+        renewal = asyncio.create_task(_renew(reference, holder, deadline, asyncio.current_task()))
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewal
+            with suppress(Transient):  # it expires by itself
+                await asyncio.to_thread(runs.release_lease, reference, holder)
+
+
+async def _take(reference: str, holder: str) -> bool:
+    return await asyncio.to_thread(runs.take_lease, reference, holder, _LEASE_S)
+
+
+async def _renew(reference: str, holder: str, deadline: Deadline, worker: "asyncio.Task[object] | None") -> None:
+    """Renew the lease, and end the run with its renewal: it must not go on beside the next holder."""
+    try:
+        await _renew_until_lost(reference, holder, deadline)
+    except Exception:
+        # structlog's own trace would show values from payloads
+        logging.getLogger(__name__).exception("the renewal of a lease has ended, and its run with it")
+    if not give_up() and worker:
+        worker.cancel()
+
+
+async def _renew_until_lost(reference: str, holder: str, deadline: Deadline) -> None:
+    while True:
+        await asyncio.sleep(_RENEWAL_S)
+        asked_at_s = clock()
+        try:
+            async with asyncio.timeout(max(0, deadline.at_s - asked_at_s)):
+                if not await _take(reference, holder):
+                    return
+        except TimeoutError:
+            return
+        except Transient:  # a lease lasts several renewals
+            if clock() + _RENEWAL_S >= deadline.at_s:
+                return
+        else:
+            deadline.at_s = asked_at_s + _LEASE_S

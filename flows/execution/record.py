@@ -1,0 +1,96 @@
+"""Puts a run on record."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from prefect import get_run_logger
+from prefect.exceptions import TerminationSignal
+
+from adapters.database import runs
+from adapters.store import history
+from flows.execution.engine import is_cancelled_by_person
+from flows.execution.lease import Busy
+from models.archive.archive import State
+from models.errors import Transient
+from models.runs.run import RunRow, RunState, Trigger
+
+_RECORD_PAUSES_S = (1, 3, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as Prefect knows it; `attempt` is its run count."""
+
+    flow_run_id: str
+    attempt: int
+    reference: str
+    receipt_id: str
+    trigger: Trigger
+
+    @property
+    def holder(self) -> str:
+        """Who holds the lease on the process: the attempt. One that was taken for dead shares none with the next."""
+        return f"{self.flow_run_id}:{self.attempt}"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Which task a run is at, for the record of one that fails."""
+
+    task: str = ""
+
+
+@asynccontextmanager
+async def recorded(run: Run) -> AsyncIterator[Progress]:
+    """Keep a run's history: its begin, and its end with the task that failed."""
+    trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
+    row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
+    await asyncio.to_thread(runs.begin, row)
+    progress = Progress()
+    try:
+        yield progress
+    except asyncio.CancelledError:
+        with suppress(Transient):  # no time for more than one try
+            await asyncio.to_thread(_record_interruption, run)
+        raise
+    except TerminationSignal:  # in a process of its own, whose loop may not go on
+        with suppress(Transient):
+            _record_interruption(run)
+        raise
+    except Busy:  # nothing is wrong with the archive: it is awaited, not failed
+        with suppress(Transient):
+            await asyncio.to_thread(_record_interruption, run)
+        raise
+    except Exception:
+        await _record_end(run, RunState.FAILED, progress.task or None)
+        raise
+    await _record_end(run, RunState.COMPLETED)
+
+
+def _record_interruption(run: Run) -> None:
+    """Only a person undoes what a person has cancelled. Else the receipt is awaited, and the sweep asks Prefect."""
+    cancelled = is_cancelled_by_person()
+    state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
+    now = datetime.now(UTC)
+    runs.end(run.flow_run_id, run.attempt, state, receipt_state, now)
+    history.keep(run.reference, run.receipt_id)
+
+
+async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
+    """Never hides why a run failed: where the database stays away, the sweep finds the receipt and starts again."""
+    receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
+    for pause_s in (*_RECORD_PAUSES_S, None):
+        try:
+            now = datetime.now(UTC)
+            await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
+            await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
+        except Transient as error:
+            if pause_s is None:
+                get_run_logger().error("The end of this run is not on record: %s", error)
+                return
+            await asyncio.sleep(pause_s)
+        else:
+            return

@@ -1,0 +1,81 @@
+"""What is due in the pool, and which of it may start beside what works already."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+
+from flows.execution.engine import Execution
+from flows.worker.pool import RUNS_PER_PAGE, due_runs
+
+SLOTS = 16
+_MOST_LIVE = 200
+_FIRST_PAGE = 32
+_ALONE_FROM_COUNT = 3
+
+
+class Due:
+    """The runs whose time has come and that were not started yet, the oldest first."""
+
+    def __init__(self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution]) -> None:
+        self._client = client
+        self._flow_ids = flow_ids
+        self._live = live
+        self._runs: list[FlowRun] = []
+
+    def take(self) -> list[FlowRun]:
+        """Remove what may start now, and return it."""
+        room = _MOST_LIVE - len(self._live)
+        taken = startable((each for each in self._runs if str(each.id) not in self._live), self._working())[:room]
+        self._runs = [each for each in self._runs if each not in taken]
+        return taken
+
+    async def look(self) -> None:
+        """Ask what is due: as far as something that may start, since what may not could hide it for ever."""
+        working = self._working()
+        if len(working) >= SLOTS or len(self._live) >= _MOST_LIVE:
+            return
+        seen = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        found: list[FlowRun] = []
+        limit, after = _FIRST_PAGE, None
+        while True:
+            page = await due_runs(self._client, limit, after)
+            found += [each for each in page if each.flow_id in self._flow_ids and str(each.id) not in seen]
+            seen.update(str(each.id) for each in page)
+            if len(page) < limit or startable(found, working) or _last_time(page) == after:
+                break
+            limit, after = RUNS_PER_PAGE, _last_time(page)
+        self._runs = found
+
+    def _working(self) -> list[FlowRun]:
+        return [each.flow_run for each in self._live.values() if each.holds_slot]
+
+
+def startable(due: Iterable[FlowRun], working: Collection[FlowRun]) -> list[FlowRun]:
+    """Return what may start beside what works, in the order in which it is due. Pure."""
+    starting: list[FlowRun] = []
+    for flow_run in due:
+        if _may_start_beside(flow_run, [*working, *starting]):
+            starting.append(flow_run)
+    return starting
+
+
+def _may_start_beside(flow_run: FlowRun, working: Collection[FlowRun]) -> bool:
+    if not working:
+        return True
+    if len(working) >= SLOTS or _is_suspect(flow_run) or any(_is_suspect(each) for each in working):
+        return False
+    # Two runs of one process cannot work at once; the second would wait in a slot for the lease.
+    reference = flow_run.parameters.get("reference")
+    return reference is None or reference not in [each.parameters.get("reference") for each in working]
+
+
+def _is_suspect(flow_run: FlowRun) -> bool:
+    """Whether a run that was begun so often may be what kills its worker. It then takes nobody with it."""
+    return flow_run.run_count >= _ALONE_FROM_COUNT
+
+
+def _last_time(page: list[FlowRun]) -> datetime | None:
+    return page[-1].next_scheduled_start_time

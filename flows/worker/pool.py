@@ -1,0 +1,163 @@
+"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, taken, and cancelled."""
+
+import asyncio
+import sys
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Collection
+from contextlib import suppress
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.states import Pending
+from prefect.workers.process import ProcessWorker
+
+from adapters.platform.environment import POOL
+from adapters.platform.settings import settings
+from models.errors import Transient
+
+_API_WITHIN_S = 90
+_LOOK_AGAIN_S = 0.2
+RUNS_PER_PAGE = 200
+_TAKEN = "Taken by a worker of cellar."
+
+
+async def until_answered() -> None:
+    """Wait for a Prefect server that starts beside us.
+
+    Raises:
+        Transient: it does not answer in time.
+    """
+    deadline = time.monotonic() + _API_WITHIN_S
+    async with get_client() as client:
+        while failure := await client.api_healthcheck():
+            if time.monotonic() >= deadline:
+                raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {failure}") from failure
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def set_up(client: PrefectClient) -> None:
+    """Make pool and deployments, or update them. They are those of Prefect's own process worker, which may serve them.
+
+    Raises:
+        Transient: Prefect refuses the deployments.
+    """
+    with suppress(ObjectAlreadyExists):
+        await client.create_work_pool(
+            WorkPoolCreate(name=POOL, type=ProcessWorker.type, base_job_template=_job_template())
+        )
+    await _deploy()
+
+
+async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
+    """The runs whose time has come, oldest first; those from a time on where one is given."""
+    # The client's own method cannot ask for fewer than 200.
+    asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
+    answer = await client.request(
+        "POST",
+        "/work_pools/{name}/get_scheduled_flow_runs",
+        path_params={"name": POOL},
+        json=asked | ({"scheduled_after": after.isoformat()} if after else {}),
+    )
+    return [each.flow_run for each in WorkerFlowRunResponse.model_validate_list(answer.json())]
+
+
+async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -> list[FlowRun]:
+    """Those of the runs that nobody has begun."""
+    return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
+
+
+async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Propose that a run is begun, and return whether it is ours: others propose the same, and Prefect accepts one."""
+    answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
+    # Where an answer is lost, Prefect's client asks again by itself, and the server, which knows the question, rejects
+    # it with the state that the run has. What another has taken is answered with ABORT.
+    is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
+    return answer.status is SetStateStatus.ACCEPT or is_repeated
+
+
+async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
+    """Whether the last who took a run was a worker of cellar, and no stock one."""
+    taken = [state for state in await client.read_flow_run_states(flow_run_id) if state.is_pending()]
+    return bool(taken) and taken[-1].message == _TAKEN
+
+
+async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
+    """Those of the runs that somebody wants to end, or has ended in Prefect."""
+    return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
+
+
+async def unended_runs(client: PrefectClient, flow_name: str) -> list[FlowRun]:
+    """The runs of a flow that somebody executes, or has left in the middle."""
+    return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING], flow_name=flow_name)
+
+
+async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
+    """Let a worker be ONLINE in Prefect's UI."""
+    await client.send_worker_heartbeat(POOL, name, heartbeat_interval_seconds=again_within_s)
+
+
+async def _runs_in(
+    client: PrefectClient,
+    types: list[StateType],
+    flow_run_ids: list[UUID] | None = None,
+    flow_name: str | None = None,
+) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
+        flow_run_filter=FlowRunFilter(
+            id=FlowRunFilterId(any_=flow_run_ids) if flow_run_ids is not None else None,
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
+        ),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+        limit=RUNS_PER_PAGE,
+    )
+
+
+def _job_template() -> dict[str, Any]:
+    """That of Prefect's process worker, without defaults, which are those of its own configuration anyway.
+
+    Prefect's server holds each default against the schema whenever a run is created: 5 ms of its 26.
+    """
+    template = deepcopy(ProcessWorker.get_default_base_job_template())
+    for variable in template["variables"]["properties"].values():
+        variable.pop("default", None)
+    return template
+
+
+async def _deploy() -> None:
+    """Make or update the deployments as `prefect.yaml` says, by Prefect's own command: one truth, with one reader."""
+    prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
+    deploy = ["deploy", "--all", "--prefect-file", str(_prefect_file())]
+    process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        await process.wait()  # half a deployment is none
+        raise
+    if process.returncode:
+        raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
+
+
+def _prefect_file() -> Path:
+    """Return the place of `prefect.yaml`: in this package when installed from a wheel, else at the project's root."""
+    packaged = Path(__file__).parents[1] / "prefect.yaml"
+    return packaged if packaged.exists() else Path(__file__).parents[2] / "prefect.yaml"

@@ -1,0 +1,128 @@
+"""Recovers runs that nobody executes any more: they are due again, as if nothing had happened.
+
+A run is settled by the worker that has its claim: its own whose end Prefect never heard, and those that it took over
+from a worker that was killed.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.exceptions import ObjectNotFound
+from prefect.states import AwaitingRetry, Cancelled, Crashed
+
+from adapters.database import claims, runs
+from flows.process_archive import process_archive
+from flows.worker.pool import is_taken_by_us, unended_runs
+from models.archive.archive import State as ArchiveState
+from models.runs.run import RunState
+
+_MOST_ATTEMPTS = 12
+_PAUSE_PER_ATTEMPT = timedelta(seconds=2)
+_EXECUTED_ELSEWHERE_WITHIN = timedelta(minutes=15)
+_WHY = "Its worker was killed, or could not tell Prefect how the run ended."
+
+
+class DeathWatch:
+    """Finds workers that are dead: whose beats stand still while somebody looks."""
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._looked_s = 0.0
+
+    def dead(self, beats: dict[str, int], now_s: float) -> dict[str, int]:
+        """Those whose beats have not moved for long enough, with these. `now_s`: a monotonic clock of who looks.
+
+        Whoever has not looked for a while begins anew: nobody's beats could move while the database was away.
+        """
+        before = {} if now_s - self._looked_s > self._after_s / 2 else self._seen
+        self._looked_s = now_s
+        self._seen = {
+            worker_id: before[worker_id] if worker_id in before and before[worker_id][0] == count else (count, now_s)
+            for worker_id, count in beats.items()
+        }
+        return {
+            worker_id: count for worker_id, (count, since_s) in self._seen.items() if now_s - since_s >= self._after_s
+        }
+
+
+async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
+    """Bring a claimed run that nobody executes to where it belongs, and drop its claim. Done again, it changes nothing.
+
+    A claim alone does not tell that the run was begun under it: a stock worker may have been faster at Prefect.
+
+    Raises:
+        Transient: the database does not answer.
+        HTTPError, PrefectException: Prefect does not.
+    """
+    try:
+        flow_run = await client.read_flow_run(UUID(flow_run_id))
+    except ObjectNotFound:
+        is_settled = True  # deleted, together with what it would have done; the sweep sees to its receipt
+    else:
+        if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
+            return  # since this worker looked, it has ended or gone to another
+        is_settled = not await is_taken_by_us(client, flow_run.id) or await _settle(client, flow_run)
+    if is_settled:
+        await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+
+
+async def settle_strays(client: PrefectClient, now: datetime) -> None:
+    """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
+
+    Such a run shows that it lives by its lease on the process alone, hence only those of `process-archive`: of other
+    flows, which may be anybody's, nobody can tell. One that waits for a lease gives up in less time than is allowed
+    here.
+    """
+    unended = await unended_runs(client, process_archive.name)
+    claimed = await asyncio.to_thread(claims.claimed)
+    for flow_run in unended:
+        if str(flow_run.id) not in claimed and not await asyncio.to_thread(_may_live, flow_run, now):
+            await _settle(client, flow_run)
+
+
+def _may_live(flow_run: FlowRun, now: datetime) -> bool:
+    expired_at = runs.lease_expiry(str(flow_run.id))
+    since = flow_run.state.timestamp if flow_run.state else now
+    return now < max(expired_at or since, since) + _EXECUTED_ELSEWHERE_WITHIN
+
+
+async def _settle(client: PrefectClient, flow_run: FlowRun) -> bool:
+    """Make a run due again, or end it. Its lease is left to expire, since a worker that stood still may go on.
+
+    Returns:
+        False when somebody has changed the run meanwhile: it has to be looked at anew.
+    """
+    if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
+        return True
+    await _end_tasks(client, flow_run.id)
+    state = _state_after(flow_run)
+    if state.is_final():
+        failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)
+        await asyncio.to_thread(runs.end, str(flow_run.id), flow_run.run_count, *failed)
+    # Last: it makes the run due. Not forced then, since a Cancel may have come.
+    answer: OrchestrationResult[None] = await client.set_flow_run_state(flow_run.id, state, force=state.is_final())
+    return answer.status is SetStateStatus.ACCEPT
+
+
+def _state_after(flow_run: FlowRun) -> "State[None]":
+    if flow_run.state_type is StateType.CANCELLING:
+        return Cancelled(message="Cancelled through Prefect while its worker was killed.")
+    if flow_run.run_count >= _MOST_ATTEMPTS:
+        return Crashed(message=f"It was begun {flow_run.run_count} times, and its worker killed: by it?")
+    # What kills its worker each time must come ever more rarely, or nothing beside it would end.
+    pause = _PAUSE_PER_ATTEMPT * max(0, flow_run.run_count - 1)
+    return AwaitingRetry(scheduled_time=datetime.now(UTC) + pause, message=_WHY)
+
+
+async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:
+    """A run that goes on makes new task runs; those of the dead process would run for ever in the UI."""
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    for task_run in await client.read_task_runs(flow_run_filter=of_run):
+        if task_run.state and not task_run.state.is_final():
+            await client.set_task_run_state(task_run.id, Crashed(message=_WHY), force=True)

@@ -1,0 +1,153 @@
+"""Starts the worker and ends it: by a signal it drains, and hands back what does not end in time."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any, TypeVar
+from uuid import UUID
+
+import structlog
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.context import AsyncClientContext, SyncClientContext
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from adapters.files.spool import remove_leftovers
+from adapters.platform.settings import settings
+from flows.execution.results import saved_block
+from flows.process_archive import process_archive
+from flows.reevaluate_payments import reevaluate_payments
+from flows.settle_reports import settle_reports
+from flows.sweep_inbox import DEPLOYMENT as SWEEP
+from flows.sweep_inbox import sweep_inbox
+from flows.verify_archives import verify_archives
+from flows.worker.pool import set_up, until_answered
+from flows.worker.worker import AWAY, Worker, end_tasks
+from models.errors import Transient
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+_FLOWS: tuple[Flow[..., Any], ...] = (
+    process_archive,
+    reevaluate_payments,
+    settle_reports,
+    sweep_inbox,
+    verify_archives,
+)
+_GIVE_UP_AFTER_S = 20
+_DEPLOYED_WITHIN_S = 90
+_PAUSE_S = 2
+_LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
+
+
+def serve(name: str, *, sole: bool) -> None:
+    """Make work pool and deployments where they are missing, then run flow runs until SIGTERM or SIGINT.
+
+    The first signal drains: nothing new is taken, what runs may end, and after a few seconds is handed back. A second
+    one hands back at once.
+
+    Args:
+        name: names the worker in Prefect; a worker of the same name takes its place.
+        sole: no other worker serves the pool, so runs that are in the middle belong to one that was killed.
+
+    Raises:
+        Transient: Prefect does not answer, or refuses the deployments.
+    """
+    remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
+    stop = _Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.asked)
+    # Not in the main thread: there, Prefect's engine takes over SIGTERM and kills the run at the first one.
+    with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
+        other.submit(asyncio.run, _work(name, sole, stop)).result()
+
+
+class _Stop:
+    """What a signal tells the event loop in the other thread."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+
+    def asked(self, _number: int, _frame: FrameType | None) -> None:
+        self.times += 1
+        # Prefect's client may hang at a server that is gone; the kernel then ends this process.
+        signal.alarm(_GIVE_UP_AFTER_S)
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def until(self, times: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        while self.times < times:
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def _work(name: str, sole: bool, stop: _Stop) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="worker"))
+    stopping = asyncio.create_task(stop.until(1))
+    # The server does nothing with the heartbeats of runs, and each takes a thread and an event; claims tell who lives.
+    with suppress(_StoppedEarly), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        await _unless(stopping, until_answered())
+        # Every run shares these clients. The engine would make one for each, with a TLS context that takes 10 ms.
+        async with AsyncClientContext.get_or_create() as context:
+            with SyncClientContext.get_or_create():
+                worker = await _unless(stopping, _started(context.client, name, sole))
+                await worker.work_until(stopping)
+                await worker.drain(asyncio.create_task(stop.until(2)))
+
+
+class _StoppedEarly(Exception):
+    """The worker was asked to stop before it was one."""
+
+
+async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.create_task(work)
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        return await task
+    await end_tasks([task])
+    raise _StoppedEarly
+
+
+async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
+    # First the deployments: after an upgrade the runs that wait must find the new entry points.
+    worker = Worker(client, name, await deployed_flows(client))
+    await worker.join(sole)
+    return worker
+
+
+async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
+    """Make or update what a worker needs in Prefect, start a sweep, and return the flows by their ids there.
+
+    Raises:
+        Transient: Prefect does not take it, asked again and again for a while.
+    """
+    deadline = time.monotonic() + _DEPLOYED_WITHIN_S
+    while True:
+        try:
+            return await _deploy(client)
+        except AWAY as error:
+            if time.monotonic() >= deadline:
+                reason = f"Prefect at {settings().prefect_ui_url} does not take the deployments: {error}"
+                raise Transient(reason) from error
+            log.warning("Prefect does not take the deployments and is asked again", why=type(error).__name__)
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _deploy(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
+    await set_up(client)
+    results = await saved_block()
+    flows = {
+        (await client.read_flow_by_name(flow.name)).id: flow.with_options(result_storage=results) for flow in _FLOWS
+    }
+    sweep = await client.read_deployment_by_name(SWEEP)
+    await client.create_flow_run_from_deployment(sweep.id)
+    return flows

@@ -1,0 +1,243 @@
+"""The worker: it lives long, and executes the runs of the pool `cellar` in this process, several at once.
+
+Prefect's own process worker starts a Python process for each run, which takes seconds. Here a run is a task of one
+event loop, with its heavy work in threads. What is due is found by a short poll, and sooner by Prefect's events.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import structlog
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventFilter, EventNameFilter
+from prefect.exceptions import Abort, Pause, PrefectException
+
+from adapters.database import claims, runs
+from flows.execution.engine import Execution, Interrupted, Interruption
+from flows.worker.due import Due
+from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
+from flows.worker.recovery import DeathWatch, settle, settle_strays
+from models.errors import Transient
+
+log = structlog.get_logger()
+
+_POLL_S = 0.5
+_EVENT_SETTLES_S = 0.03
+_CANCEL_LOOK_S = 1
+_BEAT_S = 5
+_DEAD_AFTER_S = 25
+_SHOWN_EACH_S = 10
+_STRAYS_LOOK_S = 60
+_PAUSE_S = 2
+_DRAIN_WITHIN_S = 8
+_INTERRUPTED_WITHIN_S = 4
+AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
+_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
+
+
+class Worker:
+    """What runs in this process, and what is to run next."""
+
+    def __init__(self, client: PrefectClient, name: str, flows: dict[UUID, Flow[..., Any]]) -> None:
+        self._client = client
+        self._name = name
+        self._flows = flows
+        self._id = str(uuid4())
+        self._live: dict[str, Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._due = Due(client, flows, self._live)
+        self._wake = asyncio.Event()
+        self._watch = DeathWatch(_DEAD_AFTER_S)
+
+    async def join(self, sole: bool) -> None:
+        """Be one of those that live."""
+        if sole:
+            for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
+                await asyncio.to_thread(claims.bury, worker_id, beats)
+            for flow_run_id in await asyncio.to_thread(claims.claimed):
+                await asyncio.to_thread(runs.release_leases_of, flow_run_id)
+        await asyncio.to_thread(claims.join, self._id)
+
+    async def work_until(self, stopping: "asyncio.Task[None]") -> None:
+        """Take runs and execute them.
+
+        An error of a duty ends no loop: the duty is tried again soon, since a worker that misses its beats for long is
+        taken for dead. A loop that ends all the same ends the process, and the supervisor starts the next: nothing
+        asks a worker whether it is ready, and the next begins with connections and claims of its own.
+
+        Raises:
+            Transient: one of its loops has ended, which nobody here expects.
+        """
+        loops = [
+            self._for_ever(self._take_due, 0),
+            self._for_ever(self._listen, _PAUSE_S),
+            *(self._for_ever(each, every_s) for each, every_s in self._duties()),
+        ]
+        duties = [asyncio.create_task(each) for each in loops]
+        await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
+        await end_tasks(duties)
+        if not stopping.done():
+            await self.drain(hurry=asyncio.create_task(asyncio.sleep(0)))
+            raise Transient("a loop of the worker has ended by itself; start the worker again")
+
+    async def drain(self, hurry: "asyncio.Task[None]") -> None:
+        """Take nothing new; let what runs end, or hand it back."""
+        duties = [asyncio.create_task(self._for_ever(each, every_s)) for each, every_s in self._duties()]
+        ended = asyncio.create_task(self._all_ended())
+        await asyncio.wait({ended, hurry}, timeout=_DRAIN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+        for execution in list(self._live.values()):
+            execution.interrupt(Interruption.HANDED_BACK)
+        await asyncio.wait({ended}, timeout=_INTERRUPTED_WITHIN_S)
+        await end_tasks([*duties, hurry, ended])
+        if self._tasks:
+            return  # others take over what does not end once this process has; it still works on it
+        with _surviving("the worker has left without a word; what it has claimed is taken over later"):
+            await asyncio.to_thread(claims.leave, self._id)
+
+    async def _all_ended(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _duties(self) -> list[tuple[Callable[[], Awaitable[None]], float]]:
+        return [
+            (self._beat, _BEAT_S),
+            (self._recover, _BEAT_S),
+            (self._look_for_cancelled, _CANCEL_LOOK_S),
+            (self._show, _SHOWN_EACH_S),
+            (self._settle_strays, _STRAYS_LOOK_S),
+        ]
+
+    async def _for_ever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
+        while True:
+            with _surviving(f"{duty.__name__.strip('_')} did not work and is tried again"):
+                await duty()
+                await asyncio.sleep(every_s)
+                continue
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _take_due(self) -> None:
+        """Fill the free slots, then wait for a wake or the next poll."""
+        self._wake.clear()
+        if not await self._start(self._due.take()):
+            await self._due.look()
+            await self._start(self._due.take())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), _POLL_S)
+
+    async def _start(self, flow_runs: list[FlowRun]) -> bool:
+        """Start what this worker can claim; return whether there was anything to start."""
+        starting = {str(each.id): Execution(self._flows[each.flow_id], each) for each in flow_runs}
+        self._live |= starting
+        try:
+            claimed = await asyncio.to_thread(claims.claim, starting, self._id) if starting else set()
+            # What was due when this worker asked may have been executed since, and Prefect would accept it once more.
+            due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
+            for flow_run_id in claimed - due:
+                await asyncio.to_thread(claims.drop, flow_run_id, self._id)
+        except BaseException:
+            for flow_run_id in starting:
+                del self._live[flow_run_id]  # `_recover` sees to the claims
+            raise
+        for flow_run_id, execution in starting.items():
+            if flow_run_id in due:
+                task = asyncio.create_task(self._execute(execution), name=flow_run_id)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                del self._live[flow_run_id]
+        return bool(starting)
+
+    async def _execute(self, execution: Execution) -> None:
+        """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
+        flow_run_id, worker_id = str(execution.flow_run.id), self._id
+        try:
+            with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
+                is_ours = await take(self._client, execution.flow_run.id)
+                if is_ours:
+                    with suppress(Abort, Pause, Interrupted):
+                        await execution.run()
+                if execution.is_over or not is_ours:
+                    await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
+                else:  # as when a person cancels it between Pending and Running
+                    await settle(self._client, flow_run_id, worker_id)
+        finally:
+            self._live.pop(flow_run_id, None)
+            self._wake.set()
+
+    async def _listen(self) -> None:
+        """Wake up when something is due. Events may be lost, hence the poll."""
+        async with get_events_subscriber(EventFilter(event=EventNameFilter(name=_EVENTS))) as events:
+            async for event in events:
+                if event.event.endswith("Cancelling"):
+                    await self._look_for_cancelled()
+                elif not self._wake.is_set():
+                    await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends it before it commits the run
+                    self._wake.set()
+
+    async def _look_for_cancelled(self) -> None:
+        if self._live:
+            for flow_run in await cancelled_runs(self._client, [UUID(each) for each in self._live]):
+                if execution := self._live.get(str(flow_run.id)):
+                    asked = flow_run.state_type is StateType.CANCELLING
+                    execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
+
+    async def _beat(self) -> None:
+        """Show the other workers that this one lives, and bury those that do not. Never waits for Prefect."""
+        if not await asyncio.to_thread(claims.beat, self._id):
+            await self._begin_anew()
+        beats = await asyncio.to_thread(claims.beats)
+        beats.pop(self._id, None)
+        for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
+            if await asyncio.to_thread(claims.bury, worker_id, count):
+                log.warning("a worker is dead; its runs are taken over", worker_id=worker_id)
+
+    async def _begin_anew(self) -> None:
+        """This process stood still, or had no database, for so long that others have its runs."""
+        log.warning("this worker was taken for dead; what it ran is left to the others")
+        for execution in list(self._live.values()):
+            execution.interrupt(Interruption.LOST)
+        self._id = str(uuid4())
+        await asyncio.to_thread(claims.join, self._id)
+
+    async def _recover(self) -> None:
+        """Settle what is claimed and not executed: left by the dead, or with an end that Prefect never heard."""
+        await asyncio.to_thread(claims.take_orphans, self._id)
+        live = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - live:
+            if flow_run_id not in self._live:  # settling takes its time
+                with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
+                    log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
+                    await settle(self._client, flow_run_id, self._id)
+
+    async def _settle_strays(self) -> None:
+        await settle_strays(self._client, datetime.now(UTC))
+
+    async def _show(self) -> None:
+        await show_worker(self._client, self._name, _SHOWN_EACH_S)
+
+
+async def end_tasks(tasks: list["asyncio.Task[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _surviving(message: str, **context: str) -> Iterator[None]:
+    """Prefect or the database may be away at any time; the worker goes on, and tries again."""
+    try:
+        yield
+    except AWAY as error:
+        log.warning(message, why=type(error).__name__, **context)
+    except Exception:
+        logging.getLogger(__name__).exception(message)  # structlog's own trace would show values from payloads

@@ -1,0 +1,63 @@
+"""The archive: what Cellosign sends when a process ends."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlmodel import BigInteger, Field, SQLModel
+
+from models.archive.content import Content
+from models.archive.form_field import FormField
+from models.archive.session import Session
+from models.archive.signature import Signature
+from models.archive.verdict import Verdict
+from models.archive.warning import ArchiveWarning, WarningCode
+from models.columns import Moment, text_index
+from models.payments.payment import Payment
+
+
+class State(StrEnum):
+    """Where a receipt, and with its newest receipt an archive, stands."""
+
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive as read from its skeleton. Tuples follow the payload's order."""
+
+    reference: str
+    event_at: datetime | None
+    process_number: int | None
+    template_id: str | None
+    sessions: tuple[Session, ...]
+    signatures: tuple[Signature, ...]
+    fields: tuple[FormField, ...]
+    contents: tuple[Content, ...]
+    payments: tuple[Payment, ...]
+    warnings: tuple[ArchiveWarning, ...]
+    signed_document_verdict: Verdict | None = None
+    """None where there is no signed document."""
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether what is sealed of it reads as null, for want of its key."""
+        return any(warning.code is WarningCode.SECRETS_LOCKED for warning in self.warnings)
+
+
+class ArchiveRow(SQLModel, table=True):
+    """One row per process reference. `state` is that of its newest receipt."""
+
+    __tablename__ = "archive"
+    __table_args__ = (text_index("archive", "template_id"),)
+
+    reference: str = Field(primary_key=True, max_length=255)
+    state: str = Field(max_length=16, index=True)
+    received_at: datetime = Field(sa_type=Moment, index=True)
+    completed_at: datetime | None = Field(default=None, sa_type=Moment)
+    template_id: str | None = None
+    process_number: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    current_receipt_id: str | None = Field(default=None, max_length=64)

@@ -1,0 +1,45 @@
+"""What lies in an object and is in none of its versions: what a writer has begun, and what nobody has written."""
+
+from collections.abc import Iterator
+
+from adapters.database import receipts
+from adapters.store import history, interrupted
+from adapters.store.interrupted import Begun
+from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
+from adapters.store.requests import delivery_of
+from models.archive.archive import State
+from models.store.fixity import FixityFinding, StoredObject
+from models.store.inventory import Inventory
+
+
+def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
+    """Find what no inventory of an object names, and what is begun of its next version."""
+    begun = interrupted.begun(stored.key, inventory.head + 1, stored.sizes)
+    if begun:
+        yield from _of_begun(stored, begun)
+    folders = ["", *(f"v{number}/" for number in range(1, inventory.head + 1))]
+    expected = {f"{folder}{name}" for folder in folders for name in (INVENTORY, SIDECAR)}
+    expected |= {OBJECT_DECLARATION, *inventory.manifest.values()}
+    for path in stored.sizes:
+        is_next = path.startswith(f"v{inventory.head + 1}/")
+        if path not in expected and not is_next and not delivery_of(path) and not history.is_one(path):
+            yield stored.unnamed(path)
+
+
+def is_begun_object(stored: StoredObject) -> bool:
+    """Whether an object without an inventory is one of whose first version nobody is told yet."""
+    begun = interrupted.begun(stored.key, 1, stored.sizes)
+    if begun is None or begun.strange or not interrupted.may_be_half(stored.key, begun):
+        return False
+    receipt = receipts.find(begun.receipt_id)
+    if receipt and receipt.state == State.COMPLETED:
+        return False
+    return {path for path in stored.sizes if not path.startswith("v1/")} <= {OBJECT_DECLARATION}
+
+
+def _of_begun(stored: StoredObject, begun: Begun) -> Iterator[FixityFinding]:
+    yield from (stored.unnamed(path) for path in begun.strange)
+    if begun.lost and not interrupted.may_be_half(stored.key, begun):
+        yield from (stored.missing(path) for path in begun.lost)
+    elif begun.named:
+        yield stored.interrupted(f"v{begun.number}/", "a whole version", "one that is not told of yet")

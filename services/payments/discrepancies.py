@@ -1,0 +1,337 @@
+"""Discrepancies in the database: what is found settles them, people explain them, and each keeps its history."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, text
+from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
+
+from adapters.database.locked import without_locked
+from adapters.database.transactions import insert_rows, pages, reading, writing
+from adapters.store import kept_discrepancies
+from domain.archive.rows import discrepancy_rows
+from domain.payments.discrepancies import Change, Known, by_id, changes, since_opened
+from domain.payments.sentences import sentence
+from models.archive.archive import ArchiveRow
+from models.errors import Refused
+from models.payments.discrepancy import (
+    Discrepancy,
+    DiscrepancyCode,
+    DiscrepancyEventRow,
+    DiscrepancyRow,
+    DiscrepancyState,
+)
+from models.payments.payment import PaymentRow, Standing
+from models.view import DiscrepancyView, Explanation, ExplanationView
+
+AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
+_LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
+
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+_ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+
+Found = Mapping[str | None, Sequence[Discrepancy]]
+Judge = Callable[[Session, Sequence[str | None]], Found]
+
+
+def settle(
+    reference: str | None, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
+) -> None:
+    """Of these codes, exactly these are found in an archive now; with None, in what belongs to no archive.
+
+    Raises:
+        Transient: database or store does not answer. The first may have the change by then; doing it again is right.
+    """
+    settle_many({reference: found}, codes, now)
+
+
+def settle_many(found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    """`settle`, for each of many archives. Those that are not named stay as they are."""
+    for page in _in_order(found):
+        _settle_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
+        kept_discrepancies.keep(page)
+
+
+def settle_judged(
+    references: Iterable[str | None],
+    codes: Collection[DiscrepancyCode],
+    judge: Judge,
+    now: datetime,
+) -> None:
+    """`settle`, for each of many archives, what `judge` finds in the same transaction.
+
+    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over. An
+    archive that was loaded without its key is passed over.
+    """
+
+    def _judged(session: Session, references: Sequence[str | None]) -> Found:
+        return without_locked(session, judge(session, references))
+
+    for page in _in_order(references):
+        while _settle_differing(page, codes, _judged, now):
+            pass
+        kept_discrepancies.keep(page)
+
+
+def _settle_differing(
+    page: Sequence[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
+) -> bool:
+    """Settle those of some archives of which something changes, and return whether there were any.
+
+    Mostly there are none, so the first look takes no lock. Those that differ are locked and judged once more: of two
+    that settle the same archive, the later has seen what the other has.
+    """
+    with reading() as session:
+        differing = list(_compared(session, judge(session, page), codes).changed)
+    if differing:
+        with writing() as session:
+            _lock(session, differing)
+            _settle(session, judge(session, differing), codes, now)
+    return bool(differing)
+
+
+def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
+    return pages(sorted(set(references), key=lambda each: each or ""), AT_ONCE)
+
+
+def settle_version(
+    reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
+) -> bool:
+    """`settle`, if the receipt is that of the current version, and return whether it is."""
+    with reading() as session:
+        is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
+        differs = is_current and _compared(session, {reference: found}, codes).changed
+    if differs:
+        with writing() as session:
+            archive = session.get_one(ArchiveRow, reference, with_for_update=True)
+            is_current = archive.current_receipt_id == receipt_id
+            if is_current:
+                _settle(session, {reference: found}, codes, now)
+    kept_discrepancies.keep([reference])
+    return is_current
+
+
+def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
+    """Put on record why a discrepancy is in order, and who says so. The same again changes nothing.
+
+    Raises:
+        Refused: there is none, it is closed, or its numbers are others than those that are explained.
+        Transient: database or store does not answer.
+    """
+    with writing() as session:
+        row = session.get(DiscrepancyRow, discrepancy_id)
+        if row is None:
+            raise unknown()
+        _lock(session, [row.reference])
+        session.refresh(row)
+        _check_explainable(row, said)
+        last = _events(session, [discrepancy_id])[-1]
+        if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, said.by, said.why):
+            row.state = DiscrepancyState.EXPLAINED
+            told = {"number": last.number + 1, "state": row.state, "at": now, "by": said.by, "why": said.why}
+            insert_rows(session, DiscrepancyEventRow, [{"discrepancy_id": discrepancy_id} | told])
+            kept_discrepancies.count(session, [row.reference])
+    kept_discrepancies.keep([row.reference])
+
+
+def _check_explainable(row: DiscrepancyRow, said: Explanation) -> None:
+    if row.state == DiscrepancyState.CLOSED:
+        raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
+    for name in ("expected", "found"):
+        if getattr(said, name) not in (None, getattr(row, name)):
+            changed = "it is another by now; look at it again"
+            raise Refused("DISCREPANCY_CHANGED", changed, where=name, status=HTTPStatus.CONFLICT)
+
+
+def unknown() -> Refused:
+    return Refused(
+        "UNKNOWN_DISCREPANCY",
+        "that archive has no such discrepancy",
+        where="discrepancy_id",
+        status=HTTPStatus.NOT_FOUND,
+    )
+
+
+def standing(
+    reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
+) -> dict[str, Discrepancy]:
+    """What is not closed of an archive, be it open or explained, by id, in the order of the codes."""
+    wanted = (col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
+    ordered = select(DiscrepancyRow).where(_of([reference]), *wanted).order_by(*_ORDER)
+    with reading() as session:
+        return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
+
+
+def is_concerned(
+    reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
+) -> bool:
+    """Whether anything of codes that follow from payments, which stand like that, may be found or closed in an archive.
+    One query.
+    """
+    of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
+    of_rows = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
+    with reading() as session:
+        return bool(session.scalar(select(or_(exists().where(*of_payments), exists().where(*of_rows)))))
+
+
+def open_ones(reference: str) -> list[Discrepancy]:
+    """What nobody has explained, in the order of the codes."""
+    wanted = (DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN)
+    with reading() as session:
+        return [_discrepancy(row) for row in session.exec(select(DiscrepancyRow).where(*wanted).order_by(*_ORDER))]
+
+
+def explained(found: Mapping[str, Discrepancy]) -> set[str]:
+    """Which of what was found, by id, a person has explained: with these numbers, and no others."""
+    ids = set[str]()
+    with reading() as session:
+        for page in pages(found):
+            wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state == DiscrepancyState.EXPLAINED
+            for row in session.exec(select(DiscrepancyRow).where(*wanted)):
+                each = found[row.discrepancy_id]
+                if (row.expected, row.found) == (each.expected, each.found):
+                    ids.add(row.discrepancy_id)
+    return ids
+
+
+def not_closed(reference: str) -> list[DiscrepancyView]:
+    """What is not closed of an archive, with its history, in the order of the codes."""
+    found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference, _NOT_CLOSED)
+    with reading() as session:
+        return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+
+
+def views(session: Session, reference: str) -> list[DiscrepancyView]:
+    """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
+    found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)
+    return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+
+
+def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
+    """Discrepancies with their history, in the order of the rows."""
+    events = _events(session, [row.discrepancy_id for row in rows])
+    by_id = {key: list(its) for key, its in groupby(events, lambda each: each.discrepancy_id)}
+    return [_view(row, by_id[row.discrepancy_id]) for row in rows]
+
+
+def _view(row: DiscrepancyRow, events: Sequence[DiscrepancyEventRow]) -> DiscrepancyView:
+    since = since_opened(events)
+    explained = [each for each in since if each.state == DiscrepancyState.EXPLAINED]
+    closed = [each for each in since if each.state == DiscrepancyState.CLOSED]
+    return DiscrepancyView(
+        **row.model_dump(),
+        sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
+        opened_at=since[0].at,
+        closed_at=closed[-1].at if closed else None,
+        explanation=ExplanationView(**explained[-1].model_dump()) if explained else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The rows of archives by id, each with the number of its last event, and what changes in which archive."""
+
+    rows: dict[str, tuple[DiscrepancyRow, int]]
+    changed: dict[str | None, list[Change]]
+
+
+def _compared(session: Session, found: Found, codes: Collection[DiscrepancyCode]) -> _Compared:
+    rows = _rows(session, found, codes)
+    known: dict[str | None, dict[str, Known]] = {reference: {} for reference in found}
+    for row, _ in rows.values():
+        known[row.reference][row.discrepancy_id] = Known(_discrepancy(row), DiscrepancyState(row.state))
+    changed = {
+        reference: its_changes
+        for reference, each in found.items()
+        if (its_changes := changes(known[reference], by_id(reference, each), codes))
+    }
+    return _Compared(rows, changed)
+
+
+def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    compared = _compared(session, found, codes)
+    rows, changed = compared.rows, compared.changed
+    flat = [change for its_changes in changed.values() for change in its_changes]
+    _update(session, [each for each in flat if each.discrepancy_id in rows])
+    insert_rows(session, DiscrepancyRow, _new_rows(changed, rows))
+    numbers = {discrepancy_id: number for discrepancy_id, (_, number) in rows.items()}
+    insert_rows(session, DiscrepancyEventRow, [_event(each, numbers, now) for each in flat if each.is_event])
+    kept_discrepancies.count(session, list(changed))
+
+
+def _rows(
+    session: Session, references: Collection[str | None], codes: Collection[DiscrepancyCode]
+) -> dict[str, tuple[DiscrepancyRow, int]]:
+    """What there is of these codes, each with the number of its last event."""
+    last = (
+        select(func.max(DiscrepancyEventRow.number))
+        .where(DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id)
+        .correlate(DiscrepancyRow)
+        .scalar_subquery()
+    )
+    wanted = select(DiscrepancyRow, last).where(_of(references), col(DiscrepancyRow.code).in_(codes))
+    return {row.discrepancy_id: (row, number) for row, number in session.exec(wanted)}
+
+
+def _new_rows(
+    changed: Mapping[str | None, Sequence[Change]], rows: Mapping[str, tuple[DiscrepancyRow, int]]
+) -> list[Mapping[str, Any]]:
+    return [
+        row
+        for reference, its_changes in changed.items()
+        for row in discrepancy_rows(reference, [each.discrepancy for each in its_changes])[DiscrepancyRow]
+        if row["discrepancy_id"] not in rows
+    ]
+
+
+def _update(session: Session, changed: Sequence[Change]) -> None:
+    if not changed:
+        return
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    become = [
+        {"key": each.discrepancy_id, "state": each.state, "expected": each.discrepancy.expected,
+         "found": each.discrepancy.found, "payment_id": each.discrepancy.payment_id}
+        for each in changed
+    ]  # fmt: skip
+    session.connection().execute(update(table).where(table.c.discrepancy_id == bindparam("key")), become)
+    session.expire_all()
+
+
+def _event(change: Change, numbers: Mapping[str, int], now: datetime) -> dict[str, Any]:
+    number = numbers.get(change.discrepancy_id, 0) + 1
+    event = {"discrepancy_id": change.discrepancy_id, "number": number, "state": change.state}
+    return event | {"at": now, "by": None, "why": None}
+
+
+def _lock(session: Session, references: Sequence[str | None]) -> None:
+    """Keep others from changing the discrepancies of archives. SQLite has one writer at a time anyway."""
+    named = [each for each in references if each is not None]
+    locked = select(ArchiveRow.reference).where(col(ArchiveRow.reference).in_(named))
+    # In one order: two that lock several would else wait for each other.
+    session.exec(locked.order_by(ArchiveRow.reference).with_for_update()).all()
+    if len(named) < len(references) and session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_NO_ARCHIVE})
+
+
+def _events(session: Session, discrepancy_ids: Sequence[str]) -> list[DiscrepancyEventRow]:
+    """In order, by discrepancy and number."""
+    found: list[DiscrepancyEventRow] = []
+    for page in pages(sorted(discrepancy_ids)):
+        theirs = select(DiscrepancyEventRow).where(col(DiscrepancyEventRow.discrepancy_id).in_(page))
+        found += session.exec(theirs.order_by(DiscrepancyEventRow.discrepancy_id, col(DiscrepancyEventRow.number)))
+    return found
+
+
+def _of(references: Collection[str | None]) -> ColumnElement[bool]:
+    column = col(DiscrepancyRow.reference)
+    named = column.in_([each for each in references if each is not None])
+    return or_(named, column.is_(None)) if None in references else named
+
+
+def _discrepancy(row: DiscrepancyRow) -> Discrepancy:
+    code = DiscrepancyCode(row.code)
+    return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id)

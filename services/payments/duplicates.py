@@ -1,0 +1,167 @@
+"""Finds payments that stand more than once, over all archives in the database."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, select, union, union_all
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import Session, col
+
+from adapters.database.transactions import pages, reading
+from domain.payments.duplicates import MOST_NEEDED, Booked, duplicates
+from domain.secrets.cards import masked
+from models.payments.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.payments.payment import PaymentKeyRow, PaymentRow
+from services.payments.discrepancies import AT_ONCE, settle_judged
+
+Groups = Mapping[str, Sequence[Booked]]
+
+_REFERENCE, _TRANSACTION = col(PaymentRow.reference), col(PaymentRow.transaction_id)
+_COLUMNS: tuple[Any, ...] = (_REFERENCE, col(PaymentRow.payment_id), _TRANSACTION, col(PaymentRow.cguid_fingerprint))
+_PAYMENTS = select(*_COLUMNS)
+_ATTEMPTS = select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_from(
+    PaymentKeyRow,
+    PaymentRow,
+    and_(col(PaymentKeyRow.reference) == _REFERENCE, col(PaymentKeyRow.payment_id) == col(PaymentRow.payment_id)),
+)
+_BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
+"""Where what the provider calls a payment stands: an attempt that does not decide is another to it."""
+_STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
+
+
+def settle_duplicates(reference: str, now: datetime) -> None:
+    """Settle the duplicates of an archive whose payments were loaded, and those of its peers: on both sides.
+
+    Peers come no later: as long as they are not all settled, what stands of the archive itself tells which they are.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    with reading() as session:
+        peers = _peers(session, reference) - {reference}
+    at_once = len(peers) < AT_ONCE
+    for references in [peers | {reference}] if at_once else [peers, {reference}]:
+        settle_judged(references, DUPLICATE_CODES, _judge, now)
+
+
+def settle_all_duplicates(now: datetime) -> None:
+    """Settle the duplicates of all archives.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    booked = union_all(*(each.where(col(row.cguid_fingerprint) != "") for row, each in _BY_PROVIDER)).subquery().c
+    archives, identities = (func.count(func.distinct(each)) for each in (_REFERENCE, _identity(booked)))
+    shared = select(_TRANSACTION).where(_TRANSACTION != "").group_by(_TRANSACTION).having(archives > 1)
+    twice = select(booked.cguid_fingerprint).group_by(booked.cguid_fingerprint).having(identities > 1)
+    found: CompoundSelect[Any] = union(
+        select(_REFERENCE).where(_TRANSACTION.in_(shared)),
+        *(select(col(row.reference)).where(col(row.cguid_fingerprint).in_(twice)) for row, _ in _BY_PROVIDER),
+        select(col(DiscrepancyRow.reference)).where(_STANDING),
+    )
+    with reading() as session:
+        references = [row.reference for row in session.connection().execute(found)]
+    settle_judged(references, DUPLICATE_CODES, _judge, now)
+
+
+def _judge(session: Session, references: Sequence[str | None]) -> Mapping[str | None, Sequence[Discrepancy]]:
+    own: dict[str | None, list[Booked]] = {reference: [] for reference in references}
+    for each in _own(session, references):
+        own[each.reference].append(each)
+    by_transaction, by_provider = _first_of_transactions(session, references), _first_of_providers(session, references)
+    return {reference: duplicates(its, by_transaction, by_provider) for reference, its in own.items()}
+
+
+def _own(session: Session, references: Sequence[str | None]) -> list[Booked]:
+    """Their payments in order, then those by what the provider calls other attempts at them."""
+    theirs = (
+        each.where(col(row.reference).in_(references)).order_by(col(row.reference), col(row.position))
+        for row, each in _BY_PROVIDER
+    )
+    return [Booked(*row) for wanted in theirs for row in session.connection().execute(wanted)]
+
+
+def _first_of_transactions(session: Session, references: Sequence[str | None]) -> Groups:
+    """Of each transaction that is in one of some archives, the first archives that have it."""
+    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(session, _REFERENCE))
+    theirs = select(_TRANSACTION).where(_REFERENCE.in_(references), _TRANSACTION != "")
+    ranked = select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
+    return _grouped(session, ranked, ranked.c.place <= MOST_NEEDED, "transaction_id")
+
+
+def _first_of_providers(session: Session, references: Sequence[str | None]) -> Groups:
+    """Of each transaction of the provider that is in one of some archives, the first ids that it has, and the first
+    archive of each.
+    """
+    theirs = union_all(
+        *(select(col(row.cguid_fingerprint)).where(col(row.reference).in_(references)) for row, _ in _BY_PROVIDER)
+    )
+    of_theirs = (
+        each.where(col(row.cguid_fingerprint) != "", col(row.cguid_fingerprint).in_(theirs))
+        for row, each in _BY_PROVIDER
+    )
+    booked = union_all(*of_theirs).subquery().c
+    key, identity = booked.cguid_fingerprint, _identity(booked)
+    place = func.dense_rank().over(partition_by=key, order_by=identity)
+    in_order = _in_byte_order(session, booked.reference)
+    archive = func.row_number().over(partition_by=(key, identity), order_by=in_order)
+    ranked = select(*booked, place.label("place"), archive.label("archive")).subquery()
+    is_first = and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1)
+    return _grouped(session, ranked, is_first, "cguid_fingerprint")
+
+
+def _identity(booked: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[str]:
+    return func.coalesce(func.nullif(booked.transaction_id, ""), booked.payment_id)
+
+
+def _grouped(session: Session, ranked: Subquery, is_first: ColumnElement[bool], key: str) -> Groups:
+    found = defaultdict[str, list[Booked]](list)
+    for row in session.connection().execute(select(*(ranked.c[each.key] for each in _COLUMNS)).where(is_first)):
+        found[row._mapping[key]].append(Booked(*row))
+    return found
+
+
+def _in_byte_order(session: Session, column: Any) -> Any:
+    """The order of Python and SQLite. That of a language has ties."""
+    return column.collate("C") if session.get_bind().dialect.name == "postgresql" else column
+
+
+def _peers(session: Session, reference: str) -> set[str]:
+    """The archives of which something else may be said since this one was loaded: of what it has now, where it is among
+    the first of a group, and of what it has no more.
+    """
+    first_of_transactions = _first_of_transactions(session, [reference])
+    first_of_providers = _first_of_providers(session, [reference])
+    return {
+        *_having(session, PaymentRow.transaction_id, _with(first_of_transactions, reference)),
+        *_having(session, PaymentRow.cguid_fingerprint, _with(first_of_providers, reference)),
+        *_having(session, PaymentKeyRow.cguid_fingerprint, _with(first_of_providers, reference)),
+        *_left(session, reference),
+    }
+
+
+def _with(groups: Groups, reference: str) -> list[str]:
+    return [key for key, booked in groups.items() if any(each.reference == reference for each in booked)]
+
+
+def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[str]:
+    for page in pages(values):
+        found = session.connection().execute(select(column.table.c.reference).distinct().where(column.in_(page)))
+        yield from (row.reference for row in found)
+
+
+def _left(session: Session, reference: str) -> Iterator[str]:
+    """The archives with which this one shared what it has no more."""
+    own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
+    transactions = {transaction_id for transaction_id, _ in own}
+    its = select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)
+    for row in session.scalars(its).all():
+        if row.code == DiscrepancyCode.DUPLICATE_TRANSACTION:
+            is_there, shared = row.transaction_id in transactions, {"transaction_id": row.transaction_id}
+        else:
+            is_there, shared = (row.transaction_id, row.subject) in own, {"subject": row.subject}
+        if not is_there:
+            others = select(col(DiscrepancyRow.reference)).where(_STANDING).filter_by(code=row.code, **shared)
+            yield from (each for each in session.scalars(others) if each is not None)

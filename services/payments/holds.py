@@ -1,0 +1,63 @@
+"""Finds holds that have grown old. One that nothing tells the day of is as old as its archive."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, time
+from functools import partial
+
+from sqlalchemy import or_, select, union
+from sqlmodel import Session, col
+
+from adapters.database.transactions import reading
+from adapters.platform.settings import settings
+from domain.payments.holds import Hold, aging_holds, oldest_fresh_day
+from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyRow, DiscrepancyState
+from models.payments.ledger import LEDGER
+from models.payments.payment import Standing
+from services.payments.discrepancies import settle_judged
+
+
+def settle_holds(references: Collection[str], now: datetime) -> None:
+    """Settle which holds of some archives are old.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    settle_judged(references, HOLD_CODES, partial(_judge, now=now), now)
+
+
+def settle_all_holds(now: datetime) -> None:
+    """Settle which holds of all archives are old.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    columns = LEDGER.c
+    oldest_fresh = oldest_fresh_day(_today(now), settings().hold_days)
+    came_before = datetime.combine(oldest_fresh, time.min, settings().payment_terms.zone)
+    is_old = or_(columns.paid_on < oldest_fresh, columns.paid_on.is_(None) & (columns.received_at < came_before))
+    standing = (col(DiscrepancyRow.code).in_(HOLD_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
+    found = union(
+        select(columns.reference).where(is_old, columns.standing == Standing.HELD),
+        select(col(DiscrepancyRow.reference)).where(*standing),
+    )
+    with reading() as session:
+        references = [row.reference for row in session.connection().execute(found)]
+    settle_judged(references, HOLD_CODES, partial(_judge, now=now), now)
+
+
+def _judge(
+    session: Session, references: Sequence[str | None], now: datetime
+) -> Mapping[str | None, Sequence[Discrepancy]]:
+    columns = LEDGER.c
+    wanted = (columns.reference, columns.transaction_id, columns.payment_id, columns.paid_on, columns.received_at)
+    held = select(*wanted).where(columns.reference.in_(references), columns.standing == Standing.HELD)
+    holds: dict[str | None, list[Hold]] = {reference: [] for reference in references}
+    for row in session.connection().execute(held):
+        held_since = row.paid_on or row.received_at.astimezone(settings().payment_terms.zone).date()
+        holds[row.reference].append(Hold(row.transaction_id, row.payment_id, held_since))
+    return {reference: aging_holds(its, _today(now), settings().hold_days) for reference, its in holds.items()}
+
+
+def _today(now: datetime) -> date:
+    """In the zone that days of payments are in."""
+    return now.astimezone(settings().payment_terms.zone).date()

@@ -1,0 +1,84 @@
+"""Completes an archive: the request is rebuilt from what was written, and the rows are counted; only then does the
+receipt leave the inbox.
+"""
+
+from datetime import UTC, datetime
+
+from adapters.database import archives, notifications, receipts
+from adapters.platform.cancellation import checkpoint
+from adapters.platform.settings import settings
+from adapters.store import history
+from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
+from domain.payments.discrepancies import by_id
+from models.archive.archive import State
+from models.errors import Conflict
+from models.runs.notification import NotificationRow, NotificationState
+from services.payments import discrepancies
+from services.processing.findings import PayloadFindings
+from services.receipts.material import Material
+from services.triggering.trigger import leave_inbox
+
+
+def complete(material: Material, settled: PayloadFindings | None) -> None:
+    """Read an archive back and complete its receipt. Done again, it changes nothing.
+
+    Args:
+        settled: what was settled of the current version's payload just before, which nobody has to find again.
+
+    Raises:
+        Conflict: store or database do not hold what was written there.
+        Transient: one of them does not answer, or the inbox's bucket does not.
+    """
+    reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
+    _read_back_request(material)
+    if _read_back_rows(material, settled):
+        notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
+    receipts.set_state(receipt_id, State.COMPLETED, now)
+    history.keep(reference, receipt_id)
+    leave_inbox(receipt_id)
+
+
+def _read_back_request(material: Material) -> None:
+    """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
+    if not material.request.is_whole(checkpoint):
+        raise Conflict(f"the store gives back another body than receipt {material.receipt_id}; run the archive again")
+
+
+def _read_back_rows(material: Material, settled: PayloadFindings | None) -> bool:
+    """Return whether the receipt is the current version; no other has rows of its own to read back."""
+    if not material.request.is_version:
+        return False
+    if archives.skeleton(material.receipt_id) != material.skeleton:
+        raise Conflict(f"the database holds another skeleton of receipt {material.receipt_id}; run the archive again")
+    if receipts.current_receipt_id(material.archive.reference) != material.receipt_id:
+        return False
+    for table, found in archives.row_counts(material.archive.reference, list(material.rows)).items():
+        expected = len(material.rows[table])
+        if found != expected:
+            raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
+    _read_back_discrepancies(material.archive.reference, settled)
+    return True
+
+
+def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) -> None:
+    """Those of the payload; others come and go without it."""
+    if settled is None:
+        raise Conflict("the current version became another while its archive was completed; run the archive again")
+    found = discrepancies.standing(reference, settled.codes)
+    if found != by_id(reference, settled.found):
+        raise Conflict(
+            f"expected {len(settled.found)} discrepancies of the payload, got others or {len(found)}; "
+            "run the archive again"
+        )
+
+
+def _notification(reference: str, receipt_id: str, endpoint: str, now: datetime) -> NotificationRow:
+    return NotificationRow(
+        message_id=message_id_of(receipt_id, endpoint),
+        reference=reference,
+        receipt_id=receipt_id,
+        endpoint=endpoint,
+        event=ARCHIVE_COMPLETED,
+        state=NotificationState.PENDING,
+        planned_at=now,
+    )

@@ -1,0 +1,114 @@
+"""Settles what does not add up in an archive, and between it and others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from adapters.database import archives, receipts
+from adapters.platform.cancellation import checkpoint
+from adapters.platform.settings import settings
+from adapters.store.requests import stored_request
+from domain.archive.versions import newest_first
+from domain.payments.booking import BookedPayment, booked
+from domain.payments.reconciliation import vanished
+from models.archive.archive import Archive
+from models.errors import Conflict, Locked
+from models.payments.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
+from models.payments.payment import Standing
+from services.payments.discrepancies import is_concerned, settle_version
+from services.payments.duplicates import settle_duplicates
+from services.payments.holds import settle_holds
+from services.receipts.material import Material, read_material
+from services.settlements.settlements import rematch
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadFindings:
+    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
+
+    codes: frozenset[DiscrepancyCode]
+    found: list[Discrepancy]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`is_current`: the receipt says what the current version says. `payload` is None where that is damaged."""
+
+    is_current: bool
+    payload: PayloadFindings | None
+
+
+def settle_findings(material: Material) -> Settled:
+    """Settle the discrepancies of an archive that has loaded a receipt.
+
+    What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
+    Where that is damaged, what stands of it stays. Done again, it changes nothing.
+
+    Raises:
+        Locked: the archive's key cannot be had.
+        Transient: store or database does not answer.
+    """
+    reference, now = material.archive.reference, datetime.now(UTC)
+    current = _current(material)
+    payload = settle_payload(current, now) if current else None
+    if is_concerned(reference, DUPLICATE_CODES):
+        settle_duplicates(reference, now)
+    rematch(reference, now)
+    if is_concerned(reference, HOLD_CODES, {Standing.HELD}):
+        settle_holds([reference], now)
+    return Settled(current is not None and current.request.version == material.request.version, payload)
+
+
+def _current(material: Material) -> Material | None:
+    """The current version; None where it is damaged, which must not fail the receipt that is worked on."""
+    reference = material.archive.reference
+    current_id = receipts.current_receipt_id(reference)
+    if current_id is None or current_id == material.receipt_id:
+        return material
+    try:
+        return read_material(reference, current_id)
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("the current version is damaged; what it says is not settled", why=str(conflict))
+        return None
+
+
+def settle_payload(current: Material, now: datetime) -> PayloadFindings:
+    """Settle what the current version says, by itself and beside those that it has taken the place of."""
+    findings = payload_findings(current)
+    settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
+    return findings
+
+
+def payload_findings(current: Material) -> PayloadFindings:
+    """A version that is damaged holds nobody up, and `verify` tells of it. But what has vanished is not known then."""
+    try:
+        older = list(_others(current))
+    except Locked:
+        raise
+    except Conflict as conflict:
+        log.error("a version is damaged; what has vanished is not known", why=str(conflict))
+        return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
+    payments = booked(current.archive, settings().payment_terms)
+    return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
+
+
+def _others(current: Material) -> Iterator[list[BookedPayment]]:
+    """The payments of the other versions, newest first."""
+    reference = current.archive.reference
+    for age in newest_first(archives.ages(reference)):
+        if age.receipt_id != current.receipt_id:
+            checkpoint()
+            yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
+
+
+def _stored_archive(reference: str, receipt_id: str) -> Archive:
+    request = stored_request(reference, receipt_id)
+    if request is None:
+        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again")
+    return request.archive()

@@ -1,0 +1,141 @@
+"""Persists a receipt: what was staged of it becomes the next version of its process's archive, or a delivery, where it
+says nothing new.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.database import receipts
+from adapters.documents.examination import examine
+from adapters.files.spool import staging, translated
+from adapters.platform.cancellation import checkpoint
+from adapters.platform.settings import settings
+from adapters.store import history, interrupted, ocfl
+from adapters.store.object_files import FILES, VERDICT
+from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
+from domain.archive.versions import said
+from domain.body.json_text import JsonFault, parse
+from models.archive.content import ContentCut, Role, StoredContent
+from models.archive.verdict import verdict_as_json
+from models.errors import Conflict, Locked
+from models.store.inventory import Inventory, ObjectVersion
+from services.processing.repairing import mend
+from services.processing.staging import Staged, stage, stage_what_rebuilds
+from services.receipts.body import Body, opened_body
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    version: int
+    contents: list[StoredContent]
+
+
+def persist(reference: str, receipt_id: str) -> Persisted:
+    """Archive a receipt's files and skeleton in the store. Done again, it changes nothing that is right.
+
+    Streams: memory does not grow with the body. Where the inbox still has it, what is damaged in the store is mended.
+
+    Raises:
+        Refused: the body is no archive of this process.
+        Conflict: the body is not the one that was received, or the store is damaged.
+        Transient: the store does not work now.
+    """
+    with staging() as folder, opened_body(reference, receipt_id) as body:
+        staged = stage(body, folder / "content", reference, receipt_id)
+        before = interrupted.settled(reference)
+        known = _known(reference, staged, body)
+        if known is None:
+            stage_what_rebuilds(staged)
+            number = _archive(reference, before, staged, folder)
+        else:
+            number = known.version
+            if body.is_from_inbox and not known.is_whole(checkpoint):
+                stage_what_rebuilds(staged)
+                _examine(staged)
+                mend(reference, known, staged)
+        if number == 1:
+            _keep_failures(reference)
+    return Persisted(number, [cut.content for cut in staged.cuts])
+
+
+def _keep_failures(reference: str) -> None:
+    """Keep the histories of receipts that have failed before there was an object to keep them in."""
+    for receipt_id in receipts.failed(reference):
+        history.keep(reference, receipt_id)
+
+
+def _known(reference: str, staged: Staged, body: Body) -> StoredRequest | None:
+    """The receipt as it is archived. A delivery whose record is damaged is kept anew, as one of the version that says
+    the same.
+    """
+    try:
+        return stored_request(reference, staged.receipt_id)
+    except Conflict:
+        inventory = ocfl.inventory(reference)
+        if inventory is None or not body.is_from_inbox:
+            raise
+        wanted = _said(staged.scan.document, staged.cuts)
+        for number in range(inventory.head, 0, -1):
+            if _said_by(stored_version(reference, number)) == wanted:
+                stage_what_rebuilds(staged)
+                keep_delivery(reference, staged.receipt_id, number, staged.content)
+                return stored_request(reference, staged.receipt_id)
+        return None
+
+
+def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
+    """Make the next version, or a delivery of the current one, and return the version's number."""
+    current = _current(reference, before)
+    if current and _said(staged.scan.document, staged.cuts) == _said_by(current):
+        keep_delivery(reference, staged.receipt_id, current.version, staged.content)
+        return current.version
+    _examine(staged)
+    state = staged.digests()
+    version = ObjectVersion(receipts.get(staged.receipt_id).received_at, staged.receipt_id, state)
+    contents = {sha256: path for path, sha256 in state.items()}
+    return ocfl.add_version(reference, before, version, folder, contents, checkpoint).head
+
+
+def _examine(staged: Staged) -> None:
+    """Judge the signed document, where one came. Of duplicate keys the last counts, here as everywhere."""
+    signed = staged.scan.document.get(Role.SIGNED_DOCUMENT)
+    index = signed.get("content") if isinstance(signed, dict) else None
+    if index is None or not staged.cuts[int(index)].content.size_bytes:
+        return
+    roots = [Path(root) for root in settings().trust_roots]
+    document = staged.content / FILES / staged.cuts[int(index)].content.sha256
+    verdict = examine(document, roots, now=datetime.now(UTC), checkpoint=checkpoint)
+    with translated():
+        (staged.content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
+
+
+def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:
+    """The version whose rows stand; before there are rows, the last."""
+    if inventory is None:
+        return None
+    receipt_id = receipts.current_receipt_id(reference)
+    current = stored_request(reference, receipt_id) if receipt_id else None
+    return current or stored_request(reference, inventory.versions[-1].message)
+
+
+def _said_by(current: StoredRequest) -> str | None:
+    """What a version says; nothing if it is damaged, which must not hold up the next one."""
+    try:
+        return _said(parse(current.clear_skeleton()), current.cuts())
+    except Locked:
+        raise
+    except (Conflict, JsonFault):
+        log.error("the current version is damaged; see `cellar verify`", receipt_id=current.receipt_id)
+        return None
+
+
+def _said(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
+    return said(document, [cut.content.sha256 for cut in cuts])

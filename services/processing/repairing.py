@@ -1,0 +1,73 @@
+"""Mends an archived receipt whose body is at hand: what is staged takes the place of what the store lost or damaged."""
+
+import structlog
+
+from adapters.files import store
+from adapters.platform.cancellation import checkpoint
+from adapters.store import seals
+from adapters.store.object_files import CUTS, SKELETON
+from adapters.store.requests import StoredRequest, keep_delivery
+from domain.body.cuts import SEALED_VALUE
+from domain.secrets.card_secrets import secret_ranges
+from domain.secrets.sealing import ranges_between, ranges_of
+from models.errors import Conflict
+from services.processing.staging import Staged, write_sealed
+
+log = structlog.get_logger()
+Ranges = list[tuple[int, int]]
+
+
+def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
+    """Put what was staged in the place of what the store has lost or has damaged.
+
+    Raises:
+        Conflict: that does not make it whole.
+        Locked: the archive's key cannot be had.
+        Transient: the store does not work now.
+    """
+    log.warning("a damaged archive is mended", receipt_id=known.receipt_id)
+    if known.is_version and not _is_as_archived(known, staged):
+        _seal_as_then(reference, known, staged)
+    for path, sha256 in staged.digests().items():
+        checkpoint()
+        key = known.files.get(sha256)
+        if key and store.digest_of(key) != sha256:
+            store.overwrite(staged.content / path, key)
+    if not known.is_version:
+        keep_delivery(reference, known.receipt_id, known.version, staged.content)
+    if not known.is_whole(checkpoint):
+        raise Conflict(f"receipt {known.receipt_id} cannot be mended; `cellar verify` names what is damaged")
+
+
+def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
+    digests = staged.digests()
+    return all(known.files.get(digests[name]) == known.keys.get(name) for name in (SKELETON, CUTS))
+
+
+def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
+    """Other values were sealed then: rules have changed since, or there were none. Digests tell what is right."""
+    for told in (_told_by_cuts, _told_by_skeleton, _nothing):
+        checkpoint()
+        try:
+            ranges = told(known, staged)
+        except Conflict:
+            continue  # what would tell is damaged itself
+        write_sealed(staged.content, staged.scan.skeleton, staged.cuts, ranges, reference)
+        if _is_as_archived(known, staged):
+            return
+    log.error("nothing tells any more what was sealed of an archive", receipt_id=known.receipt_id)
+
+
+def _told_by_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
+    return ranges_of(known.all_cuts(), lambda ciphertext: len(seals.stand_in(ciphertext)))
+
+
+def _told_by_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
+    """A null that was sealed looks like one that was not; today's rules tell."""
+    clear = staged.scan.skeleton
+    nulls = [each for each in secret_ranges(clear) if clear[slice(*each)] == SEALED_VALUE]
+    return sorted([*ranges_between(clear, known.skeleton()), *nulls])
+
+
+def _nothing(_known: StoredRequest, _staged: Staged) -> Ranges:
+    return []

@@ -1,0 +1,196 @@
+"""Stages a receipt: its body is scanned into a folder that holds what a version of its archive is made of."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from adapters.documents.clamd import SOUND, scanned
+from adapters.files.spool import translated, write_spooled
+from adapters.platform.cancellation import checkpoint
+from adapters.platform.durable import pushed
+from adapters.store import seals
+from adapters.store.object_files import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from domain.archive.reading import reference_of
+from domain.body.cuts import cuts_json, rebuilt, scans_json
+from domain.body.media_type import HEAD_BYTES, sniffed
+from domain.body.scan import Scan, Scanner
+from domain.body.spelling import SpellingReader
+from domain.secrets.card_secrets import secret_ranges
+from domain.secrets.sealing import sealed
+from models.archive.content import ContentCut, StoredContent
+from models.archive.spelling import Spelling
+from models.errors import Conflict, Refused
+from services.receipts.body import Body, opened_body
+
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A receipt in the folder `content`: files by their digests, skeleton and cuts, with the card secrets sealed.
+
+    `scan` and `cuts` are those of the body as it came, and are written nowhere.
+    `is_plain`: every file's base64 is as encoding it gives it, so they are known to rebuild the request.
+    """
+
+    receipt_id: str
+    content: Path
+    scan: Scan
+    cuts: list[ContentCut]
+    is_plain: bool
+
+    def digests(self) -> dict[str, str]:
+        """Of all that is staged, by the paths in `content`."""
+        files = {f"{FILES}/{path.name}": path.name for path in sorted((self.content / FILES).iterdir())}
+        others = [name for name in (SKELETON, CUTS, SCANS, VERDICT, REQUEST) if (self.content / name).exists()]
+        return files | {name: _digest(_chunks(self.content / name)) for name in others}
+
+
+def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
+    """Scan a body into the empty folder `content`, which one thread digests while another decodes it.
+
+    Raises:
+        Refused: the body is no archive of this process.
+        Conflict: it is not the one that was received, or what it was rebuilt from is damaged; or the archive's key
+            cannot be had.
+        Transient: the store or the inbox does not work now.
+    """
+    with translated():
+        (content / FILES).mkdir(parents=True)
+    digest = hashlib.sha256()
+    with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
+        scanner = Scanner(sink)
+        with _damage_told(body, receipt_id):
+            for chunk in body.chunks:
+                checkpoint()
+                digested = other.submit(digest.update, chunk)
+                scanner.feed(chunk)
+                digested.result()
+    if digest.hexdigest() != receipt_id:
+        raise _damaged(receipt_id)
+    scan = scanner.close()
+    if reference_of(scan.document) != reference:
+        raise Refused("WRONG_REFERENCE", f"receipt {receipt_id} is an archive of another process than asked for")
+    cuts = [
+        ContentCut(each, cut.skeleton_offset, spelling)
+        for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
+    ]
+    checkpoint()
+    secrets = secret_ranges(scan.skeleton)
+    checkpoint()
+    write_sealed(content, scan.skeleton, cuts, secrets, reference)
+    if cuts:
+        with translated():
+            (content / SCANS).write_bytes(scans_json(cuts))
+    return Staged(receipt_id, content, scan, cuts, sink.is_plain)
+
+
+def write_sealed(
+    content: Path, skeleton: bytes, cuts: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], reference: str
+) -> None:
+    """Write a skeleton and its cuts into `content`, with the ranges `secrets` of it sealed. Raises as `sealer` does."""
+    left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
+    with translated():
+        (content / SKELETON).write_bytes(left)
+        (content / CUTS).write_bytes(cuts_json(all_cuts))
+
+
+def stage_what_rebuilds(staged: Staged) -> None:
+    """Stage the raw body too, encrypted, if it cannot be rebuilt from the rest."""
+    folder = staged.content / FILES
+    pieces = rebuilt(staged.scan.skeleton, staged.cuts, lambda sha256: _chunks(folder / sha256), bytes)
+    if staged.is_plain or _digest(pieces) == staged.receipt_id:
+        return
+    reference = reference_of(staged.scan.document)
+    with ExitStack() as stack:
+        body = stack.enter_context(opened_body(reference, staged.receipt_id))
+        with translated():
+            file = stack.enter_context((staged.content / REQUEST).open("wb", 0))
+        for chunk in seals.sealed_chunks(reference, staged.receipt_id, body.chunks):
+            checkpoint()
+            write_spooled(file, chunk)
+
+
+@contextmanager
+def _damage_told(body: Body, receipt_id: str) -> Iterator[None]:
+    """What was rebuilt was a sound archive once."""
+    try:
+        yield
+    except Refused as error:
+        if body.is_from_inbox:
+            raise
+        raise _damaged(receipt_id) from error
+
+
+def _damaged(receipt_id: str) -> Conflict:
+    return Conflict(f"receipt {receipt_id} is not what was received: something of it is damaged; send it again")
+
+
+def _digest(pieces: Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        checkpoint()
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from iter(partial(file.read, _READ_BYTES), b"")
+
+
+class _StagingSink:
+    """Takes decoded contents, one after the other, into files of a folder that are named by their digests."""
+
+    def __init__(self, folder: Path, *, is_new: bool) -> None:
+        self.stored: list[StoredContent] = []
+        self.spellings: list[Spelling] = []
+        self.is_plain = True
+        self._is_new = is_new  # what comes from the store was looked through when it was
+        self._folder = folder
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Let go of a file that is not complete."""
+        self._open.close()
+
+    def begin(self, index: int) -> None:
+        checkpoint()  # a chunk may hold thousands of files
+        self._path = self._folder / f"{index}.part"
+        with translated():
+            self._file = self._open.enter_context(self._path.open("wb", buffering=0))
+        self._digest, self._spelling = hashlib.sha256(), SpellingReader()
+        self._index, self._size_bytes, self._pushed_bytes, self._head = index, 0, 0, b""
+
+    def text(self, piece: memoryview) -> None:
+        self._spelling.feed(piece)
+
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[:HEAD_BYTES]
+        write_spooled(self._file, data)
+        self._size_bytes += len(data)
+        self._pushed_bytes = pushed(self._file.fileno(), self._pushed_bytes, self._size_bytes)
+
+    def end(self, *, is_plain: bool) -> None:
+        self.is_plain = self.is_plain and is_plain
+        sha256 = self._digest.hexdigest()
+        with translated():
+            self.close()
+            path = self._path.replace(self._folder / sha256)
+        found = scanned(path, checkpoint) if self._is_new else SOUND
+        content = StoredContent(
+            index=self._index,
+            sha256=sha256,
+            size_bytes=self._size_bytes,
+            looks_like=sniffed(self._head),
+            infection=found.infection,
+            is_scanned=found.is_whole,
+        )
+        self.stored.append(content)
+        self.spellings.append(self._spelling.spelling(self._size_bytes))

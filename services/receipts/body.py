@@ -1,0 +1,60 @@
+"""The raw body of a receipt, wherever it is."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from adapters.inbox import inbox
+from adapters.store.requests import stored_request
+from models.errors import Refused, Transient
+
+_CHUNK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body in pieces. One from the inbox is as it came; one from the store is rebuilt from what lies there."""
+
+    chunks: Iterator[bytes]
+    is_from_inbox: bool
+
+
+@contextmanager
+def opened_body(reference: str, receipt_id: str) -> Iterator[Body]:
+    """The body as it was sent: from the inbox while it waits there, from the store afterwards.
+
+    Raises:
+        Refused: neither has it.
+        Transient: the inbox or the store does not answer.
+    """
+    with ExitStack() as stack:
+        try:
+            body = stack.enter_context(inbox.opened_body(receipt_id))
+        except FileNotFoundError:
+            yield Body(_stored(reference, receipt_id), is_from_inbox=False)
+        except OSError as error:
+            raise _not_given(receipt_id, error) from error
+        else:
+            yield Body(_waiting(body, receipt_id), is_from_inbox=True)
+
+
+def _waiting(body: BinaryIO, receipt_id: str) -> Iterator[bytes]:
+    try:
+        yield from iter(lambda: body.read(_CHUNK_BYTES), b"")
+    except OSError as error:
+        raise _not_given(receipt_id, error) from error
+
+
+def _not_given(receipt_id: str, error: OSError) -> Transient:
+    """What a folder says; a bucket's own words are translated already."""
+    reason = errno.errorcode.get(error.errno or 0)
+    return Transient(f"the inbox does not give the body of receipt {receipt_id}: {reason}")
+
+
+def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:
+    stored = stored_request(reference, receipt_id)
+    if stored is None:
+        raise Refused("BODY_MISSING", f"neither inbox nor store has the body of receipt {receipt_id}")
+    return stored.body()

@@ -1,0 +1,193 @@
+"""Holds archives against settlements, and puts on record what differs.
+
+What differs follows from what the database has. It is written in another transaction than the one that it was found in,
+so it is found once more afterwards: of several who judge at once, the last one to write is right.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from adapters.database import settlements
+from adapters.database.locked import has_locked_payments, without_locked
+from adapters.database.settlements import Candidates
+from adapters.database.transactions import pages, reading
+from adapters.platform.settings import settings
+from domain.archive.rows import discrepancy_id
+from domain.payments.discrepancies import by_id
+from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
+from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.settlements.settlement import Days, DecidedEntry, Entry, Match
+from services.payments import discrepancies
+from services.payments.holds import settle_holds
+
+Found = dict[str | None, list[Discrepancy]]
+"""By archive; None where a row leads to none."""
+
+_ARCHIVES_AT_ONCE = 1000
+_NOBODYS_CODES = (DiscrepancyCode.AMBIGUOUS_MATCH, DiscrepancyCode.MISSING_IN_ARCHIVE)
+_ROWS_AT_ONCE = 2000
+
+
+def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
+    return pages(sorted(references), _ARCHIVES_AT_ONCE)
+
+
+def settle(references: Sequence[str], now: datetime) -> Found:
+    """Put on record what differs between some archives and the settlements, and return it.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found = _written(lambda: judged(references, now), now)
+    settle_holds(references, now)  # what is settled is held no more
+    return found
+
+
+def judged(
+    references: Sequence[str],
+    now: datetime,
+    pending: Mapping[str, Sequence[DecidedEntry]] | None = None,
+    covered: Iterable[Days] = (),
+) -> Found:
+    """Return what differs between some archives and the settlements. Those that are locked are passed over.
+
+    Args:
+        references: the archives, a thousand at most.
+        now: what was paid so lately that it is not late yet is not missed.
+        pending: rows that the database does not have, by archive.
+        covered: the days of reports that it does not have.
+    """
+    with reading() as session:
+        payments = settlements.payments_of(session, references)
+        entries = settlements.entries_of_archives(session, references)
+        coverage = merged([*settlements.coverage(session), *covered])
+        passed_over = set(references).difference(without_locked(session, dict.fromkeys(references)))
+    terms, today = settings().settlement_terms, _day(now)
+    found: Found = {}
+    for reference in references:
+        if reference not in passed_over:
+            its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
+            found[reference] = judge_archive(payments.get(reference, []), its_entries, coverage, terms, today)
+    return _with_what_may_stand(found)
+
+
+def _with_what_may_stand(found: Found) -> Found:
+    """Add what is on record already, as it is, while a report is damaged: its rows may bear that out."""
+    with reading() as session:
+        if not settlements.damaged_reports(session):
+            return found
+    return {
+        reference: list((by_id(reference, each) | discrepancies.standing(reference, CODES)).values())
+        for reference, each in found.items()
+    }
+
+
+def is_concerned(reference: str, now: datetime) -> bool:
+    """Whether anything about settlements may be said of an archive, or was: one query, and no lock among archives."""
+    with settlements.looking() as session:
+        return settlements.is_concerned(session, reference, _last_missed(now))
+
+
+def missed(covered: Iterable[Days], now: datetime) -> set[str]:
+    """Return the archives with a charge of these days that no report has, and that is not merely late.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    until = _last_missed(now)
+    old_enough = [Days(days.first, min(days.last, until)) for days in covered]
+    with reading() as session:
+        return {each for days in old_enough for each in settlements.archives_without_settlement(session, days)}
+
+
+def told() -> set[str]:
+    """The archives of which something is on record: it may be right no more."""
+    wanted = select(DiscrepancyRow.reference).where(
+        col(DiscrepancyRow.code).in_(sorted(CODES)),
+        DiscrepancyRow.state != DiscrepancyState.CLOSED,
+        col(DiscrepancyRow.reference).is_not(None),
+    )
+    with reading() as session:
+        return {reference for reference in session.exec(wanted.distinct()) if reference is not None}
+
+
+def coverage() -> list[Days]:
+    """The days that reports have the charges of."""
+    with reading() as session:
+        return settlements.coverage(session)
+
+
+def settle_nobodys(now: datetime) -> None:
+    """Put on record the rows that lead to no archive.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+
+    def _found() -> Found:
+        with reading() as session:
+            found: Found = {None: nobodys(session, list(settlements.entries_of_nobody(session)))}
+        return _with_what_may_stand(found)
+
+    _written(_found, now)
+
+
+def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
+    """The discrepancies of those entries that lead to no archive.
+
+    While an archive is locked, a row without a payment may be its: such rows are told where they are on record, and no
+    others.
+    """
+    several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
+    none = [each.entry for each in decided if each.decision.match is Match.NONE and each.decision.reference is None]
+    if none and has_locked_payments(session):
+        on_record = _on_record(session, (DiscrepancyCode.MISSING_IN_ARCHIVE,), none)
+        none = [each for each in none if _id(DiscrepancyCode.MISSING_IN_ARCHIVE, each.entry_id) in on_record]
+    found = [unmatched(entry) for entry in none]
+    terms = settings().settlement_terms
+    for these in pages(several, _ROWS_AT_ONCE):
+        candidates = Candidates(session, these)
+        found += [ambiguous(entry, candidates.of(entry), terms) for entry in these]
+    return found
+
+
+def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
+    """Whether exactly those of some entries that lead to no archive are on record as such."""
+    found = {discrepancy_id(None, each): (each.expected, each.found) for each in nobodys(session, decided)}
+    return found == _on_record(session, _NOBODYS_CODES, [each.entry for each in decided])
+
+
+def _on_record(
+    session: Session, codes: Iterable[DiscrepancyCode], entries: Iterable[Entry]
+) -> dict[str, tuple[str, str]]:
+    """What was expected and found by id, where such a thing is told of one of some entries and is not closed."""
+    on_record: dict[str, tuple[str, str]] = {}
+    for page in pages(_id(code, entry.entry_id) for entry in entries for code in codes):
+        wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state != DiscrepancyState.CLOSED
+        for row in session.exec(select(DiscrepancyRow).where(*wanted)):
+            on_record[row.discrepancy_id] = (row.expected, row.found)
+    return on_record
+
+
+def _id(code: DiscrepancyCode, entry_id: str) -> str:
+    return discrepancy_id(None, Discrepancy(code, None, "", "", entry_id))
+
+
+def _written(find: Callable[[], Found], now: datetime) -> Found:
+    found = find()
+    while True:
+        discrepancies.settle_many(found, CODES, now)
+        again = find()
+        if again == found:
+            return found
+        found = again
+
+
+def _last_missed(now: datetime) -> date:
+    return last_missed(_day(now), settings().settlement_terms)
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(settings().payment_terms.zone).date()

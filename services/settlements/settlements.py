@@ -1,0 +1,278 @@
+"""Settlements: reports are imported, their rows matched to payments, and what differs is put on record.
+
+Each step may be repeated: rows are told apart by what they say, and matches and discrepancies follow from what there
+is.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+import structlog
+from sqlmodel import Session
+
+from adapters.database import settlements
+from adapters.database.settlements import Candidates
+from adapters.database.transactions import pages, reading, writing
+from adapters.platform.settings import settings
+from adapters.store import settlement_reports
+from adapters.store.settlement_reports import OnDamaged, Report
+from domain.settlements.matching import claimants, decide
+from domain.settlements.tally import Tally
+from models.errors import Conflict
+from models.settlements.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
+from models.settlements.settlement_summary import SettlementSummary, TakenEntry
+from services.payments import discrepancies
+from services.settlements import settlement_judging
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it has been done, and how much there is."""
+
+log = structlog.get_logger()
+
+_ROWS_AT_ONCE = 2000
+
+
+def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
+    """Keep reports, match their rows and put on record what differs. Done again, it changes nothing.
+
+    Others whose import was killed are finished first.
+
+    Raises:
+        Transient: store or database does not answer; import them again.
+    """
+    imported = [_row(report, settlement_reports.keep(report, now)) for report in reports]
+    _finish(now, _log_damaged, but={each.report_id for each in reports})
+    tally = Tally()
+    total = sum(report.entries for report in reports)
+    for taken in chain.from_iterable(_matched(report) for report in reports):
+        for each in taken:
+            tally.take(each)
+        on_progress("match", len(taken), total)
+    _insert_reports(imported)
+    references = _concerned(tally, reports, now)
+    for batch in settlement_judging.in_batches(references):
+        for reference, found in settlement_judging.settle(batch, now).items():
+            tally.find(reference, found)
+        on_progress("judge", len(batch), len(references))
+    settlement_judging.settle_nobodys(now)
+    _set_judged(imported)
+    return tally.summary(len(reports), discrepancies.explained(tally.found))
+
+
+def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
+    """Bring the reports of the store back into a database that has its archives already, and return how many there are.
+
+    One that is damaged is told, and holds up no other.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    count = _finish(now, on_damaged)
+    _judge(settlement_judging.told(), now)
+    return count
+
+
+def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozenset()) -> int:
+    """Take in the reports of the store that were not judged to the end, and return how many there are.
+
+    Args:
+        but: those that are taken in by the caller.
+    """
+    with reading() as session:
+        done = settlements.judged_reports(session).union(but)
+    imported: list[SettlementReportRow] = []
+    references: set[str | None] = set()
+    damaged: dict[str, str] = {}
+    for report_id, imported_at in settlement_reports.kept(damaged.__setitem__, but=done):
+        try:
+            with settlement_reports.stored(report_id) as report:
+                for taken in _matched(report):
+                    references |= {each.decided.decision.reference for each in taken}
+                imported.append(_row(report, imported_at))
+        except Conflict as conflict:
+            damaged[report_id] = str(conflict)
+    _set_damaged(damaged, on_damaged, but)
+    if not imported:
+        return 0
+    _insert_reports(imported)
+    covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
+    _judge({each for each in references if each is not None} | settlement_judging.missed(covered, now), now)
+    _set_judged(imported)
+    return len(imported)
+
+
+def _matched(report: Report) -> Iterator[list[TakenEntry]]:
+    """The rows of a report in portions, each of which is in the database by then, with its match."""
+    for entries in pages(report.rows(), _ROWS_AT_ONCE):
+        with settlements.matching() as session:
+            taken = _taken(session, entries)
+            new = [each.decided for each in taken if each.is_new]
+            settlements.insert_entries(session, report.report_id, new)
+            _remember_candidates(session, new)
+        yield taken
+
+
+def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
+    """After their rows: the days that they cover lack none of these."""
+    with settlements.matching() as session:
+        for each in imported:
+            settlements.insert_report(session, each)
+
+
+def _set_damaged(damaged: Mapping[str, str], on_damaged: OnDamaged, but: Collection[str]) -> None:
+    """Tell which reports are damaged, and let it be known before anything is judged. Some are about to be mended."""
+    for report_id, reason in damaged.items():
+        on_damaged(report_id, reason)
+    with reading() as session:
+        before = settlements.damaged_reports(session)
+    now = before.intersection(but).union(damaged)
+    if now != before:
+        with writing() as session:
+            settlements.set_damaged(session, now)
+
+
+def _judge(references: Iterable[str], now: datetime) -> None:
+    for batch in settlement_judging.in_batches(references):
+        settlement_judging.settle(batch, now)
+    settlement_judging.settle_nobodys(now)
+
+
+def _set_judged(imported: Iterable[SettlementReportRow]) -> None:
+    with writing() as session:
+        settlements.set_judged(session, [each.report_id for each in imported])
+
+
+def _log_damaged(report_id: str, reason: str) -> None:
+    log.error("a settlement report is not taken in", report_id=report_id, reason=reason)
+
+
+def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
+    """Return what `import_reports` would, and change nothing.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    tally = Tally()
+    pending: dict[str, dict[str, DecidedEntry]] = defaultdict(dict)
+    total = sum(report.entries for report in reports)
+    for entries in pages(chain.from_iterable(report.rows() for report in reports), _ROWS_AT_ONCE):
+        with reading() as session:
+            taken = _taken(session, entries)
+        on_progress("match", len(entries), total)
+        for each in taken:
+            tally.take(each)
+            if each.is_new and each.decided.decision.reference is not None:
+                pending[each.decided.decision.reference][each.decided.entry.entry_id] = each.decided
+    references = _concerned(tally, reports, now)
+    for batch in settlement_judging.in_batches(references):
+        rows = {reference: list(pending[reference].values()) for reference in batch if reference in pending}
+        for reference, found in settlement_judging.judged(batch, now, rows, _covered(reports)).items():
+            tally.find(reference, found)
+        on_progress("judge", len(batch), len(references))
+    return tally.summary(len(reports), discrepancies.explained(tally.found))
+
+
+def judge_all(now: datetime) -> None:
+    """Put on record what has become late since reports were imported, and what a killed process has not.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    _finish(now, _log_damaged)
+    _judge(settlement_judging.missed(settlement_judging.coverage(), now) | settlement_judging.told(), now)
+
+
+def rematch(reference: str, now: datetime) -> None:
+    """Decide again the entries that belong to an archive or could, and put on record what differs: its payments may be
+    others than before.
+
+    Done again, it changes nothing, and makes good what one that was killed has left.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if not settlement_judging.is_concerned(reference, now):
+        return
+    redecided = _decided_again(reference)
+    for batch in settlement_judging.in_batches({reference} | redecided.references):
+        settlement_judging.settle(batch, now)
+    if not redecided.nobodys_are_right:
+        settlement_judging.settle_nobodys(now)
+    if redecided.outlived:
+        with writing() as session:
+            settlements.forget(session, reference, redecided.outlived)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redecided:
+    """What is to be judged now: archives, and perhaps what belongs to none. `outlived` leads to the same entries again,
+    should this be killed before they are judged.
+    """
+
+    references: set[str]
+    nobodys_are_right: bool
+    outlived: list[str]
+
+
+def _decided_again(reference: str) -> _Redecided:
+    terms = settings().settlement_terms
+    with settlements.matching() as session:
+        before = settlements.entries_concerned(session, reference)
+        candidates = Candidates(session, [each.entry for each in before])
+        after = [DecidedEntry(each.entry, decide(each.entry, candidates.of(each.entry), terms)) for each in before]
+        changed = [(was, each) for was, each in zip(before, after, strict=True) if was != each]
+        settlements.update_decisions(session, [each for _, each in changed])
+        given_back = [was.entry for was, _ in changed if was.decision.reference == reference]
+        settlements.remember(session, ((each, [reference]) for each in given_back))
+        _remember_candidates(session, after)
+        able = [claimants(each.entry, candidates.of(each.entry), terms) for each in before]
+        led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
+        return _Redecided(
+            references=led_to.union(*able),
+            nobodys_are_right=settlement_judging.is_on_record(session, after),
+            outlived=settlements.outlived(session, reference),
+        )
+
+
+def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> None:
+    """Let the archives be found again whose payments are among the several that an entry fits to."""
+    terms = settings().settlement_terms
+    several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
+    candidates = Candidates(session, several)
+    settlements.remember(session, ((each, claimants(each, candidates.of(each), terms)) for each in several))
+
+
+def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
+    """What is decided for entries, those that are there already as before."""
+    terms = settings().settlement_terms
+    known = settlements.entries_known(session, [each.entry_id for each in entries])
+    candidates = Candidates(session, [each for each in entries if each.entry_id not in known])
+    decided = [
+        DecidedEntry(each, known.get(each.entry_id) or decide(each, candidates.of(each), terms)) for each in entries
+    ]
+    discrepancies = {each.subject: each for each in settlement_judging.nobodys(session, decided)}
+    return [
+        TakenEntry(each, each.entry.entry_id not in known, discrepancies.get(each.entry.entry_id)) for each in decided
+    ]
+
+
+def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:
+    """The archives that rows lead to, and those that should be in the reports and are not."""
+    return tally.references | settlement_judging.missed(_covered(reports), now)
+
+
+def _covered(reports: Sequence[Report]) -> list[Days]:
+    return [report.covers for report in reports if report.covers]
+
+
+def _row(report: Report, imported_at: datetime) -> SettlementReportRow:
+    return SettlementReportRow(
+        report_id=report.report_id,
+        imported_at=imported_at,
+        covers_from=report.covers.first if report.covers else None,
+        covers_to=report.covers.last if report.covers else None,
+        entries=report.entries,
+    )

@@ -1,0 +1,276 @@
+"""Reads archives for people: lists with filters, one archive whole, where one stands."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, and_, cast, or_
+from sqlmodel import Session, SQLModel, String, col, exists, func, select
+
+from adapters.database.transactions import reading
+from adapters.platform.settings import settings
+from models.archive.archive import ArchiveRow
+from models.archive.content import FileRow
+from models.archive.form_field import FormFieldRow
+from models.archive.session import IntegrationRow, LabelRow, SessionRow
+from models.archive.signature import SignatureRow
+from models.archive.signed_document import SignedDocumentRow
+from models.archive.warning import WarningRow
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.payments.ledger import LEDGER
+from models.payments.payment import PaymentRow
+from models.runs.notification import NotificationAttemptRow, NotificationRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
+from models.runs.run import RunRow
+from models.view import (
+    ArchivePage,
+    ArchiveQuery,
+    ArchiveSummary,
+    ArchiveView,
+    IntegrationView,
+    NotificationView,
+    RunView,
+    SessionView,
+    SignatureView,
+)
+from services.payments import discrepancies
+
+Row = TypeVar("Row", bound=SQLModel)
+
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+
+
+def page(query: ArchiveQuery) -> ArchivePage:
+    """Return archives, newest first.
+
+    Raises:
+        Refused: the cursor is none of ours, or the label has no `=`.
+        Transient: the database does not answer.
+    """
+    newest_first = (col(ArchiveRow.received_at).desc(), col(ArchiveRow.reference).desc())
+    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
+    counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
+    with reading() as session:
+        ordered = select(ArchiveRow, *counts).where(*wanted).order_by(*newest_first)
+        found = session.exec(ordered.limit(query.limit + 1)).all()
+    items = [
+        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
+        for archive, files, warnings, standing in found[: query.limit]
+    ]
+    return ArchivePage(items=items, next=_cursor(items[-1]) if len(found) > query.limit else None)
+
+
+def archive(reference: str) -> ArchiveView | None:
+    """Return one archive, whole; None where there is none.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        row = session.get(ArchiveRow, reference)
+        if row is None:
+            return None
+        documents = _rows(session, SignedDocumentRow, reference)
+        found = discrepancies.views(session, reference)
+        return ArchiveView.model_validate(
+            row.model_dump()
+            | {
+                "versions": _dumped(session, VersionRow, reference, VersionRow.version),
+                "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.sending_id),
+                "files": _dumped(session, FileRow, reference),
+                "sessions": _sessions(session, reference),
+                "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
+                "fields": _dumped(session, FormFieldRow, reference),
+                "warnings": _dumped(session, WarningRow, reference),
+                "payments": _payments(session, reference),
+                "discrepancies": [each for each in found if each.closed_at is None],
+                "closed_discrepancies": [each for each in found if each.closed_at],
+                "signed_document_verdict": next((each.verdict for each in documents), None),
+                "notifications": _notifications(session, reference),
+                "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
+            }
+        )
+
+
+def file(reference: str, sha256: str) -> FileRow | None:
+    """Return a file of an archive by its digest; None unless that archive holds it."""
+    with reading() as session:
+        return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
+
+
+@dataclass(frozen=True, slots=True)
+class PublicStanding:
+    """Where a receipt's archive stands, without anything personal."""
+
+    receipt_id: str
+    state: str
+    received_at: datetime
+    completed_at: datetime | None
+    versions: int
+    digests: list[str]
+
+
+def public_standing(receipt_id: str) -> PublicStanding | None:
+    """Return where a receipt's archive stands; None before the receipt is registered.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        receipt = session.get(ReceiptRow, receipt_id)
+        if receipt is None:
+            return None
+        versions = select(func.count()).select_from(VersionRow).where(VersionRow.reference == receipt.reference)
+        return PublicStanding(
+            receipt_id=receipt_id,
+            state=receipt.state,
+            received_at=receipt.received_at,
+            completed_at=receipt.completed_at,
+            versions=session.exec(versions).one(),
+            digests=[each.sha256 for each in _rows(session, FileRow, receipt.reference)],
+        )
+
+
+def run_url(flow_run_id: str) -> str:
+    """The run's page in Prefect's UI."""
+    return f"{settings().prefect_ui_url}/runs/flow-run/{flow_run_id}"
+
+
+def _rows(session: Session, table: type[Row], reference: str, order: Any = None) -> Sequence[Row]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    ordered = select(table).where(columns.reference == reference).order_by(columns.position if order is None else order)
+    return session.exec(ordered).all()
+
+
+def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any = None) -> list[dict[str, Any]]:
+    return [row.model_dump() for row in _rows(session, table, reference, order)]
+
+
+def _sessions(session: Session, reference: str) -> list[SessionView]:
+    labels = _rows(session, LabelRow, reference)
+    integrations = _rows(session, IntegrationRow, reference)
+    return [
+        SessionView(
+            **row.model_dump(),
+            labels={each.key: each.value for each in labels if each.session_position == row.position},
+            integrations=[
+                IntegrationView(**each.model_dump()) for each in integrations if each.session_position == row.position
+            ],
+        )
+        for row in _rows(session, SessionRow, reference)
+    ]
+
+
+def _payments(session: Session, reference: str) -> list[dict[str, Any]]:
+    """Those of the payload, with the standing of the ledger: whether one is settled, the payload cannot tell."""
+    ledger = select(LEDGER.c.position, LEDGER.c.standing).where(LEDGER.c.reference == reference)
+    standings = {row.position: row.standing for row in session.connection().execute(ledger)}
+    rows = _rows(session, PaymentRow, reference)
+    return [row.model_dump() | {"standing": standings[row.position]} for row in rows]
+
+
+def _signature(row: SignatureRow) -> SignatureView:
+    return SignatureView(**row.model_dump(), signed_by={"id": row.signer_id, "name": row.signer_name})
+
+
+def _notifications(session: Session, reference: str) -> list[NotificationView]:
+    attempts = (
+        select(func.count())
+        .where(NotificationAttemptRow.message_id == NotificationRow.message_id)
+        .correlate(NotificationRow)
+        .scalar_subquery()
+    )
+    found = select(NotificationRow, attempts).where(NotificationRow.reference == reference)
+    ordered = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
+    return [NotificationView(**row.model_dump(), attempts=count) for row, count in session.exec(ordered)]
+
+
+def _run(row: RunRow) -> RunView:
+    return RunView(**row.model_dump(), url=run_url(row.flow_run_id))
+
+
+def _count(table: type[SQLModel], *conditions: Any) -> Any:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
+    return counted.correlate(ArchiveRow).scalar_subquery()
+
+
+def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
+    plain = {
+        "reference": ArchiveRow.reference,
+        "process_number": ArchiveRow.process_number,
+        "template": ArchiveRow.template_id,
+        "state": ArchiveRow.state,
+    }
+    conditions = [
+        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
+    ]
+    if query.transaction_number is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.transaction_number) == query.transaction_number))
+    if query.session is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.id) == query.session))
+    if query.label is not None:
+        key, value = _key_and_value(query.label)
+        conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
+    if query.discrepancy is not None:
+        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))
+    if query.received_after is not None:
+        conditions.append(col(ArchiveRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(ArchiveRow.received_at) < query.received_before)
+    if query.q:
+        conditions.append(_mentions(query.q))
+    return conditions
+
+
+def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """What people search by: the numbers and names that they see in Cellosign, labels and file names."""
+    return or_(
+        col(ArchiveRow.reference).icontains(text, autoescape=True),
+        cast(col(ArchiveRow.process_number), String).contains(text, autoescape=True),
+        _has(
+            SessionRow,
+            or_(
+                col(SessionRow.id).icontains(text, autoescape=True),
+                col(SessionRow.author).icontains(text, autoescape=True),
+                col(SessionRow.recipient_name).icontains(text, autoescape=True),
+                cast(col(SessionRow.transaction_number), String).contains(text, autoescape=True),
+            ),
+        ),
+        _has(LabelRow, col(LabelRow.value).icontains(text, autoescape=True)),
+        _has(FileRow, col(FileRow.filename).icontains(text, autoescape=True)),
+    )
+
+
+def _key_and_value(label: str) -> tuple[str, str]:
+    key, equals, value = label.partition("=")
+    if not equals:
+        raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
+    return key, value
+
+
+def _cursor(last: ArchiveSummary) -> str:
+    return base64.urlsafe_b64encode(f"{last.received_at.isoformat()} {last.reference}".encode()).decode()
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    try:
+        received_at_text, _, reference = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        received_at = datetime.fromisoformat(received_at_text).astimezone(UTC)
+        if "\0" in reference:  # which Postgres does not take
+            raise ValueError("no reference has NUL in it")
+    except (binascii.Error, ValueError, OverflowError) as error:
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+    return or_(
+        col(ArchiveRow.received_at) < received_at,
+        and_(col(ArchiveRow.received_at) == received_at, col(ArchiveRow.reference) < reference),
+    )

@@ -1,0 +1,100 @@
+"""Lists discrepancies for people, over all archives and those that belong to none."""
+
+import base64
+import binascii
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import Session, col, func, select
+
+from adapters.database.transactions import reading
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
+from models.view import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
+from services.payments.discrepancies import views_of
+
+
+def page(query: DiscrepancyQuery) -> DiscrepancyPage:
+    """Return discrepancies in the order of their codes.
+
+    Raises:
+        Refused: the cursor is none of ours.
+        Transient: the database does not answer.
+    """
+    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
+    in_order = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+    with reading() as session:
+        found = select(DiscrepancyRow).where(*wanted).order_by(*in_order)
+        rows = list(session.exec(found.limit(query.limit + 1)))
+        items = _listed(session, rows[: query.limit])
+    return DiscrepancyPage(items=items, next=_cursor(items[-1]) if len(rows) > query.limit else None)
+
+
+def find(discrepancy_id: str) -> ListedDiscrepancy | None:
+    """Return one by its id; None where there is none."""
+    with reading() as session:
+        row = session.get(DiscrepancyRow, discrepancy_id)
+        return _listed(session, [row])[0] if row else None
+
+
+def newest_open(limit: int) -> list[ListedDiscrepancy]:
+    """What nobody has explained, that which was opened last first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    its_events = DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id
+    # For each open one on its own: what was closed is never forgotten, and would be read each time.
+    opened_at = (
+        select(func.max(DiscrepancyEventRow.at))
+        .where(its_events, DiscrepancyEventRow.state == DiscrepancyState.OPEN)
+        .correlate(DiscrepancyRow)
+        .scalar_subquery()
+    )
+    open_ones = select(DiscrepancyRow).where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+    found = open_ones.order_by(opened_at.desc(), col(DiscrepancyRow.discrepancy_id))
+    with reading() as session:
+        return _listed(session, list(session.exec(found.limit(limit))))
+
+
+def open_by_code() -> dict[str, int]:
+    """How many of each code nobody has explained, in the order of the codes; codes of which there is none are left out.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    code = col(DiscrepancyRow.code)
+    counted = select(code, func.count()).where(DiscrepancyRow.state == DiscrepancyState.OPEN)
+    with reading() as session:
+        return dict(session.exec(counted.group_by(code).order_by(code)).all())
+
+
+def _listed(session: Session, rows: list[DiscrepancyRow]) -> list[ListedDiscrepancy]:
+    views = views_of(session, rows)
+    return [
+        ListedDiscrepancy(reference=row.reference, **view.model_dump()) for row, view in zip(rows, views, strict=True)
+    ]
+
+
+def _conditions(query: DiscrepancyQuery) -> list[ColumnElement[bool]]:
+    state = col(DiscrepancyRow.state)
+    conditions = [state == query.state if query.state else state != DiscrepancyState.CLOSED]
+    if query.code is not None:
+        conditions.append(col(DiscrepancyRow.code) == query.code)
+    if query.reference is not None:
+        conditions.append(col(DiscrepancyRow.reference) == (query.reference or None))  # with None it is `IS NULL`
+    return conditions
+
+
+def _cursor(last: ListedDiscrepancy) -> str:
+    return base64.urlsafe_b64encode(f"{last.code} {last.discrepancy_id}".encode()).decode()
+
+
+def _after(cursor: str) -> ColumnElement[bool]:
+    try:
+        code, _, discrepancy_id = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
+        if not (code + discrepancy_id).isprintable():  # NUL, which Postgres does not take
+            raise ValueError("no code and no id has that")
+    except (binascii.Error, ValueError) as error:
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+    code_column, id_column = col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id)
+    return or_(code_column > code, and_(code_column == code, id_column > discrepancy_id))

@@ -1,0 +1,204 @@
+"""Receipts: registered once, in whatever order and however often; completed ones stay so."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from adapters.database import receipts, runs
+from models.archive.archive import State
+from models.runs.receipt import Outcome, Sending
+from models.runs.run import RunRow, RunState, Trigger
+from models.view import ArchiveView
+from services.views import catalogue
+from tests.records import NOON, digest, registered, sending
+
+pytestmark = pytest.mark.usefixtures("installation")
+LATER = NOON + timedelta(hours=1)
+
+
+def archive(reference: str = "r") -> ArchiveView:
+    found = catalogue.archive(reference)
+    assert found
+    return found
+
+
+def at_once(*calls: Callable[[], object]) -> None:
+    start, failed = threading.Barrier(len(calls)), list[BaseException]()
+
+    def run(call: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_first_sending_of_a_process_is_new() -> None:
+    registration = receipts.register(sending())
+
+    assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
+    assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
+
+
+def test_same_sending_registered_again_changes_nothing() -> None:
+    first = receipts.register(sending())
+    before = archive()
+
+    assert receipts.register(sending()) == first
+    assert archive() == before
+
+
+def test_same_body_is_a_duplicate_and_another_is_a_change() -> None:
+    outcomes = [
+        receipts.register(each).outcome
+        for each in (sending(), sending(minute=1), sending(body="another", minute=2), sending("other process", "b"))
+    ]
+
+    assert outcomes == ["new", "duplicate", "changed", "new"]
+    assert [each.outcome for each in archive().deliveries] == ["new", "duplicate", "changed"]
+    assert [each.received_at.minute for each in archive().deliveries] == [0, 1, 2]
+
+
+def test_process_has_the_state_of_its_newest_receipt() -> None:
+    first = registered()
+    receipts.set_state(first, State.COMPLETED, LATER)
+    assert (archive().state, archive().completed_at) == ("completed", LATER)
+
+    second = registered(body="another", minute=1)
+    assert (archive().state, archive().completed_at) == ("received", None)
+
+    receipts.set_state(second, State.FAILED, LATER)
+    assert archive().state == "failed"
+
+
+def test_older_receipt_that_comes_late_does_not_change_the_state() -> None:
+    newest = registered(minute=5)
+    receipts.set_state(newest, State.COMPLETED, LATER)
+
+    old = registered(body="another", minute=1)
+    receipts.set_state(old, State.FAILED, LATER)
+
+    assert archive().state == "completed"
+    assert receipts.newest_receipt_id("r") == newest
+
+
+@pytest.mark.parametrize("state", [State.RECEIVED, State.PROCESSING, State.FAILED])
+def test_completed_receipt_stays_completed(state: State) -> None:
+    receipt_id = registered()
+    receipts.set_state(receipt_id, State.COMPLETED, NOON)
+
+    receipts.set_state(receipt_id, state, LATER)
+    receipts.set_state(receipt_id, State.COMPLETED, LATER)
+
+    assert (receipts.get(receipt_id).state, receipts.get(receipt_id).completed_at) == ("completed", NOON)
+    assert receipts.register(sending(minute=9)).state is State.COMPLETED
+
+
+def test_completed_receipt_stays_completed_whoever_writes_at_the_same_moment() -> None:
+    for number in range(15):
+        receipt_id = registered(body=str(number))
+        states = (State.COMPLETED, State.FAILED, State.PROCESSING)
+        at_once(*(partial(receipts.set_state, receipt_id, state, NOON) for state in states))
+        assert receipts.get(receipt_id).state == "completed"
+
+
+def test_only_a_failed_receipt_is_awaited_again() -> None:
+    receipt_id = registered()
+    for before, after in (
+        (State.RECEIVED, State.RECEIVED),
+        (State.PROCESSING, State.PROCESSING),
+        (State.FAILED, State.RECEIVED),
+        (State.COMPLETED, State.COMPLETED),
+    ):
+        receipts.set_state(receipt_id, before, NOON)
+        receipts.set_awaited(receipt_id)
+        assert receipts.get(receipt_id).state == after
+
+
+def test_nobody_awaits_what_is_unknown() -> None:
+    receipts.set_awaited(digest("unknown"))
+
+    assert receipts.find(digest("unknown")) is None
+    assert receipts.newest_receipt_id("unknown") is None
+    assert receipts.current_receipt_id("unknown") is None
+
+
+def test_sending_remembers_the_run_that_it_triggered() -> None:
+    receipts.register(sending())
+    receipts.register(sending(minute=1))
+
+    assert receipts.set_triggered(sending(minute=1).sending_id, "run-1") is State.RECEIVED
+
+    assert receipts.register(sending(minute=1)).flow_run_id == "run-1"
+    assert receipts.register(sending()).flow_run_id is None
+
+
+def test_sendings_of_a_receipt() -> None:
+    receipts.register(sending())
+    receipts.register(sending(minute=1))
+    receipts.register(sending(body="another"))
+
+    assert set(receipts.sending_ids(digest("body"))) == {sending().sending_id, sending(minute=1).sending_id}
+
+
+def registered_at_once(sendings: list[Sending]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+
+    def register(each: Sending) -> None:
+        outcomes.append(receipts.register(each).outcome)
+
+    at_once(*(partial(register, each) for each in sendings))
+    return outcomes
+
+
+def test_of_many_sendings_at_once_exactly_one_is_new() -> None:
+    outcomes = registered_at_once([sending(number=number) for number in range(8)])
+
+    assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
+
+
+def test_of_many_bodies_at_once_exactly_one_is_new() -> None:
+    outcomes = registered_at_once([sending(body=str(number)) for number in range(8)])
+
+    assert sorted(outcomes) == ["changed"] * 7 + ["new"]
+
+
+def test_time_of_receipt_is_the_earliest_however_late_it_is_registered() -> None:
+    """The first sending waits for the sweep while the database is away; the second one comes with it."""
+    registered(minute=5)
+    registered(minute=1)
+
+    assert receipts.get(digest("body")).received_at == NOON + timedelta(minutes=1)
+    assert archive().received_at == NOON + timedelta(minutes=1)
+
+
+def test_time_of_a_receipt_that_is_worked_on_stays_and_its_process_came_with_the_earliest() -> None:
+    """By that time it was decided whose rows stand."""
+    receipt_id = registered(minute=5)
+    runs.begin(
+        RunRow(
+            flow_run_id="run-1",
+            attempt=1,
+            reference="r",
+            receipt_id=receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=NOON,
+        )
+    )
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, NOON)
+
+    registered(minute=1)
+
+    assert receipts.get(receipt_id).received_at == NOON + timedelta(minutes=5)
+    assert archive().received_at == NOON + timedelta(minutes=1)

@@ -1,0 +1,177 @@
+"""Runs on record, and the lease: at no moment have two runs the same process."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.database import runs
+from models.archive.archive import State
+from models.runs.run import RunRow, RunState, Trigger
+from models.view import RunView
+from services.views import catalogue
+from tests.records import NOON, registered
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def later(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
+    runs.begin(
+        RunRow(
+            flow_run_id=flow_run_id,
+            attempt=attempt,
+            reference="r",
+            receipt_id=registered(),
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=later(at),
+        )
+    )
+
+
+def recorded() -> list[RunView]:
+    registered()
+    archive = catalogue.archive("r")
+    assert archive
+    return archive.runs
+
+
+def test_run_is_on_record_from_begin_to_end() -> None:
+    begun()
+    assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
+
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(5), failed_task="load-metadata")
+
+    (run,) = recorded()
+    assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
+    assert (run.started_at, run.ended_at) == (NOON, later(5))
+    assert run.url.endswith("/runs/flow-run/run-1")
+
+
+def test_begin_again_changes_nothing() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
+    begun(at=9)
+
+    assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
+
+
+def test_end_of_what_has_ended_changes_nothing() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
+    runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
+
+    assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
+
+
+def test_attempt_that_was_killed_has_crashed_when_the_next_begins() -> None:
+    begun()
+    begun(attempt=2, at=7)
+
+    assert [(each.attempt, each.state, each.ended_at) for each in recorded()] == [
+        (1, "Crashed", later(7)),
+        (2, "Running", None),
+    ]
+
+
+def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
+    assert runs.ended_runs(registered()) == 0
+    begun()
+    assert runs.ended_runs(registered()) == 0
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
+    begun(attempt=2)
+    runs.end("run-1", 2, RunState.FAILED, State.FAILED, later(2))
+    assert runs.ended_runs(registered()) == 1
+    begun("run-2")
+    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(3))
+    assert runs.ended_runs(registered()) == 2
+    assert runs.ended_runs("another") == 0
+
+
+def test_lease_has_one_holder() -> None:
+    assert runs.take_lease("r", "one", 30)
+    assert not runs.take_lease("r", "other", 30)
+    assert runs.take_lease("another", "other", 30)
+
+
+def test_holder_renews_its_lease() -> None:
+    runs.take_lease("r", "run-1:1", 30)
+    first = runs.lease_expiry("run-1")
+
+    assert runs.take_lease("r", "run-1:1", 30)
+
+    renewed = runs.lease_expiry("run-1")
+    assert first
+    assert renewed
+    assert first < renewed < first + timedelta(seconds=30)
+    assert not runs.take_lease("r", "other", 30)
+
+
+def test_lease_of_a_dead_holder_expires() -> None:
+    runs.take_lease("r", "dead", -0.001)
+
+    assert runs.take_lease("r", "next", 30)
+    assert not runs.take_lease("r", "dead", 30)
+
+
+def test_released_lease_is_free_at_once() -> None:
+    runs.take_lease("r", "one", 30)
+    runs.release_lease("r", "one")
+
+    assert runs.take_lease("r", "other", 30)
+
+
+def test_late_release_does_not_take_the_lease_from_the_next() -> None:
+    runs.take_lease("r", "slow", -1)
+    runs.take_lease("r", "next", 30)
+
+    runs.release_lease("r", "slow")
+
+    assert not runs.take_lease("r", "third", 30)
+
+
+@pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
+def test_of_many_that_want_the_lease_at_once_exactly_one_gets_it(expired: bool) -> None:
+    for number in range(5):
+        reference = f"process {number}"
+        if expired:
+            runs.take_lease(reference, "dead", -3600)
+        start, got = threading.Barrier(6), list[str]()
+
+        def take(
+            holder: str, reference: str = reference, start: threading.Barrier = start, got: list[str] = got
+        ) -> None:
+            start.wait()
+            if runs.take_lease(reference, holder, 30):
+                got.append(holder)
+
+        threads = [threading.Thread(target=take, args=(f"holder {each}",)) for each in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(got) == 1
+
+
+def test_attempt_that_another_has_followed_ends_nothing() -> None:
+    begun(attempt=1)
+    begun(attempt=2, at=40)
+
+    runs.end("run-1", 1, RunState.CRASHED, State.RECEIVED, later(50))
+
+    assert [each.state for each in recorded()] == ["Crashed", "Running"]
+
+
+def test_leases_of_a_run_are_let_go_and_those_of_others_are_not() -> None:
+    runs.take_lease("r", "run-1:2", 30)
+    runs.take_lease("another", "run-10:1", 30)
+
+    runs.release_leases_of("run-1")
+
+    assert runs.take_lease("r", "run-2:1", 30)
+    assert not runs.take_lease("another", "run-2:1", 30)
+    assert runs.lease_expiry("run-1") is None

@@ -1,0 +1,97 @@
+"""Files are looked through by a real clamd, with a signature of our own."""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.documents import clamd
+from adapters.documents.clamd import Scanned, scanned
+from adapters.platform.settings import Settings
+from models.errors import Transient
+from tests.conftest import free_port, wait_until
+
+BAD = b"what the only signature of these tests finds"
+LARGEST_BYTES = 1 << 20
+
+
+@contextmanager
+def running_clamd(folder: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of a clamd: its socket and its port."""
+    program = shutil.which("clamd")
+    assert program, "clamd is missing: apt-get install clamav-daemon"
+    port = free_port()
+    (folder / "test.hdb").write_text(f"{hashlib.md5(BAD).hexdigest()}:{len(BAD)}:Test.Bad\n")
+    (folder / "clamd.conf").write_text(
+        f"DatabaseDirectory {folder}\nLocalSocket {folder}/socket\nTCPSocket {port}\nTCPAddr 127.0.0.1\n"
+        f"StreamMaxLength {LARGEST_BYTES}\nForeground yes\nUser root\n"
+    )
+    process = subprocess.Popen([program, "-c", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL)
+    try:
+        wait_until((folder / "socket").exists, timeout_s=60)
+        yield str(folder / "socket"), f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    with running_clamd(tmp_path_factory.mktemp("clamd")) as addresses:
+        yield addresses
+
+
+@pytest.fixture(params=[0, 1], ids=["socket", "port"])
+def address(request: pytest.FixtureRequest, daemon: tuple[str, str], configure: Callable[..., Settings]) -> str:
+    configure(clamd=daemon[request.param])
+    return daemon[request.param]
+
+
+def look_through(tmp_path: Path, data: bytes) -> Scanned:
+    (tmp_path / "file").write_bytes(data)
+    return scanned(tmp_path / "file", lambda: None)
+
+
+@pytest.mark.usefixtures("address")
+def test_what_is_bad_is_named(tmp_path: Path) -> None:
+    assert look_through(tmp_path, BAD).infection == "Test.Bad.UNOFFICIAL"
+
+
+@pytest.mark.usefixtures("address")
+@pytest.mark.parametrize("data", [b"", b"sound", bytes(900_000)], ids=["empty", "small", "in pieces"])
+def test_what_is_sound_is_sound(tmp_path: Path, data: bytes) -> None:
+    assert look_through(tmp_path, data) == Scanned(None, True)
+
+
+@pytest.mark.usefixtures("address")
+def test_file_that_the_daemon_does_not_take_whole_is_not_called_sound(tmp_path: Path) -> None:
+    assert look_through(tmp_path, bytes(20 * LARGEST_BYTES)) == Scanned(None, False)
+
+
+def test_without_a_daemon_nothing_is_asked(tmp_path: Path, configure: Callable[..., Settings]) -> None:
+    configure()
+
+    assert look_through(tmp_path, BAD) == Scanned(None, True)
+
+
+@pytest.mark.parametrize("missing", ["/nowhere/socket", "127.0.0.1:{port}"])
+def test_daemon_that_is_away_is_transient(tmp_path: Path, configure: Callable[..., Settings], missing: str) -> None:
+    configure(clamd=missing.format(port=free_port()))
+
+    with pytest.raises(Transient):
+        look_through(tmp_path, b"x")
+
+
+@pytest.mark.usefixtures("address")
+def test_checkpoint_may_end_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clamd.scanned(tmp_path / "file", stop)

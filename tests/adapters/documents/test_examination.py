@@ -1,0 +1,585 @@
+"""The verdict on a signed document: real PDFs, real signatures, a real child process."""
+
+import json
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyhanko.sign.fields import MDPPerm
+
+from adapters.documents import examination
+from adapters.documents.examination import examine
+from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, Verdict, verdict_as_json
+from models.errors import Transient
+from tests import pdfs
+
+Judge = Callable[..., Verdict]
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def nothing() -> None:
+    """Nobody wants this to stop."""
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    """Write a PDF, and the certificates of the roots, and examine it."""
+
+    def _judge(pdf: bytes, roots: Sequence[pdfs.Identity] = (), now: datetime | None = None) -> Verdict:
+        (tmp_path / "signed.pdf").write_bytes(pdf)
+        files = [tmp_path / f"root-{number}.pem" for number in range(len(roots))]
+        for file, root in zip(files, roots, strict=True):
+            file.write_bytes(root.pem)
+        return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC), checkpoint=nothing)
+
+    return _judge
+
+
+# Signed, and untouched
+
+
+def test_document_signed_once_is_sound_to_its_last_byte(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form()))
+
+    assert replace(verdict, signatures=()) == Verdict(
+        outcome=Outcome.SOUND,
+        intact=True,
+        valid=True,
+        locked=False,
+        covers_whole_file=True,
+        changed_after_signing=False,
+        trusted=None,
+        signatures=(),
+    )
+
+
+def test_signature_names_its_field_signer_and_time(judge: Judge) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    verdict = judge(pdfs.signed(pdfs.form()))
+
+    (signature,) = verdict.signatures
+    assert (signature.field, signature.is_document_time_stamp) == ("First", False)
+    assert (signature.signer_name, signature.signer_organization) == (pdfs.SIGNER_NAME, pdfs.SIGNER_ORGANIZATION)
+    assert (signature.coverage, signature.change, signature.change_permitted) == (Coverage.FILE, Change.NONE, True)
+    assert signature.signed_at
+    assert before <= signature.signed_at <= datetime.now(UTC)
+
+
+def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)), [pdfs.authority()])
+
+    assert (verdict.outcome, [signature.signed_at for signature in verdict.signatures]) == (Outcome.SOUND, [at])
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha512"])
+def test_signature_tells_what_digest_was_signed(judge: Judge, digest: str) -> None:
+    verdict = judge(pdfs.signed_over(pdfs.form(), digest))
+
+    assert (verdict.outcome, [signature.digest for signature in verdict.signatures]) == (Outcome.SOUND, [digest])
+
+
+def test_verdict_is_json(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form()))
+
+    shown = json.loads(json.dumps(verdict_as_json(verdict)))
+
+    assert (shown["outcome"], shown["covers_whole_file"], shown["trusted"]) == ("sound", True, None)
+    assert datetime.fromisoformat(shown["signatures"][0]["signed_at"]) == verdict.signatures[0].signed_at
+
+
+def test_certified_document_without_changes_allowed_is_locked(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form(), certify=MDPPerm.NO_CHANGES))
+
+    assert (verdict.outcome, verdict.locked) == (Outcome.SOUND, True)
+
+
+def test_certified_document_with_form_filling_allowed_is_not_locked(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form(), certify=MDPPerm.FILL_FORMS))
+
+    assert (verdict.outcome, verdict.locked) == (Outcome.SOUND, False)
+
+
+def test_document_with_xref_stream_is_sound(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form(with_xref_stream=True)))
+
+    assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, True)
+
+
+@pytest.mark.parametrize("has_mac", [True, False], ids=["MAC", "no MAC"])
+def test_encrypted_document_that_opens_without_a_password_is_judged(judge: Judge, has_mac: bool) -> None:
+    pdf = pdfs.encrypted_for_all(has_mac=has_mac)
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.filled(pdf)).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+    assert judge(pdfs.signed(pdfs.signed(pdf), "Second")).outcome is Outcome.SOUND
+    assert judge(pdfs.filled(pdfs.signed(pdf))).outcome is Outcome.SOUND
+    assert judge(pdfs.edited(pdfs.signed(pdf))).outcome is Outcome.CHANGED
+
+
+def test_newline_at_the_end_that_is_signed_is_no_change(judge: Judge) -> None:
+    pdf = pdfs.signed(pdfs.form() + b"\n\n")
+
+    assert pdf.endswith(b"%%EOF\n")
+    assert judge(pdf).outcome is Outcome.SOUND
+
+
+# Permitted updates
+
+
+def test_several_signatures_are_sound(judge: Judge) -> None:
+    first = pdfs.signed(pdfs.form(), "First")
+
+    verdict = judge(pdfs.signed(pdfs.signed(first, "Second"), "Third", by=pdfs.identity("Third person")))
+
+    assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, True)
+    assert [(one.field, one.coverage, one.change) for one in verdict.signatures] == [
+        ("First", Coverage.REVISION, Change.FORM_FILLING),
+        ("Second", Coverage.REVISION, Change.FORM_FILLING),
+        ("Third", Coverage.FILE, Change.NONE),
+    ]
+
+
+UPDATES = {
+    "form filling after a signature": lambda: pdfs.filled(pdfs.signed(pdfs.form())),
+    "form filling with a word of the PDF's own": lambda: pdfs.filled(pdfs.signed(pdfs.form()), "see startxref 12 here"),
+    "form filling that the author permits": lambda: pdfs.filled(pdfs.signed(pdfs.form(), certify=MDPPerm.FILL_FORMS)),
+    "validation data": lambda: pdfs.with_validation_data(pdfs.signed(pdfs.form())),
+    "document time stamp": lambda: pdfs.time_stamped(pdfs.signed(pdfs.form())),
+    "both, on a locked document": lambda: pdfs.time_stamped(
+        pdfs.with_validation_data(pdfs.signed(pdfs.form(), certify=MDPPerm.NO_CHANGES))
+    ),
+    "update with an xref stream": lambda: pdfs.filled(pdfs.signed(pdfs.form(with_xref_stream=True))),
+    "form filling between two signatures": lambda: pdfs.signed(pdfs.filled(pdfs.signed(pdfs.form())), "Second"),
+}
+
+
+@pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
+def test_permitted_update_is_no_change(judge: Judge, update: Callable[[], bytes]) -> None:
+    verdict = judge(update())
+
+    assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.SOUND, False)
+    assert (verdict.intact, verdict.valid) == (True, True)
+
+
+def test_document_time_stamp_is_told_from_a_signature(judge: Judge) -> None:
+    verdict = judge(pdfs.time_stamped(pdfs.signed(pdfs.form())))
+
+    assert [(one.is_document_time_stamp, one.change) for one in verdict.signatures] == [
+        (False, Change.ARCHIVAL),
+        (True, Change.NONE),
+    ]
+    assert verdict.covers_whole_file
+
+
+def test_update_behind_the_last_signature_leaves_the_file_uncovered(judge: Judge) -> None:
+    verdict = judge(pdfs.with_validation_data(pdfs.signed(pdfs.form())))
+
+    assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, False)
+
+
+# Changed after signing
+
+
+def hidden_update() -> bytes:
+    signed = pdfs.signed(pdfs.form())
+    return pdfs.edited(signed) + signed[signed.rindex(b"startxref") :]
+
+
+def skipped_update() -> bytes:
+    signed = pdfs.signed(pdfs.form())
+    return pdfs.skipping(signed, pdfs.edited(signed))
+
+
+CHANGES = {
+    "page content replaced": lambda: pdfs.edited(pdfs.signed(pdfs.form())),
+    "page content replaced, then signed by another": lambda: pdfs.signed(
+        pdfs.edited(pdfs.signed(pdfs.form())), "Second"
+    ),
+    "page content replaced, then time-stamped": lambda: pdfs.time_stamped(pdfs.edited(pdfs.signed(pdfs.form()))),
+    "form filled where the author permits no changes": lambda: pdfs.filled(
+        pdfs.signed(pdfs.form(), certify=MDPPerm.NO_CHANGES)
+    ),
+    "field filled that the signature locks": lambda: pdfs.filled(
+        pdfs.signed(pdfs.form(), lock=pdfs.text_field_locked())
+    ),
+    "comment appended": lambda: pdfs.signed(pdfs.form()) + b"\n% evil",
+    "newline appended": lambda: pdfs.signed(pdfs.form()) + b"\n",
+    "NUL appended": lambda: pdfs.signed(pdfs.form()) + b"\0",
+    "many bytes appended": lambda: pdfs.signed(pdfs.form()) + b"\n% evil" * 100,
+    "bytes appended behind a permitted update": lambda: pdfs.filled(pdfs.signed(pdfs.form())) + b"\n% evil",
+    "update in place of which the old end is repeated": hidden_update,
+    "another document between the signed parts": lambda: pdfs.wrapped(pdfs.signed(pdfs.form())),
+    "update that the chain of updates leaves out": skipped_update,
+}
+
+
+OVERLOOKED = {
+    name: CHANGES[name]
+    for name in (
+        "comment appended",
+        "update in place of which the old end is repeated",
+        "update that the chain of updates leaves out",
+        "another document between the signed parts",
+    )
+}
+
+
+@pytest.mark.parametrize("change", OVERLOOKED.values(), ids=OVERLOOKED)
+def test_change_is_seen_that_pyhanko_alone_overlooks(judge: Judge, change: Callable[[], bytes]) -> None:
+    pdf = change()
+
+    assert pdfs.bottom_line(pdf)
+    assert judge(pdf).outcome is Outcome.CHANGED
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_change_after_signing_is_seen_though_signatures_hold(judge: Judge, change: Callable[[], bytes]) -> None:
+    verdict = judge(change())
+
+    assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.CHANGED, True)
+    assert (verdict.intact, verdict.valid) == (True, True)
+
+
+def test_signature_taken_out_by_an_update_is_a_change(judge: Judge) -> None:
+    verdict = judge(pdfs.without_signature(pdfs.signed(pdfs.form())))
+
+    assert (verdict.outcome, verdict.changed_after_signing, verdict.signatures) == (Outcome.CHANGED, True, ())
+
+
+def test_signature_that_another_took_the_place_of_is_a_change(judge: Judge) -> None:
+    stranger = pdfs.identity("Stranger", root="Another root")
+
+    verdict = judge(pdfs.signed(pdfs.edited(pdfs.without_signature(pdfs.signed(pdfs.form()))), by=stranger))
+
+    assert [each.signer_name for each in verdict.signatures] == ["Stranger"]
+    assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.CHANGED, True)
+    assert (verdict.intact, verdict.valid) == (True, True)
+
+
+# Broken
+
+
+def test_flipped_byte_in_the_signed_range_breaks_intactness(judge: Judge) -> None:
+    pdf = pdfs.signed(pdfs.form())
+
+    verdict = judge(pdf.replace(b"I owe you 100", b"I owe you 900"))
+
+    assert (verdict.outcome, verdict.intact) == (Outcome.BROKEN, False)
+
+
+@pytest.mark.parametrize("place", [0.001, 0.01, 0.95, 0.99])
+@pytest.mark.parametrize("mask", [0x01, 0xFF])
+def test_damaged_signature_value_is_broken(judge: Judge, place: float, mask: int) -> None:
+    signed = pdfs.signed(pdfs.form())
+    start, end = pdfs.value_range(signed)
+    used, pdf = len(signed[start:end].rstrip(b"0")), bytearray(signed)
+    pdf[start + int(place * used)] ^= mask
+
+    verdict = judge(bytes(pdf))
+
+    assert (verdict.outcome, verdict.valid) == (Outcome.BROKEN, False)
+
+
+def test_one_broken_signature_of_two_breaks_the_document(judge: Judge) -> None:
+    pdf = pdfs.signed(pdfs.signed(pdfs.form()), "Second")
+
+    verdict = judge(pdf.replace(b"/T (Second)", b"/T (Sekond)"))
+
+    assert verdict.outcome is Outcome.BROKEN
+    assert [one.intact for one in verdict.signatures] == [True, False]
+
+
+def test_value_of_another_document_is_broken(judge: Judge) -> None:
+    honest, other = pdfs.signed(pdfs.form()), pdfs.signed(pdfs.form(filler_bytes=640))
+    start, end = pdfs.value_range(honest)
+    other_start, other_end = pdfs.value_range(other)
+
+    verdict = judge(honest[:start] + other[other_start:other_end] + honest[end:])
+
+    assert (verdict.outcome, verdict.intact) == (Outcome.BROKEN, False)
+
+
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_something_else_is_broken(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    stamper = pdfs.time_stamper(LONG_AGO)
+    pdf = pdfs.with_time_stamp_put_in(pdfs.signed(pdfs.form()), stamper, stamped=b"something else")
+
+    verdict = judge(pdf, roots)
+
+    assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.BROKEN, True, False)
+    assert not verdict.trusted
+    assert verdict.signatures[0].signed_at != LONG_AGO
+
+
+def test_damaged_time_stamp_is_broken(judge: Judge) -> None:
+    pdf = bytearray(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper()))
+    start, end = pdfs.value_range(bytes(pdf))
+    place = start + len(pdf[start:end].rstrip(b"0")) - 100  # the token's own signature stands last
+    pdf[place] = ord("1" if pdf[place] == ord("0") else "0")
+
+    verdict = judge(bytes(pdf))
+
+    assert (verdict.outcome, verdict.valid) == (Outcome.BROKEN, False)
+
+
+# Unsigned, unreadable
+
+
+def test_document_without_signatures_is_unsigned(judge: Judge) -> None:
+    assert judge(pdfs.form()) == Verdict(
+        outcome=Outcome.UNSIGNED,
+        intact=None,
+        valid=None,
+        locked=False,
+        covers_whole_file=False,
+        changed_after_signing=False,
+        trusted=None,
+        signatures=(),
+    )
+
+
+def test_unsigned_document_that_was_filled_in_is_unsigned(judge: Judge) -> None:
+    assert judge(pdfs.filled(pdfs.form())).outcome is Outcome.UNSIGNED
+
+
+UNREADABLES = {
+    "empty": lambda: b"",
+    "one byte": lambda: b"%",
+    "no PDF": lambda: b"<html>not a PDF</html>" * 100,
+    "header only": lambda: b"%PDF-1.7\n",
+    "truncated": lambda: pdfs.signed(pdfs.form())[:-2000],
+    "password not known": pdfs.encrypted,
+    "no catalogue": lambda: pdfs.document([b"null"]),
+    "way to the signature damaged": lambda: pdfs.signed(pdfs.form()).replace(b"/AcroForm", b"/AcroGorm"),
+    "kind of signature not known": lambda: pdfs.signed(pdfs.form()).replace(
+        b"/SubFilter /adbe.pkcs7.detached", b"/SubFilter /adbe.x509.rsa_sha1"
+    ),
+}
+
+
+@pytest.mark.parametrize("document", UNREADABLES.values(), ids=UNREADABLES)
+def test_what_cannot_be_judged_is_unreadable(judge: Judge, document: Callable[[], bytes]) -> None:
+    verdict = judge(document())
+
+    assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.UNREADABLE, None, None)
+
+
+def test_signature_that_no_field_leads_to_leaves_the_document_unreadable_beside_one_in_a_field(judge: Judge) -> None:
+    hidden = pdfs.skipping(pdfs.form(), pdfs.signed(pdfs.form()))
+
+    verdict = judge(pdfs.signed(hidden, "Second", by=pdfs.identity("Second person")))
+
+    assert (verdict.outcome, [one.signer_name for one in verdict.signatures]) == (Outcome.UNREADABLE, ["Second person"])
+
+
+HARMLESS = {
+    "in a text": lambda: pdfs.with_attachment(pdfs.form(), b"/ByteRange [0 10 20 30] is how a signature covers"),
+    "in an attached document that is signed": lambda: pdfs.with_attachment(pdfs.form(), pdfs.signed(pdfs.form())),
+}
+
+
+@pytest.mark.parametrize("document", HARMLESS.values(), ids=HARMLESS)
+def test_byte_range_of_no_signature_of_this_document_accuses_nobody(
+    judge: Judge, document: Callable[[], bytes]
+) -> None:
+    pdf = document()
+
+    assert pdf.count(b"/ByteRange") == 1
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+
+
+def test_usage_rights_are_no_signature_that_no_field_leads_to(judge: Judge) -> None:
+    pdf = pdfs.with_usage_rights()
+
+    assert judge(pdf).outcome is Outcome.UNSIGNED
+    assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
+
+
+# Trust
+
+
+def test_signer_of_a_trusted_root_is_trusted(judge: Judge) -> None:
+    pdf = pdfs.signed(pdfs.form())
+
+    assert judge(pdf, [pdfs.authority()]).trusted is True
+    assert judge(pdf, [pdfs.authority("Another root"), pdfs.authority()]).trusted is True
+
+
+def test_signer_of_another_root_is_sound_and_not_trusted(judge: Judge) -> None:
+    verdict = judge(pdfs.signed(pdfs.form()), [pdfs.authority("Another root")])
+
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
+    assert (verdict.intact, verdict.valid) == (True, True)
+
+
+def test_document_is_trusted_when_all_its_signers_are(judge: Judge) -> None:
+    stranger = pdfs.identity("Stranger", root="Another root")
+    pdf = pdfs.signed(pdfs.signed(pdfs.form()), "Second", by=stranger)
+
+    verdict = judge(pdf, [pdfs.authority()])
+
+    assert (verdict.trusted, [one.trusted for one in verdict.signatures]) == (False, [True, False])
+
+
+def test_certificate_that_has_expired_since_is_judged_at_the_time_of_signing(judge: Judge) -> None:
+    short_lived = pdfs.identity("Short-lived", valid_from=pdfs.NOW - timedelta(days=1), valid_days=2)
+    pdf = pdfs.signed(pdfs.form(), by=short_lived)
+
+    verdict = judge(pdf, [pdfs.authority()], now=pdfs.NOW + timedelta(days=3650))
+
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, True)
+
+
+def test_certificate_that_had_expired_before_is_not_trusted(judge: Judge) -> None:
+    expired = pdfs.identity("Expired", valid_from=pdfs.NOW - timedelta(days=20), valid_days=2)
+
+    verdict = judge(pdfs.signed(pdfs.form(), by=expired), [pdfs.authority()])
+
+    assert (verdict.outcome, verdict.valid, verdict.trusted) == (Outcome.SOUND, True, False)
+
+
+@pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
+def test_time_stamp_of_an_unknown_authority_is_not_believed(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+    signed = pdfs.signed(pdfs.form())
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    assert judge(pdfs.with_time_stamp_put_in(signed, stranger), roots) == judge(signed, roots)
+
+
+def test_certificate_that_had_expired_is_not_trusted_for_a_strangers_time_stamp(judge: Judge) -> None:
+    expired = pdfs.identity("Expired", valid_from=LONG_AGO - timedelta(days=1), valid_days=2)
+    signed = pdfs.signed(pdfs.form(), by=expired)
+    stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
+
+    verdict = judge(pdfs.with_time_stamp_put_in(signed, stranger), [pdfs.authority()])
+
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
+
+
+def test_time_stamp_is_judged_at_its_own_time(judge: Judge) -> None:
+    at = pdfs.NOW.replace(microsecond=0) - timedelta(days=1)
+    stamper = pdfs.time_stamper(at, valid_from=at - timedelta(days=1), valid_days=2)
+
+    verdict = judge(pdfs.signed(pdfs.form(), stamper=stamper), [pdfs.authority()], now=pdfs.NOW + timedelta(days=3650))
+
+    assert (verdict.trusted, [signature.signed_at for signature in verdict.signatures]) == (True, [at])
+
+
+def test_broken_signature_is_not_trusted(judge: Judge) -> None:
+    pdf = pdfs.signed(pdfs.form()).replace(b"I owe you 100", b"I owe you 900")
+
+    assert judge(pdf, [pdfs.authority()]).trusted is False
+
+
+def test_root_that_is_no_certificate_is_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "signed.pdf").write_bytes(pdfs.signed(pdfs.form()))
+    (tmp_path / "root.pem").write_text("no certificate")
+
+    with pytest.raises(Transient, match="trusted root"):
+        examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=pdfs.NOW, checkpoint=nothing)
+
+
+# Hostile documents
+
+
+BOMB_BYTES = 4 << 30
+
+
+HOSTILE = {
+    "deep nesting": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, b"[" * 1_000_000 + b"]" * 1_000_000]),
+    "deep form": lambda: pdfs.document(
+        [
+            pdfs.CATALOGUE,
+            pdfs.PAGES,
+            b"<</Fields [4 0 R]>>",
+            *(b"<</T (a) /Kids [%d 0 R]>>" % (number + 1) for number in range(4, 25_000)),
+        ]
+    ),
+    "bomb in an object stream": lambda: pdfs.xref_stream_document(
+        [pdfs.stream(b"/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", pdfs.bomb(BOMB_BYTES))],
+        [(0, 0, 0), (2, 1, 0)],
+        b"",
+    ),
+    "bomb in a bomb": lambda: pdfs.xref_stream_document(
+        [
+            pdfs.stream(
+                b"/Type /ObjStm /N 1 /First 4 /Filter [/FlateDecode /FlateDecode]",
+                zlib.compress(pdfs.bomb(BOMB_BYTES)),
+            )
+        ],
+        [(0, 0, 0), (2, 1, 0)],
+        b"",
+    ),
+    "bomb in an xref stream": lambda: pdfs.xref_stream_document([pdfs.CATALOGUE], [(0, 0, 0)], pdfs.bomb(BOMB_BYTES)),
+    "xref stream of half a million objects": lambda: pdfs.many_objects(500_000),
+    "circular /Prev": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES], trailer=b"/Root 1 0 R /Prev 142"),
+    "circular form": lambda: pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, b"<</Fields [4 0 R]>>", b"<</Kids [4 0 R]>>"]),
+}
+
+
+def test_huge_file_is_judged_by_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pdf"
+    with path.open("wb") as file:
+        file.write(b"%PDF-1.7\n")
+        file.truncate(2 << 30)
+    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+
+    with path.open("ab") as file:
+        file.write(b"\nstartxref\n0\n%%EOF\n")
+    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+
+
+@pytest.mark.faults
+def test_huge_file_is_given_up_at_a_limit_that_grows_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pdf"
+    with path.open("wb") as file:
+        file.write(b"%PDF-1.7\n")
+        file.truncate(1 << 30)
+    with path.open("ab") as file:
+        file.write(b"\nstartxref\n9\n%%EOF\n")  # pyHanko passes over NUL byte for byte
+    began = time.monotonic()
+
+    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+
+    assert time.monotonic() - began < 2 * (examination.CPU_LIMIT_S + examination.CPU_LIMIT_S_PER_GIB)
+
+
+@pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_document_harms_nothing(judge: Judge, document: Callable[[], bytes]) -> None:
+    pdf = document()
+    began = time.monotonic()
+
+    verdict = judge(pdf)
+
+    assert verdict.outcome in {Outcome.UNREADABLE, Outcome.UNSIGNED}
+    assert time.monotonic() - began < 2 * examination.CPU_LIMIT_S
+
+
+def test_answer_without_end_is_cut_off(judge: Judge) -> None:
+    fields = b"<</Fields [%b]>>" % b" ".join(b"%d 0 R" % number for number in range(4, 10_004))
+    field = b"<</FT /Sig /T (%b) /V 1 0 R>>" % (b"x" * 256)
+
+    assert judge(pdfs.document([pdfs.CATALOGUE, pdfs.PAGES, fields, *[field] * 10_000])) == UNREADABLE
+
+
+@pytest.mark.faults
+def test_memory_is_taken_up_to_its_limit(judge: Judge) -> None:
+    assert judge(pdfs.many_objects(1_000_000_000)) == UNREADABLE
+
+
+@pytest.mark.faults
+def test_processor_is_taken_no_longer_than_its_limit(judge: Judge) -> None:
+    began = time.monotonic()
+
+    assert judge(pdfs.endless()) == UNREADABLE
+
+    assert time.monotonic() - began < 2 * examination.CPU_LIMIT_S

@@ -1,0 +1,217 @@
+"""The process that examines signed documents, and the child that it forks for each: limited, and ended in time."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.documents import examination
+from adapters.documents.examination import examine
+from models.archive.verdict import UNREADABLE, Outcome
+from models.errors import Transient
+from tests import pdfs
+
+
+def nothing() -> None:
+    """Nobody wants this to stop."""
+
+
+class Interrupted(Exception):
+    """Somebody wants it to stop."""
+
+
+def examining() -> dict[int, int]:
+    """The processes of the program that examines, each with its parent."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+            if state != "Z" and b"adapters.documents.pdf_examiner" in (entry / "cmdline").read_bytes():
+                found[int(entry.name)] = int(parent)
+    return found
+
+
+def children() -> list[int]:
+    """Those of this process that examine a document: the examiner's keepers each have one."""
+    parents = examining()
+    return [pid for pid, keeper in parents.items() if parents.get(parents.get(keeper, 0)) == os.getpid()]
+
+
+class ToEachChild:
+    """A checkpoint that does something to the child, once."""
+
+    def __init__(self, act: Callable[[int], None]) -> None:
+        self._act, self.seen = act, list[int]()
+
+    def __call__(self) -> None:
+        for pid in set(children()) - set(self.seen):
+            self.seen.append(pid)
+            self._act(pid)
+
+
+@pytest.fixture
+def honest(tmp_path: Path) -> Path:
+    path = tmp_path / "honest.pdf"
+    path.write_bytes(pdfs.signed(pdfs.form()))
+    return path
+
+
+@pytest.fixture
+def endless_document(tmp_path: Path) -> Path:
+    """What happens to its child happens in time: an honest one is judged in 30 ms."""
+    path = tmp_path / "endless.pdf"
+    path.write_bytes(pdfs.endless())
+    return path
+
+
+def test_checkpoint_that_raises_ends_the_child(endless_document: Path) -> None:
+    def stop(_pid: int) -> None:
+        raise Interrupted
+
+    checkpoint = ToEachChild(stop)
+
+    with pytest.raises(Interrupted):
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
+
+    assert checkpoint.seen
+    assert children() == []
+
+
+def test_checkpoint_is_asked_about_every_50_ms(honest: Path) -> None:
+    moments = []
+
+    def look() -> None:
+        moments.append(time.monotonic())
+
+    examine(honest, [], now=pdfs.NOW, checkpoint=look)
+
+    assert len(moments) > (moments[-1] - moments[0]) / 0.2
+
+
+def test_document_is_examined_in_a_thread(honest: Path) -> None:
+    verdicts = []
+    work = threading.Thread(target=lambda: verdicts.append(examine(honest, [], now=pdfs.NOW, checkpoint=nothing)))
+    work.start()
+    work.join()
+
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.SOUND]
+
+
+def test_child_that_hangs_is_ended_and_the_document_unreadable(
+    endless_document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "TIME_LIMIT_PER_CPU_LIMIT", 0.1)
+    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
+    began = time.monotonic()
+
+    assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+
+    assert checkpoint.seen
+    assert children() == []
+    assert time.monotonic() - began < 0.1 * examination.CPU_LIMIT_S + 2
+
+
+def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody(endless_document: Path) -> None:
+    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
+
+    with capture_logs() as logs:
+        assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+
+    assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
+
+
+def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
+    killed: list[int] = []
+
+    def kill_first(pid: int) -> None:
+        if not killed:
+            killed.append(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    assert examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(kill_first)).outcome is Outcome.SOUND
+    assert killed
+
+
+def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(endless_document: Path) -> None:
+    checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
+
+    with pytest.raises(Transient):
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
+
+
+def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    examination._end_examiner()
+
+    with pytest.raises(Transient):
+        examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
+
+
+def test_file_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+    with pytest.raises(Transient):
+        examine(tmp_path / "nowhere.pdf", [], now=pdfs.NOW, checkpoint=nothing)
+
+
+def test_child_is_limited(tmp_path: Path) -> None:
+    path = tmp_path / "slow.pdf"
+    path.write_bytes(pdfs.many_objects(500_000))
+    seen: set[tuple[str, ...]] = set()
+
+    def look() -> None:
+        for pid in children():
+            with suppress(OSError):
+                limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+                seen.update(tuple(line.rsplit(maxsplit=3)[-3:-1]) for line in limits if line.startswith("Max address"))
+
+    examine(path, [], now=pdfs.NOW, checkpoint=look)
+
+    memory_bytes = str(examination.MEMORY_LIMIT_BYTES + path.stat().st_size)
+    assert (memory_bytes, memory_bytes) in seen
+
+
+def test_child_has_no_settings_and_a_session_of_its_own(
+    endless_document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLAR_WEBHOOK_SECRETS", "a-secret")
+    environments, sessions = [], []
+
+    def look(pid: int) -> None:
+        environments.append(Path(f"/proc/{pid}/environ").read_bytes())
+        sessions.append(os.getsid(pid))
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        examine(endless_document, [], now=pdfs.NOW, checkpoint=ToEachChild(look))
+
+    assert environments
+    assert not any(b"CELLAR" in environment for environment in environments)
+    assert os.getsid(0) not in sessions
+
+
+def test_child_has_nothing_to_fetch_with() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.close()
+    command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.documents.pdf_examiner"]
+    with theirs:
+        examiner = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, check=True, text=True)
+
+    imported = {line.rpartition("|")[2].strip() for line in examiner.stderr.splitlines()}
+    assert "pyhanko.sign.validation.pdf_embedded" in imported
+    assert not imported & {"aiohttp", "requests", "httpx", "urllib3", "http.client", "pydantic", "pyhanko.sign.signers"}
+
+
+def test_examiner_that_has_died_is_replaced(honest: Path) -> None:
+    examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
+    (examiner,) = [pid for pid, parent in examining().items() if parent == os.getpid()]
+    os.kill(examiner, signal.SIGKILL)
+
+    assert examine(honest, [], now=pdfs.NOW, checkpoint=nothing).outcome is Outcome.SOUND

@@ -1,0 +1,339 @@
+"""BagIt bags: what bagit-python accepts, whole or not at all."""
+
+import hashlib
+import os
+import resource
+import signal
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZIP_STORED, ZipFile
+
+import bagit
+import pytest
+
+from adapters.files.bag import BagFile, write_bag
+from models.errors import Conflict, Refused, Transient
+
+# bagit-python passes flags of a pattern as its count.
+pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument:DeprecationWarning")
+
+HEBREW = "files/חוזה חתום.pdf"
+INFO = {"External-Identifier": "process-1", "Bag-Software-Agent": "cellar"}
+MIB = 1 << 20
+
+
+def bag_file(path: str, data: bytes, sha256: str | None = None) -> BagFile:
+    return BagFile(path, lambda: nullcontext(BytesIO(data)), sha256)
+
+
+def sample_files() -> list[BagFile]:
+    large = bytes(range(256)) * 5000
+    return [
+        bag_file(HEBREW, b"%PDF-1.7", hashlib.sha256(b"%PDF-1.7").hexdigest()),
+        bag_file("files/large.bin", large),
+        bag_file("files/empty", b""),
+        bag_file("summary.html", b"<!doctype html>"),
+    ]
+
+
+class Failing(BytesIO):
+    """Gives one chunk, then fails as the store does."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise Transient("the store does not answer")
+        return super().read(size)
+
+
+class Zeros(BytesIO):
+    """As many MiB as it is told, none of which it holds."""
+
+    def __init__(self, size_mib: int) -> None:
+        super().__init__()
+        self.left = size_mib
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        return bytes(MIB) if self.left >= 0 else b""
+
+
+def failing_file(data: bytes = b"x" * MIB) -> BagFile:
+    return BagFile("files/b.pdf", lambda: nullcontext(Failing(data)))
+
+
+def unzipped(path: Path) -> Path:
+    with ZipFile(path) as bag:
+        assert bag.testzip() is None
+        bag.extractall(path.parent / "unzipped")
+    return path.parent / "unzipped" / path.name.removesuffix(".zip")
+
+
+def validate(folder: Path) -> bagit.Bag:
+    bag = bagit.Bag(str(folder))
+    bag.validate()
+    return bag
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(params=["bag", "bag.zip"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / str(request.param)
+
+
+def as_folder(target: Path) -> Path:
+    return unzipped(target) if target.suffix == ".zip" else target
+
+
+def test_bag_is_valid_and_has_the_files_under_their_names(target: Path) -> None:
+    write_bag(target, sample_files(), INFO)
+
+    folder = as_folder(target)
+    bag = validate(folder)
+    assert set(bag.payload_entries()) == {f"data/{each.path}" for each in sample_files()}
+    assert (folder / "data" / HEBREW).read_bytes() == b"%PDF-1.7"
+    assert (folder / "data" / "files" / "empty").read_bytes() == b""
+    assert bag.version_info == (1, 0)
+    assert bag.info == INFO | {"Payload-Oxum": "1280023.4"}
+
+
+def test_bag_holds_what_the_standard_asks_for_and_nothing_else(target: Path) -> None:
+    write_bag(target, [bag_file("a.txt", b"a")], {})
+
+    folder = as_folder(target)
+    digest = hashlib.sha256(b"a").hexdigest()
+    tags = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in tags}
+    assert left_in(folder) == sorted([*tags, "tagmanifest-sha256.txt", "data"])
+    assert (folder / "bagit.txt").read_bytes() == b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+    assert (folder / "manifest-sha256.txt").read_text() == f"{digest}  data/a.txt\n"
+    assert (folder / "tagmanifest-sha256.txt").read_text() == "".join(f"{digests[n]}  {n}\n" for n in tags)
+    assert left_in(target.parent) == sorted({target.name, folder.parts[len(target.parent.parts)]})
+
+
+def test_bag_without_files_is_valid(target: Path) -> None:
+    write_bag(target, [], {})
+
+    folder = as_folder(target)
+    assert validate(folder).info == {"Payload-Oxum": "0.0"}
+    assert left_in(folder / "data") == []
+
+
+def test_changed_byte_is_found_by_the_digests(target: Path) -> None:
+    write_bag(target, sample_files(), INFO)
+    folder = as_folder(target)
+    (folder / "data" / HEBREW).write_bytes(b"%PDF-1.8")
+
+    with pytest.raises(bagit.BagValidationError):
+        validate(folder)
+
+
+def test_line_breaks_in_a_path_are_encoded_in_the_manifest(target: Path) -> None:
+    write_bag(target, [bag_file("one\r\ntwo.txt", b"1"), bag_file("one\ntwo.txt", b"2")], {})
+
+    folder = as_folder(target)
+    validate(folder)
+    lines = (folder / "manifest-sha256.txt").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["data/one%0D%0Atwo.txt", "data/one%0Atwo.txt"]
+
+
+def test_percent_in_a_path_is_encoded_as_the_standard_says(target: Path) -> None:
+    """bagit-python 1.9 does not decode it, against RFC 8493, 2.1.3; `safe_names` lets none through for that reason."""
+    write_bag(target, [bag_file("100%0A.txt", b"1")], {})
+
+    folder = as_folder(target)
+    assert (folder / "manifest-sha256.txt").read_text().endswith("  data/100%250A.txt\n")
+    assert (folder / "data" / "100%0A.txt").read_bytes() == b"1"
+
+
+def test_value_of_the_info_stays_on_its_line(target: Path) -> None:
+    hostile = {"External-Description": "one\r\n two\nPayload-Oxum: 1.1\u2028three\x85four\0five", "Bag:\nGroup": "שלום"}
+
+    write_bag(target, [], hostile)
+
+    folder = as_folder(target)
+    assert (folder / "bag-info.txt").read_text() == (
+        "External-Description: one two Payload-Oxum: 1.1 three four five\nBag  Group: שלום\nPayload-Oxum: 0.0\n"
+    )
+    assert validate(folder).info["Payload-Oxum"] == "0.0"
+
+
+def test_zip_has_one_folder_with_names_in_utf_8(tmp_path: Path) -> None:
+    write_bag(tmp_path / "process 1.ZIP", sample_files(), INFO)
+
+    with ZipFile(tmp_path / "process 1.ZIP") as bag:
+        entries = bag.infolist()
+    assert [each.filename for each in entries] == [
+        "process 1/data/",
+        *(f"process 1/data/{each.path}" for each in sample_files()),
+        *(f"process 1/{name}" for name in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")),
+        "process 1/tagmanifest-sha256.txt",
+    ]
+    assert entries[1].flag_bits & 0x800
+    assert {each.compress_type for each in entries} == {ZIP_STORED}
+
+
+def test_zip_whose_name_is_dots_unpacks_into_a_folder(tmp_path: Path) -> None:
+    write_bag(tmp_path / "...zip", [], {})
+
+    with ZipFile(tmp_path / "...zip") as bag:
+        assert {name.split("/")[0] for name in bag.namelist()} == {"bag"}
+
+
+def test_same_files_make_the_same_zip(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_bag(tmp_path / name / "bag.zip", sample_files(), INFO)
+
+    assert (tmp_path / "one" / "bag.zip").read_bytes() == (tmp_path / "two" / "bag.zip").read_bytes()
+
+
+def test_progress_adds_up_to_the_bytes_of_the_files(target: Path) -> None:
+    told: list[int] = []
+
+    write_bag(target, sample_files(), INFO, told.append)
+
+    assert sum(told) == 1_280_023
+    assert max(told) == MIB
+
+
+def test_memory_stays_flat(target: Path) -> None:
+    zeros = Zeros(64)
+
+    tracemalloc.start()
+    try:
+        write_bag(target, [BagFile("large", lambda: nullcontext(zeros))], {})
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 8 * MIB
+
+
+@pytest.mark.parametrize("content", [b"", b"truncated"])
+def test_file_with_other_bytes_than_its_digest_is_a_conflict_and_leaves_nothing(target: Path, content: bytes) -> None:
+    expected = hashlib.sha256(b"whole").hexdigest()
+
+    with pytest.raises(Conflict, match=expected):
+        write_bag(target, [*sample_files(), bag_file("files/דנה.pdf", content, expected)], INFO)
+
+    assert left_in(target.parent) == []
+
+
+def test_source_that_fails_midway_leaves_nothing(target: Path) -> None:
+    with pytest.raises(Transient, match="the store does not answer"):
+        write_bag(target, [*sample_files(), failing_file()], INFO)
+
+    assert left_in(target.parent) == []
+
+
+def test_source_that_is_missing_leaves_nothing(target: Path) -> None:
+    gone = target.parent / "gone"
+
+    with pytest.raises(FileNotFoundError):
+        write_bag(target, [*sample_files(), BagFile("files/b.pdf", lambda: gone.open("rb"))], INFO)
+
+    assert left_in(target.parent) == []
+
+
+def test_interrupted_export_leaves_nothing(target: Path) -> None:
+    def interrupt(size_bytes: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bag(target, sample_files(), INFO, interrupt)
+
+    assert left_in(target.parent) == []
+
+
+def test_target_is_not_there_before_it_is_whole(target: Path) -> None:
+    seen: list[bool] = []
+
+    write_bag(target, sample_files(), INFO, lambda _: seen.append(target.exists()))
+
+    assert not any(seen)
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_is_at_the_target_is_left_alone(target: Path, put: Callable[[Path], None]) -> None:
+    put(target)
+    before = target.lstat()
+
+    with pytest.raises(Refused, match="TARGET_EXISTS"):
+        write_bag(target, sample_files(), INFO)
+
+    assert target.lstat() == before
+    assert left_in(target.parent) == [target.name]
+
+
+def test_what_comes_to_the_target_meanwhile_is_left_alone(target: Path) -> None:
+    def put(size_bytes: int) -> None:
+        target.write_bytes(b"other")
+
+    with pytest.raises(Refused, match="TARGET_EXISTS"):
+        write_bag(target, sample_files(), INFO, put)
+
+    assert target.read_bytes() == b"other"
+    assert left_in(target.parent) == [target.name]
+
+
+def test_target_in_a_folder_that_is_missing_is_refused(target: Path) -> None:
+    with pytest.raises(Refused, match="FOLDER_MISSING"):
+        write_bag(target.parent / "missing" / target.name, [], {})
+
+
+@pytest.mark.parametrize("path", ["", ".", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "a\\..\\b", "a\0b"])
+def test_path_that_would_leave_the_bag_is_refused(target: Path, path: str) -> None:
+    with pytest.raises(Refused, match="BAD_PATH"):
+        write_bag(target, [bag_file(path, b"x")], {})
+
+    assert left_in(target.parent) == []
+
+
+def test_second_file_of_a_path_is_refused(target: Path) -> None:
+    with pytest.raises(Refused, match="BAD_PATH"):
+        write_bag(target, [bag_file("a", b"1"), bag_file("a", b"2")], {})
+
+    assert left_in(target.parent) == []
+
+
+@contextmanager
+def source_that_explains_errors() -> Iterator[BinaryIO]:
+    """As the store's: it takes every error of the system for its own."""
+    try:
+        yield BytesIO(b"x" * 4 * MIB)
+    except OSError as error:
+        raise Transient("the store failed to read") from error
+
+
+def test_full_disk_is_told_as_the_exports_own_and_leaves_nothing(target: Path, file_size_limit: None) -> None:
+    with pytest.raises(Transient, match="the export could not be written: EFBIG"):
+        write_bag(target, [BagFile("large", source_that_explains_errors)], {})
+
+    assert left_in(target.parent) == []
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[None]:
+    """No file may be larger than 2 MiB: the system refuses a write in the midst, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_exported_files_are_as_readable_as_others(target: Path) -> None:
+    write_bag(target, sample_files(), INFO)
+
+    umask = os.umask(0)
+    os.umask(umask)
+    file = target if target.is_file() else target / "data" / HEBREW
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask

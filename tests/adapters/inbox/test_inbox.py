@@ -1,0 +1,527 @@
+"""The inbox, in a folder and in a bucket: what was accepted is there, once, and what was not leaves nothing."""
+
+import hashlib
+import itertools
+import os
+import secrets
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.files import bucket
+from adapters.files.shelf import shelf_at
+from adapters.inbox import inbox
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings, settings
+from models.errors import Refused, Transient
+from models.runs.receipt import Sending
+from tests.conftest import bucket_at
+from tests.installations import closed_url, objects_below
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BODY = b'{"reference": "r"}' * 1000
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture
+def bucket_inbox(configure: Configure, s3_server: str) -> str:
+    """The URL of an empty inbox in a bucket."""
+    return configure(inbox_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server)).inbox_location
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def location(request: pytest.FixtureRequest, configure: Configure) -> str:
+    """Where an empty inbox of either kind is."""
+    if request.param == "folder":
+        return configure().inbox_location
+    return str(request.getfixturevalue("bucket_inbox"))
+
+
+@pytest.fixture
+def folder(configure: Configure) -> Path:
+    return Path(configure().inbox_location)
+
+
+def taken_in(body: bytes) -> Intake:
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
+    return intake
+
+
+def accepted(body: bytes = BODY, at: datetime = NOON) -> Sending:
+    return taken_in(body).accept("r", at, {"content-type": "application/json", "x-name": "שלום"})
+
+
+def names(location: str) -> list[str]:
+    """Everything in the inbox, also what is half there."""
+    if location.startswith("s3://"):
+        return sorted(objects_below(location))
+    return sorted(str(path.relative_to(location)) for path in Path(location).rglob("*") if path.is_file())
+
+
+def spooled() -> list[Path]:
+    """What lies on this disk on its way to a bucket."""
+    return list(settings().spool_dir.glob("*"))
+
+
+def body_of(receipt_id: str) -> bytes:
+    with inbox.opened_body(receipt_id) as body:
+        return body.read()
+
+
+def test_accepted_body_and_its_sending_are_read_back(location: str) -> None:
+    intake = Intake()
+    for start in range(0, len(BODY), 1000):
+        intake.digest(BODY[start : start + 1000])
+        intake.write([BODY[start : start + 1000]])
+    intake.digest(b"")
+    intake.write([b""])
+
+    sending = intake.accept("תהליך/1", NOON, {"content-type": "application/json"})
+
+    assert (sending.receipt_id, sending.reference, sending.received_at) == (DIGEST, "תהליך/1", NOON)
+    assert (sending.size_bytes, sending.headers) == (len(BODY), {"content-type": "application/json"})
+    assert (inbox.has_body(DIGEST), body_of(DIGEST)) == (True, BODY)
+    assert list(inbox.sendings()) == [sending]
+    assert names(location) == sorted([f"waiting/{DIGEST}.body", f"waiting/{sending.sending_id}.json"])
+    assert spooled() == []
+
+
+def test_body_is_for_its_owner_alone(folder: Path) -> None:
+    accepted()
+
+    assert stat.S_IMODE((folder / "waiting" / f"{DIGEST}.body").stat().st_mode) == 0o600
+
+
+def test_body_on_its_way_to_a_bucket_is_for_its_owner_alone(bucket_inbox: str) -> None:
+    intake = taken_in(BODY)
+
+    (part,) = spooled()
+    assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    intake.discard()
+
+
+def test_same_body_twice_is_kept_once_with_two_sendings(location: str) -> None:
+    first, second = accepted(), accepted()
+
+    assert first.receipt_id == second.receipt_id
+    assert first.sending_id != second.sending_id
+    records = [f"waiting/{each.sending_id}.json" for each in (first, second)]
+    assert names(location) == sorted([f"waiting/{DIGEST}.body", *records])
+    assert {each.sending_id for each in inbox.sendings()} == {first.sending_id, second.sending_id}
+
+
+@pytest.mark.usefixtures("location")
+def test_big_body_comes_back_byte_for_byte() -> None:
+    body = os.urandom(20_000_000)
+    for _ in range(2):
+        sending = accepted(body)
+
+    assert sending.size_bytes == len(body)
+    assert body_of(sending.receipt_id) == body
+
+
+@pytest.mark.usefixtures("location")
+def test_sendings_come_oldest_first() -> None:
+    times = [NOON + timedelta(seconds=each) for each in (3, 0, 0.5, 86400, 1)]
+    for number, at in enumerate(times):
+        accepted(b"%d" % number, at)
+
+    assert [each.received_at for each in inbox.sendings()] == sorted(times)
+
+
+@pytest.mark.usefixtures("location")
+def test_inbox_that_was_never_used_is_empty() -> None:
+    assert list(inbox.sendings()) == []
+    assert inbox.quarantined() == []
+    assert inbox.remove_leftovers() == 0
+    assert not inbox.has_body(DIGEST)
+    with pytest.raises(FileNotFoundError):
+        body_of(DIGEST)
+
+
+@pytest.mark.usefixtures("location")
+def test_body_on_its_way_is_no_sending() -> None:
+    intake = taken_in(BODY)
+
+    assert list(inbox.sendings()) == []
+    intake.discard()
+
+
+def test_discarded_body_leaves_nothing(location: str) -> None:
+    intake = taken_in(BODY)
+    intake.discard()
+    intake.discard()
+
+    assert (names(location), spooled()) == ([], [])
+
+
+@pytest.mark.usefixtures("location")
+def test_discard_after_accept_does_nothing() -> None:
+    intake = taken_in(BODY)
+    intake.accept("r", NOON, {})
+    intake.discard()
+
+    assert body_of(DIGEST) == BODY
+
+
+def test_refused_body_is_kept_in_quarantine_with_the_reason(location: str) -> None:
+    intake = taken_in(BODY)
+    entry = intake.quarantine(Refused("NOT_BASE64", "expected base64", where="signed_document.content"), NOON)
+
+    assert (entry.receipt_id, entry.size_bytes, entry.received_at) == (DIGEST, len(BODY), NOON)
+    assert (entry.code, entry.where, entry.detail) == ("NOT_BASE64", "signed_document.content", "expected base64")
+    assert inbox.quarantined() == [entry]
+    with inbox.opened_quarantined(DIGEST) as body:
+        assert body.read() == BODY
+    assert inbox.quarantined_location(DIGEST) == f"{location}/quarantine/{DIGEST}.body"
+    assert names(location) == [f"quarantine/{DIGEST}.body", f"quarantine/{DIGEST}.json"]
+    assert spooled() == []
+
+
+def test_quarantine_lists_newest_first_and_each_body_once(location: str) -> None:
+    for body, seconds in ((b"a", 1), (b"b", 3), (b"a", 2)):
+        taken_in(body).quarantine(Refused("NOT_JSON", "no JSON"), NOON + timedelta(seconds=seconds))
+
+    entries = inbox.quarantined()
+
+    assert [each.received_at.second for each in entries] == [3, 2]
+    inbox.remove_quarantined(entries[0].receipt_id)
+    inbox.remove_quarantined(entries[0].receipt_id)
+    assert inbox.quarantined() == entries[1:]
+    assert len(names(location)) == 2
+
+
+def test_record_that_cannot_be_read_holds_up_no_other(location: str) -> None:
+    sending = accepted()
+    entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON)
+    shelf_at(f"{location}/waiting").write(b"{", "0.json")
+    shelf_at(f"{location}/quarantine").write(b"[]", "0.json")
+
+    assert list(inbox.sendings()) == [sending]
+    assert inbox.quarantined() == [entry]
+
+
+def test_removed_sending_and_body_are_gone_and_removing_again_is_fine(location: str) -> None:
+    sending = accepted()
+    for _ in range(2):
+        inbox.remove_sending(sending.sending_id)
+        inbox.remove_body(sending.receipt_id)
+
+    assert names(location) == []
+
+
+def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay(location: str) -> None:
+    sending = accepted()
+    living = Intake()
+    living.write([b"half a body"])
+    spool = shelf_at(f"{location}/waiting").spool
+    (spool / ".dead.part").write_bytes(b"half a bo")
+
+    assert inbox.remove_leftovers() == 1
+
+    assert len(list(spool.glob(".*.part"))) == 1
+    assert list(inbox.sendings()) == [sending]
+    living.discard()
+
+
+def test_sweep_takes_no_body_away_from_a_living_receiver(location: str) -> None:
+    """A part may be swept before it is locked, or be gone between its listing and its lock."""
+    stop = threading.Event()
+
+    def receive(first: bytes) -> list[Sending]:
+        accepted_ones = []
+        for number in itertools.count():
+            accepted_ones.append(accepted(b"%b %d" % (first, number)))
+            if stop.is_set():
+                return accepted_ones
+        raise AssertionError("unreachable")
+
+    with ThreadPoolExecutor() as pool:
+        receivers = [pool.submit(receive, b"%d" % number) for number in range(3)]
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            inbox.remove_leftovers()
+        stop.set()
+        sent = {each.receipt_id for receiver in receivers for each in receiver.result()}
+
+    assert {Path(name).stem for name in names(location) if name.endswith(".body")} == sent
+    assert {sending.receipt_id for sending in inbox.sendings()} == sent
+
+
+@pytest.mark.usefixtures("location")
+def test_sendings_may_be_taken_out_while_they_are_listed() -> None:
+    first, second, third = (accepted(b"%d" % each, NOON + timedelta(seconds=each)) for each in range(3))
+    listing = inbox.sendings()
+
+    assert next(listing) == first
+    inbox.remove_sending(second.sending_id)
+
+    assert list(listing) == [third]
+
+
+@pytest.mark.usefixtures("location")
+def test_sending_that_was_taken_out_is_not_listed_again() -> None:
+    """Records are read once, and those that are there decide."""
+    first, second = accepted(), accepted()
+    assert len(list(inbox.sendings())) == 2
+
+    inbox.remove_sending(first.sending_id)
+
+    assert list(inbox.sendings()) == [second]
+
+
+@pytest.mark.usefixtures("location")
+def test_many_receivers_share_an_inbox() -> None:
+    bodies = [b"%d" % (each % 5) for each in range(40)]
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        list(pool.map(accepted, bodies))
+
+    assert len(list(inbox.sendings())) == 40
+    for body in set(bodies):
+        assert body_of(hashlib.sha256(body).hexdigest()) == body
+
+
+def test_inbox_that_takes_writes_is_left_as_it_was(location: str) -> None:
+    inbox.try_out()
+
+    assert (names(location), spooled()) == ([], [])
+
+
+def ended(program: str) -> "subprocess.CompletedProcess[str]":
+    """Another process with the settings of this one."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+# Tells every call that matters to the kernel, in order. It stands around the functions of `os`, which our code calls.
+TRACE = """
+import os, pathlib, sys
+from datetime import UTC, datetime
+
+def told(name, original):
+    def call(*arguments, **named):
+        target = arguments[0]
+        path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
+        to = [pathlib.Path(arguments[1]).name] if name == "replace" else []
+        print(name, pathlib.Path(path).name, *to)
+        return original(*arguments, **named)
+    return call
+
+for name in ("fsync", "replace", "mkdir"):
+    setattr(os, name, told(name, getattr(os, name)))
+from adapters.inbox import Intake
+intake = Intake()
+intake.digest(b"body")
+intake.write([b"body"])
+sending = intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
+print("acknowledged", sending.sending_id)
+"""
+
+
+def test_nothing_is_acknowledged_before_body_sending_and_folder_are_synced(configure: Configure) -> None:
+    """A rename is durable once its folder is synced, a file's bytes once the file is; in this order."""
+    folder = configure().data_dir
+    steps = [line.split() for line in ended(TRACE).stdout.splitlines()]
+
+    sending_id = steps[-1][1]
+    body = f"{hashlib.sha256(b'body').hexdigest()}.body"
+    assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + ["fsync", "replace"] * 2 + ["fsync", "acknowledged"]
+    made = [folder.parent.name, folder.name, "inbox", "waiting"]
+    assert [step[1] for step in steps[:6]] == [made[1], made[0], made[2], made[1], made[3], made[2]]
+    part, body_renamed, record, record_renamed, synced = steps[6:11]
+    assert body_renamed == ["replace", part[1], body]
+    assert record_renamed == ["replace", record[1], f"{sending_id}.json"]
+    assert synced == ["fsync", "waiting"]
+
+
+def test_inbox_that_takes_nothing_raises_at_once(folder: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_bytes(b"a file where the folder should be")
+
+    with pytest.raises(OSError, match="inbox"):
+        Intake().write([b"body"])
+    with pytest.raises(OSError, match="inbox"):
+        inbox.try_out()
+
+
+# Tells every call that changes the bucket, in order.
+TRACE_OF_BUCKET = """
+from datetime import UTC, datetime
+from adapters import bucket
+from adapters.inbox import Intake
+
+def told(model, **_):
+    print(model.name)
+
+bucket.client().meta.events.register("before-call.s3", told)
+for size_bytes in (4, 9 << 20):
+    for _ in range(2):
+        intake = Intake()
+        intake.digest(bytes(size_bytes))
+        intake.write([bytes(size_bytes)])
+        intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
+        print("acknowledged")
+"""
+
+
+@pytest.mark.usefixtures("bucket_inbox")
+def test_nothing_is_acknowledged_before_body_and_record_are_in_the_bucket() -> None:
+    """The body goes up once, and the record after it."""
+    told = ended(TRACE_OF_BUCKET).stdout
+
+    again = "HeadObject PutObject acknowledged"
+    small = f"HeadObject PutObject PutObject acknowledged {again}"
+    parts = "CreateMultipartUpload UploadPart UploadPart CompleteMultipartUpload"
+    assert told.split() == f"{small} HeadObject {parts} PutObject acknowledged {again}".split()
+
+
+def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: str) -> None:
+    """Its name is the digest of what we hold, so what has another size is not what was sent."""
+    sending = accepted()
+    bucket.write(b"half a bo", inbox.body_location(sending.receipt_id))
+
+    accepted()
+
+    assert body_of(sending.receipt_id) == BODY
+
+
+def test_body_without_a_record_harms_nothing(bucket_inbox: str) -> None:
+    bucket.write(BODY, inbox.body_location(DIGEST))
+    assert list(inbox.sendings()) == []
+
+    sending = accepted()
+
+    assert list(inbox.sendings()) == [sending]
+    assert body_of(DIGEST) == BODY
+
+
+AWAY = {
+    "wrong secret": {"AWS_SECRET_ACCESS_KEY": "wrong"},
+    "closed endpoint": {"AWS_ENDPOINT_URL": closed_url()},
+    "no bucket": {"CELLAR_INBOX_URL": "s3://No_Such_Bucket/inbox"},
+}
+
+
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
+@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
+def test_bucket_that_takes_nothing_is_transient_and_leaves_nothing(
+    configure: Configure, s3_server: str, bucket_inbox: str, size_bytes: int, away: dict[str, str]
+) -> None:
+    configure(**away)
+    accepting, refusing = taken_in(bytes(size_bytes)), taken_in(bytes(size_bytes))
+
+    with pytest.raises(Transient):
+        accepting.accept("r", NOON, {})
+    with pytest.raises(Transient):
+        refusing.quarantine(Refused("NOT_JSON", "no JSON"), NOON)
+
+    accepting.discard()
+    refusing.discard()
+
+    assert spooled() == []
+    configure(inbox_url=bucket_inbox, **bucket_at(s3_server))
+    assert names(bucket_inbox) == []
+
+
+@pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
+def test_each_question_to_a_bucket_that_is_away_is_transient(
+    configure: Configure, bucket_inbox: str, away: dict[str, str]
+) -> None:
+    configure(**away)
+    for call in (
+        inbox.try_out,
+        lambda: list(inbox.sendings()),
+        inbox.quarantined,
+        lambda: inbox.remove_sending("x"),
+        lambda: inbox.remove_body(DIGEST),
+    ):
+        with pytest.raises(Transient):
+            call()
+    assert inbox.remove_leftovers() == 0
+    assert spooled() == []
+
+
+# Kills itself right before an upload, of which the body's is the first and the record's the second.
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from adapters import bucket, inbox
+
+left = {left}
+
+def killed_before(_model, **_):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+
+bucket.client().meta.events.register("before-call.s3.PutObject", lambda model, **_: killed_before(model))
+intake = inbox.Intake()
+intake.digest(b"body")
+intake.write([b"body"])
+intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {{}})
+print("acknowledged")
+"""
+
+
+@pytest.mark.parametrize(("uploads", "bodies", "parts"), [(0, 0, 1), (1, 1, 0)])
+def test_receiver_killed_before_an_upload_has_acknowledged_nothing_and_its_spool_is_swept(
+    bucket_inbox: str, uploads: int, bodies: int, parts: int
+) -> None:
+    killed = ended(KILLED.format(left=uploads))
+
+    assert (killed.returncode, killed.stdout) == (-9, "")
+    assert list(inbox.sendings()) == []
+    assert names(bucket_inbox) == [f"waiting/{hashlib.sha256(b'body').hexdigest()}.body"] * bodies
+    assert inbox.remove_leftovers() == parts
+    assert spooled() == []
+    sending = accepted(b"body")
+    assert list(inbox.sendings()) == [sending]
+
+
+# Its memory before and after many large bodies at once, in MiB.
+MEMORY = """
+import resource
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from adapters import bucket, inbox
+
+def accepted(number):
+    intake = inbox.Intake()
+    chunk = b"%10d" % number * 100_000
+    for _ in range({chunks}):
+        intake.digest(chunk)
+        intake.write([chunk])
+    intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {{}})
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+accepted(0)
+before = peak()
+with ThreadPoolExecutor(16) as pool:
+    list(pool.map(accepted, range(16)))
+print(peak() - before)
+"""
+
+
+@pytest.mark.usefixtures("bucket_inbox")
+@pytest.mark.parametrize("chunks", [8, 20])
+def test_memory_does_not_grow_with_bodies_on_their_way_to_a_bucket(chunks: int) -> None:
+    """128 and 320 MB at once; each would hold up to 8 MiB of its body in smart-open's own buffer."""
+    assert int(ended(MEMORY.format(chunks=chunks)).stdout) < 32

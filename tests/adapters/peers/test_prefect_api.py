@@ -1,0 +1,262 @@
+"""Prefect's API: one run an attempt, and every way of being away is told as Transient."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun as PrefectRun
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Crashed, Failed, Running
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from adapters.peers import prefect_api
+from adapters.peers.prefect_api import FlowRun
+from adapters.platform.settings import Settings
+from models.errors import Transient
+from models.runs.run import Trigger
+from tests.peers import Answer, break_off, hang, listening
+from tests.records import digest
+
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def _no_deployment_is_known() -> None:
+    """Peers of these tests share a URL, and their deployments an id."""
+    prefect_api._deployment_ids.clear()
+
+
+RUN = {"id": "run-1", "state": {"name": "Scheduled", "type": "SCHEDULED"}}
+
+
+def created(receipt: str, attempt: int = 1, reference: str = "r", trigger: Trigger = Trigger.WEBHOOK) -> FlowRun:
+    return asyncio.run(prefect_api.create_run(reference, digest(receipt), attempt, trigger))
+
+
+async def _read(api_url: str, flow_run_id: str) -> PrefectRun:
+    async with PrefectClient(api_url) as client:
+        return await client.read_flow_run(UUID(flow_run_id))
+
+
+async def _set(api_url: str, flow_run_id: str, state: State[Any]) -> None:
+    async with PrefectClient(api_url) as client:
+        await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+
+def test_run_has_name_parameters_and_tags_that_people_look_for(deployment: str) -> None:
+    run = created("named", reference="תהליך 1/x", trigger=Trigger.SWEEP)
+
+    found = asyncio.run(_read(deployment, run.flow_run_id))
+    assert found.name == "תהליך 1/x"
+    assert found.parameters == {"reference": "תהליך 1/x", "receipt_id": digest("named")}
+    assert set(found.tags) == {"reference:תהליך 1/x", "trigger:sweep"}
+    assert (run.state, run.ended) == ("Scheduled", False)
+
+
+@pytest.mark.parametrize("reference", ["x" * 255, "🙂" * 255, "../..", '"', "\n"])
+def test_any_reference_may_name_a_run(deployment: str, reference: str) -> None:
+    run = created(f"for {reference}", reference=reference)
+
+    assert asyncio.run(_read(deployment, run.flow_run_id)).parameters["reference"] == reference
+
+
+@pytest.mark.usefixtures("deployment")
+def test_same_attempt_is_the_same_run_and_the_next_attempt_another() -> None:
+    first, again, second, other = created("a"), created("a"), created("a", attempt=2), created("b")
+
+    assert first == again
+    assert len({each.flow_run_id for each in (first, second, other)}) == 3
+
+
+@pytest.mark.usefixtures("deployment")
+def test_attempt_that_is_triggered_many_times_at_once_is_one_run() -> None:
+    """On SQLite, Prefect answers 503 to many of these; they are tried again."""
+
+    async def trigger() -> list[FlowRun]:
+        return await asyncio.gather(*(prefect_api.create_run("r", digest("c"), 1, Trigger.SWEEP) for _ in range(6)))
+
+    assert len({each.flow_run_id for each in asyncio.run(trigger())}) == 1
+
+
+def test_deployment_is_looked_up_once_and_again_when_it_was_made_anew(
+    configure: Configure, httpserver: HTTPServer
+) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    peer(httpserver, refusals=0)
+    for attempt in range(3):
+        created("a", attempt)
+    assert requests_of(httpserver) == [LOOK_UP, *["/api/deployments/d/create_flow_run"] * 3]
+
+    httpserver.clear()
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json({}, status=404)
+    peer(httpserver, refusals=0, deployment_id="new")
+
+    assert created("b") == created("b") == FlowRun("run-1", "Scheduled", False)
+    again = ["/api/deployments/d/create_flow_run", LOOK_UP, *["/api/deployments/new/create_flow_run"] * 2]
+    assert requests_of(httpserver) == again
+
+
+def test_deployment_that_a_person_deleted_and_made_anew_gets_the_next_runs(deployment: str) -> None:
+    created("before")
+    asyncio.run(_make_anew(deployment))
+
+    assert not created("after").ended
+
+
+async def _make_anew(api_url: str) -> None:
+    async with PrefectClient(api_url) as client:
+        known = await client.read_deployment_by_name(prefect_api.DEPLOYMENT)
+        await client.delete_deployment(known.id)
+        await client.create_deployment(known.flow_id, known.name, entrypoint="nowhere:nothing")
+
+
+def test_runs_that_have_ended_or_are_unknown_are_not_on_their_way(deployment: str) -> None:
+    waiting, running, crashed = (created(f"asked {number}").flow_run_id for number in range(3))
+    asyncio.run(_set(deployment, running, Running()))
+    asyncio.run(_set(deployment, crashed, Crashed()))
+
+    asked = {waiting, running, crashed, str(uuid4())}
+    assert asyncio.run(prefect_api.on_their_way(asked)) == {waiting, running}
+    assert asyncio.run(prefect_api.on_their_way([])) == set()
+
+
+def test_more_runs_are_asked_for_than_prefect_lists_at_once(deployment: str) -> None:
+    first, last = created("first").flow_run_id, created("last").flow_run_id
+    many = [first, *(str(uuid4()) for _ in range(500)), last]
+
+    assert asyncio.run(prefect_api.on_their_way(many)) == {first, last}
+
+
+def test_bulk_question_to_a_server_that_is_down_is_transient(configure: Configure) -> None:
+    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+
+    with pytest.raises(Transient):
+        asyncio.run(prefect_api.on_their_way({str(uuid4())}))
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [(Completed(), True), (Failed(), True), (Crashed(), True), (Cancelled(), True), (Running(), False)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_run_that_has_ended_is_told_as_such(deployment: str, state: State[Any], ended: bool) -> None:
+    run = created(f"ended {state.name}")
+    asyncio.run(_set(deployment, run.flow_run_id, state))
+
+    assert created(f"ended {state.name}") == FlowRun(run.flow_run_id, str(state.name), ended)
+
+
+def test_server_is_healthy(deployment: str) -> None:
+    assert deployment
+    assert asyncio.run(prefect_api.is_healthy())
+
+
+def test_missing_deployment_is_transient(configure: Configure, httpserver: HTTPServer) -> None:
+    """The worker, which makes it, may come later than the first archive."""
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    httpserver.expect_request(LOOK_UP).respond_with_json({}, status=404)
+
+    with pytest.raises(Transient, match="404"):
+        created("a")
+
+
+def test_server_that_is_down_is_transient(configure: Configure) -> None:
+    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+
+    with pytest.raises(Transient):
+        created("a")
+    assert not asyncio.run(prefect_api.is_healthy())
+
+
+@pytest.mark.parametrize("answer", [hang, break_off])
+def test_server_that_gives_no_answer_is_transient_in_time(configure: Configure, answer: Answer) -> None:
+    async def call() -> None:
+        async with listening(answer) as url:
+            configure(PREFECT_API_URL=f"{url}/api")
+            await prefect_api.create_run("r", digest("a"), 1, Trigger.WEBHOOK, timeout_s=0.5)
+
+    started = time.monotonic()
+    with pytest.raises(Transient):
+        asyncio.run(call())
+    assert time.monotonic() - started < 5
+
+
+LOOK_UP = "/api/deployments/name/process-archive/archive"
+
+
+def requests_of(httpserver: HTTPServer) -> list[str]:
+    return [request.path for request, _ in httpserver.log]
+
+
+def peer(httpserver: HTTPServer, refusals: int, status: int = 503, deployment_id: str = "d") -> list[str]:
+    """A Prefect server that refuses so many times to create a run; returns the log of its refusals."""
+    log: list[str] = []
+
+    def create(request: Request) -> Response:
+        if len(log) < refusals:
+            log.append(request.get_data(as_text=True))
+            return Response(status=status)
+        return Response(json.dumps(RUN), status=201, content_type="application/json")
+
+    httpserver.expect_request(LOOK_UP).respond_with_json({"id": deployment_id})
+    path = f"/api/deployments/{deployment_id}/create_flow_run"
+    httpserver.expect_request(path, method="POST").respond_with_handler(create)
+    return log
+
+
+def test_server_that_was_busy_once_is_asked_again_with_the_same_request(
+    configure: Configure, httpserver: HTTPServer
+) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    log = peer(httpserver, refusals=1)
+
+    assert created("a") == FlowRun("run-1", "Scheduled", False)
+
+    last, _ = httpserver.log[-1]
+    assert log == [last.get_data(as_text=True)]
+
+
+def test_server_that_stays_busy_is_transient(configure: Configure, httpserver: HTTPServer) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    log = peer(httpserver, refusals=1000)
+
+    with pytest.raises(Transient, match="503"):
+        created("a")
+    assert 1 < len(log) < 20
+
+
+@pytest.mark.parametrize("status", [401, 422, 500])
+def test_other_refusal_is_transient_and_not_asked_again(
+    configure: Configure, httpserver: HTTPServer, status: int
+) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    log = peer(httpserver, refusals=1000, status=status)
+
+    with pytest.raises(Transient, match=str(status)):
+        created("a")
+    assert len(log) == 1
+
+
+@pytest.mark.parametrize("text", ["<html>Welcome</html>", "{}", "[]", "null", '{"id": "run-1", "state": null}'])
+def test_server_that_is_no_prefect_is_transient(configure: Configure, httpserver: HTTPServer, text: str) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    httpserver.expect_request(LOOK_UP).respond_with_data(text)
+    httpserver.expect_request("/api/deployments/run-1/create_flow_run").respond_with_data(text)
+
+    with pytest.raises(Transient):
+        created("a")
+
+
+def test_server_may_want_a_password(configure: Configure, httpserver: HTTPServer) -> None:
+    configure(PREFECT_API_URL=httpserver.url_for("/api"), PREFECT_API_AUTH_STRING="admin:pass:word")
+    peer(httpserver, refusals=0)
+
+    created("a")
+
+    assert {request.headers.get("authorization") for request, _ in httpserver.log} == {"Basic YWRtaW46cGFzczp3b3Jk"}

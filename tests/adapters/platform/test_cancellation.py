@@ -1,0 +1,174 @@
+"""Threads end before whoever waits for them does."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from pathlib import Path
+
+import pytest
+
+from adapters.platform.cancellation import Deadline, Stopped, checkpoint, clock, in_thread, one_fate
+from adapters.platform.settings import settings
+from adapters.store.requests import stored_request
+from models.errors import Transient
+from services.processing.persisting import persist
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+who: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+class Endless:
+    """Work that goes on until a checkpoint ends it, and then takes a while to clean up."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+        self.was_stopped = False
+        self.has_ended = False
+
+    def __call__(self) -> None:
+        self.began.set()
+        try:
+            while True:
+                checkpoint()
+                time.sleep(0.001)
+        except Stopped:
+            self.was_stopped = True
+            time.sleep(0.2)
+            raise
+        finally:
+            self.has_ended = True
+
+
+async def begun(work: Endless) -> "asyncio.Task[None]":
+    waiting = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(work.began.wait, 10)
+    return waiting
+
+
+def test_work_has_arguments_context_and_result() -> None:
+    def greet(greeting: str, *, mark: str) -> str:
+        return f"{greeting} {who.get()}{mark}"
+
+    async def ask() -> str:
+        who.set("caller")
+        return await in_thread(greet, "hello", mark="!")
+
+    assert asyncio.run(ask()) == "hello caller!"
+
+
+def test_what_work_raises_is_raised() -> None:
+    def fail() -> None:
+        raise Transient("the world is down")
+
+    with pytest.raises(Transient, match="the world is down"):
+        asyncio.run(in_thread(fail))
+
+
+def test_checkpoint_outside_of_a_thread_does_nothing() -> None:
+    checkpoint()
+
+
+@pytest.mark.parametrize("cancellations", [1, 2, 3])
+def test_cancelled_work_has_ended_before_cancellation_goes_on(cancellations: int) -> None:
+    work = Endless()
+
+    async def run() -> bool:
+        waiting = await begun(work)
+        for _ in range(cancellations):
+            waiting.cancel()
+            await asyncio.sleep(0.02)
+        assert not waiting.done()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return work.has_ended
+
+    assert asyncio.run(run())
+    assert work.was_stopped
+
+
+def test_work_whose_deadline_is_over_ends_between_two_chunks_and_can_be_done_again() -> None:
+    """The process stood still: no loop has told the thread to stop."""
+    work = Endless()
+
+    async def run() -> None:
+        with Deadline(clock() + 60) as deadline:
+            waiting = await begun(work)
+            deadline.at_s = clock()
+            with pytest.raises(Transient, match="stood still"):
+                await waiting
+            with pytest.raises(Transient, match="stood still"):
+                await in_thread(checkpoint)
+            deadline.at_s = clock() + 60
+            await in_thread(checkpoint)
+
+    asyncio.run(run())
+    assert work.has_ended
+
+
+def test_other_work_goes_on_when_one_is_cancelled() -> None:
+    cancelled, other = Endless(), Endless()
+
+    async def run() -> None:
+        first, second = await begun(cancelled), await begun(other)
+        first.cancel()
+        await asyncio.wait({first})
+        assert not second.done()
+        assert not other.was_stopped
+        second.cancel()
+        await asyncio.wait({second})
+
+    asyncio.run(run())
+
+
+def test_time_limit_around_work_ends_it_and_is_told_as_one() -> None:
+    work = Endless()
+
+    async def run() -> None:
+        async with asyncio.timeout(0.1):
+            await in_thread(work)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    assert work.has_ended
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done() -> None:
+    body = sample_body(signed_document={"content": "QUJD" * (25 << 20)})
+    sending = received("process-1", body)
+    spool = Path(settings().store_location) / "spool"
+
+    async def run() -> float:
+        persisting = asyncio.create_task(in_thread(persist, "process-1", sending.receipt_id))
+        while not any(each.stat().st_size for each in spool.rglob("*.part")):
+            assert not persisting.done()
+            await asyncio.sleep(0.001)
+        cancelled_at = time.monotonic()
+        persisting.cancel()
+        await asyncio.wait({persisting})
+        assert persisting.cancelled()
+        return time.monotonic() - cancelled_at
+
+    assert asyncio.run(run()) < 1
+    assert list(spool.iterdir()) == []
+    assert stored_request("process-1", sending.receipt_id) is None
+    assert persist("process-1", sending.receipt_id)
+
+
+def test_threads_that_work_for_a_block_end_when_it_fails() -> None:
+    def work() -> None:
+        while True:
+            checkpoint()
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as threads:
+        with suppress(KeyboardInterrupt), one_fate():
+            working = threads.submit(copy_context().run, work)
+            raise KeyboardInterrupt
+
+        assert isinstance(working.exception(timeout=5), Stopped)
+    checkpoint()

@@ -1,0 +1,94 @@
+"""A loop that ends begins again, and is known to be down until it has lived for a while."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from adapters.platform.loops import loops_down, supervised
+from tests.conftest import wait_until
+
+
+class Loop:
+    """Ends at its first start, and lives from the second on."""
+
+    def __init__(self, end: BaseException | None) -> None:
+        self._end = end
+        self.starts = 0
+
+    async def __call__(self) -> None:
+        self.starts += 1
+        if self.starts > 1:
+            await asyncio.Event().wait()
+        if self._end:
+            raise self._end
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [(RuntimeError(), "RuntimeError"), (asyncio.CancelledError(), "CancelledError"), (None, "no error")],
+)
+def test_loop_that_ends_begins_again_and_is_down_until_it_has_lived(end: BaseException | None, why: str) -> None:
+    loop = Loop(end)
+
+    async def _watch() -> None:
+        await _until(lambda: loops_down() == {"the loop": why})
+        await _until(lambda: loop.starts == 2)
+        assert loops_down() == {"the loop": why}
+        await _until(lambda: not loops_down())
+
+    asyncio.run(_beside(loop, _watch))
+
+
+def test_loop_that_ends_again_and_again_is_never_up_between() -> None:
+    starts: list[dict[str, str]] = []
+
+    async def _loop() -> None:
+        starts.append(loops_down())
+        raise RuntimeError
+
+    asyncio.run(_beside(_loop, lambda: _until(lambda: len(starts) == 3)))
+
+    assert starts == [{}, {"the loop": "RuntimeError"}, {"the loop": "RuntimeError"}]
+    assert loops_down() == {}
+
+
+class Broken(logging.Handler):
+    """A handler that raises at every record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError(28, record.name)
+
+
+@pytest.fixture
+def broken_log() -> Iterator[None]:
+    handler = Broken()
+    logging.getLogger("adapters.platform.loops").addHandler(handler)
+    yield
+    logging.getLogger("adapters.platform.loops").removeHandler(handler)
+
+
+@pytest.mark.usefixtures("broken_log")
+def test_loop_begins_again_although_its_end_cannot_be_logged() -> None:
+    loop = Loop(RuntimeError())
+
+    asyncio.run(_beside(loop, lambda: _until(lambda: loop.starts == 2)))
+
+    assert loop.starts == 2
+
+
+async def _beside(loop: Callable[[], Awaitable[None]], watch: Callable[[], Awaitable[None]]) -> None:
+    task = asyncio.create_task(supervised("the loop", loop))
+    try:
+        await watch()
+        assert not task.done()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    await asyncio.to_thread(wait_until, condition, timeout_s=30)

@@ -1,0 +1,322 @@
+"""Settings: where they come from, and that what is secret stays so."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.platform.environment import settings_environment
+from adapters.platform.settings import Settings
+from models.errors import Locked
+from models.payments.payment import Standing
+from models.payments.payment_terms import PaymentType
+
+Configure = Callable[..., Settings]
+
+
+def test_defaults_are_those_that_scripts_rely_on(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CELLAR_DATA_DIR")
+
+    made = configure()
+
+    assert made.data_dir == Path("data")
+    assert (made.host, made.port, made.prefect_port) == ("127.0.0.1", 8000, 4200)
+    assert (made.prefect_api_url, made.prefect_url) == (None, "http://127.0.0.1:4200/api")
+    assert (made.public_link, made.error_http, made.timezone, made.amount_unit) == ("token", "mapped", "UTC", "minor")
+    assert (made.max_body_bytes, made.notify_allow_private, made.notify_urls) == (2 << 30, False, ())
+    assert made.receiver_url == "http://127.0.0.1:8000"
+    assert made.inbox_location == str(Path.cwd() / "data" / "inbox")
+    assert made.store_location == str(Path.cwd() / "data" / "store")
+    assert made.database_location == f"sqlite:///{Path.cwd()}/data/cellar.db"
+
+
+def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: Path) -> None:
+    made = configure(
+        host="0.0.0.0",
+        port=8080,
+        prefect_port=4300,
+        PREFECT_API_URL="https://prefect.example/api/",
+        inbox_url=tmp_path / "in",
+        store_url="s3://archives/here/",
+        database_url="postgresql://u:p@db/cellar",
+        public_url="https://cellar.example/",
+        public_link="none",
+        notify_allow_private="true",
+        max_body_bytes=5,
+        timezone="Asia/Jerusalem",
+        amount_unit="major",
+        error_http="200",
+    )
+
+    assert (made.host, made.port, made.prefect_port) == ("0.0.0.0", 8080, 4300)
+    assert (made.prefect_url, made.prefect_ui_url) == ("https://prefect.example/api", "https://prefect.example")
+    assert (made.inbox_location, made.store_location) == (str(tmp_path / "in"), "s3://archives/here")
+    assert (made.database_location, made.receiver_url) == ("postgresql://u:p@db/cellar", "https://cellar.example")
+    assert (made.public_link, made.notify_allow_private, made.max_body_bytes) == ("none", True, 5)
+    assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
+
+
+def test_password_in_prefects_url_is_not_in_what_people_see() -> None:
+    made = Settings(prefect_api_url="https://user:pass@prefect.example:4300/api/")
+
+    assert made.prefect_url == "https://user:pass@prefect.example:4300/api"
+    assert made.prefect_ui_url == "https://prefect.example:4300"
+
+
+def test_inbox_may_be_a_bucket_and_so_it_is_for_each_process_that_is_started(configure: Configure) -> None:
+    made = configure(inbox_url="s3://archives/of two/inbox/")
+
+    assert made.inbox_location == "s3://archives/of two/inbox"
+    assert settings_environment(made)["CELLAR_INBOX_URL"] == made.inbox_location
+
+
+def test_dotenv_file_is_read_and_a_variable_is_stronger(configure: Configure) -> None:
+    Path(".env").write_text(
+        "CELLAR_PORT=8001\nCELLAR_HOST=example.org\nOTHER_PROGRAM=1\nPREFECT_API_URL=http://p/api\n"
+    )
+
+    made = configure(port=8002)
+
+    assert (made.port, made.host, made.prefect_url) == (8002, "example.org", "http://p/api")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a", ("a",)), ("a,b", ("a", "b")), (" a , b ,", ("a", "b")), ("", ()), (",", ()), ('["a"]', ('["a"]',))],
+)
+def test_lists_are_separated_by_commas(configure: Configure, text: str, expected: tuple[str, ...]) -> None:
+    assert configure(api_tokens=text).api_tokens == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "http"),
+        ("public_link", "yes"),
+        ("error_http", "500"),
+        ("amount_unit", "shekel"),
+        ("payment_types", "charge"),
+        ("payment_types", "charge=revenue"),
+        ("payment_types", "charge=settled"),
+        ("payment_types", "charge=charged+pin"),
+        ("payment_types", "hold=held,hold=charged"),
+        ("payment_failures", "failure,Success"),
+        ("payment_successes", "success,Failed"),
+        ("payment_results", "000"),
+        ("payment_results", "result="),
+        ("payment_results", "authNumber=1"),
+        ("hold_days", "-1"),
+        ("max_body_bytes", "0"),
+        ("timezone", "Asia/Nowhere"),
+        ("business_timezone", "Asia/Nowhere"),
+        ("inbox_url", "gs://archives/inbox"),
+        ("inbox_url", "s3://"),
+        ("inbox_url", "s3:///inbox"),
+        ("inbox_url", "s3://key:secret@archives/inbox"),
+        ("notify_urls", "https://erp.example/hook"),  # without a secret
+        ("notify_secret", "whsec_no base64!"),
+        ("notify_secret", "whsec_"),
+        ("notify_secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ],
+)
+def test_wrong_setting_is_told_at_the_start(configure: Configure, name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_"):
+        configure(**{name: value})
+
+
+def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
+    default = configure().payment_terms
+    made = configure(
+        payment_types="sale=charged, j5 = held+auth",
+        payment_successes="Approved",
+        payment_failures="No,NEVER",
+        payment_results="result=000, code = 00,result=OK",
+        timezone="Asia/Jerusalem",
+    ).payment_terms
+
+    assert default.types == {
+        "charge": PaymentType(Standing.CHARGED, needs_authorisation=True),
+        "verify_credit_card": PaymentType(Standing.VERIFIED, needs_authorisation=False),
+        "hold": PaymentType(Standing.HELD, needs_authorisation=False),
+    }
+    assert default.successes == {"success"}
+    assert {"failure", "failed"} < default.failures
+    assert default.results == {"result": {"000"}}
+    assert made.types == {
+        "sale": PaymentType(Standing.CHARGED, needs_authorisation=False),
+        "j5": PaymentType(Standing.HELD, needs_authorisation=True),
+    }
+    assert made.successes == {"approved"}
+    assert made.failures == {"no", "never"}
+    assert made.results == {"result": {"000", "ok"}, "code": {"00"}}
+    assert made.zone == ZoneInfo("Asia/Jerusalem")
+    assert configure(timezone="UTC", business_timezone="Asia/Tokyo").payment_terms.zone == ZoneInfo("Asia/Tokyo")
+    assert configure(payment_types="").payment_terms.types == {}
+
+
+def test_wrong_setting_does_not_tell_the_secrets_beside_it(configure: Configure) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        configure(
+            webhook_secrets="secret-1,secret-2",
+            api_tokens="secret-3",
+            notify_urls="http://e/?secret-4",
+            port="secret-5",
+        )
+    assert "secret" not in str(wrong.value).replace("CELLAR_NOTIFY_SECRET", "")
+
+    with pytest.raises(ValidationError, match="CELLAR_NOTIFY_URLS") as wrong:
+        configure(port=1)
+    assert "secret" not in str(wrong.value).replace("CELLAR_NOTIFY_SECRET", "")
+
+
+def test_repr_shows_no_secret(configure: Configure) -> None:
+    made = configure(
+        webhook_secrets="hidden-1",
+        api_tokens="hidden-2",
+        link_secret="hidden-3",
+        seal_keys="hidden" * 14 + "ab==",
+        notify_secret="whsec_hidden44aaaa",
+        notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
+        database_url="postgresql://u:hidden-8@db/cellar",
+        PREFECT_API_AUTH_STRING="admin:hidden-9",
+        store_url="s3://hidden-10:hidden-11@archives",
+        inbox_url="hidden-13",
+        PREFECT_API_URL="https://u:hidden-12@prefect.example/api",
+    )
+
+    assert "hidden" not in repr(made)
+    assert "hidden" not in str(made)
+
+
+def test_secret_that_is_set_is_used_and_none_is_made(configure: Configure) -> None:
+    made = configure(webhook_secrets="old,new", api_tokens="t", link_secret="l")
+
+    assert made.active_webhook_secrets() == ("old", "new")
+    assert (made.active_api_tokens(), made.active_link_secret()) == (("t",), "l")
+    assert not (made.data_dir / "secrets").exists()
+
+
+def test_made_secret_is_kept_for_its_owner_alone(configure: Configure) -> None:
+    made = configure()
+
+    (secret,) = made.active_webhook_secrets()
+
+    kept = made.data_dir / "secrets"
+    assert len(secret) >= 40
+    assert stat.S_IMODE((kept / "webhook").stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert [each.name for each in kept.iterdir()] == ["webhook"]
+
+
+def test_made_secret_is_the_same_at_the_next_start_and_another_for_each_purpose(configure: Configure) -> None:
+    first = configure()
+    secrets = {*first.active_webhook_secrets(), *first.active_api_tokens(), first.active_link_secret()}
+
+    again = configure()
+
+    assert len(secrets) == 3
+    assert {*again.active_webhook_secrets(), *again.active_api_tokens(), again.active_link_secret()} == secrets
+
+
+def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> None:
+    configure()
+    project = Path(__file__).parents[3]
+    program = "import sys; from adapters.platform.settings import Settings; sys.stdin.read(); print(Settings().active_link_secret())"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONPATH": str(project)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdin
+        process.stdin.close()  # go
+
+    said = []
+    for process in started:
+        assert process.stdout
+        said.append(process.stdout.read().strip())
+        process.stdout.close()
+        assert process.wait(30) == 0
+    assert len(set(said)) == 1
+    assert len(said[0]) >= 40
+
+
+# Tells each fsync and the link of a secret, in order.
+TRACE = """
+import os, pathlib
+from adapters.settings import Settings
+
+def told(name, original, which):
+    def call(*arguments, **named):
+        target = arguments[which]
+        path = pathlib.Path(os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else target)
+        print(name, "part" if path.is_file() and name == "fsync" else path.name)
+        return original(*arguments, **named)
+    return call
+
+os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+Settings().active_seal_keys()
+"""
+
+
+def test_made_secret_survives_a_power_cut(configure: Configure) -> None:
+    data_dir = configure().data_dir.absolute()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+    done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
+
+    folders = [f"fsync {data_dir.parent.name}", f"fsync {data_dir.name}"]
+    assert done.stdout.splitlines() == [*folders, "fsync part", "link seal", "fsync secrets"]
+
+
+@pytest.mark.parametrize("name", ["webhook", "api", "link"])
+def test_secret_that_is_empty_lets_nobody_in(configure: Configure, name: str) -> None:
+    made = configure()
+    (made.data_dir / "secrets").mkdir(parents=True)
+    (made.data_dir / "secrets" / name).touch()
+    uses = {
+        "webhook": made.active_webhook_secrets,
+        "api": made.active_api_tokens,
+        "link": made.active_link_secret,
+    }
+
+    with pytest.raises(Locked, match=f"secrets/{name} is damaged"):
+        uses[name]()
+
+
+@pytest.mark.parametrize("root", ["nowhere.pem", "no-certificate.pem"])
+def test_trusted_root_that_is_no_certificate_is_refused_at_start(tmp_path: Path, root: str) -> None:
+    (tmp_path / "no-certificate.pem").write_text("a key, or a letter")
+
+    with pytest.raises(ValidationError, match="CELLAR_TRUST_ROOTS"):
+        Settings(trust_roots=(str(tmp_path / root),))
+
+
+@pytest.mark.parametrize("keys", ["short", "c2hvcnQ=", f"{'A' * 86}==,{'A' * 85}", f"{'-' * 86}=="])
+def test_seal_key_that_is_none_is_refused_without_repeating_it(configure: Configure, keys: str) -> None:
+    with pytest.raises(ValidationError, match="CELLAR_SEAL_KEYS") as wrong:
+        configure(seal_keys=keys)
+
+    assert keys not in str(wrong.value)
+
+
+def test_seal_keys_are_those_that_are_set_or_one_that_is_made_and_kept(configure: Configure) -> None:
+    made = configure()
+
+    (key,) = made.active_seal_keys()
+
+    assert len(key) == 64
+    assert stat.S_IMODE((made.data_dir / "secrets" / "seal").stat().st_mode) == 0o600
+    assert configure().active_seal_keys() == (key,)
+    assert configure(seal_keys=f"{'A' * 86}==, {'B' * 85}A==").active_seal_keys()[0] == bytes(64)

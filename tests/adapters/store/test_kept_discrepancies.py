@@ -1,0 +1,106 @@
+"""What was kept of discrepancies stays kept, whoever writes late and whichever database counts."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.database.migration import migrate
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from adapters.store import kept_discrepancies, ocfl
+from models.errors import Transient
+from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
+from models.view import Explanation
+from services.payments import discrepancies
+from tests.installations import archived, finished, stored_discrepancies
+from tests.samples import sample_body
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HELD = Discrepancy(DiscrepancyCode.AGING_HOLD, "t", "charged within 7 days", "held since 2025-12-01")
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def kept() -> dict[str, bytes]:
+    keys = [key for key, _ in store.listed(ocfl.log_key("process-1", "history"))]
+    return {key: store.read_bytes(key) for key in keys if "discrepancies" in key}
+
+
+def found(*these: Discrepancy) -> None:
+    discrepancies.settle("process-1", HOLD_CODES, these, NOW)
+
+
+def explain(why: str) -> None:
+    (discrepancy_id,) = discrepancies.standing("process-1", HOLD_CODES)
+    discrepancies.explain(discrepancy_id, Explanation(by="Dana", why=why), NOW)
+
+
+def told() -> list[str]:
+    return [each["why"] for each in stored_discrepancies("process-1")["discrepancy_event"] if each["why"]]
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_process_that_stalled_and_writes_late_takes_nothing_away() -> None:
+    archived("process-1", sample_body("process-1"))
+    found(HELD)
+    ((key, what_it_was_about_to_write),) = kept().items()
+    explain("a long trip")
+
+    store.overwrite_bytes(what_it_was_about_to_write, key)  # and killed
+
+    assert told() == ["a long trip"]
+    assert kept_discrepancies.unkept() == []
+    explain("a longer one")
+    assert told() == ["a long trip", "a longer one"]
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_only_the_last_two_states_lie_in_the_store() -> None:
+    archived("process-1", sample_body("process-1"))
+    for _ in range(3):
+        found(HELD)
+        found()
+
+    assert [key.rpartition("/")[2] for key in kept()] == ["0000000005.json", "0000000006.json"]
+    assert len(stored_discrepancies("process-1")["discrepancy_event"]) == 6
+
+
+def test_next_database_counts_on_from_what_the_lost_one_has_kept(configure: Callable[..., Settings]) -> None:
+    receipt_id = archived("process-1", sample_body("process-1"))
+    found(HELD)
+    explain("a long trip")
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+    archived("process-1", sample_body("process-1"))  # sent again, and not rebuilt
+    finished("process-1", receipt_id)
+
+    found(HELD)
+
+    assert told() == ["a long trip"]
+    assert max(kept()).endswith("/0000000003.json")
+    assert kept_discrepancies.unkept() == []
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
+    archived("process-1", sample_body("process-1"))
+    strange = ocfl.log_key("process-1", "history/discrepancies/strange.json")
+    store.overwrite_bytes(b"{}", strange)
+
+    found(HELD)
+
+    assert kept_discrepancies.unkept() == []
+    assert not kept_discrepancies.is_kept(kept_discrepancies.key_of("process-1", 1), [strange])
+
+
+def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
+    for reference in ("process-1", "process-2"):
+        archived(reference, sample_body(reference))
+    store.overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
+
+    with pytest.raises(Transient):
+        discrepancies.settle_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)
+
+    assert kept_discrepancies.unkept() == ["process-1"]
+    assert len(stored_discrepancies("process-2")["discrepancy"]) == 1

@@ -1,0 +1,431 @@
+"""Objects are OCFL 1.1 as an independent validator understands it, whatever is done to them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.files import store
+from adapters.files.spool import staging
+from adapters.platform.settings import Settings, settings
+from adapters.store import history, interrupted, ocfl
+from models.errors import Conflict, Transient
+from models.store.inventory import Inventory, ObjectVersion
+from tests.conftest import bucket_at
+from tests.judge import judged, place_of
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["folder", "bucket"], autouse=True)
+def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
+    """Settings with an empty store of either kind."""
+    if request.param == "bucket":
+        prefix = hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
+        configure(store_url=f"s3://archives/{prefix}", **bucket_at(request.getfixturevalue("s3_server")))
+    else:
+        configure()
+    return str(request.param)
+
+
+def added(
+    reference: str, *files: bytes, message: str = "message", checkpoint: Callable[[], None] = lambda: None
+) -> Inventory:
+    """Add a version with some files, which are named by their numbers."""
+    digests = [hashlib.sha256(file).hexdigest() for file in files]
+    with staging() as stage:
+        (stage / "content" / "files").mkdir(parents=True)
+        for number, file in enumerate(files):
+            (stage / "content" / "files" / str(number)).write_bytes(file)
+        state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
+        version = ObjectVersion(NOON, message, state)
+        return ocfl.add_version(
+            reference,
+            interrupted.settled(reference),
+            version,
+            stage,
+            {sha256: f"files/{number}" for number, sha256 in enumerate(digests)},
+            checkpoint,
+        )
+
+
+def content(reference: str, version: int) -> list[bytes]:
+    found = ocfl.inventory(reference)
+    assert found
+    state = found.versions[version - 1].state
+    return [store.read_bytes(ocfl.content_key(reference, found, sha256)) for _, sha256 in sorted(state.items())]
+
+
+def test_versions_are_read_back_and_equal_content_is_stored_once() -> None:
+    added("r", b"one", b"two")
+    after = added("r", b"two", b"three")
+
+    assert (after.head, after) == (2, ocfl.inventory("r"))
+    assert (content("r", 1), content("r", 2)) == ([b"one", b"two"], [b"two", b"three"])
+    assert sorted(path.partition("/")[0] for path in after.manifest.values()) == ["v1", "v1", "v2"]
+    assert judged() == []
+
+
+def test_process_without_an_object_has_no_inventory() -> None:
+    added("r", b"one")
+
+    assert ocfl.inventory("another") is None
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["../../etc/passwd", "/etc", "a/b", "..", ".", "s3://other/x", "a\\b", "x" * 255, "ש" * 255, "%2e%2e", "\n", "a b"],
+)
+def test_hostile_reference_is_an_object_like_any_other(reference: str) -> None:
+    added(reference, b"one")
+    added(reference, b"two")
+
+    assert content(reference, 2) == [b"two"]
+    assert judged() == []
+    assert ocfl.object_key(reference).count("/") == 4
+
+
+@given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
+def test_objects_of_two_processes_never_meet(one: str, other: str) -> None:
+    of_one, of_other = (ocfl.object_key(each) for each in (one, other))
+
+    assert (of_one == of_other) == (one == other)
+    assert not of_one.startswith(f"{of_other}/")
+
+
+def test_object_lies_where_the_layout_of_the_root_says() -> None:
+    """Extension 0003's own example of an id, by its algorithm: tuples of the digest, then the id percent-encoded."""
+    digest = hashlib.sha256(b"urn:cellar:a%20b").hexdigest()
+
+    assert ocfl.object_key("a b") == f"archives/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/urn%3acellar%3aa%2520b"
+
+
+@given(st.text(min_size=1, max_size=255))
+def test_object_lies_where_the_judge_looks_for_it(reference: str) -> None:
+    assert ocfl.object_key(reference) == f"{ocfl.ROOT}/{place_of(ocfl.object_id(reference))}"
+
+
+def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
+    for key, text in ocfl.root_files().items():
+        store.overwrite_bytes(text, key)
+    assert any("Objects checked: 0 / 0 are VALID" in line for line in judged())
+
+    added("r", b"one")
+    assert judged() == []
+
+
+def test_damaged_inventory_is_told_and_never_written_over() -> None:
+    added("r", b"one")
+    damaged = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json").replace(b"message", b"massage")
+    store.overwrite_bytes(damaged, f"{ocfl.object_key('r')}/inventory.json")
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+    store.overwrite_bytes(b"{", f"{ocfl.object_key('r')}/inventory.json")
+    with pytest.raises(Conflict):
+        ocfl.inventory("r")
+
+
+def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
+    added("r", b"one")
+    before = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
+    added("r", b"two")
+    store.overwrite_bytes(before, f"{ocfl.object_key('r')}/inventory.json.sha256")
+    assert judged() != []
+
+    assert added("r", b"three").head == 3
+    assert judged() == []
+
+
+def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> None:
+    key = ocfl.object_key("r")
+    added("r", b"one")
+    names = ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    added("r", b"two")
+    for name, text in before.items():
+        store.overwrite_bytes(text, f"{key}/{name}")
+
+    after = added("r", b"three")
+
+    assert (after.head, content("r", 2), content("r", 3)) == (3, [b"two"], [b"three"])
+    assert judged() == []
+
+
+def killed_at_checkpoint(number: int) -> Callable[[], None]:
+    """A checkpoint that ends its writer when it is reached for that time."""
+    left = iter(range(number - 1))
+
+    def _checkpoint() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return _checkpoint
+
+
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+@pytest.mark.parametrize("version", [1, 2])
+def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: int) -> None:
+    before = [added("r", b"one") for _ in range(1, version)]
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
+    assert len(list(store.listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
+
+    assert interrupted.settled("r") == (before[0] if before else None)
+    assert list(store.listed(f"{ocfl.object_key('r')}/v{version}")) == []
+    added("r", b"one", b"two")
+    assert judged() == []
+
+
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+def test_version_that_was_half_taken_back_is_taken_back_by_the_next() -> None:
+    """Of what a killed writer has left of it, its inventory goes last."""
+    added("r", b"one")
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"two", checkpoint=killed_at_checkpoint(1))
+    assert len(list(store.listed(f"{ocfl.object_key('r')}/v2"))) == 1
+
+    assert added("r", b"three").head == 2
+    assert judged() == []
+
+
+def told_back_without_a_content(state: str) -> str:
+    """Let an object tell of its first version, while the second has lost a content; return the key of the history, by
+    which the second is in that state.
+    """
+    key, names = ocfl.object_key("r"), ("inventory.json", "inventory.json.sha256")
+    added("r", b"one")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    found = added("r", b"two", b"three", message="receipt")
+    for name, text in before.items():
+        store.overwrite_bytes(text, f"{key}/{name}")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+    history.write({"receipt": [{"state": state}]}, f"{key}/logs/history/receipt.json")
+    return f"{key}/logs/history/receipt.json"
+
+
+@pytest.mark.parametrize("damage", [b"", b"x"])
+def test_version_that_was_complete_is_never_taken_back(damage: bytes) -> None:
+    """Its receipt's history says so, or is damaged and may have said so."""
+    its_history = told_back_without_a_content("completed")
+    store.overwrite_bytes(store.read_bytes(its_history) + damage, its_history)
+    before = list(store.listed(ocfl.object_key("r")))
+
+    with pytest.raises(Conflict):
+        added("r", b"three")
+
+    assert list(store.listed(ocfl.object_key("r"))) == before
+
+
+def test_version_that_was_not_complete_is_taken_back_from_a_bucket(kind: str) -> None:
+    told_back_without_a_content("failed")
+
+    if kind == "folder":  # where a version comes whole
+        with pytest.raises(Conflict):
+            added("r", b"four")
+    else:
+        assert added("r", b"four").head == 2
+        assert judged() == []
+
+
+@pytest.mark.parametrize("has_object", [True, False])
+def test_what_no_writer_has_left_is_for_a_person(has_object: bool) -> None:
+    if has_object:
+        added("r", b"one")
+    strange = f"{ocfl.object_key('r')}/v{1 + has_object}/content/unknown"
+    store.keep_bytes(b"unknown", strange)
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+
+    assert store.read_bytes(strange) == b"unknown"
+
+
+def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version() -> None:
+    for file in (b"one", b"two"):
+        added("r", file)
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+
+    assert added("r", b"three").head == 3
+    assert [content("r", number) for number in (1, 2, 3)] == [[b"one"], [b"two"], [b"three"]]
+    assert judged() == []
+
+
+def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -> None:
+    found = [added("r", file) for file in (b"one", b"two")][-1]
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+    before = list(store.listed(ocfl.object_key("r")))
+
+    with pytest.raises(Conflict):
+        added("r", b"three")
+
+    assert list(store.listed(ocfl.object_key("r"))) == before
+
+
+def test_object_of_one_version_that_was_told_of_is_never_taken_back() -> None:
+    found = added("r", b"one")
+    remove(f"{ocfl.object_key('r')}/inventory.json")
+    remove(ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+
+    with pytest.raises(Conflict):
+        added("r", b"two")
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_writer_that_comes_late_never_turns_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    """Its lease was lost, and others have gone on before it tells of its version."""
+    added("r", b"one")
+    tell = ocfl._tell
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(ocfl, "_tell", tell)
+        for number in range(others):
+            added("r", b"other %d" % number)
+        tell(*arguments)
+
+    monkeypatch.setattr(ocfl, "_tell", late)
+    with pytest.raises(Transient):
+        added("r", b"ours")
+
+    found = ocfl.inventory("r")
+    assert found
+    assert found.head == 2 + others
+    assert judged() == []
+
+
+def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"one", checkpoint=stop)
+
+    assert ocfl.inventory("r") is None
+    added("r", b"two")
+    assert judged() == []
+
+
+def remove(key: str) -> None:
+    if store.is_bucket():
+        store.remove(key)
+    else:
+        (Path(settings().store_location) / key).unlink()
+
+
+def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other comes between our look and our write."""
+    added("r", b"one")
+    make_root = ocfl._make_root
+
+    def other_first() -> None:
+        monkeypatch.setattr(ocfl, "_make_root", make_root)
+        added("r", b"the other's")
+
+    monkeypatch.setattr(ocfl, "_make_root", other_first)
+    with pytest.raises(Transient):
+        added("r", b"ours")
+
+    assert content("r", 2) == [b"the other's"]
+    assert judged() == []
+    assert added("r", b"ours").head == 3
+
+
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+@pytest.mark.parametrize("late_at", [1, 2, 3])
+def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(late_at: int) -> None:
+    """The others come between two of its writes, and take back what it has begun. A folder is renamed into place."""
+    added("r", b"one")
+    reached: list[int] = []
+
+    def others() -> None:
+        reached.append(len(reached) + 1)
+        if reached[-1] == late_at:
+            added("r", b"theirs", b"of both")
+
+    with pytest.raises(Transient):
+        added("r", b"ours", b"of both", checkpoint=others)
+
+    assert content("r", 2) == [b"theirs", b"of both"]
+    assert judged() == []
+    assert added("r", b"ours").head == 3
+
+
+@pytest.mark.parametrize("kind", ["bucket"], indirect=True)
+def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands still between its look at what a killed writer has left and the removal."""
+    added("r", b"one")
+    with pytest.raises(KeyboardInterrupt):
+        added("r", b"a dead one's", checkpoint=killed_at_checkpoint(2))
+    begun = interrupted.begun
+
+    def others(*arguments: Any) -> Any:
+        found = begun(*arguments)
+        monkeypatch.setattr(interrupted, "begun", begun)
+        added("r", b"theirs")
+        return found
+
+    monkeypatch.setattr(interrupted, "begun", others)
+    with pytest.raises(Transient):
+        interrupted.settled("r")
+
+    assert content("r", 2) == [b"theirs"]
+    assert judged() == []
+
+
+def test_writer_that_finishes_another_version_too_late_never_turns_the_object_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = ocfl.object_key("r")
+    before = added("r", b"one").to_json()
+    added("r", b"two")
+    store.overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before it told of it
+    store.overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
+    tell_of = ocfl.tell_of
+
+    def late(*arguments: Any) -> Inventory:
+        monkeypatch.setattr(ocfl, "tell_of", tell_of)
+        added("r", b"three")
+        return tell_of(*arguments)
+
+    monkeypatch.setattr(ocfl, "tell_of", late)
+    with pytest.raises(Transient):
+        interrupted.settled("r")
+
+    found = ocfl.inventory("r")
+    assert found
+    assert found.head == 3
+    assert judged() == []
+
+
+def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
+    added("r", b"one")
+
+    store.keep_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
+
+    assert judged() == []
+
+
+def test_corrupt_content_is_found_by_the_judge(kind: str) -> None:
+    """The judge of these tests can say no."""
+    found = added("r", b"one")
+    store.overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+
+    assert any("digest" in line.lower() for line in judged())
+
+
+def test_inventory_is_json_that_comes_back(kind: str) -> None:
+    found = added("r", b"one", message="a message")
+
+    assert Inventory.from_json(found.to_json()) == found
+    document = json.loads(found.to_json())
+    assert (document["id"], document["head"], document["digestAlgorithm"]) == ("urn:cellar:r", "v1", "sha256")
+    assert document["versions"]["v1"]["message"] == "a message"

@@ -1,0 +1,70 @@
+"""Requests as they are archived: what is kept of a delivery proves itself."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl
+from adapters.store.object_files import CUTS
+from adapters.store.requests import StoredRequest, delivery_path, stored_request
+from models.errors import Conflict
+from tests.installations import archived
+from tests.samples import sample_body
+
+
+@pytest.fixture
+def delivery(sqlite_installation: Settings) -> str:
+    """The receipt of a request that says the same as the version before."""
+    archived("process-1", sample_body())
+    return archived("process-1", json.dumps(json.loads(sample_body()), indent=1).encode())
+
+
+def _record(reference: str, receipt_id: str) -> str:
+    """Where in the store it lies that a delivery is kept."""
+    return f"{ocfl.object_key(reference)}/{delivery_path(receipt_id)}"
+
+
+def test_any_flipped_bit_of_a_delivery_is_damage(delivery: str) -> None:
+    path = Path(settings().store_location) / _record("process-1", delivery)
+    text = path.read_bytes()
+
+    overlooked = list[StoredRequest | None]()
+    for place in range(len(text)):
+        for bit in range(8):
+            flipped = bytearray(text)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            with suppress(Conflict):
+                overlooked.append(stored_request("process-1", delivery))
+
+    assert overlooked == []
+    assert len(text) > 100
+
+
+def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_digest(delivery: str) -> None:
+    request = stored_request("process-1", delivery)
+    assert request
+    assert request.is_whole(lambda: None)
+    cuts = store.read_bytes(request.keys[CUTS])
+    store.overwrite_bytes(cuts.replace(b"image/png", b"image/gif"), request.keys[CUTS])
+
+    assert hashlib.sha256(b"".join(request.body())).hexdigest() == delivery
+    assert not request.is_whole(lambda: None)
+
+
+def test_delivery_that_has_no_digest_of_itself_is_read(delivery: str) -> None:
+    """As earlier builds have written it."""
+    key, before = _record("process-1", delivery), stored_request("process-1", delivery)
+    receipt = json.loads(store.read_bytes(key))
+    del receipt["sha256"]
+    store.overwrite_bytes(json.dumps(receipt | {"kept": [*receipt["kept"]]}).encode(), key)
+
+    assert before
+    assert before.digests
+    assert stored_request("process-1", delivery) == replace(before, digests={})

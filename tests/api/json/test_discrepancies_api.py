@@ -1,0 +1,103 @@
+"""`/api/discrepancies` over real HTTP, on both databases: also what belongs to no archive can be seen and explained."""
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from services.payments.discrepancies import settle
+from tests.api.conftest import SECRET, TOKEN, Library
+from tests.api.json.test_archives_api import assert_error
+from tests.installations import installed
+
+PATH = "/api/discrepancies"
+NOBODYS = [
+    Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, "one payment", "several", "row 1"),
+    *(Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment", "none", f"row {row}") for row in range(2, 5)),
+]
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys(library: Library) -> Iterator[None]:
+    """Rows of a report that belong to no archive."""
+    with installed(library.folder, **library.settings):
+        settle(None, SETTLEMENT_CODES, NOBODYS, NOON)
+    yield
+    with installed(library.folder, **library.settings):
+        settle(None, SETTLEMENT_CODES, [], NOON)
+
+
+def listed(library: Library, query: str = "") -> list[dict[str, Any]]:
+    answer = library.get(f"{PATH}?{query}")
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def explained(library: Library, discrepancy_id: str, **said: str) -> httpx.Response:
+    path = f"{PATH}/{discrepancy_id}/explanation"
+    return library.receiver.client.post(path, json=said, headers={"authorization": f"Bearer {TOKEN}"})
+
+
+def test_all_that_is_not_closed_is_listed_with_its_archive_or_none(library: Library) -> None:
+    found = listed(library, "limit=500")
+
+    assert {each["reference"] for each in found} > {None, "contract"}
+    assert "closed" not in {each["state"] for each in found}
+    assert [each["code"] for each in found] == sorted(each["code"] for each in found)
+    assert set(found[0]) == {
+        *("reference", "discrepancy_id", "code", "transaction_id", "expected", "found", "sentence", "state"),
+        *("opened_at", "explanation", "closed_at"),
+    }
+
+
+def test_list_is_narrowed_by_code_state_and_reference(library: Library) -> None:
+    assert len(listed(library, "reference=")) == 4
+    assert len(listed(library, "reference=&code=MISSING_IN_ARCHIVE")) == 3
+    assert {each["reference"] for each in listed(library, "reference=contract")} == {"contract"}
+    assert {each["state"] for each in listed(library, "reference=contract&state=closed")} == {"closed"}
+    assert listed(library, "reference=nowhere") == []
+
+
+def test_pages_follow_one_another(library: Library) -> None:
+    seen, cursor = list[str](), ""
+    while cursor is not None:
+        page = library.get(f"{PATH}?limit=3&cursor={cursor}").json()
+        seen += [each["discrepancy_id"] for each in page["items"]]
+        cursor = page["next"]
+
+    assert seen == [each["discrepancy_id"] for each in listed(library, "limit=500")]
+
+
+@pytest.mark.parametrize("query", ["cursor=x", f"cursor={base64.b64encode(bytes(3)).decode()}", "code=X", "state=x"])
+def test_query_that_is_wrong_is_refused(library: Library, query: str) -> None:
+    assert_error(library.get(f"{PATH}?{query}"), 422, "BAD_PARAMETER")
+
+
+def test_what_belongs_to_no_archive_is_explained(library: Library) -> None:
+    (found,) = listed(library, "code=AMBIGUOUS_MATCH")
+
+    other = explained(library, found["discrepancy_id"], by="Dana", why="w", found="two")
+    assert_error(other, 409, "DISCREPANCY_CHANGED")
+    answer = explained(library, found["discrepancy_id"], by="Dana", why="w", found="several")
+
+    assert answer.status_code == 200, answer.text
+    assert [answer.json()] == listed(library, "code=AMBIGUOUS_MATCH&state=explained")
+    assert answer.json()["explanation"]["by"] == "Dana"
+
+
+@pytest.mark.parametrize(("discrepancy_id", "status"), [("unknown", 404), ("%00", 422)])
+def test_what_is_unknown_is_not_explained(library: Library, discrepancy_id: str, status: int) -> None:
+    assert explained(library, discrepancy_id, by="Dana", why="w").status_code == status
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("POST", f"{PATH}/any/explanation")])
+def test_needs_a_token(library: Library, method: str, path: str) -> None:
+    answer = library.receiver.client.request(method, path, headers={"authorization": f"Bearer {SECRET}"})
+
+    assert_error(answer, 401, "UNAUTHORIZED")

@@ -1,0 +1,160 @@
+"""What was stored gets a run: right after the answer, or by the sweep."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings
+from tests.api.conftest import TOKEN, Receiver, receiving, started
+from tests.conftest import free_port, running, wait_until
+from tests.installations import deployed, installed
+from tests.samples import sample_body
+
+ROOT = Path(__file__).parents[3]
+Runs = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def runs(prefect_server: str) -> Iterator[Runs]:
+    with deployed(prefect_server) as runs:
+        yield runs
+
+
+def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    body = sample_body("sent / twice")
+    with receiving(tmp_path, PREFECT_API_URL=prefect_server, api_tokens=TOKEN, sweep_interval_s=0.5) as receiver:
+        receipt_id = receiver.post(body).json()["document"]["reference"]
+        receiver.post(body)
+        wait_until(lambda: len(_archive(receiver, "sent%20%2F%20twice").get("deliveries", [])) == 2, timeout_s=20)
+        answers = [_rerun(receiver, "sent%20%2F%20twice") for _ in range(2)]
+
+    (run,) = runs()
+    assert run["name"] == "sent / twice"
+    assert run["parameters"] == {"reference": "sent / twice", "receipt_id": receipt_id}
+    assert {"reference:sent / twice", "trigger:webhook"} <= set(run["tags"])
+    assert [answer.status_code for answer in answers] == [202, 202]
+    url = f"{prefect_server.removesuffix('/api')}/runs/flow-run/{run['id']}"
+    assert [answer.json() for answer in answers] == [{"flow_run_id": run["id"], "state": "Scheduled", "url": url}] * 2
+
+
+def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by_the_next(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    _store(tmp_path, "swept", sample_body("swept"))
+
+    with receiving(tmp_path, PREFECT_API_URL=prefect_server):
+        wait_until(lambda: bool(runs()), timeout_s=20)
+
+    (run,) = runs()
+    assert (run["name"], "trigger:sweep" in run["tags"]) == ("swept", True)
+
+
+def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> None:
+    """Prefect is away: the sending gets as far as its registration, the unreadable one stays where it is."""
+    with receiving(tmp_path, sweep_interval_s=0.2, api_tokens=TOKEN) as receiver:
+        unreadable = receiver.inbox / "waiting" / "0.json"
+        unreadable.parent.mkdir(parents=True, exist_ok=True)
+        unreadable.write_bytes(b"")
+        wait_until(lambda: "record is unreadable" in receiver.log.read_text(), timeout_s=10)
+
+        _store(tmp_path, "found", sample_body("found"))
+
+        wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
+
+
+def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_afterwards(
+    tmp_path: Path, runs: Runs, prefect_server: str
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    with receiving(tmp_path, PREFECT_API_URL=url, api_tokens=TOKEN, sweep_interval_s=1) as receiver:
+        for number in range(12):
+            assert receiver.post(sample_body(f"outage {number}")).json()["status"] == "0"
+        wait_until(lambda: "the sweep stopped" in receiver.log.read_text(), timeout_s=20)
+        assert receiver.log.read_text().count("is not triggered; the sweep tries again") < 6
+
+        servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
+        relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
+        with running(relay, dict(os.environ), tmp_path / "relay.log", folder=ROOT):
+            wait_until(lambda: len(runs()) == 12, timeout_s=30)
+            # Announcements are followed again.
+            receiver.post(sample_body("after"))
+            wait_until(lambda: len(runs()) == 13, timeout_s=4)
+
+    created = {run["name"]: run["created"] for run in runs()}
+    swept = [f"outage {number}" for number in range(12)]
+    assert sorted(swept, key=lambda name: created[name]) == swept
+    after = next(run for run in runs() if run["name"] == "after")
+    assert "trigger:webhook" in after["tags"]
+
+
+def test_receiver_whose_log_is_on_a_full_disk_triggers_again_after_an_outage(
+    runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    port = free_port()
+    configure(PREFECT_API_URL=f"http://127.0.0.1:{port}/api", port=free_port(), sweep_interval_s=1)
+    with started(Path("/dev/full")) as receiver:
+        assert receiver.post(sample_body("while Prefect is away")).json()["status"] == "0"
+        # Lines of the start, of the arrival, and at least two warnings.
+        wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4, timeout_s=30)
+
+        servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
+        relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
+        relay_log = sqlite_installation.data_dir / "relay.log"
+        with running(relay, dict(os.environ), relay_log, folder=ROOT):
+            wait_until(lambda: len(runs()) == 1, timeout_s=30)
+            assert receiver.post(sample_body("after")).json()["status"] == "0"
+            wait_until(lambda: len(runs()) == 2, timeout_s=30)
+            assert receiver.client.get("/readyz").status_code == 200
+
+
+def test_ready_tells_that_the_sweep_is_down_until_it_works_again(
+    tmp_path: Path, runs: Runs, prefect_server: str, postgres_installation: str
+) -> None:
+    """A column of another name is an error that nobody expects. With its own name the sweep goes on by itself."""
+    store = {"database_url": postgres_installation, "PREFECT_API_URL": prefect_server}
+    with (
+        receiving(tmp_path, is_migrated=False, sweep_interval_s=0.5, **store) as receiver,
+        psycopg.connect(postgres_installation, autocommit=True) as connection,
+    ):
+        connection.execute("ALTER TABLE delivery RENAME COLUMN outcome TO another")
+        assert receiver.post(sample_body("while the sweep is down")).json()["status"] == "0"
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 503, timeout_s=30)
+        told = receiver.client.get("/readyz").json()
+        assert (told["status"], told["database"], told["prefect"]) == ("not ready", "ok", "ok")
+        assert "the sweep of the inbox has ended with ProgrammingError and begins again" in told["reason"]
+
+        connection.execute("ALTER TABLE delivery RENAME COLUMN another TO outcome")
+
+        wait_until(lambda: len(runs()) == 1, timeout_s=60)
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 200, timeout_s=30)
+        assert receiver.process.poll() is None
+
+
+def _store(folder: Path, reference: str, body: bytes) -> None:
+    """A sending that came long ago, as a receiver of this installation stores it."""
+    with installed(folder):
+        intake = Intake()
+        intake.digest(body)
+        intake.write([body])
+        intake.accept(reference, datetime(2026, 1, 1, tzinfo=UTC), {})
+
+
+def _archive(receiver: Receiver, reference: str) -> dict[str, Any]:
+    answer = receiver.client.get(f"/api/archives/{reference}", headers={"authorization": f"Bearer {TOKEN}"})
+    archive: dict[str, Any] = answer.json()
+    return archive
+
+
+def _rerun(receiver: Receiver, reference: str) -> httpx.Response:
+    return receiver.client.post(f"/api/archives/{reference}/rerun", headers={"authorization": f"Bearer {TOKEN}"})

@@ -1,0 +1,199 @@
+"""`/d/{token}`: the public link, which ends up in the sender's logs."""
+
+import base64
+import hashlib
+import re
+import string
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from itsdangerous import TimestampSigner
+from itsdangerous.encoding import base64_decode
+
+from adapters.database import receipts
+from adapters.inbox import inbox
+from models.archive.archive import State
+from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
+from tests.conftest import wait_until
+from tests.end_to_end.browser import needs_chromium
+from tests.end_to_end.browser import page as browser_page
+from tests.installations import installed
+from tests.samples import PDF, PNG, sample_body
+
+NEWEST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"})
+"""The current version of the archive `contract`."""
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+
+class LongAgo(TimestampSigner):
+    """Signs as of two days ago."""
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() - 2 * 86_400
+
+
+def token_of(body: bytes, signer: type[TimestampSigner] = TimestampSigner, key: str = LINK_KEY) -> str:
+    name = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=")
+    return signer(key, salt="public-link").sign(name).decode()
+
+
+def followed(receiver: Receiver, token: str) -> httpx.Response:
+    """A link is followed without any login."""
+    return receiver.client.get(f"/d/{token}")
+
+
+def test_link_in_the_answer_tells_that_the_archive_is_processing(library: Library) -> None:
+    link = library.receiver.post(sample_body("fresh", note=PERSON)).json()["document"]["public_link"]
+
+    page = library.receiver.client.get(urlsplit(link).path)
+
+    assert link.startswith(library.receiver.url)
+    assert page.status_code == 202
+    assert "still processing" in page.text
+
+
+def test_link_is_good_before_the_receipt_is_registered(library: Library) -> None:
+    assert followed(library.receiver, token_of(b"not yet registered")).status_code == 202
+
+
+def test_link_tells_where_a_completed_archive_stands(library: Library) -> None:
+    page = followed(library.receiver, token_of(NEWEST))
+
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "The archive is completed." in page.text
+    for told in (hashlib.sha256(NEWEST), hashlib.sha256(PNG), hashlib.sha256(PDF)):
+        assert told.hexdigest() in page.text
+
+
+def test_link_tells_of_a_failed_archive(library: Library) -> None:
+    body = sample_body("failing")
+    with installed(library.folder, **library.settings):
+        receipt_id = library.receiver.post(body).json()["document"]["reference"]
+        for sending in library.receiver.sendings_of(receipt_id):
+            receipts.register(sending)
+        receipts.set_state(receipt_id, State.FAILED, sending.received_at)
+
+    page = followed(library.receiver, token_of(body))
+
+    assert (page.status_code, "The archive is failed." in page.text) == (200, True)
+
+
+def test_page_tells_nothing_personal(library: Library) -> None:
+    page = followed(library.receiver, token_of(NEWEST))
+
+    assert [told for told in (PERSON, "contract", "SIGNEDDOCUMENT", "example.com", "2101") if told in page.text] == []
+
+
+def test_same_link_is_good_for_both_versions(library: Library) -> None:
+    assert followed(library.receiver, token_of(earlier_contract())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        *("x", "..", "%2E%2E", "a.b.c", "%00", "%FF", "%D7%90", "a%2Fb", "." * 300, "x" * 5000),
+        token_of(NEWEST)[:-1],
+        token_of(NEWEST) + "x",
+        token_of(NEWEST).swapcase(),
+        token_of(NEWEST).partition(".")[0],
+        "A" + token_of(NEWEST)[1:],
+        token_of(NEWEST, key="the key of another installation"),
+        TimestampSigner(LINK_KEY).sign("another purpose").decode(),
+    ],
+    ids=lambda _: "",  # else some had the time in their names
+)
+def test_token_that_is_none_of_ours_is_not_found(library: Library, token: str) -> None:
+    page = followed(library.receiver, token)
+
+    assert page.status_code == 404
+    assert hashlib.sha256(PNG).hexdigest() not in page.text
+
+
+def test_token_is_good_only_as_it_was_issued(library: Library) -> None:
+    """Base64 decodes each of these signatures to the same bytes."""
+    token = token_of(NEWEST)
+    signature = token.rpartition(".")[2]
+    place = _LETTERS.index(signature[-1])
+    same = [*(token[:-1] + _LETTERS[place ^ spare] for spare in (1, 2, 3)), token + "=", token + "==="]
+    same += [token + " " * 4, f"{token[:-5]}!!!!{token[-5:]}"]
+
+    for each in same:
+        assert base64_decode(each.rpartition(".")[2]) == base64_decode(signature)
+        assert followed(library.receiver, quote(each)).status_code == 404
+    assert followed(library.receiver, token).status_code == 200
+
+
+def test_link_of_one_installation_is_none_in_another(library: Library, receiver: Receiver) -> None:
+    link = receiver.post(NEWEST).json()["document"]["public_link"]
+
+    assert receiver.client.get(urlsplit(link).path).status_code == 202
+    assert library.receiver.client.get(urlsplit(link).path).status_code == 404
+
+
+def test_link_expires(library: Library) -> None:
+    page = followed(library.receiver, token_of(NEWEST, LongAgo))
+
+    assert page.status_code == 410
+    assert hashlib.sha256(PNG).hexdigest() not in page.text
+
+
+def test_page_is_unavailable_while_the_database_is(without_database: Receiver) -> None:
+    page = followed(without_database, token_of(NEWEST))
+
+    assert page.status_code == 503
+    assert page.headers["content-type"].startswith("text/html")
+
+
+def test_page_is_kept_and_indexed_nowhere(library: Library, without_database: Receiver) -> None:
+    tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
+    pages = [followed(library.receiver, token) for token in tokens]
+    pages.append(followed(without_database, token_of(NEWEST)))
+
+    assert [page.status_code for page in pages] == [200, 202, 410, 404, 503]
+    assert {page.headers["cache-control"] for page in pages} == {"no-store"}
+    assert {page.headers["x-robots-tag"] for page in pages} == {"noindex"}
+    assert {page.headers["referrer-policy"] for page in pages} == {"no-referrer"}
+
+
+def test_page_allows_its_own_style_and_nothing_else(library: Library, without_database: Receiver) -> None:
+    tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
+    pages = [followed(library.receiver, token) for token in tokens]
+    pages.append(followed(without_database, token_of(NEWEST)))
+
+    nonces = [re.findall(r'<style nonce="([\w-]{22})">', page.text) for page in pages]
+
+    assert len({nonce for (nonce,) in nonces}) == len(pages)
+    for page, (nonce,) in zip(pages, nonces, strict=True):
+        assert page.headers.get_list("content-security-policy") == [
+            f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none';"
+            " frame-ancestors 'none'"
+        ]
+        assert page.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+@needs_chromium
+def test_page_has_its_style_in_a_browser(library: Library) -> None:
+    with browser_page() as browser:
+        violations: list[str] = []
+        browser.on("console", lambda message: violations.append(message.text))
+
+        browser.goto(f"{library.receiver.url}/d/{token_of(NEWEST)}")
+
+        assert browser.evaluate("getComputedStyle(document.body).margin") == "0px"
+        assert [each for each in violations if "Content Security Policy" in each] == []
+
+
+def test_sending_of_a_completed_archive_is_on_record_and_leaves_the_inbox(library: Library) -> None:
+    body = sample_body("with space")
+    with installed(library.folder, **library.settings):
+        for each in list(inbox.sendings()):  # Prefect is away, and a sweep goes no further than what needs it
+            inbox.remove_sending(each.sending_id)
+
+    link = library.receiver.post(body).json()["document"]["public_link"]
+
+    wait_until(lambda: not library.receiver.sendings_of(hashlib.sha256(body).hexdigest()), timeout_s=60)
+    assert library.receiver.client.get(urlsplit(link).path).status_code == 200
+    deliveries = library.get("/api/archives/with%20space").json()["deliveries"]
+    assert [each["outcome"] for each in deliveries] == ["new", "duplicate"]

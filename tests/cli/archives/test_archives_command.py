@@ -1,0 +1,239 @@
+"""`cellar list`, `show` and `rerun`, with archives on SQLite. Prefect is away, unless a test says otherwise."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from subprocess import PIPE, Popen
+
+import pytest
+import typer
+
+from adapters.database.migration import migrate
+from adapters.platform.settings import Settings, settings
+from cli.main import app
+from models.view import ArchivePage, ArchiveView
+from tests.cli.conftest import Cellar
+from tests.conftest import free_port
+from tests.installations import archived, deployed, installed
+from tests.pdfs import SIGNER_NAME
+from tests.samples import sample_body
+
+HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """References of three archives, newest first. The terminal is wide."""
+    with installed(tmp_path_factory.mktemp("three"), COLUMNS=400):
+        migrate()
+        for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
+            archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
+        yield [HOSTILE, "הסכם 2", "first"]
+
+
+@pytest.mark.usefixtures("three")
+class TestList:
+    def test_is_a_table_of_archives(self, cellar: Cellar) -> None:
+        result = cellar("list")
+
+        assert (result.status, result.errors) == (0, "")
+        assert all(each in result.output for each in ("first", "הסכם 2", "completed", "2026-01-01 00:00:00"))
+
+    def test_lets_no_reference_touch_the_terminal(self, cellar: Cellar) -> None:
+        output = cellar("list").output
+
+        assert "[/bold] \\x1b[31mred\\x1b[0m \\u202e:smile:" in output
+        assert "\x1b" not in output
+
+    def test_is_json_for_scripts(self, cellar: Cellar, three: list[str]) -> None:
+        page = ArchivePage.model_validate_json(cellar("list", "--json").output)
+
+        assert ([each.reference for each in page.items], page.next) == (three, None)
+
+    def test_goes_on_from_page_to_page(self, cellar: Cellar, three: list[str]) -> None:
+        first = json.loads(cellar("list", "--json", "--limit", "2").output)
+        second = json.loads(cellar("list", "--json", "--limit", "2", "--cursor", first["next"]).output)
+
+        assert [each["reference"] for each in first["items"] + second["items"]] == three
+        assert second["next"] is None
+        assert f"--cursor {first['next']}" in cellar("list", "--limit", "2").output
+
+    @pytest.mark.parametrize(
+        ("option", "value", "found"),
+        [
+            ("--reference", "first", 1),
+            ("--process-number", "100", 3),
+            ("--transaction-number", "31", 0),
+            ("--session", "wSYqmI4xsE", 3),
+            ("--label", "CUSTOMER_TAG=CUSTOMER_VALUE", 3),
+            ("--template", "9fa70d4ccea84262b1ed2308a07a3fb4", 3),
+            ("--state", "failed", 0),
+            ("--discrepancy", "AMOUNT_MISMATCH", 0),
+            ("--received-after", "2026-01-01T12:00Z", 2),
+            ("--received-before", "2026-01-01T12:00Z", 1),
+            ("--q", "הסכם", 1),
+        ],
+    )
+    def test_is_narrowed_by_filters(self, cellar: Cellar, option: str, value: str, found: int) -> None:
+        result = cellar("list", "--json", option, value)
+
+        assert (result.status, len(json.loads(result.output)["items"])) == (0, found)
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--state", "unknown"),
+            ("--discrepancy", "unknown"),
+            ("--process-number", "many"),
+            ("--transaction-number", str(1 << 64)),
+            ("--received-after", "yesterday"),
+            ("--received-before", "2026-01-01"),
+            ("--label", "no equals sign"),
+            ("--cursor", "of no page"),
+            ("--limit", "0"),
+            ("--colour", "red"),
+        ],
+    )
+    def test_refuses_values_that_no_filter_takes(self, cellar: Cellar, option: str, value: str) -> None:
+        result = cellar("list", option, value)
+
+        assert (result.status, result.output) == (2, "")
+        assert option in result.errors
+
+
+class TestShow:
+    def test_is_the_whole_archive_as_json(self, cellar: Cellar, three: list[str]) -> None:
+        for reference in three:
+            result = cellar("show", reference, "--json")
+
+            assert result.status == 0
+            assert ArchiveView.model_validate_json(result.output).reference == reference
+
+    def test_is_tables_for_people(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("show", three[0])
+
+        assert result.status == 0
+        for told in ("completed, process 100", "versions", "deliveries", "SIGNEDDOCUMENT.pdf", "looks_like", "2100"):
+            assert told in result.output
+        assert "\x1b" not in result.output
+
+    def test_tells_what_the_signed_document_is_worth(self, cellar: Cellar, three: list[str]) -> None:
+        output = cellar("show", three[0]).output
+
+        for told in (
+            "signed document",
+            "Sound: every signature holds",
+            "not judged: no trust roots were configured",
+            "digital signatures",
+            SIGNER_NAME,
+            "changes after it",
+        ):
+            assert told in output
+
+    @pytest.mark.usefixtures("three")
+    def test_of_an_unknown_reference_fails(self, cellar: Cellar) -> None:
+        result = cellar("show", "nowhere")
+
+        assert (result.status, result.output) == (1, "")
+        assert "UNKNOWN_REFERENCE" in result.errors
+
+    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
+        assert cellar("show").status == 2
+
+
+class TestRerun:
+    def test_fails_while_prefect_is_away(self, cellar: Cellar, three: list[str]) -> None:
+        result = cellar("rerun", three[0])
+
+        assert (result.status, result.output) == (1, "")
+        assert "does not answer" in result.errors
+
+    def test_starts_a_run_or_tells_of_the_one_on_its_way(
+        self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PREFECT_API_URL", prefect_server)
+        settings.cache_clear()
+        with deployed(prefect_server) as runs_of_deployment:
+            started, again = (json.loads(cellar("rerun", *three[:2], "--json").output) for _ in range(2))
+            told = cellar("rerun", three[1])
+            runs = {run["name"]: run for run in runs_of_deployment()}
+        settings.cache_clear()
+
+        assert started == again
+        assert {each["reference"]: each["flow_run_id"] for each in started} == {
+            reference: runs[reference]["id"] for reference in three[:2]
+        }
+        assert {each["state"] for each in started} == {"Scheduled"}
+        assert all("trigger:rerun" in run["tags"] for run in runs.values())
+        assert (told.status, runs[three[1]]["id"] in told.output) == (0, True)
+
+    @pytest.mark.usefixtures("three")
+    def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
+        """It is said before Prefect is asked for the first of them."""
+        result = cellar("rerun", "first", "nowhere", "--json")
+
+        assert (result.status, result.output) == (1, "")
+        assert "UNKNOWN_REFERENCE" in result.errors
+
+    def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
+        assert cellar("rerun").status == 2
+
+
+def test_database_that_is_away_is_told(cellar: Cellar, configure: Callable[..., Settings]) -> None:
+    configure(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/cellar")
+
+    for command in (["list"], ["show", "first"], ["rerun", "first"]):
+        result = cellar(*command)
+
+        assert (result.status, result.output) == (1, "")
+        assert result.errors.startswith("cellar: the database does not answer")
+
+
+@pytest.mark.usefixtures("three")
+def test_processes_end_with_the_documented_status() -> None:
+    expected = {("list", "--json"): 0, ("show", "nowhere"): 1, ("list", "--state", "unknown"): 2}
+    processes = {
+        arguments: Popen([sys.executable, "-m", "cli.main", *arguments], env=os.environ, stdout=PIPE, stderr=PIPE)
+        for arguments in expected
+    }
+    ended = {arguments: (process, *process.communicate(timeout=60)) for arguments, process in processes.items()}
+
+    assert {arguments: process.returncode for arguments, (process, _, _) in ended.items()} == expected
+    assert len(json.loads(ended["list", "--json"][1])["items"]) == 3
+    assert [errors for _, _, errors in ended.values() if b"Traceback" in errors] == []
+
+
+def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
+    commands = _commands(app)
+    assert {("up",), ("list",), ("quarantine", "release")} <= set(commands)
+    for path in commands:
+        result = cellar(*path, "--help")
+
+        assert (result.status, result.errors) == (0, "")
+        named = {tuple(each.split()) for each in re.findall(r"cellar ((?:[a-z]+(?:-[a-z]+)* ?)+)", result.output)}
+        assert [each for each in named if each[:1] not in commands and each[:2] not in commands] == []
+
+
+def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """All commands, with those in groups, by the words that call them."""
+    own = [(*path, each.name or each.callback.__name__) for each in group.registered_commands if each.callback]
+    for each in group.registered_groups:
+        if each.typer_instance and each.name:
+            own += [(*path, each.name), *_commands(each.typer_instance, (*path, each.name))]
+    return own
+
+
+@pytest.mark.usefixtures("sqlite_installation", "store_kind")
+def test_what_differs_between_two_versions_is_shown(cellar: Cellar) -> None:
+    archived("r", sample_body("r"))
+    archived("r", sample_body("r", signatures=[]))
+
+    (difference,) = json.loads(cellar("show", "r", "--diff", "1", "2", "--json").output)
+
+    assert (difference["kind"], difference["change"]) == ("signature", "removed")
+    assert "removed" in cellar("show", "r", "--diff", "1", "2").output
+    assert "Nothing differs" in cellar("show", "r", "--diff", "1", "1").output
+    assert cellar("show", "r", "--diff", "1", "3").status == 1

@@ -1,0 +1,201 @@
+"""`cellar export` hands out an archive as a bag, and a request byte for byte: of a folder and of a bucket."""
+
+import base64
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import bagit
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import settings
+from adapters.store import ocfl
+from tests.cli.conftest import Cellar
+from tests.conftest import bucket_at
+from tests.flows.conftest import received
+from tests.installations import archived, installed
+from tests.pdfs import SIGNER_NAME
+from tests.samples import PDF, PNG, sample_body
+
+# On Python 3.13 bagit's own source warns.
+pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
+
+FIRST = sample_body("process 1")
+SECOND = sample_body("process 1", data=[]).replace(b"/", rb"\/")
+
+
+@pytest.fixture(scope="module", autouse=True, params=["folder", "bucket"])
+def receipts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
+) -> Iterator[list[str]]:
+    """Those of the two versions of `process 1`."""
+    values = {}
+    if request.param == "bucket":
+        url = f"s3://archives/{secrets.token_hex(8)}"
+        values = {"store_url": url} | bucket_at(request.getfixturevalue("s3_server"))
+    with installed(tmp_path_factory.mktemp("exported"), **values):
+        settings().data_dir.mkdir()
+        shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
+        yield [archived("process 1", FIRST), archived("process 1", SECOND)]
+
+
+def exported(cellar: Cellar, to: Path, *arguments: str) -> bagit.Bag:
+    """The bag of an archive, which is valid."""
+    assert cellar("export", "--to", str(to), *arguments).status == 0
+    bag = bagit.Bag(str(to))
+    assert bag.validate()
+    return bag
+
+
+def test_bag_holds_files_by_their_names_and_a_page(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
+    bag = exported(cellar, tmp_path / "bag", "process 1")
+
+    assert bag.info["External-Identifier"] == "process 1"
+    assert bag.info["Request-SHA256"] == receipts[-1]
+    data = tmp_path / "bag" / "data"
+    assert (data / "files" / "SIGNEDDOCUMENT.pdf").read_bytes() == PDF
+    assert (data / "files" / "SOMEFILENAME1.png").read_bytes() == PNG
+    assert "process 1, version 2" in (data / "summary.html").read_text()
+    assert json.loads((data / "skeleton.json").read_bytes())["reference"] == "process 1"
+
+
+def test_files_of_one_name_of_none_and_of_equal_bytes_all_have_names_of_their_own(
+    cellar: Cellar, tmp_path: Path
+) -> None:
+    sent = [("../a.pdf", b"one"), ("../a.pdf", b"two"), (None, b"three"), ("b.txt", b"equal"), ("c.txt", b"equal")]
+    attachments = [
+        {"id": str(number), "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
+        for number, (name, data) in enumerate(sent)
+    ]
+    archived("names", sample_body("names", attachments=attachments, signed_document=None))
+
+    exported(cellar, tmp_path / "bag", "names")
+
+    files = tmp_path / "bag" / "data" / "files"
+    assert {str(each.relative_to(files)): each.read_bytes() for each in files.rglob("*")} == {
+        "_a.pdf": b"one",
+        "_a (2).pdf": b"two",
+        "unnamed.pdf": b"three",
+        "b.txt": b"equal",
+        "c.txt": b"equal",
+    }
+    assert {each.name for each in tmp_path.iterdir()} == {"bag"}
+
+
+def test_bag_of_a_receipt_is_that_of_its_version(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
+    bag = exported(cellar, tmp_path / "bag", "process 1", "--receipt", receipts[0])
+
+    assert bag.info["Request-SHA256"] == receipts[0]
+    assert bag.info["External-Description"].startswith("Version 1 ")
+    page = (tmp_path / "bag" / "data" / "summary.html").read_text()
+    assert "<title>Archive process 1, version 1</title>" in page
+    assert "SOMEFIELD1" in page
+    assert b"SOMEFIELD1" in (tmp_path / "bag" / "data" / "skeleton.json").read_bytes()
+
+
+def test_bag_of_a_delivery_has_its_own_request_and_the_files_of_its_version(cellar: Cellar, tmp_path: Path) -> None:
+    again = json.dumps(json.loads(sample_body("again")), indent=1).encode()
+    archived("again", sample_body("again"))
+    receipt_id = archived("again", again)
+
+    bag = exported(cellar, tmp_path / "bag", "again", "--receipt", receipt_id)
+    raw = cellar("export", "again", "--raw", "--receipt", receipt_id, "--to", "-")
+
+    assert bag.info["Request-SHA256"] == receipt_id
+    assert bag.info["External-Description"].startswith("Version 1 ")
+    data = tmp_path / "bag" / "data"
+    assert (data / "files" / "SIGNEDDOCUMENT.pdf").read_bytes() == PDF
+    assert json.loads((data / "signatures.json").read_bytes())["outcome"] == "sound"
+    assert (data / "skeleton.json").read_bytes().startswith(again[:20])
+    assert raw.output.encode() == again
+
+
+def test_bag_reports_the_signatures_of_a_sound_document(cellar: Cellar, tmp_path: Path) -> None:
+    exported(cellar, tmp_path / "bag", "process 1")
+
+    data = tmp_path / "bag" / "data"
+    report = json.loads((data / "signatures.json").read_bytes())
+    assert (report["outcome"], report["changed_after_signing"]) == ("sound", False)
+    assert [each["signer_name"] for each in report["signatures"]] == [SIGNER_NAME]
+    page = (data / "summary.html").read_text()
+    assert "Sound: every signature holds" in page
+    assert SIGNER_NAME in page
+
+
+def test_bag_reports_that_a_document_was_changed(cellar: Cellar, tmp_path: Path) -> None:
+    document = {"content": base64.b64encode(PDF + b"\n% more").decode()}
+    archived("changed", sample_body("changed", signed_document=document))
+
+    exported(cellar, tmp_path / "bag", "changed")
+
+    data = tmp_path / "bag" / "data"
+    report = json.loads((data / "signatures.json").read_bytes())
+    assert (report["outcome"], report["signatures"][0]["intact"]) == ("changed", True)
+    assert "Changed: the document was changed after it was signed" in (data / "summary.html").read_text()
+
+
+def test_bag_without_a_signed_document_has_no_report(cellar: Cellar, tmp_path: Path) -> None:
+    archived("without", sample_body("without", signed_document=None))
+
+    exported(cellar, tmp_path / "bag", "without")
+
+    data = tmp_path / "bag" / "data"
+    assert {each.name for each in data.iterdir()} == {"files", "skeleton.json", "summary.html"}
+    assert "There is none to judge." in (data / "summary.html").read_text()
+
+
+def test_bag_may_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
+    assert cellar("export", "process 1", "--to", str(tmp_path / "bag.zip")).status == 0
+
+    ZipFile(tmp_path / "bag.zip").extractall(tmp_path)
+    assert bagit.Bag(str(tmp_path / "bag")).validate()
+
+
+@pytest.mark.parametrize(("receipt", "body"), [(None, SECOND), (0, FIRST), (1, SECOND)])
+def test_raw_request_is_byte_for_byte_what_was_sent(
+    cellar: Cellar, tmp_path: Path, receipts: list[str], receipt: int | None, body: bytes
+) -> None:
+    chosen = [] if receipt is None else ["--receipt", receipts[receipt]]
+
+    assert cellar("export", "process 1", "--raw", "--to", str(tmp_path / "body.json"), *chosen).status == 0
+    assert (tmp_path / "body.json").read_bytes() == body
+    assert hashlib.sha256(body).hexdigest() in receipts
+    assert cellar("export", "process 1", "--raw", "--to", "-", *chosen).output.encode() == body
+
+
+def test_damaged_archive_is_never_handed_out(cellar: Cellar, tmp_path: Path) -> None:
+    archived("damaged", sample_body("damaged"))
+    found = ocfl.inventory("damaged")
+    assert found
+    store.overwrite_bytes(b"damaged", ocfl.content_key("damaged", found, hashlib.sha256(PDF).hexdigest()))
+
+    for arguments in (["--to", str(tmp_path / "bag")], ["--raw", "--to", str(tmp_path / "body.json")]):
+        assert cellar("export", "damaged", *arguments).status == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_never_written_over(cellar: Cellar, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+
+    for raw in ([], ["--raw"]):
+        assert cellar("export", "process 1", "--to", str(tmp_path / "there"), *raw).status == 1
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_unknown_archive_and_receipt_are_told(cellar: Cellar, tmp_path: Path) -> None:
+    assert cellar("export", "unknown", "--to", str(tmp_path / "bag")).status == 1
+    assert cellar("export", "process 1", "--receipt", "ab" * 32, "--to", str(tmp_path / "bag")).status == 1
+
+
+def test_request_that_still_waits_is_handed_out_too(cellar: Cellar, tmp_path: Path) -> None:
+    body = sample_body("another")
+    receipt_id = received("another", body).receipt_id
+
+    done = cellar("export", "another", "--raw", "--receipt", receipt_id, "--to", str(tmp_path / "body.json"))
+
+    assert (done.status, (tmp_path / "body.json").read_bytes()) == (0, body)

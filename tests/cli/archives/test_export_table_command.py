@@ -1,0 +1,40 @@
+"""`cellar export-table` writes the ledger as a Parquet file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from adapters.platform.settings import Settings
+from tests.cli.conftest import Cellar
+from tests.conftest import free_port
+from tests.installations import archived
+from tests.samples import sample_body
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_payments_are_a_file_that_is_written_once(cellar: Cellar, tmp_path: Path) -> None:
+    for reference in ("process-1", "process-2"):
+        archived(reference, sample_body(reference))
+    target = tmp_path / "payments.parquet"
+
+    assert cellar("export-table", "payments", "--to", str(target)).status == 0
+
+    table = pq.read_table(target)
+    assert table.column("reference").to_pylist() == ["process-1", "process-2"]
+    assert table.column("amount_minor").to_pylist() == [2100, 2100]
+    again = cellar("export-table", "payments", "--to", str(target))
+    assert (again.status, "TARGET_EXISTS" in again.errors) == (1, True)
+    assert pq.read_table(target).num_rows == 2
+
+
+def test_nothing_is_left_of_a_file_that_was_not_finished(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    configure(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/cellar")
+
+    result = cellar("export-table", "payments", "--to", str(tmp_path / "payments.parquet"))
+
+    assert (result.status, "the database does not answer" in result.errors) == (1, True)
+    assert list(tmp_path.glob("*.parquet")) == []

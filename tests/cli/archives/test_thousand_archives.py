@@ -1,0 +1,283 @@
+"""Archives with re-sendings, killed writers and corruptions: they validate, verify, rebuild and export.
+
+A few with every run of the tests, a thousand with `make test-faults`; in a folder and in a bucket.
+"""
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from uuid import uuid4
+from zipfile import ZipFile
+
+import bagit
+import pytest
+
+from adapters.database import notifications, runs
+from adapters.files import store
+from adapters.platform.settings import Settings
+from adapters.store import history, ocfl
+from adapters.store.requests import delivery_path
+from models.archive.archive import State
+from models.runs.notification import NotificationState
+from models.runs.run import RunRow, RunState, Trigger
+from models.store.fixity import Fault, StoredObject
+from services.custody.verifying import object_of, stored_objects, verify_object
+from tests.cli.conftest import Cellar
+from tests.cli.sendings import bodies_of
+from tests.flows.conftest import received
+from tests.flows.databases import in_new_database, rows
+from tests.flows.persisted import kill_before_write, writes_of
+from tests.installations import finished, stored_body
+from tests.judge import judged
+
+# On Python 3.13 bagit's own source warns.
+pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
+
+MOST_FOLDERS_ABOVE = 3
+"""Of an object. The twin may have had to make more of them."""
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+Bodies = dict[tuple[str, str], bytes]
+"""Bodies by reference and receipt id."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many archives there are; of these, are killed, judged after a kill, damaged, and exported in each way."""
+
+    archives: int
+    killed: int
+    judged: int
+    damaged: int
+    exported: int
+
+
+FEW = Size(archives=8, killed=1, judged=1, damaged=7, exported=2)
+THOUSAND = Size(archives=1000, killed=100, judged=5, damaged=200, exported=20)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(FEW, id="few"),
+        pytest.param(THOUSAND, id="thousand", marks=[pytest.mark.faults, pytest.mark.timeout(3600)]),
+    ],
+)
+def test_archives_validate_verify_rebuild_and_export(
+    configure: Callable[..., Settings],
+    sqlite_installation: Settings,
+    store_kind: str,
+    size: Size,
+    cellar: Cellar,
+    tmp_path: Path,
+) -> None:
+    configure(notify_urls="https://downstream.example/hook", notify_secret=SECRET)
+    chance = random.Random(20261125)
+
+    bodies = _archived(chance, size, cellar)
+
+    assert all(stored_body(*receipt) == body for receipt, body in bodies.items())
+    _expect_every_corruption_to_be_found(chance, size, cellar)
+    _expect_exports(chance, size, cellar, bodies, tmp_path)
+    before = rows()
+    assert before["run"]
+    assert before["notification_attempt"]
+    assert in_new_database(configure) == size.archives
+    assert rows() == before
+    assert judged() == []
+
+
+# Archiving
+
+
+def _archived(chance: random.Random, size: Size, cellar: Cellar) -> Bodies:
+    """Take archives to their end, some of them after a kill.
+
+    Each that is killed has a twin, which has come to its end before and tells how many writes there are to choose from.
+    """
+    all_bodies: Bodies = {}
+    step = size.archives // size.killed
+    for number in range(size.archives):
+        reference = f"process {number} / é" if number % 7 == 0 else f"process-{number}"
+        is_twin, is_killed = number % step == 1, number % step == 2
+        if not is_killed:
+            seed = chance.randrange(1 << 32)
+        bodies = list(bodies_of(reference, random.Random(seed), payer=number // 10 if number % 10 in (3, 7) else None))
+        sent = {(reference, _received(reference, body, number)): body for body in bodies}
+        all_bodies |= sent
+        if is_twin:
+            writes = writes_of([*sent])
+        if is_killed:
+            number_of_write = chance.randrange(writes)
+            assert kill_before_write(number_of_write, [*sent]) or number_of_write >= writes - MOST_FOLDERS_ABOVE
+            _expect_valid_or_interrupted(reference, cellar if number < step * size.judged else None)
+        for receipt in sent:
+            _run(*receipt)
+        if chance.random() < 0.1:
+            _run(reference, _received(reference, chance.choice(bodies), number))
+    return all_bodies
+
+
+def _received(reference: str, body: bytes, minute: int) -> str:
+    return received(reference, body, START + timedelta(minutes=minute)).receipt_id
+
+
+def _run(reference: str, receipt_id: str) -> None:
+    """Take a receipt to its end, and put on record what a run of the flow does: itself, and that it told downstream."""
+    now = datetime.now(UTC)
+    run = RunRow(
+        flow_run_id=str(uuid4()),
+        attempt=1,
+        reference=reference,
+        receipt_id=receipt_id,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=now,
+    )
+    runs.begin(run)
+    finished(reference, receipt_id)
+    for message_id in notifications.undelivered(receipt_id):
+        notifications.record_attempt(message_id, NotificationState.DELIVERED, now, status_code=204, error=None)
+    runs.end(run.flow_run_id, 1, RunState.COMPLETED, State.COMPLETED, now)
+    history.keep(reference, receipt_id)
+
+
+# Validating and verifying
+
+
+def _expect_sound(cellar: Cellar, size: Size) -> None:
+    done = cellar("verify", "--json")
+    told = json.loads(done.output)
+    assert (done.status, told["objects"], told["findings"]) == (0, size.archives, [])
+
+
+def _expect_valid_or_interrupted(reference: str, cellar: Cellar | None) -> None:
+    """See what a kill has left: this archive, or with `cellar` the whole store."""
+    stored = object_of(reference)
+    assert not stored.sizes or verify_object(stored).is_sound
+    if cellar:
+        done = cellar("verify", "--json")
+        assert done.status == 0, done.output
+        assert not stored.sizes or json.loads(done.output)["findings"] or judged() == []
+
+
+# Corrupting
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of an object, and what is done to them."""
+
+    path: str
+    ways: str = "flip cut remove"
+
+
+KINDS = (
+    Kind(r"v\d+/content/.*"),
+    Kind(r"(v\d+/)?inventory\.json"),
+    Kind(r"(v\d+/)?inventory\.json\.sha256"),
+    Kind(r"0=.*"),
+    Kind(r"logs/history/.*"),
+    Kind(r"logs/receipts/.*"),
+    Kind(r".*", "add"),
+)
+
+
+@dataclass(frozen=True)
+class Damage:
+    key: str
+    object_key: str
+    fault: Fault
+    before: bytes | None
+
+    def put_right(self) -> None:
+        if self.before is None:
+            store.remove(self.key)
+        else:
+            store.overwrite_bytes(self.before, self.key)
+
+
+def _expect_every_corruption_to_be_found(chance: random.Random, size: Size, cellar: Cellar) -> None:
+    """Damage a file of each of some objects; `cellar verify` names each, and no other object."""
+    damages = list(_damages(chance, size.damaged))
+
+    done = cellar("verify", "--json")
+
+    assert done.status == 1
+    found = [(each["key"], each["fault"]) for each in json.loads(done.output)["findings"]]
+    assert [damage for damage in damages if not any(_tells_of(damage, *each) for each in found)] == []
+    assert [each for each in found if not any(each[0].startswith(damage.object_key) for damage in damages)] == []
+    for damage in damages:
+        damage.put_right()
+    _expect_sound(cellar, size)
+
+
+def _damages(chance: random.Random, number: int) -> Iterator[Damage]:
+    objects = [each for each in stored_objects() if each.key]
+    chance.shuffle(objects)
+    for _, kind in zip(range(number), cycle(KINDS), strict=False):
+        files = ((each, [path for path in _needed(each) if re.fullmatch(kind.path, path)]) for each in objects)
+        stored, paths = next((each, paths) for each, paths in files if paths)
+        objects.remove(stored)
+        yield _damaged(chance, stored.key, chance.choice(sorted(paths)), chance.choice(kind.ways.split()))
+
+
+def _needed(stored: StoredObject) -> set[str]:
+    """Of the discrepancies' history the last file has all; the one before may go at any time."""
+    histories = sorted(path for path in stored.sizes if path.startswith("logs/history/discrepancies/"))
+    return set(stored.sizes).difference(histories[:-1])
+
+
+def _damaged(chance: random.Random, object_key: str, path: str, way: str) -> Damage:
+    key = f"{object_key}/{path}"
+    before = store.read_bytes(key)
+    if way == "add":
+        store.overwrite_bytes(before, f"{key}.more")
+        return Damage(f"{key}.more", object_key, Fault.EXTRA, None)
+    match way:
+        case "flip":
+            flipped = bytearray(before or b"\0")
+            flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
+            store.overwrite_bytes(bytes(flipped), key)
+        case "cut":
+            store.overwrite_bytes(before[: chance.randrange(len(before))] if before else b"longer", key)
+        case "remove":
+            store.remove(key)
+    return Damage(key, object_key, Fault.MISSING if way == "remove" else Fault.DAMAGED, before)
+
+
+def _tells_of(damage: Damage, key: str, fault: Fault) -> bool:
+    """A file that was damaged, what it is a part of, or the inventory that a sidecar proves."""
+    if damage.key == f"{damage.object_key}/{ocfl.SIDECAR}":
+        return key == damage.key  # an older one is what a killed writer leaves
+    if key == damage.key:
+        return fault == damage.fault
+    is_part = damage.key.startswith(f"{key}/") or damage.key == key.replace(ocfl.INVENTORY, ocfl.SIDECAR)
+    return is_part and fault != Fault.INTERRUPTED
+
+
+# Exporting
+
+
+def _expect_exports(chance: random.Random, size: Size, cellar: Cellar, bodies: Bodies, folder: Path) -> None:
+    references = sorted({reference for reference, _ in bodies})
+    for number, reference in enumerate(chance.sample(references, size.exported)):
+        for name in (f"{number}", f"{number}.zip"):
+            assert cellar("export", reference, "--to", str(folder / name)).status == 0
+        ZipFile(folder / f"{number}.zip").extractall(folder / "unpacked")
+        for bag in (folder / f"{number}", folder / "unpacked" / f"{number}"):
+            assert bagit.Bag(str(bag)).validate()
+    kept = {receipt: f"{ocfl.object_key(receipt[0])}/{delivery_path(receipt[1])}" for receipt in bodies}
+    deliveries = [receipt for receipt in bodies if store.stored_size(kept[receipt]) is not None]
+    versions = [receipt for receipt in bodies if receipt not in set(deliveries)]
+    for kind in (deliveries, versions):
+        for reference, receipt_id in chance.sample(kind, size.exported):
+            to = folder / f"{receipt_id}.json"
+            assert cellar("export", reference, "--raw", "--receipt", receipt_id, "--to", str(to)).status == 0
+            assert to.read_bytes() == bodies[reference, receipt_id]

@@ -1,0 +1,73 @@
+"""`cellar rebuild` makes a database again, and tells what it could not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import Settings
+from adapters.store import ocfl
+from services.views import catalogue
+from tests.cli.conftest import Cellar
+from tests.flows.databases import rows
+from tests.installations import archived
+from tests.samples import sample_body
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings) -> None:
+    for reference in ("one", "two"):
+        archived(reference, sample_body(reference))
+
+
+@pytest.fixture
+def new_database(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> Callable[[], None]:
+    def _new_database() -> None:
+        configure(database_url=f"sqlite:///{tmp_path}/new.db")
+        assert cellar("migrate").status == 0
+
+    return _new_database
+
+
+def test_archives_are_there_again(cellar: Cellar, new_database: Callable[[], None]) -> None:
+    before = rows()
+    new_database()
+
+    done = cellar("rebuild")
+
+    assert (done.status, "2 archives are in the database again" in done.output, done.errors.strip()) == (0, True, "")
+    assert rows() == before
+
+
+def test_database_that_has_archives_is_refused_and_stays_as_it_is(cellar: Cellar) -> None:
+    before = rows()
+
+    done = cellar("rebuild")
+
+    assert (done.status, "NOT_EMPTY" in done.errors, done.output) == (1, True, "")
+    assert rows() == before
+
+
+def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
+    cellar: Cellar, new_database: Callable[[], None]
+) -> None:
+    other = catalogue.archive("two")
+    found = ocfl.inventory("one")
+    assert found
+    store.overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
+    new_database()
+
+    done = cellar("rebuild")
+
+    assert (done.status, f"not rebuilt: {ocfl.object_key('one')}/v1: " in done.errors) == (1, True)
+    assert "1 archives are in the database again" in done.output
+    assert catalogue.archive("two") == other
+
+
+def test_database_without_tables_is_told(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/new.db")
+
+    done = cellar("rebuild")
+
+    assert (done.status, "cellar migrate" in done.errors, done.output) == (1, True, "")

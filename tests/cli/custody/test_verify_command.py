@@ -1,0 +1,210 @@
+"""`cellar verify` tells by its exit status what people and scripts must know."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl
+from services.custody.verifying import object_of
+from tests.cli.conftest import Cellar
+from tests.installations import archived, damaged_file, database_that_is_away, store_that_does_not_answer
+from tests.samples import sample_body
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings, store_kind: str) -> None:
+    for reference in ("one", "two"):
+        archived(reference, sample_body(reference))
+
+
+def test_sound_store_exits_with_0(cellar: Cellar) -> None:
+    done = cellar("verify")
+
+    assert (done.status, "2 of 2 archives" in done.output, "sound" in done.output) == (0, True, True)
+    assert not (settings().data_dir / "verify.json").exists()
+
+
+def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
+    key = damaged_file("one")
+
+    done = cellar("verify", "--json")
+
+    assert done.status == 1
+    told = json.loads(done.output)
+    assert [(each["key"], each["fault"]) for each in told["findings"]] == [(key, "damaged")]
+    assert not told["is_sound"]
+    assert key in cellar("verify").output
+
+
+def test_single_archives_are_verified(cellar: Cellar) -> None:
+    damaged_file("one")
+
+    assert cellar("verify", "two").status == 0
+    assert cellar("verify", "one", "two").status == 1
+
+
+def test_single_archive_that_has_lost_a_delivery_exits_with_1(cellar: Cellar) -> None:
+    archived("one", json.dumps(json.loads(sample_body("one")), indent=1).encode())
+    assert cellar("verify", "one").status == 0
+    for path in object_of("one").sizes:
+        if path.startswith("logs/receipts/"):
+            store.remove(f"{ocfl.object_key('one')}/{path}")
+
+    done = cellar("verify", "one")
+
+    assert (done.status, "missing" in done.output) == (1, True)
+
+
+def noted(**members: object) -> None:
+    """A check is noted that was broken off after the first archive."""
+    note = {
+        "store": settings().store_location,
+        "share": 1.0,
+        "seed": 1,
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "last_key": min(ocfl.object_key(each) for each in ("one", "two")),
+        "objects": 1,
+        "files": 5,
+        "size_bytes": 7,
+        "findings": [],
+    }
+    (settings().data_dir / "verify.json").write_text(json.dumps(note | members))
+
+
+def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
+    damaged_file("one")
+    second = max(ocfl.object_key(each) for each in ("one", "two"))
+    noted()
+
+    told = json.loads(cellar("verify", "--resume", "--json").output)
+
+    assert (told["objects"], told["objects_in_all"]) == (2, 2)
+    assert told["is_sound"] is (second != ocfl.object_key("one"))
+    assert not (settings().data_dir / "verify.json").exists()
+
+
+def test_files_outside_of_archives_are_found_by_a_check_that_goes_on(cellar: Cellar) -> None:
+    for name in ("000", "zzz"):
+        store.keep_bytes(b"x", f"{ocfl.ROOT}/{name}")
+    noted()
+
+    told = json.loads(cellar("verify", "--resume", "--json").output)
+
+    assert [each["key"] for each in told["findings"]] == [f"{ocfl.ROOT}/000", f"{ocfl.ROOT}/zzz"]
+
+
+@pytest.mark.parametrize("other", [{"share": 0.01}, {"store": "another"}])
+def test_other_check_is_not_gone_on_with(cellar: Cellar, other: dict[str, object]) -> None:
+    noted(**other)
+
+    done = cellar("verify", "--resume")
+
+    assert (done.status, "OTHER_CHECK" in done.errors) == (1, True)
+    assert (settings().data_dir / "verify.json").exists()
+
+
+def test_check_that_begins_anew_forgets_the_one_before(
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
+) -> None:
+    """Even if it breaks before it has anything to note."""
+    noted()
+    configure(**store_that_does_not_answer(store_kind, tmp_path))
+
+    assert cellar("verify").status == 1
+    assert not (settings().data_dir / "verify.json").exists()
+
+
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
+def test_check_that_is_killed_goes_on_where_it_was(cellar: Cellar) -> None:
+    """It hangs at the second archive, of which a file is a pipe that nobody writes into."""
+    first, second = sorted(("one", "two"), key=ocfl.object_key)
+    damaged_key = damaged_file(first)
+    found = ocfl.inventory(second)
+    assert found
+    path = Path(settings().store_location) / ocfl.content_key(second, found, next(iter(found.manifest)))
+    content = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    note = settings().data_dir / "verify.json"
+    with subprocess.Popen([sys.executable, "-m", "cli.main", "verify"], env=environment) as check:
+        while not note.exists():
+            assert check.poll() is None
+            time.sleep(0.05)
+        check.kill()
+    path.unlink()
+    path.write_bytes(content)
+    archived(first, sample_body(first))  # it is mended, and was looked at before
+
+    told = json.loads(cellar("verify", "--resume", "--json").output)
+
+    assert (told["objects"], [each["key"] for each in told["findings"]]) == (2, [damaged_key])
+
+
+def test_smallest_sample_is_one_archive(cellar: Cellar) -> None:
+    assert "1 of 2 archives" in cellar("verify", "--sample", "0.0000001").output
+
+
+@pytest.mark.parametrize("arguments", [(), ("one",), ("--resume",)])
+def test_terminal_shows_how_far_the_check_is(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "120")
+    if "--resume" in arguments:
+        noted()
+
+    done = cellar("verify", *arguments)
+
+    assert (done.status, "100%" in done.errors) == (0, True)
+
+
+def test_sample_of_nothing_is_refused(cellar: Cellar) -> None:
+    done = cellar("verify", "--sample", "0")
+
+    assert (done.status, "share" in done.errors) == (1, True)
+
+
+def test_note_that_is_damaged_is_told(cellar: Cellar) -> None:
+    (settings().data_dir / "verify.json").write_text("{")
+
+    done = cellar("verify", "--resume")
+
+    assert (done.status, "verify.json" in done.errors) == (1, True)
+    assert cellar("verify").status == 0
+
+
+def test_process_that_is_not_archived_yet_is_told(cellar: Cellar) -> None:
+    done = cellar("verify", "unknown")
+
+    assert (done.status, "NOT_ARCHIVED" in done.errors) == (1, True)
+
+
+def test_store_that_cannot_be_read_is_not_called_sound(
+    cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
+) -> None:
+    assert cellar("verify").status == 0
+    configure(**store_that_does_not_answer(store_kind, tmp_path))
+
+    for arguments in ((), ("one",), ("--sample", "0.0000001"), ("--json",)):
+        done = cellar("verify", *arguments)
+        assert (done.status, done.output, "does not list" in done.errors) == (1, "", True)
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["away", "without tables"])
+def test_store_is_not_called_sound_without_a_database_that_knows_what_is_complete(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_there: bool
+) -> None:
+    configure(database_url=f"sqlite:///{tmp_path}/new.db" if is_there else database_that_is_away())
+
+    for arguments in ((), ("one",), ("--json",)):
+        done = cellar("verify", *arguments)
+        assert (done.status, done.output, "the database" in done.errors) == (1, "", True)

@@ -1,0 +1,63 @@
+"""`cellar discrepancies` lists what does not add up; what belongs to no archive is explained by its id."""
+
+import json
+
+import pytest
+
+from adapters.platform.settings import Settings
+from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
+from services.payments.discrepancies import settle
+from tests.cli.conftest import Cellar
+from tests.records import NOON
+
+NOBODYS = [
+    Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment of 21.00 ILS", "none", f"row {row}")
+    for row in range(2)
+]
+
+
+@pytest.fixture(autouse=True)
+def _nobodys(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    settle(None, SETTLEMENT_CODES, NOBODYS, NOON)
+
+
+def ids(cellar: Cellar, *arguments: str) -> list[str]:
+    return [
+        each["discrepancy_id"] for each in json.loads(cellar("discrepancies", "--json", *arguments).output)["items"]
+    ]
+
+
+def test_what_belongs_to_no_archive_is_listed_and_explained_by_its_id(cellar: Cellar) -> None:
+    first, second = ids(cellar, "--code", "MISSING_IN_ARCHIVE", "--reference", "")
+    assert cellar("explain", "--id", first, "--why", "another till's", "--by", "Dana").status == 0
+
+    assert (ids(cellar, "--state", "explained"), ids(cellar, "--state", "open")) == ([first], [second])
+    shown = cellar("discrepancies")
+    assert (shown.status, "another till's (Dana, " in shown.output) == (0, True)
+    assert all(each in shown.output for each in (first, second, "a payment of 21.00 ILS"))
+
+
+def test_more_than_a_page_tells_how_to_go_on(cellar: Cellar) -> None:
+    shown = cellar("discrepancies", "--limit", "1").output
+    cursor = shown.rpartition("--cursor ")[2].strip()
+
+    assert ids(cellar, "--cursor", cursor) == ids(cellar)[1:]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (("discrepancies", "--code", "X"), 2, "--code"),
+        (("discrepancies", "--cursor", "X"), 2, "--cursor"),
+        (("explain", "--id", "unknown", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
+        (("explain", "process-1", "MISSING_IN_ARCHIVE", "--id", "any", "--why", "w"), 2, "--id"),
+        (("explain", "process-1", "--why", "w"), 2, "--id"),
+        (("explain", "--why", "w"), 2, "--id"),
+    ],
+)
+def test_wrong_use_is_told(cellar: Cellar, arguments: tuple[str, ...], status: int, told: str) -> None:
+    result = cellar(*arguments)
+
+    assert (result.status, result.output) == (status, "")
+    assert told in result.errors

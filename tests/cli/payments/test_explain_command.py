@@ -1,0 +1,70 @@
+"""`cellar explain` puts on record why a discrepancy is in order; `cellar show` tells it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.platform.settings import Settings
+from tests.cli.conftest import Cellar
+from tests.installations import archived
+from tests.samples import sample_body, sample_document
+
+FIELD = {"type": "payment", "id": "another", "value": "no such transaction"}
+OTHER_FIELD = FIELD | {"value": "nor this"}
+
+
+@pytest.fixture(autouse=True)
+def _archive(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("LOGNAME", "dana")
+    document = sample_document()
+    document["payments"][0]["amount"] = 2500
+    data = [*document["data"], FIELD, OTHER_FIELD]
+    archived("process-1", sample_body("process-1", payments=document["payments"], data=data))
+
+
+def discrepancies(cellar: Cellar, code: str) -> list[dict[str, Any]]:
+    archive = json.loads(cellar("show", "process-1", "--json").output)
+    return [each for each in archive["discrepancies"] if each["code"] == code]
+
+
+def test_discrepancy_is_explained_by_its_code(cellar: Cellar) -> None:
+    for _ in range(2):
+        assert cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip").status == 0
+
+    (found,) = discrepancies(cellar, "AMOUNT_MISMATCH")
+    assert (found["state"], found["explanation"]["by"], found["explanation"]["why"]) == ("explained", "dana", "a tip")
+    shown = cellar("show", "process-1").output
+    assert all(each in shown for each in (found["sentence"], "explained", "a tip (dana, "))
+
+
+def test_one_of_several_is_explained_by_its_transaction_or_its_id(cellar: Cellar) -> None:
+    several = cellar("explain", "process-1", "FIELD_WITHOUT_PAYMENT", "--why", "paid in cash", "--by", "Ron")
+    assert (several.status, "SEVERAL_DISCREPANCIES" in several.errors) == (1, True)
+
+    one = ("--transaction", "nor this", "--why", "paid in cash", "--by", "Ron")
+    assert cellar("explain", "process-1", "FIELD_WITHOUT_PAYMENT", *one).status == 0
+    states = {each["transaction_id"]: each["state"] for each in discrepancies(cellar, "FIELD_WITHOUT_PAYMENT")}
+    assert states == {"nor this": "explained", "no such transaction": "open"}
+
+    (left,) = (each for each in discrepancies(cellar, "FIELD_WITHOUT_PAYMENT") if each["state"] == "open")
+    assert cellar("explain", "process-1", left["discrepancy_id"], "--why", "the same").status == 0
+    assert {each["state"] for each in discrepancies(cellar, "FIELD_WITHOUT_PAYMENT")} == {"explained"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (("process-1", "BAD_AMOUNT", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
+        (("nowhere", "AMOUNT_MISMATCH", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
+        (("process-1", "AMOUNT_MISMATCH", "--why", "w", "--transaction", "another"), 1, "UNKNOWN_DISCREPANCY"),
+        (("process-1", "AMOUNT_MISMATCH", "--why", " "), 2, "--why"),
+        (("process-1", "AMOUNT_MISMATCH"), 2, "--why"),
+    ],
+)
+def test_what_is_not_there_is_not_explained(cellar: Cellar, arguments: tuple[str, ...], status: int, told: str) -> None:
+    result = cellar("explain", *arguments)
+
+    assert (result.status, result.output) == (status, "")
+    assert told in result.errors

@@ -1,0 +1,179 @@
+"""`cellar settle` shows what was found, and tells by its exit status whether something differs."""
+
+import json
+import shutil
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from adapters.platform.settings import Settings, settings
+from adapters.store import seals
+from tests.cli.conftest import Cellar
+from tests.domain.settled import day
+from tests.settlements import COLUMNS, everything, forgotten, line, paid, report
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path) -> None:
+    (tmp_path / "columns.toml").write_text(COLUMNS)
+    configure(settlement_columns="columns.toml")
+    paid("right", "c1")
+    paid("wrong", "c2")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., str]:
+    def _write(*lines: str, name: str = "report.csv") -> str:
+        (tmp_path / name).write_bytes(report(*lines))
+        return str(tmp_path / name)
+
+    return _write
+
+
+def test_report_that_differs_in_nothing_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+    done = cellar("settle", write(line("c1"), line("c2")))
+
+    assert done.status == 0
+    assert "2 rows, 2 of them new: 2 matched, 0 missing in archive" in done.output
+    assert [text for text in ("2026-01-03", "ILS", "42.00") if text not in done.output] == []
+
+
+def test_what_differs_is_shown_and_exits_with_1(cellar: Cellar, write: Callable[..., str]) -> None:
+    done = cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3", settled=day(3))))
+
+    assert done.status == 1
+    assert "SETTLED_AMOUNT_MISMATCH: wrong: expected 21.00 ILS, found 20.00 ILS" in done.output
+    assert "MISSING_IN_ARCHIVE: (no archive): expected a payment for the charge of 21.00 ILS" in done.output
+    assert "3 rows, 3 of them new: 2 matched, 1 missing in archive, 0 missing in settlement" in done.output
+
+
+def test_what_is_explained_is_shown_as_such_and_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+    file = write(line("c1"), line("c2", amount="20.00"))
+    cellar("settle", file)
+    cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
+
+    for done in (cellar("settle", file, "--dry-run"), cellar("settle", file)):
+        assert done.status == 0
+        assert "SETTLED_AMOUNT_MISMATCH (explained): wrong: expected 21.00 ILS" in done.output
+    assert [each["is_explained"] for each in json.loads(cellar("settle", file, "--json").output)["findings"]] == [True]
+
+
+def test_explanation_of_other_numbers_explains_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+    cellar("settle", write(line("c1"), line("c2", amount="20.00")))
+    cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
+
+    again = cellar("settle", write(line("c2", amount="9.00"), name="more.csv"), "--dry-run")
+
+    assert (again.status, "(explained)" in again.output) == (1, False)
+
+
+def test_json_has_counts_totals_and_findings(cellar: Cellar, write: Callable[..., str]) -> None:
+    told = json.loads(cellar("settle", write(line("c1"), line("c3", amount="1.00")), "--json").output)
+
+    assert (told["rows"], told["new"], told["matched"]) == (2, 2, 1)
+    assert (told["missing_in_archive"], told["missing_in_settlement"], told["differing"]) == (1, 1, 0)
+    (total,) = told["totals"]
+    assert (total["settled_on"], total["currency"], total["charged_minor"]) == ("2026-01-03", "ILS", 2200)
+    assert {each["reference"] for each in told["findings"]} == {None, "wrong"}
+
+
+EACH_SIDE = {
+    "missing_in_archive": ["MISSING_IN_ARCHIVE"],
+    "missing_in_settlement": ["MISSING_IN_SETTLEMENT"] * 3,
+    "ambiguous": ["AMBIGUOUS_MATCH"],
+    "differing": ["SETTLED_AMOUNT_MISMATCH", "SETTLED_CURRENCY_MISMATCH", "SETTLED_LATE"],
+    "taken_back": ["CHARGED_BACK", "REFUNDED"],
+}
+
+
+def test_each_side_is_counted_by_its_own_findings(cellar: Cellar, write: Callable[..., str]) -> None:
+    for number, reference in enumerate(["missed", "first", "second", "abroad", "late", "returned"], 3):
+        paid(reference, "c4" if reference == "second" else f"c{number}")
+    returned = [line("c8"), line("c8", kind="refund", amount="5.00"), line("c8", kind="chargeback", amount="1.00")]
+    lines = [line("c1"), line("c2", amount="20.00"), line("c4"), line("c6", currency="JPY"), line("none"), *returned]
+    file = write(*lines, line("c7", settled=day(8)))
+
+    told = json.loads(cellar("settle", file, "--dry-run", "--json").output)
+    done = cellar("settle", file)
+
+    assert {side: told[side] for side in EACH_SIDE} == {side: len(codes) for side, codes in EACH_SIDE.items()}
+    assert sorted(each["code"] for each in told["findings"]) == sorted(chain.from_iterable(EACH_SIDE.values()))
+    sides = "1 missing in archive, 3 missing in settlement, 1 ambiguous, 3 differing, 2 taken back"
+    assert (done.status, f"9 rows, 9 of them new: 7 matched, {sides}" in done.output) == (1, True)
+    assert [(each["settled_on"], each["currency"], each["entries"]) for each in told["totals"]] == [
+        ("2026-01-03", "ILS", 7),
+        ("2026-01-03", "JPY", 1),
+        ("2026-01-09", "ILS", 1),
+    ]
+
+
+def test_dry_run_shows_the_same_and_changes_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+    file, before = write(line("c1"), line("c2", amount="20.00")), everything()
+
+    shown = cellar("settle", file, "--dry-run", "--json")
+
+    assert everything() == before
+    assert (shown.status, shown.output) == (1, cellar("settle", file, "--json").output)
+    assert "dry run" in cellar("settle", file, "--dry-run").output
+
+
+def test_dry_run_on_a_new_store_leaves_it_empty(cellar: Cellar, write: Callable[..., str]) -> None:
+    shutil.rmtree(settings().store_location)  # with the key of the fingerprints
+    seals._fingerprint_key.cache_clear()
+
+    shown = cellar("settle", write(line("c1"), line("c1", amount="1.00")), "--dry-run", "--json")
+
+    assert json.loads(shown.output)["missing_in_archive"] == 2
+    assert [path for path in Path(settings().store_location).rglob("*") if path.is_file()] == []
+
+
+def test_wrong_line_is_named_exits_with_2_and_keeps_every_file_out(cellar: Cellar, write: Callable[..., str]) -> None:
+    before = everything()
+
+    done = cellar("settle", write(line("c1")), write(line("c2", amount="4580000011112222x"), name="wrong.csv"))
+
+    assert (done.status, "line 2, column amount" in done.errors, "wrong.csv" in done.errors) == (2, True, True)
+    assert "4580" not in done.errors + done.output
+    assert everything() == before
+
+
+def test_columns_that_nobody_has_told_are_asked_for(
+    cellar: Cellar, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch, configure: Callable[..., Settings]
+) -> None:
+    monkeypatch.delenv("CELLAR_SETTLEMENT_COLUMNS")
+    configure()
+
+    done = cellar("settle", write(line("c1")))
+
+    assert (done.status, "CELLAR_SETTLEMENT_COLUMNS" in done.errors) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no such file.csv"]])
+def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
+    assert cellar("settle", *arguments).status == 2
+
+
+def test_wrong_columns_are_told_at_the_start(
+    cellar: Cellar, tmp_path: Path, configure: Callable[..., Settings]
+) -> None:
+    (tmp_path / "wrong.toml").write_text("amount_unit = 'pounds'")
+
+    with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS: BAD_SETTLEMENT_COLUMNS at"):
+        configure(settlement_columns="wrong.toml")
+
+    with pytest.raises(ValueError, match="CELLAR_SETTLEMENT_COLUMNS"):
+        configure(settlement_columns="none.toml")
+    assert cellar("list").status == 2
+
+
+def test_rebuild_brings_reports_back(cellar: Cellar, write: Callable[..., str]) -> None:
+    cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3")))
+    before = everything()
+    forgotten()
+
+    done = cellar("rebuild")
+
+    assert (done.status, "1 settlement reports are there again" in done.output) == (0, True)
+    assert everything() == before

@@ -1,0 +1,79 @@
+"""What cellar keeps is its owner's alone, whatever the umask; what it exports is as the person's umask says."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.platform.private import shut_folders
+from adapters.platform.settings import Settings
+from tests.installations import archived
+from tests.samples import sample_body
+
+CELLAR = str(Path(sys.executable).with_name("cellar"))
+
+
+def cellar(*arguments: str, umask: int = 0o022) -> None:
+    subprocess.run([CELLAR, *arguments], umask=umask, capture_output=True, timeout=120, check=True)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """This process, in the place of an earlier cellar, lets others read what it makes."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("configure")
+def test_new_data_folder_and_database_are_their_owners_alone(tmp_path: Path) -> None:
+    cellar("migrate")
+
+    found = {path.relative_to(tmp_path): mode(path) for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]}
+    assert found == {Path("data"): 0o700, Path("data/cellar.db"): 0o600}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_folders_and_database_that_are_there_are_shut(sqlite_installation: Settings) -> None:
+    archived("process-1", sample_body("process-1"))
+    data, store = sqlite_installation.data_dir, Path(sqlite_installation.store_location)
+    assert (mode(data), mode(store)) == (0o755, 0o755)
+
+    cellar("migrate")
+
+    assert (mode(data), mode(store), mode(data / "inbox")) == (0o700, 0o700, 0o700)
+    assert {mode(path) for path in data.glob("cellar.db*")} == {0o600}
+
+
+def test_folder_that_everybody_may_write_into_stays_open(sqlite_installation: Settings, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+
+    shut_folders(sqlite_installation.model_copy(update={"inbox_url": str(shared)}))
+
+    assert mode(shared) == 0o1777
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o077, 0o600)])
+def test_exports_have_the_modes_that_the_person_gives_to_files(tmp_path: Path, umask: int, expected: int) -> None:
+    archived("process-1", sample_body("process-1"))
+
+    cellar("export", "process-1", "--to", "bag", umask=umask)
+    cellar("export", "process-1", "--to", "bag.zip", umask=umask)
+    cellar("export", "process-1", "--raw", "--to", "raw", umask=umask)
+    cellar("export-table", "payments", "--to", "payments.parquet", umask=umask)
+
+    files = [path for path in (tmp_path / "bag").rglob("*") if path.is_file()]
+    files += [tmp_path / name for name in ("bag.zip", "raw", "payments.parquet")]
+    assert {mode(path) for path in files} == {expected}
+    assert mode(tmp_path / "bag" / "data") == 0o777 & ~umask

@@ -1,0 +1,315 @@
+"""The supervisor over tiny real programs, in a process of its own: it ends every child of the process it runs in."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.programs.supervisor import Listener, Program, Supervisor, next_pause, require_free, sole_use
+from models.errors import Refused, Transient
+
+ROOT = Path(__file__).parents[3]
+MARK = "CELLAR_TEST_MARK"
+DRIVE = "from tests.cli.programs.test_supervisor import drive; drive()"
+# A program is ready when its file is there; it ends after `lives_s`, and notes what it is told.
+PROGRAM = """
+import os, pathlib, signal, subprocess, sys, time
+name, lives_s, stubborn, orphan = sys.argv[1], float(sys.argv[2]), "stubborn" in sys.argv, "orphan" in sys.argv
+def note(what):
+    with open("notes", "a") as notes:
+        notes.write(f"{name} {what} {time.monotonic()}\\n")
+def told(number, frame):
+    note("told")
+    if not stubborn:
+        sys.exit(0)
+note("SIGINT-" + ("ignored" if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else "heeded"))
+signal.signal(signal.SIGTERM, told)
+if orphan:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)"
+    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+print("the last words of " + name, flush=True)
+note("started")
+pathlib.Path(name + ".ready").touch()
+deadline = time.monotonic() + lives_s
+while time.monotonic() < deadline:
+    time.sleep(0.05)
+sys.exit(3)
+"""
+
+
+def drive() -> None:
+    """Supervise the programs that the command line names, as JSON: name, arguments and time to stop of each."""
+    try:
+        asyncio.run(_drive([(name, arguments, stop) for name, arguments, stop in json.loads(sys.argv[1])]))
+    except Transient as error:
+        sys.exit(str(error))
+
+
+async def _drive(programs: list[tuple[str, list[str], float]]) -> None:
+    async with Supervisor(Path("logs"), typer.echo) as supervisor:
+        for name, arguments, stop_within_s in programs:
+            command = [sys.executable, "-c", PROGRAM, name, *arguments]
+            await supervisor.start(Program(name, command, os.environ, stop_within_s))
+            await supervisor.until(name, partial(_exists, Path(f"{name}.ready")), within_s=10)
+        await asyncio.to_thread(Path("up").touch)
+        await asyncio.Event().wait()
+
+
+async def _exists(path: Path) -> bool:
+    return await asyncio.to_thread(path.exists)
+
+
+class Driver:
+    """A process that runs `drive` in a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *programs: tuple[str, list[str], float],
+        prefix: tuple[str, ...] = (),
+        output: int = subprocess.PIPE,
+    ) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, "-c", DRIVE, json.dumps(programs)],
+            cwd=folder,
+            env=os.environ | {MARK: str(folder), "PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_until_up(self) -> "Driver":
+        wait_for(lambda: (self.folder / "up").exists() or self.process.poll() is not None)
+        return self
+
+    def end(self, number: int = signal.SIGTERM) -> str:
+        self.process.send_signal(number)
+        return self.output()
+
+    def output(self) -> str:
+        return self.process.communicate(timeout=30)[0]
+
+    def notes(self, what: str) -> list[tuple[str, float]]:
+        lines = [line.split() for line in (self.folder / "notes").read_text().splitlines()]
+        return [(name, float(at)) for name, noted, at in lines if noted == what]
+
+    def processes(self) -> list[int]:
+        """Return every living process that this driver or anything below it has started, and itself."""
+        return [pid for pid in pids() if self._is_ours(pid)]
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return f"{MARK}={self.folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+
+def pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def drivers(tmp_path: Path) -> Iterator[list[Driver]]:
+    made: list[Driver] = []
+    yield made
+    for driver in made:
+        for pid in driver.processes():
+            os.kill(pid, signal.SIGKILL)
+        driver.process.wait()
+        if driver.process.stdout:
+            driver.process.stdout.close()
+
+
+Start = Callable[..., Driver]
+
+
+@pytest.fixture
+def start(tmp_path: Path, drivers: list[Driver]) -> Start:
+    def _start(*programs: tuple[str, list[str], float], **options: Any) -> Driver:
+        drivers.append(Driver(tmp_path, *programs, **options))
+        return drivers[-1]
+
+    return _start
+
+
+@pytest.mark.parametrize("lived_s", [0, 5, 30])
+def test_pauses_of_a_program_that_dies_soon_after_its_start_double_up_to_thirty_seconds(lived_s: float) -> None:
+    pauses = [next_pause(0, lived_s)]
+    for _ in range(6):
+        pauses.append(next_pause(pauses[-1], lived_s))
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+
+@pytest.mark.parametrize("previous_s", [0, 1, 30])
+def test_a_program_that_was_healthy_starts_again_at_once_whatever_it_waited_before(previous_s: float) -> None:
+    assert next_pause(previous_s, lived_s=30.1) == 0
+    assert next_pause(0, lived_s=5) == 1
+
+
+def test_a_program_that_ends_is_started_again_after_growing_pauses(start: Start) -> None:
+    driver = start(("crashing", ["0.3"], 5)).wait_until_up()
+    wait_for(lambda: len(driver.notes("started")) == 3)
+    output = driver.end()
+    starts = [at for _, at in driver.notes("started")]
+    assert starts[1] - starts[0] >= 1
+    assert starts[2] - starts[1] >= 2
+    assert "crashing ended with exit status 3" in output
+    assert "starts again in 2 s" in output
+    assert "the last words of crashing" in output
+    assert driver.process.returncode == 0
+
+
+def test_programs_stop_in_reverse_order_of_their_start(start: Start) -> None:
+    driver = start(("one", ["60"], 5), ("two", ["60"], 5), ("three", ["60"], 5)).wait_until_up()
+    assert len(driver.processes()) == 4
+    driver.end()
+    assert [name for name, _ in driver.notes("told")] == ["three", "two", "one"]
+    assert driver.process.returncode == 0
+    assert driver.processes() == []
+
+
+def test_a_program_that_does_not_stop_is_killed_after_its_time(start: Start) -> None:
+    driver = start(("deaf", ["60", "stubborn"], 1)).wait_until_up()
+    output = driver.end()
+    assert time.monotonic() - driver.notes("told")[0][1] >= 1
+    assert "deaf does not stop by itself and is killed" in output
+    assert driver.processes() == []
+
+
+def test_a_second_signal_ends_the_waiting(start: Start) -> None:
+    driver = start(("deaf", ["60", "stubborn"], 60)).wait_until_up()
+    driver.process.send_signal(signal.SIGINT)
+    wait_for(lambda: len(driver.notes("told")) == 1)
+    driver.end(signal.SIGINT)
+    assert driver.processes() == []
+
+
+def test_what_a_program_started_in_a_session_of_its_own_is_ended_too(start: Start) -> None:
+    driver = start(("parent", ["60", "orphan"], 5)).wait_until_up()
+    assert len(driver.processes()) == 3
+    driver.end()
+    assert driver.processes() == []
+
+
+def test_a_crashed_program_is_not_started_again_beside_what_it_has_left(start: Start) -> None:
+    driver = start(("parent", ["1", "orphan"], 5)).wait_until_up()
+    wait_for(lambda: len(driver.notes("started")) == 2)
+    wait_for(lambda: len(driver.processes()) == 3)
+    driver.end()
+    assert driver.processes() == []
+
+
+def test_sigint_works_where_a_shell_has_it_ignored(start: Start) -> None:
+    driver = start(("one", ["60"], 5), prefix=("sh", "-c", 'trap "" INT; exec "$@"', "sh")).wait_until_up()
+    driver.end(signal.SIGINT)
+    assert driver.process.returncode == 0
+    assert [name for name, _ in driver.notes("SIGINT-heeded")] == ["one"]
+
+
+def test_programs_end_when_the_supervisor_is_killed(start: Start) -> None:
+    driver = start(("one", ["60"], 5), ("two", ["60"], 5)).wait_until_up()
+    driver.end(signal.SIGKILL)
+    wait_for(lambda: driver.processes() == [])
+    assert {name for name, _ in driver.notes("told")} == {"one", "two"}
+
+
+def test_a_program_that_ends_before_it_is_ready_ends_all_and_shows_why(start: Start) -> None:
+    driver = start(("one", ["60"], 5), ("broken", ["not-a-number"], 5))
+    output = driver.output()
+    assert driver.process.returncode == 1
+    assert "broken ended with exit status 1 before it was ready" in output
+    assert "could not convert string to float: 'not-a-number'" in output
+    assert driver.processes() == []
+
+
+def test_a_log_holds_one_start_and_the_one_before_lies_beside_it(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "one.log").write_text("of yesterday")
+    start(("one", ["60"], 5)).wait_until_up().end()
+    assert (tmp_path / "logs" / "one.log").read_text() == "the last words of one\n"
+    assert (tmp_path / "logs" / "one.log.1").read_text() == "of yesterday"
+
+
+def test_a_supervisor_whose_output_is_on_a_full_disk_starts_programs_again_and_stops(start: Start) -> None:
+    with Path("/dev/full").open("w") as full:
+        driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
+        wait_for(lambda: len(driver.notes("started")) == 3)
+        driver.process.terminate()
+        driver.process.wait(30)
+    assert driver.processes() == []
+
+
+def test_a_program_whose_log_is_gone_is_started_again(start: Start, tmp_path: Path) -> None:
+    driver = start(("crashing", ["1"], 5)).wait_until_up()
+    (tmp_path / "logs" / "crashing.log").unlink()
+    wait_for(lambda: len(driver.notes("started")) == 2)
+    assert "crashing.log cannot be read: No such file or directory" in driver.end()
+
+
+def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Start, tmp_path: Path) -> None:
+    """A folder lies where its log was."""
+    told, log = tmp_path / "told", tmp_path / "logs" / "crashing.log"
+    with told.open("w") as output:
+        driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
+        log.unlink()
+        log.mkdir()
+        wait_for(lambda: "the watch over crashing has ended and begins again" in told.read_text())
+        assert len(driver.notes("started")) == 1
+
+        log.rmdir()
+
+        wait_for(lambda: len(driver.notes("started")) == 2)
+        driver.end()
+
+
+def test_a_folder_in_use_is_refused_and_free_again_afterwards(tmp_path: Path) -> None:
+    with sole_use(tmp_path / "data"), pytest.raises(Refused, match=f"process {os.getpid()}") as refusal:
+        sole_use(tmp_path / "data").__enter__()
+    assert refusal.value.where == "CELLAR_DATA_DIR"
+    with sole_use(tmp_path / "data"):
+        pass
+
+
+def test_a_taken_port_is_refused_by_number_and_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 is taken.*CELLAR_PORT"):
+            require_free([Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT")])
+    require_free([Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT")])
+
+
+def test_two_listeners_on_one_port_are_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(Refused, match="CELLAR_PREFECT_PORT"):
+        require_free(
+            [
+                Listener("the receiver", "127.0.0.1", port, "CELLAR_PORT"),
+                Listener("the Prefect server", "127.0.0.1", port, "CELLAR_PREFECT_PORT"),
+            ]
+        )
+
+
+def test_a_host_that_is_not_there_is_refused_by_its_setting() -> None:
+    with pytest.raises(Refused, match="CELLAR_HOST"):
+        require_free([Listener("the receiver", "nowhere.invalid", 0, "CELLAR_PORT")])

@@ -1,0 +1,562 @@
+"""Reading an archive: the vendor's sample comes out whole, junk in optional places costs nobody the archive."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.archive.reading import reference_of
+from domain.archive.rows import discrepancy_rows, rows_of
+from domain.payments.reconciliation import reconcile
+from models.archive.archive import Archive
+from models.archive.content import Content, Role
+from models.archive.form_field import FormField
+from models.archive.session import Integration, Invitation
+from models.archive.signature import Signature
+from models.errors import Refused
+from models.payments.payment import Attempt
+from tests.domain.payloads import IN_MAJOR_UNITS, TERMS, changed, fingerprint, read, read_body
+from tests.samples import PDF, PNG, sample_document
+
+MOMENT = datetime(2022, 12, 21, 22, 29, 17, tzinfo=UTC)
+
+
+def at(microsecond: int) -> datetime:
+    return MOMENT.replace(microsecond=microsecond)
+
+
+# --- what is well-formed ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "code", "where"),
+    [
+        ("event", None, "EVENT_MISSING", "event.type"),
+        ("event", "WHP_ARCHIVE", "EVENT_MISSING", "event.type"),
+        ("event", {}, "EVENT_MISSING", "event.type"),
+        ("event", {"type": 1}, "EVENT_MISSING", "event.type"),
+        ("event", {"type": "WHEF_SESSION_CREATED"}, "WRONG_EVENT", "event.type"),
+        ("event", {"type": "whp_archive"}, "WRONG_EVENT", "event.type"),
+        ("reference", None, "REFERENCE_MISSING", "reference"),
+        ("reference", "", "REFERENCE_MISSING", "reference"),
+        ("reference", 17, "BAD_REFERENCE", "reference"),
+        ("reference", "x" * 256, "BAD_REFERENCE", "reference"),
+        ("reference", "a\x00", "BAD_REFERENCE", "reference"),
+        ("reference", "a\ud800", "BAD_REFERENCE", "reference"),
+        ("sessions", None, "SESSIONS_MISSING", "sessions"),
+        ("sessions", {}, "SESSIONS_MISSING", "sessions"),
+    ],
+)
+def test_archive_without_what_it_hangs_on_is_refused(member: str, value: Any, code: str, where: str) -> None:
+    with pytest.raises(Refused) as refused:
+        reference_of(sample_document() | {member: value})
+
+    assert (refused.value.code, refused.value.where, refused.value.status) == (code, where, 422)
+
+
+@pytest.mark.parametrize("member", ["event", "reference", "sessions"])
+def test_archive_that_lacks_one_of_the_three_is_refused(member: str) -> None:
+    document = sample_document()
+    del document[member]
+
+    with pytest.raises(Refused):
+        reference_of(document)
+
+
+@pytest.mark.parametrize("reference", ["x", "x" * 255, "../../etc/passwd", "תהליך 1", "🙂" * 255, "\n", "a b/c?d#e"])
+def test_reference_is_opaque(reference: str) -> None:
+    assert reference_of(sample_document() | {"reference": reference}) == reference
+
+
+def test_the_least_that_is_an_archive() -> None:
+    archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
+
+    assert archive == Archive("r", None, None, None, (), (), (), (), (), ())
+
+
+@pytest.mark.parametrize("content", [5, True, {}, ["aGVsbG8="], 0.5])
+@pytest.mark.parametrize("path", ["attachments.0.content", "signed_document.content"])
+def test_content_that_is_no_text_is_refused_rather_than_lost(path: str, content: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        read(changed(path, content))
+
+    assert (refused.value.code, refused.value.where) == ("NOT_BASE64", path.replace(".0", "[0]"))
+
+
+def test_refusal_repeats_nothing_that_was_sent() -> None:
+    with pytest.raises(Refused) as refused:
+        reference_of(sample_document() | {"event": {"type": "Dana Levi"}, "reference": "Dana Levi"})
+
+    assert "Dana" not in str(refused.value)
+
+
+# --- the sample ------------------------------------------------------------------------------------------------------
+
+
+def test_sample_is_read_whole_and_without_a_warning() -> None:
+    archive = read(sample_document())
+
+    assert (archive.reference, archive.event_at) == ("f51c66ba-d33a-4c59-b63a-aa270383fb9e", at(603248))
+    assert (archive.process_number, archive.template_id) == (100, "9fa70d4ccea84262b1ed2308a07a3fb4")
+    assert archive.warnings == ()
+
+
+def test_session_of_the_sample() -> None:
+    (session,) = read(sample_document()).sessions
+    sent = sample_document()["sessions"][0]
+
+    assert (session.where, session.id, session.author) == ("sessions[0]", "wSYqmI4xsE", "john@example.com")
+    assert (session.reference, session.process_id) == (sent["reference"], sent["process_id"])
+    assert (session.process_number, session.transaction_number) == (100, 30)
+    assert (session.recipient_id, session.recipient_name) == ("1", "client")
+    assert (session.recipient, session.submission_details) == (sent["recipient"], sent["submission_details"])
+    assert (session.latitude, session.longitude) == (33.196944, 35.543705)
+    assert (session.created_at, session.submitted_at) == (at(603287), at(603290))
+    assert session.labels == {"CUSTOMER_TAG": "CUSTOMER_VALUE"}
+    assert session.invitations == (
+        Invitation("otp", "email", "client@example.com", None, "sent"),
+        Invitation("invitation", "email", "client@example.com", None, "sent"),
+    )
+    assert session.integrations == (
+        Integration(
+            "sessions[0].integrations[0]",
+            "861c85ff-ba57-4679-8a63-c731d4e7b10b",
+            "EF_CLIENT_LOGGED_IN",
+            "success",
+            at(603312),
+            None,
+        ),
+    )
+
+
+def test_signature_fields_files_and_payment_of_the_sample() -> None:
+    archive = read(sample_document())
+
+    assert archive.signatures == (
+        Signature("signatures[0]", "SIGNATURE1", at(603330), "1", "client", {"SOME_TAG": "SOME_VALUE"}),
+    )
+    box = (65.91806722689076, 8.194774346793352, 28.8781512605042, 2.048693586698337)
+    top, left, width, height = box
+    assert archive.fields[0] == FormField(
+        "SOMEFIELD1", "text", "SOMEVALUE1", True, 1, top, left, width, height, {}, None, None
+    )
+    assert [each.page for each in archive.fields] == [1, 3, 0, 0, 0]
+    assert [(each.latitude, each.longitude) for each in archive.fields if each.type == "location"] == [
+        (32.001186, 34.9413393)
+    ]
+    assert archive.fields[4].meta == {"geocoder": "Arlozorov St 160, Tel Aviv-Yafo, Israel"}
+    assert [each.attempts for each in archive.payments] == [(ATTEMPT,)]
+
+
+ATTEMPT = Attempt(
+    transaction_id="4a45b2df-f7bd-48bf-a2b4-b8405eb51194",
+    session_id="wSYqmI4xsE",
+    type="verify_credit_card",
+    status="success",
+    amount=Decimal(2100),
+    currency="ILS",
+    provider_total=Decimal(2100),
+    provider_reference="4f33600c-34bf-4cb1-af3a-52237b1ecc5a",
+    card_mask="458045******4580",
+    card_brand="Visa",
+    card_no_last4="4580",
+    card_expires=date(2024, 7, 1),
+    cguid="69796709",
+    authorisation="1579133",
+)
+
+
+def test_signed_document_comes_first_and_each_content_has_its_own_bytes() -> None:
+    archive = read(sample_document())
+
+    assert [_without_bytes(each) for each in archive.contents] == [
+        ("signed_document", Role.SIGNED_DOCUMENT, None, "SIGNEDDOCUMENT.pdf", "application/pdf"),
+        ("attachments[0]", Role.ATTACHMENT, "ATTACHMENT_FIELD_ID", "SOMEFILENAME1.png", "image/png"),
+    ]
+    assert [each.stored and each.stored.size_bytes for each in archive.contents] == [len(PDF), len(PNG)]
+
+
+def _without_bytes(content: Content) -> tuple[str, Role, str | None, str | None, str | None]:
+    return content.where, content.role, content.element_id, content.filename, content.media_type
+
+
+def test_process_number_and_template_come_from_the_first_session_that_has_them() -> None:
+    document = sample_document()
+    bare, told = {"id": "a"}, {"process_number": 7, "template": {"id": "t"}}
+    document["sessions"] = [bare, told, document["sessions"][0]]
+
+    archive = read(document)
+
+    assert (archive.process_number, archive.template_id) == (7, "t")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("32.001186,34.9413393", (32.001186, 34.9413393)),
+        ("-90, 180", (-90.0, 180.0)),
+        ("90.1,0", (None, None)),
+        ("0,-180.5", (None, None)),
+        ("32.0", (None, None)),
+        ("1,2,3", (None, None)),
+        ("north,east", (None, None)),
+        ("", (None, None)),
+        (32.0, (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_location_has_its_coordinates_as_numbers(value: Any, expected: tuple[float | None, float | None]) -> None:
+    field = read(changed("data.4.value", value)).fields[4]
+
+    assert (field.latitude, field.longitude) == expected
+    assert field.value == value
+
+
+def test_coordinates_are_read_of_location_fields_only() -> None:
+    assert read(changed("data.4.type", "text")).fields[4].latitude is None
+
+
+def test_amount_never_goes_by_way_of_a_float() -> None:
+    body = json.dumps(changed("payments.0.amount", "@")).encode()
+
+    (payment,) = read_body(body.replace(b'"@"', b"0.1000000000000000055511151231257827")).payments
+
+    assert payment.attempts[0].amount == Decimal("0.1000000000000000055511151231257827")
+
+
+def test_attempts_at_one_transaction_are_one_payment_where_the_first_stands() -> None:
+    document = sample_document()
+    document["payments"] = [
+        {"transaction_id": "a", "status": "failure"},
+        {"status": "success"},
+        {"transaction_id": "b"},
+        {"transaction_id": " a ", "status": "success"},
+        {"transaction_id": " "},
+    ]
+
+    told = [[(each.transaction_id, each.status) for each in payment.attempts] for payment in read(document).payments]
+
+    assert told == [
+        [("a", "failure"), ("a", "success")],
+        [(None, "success")],
+        [("b", None)],
+        [(None, None)],
+    ]
+
+
+RESULT = "payments.0.provider_transaction_result"
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"numberOfPayments": "3", "firstPayment": "700", "periodicalPayment": "350"},
+        {"numberOfPayments": 3, "firstPayment": 700, "periodicalPayment": 350.0},
+        {"number_of_payments": "3", "first_payment": "700", "periodical_payment": "350"},
+        {"NUMBER_OF_PAYMENTS": 3, "firstpayment": 700, "PeriodicalPayment": 350},
+        {"numberOfPayments": None, "number_of_payments": " 3 ", "firstPayment": "700.00", "periodicalPayment": "350"},
+    ],
+)
+def test_instalments_are_read_in_either_spelling(numbers: dict[str, Any]) -> None:
+    document = sample_document()
+    document["payments"][0]["provider_transaction_result"] |= numbers
+
+    archive = read(document)
+
+    (attempt,) = archive.payments[0].attempts
+    told = (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment)
+    assert told == (Decimal(3), Decimal(700), Decimal(350))
+    assert archive.warnings == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("cguid", ""), ("cguid", " "), ("auth_number", ""), ("auth_number", None)])
+def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
+    (attempt,) = read(changed(f"{RESULT}.{name}", value)).payments[0].attempts
+
+    assert (attempt.cguid, attempt.authorisation).count(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "results"),
+    [
+        ({"result": "000"}, {"result": "000"}),
+        ({"RESULT": " 033 "}, {"result": "033"}),
+        ({"result": 33}, {"result": "33"}),
+        ({"result": ""}, {}),
+        ({"result": None}, {}),
+        ({"result_text": "refused"}, {}),
+    ],
+)
+def test_result_is_what_the_member_of_the_settings_says(said: dict[str, Any], results: dict[str, str]) -> None:
+    document = sample_document()
+    document["payments"][0]["provider_transaction_result"] |= said
+
+    archive = read(document)
+
+    assert archive.payments[0].attempts[0].results == results
+    assert archive.warnings == ()
+
+
+def test_secrets_are_in_no_repr() -> None:
+    document = changed("payments.0.transaction_id", None)
+    secrets = {name: f"SECRET-{name}" for name in ("card_id", "session_cd", "auth_number", "cguid")}
+    document["payments"][0]["provider_transaction_result"] |= secrets | {"card_no": "4580458045804580"}
+
+    archive = read(document)
+
+    assert archive.payments[0].attempts[0].cguid == "SECRET-cguid"
+    assert [each for each in ("SECRET", "458045804580") if each in repr(archive)] == []
+
+
+def test_unknown_members_cost_nothing() -> None:
+    document = changed("sessions.0.new_member", [1])
+    document["payments"][0]["new_member"] = document["new_member"] = {"a": None}
+
+    assert read(document).warnings == ()
+
+
+# --- junk in optional places -----------------------------------------------------------------------------------------
+
+NASTY = [
+    "",
+    "\x00",
+    "\ud800",
+    "\U0010ffff",
+    "1e308",
+    "9" * 30,
+    "0001-01-01T00:00:00",
+    "9999-12-31T23:59:59",
+    "ILS",
+    "1,2",
+]
+NUMBERS = ["1e999", "-1e999", "1e-999", "123456789" * 20, "9223372036854775808", "-9223372036854775808", "0.1", "-0.0"]
+RAW = {f"@number {i}@": number for i, number in enumerate(NUMBERS)}  # numbers that Python's json would not write
+
+texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(NASTY)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(list(RAW))
+scalars = st.none() | st.booleans() | numbers | texts
+
+
+def junk(keys: st.SearchStrategy[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        values, lambda of: st.lists(of, max_size=3) | st.dictionaries(keys, of, max_size=3), max_leaves=8
+    )
+
+
+def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, member in members:
+        yield from _paths(member, (*path, step))
+
+
+def small_sample() -> dict[str, Any]:
+    document = changed("attachments.0.content", "aGVsbG8=")
+    document["signed_document"]["content"] = ""
+    return document
+
+
+REQUIRED = {(), ("event",), ("event", "type"), ("reference",), ("sessions",)}
+OPTIONAL = [path for path in _paths(sample_document()) if path not in REQUIRED]
+LISTS = [
+    (*path, 0) for path in [*OPTIONAL, ("sessions",)] if path[-1] in ("sessions", "data", "payments", "attachments")
+]
+
+
+@st.composite
+def documents(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> dict[str, Any]:
+    """The sample with junk in place of optional members, and between the entries of its lists."""
+    document = small_sample()
+    for path in draw(st.lists(st.sampled_from(OPTIONAL), max_size=5)):
+        _put(document, path, draw(values), insert=False)
+    for path in draw(st.lists(st.sampled_from(LISTS), max_size=2)):
+        _put(document, path, draw(values), insert=True)
+    return document
+
+
+def _put(document: Any, path: tuple[str | int, ...], value: Any, *, insert: bool) -> None:
+    *above, last = path
+    for step in above:
+        if not _has(document, step):
+            return
+        document = document[step]
+    if insert and isinstance(document, list):
+        document.insert(0, value)
+    elif _has(document, last):
+        document[last] = value
+
+
+def _has(value: Any, step: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
+
+
+def encoded(document: dict[str, Any]) -> bytes:
+    return re.sub(rb'"(@number \d+@)"', lambda found: RAW[found[1].decode()].encode(), json.dumps(document).encode())
+
+
+def result_of(document: dict[str, Any]) -> Archive | Refused:
+    try:
+        return read_body(encoded(document))
+    except Refused as refused:
+        return refused
+
+
+def rows(archive: Archive) -> Iterator[dict[str, Any]]:
+    for terms in (TERMS, IN_MAJOR_UNITS):
+        found = reconcile(archive, terms)
+        for its_rows in {**rows_of(archive, terms, fingerprint), **discrepancy_rows(archive.reference, found)}.values():
+            yield from (dict(row) for row in its_rows)
+
+
+@given(documents(junk(texts, scalars)))
+def test_any_junk_in_optional_places_is_refused_or_yields_storable_rows(document: dict[str, Any]) -> None:
+    result = result_of(document)
+    if isinstance(result, Refused):
+        assert result.code == "NOT_BASE64", "only a content's own bytes can cost the archive"
+        return
+
+    for row in rows(result):
+        for name, value in row.items():
+            assert is_storable(value, in_json=isinstance(value, dict | list) or name in {"value", "error"}), (
+                name,
+                value,
+            )
+
+
+def is_storable(value: Any, *, in_json: bool) -> bool:
+    if in_json and isinstance(value, dict):
+        return all(isinstance(key, str) and is_storable([key, each], in_json=True) for key, each in value.items())
+    if in_json and isinstance(value, list):
+        return all(is_storable(each, in_json=True) for each in value)
+    checks: dict[type, Callable[[Any], bool]] = {
+        str: lambda text: not re.search("[\x00\ud800-\udfff]", text),
+        bool: lambda _: True,
+        int: lambda number: in_json or -(1 << 63) < number < 1 << 63,
+        float: math.isfinite,
+        datetime: lambda moment: moment.tzinfo is UTC and 1 < moment.year < 9999,
+        date: lambda _: True,
+    }
+    return value is None or next(check(value) for kind, check in checks.items() if isinstance(value, kind))
+
+
+MARK = "Dana-Levi-0541234567"
+marked = st.sampled_from([MARK, f"{MARK}\x00", f" {MARK} ", f"12{MARK}", f"{MARK}\ud800"]) | st.just(541234567)
+plain_keys = st.sampled_from(["id", "status", "type", "value", "content", "x"])
+
+
+@given(documents(junk(plain_keys, marked | st.none() | st.booleans())))
+def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, Any]) -> None:
+    archive = result_of(document)
+    if isinstance(archive, Refused):
+        assert MARK not in str(archive)
+        assert is_place(archive.where, document)
+        return
+
+    for warning in archive.warnings:
+        assert MARK not in warning.where + warning.detail
+        assert "541234567" not in warning.where + warning.detail
+        assert is_place(warning.where, document), warning
+    for found in reconcile(archive, TERMS):
+        assert MARK not in found.expected + found.found
+
+
+def is_place(where: str, document: Any) -> bool:
+    """Whether a path leads into the document; names may be missing at its end, positions in lists may not."""
+    steps: list[str | int] = [
+        int(index) if index else name for name, index in re.findall(r"([^.\[\]{}]+|\{\d+\})|\[(\d+)\]", where)
+    ]
+    value = document
+    for number, step in enumerate(steps):
+        numbered = isinstance(step, str) and step.startswith("{")
+        name = list(value)[int(str(step).strip("{}"))] if numbered else step
+        if not _has(value, name):
+            return not any(isinstance(each, int) for each in steps[number:])
+        value = value[name]
+    return bool(steps)
+
+
+@given(documents(junk(plain_keys, scalars)))
+def test_reading_is_pure(document: dict[str, Any]) -> None:
+    assert repr(result_of(document)) == repr(result_of(document))
+
+
+CARD, MASKED = "4580458045804580", "************4580"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (CARD, MASKED),
+        (int(CARD), MASKED),
+        ({"card": [CARD]}, {"card": [MASKED]}),
+        (f"{CARD} 12/29", f"{MASKED} 12/29"),
+    ],
+)
+def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any, shown: Any) -> None:
+    field = read(changed("data.0.value", sent)).fields[0]
+
+    assert (field.value, field.unmasked) == (shown, {"value": sent})
+    assert CARD not in repr(field)
+    assert CARD not in str(rows_of(read(changed("data.0.value", sent)), TERMS, fingerprint))
+
+
+def test_card_number_in_what_a_field_says_beside_its_value_is_masked_too() -> None:
+    sent = {"typed": f"{CARD} 12/29", CARD: [int(CARD)], "geocoder": "Arlozorov St 160"}
+
+    archive = read(changed("data.3.meta", sent))
+
+    assert archive.fields[3].meta == {"typed": f"{MASKED} 12/29", MASKED: [MASKED], "geocoder": "Arlozorov St 160"}
+    assert archive.fields[3].unmasked == {"meta": sent}
+    assert CARD not in str(rows_of(archive, TERMS, fingerprint)) + repr(archive)
+
+
+@pytest.mark.parametrize("kind", ["payment", "text"])
+def test_field_that_names_a_transaction_is_masked_only_where_it_is_no_payment(kind: str) -> None:
+    document = sample_document()
+    document["payments"][0]["transaction_id"] = CARD
+    document["data"][3] |= {"value": CARD, "type": kind}
+
+    assert read(document).fields[3].value == (CARD if kind == "payment" else MASKED)
+
+
+@pytest.mark.parametrize("card", [CARD, "4580\u00a04580\u20134580\u200e4580", "4580/4580/4580/4580"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("card_brand", "currency", "card_mask", "cardMask", "total", "numberOfPayments"),
+        *("firstPayment", "first_payment", "periodicalPayment", "periodical_payment"),
+    ],
+)
+def test_card_number_in_any_member_of_a_result_is_not_shown(name: str, card: str) -> None:
+    document = changed("payments.0.provider_transaction_result.numberOfPayments", "3")
+    document["payments"][0]["provider_transaction_result"] |= {name: card}
+
+    archive = read(document)
+
+    assert card not in repr(archive.payments) + repr(reconcile(archive, TERMS))
+    assert CARD not in re.sub("[^0-9*]", "", repr(archive.payments))
+
+
+@pytest.mark.parametrize("name", ["type", "status", "amount"])
+def test_card_number_in_a_member_of_a_payment_is_not_shown(name: str) -> None:
+    assert CARD not in repr(read(changed(f"payments.0.{name}", CARD)).payments)
+
+
+def test_secrets_are_read_in_any_spelling_of_their_names() -> None:
+    document = sample_document()
+    result = document["payments"][0]["provider_transaction_result"]
+    del result["auth_number"], result["cguid"]
+    result |= {"authNumber": "7", "cgUid": "8", "CGUID": None}
+
+    (attempt,) = read(document).payments[0].attempts
+
+    assert (attempt.authorisation, attempt.cguid) == ("7", "8")

@@ -1,0 +1,84 @@
+"""What the verdict on a signed document says to people: each code has a case that brings it, and near misses."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.archive.signed_document import with_verdict
+from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, SignatureVerdict, Verdict
+from tests.domain.payloads import read
+from tests.samples import sample_document
+
+ARCHIVE = read(sample_document())
+SIGNED_AT = max(each.signed_at for each in ARCHIVE.signatures if each.signed_at)
+SIGNATURE = SignatureVerdict(
+    field="Signature",
+    is_document_time_stamp=False,
+    intact=True,
+    valid=True,
+    coverage=Coverage.FILE,
+    change=Change.NONE,
+    change_permitted=True,
+    locks=True,
+    signer_name="Cellosign",
+    signer_organization=None,
+    signed_at=SIGNED_AT + timedelta(minutes=1),
+    trusted=None,
+    digest="sha256",
+)
+SOUND = Verdict(Outcome.SOUND, True, True, True, True, False, None, (SIGNATURE,))
+
+
+def codes(verdict: Verdict) -> list[str]:
+    judged = with_verdict(ARCHIVE, verdict)
+    assert judged.signed_document_verdict is verdict
+    return [warning.code for warning in judged.warnings]
+
+
+def sealed_at(moment: datetime) -> Verdict:
+    return replace(SOUND, signatures=(replace(SIGNATURE, signed_at=moment),))
+
+
+def digested_by(algorithm: str | None) -> Verdict:
+    return replace(SOUND, signatures=(replace(SIGNATURE, digest=algorithm),))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (replace(SOUND, outcome=Outcome.CHANGED), "SIGNED_DOCUMENT_CHANGED"),
+        (replace(SOUND, outcome=Outcome.BROKEN), "SIGNED_DOCUMENT_BROKEN"),
+        (UNREADABLE, "SIGNED_DOCUMENT_UNREADABLE"),
+        (replace(SOUND, outcome=Outcome.UNSIGNED, signatures=()), "SIGNED_DOCUMENT_UNSIGNED"),
+        (replace(SOUND, trusted=False), "SIGNED_DOCUMENT_NOT_TRUSTED"),
+        (sealed_at(SIGNED_AT - timedelta(days=2)), "SIGNED_DOCUMENT_TOO_OLD"),
+        (digested_by("sha1"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
+        (digested_by("md5"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
+    ],
+)
+def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
+    assert codes(verdict) == [code]
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        SOUND,
+        replace(SOUND, trusted=True),
+        sealed_at(SIGNED_AT),
+        digested_by("sha512"),
+        digested_by(None),
+        sealed_at(SIGNED_AT - timedelta(hours=23)),
+        sealed_at(datetime(2100, 1, 1, tzinfo=UTC)),
+        replace(SOUND, signatures=(SIGNATURE, replace(SIGNATURE, signed_at=SIGNED_AT - timedelta(days=9)))),
+    ],
+)
+def test_sound_document_brings_no_warning(verdict: Verdict) -> None:
+    assert codes(verdict) == []
+
+
+def test_unsigned_document_is_no_warning_where_nobody_is_said_to_have_signed() -> None:
+    unsigned = replace(SOUND, outcome=Outcome.UNSIGNED, signatures=())
+
+    assert with_verdict(replace(ARCHIVE, signatures=()), unsigned).warnings == ()

@@ -1,0 +1,73 @@
+"""The verdict on a signed document as people read it: in words, whatever it says."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from domain.archive.verdict_text import document_text, signature_texts
+from models.archive.verdict import UNREADABLE, Change, Outcome, SignatureVerdict, Verdict
+from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
+
+
+def signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
+    (text,) = signature_texts(replace(SOUND, signatures=(signature,)))
+    return text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "trusted"),
+    [
+        (replace(SOUND, trusted=True), "yes"),
+        (replace(SOUND, trusted=False), "no"),
+        (SOUND, "not judged: no trust roots were configured"),
+        (UNREADABLE, "unknown"),
+    ],
+)
+def test_trust_tells_whether_it_was_judged(verdict: Verdict, trusted: str) -> None:
+    assert document_text(verdict)["trusted"] == trusted
+
+
+def test_every_outcome_and_change_has_words() -> None:
+    outcomes = {document_text(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
+    changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*Change, None)}
+
+    assert (len(outcomes), len(changes)) == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "permitted", "text"),
+    [
+        (Change.NONE, True, "none"),
+        (Change.FORM_FILLING, True, "form fields or further signatures, permitted"),
+        (Change.FORM_FILLING, False, "form fields or further signatures, not permitted"),
+        (Change.OTHER, False, "others, not permitted"),
+        (None, None, "unknown"),
+    ],
+)
+def test_change_tells_whether_the_signature_permits_it(
+    change: Change | None, permitted: bool | None, text: str
+) -> None:
+    signature = replace(SIGNATURE, change=change, change_permitted=permitted)
+
+    assert signature_text(signature)["changes after it"] == text
+
+
+def test_what_is_not_known_is_called_unknown() -> None:
+    unknown = replace(SIGNATURE, intact=None, valid=None, signed_at=None)
+
+    text = signature_text(unknown)
+
+    assert (text["intact"], text["valid"], text["signed at"]) == ("unknown", "unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02 03:04:05 UTC"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2))), "2026-01-02 01:04:05 UTC"),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))), "0001-01-01T00:00:00+02:00"),
+    ],
+)
+def test_time_is_in_utc_where_there_is_one(moment: datetime, text: str) -> None:
+    assert signature_text(replace(SIGNATURE, signed_at=moment))["signed at"] == text

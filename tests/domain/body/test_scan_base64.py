@@ -1,0 +1,283 @@
+"""Base64 as it stands in a JSON string: every accepted spelling, and every refused one with its place."""
+
+import base64
+import binascii
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.body.base64_text import DATA_URI_BYTES, Base64Text
+from models.errors import Refused
+
+
+def decode(raw: bytes, sizes: list[int] | None = None) -> bytes:
+    """Decode a text in pieces of the given sizes, then the rest at once. It begins at byte 0 of its body."""
+    pieces: list[bytes] = []
+    text = Base64Text(pieces.append, where="here", offset=0)
+    start = 0
+    for size in sizes or []:
+        text.feed(memoryview(raw)[start : start + size])
+        start += size
+    text.feed(memoryview(raw)[start:])
+    text.finish()
+    assert text.size_bytes == len(b"".join(pieces))
+    return b"".join(pieces)
+
+
+def decode_or_fault(raw: bytes, sizes: list[int] | None = None) -> bytes | tuple[str, int, str]:
+    try:
+        return decode(raw, sizes)
+    except Refused as refused:
+        offset, reason = re.findall(r"at byte (\d+) of the body: (.*)", refused.detail)[0]
+        return refused.code, int(offset), reason
+
+
+def fault(raw: bytes) -> tuple[str, int]:
+    """Return code and offset of the refusal that a text must meet, whole as well as byte by byte."""
+    found = decode_or_fault(raw)
+    assert isinstance(found, tuple), "accepted"
+    assert decode_or_fault(raw, [1] * len(raw)) == found
+    return found[:2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "decoded"),
+    [
+        (b"", b""),
+        (b"  ", b""),
+        (rb"\n", b""),
+        (b"QQ==", b"A"),
+        (b"QUI=", b"AB"),
+        (b"QUJD", b"ABC"),
+        # Padding may be missing, in part or whole; its bits may be other than zero.
+        (b"QQ", b"A"),
+        (b"QQ=", b"A"),
+        (b"QUI", b"AB"),
+        (b"QR==", b"A"),
+        # Both alphabets, also mixed.
+        (b"+/+/", b"\xfb\xff\xbf"),
+        (b"-_-_", b"\xfb\xff\xbf"),
+        (b"+_-/", b"\xfb\xff\xbf"),
+        # JSON escapes.
+        (rb"+\/\u002B\u002f", b"\xfb\xff\xbf"),
+        (rb"\u002D\u005f+/", b"\xfb\xff\xbf"),
+        (rb"\u0051\u0051\u003d\u003D", b"A"),
+        (rb"QQ\u003d=", b"A"),
+        # White space, before, within and behind the text and its padding.
+        (rb" Q Q\n=\r\n=\t ", b"A"),
+        (rb"QQ==\r\n", b"A"),
+        (rb"QU\u000aJD\u000D\u0009\u0020", b"ABC"),
+        # Data URIs.
+        (b"data:;base64,QUJD", b"ABC"),
+        (b"DATA:application/pdf;name=a b;BASE64,QU JD", b"ABC"),
+        (rb"data:image\/png;base64,QU\/D", base64.b64decode("QU/D")),
+        (rb"\u0064\u0061\u0074\u0061\u003A;b\u0061se64\u002CQUJD", b"ABC"),
+        ("data:é\\\\\\ud800\\u0000;base64,".encode(), b""),
+        # Not data URIs.
+        (b"data", base64.b64decode("data")),
+        (b"dataQUJD", base64.b64decode("dataQUJD")),
+    ],
+)
+def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None:
+    assert decode(raw) == decoded
+    assert decode(raw, [1] * len(raw)) == decoded
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "offset"),
+    [
+        # Characters that base64 does not have.
+        (b"*", "NOT_BASE64", 0),
+        (b"QUJD.", "NOT_BASE64", 4),
+        (b"QU%3D", "NOT_BASE64", 2),
+        (b"QU\xc3\xa9JD", "NOT_BASE64", 2),
+        (b"QU\xff", "NOT_BASE64", 2),
+        (b"QU\x7fJ", "NOT_BASE64", 2),
+        (rb"QU\u00e9", "NOT_BASE64", 2),
+        (rb"QU\ud83d", "NOT_BASE64", 2),
+        (rb"QU\\JD", "NOT_BASE64", 2),
+        (rb"QU\f", "NOT_BASE64", 2),
+        (rb"QU\b", "NOT_BASE64", 2),
+        (rb"\\u0041QQ", "NOT_BASE64", 0),
+        (b"QU\\", "NOT_BASE64", 2),  # in front of a quote
+        # What no JSON string may hold.
+        (b"QU\nJD", "NOT_JSON", 2),
+        (b"QU\tJD", "NOT_JSON", 2),
+        (b"QUJD\x00", "NOT_JSON", 4),
+        (b"\\nQU\nJD", "NOT_JSON", 4),
+        (rb"QU\xJD", "NOT_JSON", 2),
+        (rb"QU\u00zzJD", "NOT_JSON", 2),
+        (rb"QU\u00", "NOT_JSON", 2),
+        (rb"QU\u", "NOT_JSON", 2),
+        # Padding.
+        (b"=", "NOT_BASE64", 0),
+        (b"====", "NOT_BASE64", 0),
+        (b"Q===", "NOT_BASE64", 1),
+        (b"QQ===", "NOT_BASE64", 4),
+        (b"QUI==", "NOT_BASE64", 4),
+        (b"QUJD=", "NOT_BASE64", 4),
+        (rb"QUJD\u003d", "NOT_BASE64", 4),
+        (b"QQ==QUJD", "NOT_BASE64", 4),
+        (b"QQ==QU", "NOT_BASE64", 4),
+        (b"QQ=Q", "NOT_BASE64", 3),
+        (rb"QQ=\u0051", "NOT_BASE64", 3),
+        (b"QQ=*", "NOT_BASE64", 3),
+        (b"QUI= QUI=", "NOT_BASE64", 5),
+        # One character left over.
+        (b"Q", "NOT_BASE64", 1),
+        (b"QUJDQ", "NOT_BASE64", 5),
+        (rb"QUJDQ\n", "NOT_BASE64", 7),
+        (b"data:;base64,Q", "NOT_BASE64", 14),
+        (b"data:;base64,QU*D", "NOT_BASE64", 15),
+        # Data URIs.
+        (b"data:", "NOT_BASE64", 0),
+        (b"data:,QUJD", "NOT_BASE64", 0),
+        (b"data:image/png,QUJD", "NOT_BASE64", 0),
+        (b"data:base64,QUJD", "NOT_BASE64", 0),
+        (rb"data:;base64\\u002cQUJD", "NOT_BASE64", 0),
+        (b" data:;base64,QUJD", "NOT_BASE64", 5),
+        (b"data:;base64,data:;base64,QUJD", "NOT_BASE64", 17),
+        (b"data:\n;base64,QUJD", "NOT_JSON", 5),
+        (rb"data:\x;base64,QUJD", "NOT_JSON", 5),
+        (b"data:\xff;base64,QUJD", "NOT_UTF8", 5),
+    ],
+)
+def test_what_is_not_base64_is_refused_with_its_place(raw: bytes, code: str, offset: int) -> None:
+    assert fault(raw) == (code, offset)
+
+
+@pytest.mark.parametrize(
+    ("end", "wrong"),
+    [
+        (b"QQ==QUJD", 4),
+        (b"QUI=QUJD", 4),
+        (b"QQ=QUJDQ", 3),
+        (b"QUI==", 4),
+        (b"QQ===", 4),
+        (b"QUJD=QUJD", 4),
+        (b"QQ==*", 4),
+    ],
+)
+def test_padding_is_judged_alike_wherever_a_long_text_is_divided(end: bytes, wrong: int) -> None:
+    raw = b"QUJD" * 10 + end
+    found = decode_or_fault(raw)
+    assert fault(raw) == ("NOT_BASE64", 40 + wrong)
+    for first in range(len(raw)):
+        for second in range(len(raw) - first):
+            assert decode_or_fault(raw, [first, second]) == found
+
+
+def test_a_data_uri_is_bounded_as_sent() -> None:
+    longest = b"data:" + b"x" * (DATA_URI_BYTES - 13) + b";base64,"
+    assert decode(longest + b"QUJD") == decode(longest + b"QUJD", [1] * 2000) == b"ABC"
+    assert fault(b"data:x" + longest[5:] + b"QUJD") == ("NOT_BASE64", 0)
+
+
+def test_evenly_wrapped_lines_are_not_joined_across_a_backslash() -> None:
+    """Deleting `\\r\\n` from `\\\\r\\n/` would leave `\\/`, which is a slash."""
+    line = b"QUJD" * 4
+    assert fault(rb"\r\n".join([line, line, line[:-1] + b"\\", b"/" + line[1:], line])) == ("NOT_BASE64", 55)
+    assert decode(rb"\r\n".join([line] * 3)) == b"ABC" * 12
+    assert decode(rb"\r\n".join([line] * 3) + rb"\r") == b"ABC" * 12
+    assert fault(rb"\r\n".join([line] * 3) + rb"\r\x")[0] == "NOT_JSON"
+
+
+def test_two_backslashes_are_refused_wherever_evenly_wrapped_text_is_divided() -> None:
+    for line_break in rb"\n", rb"\r\n":
+        begin = line_break.join([b"QUJD"] * 4) + line_break[:-2]
+        raw = begin + rb"\\n" + b"QUJD"
+        assert fault(raw) == ("NOT_BASE64", len(begin))
+        for size in range(len(raw)):
+            assert decode_or_fault(raw, [size]) == decode_or_fault(raw)
+
+
+# --- properties ------------------------------------------------------------------------------------------------------
+
+_quickly = settings(max_examples=500)
+_SIZES = st.lists(st.integers(0, 9), max_size=20) | st.lists(st.integers(28, 40), max_size=3)
+_RAW_PARTS = st.sampled_from(
+    [
+        *b"AQ9+/-_= *\n\xe9".decode("latin-1"),
+        "QUJD",
+        "==",
+        r"\/",
+        r"\n",
+        r"\r\n",
+        r"\u0041",
+        r"\u003d",
+        r"\u0020",
+        r"\u00e9",
+        "\\",
+        "u0",
+    ]
+)
+_BEGINNINGS = st.sampled_from(["", "QUJD" * 8])  # without, the text is too short for anything but its end to matter
+_RAWS = st.builds(
+    lambda begin, parts: (begin + "".join(parts)).encode("latin-1"), _BEGINNINGS, st.lists(_RAW_PARTS, max_size=14)
+)
+_VALID_PARTS = st.sampled_from([*"AQ9+/-_ ", "QUJD" * 5, r"\/", r"\n", r"\r\n", r"\u0041", r"\u0020"])
+
+
+def plain(parts: list[str]) -> str:
+    """Return what parts of valid text mean, in the standard spelling and without padding."""
+    text = "".join(parts).replace(r"\/", "/").replace(r"\n", "").replace(r"\r", "").replace(r"\u0041", "A")
+    return text.replace(r"\u0020", "").replace(" ", "").replace("-", "+").replace("_", "/")
+
+
+@_quickly
+@given(st.lists(_VALID_PARTS, max_size=30), _SIZES)
+def test_text_in_any_spelling_decodes_as_the_standard_library_says(parts: list[str], sizes: list[int]) -> None:
+    raw = "".join(parts).encode()
+    text = plain(parts)
+    if len(text) % 4 == 1:
+        assert fault(raw) == ("NOT_BASE64", len(raw))
+        return
+    expected = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    assert decode(raw, sizes) == decode(raw) == expected
+
+
+@_quickly
+@given(st.binary(max_size=3000), st.sampled_from([4, 61, 64, 75, 76, 77]), st.sampled_from([rb"\n", rb"\r\n"]), _SIZES)
+def test_wrapped_text_decodes_whatever_the_length_of_its_lines(
+    data: bytes, length: int, line_break: bytes, sizes: list[int]
+) -> None:
+    text = base64.b64encode(data)
+    raw = line_break.join(text[start : start + length] for start in range(0, len(text), length))
+    assert decode(raw) == decode(raw, [size * 40 for size in sizes]) == data
+
+
+def is_prefix_of_base64(raw: bytes) -> bool:
+    return any(isinstance(decode_or_fault(raw + rest), bytes) for rest in (b"", b"A", b"AA", b"AAA", b"="))
+
+
+@_quickly
+@given(_RAWS, _SIZES)
+def test_a_refusal_names_the_first_byte_at_which_nothing_could_have_made_it_base64(
+    raw: bytes, sizes: list[int]
+) -> None:
+    found = decode_or_fault(raw)
+    assert decode_or_fault(raw, sizes) == found
+    if isinstance(found, tuple):
+        offset = found[1]
+        assert is_prefix_of_base64(raw[:offset])
+        assert offset >= len(raw) - 5 or not is_prefix_of_base64(raw[: offset + 6])
+
+
+@_quickly
+@given(st.text(alphabet="AQz+/=\n ", max_size=12).filter(lambda text: text.isascii()))
+def test_strictly_valid_text_is_always_accepted_and_accepted_text_is_valid_once_padded(text: str) -> None:
+    raw = text.encode()
+    found = decode_or_fault(raw)
+    bare = text.replace(" ", "")
+    try:
+        strict = base64.b64decode(bare.rstrip("=") + "=" * (-len(bare.rstrip("=")) % 4), validate=True)
+    except binascii.Error:
+        assert isinstance(found, tuple)
+        return
+    pads = len(bare) - len(bare.rstrip("="))
+    if pads <= -len(bare.rstrip("=")) % 4:
+        assert found == strict
+    else:
+        assert isinstance(found, tuple)

@@ -1,0 +1,134 @@
+"""Amounts and instalments: whole minor units, or a fault that says why not."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.payments.amounts import Amounts, Instalments, amounts_of, instalments_of
+from models.payments.payment import Attempt
+from tests.domain.payloads import IN_MAJOR_UNITS, TERMS
+
+FRACTION_OR_BEYOND = "a fraction of a minor unit, or beyond 64 bits"
+ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2100), None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({}, Amounts(2100, 2100, 2, None)),
+        ({"amount": Decimal("2100.0")}, Amounts(2100, 2100, 2, None)),
+        ({"amount": Decimal(-5), "type": "refund"}, Amounts(-5, 2100, 2, None)),
+        ({"amount": Decimal(0), "type": "verify_credit_card"}, Amounts(0, 2100, 2, None)),
+        ({"amount": Decimal(0)}, Amounts(None, 2100, 2, "zero or negative on a charge")),
+        ({"amount": Decimal(0), "status": "failure"}, Amounts(0, 2100, 2, None)),
+        ({"amount": None}, Amounts(None, 2100, 2, "missing or no number")),
+        ({"currency": None}, Amounts(None, 2100, None, None)),
+        ({"currency": None, "amount": Decimal("21.5")}, Amounts(None, 2100, None, FRACTION_OR_BEYOND)),
+        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, "zero or negative on a charge")),
+        ({"provider_total": Decimal("0.5")}, Amounts(2100, None, 2, None)),
+    ],
+)
+def test_amounts(members: dict[str, Any], expected: Amounts) -> None:
+    assert amounts_of(replace(ATTEMPT, **members), TERMS) == expected
+
+
+def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
+    attempt = replace(ATTEMPT, amount=Decimal("21.5"))
+
+    assert amounts_of(attempt, TERMS).amount_minor is None
+    assert amounts_of(attempt, IN_MAJOR_UNITS).amount_minor == 2150
+
+
+@pytest.mark.parametrize(
+    ("amount", "fault"),
+    [
+        ("21.5", None),  # whole minor units in one currency, and a fraction in another
+        ("0.5", None),
+        ("9223372036854775807.5", None),
+        ("9223372036854775808", FRACTION_OR_BEYOND),
+        ("1e400", FRACTION_OR_BEYOND),
+        ("-0.5", "zero or negative on a charge"),
+        ("0", "zero or negative on a charge"),
+    ],
+)
+def test_amount_in_major_units_of_no_currency_has_the_faults_that_every_currency_shares(
+    amount: str, fault: str | None
+) -> None:
+    attempt = replace(ATTEMPT, currency="NIS", amount=Decimal(amount))
+
+    assert amounts_of(attempt, IN_MAJOR_UNITS) == Amounts(None, 2100, None, fault)
+
+
+def decimal(number: int | None) -> Decimal | None:
+    return None if number is None else Decimal(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "first", "periodical", "expected"),
+    [
+        (3, 700, 700, Instalments(3, 700, 700, ())),  # the first is one of three
+        (2, 700, 700, Instalments(3, 700, 700, ())),  # two beside the first
+        (1, 2100, None, Instalments(1, 2100, None, ())),
+        (1, 2100, 0, Instalments(1, 2100, 0, ())),
+        (3, 0, 700, Instalments(3, 0, 700, ())),  # no other first one
+        (3, None, 700, Instalments(3, None, 700, ())),
+        (3, 700, None, Instalments(3, 700, None, ())),  # nothing to add up
+        (None, None, None, Instalments(None, None, None, ())),
+        (0, 0, 0, Instalments(None, 0, 0, ())),
+        (-1, 2100, 0, Instalments(None, 2100, 0, ())),
+        (3, 700, 701, Instalments(3, 700, 701, (2803, 2102))),
+        (4, 0, 700, Instalments(4, 0, 700, (2800,))),  # one too many, and no first that it could be
+        (4, None, 700, Instalments(4, None, 700, (2800,))),
+        (2, None, 2100, Instalments(2, None, 2100, (4200,))),
+        (10**12, 0, 5, Instalments(None, 0, 5, (5 * 10**12,))),
+    ],
+)
+def test_reading_of_the_instalments_that_adds_up_is_taken(
+    number: int | None, first: int | None, periodical: int | None, expected: Instalments
+) -> None:
+    attempt = replace(
+        ATTEMPT,
+        number_of_payments=decimal(number),
+        first_payment=decimal(first),
+        periodical_payment=decimal(periodical),
+    )
+
+    assert instalments_of(attempt, amounts_of(attempt, TERMS)) == expected
+
+
+def test_instalments_are_held_against_the_amount_where_the_provider_tells_no_total() -> None:
+    attempt = replace(
+        ATTEMPT,
+        provider_total=None,
+        number_of_payments=Decimal(3),
+        first_payment=Decimal(800),
+        periodical_payment=Decimal(650),
+    )
+
+    assert instalments_of(attempt, amounts_of(attempt, TERMS)).count == 3
+    assert instalments_of(attempt, Amounts(None, None, 2, "missing or no number")).sums_minor == ()
+
+
+def test_payment_of_nothing_has_no_instalments() -> None:
+    attempt = replace(ATTEMPT, provider_total=Decimal(0), number_of_payments=Decimal(2), periodical_payment=Decimal(0))
+
+    assert instalments_of(attempt, amounts_of(attempt, TERMS)) == Instalments(None, None, 0, ())
+
+
+@given(st.integers(1, 100), st.integers(1, 10**9), st.integers(1, 10**9), st.booleans())
+def test_either_reading_gives_the_number_of_all_payments(
+    beside: int, first: int, periodical: int, includes_first: bool
+) -> None:
+    attempt = replace(
+        ATTEMPT,
+        provider_total=Decimal(first + beside * periodical),
+        number_of_payments=Decimal(beside + includes_first),
+        first_payment=Decimal(first),
+        periodical_payment=Decimal(periodical),
+    )
+
+    assert instalments_of(attempt, amounts_of(attempt, TERMS)).count == beside + 1

@@ -1,0 +1,185 @@
+"""Booking: every payment in exactly one standing, on one day, whatever the order, and no secret with it."""
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.archive.rows import discrepancy_rows, rows_of
+from domain.payments.booking import booked
+from domain.payments.reconciliation import reconcile
+from models.payments.discrepancy import DiscrepancyRow
+from models.payments.payment import PaymentRow, Standing
+from tests.domain.payloads import TERMS, changed, fingerprint, read
+from tests.samples import sample_document
+
+JERUSALEM = ZoneInfo("Asia/Jerusalem")
+SECRETS = ("card_id", "session_cd", "auth_number", "cguid")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "paid_on"),
+    [
+        ("reference", "r", date(2022, 12, 22)),  # 22:29 UTC is after midnight there
+        ("sessions.0.submitted_at", "2022-11-30T12:00:00", date(2022, 11, 30)),
+        ("sessions.0.submitted_at", None, date(2022, 12, 22)),  # the event's
+        ("payments.0.session_id", "another", date(2022, 12, 22)),
+    ],
+)
+def test_day_of_a_payment_is_that_of_its_session_s_submission_in_the_installation_s_zone(
+    path: str, value: Any, paid_on: date
+) -> None:
+    (payment,) = booked(read(changed(path, value), UTC), replace(TERMS, zone=JERUSALEM))
+
+    assert payment.paid_on == paid_on
+
+
+def test_payment_without_a_session_is_none_of_a_session_without_an_id() -> None:
+    document = changed("sessions.0.submitted_at", "2022-11-30T12:00:00")
+    document["sessions"][0]["id"] = document["payments"][0]["session_id"] = None
+
+    (payment,) = booked(read(document), TERMS)
+
+    assert payment.paid_on == date(2022, 12, 21)
+    assert "UNKNOWN_SESSION" in [each.code for each in reconcile(read(document), TERMS)]
+
+
+def test_payment_of_an_archive_that_tells_no_time_has_no_day() -> None:
+    document = changed("sessions.0.submitted_at", None)
+    document["event"]["timestamp"] = None
+
+    (payment,) = booked(read(document), TERMS)
+
+    assert payment.paid_on is None
+
+
+def test_payment_is_that_of_the_attempt_that_decides() -> None:
+    document = sample_document()
+    (sent,) = document["payments"]
+    failed = {"status": "failure", "amount": 1, "provider_transaction_result": {"card_no": "1111"}}
+    document["payments"] = [sent | failed, sent | {"type": "charge"}, sent | failed]
+
+    (row,) = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
+
+    told = (row["standing"], row["status"], row["amount_minor"], row["card_last4"], row["attempts"])
+    assert told == ("charged", "success", 2100, "4580", 3)
+
+
+words = st.sampled_from(["success", "failure", "failed", "pending", None])
+types = st.sampled_from(["charge", "verify_credit_card", "hold", "refund", None])
+amounts = st.sampled_from([2100, "2100", 2100.0, -5, 0, 21.5, "x", None, 1 << 70]) | st.integers(1, 10**6)
+secret_texts = st.builds("SECRET{}".format, st.integers(0, 9))
+numbers = st.sampled_from(["3", "0", "", None, 2, "x"])
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Entries of `payments`, several of them at one transaction."""
+    return [
+        {
+            "status": draw(words),
+            "type": draw(types),
+            "transaction_id": draw(st.sampled_from(["a", "b", "c", None])),
+            "session_id": draw(st.sampled_from(["wSYqmI4xsE", "x", None])),
+            "amount": draw(amounts),
+            "provider_transaction_result": {
+                "currency": draw(st.sampled_from(["ILS", "JPY", "NIS", None])),
+                "total": draw(amounts),
+                "numberOfPayments": draw(numbers),
+                "firstPayment": draw(numbers),
+                "periodicalPayment": draw(numbers),
+                "card_mask": "458045******4580",
+                "card_no": draw(st.sampled_from(["xxxxxxxxxxxx4580", "xxxxxxxxxxxx4581", "4580458045804580"])),
+                "card_expiration": draw(st.sampled_from(["0724", "0122", "9999", ""])),
+                **{name: draw(secret_texts | st.sampled_from(["", None])) for name in SECRETS},
+            },
+        }
+        for _ in range(draw(st.integers(0, 6)))
+    ]
+
+
+def with_payments(sent: list[dict[str, Any]]) -> dict[str, Any]:
+    return changed("payments", sent) | {"attachments": [], "signed_document": None}
+
+
+few = settings(max_examples=60)
+
+
+@few
+@given(entries())
+def test_every_payment_is_in_exactly_one_standing_and_every_attempt_in_exactly_one_payment(
+    sent: list[dict[str, Any]],
+) -> None:
+    rows = rows_of(read(with_payments(sent)), TERMS, fingerprint)[PaymentRow]
+
+    named = {each["transaction_id"] for each in sent} - {None}
+    assert len(rows) == len(named) + sum(each["transaction_id"] is None for each in sent)
+    assert sum(row["attempts"] for row in rows) == len(sent)
+    assert {row["standing"] for row in rows} <= set(Standing) - {Standing.SETTLED}
+    assert len({row["payment_id"] for row in rows}) == len(rows)
+
+
+@few
+@given(entries())
+def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str, Any]]) -> None:
+    archive = read(with_payments(sent))
+    totals: Counter[tuple[str, str | None]] = Counter()
+    for row in rows_of(archive, TERMS, fingerprint)[PaymentRow]:
+        totals[row["standing"], row["currency"]] += row["amount_minor"] or 0
+
+    for currency in ("ILS", "JPY"):
+        of_currency = [each for each in booked(archive, TERMS) if each.attempt.currency == currency]
+        usable = [each.attempt.amount for each in of_currency if each.amounts.fault is None]
+        assert sum(total for (_, of), total in totals.items() if of == currency) == sum(filter(None, usable))
+    assert sum(total for (_, of), total in totals.items() if of not in ("ILS", "JPY")) == 0
+
+
+@few
+@given(entries(), st.integers())
+def test_another_order_of_different_transactions_changes_nothing_but_the_order(
+    sent: list[dict[str, Any]], seed: int
+) -> None:
+    """Entries without a transaction keep their order among each other, as do the attempts at one transaction."""
+    transactions = [each["transaction_id"] for each in sent]
+    random.Random(seed).shuffle(transactions)
+    waiting = {name: [each for each in sent if each["transaction_id"] == name] for name in transactions}
+    other = [waiting[name].pop(0) for name in transactions]
+
+    assert _everything(sent) == _everything(other)
+
+
+def _everything(sent: list[dict[str, Any]]) -> list[str]:
+    archive = read(with_payments(sent))
+    rows = rows_of(archive, TERMS, fingerprint)[PaymentRow]
+    found = discrepancy_rows(archive.reference, reconcile(archive, TERMS))[DiscrepancyRow]
+    told = [*rows, *found]
+    return sorted(json.dumps({**row, "position": None}, default=str, sort_keys=True) for row in told)
+
+
+@few
+@given(entries())
+def test_no_secret_is_in_any_row_discrepancy_or_repr(sent: list[dict[str, Any]]) -> None:
+    archive = read(with_payments(sent))
+    found = reconcile(archive, TERMS)
+    rows = {**rows_of(archive, TERMS, fingerprint), **discrepancy_rows(archive.reference, found)}
+
+    shown = repr([archive, booked(archive, TERMS), found, rows])
+
+    assert [each for each in ("SECRET", "458045804580") if each in shown] == []
+
+
+@few
+@given(entries())
+def test_no_two_discrepancies_are_the_same_row(sent: list[dict[str, Any]]) -> None:
+    archive = read(with_payments(sent))
+
+    rows = discrepancy_rows(archive.reference, reconcile(archive, TERMS))[DiscrepancyRow]
+
+    assert len({row["discrepancy_id"] for row in rows}) == len(rows)

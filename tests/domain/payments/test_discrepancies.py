@@ -1,0 +1,141 @@
+"""The life of a discrepancy: what opens, closes and opens again, and what never changes by being looked at twice."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.payments.discrepancies import Change, Known, by_id, changes, since_opened
+from models.payments.discrepancy import (
+    DUPLICATE_CODES,
+    HOLD_CODES,
+    PAYLOAD_CODES,
+    SETTLEMENT_CODES,
+    Discrepancy,
+    DiscrepancyCode,
+    DiscrepancyEventRow,
+    DiscrepancyState,
+)
+
+OPEN, EXPLAINED, CLOSED = DiscrepancyState
+MISMATCH = Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")
+OTHER_NUMBERS = replace(MISMATCH, found="26.00 ILS")
+CODES = {DiscrepancyCode.AMOUNT_MISMATCH}
+
+
+def outcome(state: DiscrepancyState | None, found: Discrepancy | None) -> tuple[DiscrepancyState, str, bool] | None:
+    """What becomes of the mismatch, from a state: its next state, what is found, and whether that is an event."""
+    known = {"id": Known(MISMATCH, state)} if state else {}
+    made = changes(known, {"id": found} if found else {}, CODES)
+    return (made[0].state, made[0].discrepancy.found, made[0].is_event) if made else None
+
+
+@pytest.mark.parametrize(
+    ("state", "found", "expected"),
+    [
+        (None, MISMATCH, (OPEN, "25.00 ILS", True)),
+        (OPEN, MISMATCH, None),
+        (OPEN, OTHER_NUMBERS, (OPEN, "26.00 ILS", False)),
+        (OPEN, None, (CLOSED, "25.00 ILS", True)),
+        (EXPLAINED, MISMATCH, None),
+        (EXPLAINED, OTHER_NUMBERS, (OPEN, "26.00 ILS", True)),  # the explanation was for other numbers
+        (EXPLAINED, None, (CLOSED, "25.00 ILS", True)),
+        (CLOSED, MISMATCH, (OPEN, "25.00 ILS", True)),
+        (CLOSED, None, None),
+        (None, None, None),
+    ],
+)
+def test_what_is_found_now_decides(
+    state: DiscrepancyState | None, found: Discrepancy | None, expected: tuple[DiscrepancyState, str, bool] | None
+) -> None:
+    assert outcome(state, found) == expected
+
+
+def test_codes_that_were_not_looked_for_stay_as_they_are() -> None:
+    known = {"id": Known(MISMATCH, OPEN)}
+
+    assert changes(known, {}, set(DiscrepancyCode) - CODES) == []
+
+
+def test_every_code_is_in_one_set() -> None:
+    sets = (PAYLOAD_CODES, DUPLICATE_CODES, HOLD_CODES, SETTLEMENT_CODES)
+
+    assert sorted(code for codes in sets for code in codes) == sorted(DiscrepancyCode)
+
+
+def test_same_cause_is_the_same_whatever_its_numbers_and_what_nothing_tells_apart_is_numbered() -> None:
+    assert by_id("r", [MISMATCH]).keys() == by_id("r", [OTHER_NUMBERS]).keys()
+    assert by_id("r", [MISMATCH]).keys() != by_id("another", [MISMATCH]).keys() != by_id(None, [MISMATCH]).keys()
+    assert [each.subject for each in by_id("r", [MISMATCH, OTHER_NUMBERS]).values()] == ["", " #2"]
+
+
+def test_history_since_it_opened_last_begins_there() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    states = [OPEN, EXPLAINED, CLOSED, OPEN, EXPLAINED]
+    events = [
+        DiscrepancyEventRow(discrepancy_id="d", number=number, state=state, at=noon + timedelta(hours=number))
+        for number, state in enumerate(states, start=1)
+    ]
+
+    assert [each.number for each in since_opened(events)] == [4, 5]
+
+
+Findings = Mapping[str, Discrepancy]
+
+ids = st.sampled_from("abcdef")
+CODE_OF = dict(zip("abcdef", [*DiscrepancyCode][:3] * 2, strict=True))
+
+
+def findings(of: Collection[str]) -> st.SearchStrategy[Findings]:
+    """For some ids, each of a code of its own, numbers that may differ from those of before."""
+    numbers = st.sampled_from(["1", "2"])
+    found = st.dictionaries(st.sampled_from(sorted(of)), numbers)
+    return found.map(lambda each: {key: Discrepancy(CODE_OF[key], key, "", text) for key, text in each.items()})
+
+
+knowns = st.dictionaries(ids, st.tuples(st.sampled_from(["1", "2"]), st.sampled_from(DiscrepancyState))).map(
+    lambda each: {key: Known(Discrepancy(CODE_OF[key], key, "", text), state) for key, (text, state) in each.items()}
+)
+
+
+def applied(known: Mapping[str, Known], made: Collection[Change]) -> dict[str, Known]:
+    return {**known, **{each.discrepancy_id: Known(each.discrepancy, each.state) for each in made}}
+
+
+@given(knowns, findings("abcdef"))
+def test_finding_the_same_again_changes_nothing(known: dict[str, Known], found: Findings) -> None:
+    after = applied(known, changes(known, found, set(DiscrepancyCode)))
+
+    assert changes(after, found, set(DiscrepancyCode)) == []
+    assert {key: each.discrepancy for key, each in after.items() if each.state is not CLOSED} == found
+
+
+@given(st.lists(findings("abcdef"), max_size=6))
+def test_events_replay_to_the_state(history: list[Findings]) -> None:
+    known: dict[str, Known] = {}
+    replayed: dict[str, DiscrepancyState] = {}
+    for found in history:
+        made = changes(known, found, set(DiscrepancyCode))
+        known = applied(known, made)
+        replayed |= {each.discrepancy_id: each.state for each in made if each.is_event}
+
+    assert replayed == {key: each.state for key, each in known.items()}
+
+
+@given(knowns, findings("abcdef"))
+def test_disjoint_sets_of_codes_may_be_looked_for_in_any_order(known: dict[str, Known], found: Findings) -> None:
+    first = {CODE_OF["a"]}
+    sets = [first, set(DiscrepancyCode) - first]
+
+    ends = []
+    for order in (sets, sets[::-1]):
+        end: Mapping[str, Known] = known
+        for codes in order:
+            its = {key: each for key, each in found.items() if each.code in codes}
+            end = applied(end, changes(end, its, codes))
+        ends.append(end)
+
+    assert ends[0] == ends[1] == applied(known, changes(known, found, set(DiscrepancyCode)))

@@ -1,0 +1,418 @@
+"""Reports as banks write them become rows; a wrong line is named, and nothing of it repeated."""
+
+from collections import Counter
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.settlements.report import entries_of
+from domain.settlements.report_format import read_format
+from models.errors import Refused
+from models.settlements.report_format import ReportFormat
+from models.settlements.settlement import Entry, EntryKind
+
+COLUMNS = """
+[columns]
+settled_on = "settled"
+paid_on = "paid"
+amount = "amount"
+currency = "currency"
+cguid = "cguid"
+authorisation = "auth"
+card = "card"
+fee = "fee"
+kind = "kind"
+instalment = "part"
+"""
+HEBREW = """
+currency = "ILS"
+date_formats = ["%d/%m/%Y"]
+
+[columns]
+settled_on = "תאריך זיכוי"
+paid_on = "תאריך עסקה"
+amount = "סכום"
+authorisation = "מספר אישור"
+card = "כרטיס"
+kind = "סוג"
+currency = "מטבע"
+
+[kinds]
+charge = ["חיוב", "רגילה"]
+refund = ["זיכוי"]
+
+[currencies]
+"₪" = "ILS"
+'ש"ח' = "ILS"
+"""
+HEBREW_REPORT = """דוח זיכויים,,,,,,
+
+תאריך עסקה,תאריך זיכוי,סכום,מטבע,כרטיס,מספר אישור,סוג
+01/01/2026,03/01/2026,"1,234.50",₪,****1234,0123456,רגילה
+02/01/2026,04/01/2026,21.00,"ש""ח",4321,0123457,זיכוי
+,,,,,,
+סה"כ,,"1,213.50",,,,
+"""
+HEAD = "settled,paid,amount,currency,cguid,auth,card,fee,kind,part"
+
+
+def sealed(text: str) -> str:
+    return f"<{text}>"
+
+
+def read(text: str, form: str = COLUMNS) -> list[Entry]:
+    return list(entries_of(text.encode(), read_format(form), sealed))
+
+
+def row(**cells: str) -> str:
+    made = {"settled": "2026-01-03", "paid": "2026-01-01", "amount": "21.00", "currency": "ILS", "cguid": "c"}
+    return ",".join((made | cells).get(head, "") for head in HEAD.split(","))
+
+
+def one(form: str = COLUMNS, **cells: str) -> Entry:
+    (entry,) = read(f"{HEAD}\n{row(**cells)}\n", form)
+    return entry
+
+
+def test_all_columns_are_read() -> None:
+    entry = one(auth="0123456", card="458012******0042", fee="0.42", kind="Chargeback", part="2/12")
+
+    assert entry == Entry(
+        entry_id=entry.entry_id,
+        line=2,
+        kind=EntryKind.CHARGEBACK,
+        settled_on=date(2026, 1, 3),
+        paid_on=date(2026, 1, 1),
+        amount_minor=2100,
+        fee_minor=42,
+        currency="ILS",
+        cguid_fingerprint="<c>",
+        authorisation_fingerprint="<123456>",
+        card_last4="0042",
+        instalment=2,
+        instalments=12,
+    )
+
+
+def test_what_a_report_does_not_tell_is_none() -> None:
+    entry = one(paid="", cguid="")
+
+    assert (entry.paid_on, entry.fee_minor, entry.cguid_fingerprint, entry.card_last4, entry.instalment) == (None,) * 5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("cp1255", b"")], ids=["plain", "mark", "1255"]
+)
+def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
+    first, second = entries_of(mark + HEBREW_REPORT.encode(encoding), read_format(HEBREW), sealed)
+
+    assert (first.line, first.amount_minor, first.currency, first.kind) == (4, 123450, "ILS", EntryKind.CHARGE)
+    assert (first.settled_on, first.paid_on) == (date(2026, 1, 3), date(2026, 1, 1))
+    assert (first.card_last4, first.authorisation_fingerprint) == ("1234", "<123456>")
+    assert (second.line, second.amount_minor, second.currency, second.kind) == (5, 2100, "ILS", EntryKind.REFUND)
+
+
+@pytest.mark.parametrize("text", ["2000-01-01", "2100-12-31"])
+def test_first_and_last_day_that_is_read(text: str) -> None:
+    assert one(settled=text).settled_on == date.fromisoformat(text)
+
+
+def test_declared_encoding_is_the_only_one() -> None:
+    form = read_format(f'encoding = "utf-8"\n{HEBREW}')
+
+    with pytest.raises(Refused, match="BAD_ENCODING"):
+        list(entries_of(HEBREW_REPORT.encode("cp1255"), form, sealed))
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "amount_minor"),
+    [
+        ("21.00", "", 2100),
+        ("21", "", 2100),
+        ("21.", "", 2100),
+        (".5", "", 50),
+        ('"1,234,567.89"', "", 123456789),
+        ("₪ 21.00", "", 2100),
+        ("21.00\u200f ₪", "", 2100),
+        ('"1.234,56"', 'decimal_separator = ","\nthousands_separator = "."', 123456),
+        ("1 234.56", 'thousands_separator = " "', 123456),
+        ("1\xa0234.56", 'thousands_separator = " "', 123456),
+        ("1'234.56", 'thousands_separator = "\'"', 123456),
+        ("2100", 'amount_unit = "minor"', 2100),
+        ("2100.0", 'amount_unit = "minor"', 2100),
+        ("92233720368547758.07", "", (1 << 63) - 1),
+    ],
+)
+def test_amount_is_read_to_the_last_minor_unit(text: str, form: str, amount_minor: int) -> None:
+    assert one(f"{form}\n{COLUMNS}", amount=text).amount_minor == amount_minor
+
+
+@pytest.mark.parametrize(("currency", "text", "minor"), [("JPY", "21", 21), ("KWD", "2.100", 2100)])
+def test_amount_has_the_digits_of_its_currency(currency: str, text: str, minor: int) -> None:
+    assert one(currency=currency, amount=text).amount_minor == minor
+
+
+@pytest.mark.parametrize("text", ["-21.00", "21.00-", "(21.00)", "−21.00", "-₪21.00", "\u200e-21.00"])
+def test_negative_amount_is_a_refund(text: str) -> None:
+    entry = one(amount=text)
+
+    assert (entry.kind, entry.amount_minor) == (EntryKind.REFUND, 2100)
+
+
+@pytest.mark.parametrize("amount", ["21.00", "-21.00"])
+@pytest.mark.parametrize(
+    ("word", "kind", "amount_minor"),
+    [
+        ("refund", EntryKind.REFUND, 2100),
+        ("chargeback", EntryKind.CHARGEBACK, 2100),
+        ("Reversal", EntryKind.CHARGEBACK, -2100),
+    ],
+)
+def test_word_tells_the_direction_whatever_the_sign(amount: str, word: str, kind: EntryKind, amount_minor: int) -> None:
+    entry = one(amount=amount, kind=word)
+
+    assert (entry.kind, entry.amount_minor) == (kind, amount_minor)
+
+
+@pytest.mark.parametrize(("text", "fee_minor"), [("0.42", 42), ("-0.42", -42), ("(0.42)", -42), ("0", 0)])
+def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
+    assert one(fee=text).fee_minor == fee_minor
+
+
+@pytest.mark.parametrize("text", ["0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""'])
+def test_authorisation_is_the_same_however_a_spreadsheet_writes_it(text: str) -> None:
+    assert one(auth=text).authorisation_fingerprint == "<123456>"
+
+
+def test_cell_that_a_spreadsheet_shall_leave_as_it_is_says_what_is_in_it() -> None:
+    assert one(cguid='="012"', card='="0042"', paid='="2026-01-01"', part='=""') == one(cguid="012", card="0042")
+
+
+@pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])
+def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
+    assert one(card=text).card_last4 == last4
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "count"),
+    [
+        ("3", 3, None),
+        ("3/12", 3, 12),
+        ("3 מתוך 12", 3, 12),
+        ("3 of 12 parts", 3, 12),
+        ("1/1", 1, 1),
+        ("0/0", 0, None),
+        ("3/2", 3, None),
+        ("1 01/02/2026", 1, None),
+        ("1/12345", 1, None),
+        ("3.0", 3, None),
+    ],
+)
+def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
+    text: str, number: int, count: int | None
+) -> None:
+    entry = one(part=text)
+
+    assert (entry.instalment, entry.instalments) == (number, count)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        ",,,,,,,,,",
+        "   ",
+        "Total,,42.00,,,,,,,",
+        'סה"כ לתשלום,,42.00,,,,,,,',
+        ",,42.00,,,,,,,",
+        ",,42.00,,,,,0.84,,",
+    ],
+)
+def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
+    assert [each.line for each in read(f"{HEAD}\n{row()}\n{line}\n{row()}\n")] == [2, 4]
+
+
+MERCHANTS = """
+currency = "ILS"
+[columns]
+settled_on = "settled"
+amount = "amount"
+cguid = "cguid"
+authorisation = "auth"
+card = "card"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("Total Fitness,2026-01-03,21.00,c,,", "row"),
+        ("Total,2026-01-03,21.00,,,", "row"),
+        ("Total Fitness,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,0123456,", "refused"),
+        ("Total Fitness,,21.00,,,****1234", "refused"),
+        ("Haifa,,21.00,c,,", "refused"),
+        ("Total Fitness,,21.00,,,", "sum"),
+        (",Total,21.00,,,", "sum"),
+    ],
+)
+def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: str, outcome: str) -> None:
+    text = f"merchant,settled,amount,cguid,auth,card\n{line}\n"
+
+    if outcome == "refused":
+        with pytest.raises(Refused, match="BAD_CELL at line 2, column settled"):
+            read(text, MERCHANTS)
+    else:
+        assert len(read(text, MERCHANTS)) == (outcome == "row")
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "column"),
+    [
+        ({"settled": ""}, "BAD_CELL", "settled"),
+        ({"settled": "4580000011112222"}, "BAD_CELL", "settled"),
+        ({"settled": "31/02/2026"}, "BAD_CELL", "settled"),
+        ({"paid": "yesterday"}, "BAD_CELL", "paid"),
+        ({"settled": "9999-12-31"}, "BAD_CELL", "settled"),
+        ({"paid": "1999-12-31"}, "BAD_CELL", "paid"),
+        ({"paid": "2101-01-01"}, "BAD_CELL", "paid"),
+        ({"amount": ""}, "BAD_CELL", "amount"),
+        ({"amount": "4580000011112222x"}, "BAD_CELL", "amount"),
+        ({"amount": '"7,89"'}, "BAD_CELL", "amount"),
+        ({"amount": "1.234.56"}, "BAD_CELL", "amount"),
+        ({"amount": "21.001"}, "BAD_CELL", "amount"),
+        ({"amount": "1e3"}, "BAD_CELL", "amount"),
+        ({"amount": "--21"}, "BAD_CELL", "amount"),
+        ({"amount": "٢١"}, "BAD_CELL", "amount"),
+        ({"amount": "92233720368547758.08"}, "BAD_CELL", "amount"),
+        ({"amount": "9" * 5000}, "BAD_CELL", "amount"),
+        ({"currency": "NIS"}, "BAD_CELL", "currency"),
+        ({"currency": ""}, "BAD_CELL", "currency"),
+        ({"card": "4580-xxxx"}, "BAD_CELL", "card"),
+        ({"fee": "free"}, "BAD_CELL", "fee"),
+        ({"kind": "4580000011112222"}, "BAD_CELL", "kind"),
+        ({"part": "third"}, "BAD_CELL", "part"),
+        ({"part": "03-Jan"}, "BAD_CELL", "part"),
+        ({"part": "3 Jan"}, "BAD_CELL", "part"),
+        ({"part": "3 בינואר"}, "BAD_CELL", "part"),
+        ({"part": "2026-03-01"}, "BAD_CELL", "part"),
+        ({"part": "01/03/2026"}, "BAD_CELL", "part"),
+        ({"part": "3.7"}, "BAD_CELL", "part"),
+    ],
+)
+def test_wrong_cell_is_named_and_not_repeated(cells: dict[str, str], code: str, column: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(f"{HEAD}\n{row()}\n{row(**cells)}\n")
+
+    assert (refused.value.code, refused.value.where) == (code, f"line 3, column {column}")
+    (cell,) = cells.values()
+    assert len(cell) < 3 or cell.strip('"') not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "where"),
+    [
+        (f'{HEAD}\n{row()}\n"{row()}', "BAD_CSV", "line 3"),
+        (f"{HEAD}\n{row()},more\n", "BAD_LINE", "line 2"),
+        (HEAD.replace("cguid", "guid"), "MISSING_COLUMN", "column cguid"),
+        (f"{HEAD},card\n", "AMBIGUOUS_COLUMN", "line 1, column card"),
+        ("", "MISSING_COLUMN", "column amount"),
+    ],
+)
+def test_what_is_no_such_report_is_refused(text: str, code: str, where: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(text)
+
+    assert (refused.value.code, refused.value.where) == (code, where)
+
+
+def test_cell_of_two_lines_counts_as_two() -> None:
+    (first, second) = read(f"{HEAD}\n{row(cguid=chr(34) + 'a' + chr(10) + 'b' + chr(34))}\n{row()}\n")
+
+    assert (first.line, second.line) == (2, 4)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters(delimiter: str) -> None:
+    text = f"{HEAD}\n{row()}\n".replace(",", delimiter)
+
+    assert len(read(text, f"delimiter = {delimiter!r}\n{COLUMNS}".replace("'", '"'))) == 1
+
+
+def test_equal_rows_are_told_apart_by_their_order() -> None:
+    ids = [each.entry_id for each in read(f"{HEAD}\n{row()}\n{row(cguid='d')}\n{row()}\n")]
+
+    assert len(set(ids)) == 3
+    assert [each.entry_id for each in read(f"{HEAD}\n\n{row()}\n{row()}\n")] == [ids[0], ids[2]]
+
+
+amounts = st.decimals(min_value=0, max_value=10**12, places=2)
+
+
+@given(amounts, st.sampled_from([",", ".", " ", "'", ""]), st.sampled_from([".", ","]))
+def test_every_way_to_write_an_amount_is_the_same_amount(amount: Decimal, mark: str, point: str) -> None:
+    if mark == point:
+        mark = ""
+    text = f"{amount:,.2f}".replace(",", "\0").replace(".", point).replace("\0", mark)
+    form = f'decimal_separator = "{point}"\nthousands_separator = "{mark}"\n{COLUMNS}'
+
+    assert one(form, amount=f'"{text}"').amount_minor == int(amount * 100)
+
+
+@given(st.permutations([row(), row(), row(amount="1.00"), row(cguid="d"), row(cguid="d", amount="1.00")]))
+def test_rows_are_the_same_in_any_order(rows: list[str]) -> None:
+    def ids(these: list[str]) -> Counter[str]:
+        return Counter(each.entry_id for each in read("\n".join([HEAD, *these])))
+
+    assert ids(rows) == ids(sorted(rows))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    form = read_format(COLUMNS)
+    head = HEAD.encode()
+    for report in (data, head + b"\n" + data, head + b"\n" + row().encode() + data):
+        with suppress(Refused):
+            assert all(each.amount_minor >= 0 for each in entries_of(report, form, sealed))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("columns = ", ""),
+        ("[columns]\namount = 'a'\ncguid = 'c'", "columns.settled_on"),
+        (f"late = 3\n{COLUMNS}", "late"),
+        (f"encoding = 'utf-16'\n{COLUMNS}", "encoding"),
+        (f"delimiter = ';;'\n{COLUMNS}", "delimiter"),
+        (f"date_formats = []\n{COLUMNS}", "date_formats"),
+        (f"thousands_separator = '.'\n{COLUMNS}", "thousands_separator"),
+        (f"fee_tolerance_minor = -1\n{COLUMNS}", "fee_tolerance_minor"),
+        (f"fee_tolerance_minor = 1.5\n{COLUMNS}", "fee_tolerance_minor"),
+        ("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\nauthorisation = 'n'\ncard = 'k'", "columns"),
+        ("[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'", "currency"),
+        (f"{COLUMNS}[kinds]\ncharge = ['credit']\nrefund = ['Credit']", "kinds"),
+        (f"{COLUMNS}[kinds]\nchargeback = ['Reversal']", "kinds"),
+    ],
+)
+def test_wrong_form_is_refused_by_its_place(text: str, where: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_format(text)
+
+    assert (refused.value.code, refused.value.where) == ("BAD_SETTLEMENT_COLUMNS", where)
+
+
+def test_word_that_stands_twice_for_one_kind_is_no_fault() -> None:
+    assert read_format(f"{COLUMNS}[kinds]\nrefund = ['credit', 'Credit']").kinds.refund == ("credit", "Credit")
+
+
+def test_least_form_has_the_defaults() -> None:
+    form = read_format("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'")
+
+    columns: dict[str, Any] = {"amount": "a", "settled_on": "s", "cguid": "c"}
+    assert form == ReportFormat(columns=columns, currency="ILS")  # type: ignore[arg-type]
+    assert (form.terms.fee_tolerance_minor, form.terms.late_after_days) == (0, 7)

@@ -1,0 +1,94 @@
+"""What of Prefect's inside is used, and fails here when a release changes it. Prefect is pinned to this one."""
+
+import inspect
+from dataclasses import fields
+
+import prefect
+from prefect import flow_engine
+from prefect.cli import _server_utils
+from prefect.client.schemas.objects import FlowRun
+from prefect.server.api.clients import BaseClient
+from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
+from prefect.server.events.clients import PrefectServerEventsAPIClient
+from prefect.states import Scheduled
+
+from flows.execution.engine import Execution, Interruption, _Engine
+from flows.process_archive import process_archive
+
+
+def test_prefect_is_the_release_that_was_read() -> None:
+    assert prefect.__version__ == "3.9.1"
+
+
+def test_execution_does_what_prefects_own_function_does() -> None:
+    """`Execution.run` repeats its loop, since that function takes no engine."""
+    source = inspect.getsource(flow_engine.run_flow_async)
+    loop = source[source.index("    async with engine.start()") : source.index("    return ")]
+    assert [line.strip() for line in loop.strip().splitlines()] == [
+        "async with engine.start():",
+        "while engine.is_running():",
+        "async with engine.run_context():",
+        "await engine.call_flow_fn()",
+    ]
+
+
+def test_engine_has_what_is_overridden_and_used() -> None:
+    engine = flow_engine.AsyncFlowRunEngine
+    assert list(inspect.signature(engine.handle_crash).parameters) == ["self", "exc"]
+    assert list(inspect.signature(engine.set_state).parameters) == ["self", "state", "force"]
+    assert {"flow", "flow_run", "parameters", "short_circuit"} <= {field.name for field in fields(engine)}
+    assert "self.handle_crash(exc)" in inspect.getsource(engine.initialize_run)
+
+
+def test_run_without_a_deployment_is_not_watched_for_suspension() -> None:
+    """The watch takes a thread and a websocket a run; the engine asks for the deployment to decide."""
+    source = inspect.getsource(flow_engine.BaseFlowRunEngine.setup_flow_run_suspension_request)
+    assert "if self.flow_run.deployment_id:" in source
+    flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", deployment_id="0" * 31 + "2")
+    execution = Execution(process_archive, flow_run)
+    assert execution._engine.taken.deployment_id is None
+    assert execution.flow_run.deployment_id is not None
+
+
+def test_run_that_is_taken_is_made_by_no_request() -> None:
+    """An engine without a run asks for one, before it does anything else."""
+    source = inspect.getsource(flow_engine.AsyncFlowRunEngine.initialize_run)
+    asks = source.index("self.flow_run = await self.create_flow_run(self.client)")
+    assert source[:asks].rstrip().endswith("if not self.flow_run:")
+    assert "await" not in source[:asks]
+    assert asks < source.index("else:") < source.index("await self.client.update_flow_run(")
+
+
+def test_interruption_before_the_begin_is_not_lost() -> None:
+    execution = Execution(process_archive, FlowRun(flow_id="00000000-0000-0000-0000-000000000001"))
+    execution.interrupt(Interruption.CANCELLED)
+    execution.interrupt(Interruption.HANDED_BACK)
+    assert execution.interruption is Interruption.CANCELLED
+    assert not _Engine.has_told
+
+
+def test_run_that_has_not_begun_is_not_over() -> None:
+    """It was due when its worker was told of it, and is Pending when it is executed: not one that is due again."""
+    flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", state=Scheduled())
+    assert not Execution(process_archive, flow_run).is_over
+
+
+def test_sqlite_transactions_are_begun_as_the_embedded_server_needs() -> None:
+    """`cli.programs.prefect_server` passes `with_for_update=True` to this method."""
+    assert list(inspect.signature(AioSqliteConfiguration.begin_transaction).parameters) == [
+        "self",
+        "session",
+        "with_for_update",
+    ]
+    assert '"IMMEDIATE" if with_for_update else "DEFERRED"' in inspect.getsource(
+        AioSqliteConfiguration.begin_transaction
+    )
+    assert SQLITE_BEGIN_MODE.get() is None
+
+
+def test_only_the_app_that_listens_is_made_as_the_final_one() -> None:
+    """`cli.programs.prefect_server` closes that one to other hosts; the server calls the others in memory."""
+    source = inspect.getsource(_server_utils._run_in_foreground)
+    assert source.index("from prefect.server.api.server import create_app") < source.index("app=create_app(final=True,")
+    assert "create_app()" in inspect.getsource(BaseClient.__init__)
+    assert "create_app()" in inspect.getsource(PrefectServerEventsAPIClient.__init__)

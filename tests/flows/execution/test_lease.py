@@ -1,0 +1,29 @@
+"""A process is worked on by one run at a time, as long as its lease is renewed."""
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from psycopg.sql import SQL
+
+from adapters.platform.settings import Settings
+from flows.execution.lease import sole_work_on
+
+
+def test_work_ends_with_the_renewal_of_its_lease(
+    configure: Callable[..., Settings], postgres_installation: str
+) -> None:
+    """The database refuses a renewal, which nobody expects. The run would go on beside the next holder."""
+    configure(database_url=postgres_installation)
+
+    async def _work() -> None:
+        async with sole_work_on("process-1", "run-1"):
+            with psycopg.connect(postgres_installation, autocommit=True) as connection:
+                (held_until,) = connection.execute("SELECT expires_at FROM lease").fetchone() or [None]
+                connection.execute(SQL("ALTER TABLE lease ADD CHECK (expires_at <= {})").format(held_until))
+            async with asyncio.timeout(40):
+                await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(_work())

@@ -1,0 +1,128 @@
+"""What may start beside what works already, and what is asked for to find it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Scheduled
+
+from adapters.database import receipts
+from adapters.platform.environment import POOL
+from flows.process_archive import process_archive
+from flows.worker.due import SLOTS, Due, startable
+from models.runs.receipt import Sending
+from tests.conftest import wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import Downstream
+from tests.samples import sample_body
+
+FLOW_ID = uuid4()
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def _nothing() -> None: ...
+
+
+FOREIGN: Flow[..., Any] = Flow(_nothing, name="of-somebody-else")
+
+
+def run(reference: str | None = None, run_count: int = 0) -> FlowRun:
+    parameters = {"reference": reference} if reference else {}
+    return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, run_count=run_count)
+
+
+RUNS = st.lists(st.builds(run, st.sampled_from([None, *"abcdefgh"]), st.integers(0, 4)), max_size=40)
+
+
+class TestStartable:
+    def test_one_run_of_a_process_and_any_number_without_one(self) -> None:
+        first, second, other, sweep, verify = run("a"), run("a"), run("b"), run(), run()
+        assert startable([first, second, other, sweep, verify], []) == [first, other, sweep, verify]
+        assert startable([second, other], [first]) == [other]
+
+    def test_run_that_was_begun_three_times_starts_when_nothing_works(self) -> None:
+        suspect, innocent = run("a", run_count=3), run("b", run_count=2)
+        assert startable([suspect], [innocent]) == []
+        assert startable([innocent, suspect], []) == [innocent]
+        assert startable([suspect, innocent], []) == [suspect]
+
+    def test_nothing_starts_beside_a_run_that_was_begun_three_times(self) -> None:
+        assert startable([run("b")], [run("a", run_count=3)]) == []
+
+    @given(RUNS)
+    def test_what_starts_fits_the_slots_and_keeps_its_order(self, due: list[FlowRun]) -> None:
+        starting = startable(due, [])
+        assert len(starting) <= SLOTS
+        assert starting == [each for each in due if each in starting]
+        assert bool(starting) == bool(due)
+
+    @given(RUNS)
+    def test_what_is_started_one_after_the_other_is_what_starts_at_once(self, due: list[FlowRun]) -> None:
+        working: list[FlowRun] = []
+        for each in due:
+            working += startable([each], working)
+        assert working == startable(due, [])
+
+
+@pytest.mark.usefixtures("prefect")
+def test_runs_of_flows_that_nobody_here_has_hide_none_of_ours() -> None:
+    """They are due for longer, and more of them than are asked for at first."""
+
+    async def _check() -> None:
+        async with get_client() as client:
+            await workers.make_pool(client)
+            foreign = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=second)) for second in range(40)]
+            ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
+            due = Due(client, [ours.flow_id], {})
+
+            await due.look()
+
+            assert ours.id in [each.id for each in due.take()]
+            for each in (*foreign, ours):
+                await client.delete_flow_run(each.id)
+
+    asyncio.run(_check())
+
+
+async def _due_since(client: PrefectClient, flow: Flow[..., Any], at: datetime) -> FlowRun:
+    return await client.create_flow_run(flow, state=Scheduled(scheduled_time=at), work_pool_name=POOL)
+
+
+def test_endpoint_that_is_down_does_not_hold_up_the_next_receipt_of_its_process(downstream: Downstream) -> None:
+    downstream.hold()
+    bodies = [sample_body("process-1"), sample_body("process-1", note="newer")]
+    _complete_all([received("process-1", body) for body in bodies], downstream)
+
+
+@pytest.mark.faults
+def test_endpoint_that_is_down_holds_up_no_other_archive(downstream: Downstream) -> None:
+    """Each run waits for the endpoint, and there are more of them than slots."""
+    downstream.hold()
+    references = [f"process-{number}" for number in range(SLOTS + 2)]
+    _complete_all([received(each, sample_body(each)) for each in references], downstream)
+
+
+def _complete_all(sendings: list[Sending], downstream: Downstream) -> None:
+    async def _complete() -> None:
+        async with get_client() as client, workers.worker_here(client) as deployment_id:
+            for each in sendings:
+                parameters = {"reference": each.reference, "receipt_id": each.receipt_id}
+                await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+            await asyncio.to_thread(
+                wait_until, lambda: all(_is_complete(each.receipt_id) for each in sendings), timeout_s=60
+            )
+            downstream.let_go()
+
+    asyncio.run(_complete())
+
+
+def _is_complete(receipt_id: str) -> bool:
+    return receipts.get(receipt_id).state == "completed"

@@ -1,0 +1,264 @@
+"""Runs that nobody executes any more are settled; workers are dead when their beats stand still."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import prefect
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
+
+from adapters.database import claims, runs
+from adapters.platform.environment import POOL
+from flows.process_archive import persist_files, process_archive
+from flows.verify_archives import verify_archives
+from flows.worker.pool import take
+from flows.worker.recovery import DeathWatch, settle, settle_strays
+from models.runs.run import RunRow, RunState, Trigger
+from tests.flows.conftest import received
+from tests.flows.workers import make_pool
+from tests.samples import sample_body
+
+ME = "worker-1"
+
+
+class TestDeathWatch:
+    def test_worker_whose_beats_stand_still_is_dead_after_the_time_and_not_before(self) -> None:
+        watch = DeathWatch(after_s=25)
+        for now_s in range(100, 125, 5):
+            assert watch.dead({"w": 7}, now_s) == {}
+        assert watch.dead({"w": 7}, 125) == {"w": 7}
+
+    def test_worker_that_beats_lives(self) -> None:
+        watch = DeathWatch(after_s=25)
+        assert all(watch.dead({"w": now_s // 20}, now_s) == {} for now_s in range(0, 500, 5))
+
+    def test_time_in_which_nobody_looked_does_not_count(self) -> None:
+        """The database was away for a minute: nobody's beats could move, and nobody could look."""
+        watch = DeathWatch(after_s=25)
+        watch.dead({"w": 7}, 100)
+        assert watch.dead({"w": 7}, 160) == {}
+
+    @given(st.lists(st.tuples(st.floats(0.1, 12), st.booleans()), max_size=60))
+    def test_nobody_is_dead_who_has_beaten_within_the_time(self, looks: list[tuple[float, bool]]) -> None:
+        watch = DeathWatch(after_s=25)
+        now_s, count, moved_at_s = 0.0, 0, 0.0
+        for pause_s, beats in looks:
+            now_s += pause_s
+            if beats:
+                count, moved_at_s = count + 1, now_s
+            dead = watch.dead({"w": count}, now_s)
+            assert not dead or now_s - moved_at_s >= 25
+
+
+@pytest.fixture
+def claimed(prefect: str, sqlite_installation: object) -> None:
+    claims.join(ME)
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize(
+    ("left", "settled"),
+    [
+        (Running(), (StateType.SCHEDULED, "AwaitingRetry")),
+        (Cancelling(), (StateType.CANCELLED, "Cancelled")),
+        (Completed(), (StateType.COMPLETED, "Completed")),
+    ],
+    ids=lambda each: each.name if isinstance(each, State) else "",
+)
+def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]", settled: tuple[Any, str]) -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, left)
+            claims.claim([str(flow_run.id)], ME)
+
+            await settle(client, str(flow_run.id), ME)
+            await settle(client, str(flow_run.id), ME)
+
+            found = await client.read_flow_run(flow_run.id)
+            assert (found.state_type, found.state_name) == settled
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_run_that_was_taken_and_not_begun_is_due_again() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
+            assert await take(client, flow_run.id)
+            claims.claim([str(flow_run.id)], ME)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == "AwaitingRetry"
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize("begun", [Pending(), Running()], ids=["Pending", "Running"])
+def test_run_that_a_stock_worker_was_faster_with_is_left_to_it(begun: "State[Any]") -> None:
+    """The claim comes before the question to Prefect, and may outlive a worker that was killed in between."""
+
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
+            claims.claim([str(flow_run.id)], ME)
+            for state in (Pending(), begun):
+                await client.set_flow_run_state(flow_run.id, state)
+            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == begun.name
+            assert not runs.take_lease("process-1", "the next", 30)
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_run_that_another_worker_has_meanwhile_is_left_to_it() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            claims.join("other")
+            claims.claim([str(flow_run.id)], "other")
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert (await client.read_flow_run(flow_run.id)).state_name == "Running"
+            assert claims.held_by("other") == {str(flow_run.id)}
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            gone = str(uuid4())
+            claims.claim([gone], ME)
+
+            await settle(client, gone, ME)
+
+            assert claims.held_by(ME) == set()
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            task_run = await client.create_task_run(persist_files, flow_run.id, "0", state=Running())
+            claims.claim([str(flow_run.id)], ME)
+            runs.take_lease("process-1", f"{flow_run.id}:1", 30)
+
+            await settle(client, str(flow_run.id), ME)
+
+            assert not runs.take_lease("process-1", "the next", 30)  # its worker may have stood still, and go on
+            assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more() -> None:
+    receipt_id = received("r", sample_body("r")).receipt_id
+
+    async def _check() -> list[float]:
+        pauses_s = []
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            for attempt in range(1, 20):
+                _begin(flow_run, attempt, receipt_id)
+                claims.claim([str(flow_run.id)], ME)
+                await settle(client, str(flow_run.id), ME)
+                state = (await client.read_flow_run(flow_run.id)).state
+                assert state
+                if state.type is StateType.CRASHED:
+                    break
+                assert state.state_details.scheduled_time
+                pauses_s.append(state.state_details.scheduled_time.timestamp() - time.time())
+                await client.set_flow_run_state(flow_run.id, Running(), force=True)
+            assert runs.ended_runs(receipt_id) == 1
+        return pauses_s
+
+    pauses_s = asyncio.run(_check())
+    assert pauses_s[0] <= 0
+    assert pauses_s == sorted(pauses_s)
+    assert len(pauses_s) == 11
+
+
+@pytest.mark.usefixtures("claimed")
+def test_strays_are_those_whose_process_shows_no_life() -> None:
+    """A stock worker's runs have no claim; they show life by their lease, or have begun a short while ago."""
+    now = datetime.now(UTC) + timedelta(minutes=20)
+
+    async def _check() -> None:
+        async with get_client() as client:
+            await make_pool(client)
+            dead = await _run_in(client, Running(), POOL)
+            alive = await _run_in(client, Running(), POOL)
+            ours = await _run_in(client, Running(), POOL)
+            claims.claim([str(ours.id)], ME)
+            runs.take_lease("r-dead", f"{dead.id}:1", 30)
+            runs.take_lease("r-alive", f"{alive.id}:1", 20 * 60)
+
+            await settle_strays(client, datetime.now(UTC))
+            assert (await client.read_flow_run(dead.id)).state_name == "Running"
+            await settle_strays(client, now)
+
+            states = [(await client.read_flow_run(each.id)).state_name for each in (dead, alive, ours)]
+            assert states == ["AwaitingRetry", "Running", "Running"]
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
+@pytest.mark.parametrize("flow", [verify_archives, prefect.Flow(lambda: None, name="of-somebody-else")])
+def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "prefect.Flow[..., Any]") -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            await make_pool(client)
+            working = await client.create_flow_run(flow, state=Running(), work_pool_name=POOL)
+
+            await settle_strays(client, datetime.now(UTC) + timedelta(days=1))
+
+            assert (await client.read_flow_run(working.id)).state_name == "Running"
+
+    asyncio.run(_check())
+
+
+async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None = None) -> FlowRun:
+    """A run that a worker of cellar has begun and left in a state."""
+    flow_run = await client.create_flow_run(
+        process_archive, parameters={"reference": "r"}, state=Scheduled(), work_pool_name=pool
+    )
+    assert await take(client, flow_run.id)
+    await client.set_flow_run_state(flow_run.id, state, force=True)
+    return await client.read_flow_run(UUID(str(flow_run.id)))
+
+
+def _begin(flow_run: FlowRun, attempt: int, receipt_id: str) -> None:
+    runs.begin(
+        RunRow(
+            flow_run_id=str(flow_run.id),
+            attempt=attempt,
+            reference="r",
+            receipt_id=receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=datetime.now(UTC),
+        )
+    )

@@ -1,0 +1,38 @@
+"""A worker starts although its Prefect server has a bad moment."""
+
+import asyncio
+
+import httpx
+import pytest
+from prefect.client.orchestration import get_client
+
+from flows.worker.serving import deployed_flows
+
+
+class FailsOnce(httpx.AsyncHTTPTransport):
+    """A connection to a server that fails at the first request of a kind."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self.has_failed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(self._path) and not self.has_failed:
+            self.has_failed = True
+            return httpx.Response(500, request=request)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.faults  # it deploys, which takes seconds
+@pytest.mark.usefixtures("prefect")
+@pytest.mark.parametrize("path", ["/work_pools/", "/flows/name/sweep-inbox", "/create_flow_run"])
+def test_prefect_that_fails_once_at_the_start_is_asked_again(path: str) -> None:
+    async def _deploy() -> int:
+        connection = FailsOnce(path)
+        async with get_client(httpx_settings={"transport": connection}) as client:
+            flows = await deployed_flows(client)
+        assert connection.has_failed
+        return len(flows)
+
+    assert asyncio.run(_deploy()) == 5

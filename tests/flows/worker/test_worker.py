@@ -1,0 +1,263 @@
+"""`cellar worker` as real processes: they run, are cancelled, stopped, killed, and lose their server."""
+
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters.database import claims, receipts, runs
+from adapters.platform.settings import settings
+from services.views import catalogue
+from tests.conftest import free_port, running, wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import Downstream, create_run, run_of, state_of, wait_for, worker
+from tests.samples import sample_body
+
+pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
+
+
+def started(reference: str, body: bytes | None = None) -> str:
+    """A run of what has just come, and on record as that: else the sweep of a worker that starts makes another."""
+    sending = received(reference, body or sample_body(reference))
+    flow_run_id = create_run(reference, sending.receipt_id)
+    receipts.set_triggered(sending.sending_id, flow_run_id)
+    return flow_run_id
+
+
+def held_up(downstream: Downstream, reference: str) -> str:
+    """A run that works, with its archive complete, and goes on when downstream answers."""
+    downstream.hold()
+    asked = set(downstream.asked)  # what is held up for long is sent again, under the same id
+    flow_run_id = started(reference)
+    wait_until(lambda: set(downstream.asked) > asked, timeout_s=60)
+    return flow_run_id
+
+
+def test_run_that_a_person_cancels_ends_cancelled_and_is_not_started_again(downstream: Downstream) -> None:
+    with worker("cancelling"):
+        flow_run_id = held_up(downstream, "process-1")
+
+        workers.set_state(flow_run_id, "CANCELLING")
+        wait_for(flow_run_id, "Cancelled")
+
+        archive = catalogue.archive("process-1")
+        assert archive
+        assert [each.state for each in archive.runs] == ["Cancelled"]
+        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+
+
+def test_stopped_worker_hands_back_what_runs_and_the_next_finishes_it(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, workers.log_of("stopped")
+        assert state_of(flow_run_id) == "AwaitingRetry"
+        assert (claims.claimed(), claims.beats()) == (set(), {})
+
+    downstream.let_go()
+    with worker("next"):
+        wait_for(flow_run_id, "Completed")
+        assert run_of(flow_run_id)["run_count"] == 2
+
+
+def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        downstream.let_go()
+        assert process.wait(30) == 0
+        assert state_of(flow_run_id) == "Completed"
+    log = workers.log_of("stopped")
+    assert "Traceback" not in log
+    assert "@" not in log
+
+
+@pytest.mark.faults  # it waits for 8 s
+def test_stopped_worker_hands_back_what_does_not_end_in_time(downstream: Downstream) -> None:
+    with worker("stopped") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, workers.log_of("stopped")
+    assert state_of(flow_run_id) == "AwaitingRetry"
+    assert (claims.claimed(), claims.beats()) == (set(), {})
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_that_starts_gives_a_run_to_what_waits_in_the_inbox_without_one() -> None:
+    waiting = received("process-1", sample_body("process-1"), datetime.now(UTC) - timedelta(minutes=1))
+    with worker("sweeping"):
+        wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed", timeout_s=60)
+
+
+@pytest.mark.faults  # a worker counts as dead after 25 s
+def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_left_alone(
+    downstream: Downstream,
+) -> None:
+    with worker("alive"):
+        alive = held_up(downstream, "of-the-living")
+        with worker("killed") as process:
+            dead = _run_of_another(downstream, than=_holder(alive))
+            process.kill()
+            process.wait(10)
+            downstream.let_go()
+            wait_for(dead, "Completed", timeout_s=60)
+
+        wait_for(alive, "Completed")
+        assert (run_of(alive)["run_count"], run_of(dead)["run_count"]) == (1, 2)
+        wait_until(lambda: "Cached" in str(workers.task_states(dead)), timeout_s=20)
+        states = workers.task_states(dead)
+        assert [states[name][-1] for name in ("persist-files", "load-metadata", "reconcile-payments")] == ["Cached"] * 3
+        assert "Running" not in states["notify-downstream"]
+        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_that_stood_still_leaves_its_run_to_the_one_that_has_taken_it() -> None:
+    """It stands still in the middle of a body, and when it goes on, no other could tell it so."""
+    with worker("paused") as paused:
+        body = sample_body("process-1", signed_document={"content": "QUJD" * (25 << 20)})
+        flow_run_id = started("process-1", body)
+        spool = Path(settings().store_location) / "spool"
+        while not any(each.stat().st_size for each in spool.rglob("*.part")):
+            assert state_of(flow_run_id) != "Completed"
+        paused.send_signal(signal.SIGSTOP)
+        with worker("heir"):
+            wait_for(flow_run_id, "Completed", timeout_s=120)
+            paused.send_signal(signal.SIGCONT)
+            wait_until(lambda: "taken for dead" in workers.log_of("paused"), timeout_s=30)
+            wait_until(lambda: list(spool.iterdir()) == [], timeout_s=30)
+            wait_until(lambda: claims.claimed() == set(), timeout_s=30)
+
+        assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
+        archive = catalogue.archive("process-1")
+        assert archive
+        assert (archive.state, len(archive.versions)) == ("completed", 1)
+        assert [each.state for each in archive.runs] == ["Crashed", "Completed"]
+    assert "Traceback" not in workers.log_of("paused")
+
+
+@pytest.mark.faults
+def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
+    with worker("killed") as process:
+        flow_run_id = held_up(downstream, "process-1")
+        process.kill()
+        process.wait(10)
+    downstream.let_go()
+
+    with worker("next", "--sole"):
+        wait_for(flow_run_id, "Completed", timeout_s=15)
+
+
+@pytest.mark.faults
+def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstream: Downstream) -> None:
+    """The server goes away while the run is at its last task."""
+    port = free_port()
+    way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
+    environment = {"PYTHONPATH": str(workers.ROOT)}
+    log = settings().data_dir / "relay.log"
+    with running(way, environment, log) as relay:
+        wait_until(lambda: _listens(port), timeout_s=20)
+        with worker("cut-off", prefect_url=f"http://127.0.0.1:{port}/api"):
+            flow_run_id = held_up(downstream, "process-1")
+            relay.kill()
+            relay.wait(10)
+            downstream.let_go()
+            wait_until(lambda: _state_in_our_history("process-1") == "Completed", timeout_s=60)
+            assert state_of(flow_run_id) != "Completed"
+
+            with running(way, environment, log):
+                wait_for(flow_run_id, "Completed", timeout_s=60)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("downstream")
+def test_worker_whose_log_is_on_a_full_disk_goes_on_after_an_outage_of_prefect() -> None:
+    port = free_port()
+    way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
+    environment = {"PYTHONPATH": str(workers.ROOT)}
+    log = settings().data_dir / "relay.log"
+    with running(way, environment, log) as relay:
+        wait_until(lambda: _listens(port), timeout_s=20)
+        with worker("unheard", prefect_url=f"http://127.0.0.1:{port}/api", output=Path("/dev/full")) as process:
+            relay.kill()
+            relay.wait(10)
+            # It polls each half second, and each poll that fails is a warning; a beat takes five.
+            (seen,) = claims.beats().values()
+            wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3, timeout_s=60)
+
+            with running(way, environment, log):
+                wait_for(started("process-1"), "Completed", timeout_s=60)
+            assert process.poll() is None
+
+
+def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
+    with worker("one-at-a-time"):
+        runs.take_lease("busy", "another", 300)
+        first = started("busy")
+        wait_for(first, "Running")
+        others = [create_run("busy") for _ in range(16)]
+        elsewhere = started("elsewhere")
+        wait_for(elsewhere, "Completed")
+        assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
+
+        runs.release_lease("busy", "another")
+        for each in (first, *others):
+            wait_for(each, "Completed")
+
+
+@pytest.mark.faults
+def test_two_workers_share_a_burst_and_each_run_is_executed_once(downstream: Downstream) -> None:
+    """Both have seen the same runs as due; Prefect would accept one that is Completed a second time."""
+    with worker("one"), worker("other"):
+        references = [f"process-{number}" for number in range(50)]
+        flow_run_ids = [started(each) for each in references]
+        for each in flow_run_ids:
+            wait_for(each, "Completed", timeout_s=120)
+        assert {run_of(each)["run_count"] for each in flow_run_ids} == {1}
+        assert len(downstream.asked) == len(references)
+
+
+@pytest.mark.faults
+def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstream) -> None:
+    with worker("first"):  # makes pool and deployment
+        pass
+    with workers.stock_worker("stock"):
+        by_stock = started("process-1")
+        wait_for(by_stock, "Completed")
+        with worker("beside"):
+            both = [started(f"process-{n}") for n in range(2, 12)]
+            for each in both:
+                wait_for(each, "Completed")
+            assert {run_of(each)["run_count"] for each in both} == {1}
+
+
+def _run_of_another(downstream: Downstream, than: str) -> str:
+    """A run that is held up in another worker; which of them takes one is chance."""
+    for number in range(20):
+        flow_run_id = held_up(downstream, f"process-{number}")
+        if _holder(flow_run_id) != than:
+            return flow_run_id
+    raise AssertionError("one worker took them all")
+
+
+def _holder(flow_run_id: str) -> str:
+    return next(worker_id for worker_id in claims.beats() if flow_run_id in claims.held_by(worker_id))
+
+
+def _state_in_our_history(reference: str) -> str | None:
+    archive = catalogue.archive(reference)
+    return archive.runs[-1].state if archive and archive.runs else None
+
+
+def _listens(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False

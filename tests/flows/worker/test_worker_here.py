@@ -1,0 +1,33 @@
+"""The worker inside the test's process, where a test can come between its steps."""
+
+import asyncio
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from adapters.database import claims
+from models.errors import Transient
+from tests.conftest import wait_until
+from tests.flows.conftest import received
+from tests.flows.workers import Downstream, state_of, worker_here
+from tests.samples import sample_body
+
+
+def test_worker_whose_loop_has_ended_hands_back_what_runs(downstream: Downstream) -> None:
+    downstream.hold()
+    receipt_id = received("process-1", sample_body("process-1")).receipt_id
+
+    async def _run() -> str:
+        async with get_client() as client, worker_here(client) as archive:
+            parameters = {"reference": "process-1", "receipt_id": receipt_id}
+            flow_run = await client.create_flow_run_from_deployment(archive, parameters=parameters)
+            await asyncio.to_thread(wait_until, lambda: bool(downstream.asked), timeout_s=30)
+            next(each for each in asyncio.all_tasks() if "_for_ever" in str(each.get_coro())).cancel()
+            await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) != "Running", timeout_s=30)
+            return str(flow_run.id)
+        raise AssertionError("it went on")
+
+    with pytest.raises(Transient, match="has ended by itself"):
+        asyncio.run(_run())
+
+    assert claims.claimed() == set()

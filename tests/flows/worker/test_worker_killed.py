@@ -1,0 +1,117 @@
+"""Two hundred archives while their worker is killed again and again: each is complete, and nothing is there twice."""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlmodel import col, func, select
+
+from adapters.database import claims, receipts, transactions
+from adapters.database.migration import migrate
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings, settings
+from models.archive.archive import ArchiveRow
+from models.archive.form_field import FormFieldRow
+from models.runs.receipt import VersionRow
+from models.runs.run import Trigger
+from services.triggering.trigger import trigger
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import Downstream, worker
+from tests.samples import sample_body
+
+ARCHIVES = 200
+KILLS = 10
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+def test_two_hundred_runs_are_completed_while_their_worker_is_killed_ten_times(
+    configure: Callable[..., Settings], prefect: str
+) -> None:
+    with HTTPServer(threaded=True) as server:
+        downstream = Downstream(server)
+        told = {"notify_urls": downstream.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        configure(**told, PREFECT_API_URL=prefect)
+        migrate()
+        with worker("first"):
+            pass
+        references = [f"process-{number}" for number in range(ARCHIVES)]
+        flow_run_ids = [_created(reference) for reference in references]
+
+        chance = random.Random(20261124)
+        for kill in range(KILLS):
+            with worker(f"killed-{kill}", "--sole") as process:
+                time.sleep(chance.uniform(0.2, 4))
+                process.kill()
+                process.wait(10)
+        with worker("last", "--sole"):
+            _until_all_ended(flow_run_ids)
+            states = Counter(_states(flow_run_ids).values())
+
+        assert states == {"Completed": ARCHIVES}
+        assert _rows() == {"archives": ARCHIVES, "completed": ARCHIVES, "versions": ARCHIVES, "fields": _fields()}
+        assert _files() == ARCHIVES * _files_of(references[0])
+        assert list(inbox.sendings()) == []
+        assert claims.claimed() == set()
+        # At least once: a POST that was in flight when its worker was killed is sent again, under the same id.
+        assert len(set(downstream.asked)) == ARCHIVES
+        assert len(downstream.asked) - ARCHIVES <= KILLS * 16
+
+
+def _created(reference: str) -> str:
+    """Triggered as the receiver does it; what has no run on record, the sweep at each start would give another."""
+    sending = received(reference, sample_body(reference))
+    asyncio.run(trigger(sending, Trigger.WEBHOOK))
+    flow_run_id = receipts.register(sending).flow_run_id
+    assert flow_run_id
+    return flow_run_id
+
+
+def _until_all_ended(flow_run_ids: list[str]) -> None:
+    deadline = time.monotonic() + 600
+    while set(_states(flow_run_ids).values()) & {"Scheduled", "Late", "Pending", "Running", "AwaitingRetry"}:
+        assert time.monotonic() < deadline, Counter(_states(flow_run_ids).values())
+        time.sleep(2)
+
+
+def _states(flow_run_ids: list[str]) -> dict[str, str]:
+    wanted = {"flow_runs": {"id": {"any_": flow_run_ids}}, "limit": 200}
+    found: list[dict[str, Any]] = httpx.post(
+        f"{settings().prefect_url}/flow_runs/filter", content=json.dumps(wanted), timeout=60
+    ).json()
+    return {each["id"]: each["state_name"] for each in found}
+
+
+def _rows() -> dict[str, int]:
+    with transactions.reading() as session:
+        completed = select(func.count()).select_from(ArchiveRow).where(col(ArchiveRow.state) == "completed")
+        return {
+            "archives": session.exec(select(func.count()).select_from(ArchiveRow)).one(),
+            "completed": session.exec(completed).one(),
+            "versions": session.exec(select(func.count()).select_from(VersionRow)).one(),
+            "fields": session.exec(select(func.count()).select_from(FormFieldRow)).one(),
+        }
+
+
+def _fields() -> int:
+    return ARCHIVES * len(json.loads(sample_body("any"))["data"])
+
+
+def _files() -> int:
+    archives = settings().data_dir / "store" / "archives"
+    return sum(1 for path in archives.rglob("*") if path.is_file() and "content" in path.parts)
+
+
+def _files_of(reference: str) -> int:
+    """Files of an archive that was never disturbed: each of the sample's is distinct."""
+    document = json.loads(sample_body(reference))
+    contents = {each["content"] for each in document["attachments"]} | {document["signed_document"]["content"]}
+    return len(contents) + 4  # the skeleton, the cuts, the scans, the verdict

@@ -1,0 +1,83 @@
+"""Puts receipts and archives into the test's database, as receiver and flow do it."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.database import archives, receipts
+from domain.archive.rows import rows_of
+from domain.archive.versions import Age, supersedes
+from domain.payments.reconciliation import reconcile
+from models.archive.archive import Archive
+from models.payments.discrepancy import PAYLOAD_CODES
+from models.runs.receipt import Sending, VersionRow
+from services.payments.discrepancies import settle_version
+from services.views import catalogue
+from tests.domain.payloads import TERMS, fingerprint, read
+from tests.samples import sample_document
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def sending(reference: str = "r", body: str = "body", *, minute: float = 0, number: int = 0) -> Sending:
+    """A sending of a body, `minute` minutes after noon. `number` tells sendings of one body apart."""
+    at = NOON + timedelta(minutes=minute)
+    return Sending(
+        f"{at:%Y%m%dT%H%M%S.%fZ}-{digest(reference + body)[:6]}{number:02}", digest(body), reference, at, 10, {}
+    )
+
+
+def document(reference: str = "r", **session: Any) -> dict[str, Any]:
+    """The sample for a process, with members of its session replaced."""
+    made = sample_document() | {"reference": reference}
+    made["sessions"][0] |= {"reference": reference, "process_id": reference} | session
+    return made
+
+
+def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -> str:
+    """Register a sending and return the id of its receipt."""
+    made = sending(reference, body, minute=minute)
+    receipts.register(made)
+    return made.receipt_id
+
+
+def loaded(archive: Archive, receipt_id: str) -> int:
+    """Load an archive with all its rows, as the flow's tasks do, and return its version."""
+    number = _number(archive.reference, receipt_id)
+    row = VersionRow(
+        receipt_id=receipt_id,
+        reference=archive.reference,
+        version=number,
+        event_at=archive.event_at,
+        received_at=receipts.get(receipt_id).received_at,
+        skeleton=receipt_id.encode(),
+    )
+    described = {"template_id": archive.template_id, "process_number": archive.process_number}
+    archives.load(row, described, rows_of(archive, TERMS, fingerprint), newer)
+    found = reconcile(archive, TERMS)
+    settle_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
+    return number
+
+
+def _number(reference: str, receipt_id: str) -> int:
+    """The number that the store would give."""
+    found = catalogue.archive(reference)
+    numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
+    return numbers.get(receipt_id, len(numbers) + 1)
+
+
+def newer(candidate: VersionRow, current: VersionRow) -> bool:
+    return supersedes(*(Age(each.event_at, each.received_at, each.receipt_id) for each in (candidate, current)))
+
+
+def archived(
+    reference: str = "r", body: str = "", *, minute: float = 0, payload: dict[str, Any] | None = None, **session: Any
+) -> str:
+    """Register and load an archive of the sample, and return the id of its receipt."""
+    receipt_id = registered(reference, body or reference, minute=minute)
+    loaded(read(payload or document(reference, **session)), receipt_id)
+    return receipt_id

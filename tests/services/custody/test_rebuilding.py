@@ -1,0 +1,293 @@
+"""The database is made again from the store alone, row for row."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters.database import receipts
+from adapters.database.migration import migrate
+from adapters.files import store
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings, settings
+from adapters.store import history, kept_discrepancies, ocfl
+from flows.process_archive import process_archive
+from models.errors import Refused
+from models.runs.run import Trigger
+from models.view import Explanation
+from services.custody.rebuilding import Rebuilt, check_empty, rebuild
+from services.custody.verifying import missing, object_of, stored_objects
+from services.payments import discrepancies
+from services.processing.persisting import persist
+from services.triggering.trigger import trigger
+from services.views import catalogue
+from tests.flows.conftest import received
+from tests.flows.databases import in_new_database, rows
+from tests.judge import judged
+from tests.samples import sample_body
+from tests.settlements import imported, line, report
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+AUTHORISATION = "0123456"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    httpserver.expect_request("/gone").respond_with_data("", status=410)
+    urls = f"{httpserver.url_for('/hook')},{httpserver.url_for('/gone')}"
+    configure(notify_urls=urls, notify_secret=SECRET, notify_allow_private="true")
+
+
+def run(reference: str, body: bytes, at: datetime | None = None) -> str:
+    receipt_id = received(reference, body, at).receipt_id
+    with suppress(Refused):  # the endpoint that is gone
+        asyncio.run(process_archive(reference, receipt_id))
+    return receipt_id
+
+
+def body_at(timestamp: str, **members: Any) -> bytes:
+    document = json.loads(sample_body("process-1")) | members
+    document["event"] = document["event"] | {"timestamp": timestamp}
+    return json.dumps(document).encode()
+
+
+def charge(reference: str, **result: Any) -> Any:
+    """An attempt at the payment of the sample."""
+    made = json.loads(sample_body(reference))["payments"][0] | {"type": "charge"}
+    made["provider_transaction_result"] |= {"auth_number": AUTHORISATION} | result
+    return made
+
+
+def explain_one(reference: str | None) -> None:
+    """Explain a discrepancy of a process, or one that belongs to no archive."""
+    now = datetime.now(UTC)
+    if reference is None:
+        imported(report(line("of nobody", settled=now.date())))
+    discrepancies.explain(next(iter(discrepancies.standing(reference))), Explanation(by="Dana", why="a tip"), now)
+
+
+@pytest.mark.usefixtures("kinds")
+def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Callable[..., Settings]) -> None:
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
+    run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))
+    run("process-1", body_at("2026-05-02T00:00:00Z", data=[]), long_ago + timedelta(days=2))
+    run("process-1", body_at("2026-04-01T00:00:00Z", signatures=[]), long_ago + timedelta(days=3))
+    run("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
+    run("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": 1}], attachments=[{}]))
+    for name in ("process-4", "process-5"):
+        run(name, sample_body(name, payments=[charge(name), charge(name, cguid="tried before")]))
+    cguid = charge("process-4")["provider_transaction_result"]["cguid"]
+    imported(report(line(cguid), line(auth=AUTHORISATION, paid="2022-12-21", card="4580")))
+    for reference in ("process-2", None):
+        explain_one(reference)
+    with suppress(Refused):
+        asyncio.run(process_archive("process-2"))  # a person's re-run
+    again = received("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
+    asyncio.run(trigger(again, Trigger.WEBHOOK))
+    before = rows()
+    assert {name for name, found in before.items() if not found} == {"damaged_report"}
+    assert list(inbox.sendings()) == []
+    shutil.rmtree(settings().inbox_location)
+
+    assert in_new_database(configure) == 5
+
+    after = rows()
+    assert "DUPLICATE_TRANSACTION" in str(after["discrepancy"])
+    assert str(after["discrepancy_event"]).count("a tip") == 2
+    for name, expected in before.items():
+        assert after[name] == expected, name
+    assert judged() == []
+
+
+def test_receipt_that_failed_before_there_was_an_object_is_there_again(configure: Callable[..., Settings]) -> None:
+    failed = received("process-1", body_at("2026-01-01T00:00:00Z", data=[]), datetime(2026, 1, 1, tzinfo=UTC))
+    inbox.remove_body(failed.receipt_id)
+    with pytest.raises(Refused):
+        asyncio.run(process_archive("process-1", failed.receipt_id))
+    run("process-1", sample_body("process-1"))
+    before = rows()
+    assert "Failed" in str(before["run"])
+
+    in_new_database(configure)
+
+    assert rows() == before
+
+
+def test_sending_that_is_registered_after_a_later_one_makes_no_other_version_the_current_one(
+    configure: Callable[..., Settings],
+) -> None:
+    """It waited for the database. No payload tells when it was made, so times of receipt decide whose rows stand."""
+    first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
+    body = sample_body("process-1", event={"type": "WHP_ARCHIVE"})
+    run("process-1", sample_body("process-1", event={"type": "WHP_ARCHIVE"}, data=[]), second)
+    run("process-1", body, third)
+    asyncio.run(trigger(received("process-1", body, first), Trigger.WEBHOOK))
+    before = rows()
+
+    in_new_database(configure)
+
+    assert rows() == before
+
+
+def test_version_whose_history_was_not_kept_has_a_receipt_all_the_same(configure: Callable[..., Settings]) -> None:
+    receipt_id = run("process-1", sample_body("process-1"))
+    for path in object_of("process-1").sizes:
+        if path.startswith("logs/history/"):
+            (settings().data_dir / "store" / object_of("process-1").key / path).unlink()
+
+    in_new_database(configure)
+
+    assert [each.receipt_id for each in [receipts.get(receipt_id)]] == [receipt_id]
+    assert receipts.get(receipt_id).state == "completed"
+
+
+def test_database_that_has_archives_is_left_alone() -> None:
+    run("process-1", sample_body("process-1"))
+
+    with pytest.raises(Refused):
+        check_empty()
+
+
+def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..., Settings]) -> None:
+    for reference in ("process-1", "process-2"):
+        run(reference, sample_body(reference))
+    stored = object_of("process-1")
+    (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
+    store.overwrite_bytes(b"{", f"{stored.key}/{path}")
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{stored.key}/{path}"])
+    assert len(rows()["archive"]) == len(rows()["version"]) == len(rows()["signed_document"]) == 2
+
+
+def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
+    configure: Callable[..., Settings],
+) -> None:
+    run("process-1", sample_body("process-1"))
+    explain_one(None)
+    (*_, key) = kept_discrepancies.of_no_archive()
+    store.overwrite_bytes(b"{", key)
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
+
+
+def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
+    receipt_id = run("process-1", sample_body("process-1"))
+    stored = object_of("process-1")
+    key = f"{stored.key}/logs/history/{receipt_id}.json"
+    store.overwrite_bytes(b"{", key)
+
+    history.keep("process-1", receipt_id)
+
+    assert history.is_whole(key)
+    assert store.read_bytes(f"{key}.damaged") == b"{"
+
+
+def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+    return rebuild(stored_objects(), lambda _: None)
+
+
+def damage(reference: str, number: int, name: str) -> None:
+    found = ocfl.inventory(reference)
+    assert found
+    store.overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
+
+
+def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
+    """What the damaged one's history tells is there again: where it stands, and its deliveries."""
+    receipt_ids = [run(f"process-{number}", sample_body(f"process-{number}")) for number in range(3)]
+    before = rows()
+    damage("process-0", 1, "skeleton.json")
+    (settings().data_dir / "store" / ocfl.object_key("process-1") / "inventory.json").unlink()
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{ocfl.object_key('process-0')}/v1"])
+    assert [each.fault for each in missing({ocfl.object_key(f"process-{each}") for each in range(3)}).findings] == []
+    assert all(rows()[name] == before[name] for name in ("receipt", "delivery", "run", "notification"))
+    found = catalogue.archive("process-0")
+    assert found
+    assert (found.state, found.versions) == ("completed", [])
+
+    with suppress(Refused):
+        asyncio.run(process_archive("process-0", received("process-0", sample_body("process-0")).receipt_id))
+    assert receipt_ids[0] in str(rows()["version"])
+
+
+@pytest.mark.usefixtures("store_kind")
+@pytest.mark.parametrize(("number", "name"), [(1, "cuts.json"), (2, "skeleton.json")])
+def test_damaged_version_is_named_and_the_others_are_there(
+    configure: Callable[..., Settings], number: int, name: str
+) -> None:
+    run("process-1", body_at("2026-01-01T00:00:00Z"))
+    run("process-1", body_at("2026-02-01T00:00:00Z", data=[], attachments=[]))
+    run("process-1", body_at("2026-03-01T00:00:00Z", signatures=[]))
+    before = rows()
+    damage("process-1", number, name)
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    after = rows()
+    assert rebuilt.archives == 1
+    assert [key for key, _ in rebuilt.damaged] == [f"{ocfl.object_key('process-1')}/v{number}"]
+    assert [each for each in before["version"] if f"'version': {number}," not in each] == after["version"]
+    for table in ("receipt", "delivery", "run", "notification", "notification_attempt", "archive", "payment"):
+        assert after[table] == before[table], table
+
+
+def test_damaged_delivery_is_named_and_its_version_is_there(configure: Callable[..., Settings]) -> None:
+    run("process-1", body_at("2026-01-01T00:00:00Z"))
+    receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
+    folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
+    store.overwrite_bytes(b"{", f"{folder}/receipt.json")
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [folder])
+    assert len(rows()["version"]) == 1
+    assert len(rows()["receipt"]) == len(rows()["delivery"]) == 2
+
+
+def test_version_without_history_that_has_lost_a_file_is_named(configure: Callable[..., Settings]) -> None:
+    run("process-1", sample_body("process-1"))
+    run("process-2", sample_body("process-2"))
+    lost = [path for path in object_of("process-1").sizes if path.startswith(("logs/history/", "v1/content/files/"))]
+    for path in lost:
+        (settings().data_dir / "store" / ocfl.object_key("process-1") / path).unlink()
+
+    rebuilt = rebuilt_in_new_database(configure)
+
+    assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [f"{ocfl.object_key('process-1')}/v1"])
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_receipt_that_was_not_complete_is_awaited_after_a_rebuild(
+    configure: Callable[..., Settings], has_history: bool
+) -> None:
+    """Its run was killed between its version, or what is kept of a delivery, and the end; the inbox has the body."""
+    run("process-1", sample_body("process-1"))
+    again = received("process-1", json.dumps(json.loads(sample_body("process-1")), indent=1).encode())
+    persist("process-1", again.receipt_id)
+    if has_history:
+        history.keep("process-1", again.receipt_id)
+    new = received("process-2", sample_body("process-2"))
+    persist("process-2", new.receipt_id)
+
+    assert in_new_database(configure) == 2
+
+    assert [receipts.get(each.receipt_id).state for each in (again, new)] == ["received"] * 2

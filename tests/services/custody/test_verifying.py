@@ -1,0 +1,486 @@
+"""What is wrong in the store is found in one pass, and named."""
+
+import json
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from adapters.files import bucket, store
+from adapters.platform.settings import Settings, settings
+from adapters.store import history, kept_discrepancies, ocfl
+from models.errors import Refused, Transient
+from models.store.fixity import Fault, Fixity, StoredObject
+from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.processing.persisting import persist
+from tests.flows.conftest import received
+from tests.installations import archived, finished
+from tests.refusals import refusing
+from tests.samples import sample_body
+from tests.settlements import imported, line, report
+
+
+@pytest.fixture(autouse=True)
+def _archives(sqlite_installation: Settings, store_kind: str) -> None:
+    for number in range(3):
+        archived(f"process-{number}", sample_body(f"process-{number}"))
+    archived("process-1", sample_body("process-1", data=[]))
+    archived("process-1", json.dumps(json.loads(sample_body("process-1", data=[])), indent=1).encode())
+
+
+def verified() -> Fixity:
+    objects = list(stored_objects())
+    return verify_objects(objects) + missing({each.key for each in objects})
+
+
+def findings() -> list[tuple[str, str]]:
+    """Faults and what they are at, within its object."""
+    return [(each.fault, "/".join(each.key.split("/")[5:])) for each in verified().findings]
+
+
+def path_of(reference: str, ending: str) -> str:
+    """The path in its object of the only content that ends so in the first version."""
+    found = ocfl.inventory(reference)
+    assert found
+    (path,) = [path for path in found.content_of(1).values() if path.endswith(ending)]
+    return path
+
+
+def key_of(reference: str, path: str) -> str:
+    return f"{ocfl.object_key(reference)}/{path}"
+
+
+def remove(key: str) -> None:
+    if store.is_bucket():
+        bucket.remove(f"{settings().store_location}/{key}")
+    else:
+        (Path(settings().store_location) / key).unlink()
+
+
+def test_sound_store_is_sound() -> None:
+    fixity = verified()
+
+    assert (fixity.objects, fixity.findings, fixity.is_sound) == (3, (), True)
+    assert fixity.files == sum(len(each.sizes) for each in stored_objects() if each.key)
+    assert fixity.size_bytes > 10_000
+
+
+@pytest.mark.parametrize("ending", ["skeleton.json", "cuts.json"])
+def test_flipped_byte_is_found(ending: str) -> None:
+    path = path_of("process-0", ending)
+    damaged = bytearray(store.read_bytes(key_of("process-0", path)))
+    damaged[len(damaged) // 2] ^= 1
+    store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
+
+    assert findings() == [("damaged", path)]
+    assert not verified().is_sound
+
+
+def test_truncated_and_missing_and_extra_files_are_found_in_one_pass() -> None:
+    files = [path for path in ocfl.inventory("process-2").content_of(1).values() if "/files/" in path]  # type: ignore[union-attr]
+    truncated, missing = sorted(files)
+    store.overwrite_bytes(store.read_bytes(key_of("process-2", truncated))[:-1], key_of("process-2", truncated))
+    remove(key_of("process-2", missing))
+    store.keep_bytes(b"x", key_of("process-0", "v1/content/files/unknown"))
+    store.keep_bytes(b"x", f"{ocfl.ROOT}/README.txt")
+
+    found = {(each.fault, each.key) for each in verified().findings}
+
+    assert found == {
+        (Fault.DAMAGED, key_of("process-2", truncated)),
+        (Fault.MISSING, key_of("process-2", missing)),
+        (Fault.EXTRA, key_of("process-0", "v1/content/files/unknown")),
+        (Fault.EXTRA, f"{ocfl.ROOT}/README.txt"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("inventory.json", "inventory.json"),
+        ("v1/inventory.json", "v1/inventory.json"),
+        ("v2/inventory.json", "v2/inventory.json"),
+        ("inventory.json.sha256", "inventory.json.sha256"),
+    ],
+)
+def test_damaged_inventories_are_found(path: str, expected: str) -> None:
+    text = store.read_bytes(key_of("process-1", path))
+    store.overwrite_bytes(
+        text.replace(b"cellar", b"celler", 1) if b"cellar" in text else text[1:], key_of("process-1", path)
+    )
+
+    found = findings()
+
+    assert all(fault in ("damaged", "interrupted") for fault, _ in found)
+    assert expected in {where for _, where in found}
+    if path != "inventory.json.sha256":
+        assert ("damaged", expected) in found
+
+
+@pytest.mark.parametrize("manifest", [[], {}])
+def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(manifest: object) -> None:
+    text = json.dumps(json.loads(store.read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
+    for folder in ("", "v1/"):
+        store.overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
+        store.overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
+def test_inventory_of_a_version_that_is_a_later_ones_is_damaged() -> None:
+    """With its sidecar it is whole by itself."""
+    for name in ("inventory.json", "inventory.json.sha256"):
+        store.overwrite_bytes(store.read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}"))
+
+    assert findings() == [("damaged", "v1/inventory.json")]
+
+
+def test_inventory_that_is_gone_or_is_none_is_found() -> None:
+    remove(key_of("process-0", "inventory.json"))
+    store.overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
+
+    assert {each.key: each.fault for each in verified().findings} == {
+        key_of("process-0", "inventory.json"): Fault.MISSING,
+        key_of("process-2", "inventory.json"): Fault.DAMAGED,
+    }
+
+
+def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
+    (skeleton,) = [path for path in object_of("process-1").sizes if path.startswith("logs/") and "skeleton" in path]
+    store.overwrite_bytes(b"{}", key_of("process-1", skeleton))
+
+    assert findings() == [("damaged", skeleton.rpartition("/")[0])]
+
+
+def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
+    kept = [path for path in object_of("process-1").sizes if path.startswith("logs/receipts/")]
+    for path in kept:
+        remove(key_of("process-1", path))
+
+    (receipt,) = [path for path in kept if path.endswith("receipt.json")]
+    assert findings() == [("missing", receipt)]
+
+
+def test_lost_histories_are_missing() -> None:
+    """They alone tell of deliveries and runs, once the database is gone."""
+    paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
+    for path in paths:
+        remove(key_of("process-1", path))
+
+    assert len(paths) == 4  # of two versions, of a delivery, of discrepancies
+    assert sorted(findings()) == sorted(("missing", path) for path in paths)
+
+
+def test_lost_discrepancies_are_missing() -> None:
+    archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
+    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
+    assert findings() == []
+    remove(key_of("process-3", path))
+
+    assert findings() == [("missing", path)]
+
+
+@pytest.mark.parametrize("key", ocfl.root_files())
+def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> None:
+    assert verify_beside().findings == ()
+    store.overwrite_bytes(b"x", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_strange_files_in_the_storage_root_are_extra() -> None:
+    layout = next(iter(ocfl.root_files())).rpartition("/")[0]
+    strange = {f"{ocfl.ROOT}/{name}" for name in ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe")}
+    strange |= {f"{layout}/evil.json"}
+    for key in strange:
+        store.keep_bytes(b"x", key)
+
+    assert {(each.fault, each.key) for each in verified().findings} == {(Fault.EXTRA, key) for key in strange}
+
+
+def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
+    key = key_of("process-0", ocfl.OBJECT_DECLARATION)
+    store.overwrite_bytes(b"x", key)
+    assert findings() == [("damaged", ocfl.OBJECT_DECLARATION)]
+    remove(key)
+    assert findings() == [("missing", ocfl.OBJECT_DECLARATION)]
+
+
+def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
+    imported(report(line("of nobody", settled=datetime.now(UTC).date())))
+    assert verify_beside().findings == ()
+    (key,) = kept_discrepancies.of_no_archive()
+
+    store.overwrite_bytes(b"{", key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
+    remove(key)
+    assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
+
+
+def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_body() -> None:
+    """A run completes its receipt, then keeps its history, then lets go of the body."""
+    again = received("process-0", sample_body("process-0"))
+    path = history.path_of(again.receipt_id)
+    remove(key_of("process-0", path))
+    assert findings() == [("interrupted", path)]
+
+    finished("process-0", again.receipt_id)
+
+    assert findings() == []
+
+
+def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
+    key = ocfl.object_key("process-0")
+    before = {path: store.read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
+    receipt_id = archived("process-0", sample_body("process-0", data=[]))
+    for path in object_of("process-0").sizes:
+        if path not in before:
+            remove(f"{key}/{path}")
+    for path, data in before.items():
+        store.overwrite_bytes(data, f"{key}/{path}")
+
+    assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
+
+
+def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content_is_not_sound() -> None:
+    key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    archived("process-0", sample_body("process-0", data=[]))
+    found = ocfl.inventory("process-0")
+    assert found
+    for name in names:
+        store.overwrite_bytes(before[name], f"{key}/{name}")
+    lost = next(iter(found.content_of(2).values()))
+    remove(f"{key}/{lost}")
+
+    assert findings() == [("missing", lost), ("missing", "v2/")]
+
+
+def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
+    (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
+    damaged = bytearray(store.read_bytes(key_of("process-0", path)))
+    damaged[-3] ^= 1
+    store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
+    strange = [
+        "logs/history/unknown.json.damaged",
+        f"logs/receipts/{'ab' * 32}/unknown",
+        "logs/receipts/loose",
+        "logs/receipts/unknown/receipt.json",
+        "logs/unknown",
+    ]
+    for each in strange:
+        store.keep_bytes(b"x", key_of("process-2", each))
+
+    assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
+
+
+def test_history_in_the_place_of_another_is_damaged() -> None:
+    """By its digest it is whole."""
+    histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
+    for key, another in permutations(histories, 2):
+        text = store.read_bytes(key)
+        store.overwrite_bytes(store.read_bytes(another), key)
+        assert not history.is_whole(key), (key, another)
+        store.overwrite_bytes(text, key)
+    store.overwrite_bytes(store.read_bytes(histories[0]), histories[1])
+
+    assert findings() == [("damaged", "/".join(histories[1].split("/")[5:]))]
+
+
+def test_old_copy_of_a_history_is_damaged() -> None:
+    """It lacks a delivery, or that the receipt is complete. While the body is in the inbox, a run keeps it again."""
+    sending = received("process-0", sample_body("process-0", data=[]))
+    persist("process-0", sending.receipt_id)
+    path = history.path_of(sending.receipt_id)
+    key, copies = key_of("process-0", path), []
+    history.keep("process-0", sending.receipt_id)
+    for _ in range(2):
+        copies.append(store.read_bytes(key))
+        archived("process-0", sample_body("process-0", data=[]))
+    assert findings() == []
+
+    for copy in copies:
+        store.overwrite_bytes(copy, key)
+        assert findings() == [("damaged", path)]
+    received("process-0", sample_body("process-0", data=[]))
+    assert findings() == []
+
+
+def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
+    store.keep_bytes(b"x", key_of("process-2", "v2/content/unknown"))
+    store.keep_bytes(b"x", key_of("process-0", "v2/inventory.json"))
+
+    assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
+
+
+def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
+    (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
+    store.overwrite_bytes(b"{", key_of("process-0", path))
+    assert not verified().is_sound
+
+    archived("process-0", sample_body("process-0"))
+
+    assert f"{path}{history.PUT_ASIDE}" in object_of("process-0").sizes
+    assert verified().is_sound
+
+
+def test_object_that_the_database_knows_and_the_store_does_not_is_missing() -> None:
+    for path in object_of("process-2").sizes:
+        remove(key_of("process-2", path))
+
+    assert [(each.fault, each.key) for each in verified().findings] == [(Fault.MISSING, ocfl.object_key("process-2"))]
+
+
+def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound() -> None:
+    key = ocfl.object_key("process-2")
+    names = ("inventory.json", "inventory.json.sha256")
+    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    new = received("process-2", sample_body("process-2", data=[]))
+    persist("process-2", new.receipt_id)
+    store.overwrite_bytes(before["inventory.json.sha256"], f"{key}/inventory.json.sha256")
+    assert findings() == [("interrupted", "inventory.json.sha256")]
+
+    store.overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
+    assert findings() == [("interrupted", "v2/")]
+    if store.is_bucket():  # where its inventory comes first
+        found = ocfl.inventory_at(f"{key}/v2")
+        assert found
+        remove(f"{key}/{next(iter(found.content_of(2).values()))}")
+        assert findings() == [("interrupted", "v2/")]
+    assert verified().is_sound
+
+    finished("process-2", new.receipt_id)
+    assert findings() == []
+
+
+def test_sidecar_of_a_complete_version_is_damaged() -> None:
+    store.overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
+
+    assert findings() == [("damaged", "inventory.json.sha256")]
+
+
+def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete() -> None:
+    new = received("process-3", sample_body("process-3"))
+    persist("process-3", new.receipt_id)
+    names = ("inventory.json.sha256", "inventory.json")
+    for name in names:
+        remove(key_of("process-3", name))
+    assert findings() == ([("interrupted", "v1")] if store.is_bucket() else [("missing", "inventory.json")])
+
+    finished("process-3", new.receipt_id)
+    assert findings() == []
+
+    for path in object_of("process-3").sizes:
+        if path in names or path.startswith("logs/"):
+            remove(key_of("process-3", path))
+    assert findings() == [("missing", "inventory.json")]
+
+
+def test_object_of_another_process_is_damaged() -> None:
+    for path in object_of("process-0").sizes:
+        store.overwrite_bytes(store.read_bytes(key_of("process-0", path)), key_of("process-2", path))
+
+    assert findings() == [("damaged", "inventory.json")]
+
+
+def test_nothing_false_is_found_while_archives_are_written() -> None:
+    bodies = [sample_body(f"process-{number % 3}", data=[], labels={"n": str(number)}) for number in range(12)]
+
+    def write(number: int) -> None:
+        for body in bodies[number::3]:
+            archived(f"process-{number}", body)
+
+    with ThreadPoolExecutor(3) as writers:
+        writing = [writers.submit(write, number) for number in range(3)]
+        looks = 0
+        while not all(each.done() for each in writing):
+            assert verified().is_sound
+            looks += 1
+    assert [each.result() for each in writing] == [None] * 3
+    assert looks > 1
+    assert findings() == []
+
+
+def make_unreadable(key: str, how: str) -> None:
+    path = Path(settings().store_location) / key
+    path.unlink()
+    if how == "a directory":
+        path.mkdir()
+    else:
+        path.symlink_to("/proc/self/mem")  # of which the first byte gives an input/output error
+
+
+@pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
+@pytest.mark.parametrize("how", ["a directory", "an input/output error"])
+def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(how: str) -> None:
+    skeleton, cuts = (path_of("process-0", name) for name in ("skeleton.json", "cuts.json"))
+    make_unreadable(key_of("process-0", skeleton), how)
+    store.overwrite_bytes(b"damaged", key_of("process-0", cuts))
+    make_unreadable(key_of("process-2", "inventory.json"), how)
+
+    assert sorted(findings()) == [("damaged", cuts), ("unreadable", "inventory.json"), ("unreadable", skeleton)]
+    assert not verified().is_sound
+
+
+@pytest.mark.parametrize("store_kind", ["bucket"], indirect=True)
+def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_again(
+    configure: Callable[..., Settings], s3_server: str
+) -> None:
+    skeleton, once = path_of("process-0", "skeleton.json"), set[str]()
+
+    def status_of(path: str) -> int | None:
+        if f"process-0/{skeleton}" in path:
+            return 403
+        is_first = path not in once
+        once.add(path)
+        return 503 if is_first and ("skeleton.json" in path or "list-type" in path) else None
+
+    with refusing(s3_server, status_of) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        with bucket.patient():
+            assert findings() == [("unreadable", skeleton)]
+    assert once
+
+
+def test_sample_is_a_share_of_the_objects_and_one_at_least() -> None:
+    everything = list(stored_objects())
+    objects = [StoredObject(f"archives/{number}", {}) for number in range(200)]
+    outside = StoredObject("", {"archives/unknown": 1})
+
+    assert list(drawn(everything, 1, 1)) == everything
+    with pytest.raises(Refused):
+        drawn(everything, 0, 1)
+    assert 60 < len(list(drawn(objects, 0.5, 1))) < 140
+    assert list(drawn(objects, 0.5, 1)) == list(drawn(objects, 0.5, 1)) != list(drawn(objects, 0.5, 2))
+    assert all(len(list(drawn(objects, 1e-9, seed))) == 1 for seed in range(20))
+    assert len({each.key for seed in range(20) for each in drawn(objects, 1e-9, seed)}) > 10
+    assert list(drawn([], 1e-9, 1)) == []
+    assert outside in drawn([outside, *objects], 1e-9, 1)
+
+
+def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
+    store_kind: str, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    configure(
+        store_url=f"s3://archives/{secrets.token_hex(8)}" if store_kind == "bucket" else str(tmp_path / "unmounted")
+    )
+
+    assert [each.fault for each in verified().findings] == [Fault.MISSING] * 3
+
+
+def test_store_that_does_not_answer_is_never_called_sound(
+    store_kind: str, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    if store_kind == "bucket":
+        configure(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    else:
+        (tmp_path / "a file").write_text("")
+        configure(store_url=str(tmp_path / "a file"))
+
+    with pytest.raises(Transient):
+        verified()

@@ -1,0 +1,293 @@
+"""Discrepancies in the database: their life, their history, and several who settle at once."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from adapters.database.transactions import reading, writing
+from adapters.store import kept_discrepancies
+from domain.payments.discrepancies import by_id
+from models.errors import Refused
+from models.payments.discrepancy import (
+    HOLD_CODES,
+    PAYLOAD_CODES,
+    SETTLEMENT_CODES,
+    Discrepancy,
+    DiscrepancyCode,
+    DiscrepancyEventRow,
+    DiscrepancyRow,
+)
+from models.payments.payment import Standing
+from models.view import ArchiveQuery, ArchiveView, Explanation
+from services.payments import discrepancies
+from services.payments.discrepancies import is_concerned, settle, settle_judged, settle_many, settle_version
+from services.views import catalogue
+from tests.records import NOON, archived, document
+
+ON_BOTH = pytest.mark.usefixtures("installation")
+ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
+"""Where the kind of database does not matter."""
+
+MISMATCH = Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")
+ANOTHER = replace(MISMATCH, transaction_id="u")
+LATE = Discrepancy(DiscrepancyCode.SETTLED_LATE, "t", "7 days", "9 days")
+UNASSIGNED = Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment", "none", "line 7")
+(ID,) = by_id("r", [MISMATCH])
+
+
+def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> None:
+    settle(reference, PAYLOAD_CODES, these, NOON + timedelta(hours=hour))
+
+
+def whole(reference: str = "r") -> ArchiveView:
+    view = catalogue.archive(reference)
+    assert view
+    return view
+
+
+def history(discrepancy_id: str = ID) -> list[str]:
+    """The states that a discrepancy has been in, with the hour after noon."""
+    with reading() as session:
+        its = select(DiscrepancyEventRow).where(DiscrepancyEventRow.discrepancy_id == discrepancy_id)
+        events = session.exec(its.order_by(col(DiscrepancyEventRow.number))).all()
+    assert [each.number for each in events] == list(range(1, len(events) + 1))
+    return [f"{each.state} {(each.at - NOON).seconds // 3600}" for each in events]
+
+
+@ON_BOTH
+def test_discrepancy_lives_from_its_opening_to_its_end_and_may_open_again() -> None:
+    archived()
+    for hour, these in enumerate([[MISMATCH], [MISMATCH, ANOTHER], [ANOTHER], [], [MISMATCH]]):
+        for _ in range(2):
+            found(*these, hour=hour)
+
+    assert history() == ["open 0", "closed 2", "open 4"]
+    archive = whole()
+    (shown,) = archive.discrepancies
+    assert (shown.discrepancy_id, shown.state, shown.opened_at) == (ID, "open", NOON + timedelta(hours=4))
+    assert "Expected: 21.00 ILS. Found: 25.00 ILS." in shown.sentence
+    (closed,) = archive.closed_discrepancies
+    assert (closed.transaction_id, closed.state, closed.closed_at) == ("u", "closed", NOON + timedelta(hours=3))
+
+
+@ON_SQLITE
+def test_codes_of_others_and_other_archives_stay() -> None:
+    archived()
+    archived("s")
+    found(MISMATCH)
+    settle("r", SETTLEMENT_CODES, [LATE], NOON)
+    found(MISMATCH, reference="s")
+
+    found()
+
+    assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
+    assert [each.code for each in whole("s").discrepancies] == ["AMOUNT_MISMATCH"]
+
+
+@ON_BOTH
+def test_what_belongs_to_no_archive_is_settled_alone() -> None:
+    archived()
+    settle("r", SETTLEMENT_CODES, [LATE], NOON)
+    settle(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
+    assert list(discrepancies.standing(None).values()) == [UNASSIGNED]
+
+    settle(None, SETTLEMENT_CODES, [], NOON)
+
+    assert discrepancies.standing(None) == {}
+    assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
+
+
+@ON_SQLITE
+def test_explanation_stands_until_the_numbers_change() -> None:
+    archived()
+    found(MISMATCH)
+    assert discrepancies.open_ones("r") == [MISMATCH]
+
+    for hour in (1, 2):
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
+    found(MISMATCH, hour=3)
+
+    assert history() == ["open 0", "explained 1"]
+    (shown,) = whole().discrepancies
+    assert shown.state == "explained"
+    assert shown.explanation
+    assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
+    assert discrepancies.open_ones("r") == []
+
+    found(replace(MISMATCH, found="26.00 ILS"), hour=4)
+
+    (shown,) = whole().discrepancies
+    assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
+    assert len(discrepancies.open_ones("r")) == 1
+
+
+@ON_SQLITE
+def test_another_explanation_takes_the_place_of_the_first_and_both_are_history() -> None:
+    archived()
+    found(MISMATCH)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
+
+    discrepancies.explain(ID, Explanation(by="Ron", why="a donation"), NOON)
+
+    assert history() == ["open 0", "explained 0", "explained 0"]
+    (shown,) = whole().discrepancies
+    assert shown.explanation
+    assert shown.explanation.by == "Ron"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("read", "status"),
+    [
+        ({"expected": "21.00 ILS", "found": "25.00 ILS"}, None),
+        ({"found": "25.00 ILS"}, None),
+        ({"expected": "20.00 ILS", "found": "25.00 ILS"}, 409),
+        ({"found": "26.00 ILS"}, 409),
+    ],
+)
+def test_explanation_is_for_the_numbers_that_were_read(read: dict[str, str], status: int | None) -> None:
+    archived()
+    found(MISMATCH)
+
+    if status is None:
+        discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+    else:
+        with pytest.raises(Refused) as refused:
+            discrepancies.explain(ID, Explanation(by="Dana", why="a tip", **read), NOON)
+        assert (refused.value.code, refused.value.status) == ("DISCREPANCY_CHANGED", status)
+
+    assert history() == (["open 0", "explained 0"] if status is None else ["open 0"])
+
+
+@ON_SQLITE
+def test_what_is_closed_or_unknown_is_not_explained() -> None:
+    archived()
+    found(MISMATCH)
+    found()
+
+    for discrepancy_id, status in ((ID, 409), ("unknown", 404)):
+        with pytest.raises(Refused) as refused:
+            discrepancies.explain(discrepancy_id, Explanation(by="Dana", why="a tip"), NOON)
+        assert refused.value.status == status
+    assert history() == ["open 0", "closed 0"]
+
+
+@ON_SQLITE
+def test_lists_tell_and_find_what_is_not_closed() -> None:
+    archived("r")
+    archived("s", minute=1)
+    found(MISMATCH)
+    discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
+    found(MISMATCH, reference="s")
+    found(reference="s")
+
+    page = catalogue.page(ArchiveQuery())
+    assert [(each.reference, each.discrepancies) for each in page.items] == [("s", 0), ("r", 1)]
+    narrowed = catalogue.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH))
+    assert [each.reference for each in narrowed.items] == ["r"]
+
+
+@ON_SQLITE
+def test_only_the_current_version_settles() -> None:
+    older, current = (
+        archived(
+            body=year, payload=document() | {"event": {"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}}
+        )
+        for year in ("2022", "2023")
+    )
+
+    assert not settle_version("r", older, PAYLOAD_CODES, [MISMATCH], NOON)
+    assert whole().discrepancies == []
+    assert settle_version("r", current, PAYLOAD_CODES, [MISMATCH], NOON)
+    assert [each.code for each in whole().discrepancies] == ["AMOUNT_MISMATCH"]
+
+
+@ON_BOTH
+def test_many_archives_are_settled_as_one_is() -> None:
+    references = [f"r{number:04}" for number in range(1200)]
+    archived(references[0])
+    found: dict[str | None, list[Discrepancy]] = {reference: [MISMATCH, LATE] for reference in references}
+
+    settle_many(found | {None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
+    settle_many({reference: [LATE] for reference in references[:1100]}, set(DiscrepancyCode), NOON)
+
+    with reading() as session:
+        states = [(row.code, row.state) for row in session.exec(select(DiscrepancyRow))]
+    assert len(states) == 2401
+    assert states.count(("AMOUNT_MISMATCH", "closed")) == 1100
+    assert states.count(("SETTLED_LATE", "open")) == 1200
+    assert [each.code for each in whole(references[0]).discrepancies] == ["SETTLED_LATE"]
+
+
+@ON_BOTH
+def test_two_who_settle_the_same_at_once_open_it_once() -> None:
+    for reference in "rs":
+        archived(reference)
+    ready = threading.Barrier(6)
+
+    def settled(these: Sequence[Discrepancy]) -> None:
+        ready.wait()
+        for number in range(4):
+            many = dict.fromkeys(["s", None, "r"], these if number % 2 == 0 else [])
+            settle_many(many, PAYLOAD_CODES, NOON + timedelta(hours=number))
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(settled, [[MISMATCH]] * 6))
+
+    for settled_one in ("r", "s", None):
+        states = [each.split()[0] for each in history(*by_id(settled_one, [MISMATCH]))]
+        assert states == (["open", "closed"] * len(states))[: len(states)]
+        assert states[-1] == "closed"
+
+
+@ON_SQLITE
+def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
+    receipt_id = archived()
+    found(MISMATCH)
+    settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+
+    with writing():  # the only one who may, on SQLite
+        found(MISMATCH)
+        settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+        assert settle_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
+
+    assert history() == ["open 0"]
+
+
+@ON_SQLITE
+def test_what_became_another_while_it_was_written_is_settled_again() -> None:
+    archived()
+    truth = iter([[MISMATCH], [MISMATCH], [], [], []])
+
+    settle_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
+
+    assert history() == ["open 0", "closed 0"]
+
+
+@ON_BOTH
+def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
+    archived("with payments")
+    archived("r", payload=document("r") | {"payments": []})
+    assert [is_concerned(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [True, False, False]
+    assert is_concerned("with payments", HOLD_CODES, {Standing.VERIFIED})
+    assert not is_concerned("with payments", HOLD_CODES, {Standing.HELD})
+
+    found(MISMATCH)
+    assert not is_concerned("r", HOLD_CODES)
+    assert is_concerned("r", PAYLOAD_CODES)
+
+    found()
+    assert not is_concerned("r", PAYLOAD_CODES)
+
+
+@ON_SQLITE
+def test_changes_without_an_object_in_the_store_wait_to_be_kept() -> None:
+    archived()
+    found(MISMATCH)
+
+    assert kept_discrepancies.unkept() == ["r"]

@@ -1,0 +1,182 @@
+"""Payments that stand in several archives: found on both sides, whichever came first."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+
+import pytest
+from sqlmodel import delete, select
+
+from adapters.database.transactions import reading, writing
+from domain.payments.duplicates import MOST_NEEDED
+from models.payments.discrepancy import (
+    DUPLICATE_CODES,
+    Discrepancy,
+    DiscrepancyEventRow,
+    DiscrepancyLogRow,
+    DiscrepancyRow,
+)
+from services.payments import discrepancies
+from services.payments.duplicates import settle_all_duplicates, settle_duplicates
+from tests.payments import attempt, booked, payment
+from tests.records import NOON
+
+ON_BOTH = pytest.mark.usefixtures("installation")
+ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
+"""Where the kind of database does not matter."""
+
+
+def arrived(reference: str, *payments: tuple[str | None, str | None]) -> None:
+    """A run of an archive has loaded its payments, by transaction and fingerprint, and settles."""
+    load(reference, *payments)
+    settle_duplicates(reference, NOON)
+
+
+def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
+    rows = [
+        payment(reference, transaction_id, position, cguid_fingerprint=fingerprint)
+        for position, (transaction_id, fingerprint) in enumerate(payments)
+    ]
+    booked(reference, *rows)
+
+
+def told(*references: str) -> dict[str, list[str]]:
+    """What is found of archives now, in short."""
+    return {
+        reference: sorted(_short(each) for each in discrepancies.standing(reference, DUPLICATE_CODES).values())
+        for reference in references
+    }
+
+
+def _short(found: Discrepancy) -> str:
+    kind = "provider" if "PROVIDER" in found.code else "transaction"
+    return f"{kind} {found.transaction_id} {found.found}"
+
+
+@ON_BOTH
+def test_duplicates_are_found_on_both_sides_and_close_on_both() -> None:
+    arrived("a", ("t", "f"))
+    assert told("a") == {"a": []}
+
+    arrived("b", ("t", "g"), ("u", "f"))
+    assert told("a", "b") == {
+        "a": ["provider t also in b", "transaction t also in b"],
+        "b": ["provider u also in a", "transaction t also in a"],
+    }
+
+    arrived("b", ("v", "g"))  # its next version
+    assert told("a", "b") == {"a": [], "b": []}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("attempts_come_first", [True, False])
+def test_attempt_that_does_not_decide_is_found_under_another_transaction(*, attempts_come_first: bool) -> None:
+    a = payment("a", "t", cguid_fingerprint="f")
+    if not attempts_come_first:
+        arrived("b", ("u", "g"))
+    booked("a", a, attempts=[attempt(a, number, cguid_fingerprint=each) for number, each in enumerate("fgg")])
+    settle_duplicates("a", NOON)
+    if attempts_come_first:
+        arrived("b", ("u", "g"))
+
+    both = {"a": ["provider t also in b"], "b": ["provider u also in a"]}
+    assert told("a", "b") == both
+    settle_all_duplicates(NOON)
+    assert told("a", "b") == both
+
+    arrived("a", ("t", "f"))  # its next version
+    assert told("a", "b") == {"a": [], "b": []}
+
+
+@ON_BOTH
+def test_transaction_of_several_attempts_is_told_once() -> None:
+    a = payment("a", "t", cguid_fingerprint="f")
+    booked("a", a, attempts=[attempt(a, cguid_fingerprint="g")])
+    arrived("b", ("t", "g"))
+    settle_all_duplicates(NOON)
+
+    assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
+
+
+@ON_SQLITE
+def test_attempts_and_what_has_no_id_are_no_duplicates() -> None:
+    arrived("a", ("t", "f"), ("t", "f"), (None, None), ("", ""))
+    arrived("b", (None, None), ("", ""))
+
+    assert told("a", "b") == {"a": [], "b": []}
+
+
+ARCHIVES: list[tuple[str, Sequence[tuple[str | None, str | None]]]] = [
+    ("a", [("t", "f"), ("u", "g")]),
+    ("b", [("t", "f"), ("w", "g")]),
+    ("c", [("t", None), (None, "f")]),
+    ("d", [("u", "h")]),
+]
+
+
+@ON_BOTH
+def test_order_of_arrival_does_not_matter() -> None:
+    ends = []
+    for order in list(permutations(ARCHIVES))[::5]:
+        for reference, payments in order:
+            arrived(reference, *payments)
+        ends.append(told("a", "b", "c", "d"))
+        settle_all_duplicates(NOON)
+        ends.append(told("a", "b", "c", "d"))
+        _forget()
+
+    assert all(end == ends[0] for end in ends)
+    assert ends[0]["c"] == ["provider None also in a", "transaction t also in a, b"]
+
+
+def _forget() -> None:
+    for reference, _ in ARCHIVES:
+        booked(reference)
+    with writing() as session:
+        for table in (DiscrepancyRow, DiscrepancyEventRow):
+            session.execute(delete(table))
+
+
+@ON_BOTH
+def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
+    for number in range(5):
+        pair = (f"a{number}", f"b{number}")
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda reference, t=f"t{number}": arrived(reference, (t, None)), pair))
+        assert [len(each) for each in told(*pair).values()] == [1, 1]
+
+
+@ON_SQLITE
+def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
+    load("a", ("t", None))
+    load("b", ("t", None))
+    settle_all_duplicates(NOON)
+    assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
+
+    load("b")
+    settle_all_duplicates(NOON)
+    assert told("a", "b") == {"a": [], "b": []}
+
+
+@ON_BOTH
+def test_transaction_of_very_many_archives_is_told_in_each_and_changes_nothing_in_the_others() -> None:
+    references = [f"r{number:02}" for number in range(2 * MOST_NEEDED)]
+    for reference in references:
+        arrived(reference, ("t", "f"))
+    with reading() as session:
+        before = {each.reference: each.changes for each in session.exec(select(DiscrepancyLogRow))}
+
+    arrived("r99", ("t", "f"))
+
+    assert told("r00", "r09", "r99") == {
+        "r00": ["transaction t also in r01, r02, r03 and others"],
+        "r09": ["transaction t also in r00, r01, r02 and others"],
+        "r99": ["transaction t also in r00, r01, r02 and others"],
+    }
+    with reading() as session:
+        after = {each.reference: each.changes for each in session.exec(select(DiscrepancyLogRow))}
+    assert after == {**before, "r99": 1}
+
+    for reference in references[1:]:
+        arrived(reference)
+    assert told("r00", "r99") == {"r00": ["transaction t also in r99"], "r99": ["transaction t also in r00"]}

@@ -1,0 +1,80 @@
+"""Holds that have grown old are told of until they are charged or released."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.payments.discrepancy import HOLD_CODES
+from services.payments import discrepancies
+from services.payments.holds import settle_all_holds, settle_holds
+from services.views import catalogue
+from tests.installations import archived
+from tests.samples import sample_body, sample_document
+from tests.settlements import imported, line, report
+
+HELD = {"type": "hold"}
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_hold_that_a_report_settles_is_old_no_more() -> None:
+    hold = sample_document()["payments"][0] | HELD
+    archived("process-1", sample_body("process-1", payments=[hold]))
+    assert [each.code for each in discrepancies.standing("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
+    archive = catalogue.archive("process-1")
+    assert archive
+    paid_on = archive.payments[0].paid_on
+
+    imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
+
+    assert discrepancies.standing("process-1", HOLD_CODES) == {}
+
+
+CHARGE = {"type": "charge"}
+OLD: list[tuple[str, list[dict[str, str]], bool]] = [
+    ("a hold", [HELD], True),
+    ("a hold that was tried again", [HELD, CHARGE | {"status": "failure"}], True),
+    ("a charge", [CHARGE], False),
+    ("a verification", [{}], False),
+    ("a hold that failed", [HELD | {"status": "failure"}], False),
+    ("a hold with a later charge", [HELD, CHARGE], False),
+]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_only_a_hold_that_nothing_took_grows_old() -> None:
+    (payment,) = sample_document()["payments"]
+    for name, attempts, _ in OLD:
+        archived(name, sample_body(name, payments=[payment | each for each in attempts]))
+
+    settle_holds([name for name, *_ in OLD], datetime.now(UTC))
+
+    found = {name: [each.code for each in discrepancies.standing(name, HOLD_CODES).values()] for name, *_ in OLD}
+    assert found == {name: ["AGING_HOLD"] * grows_old for name, _, grows_old in OLD}
+
+
+def dateless(reference: str) -> bytes:
+    """An archive with a hold of which nothing tells the day."""
+    document: dict[str, Any] = sample_document()
+    document["sessions"][0]["submitted_at"] = None
+    return sample_body(
+        reference,
+        event=document["event"] | {"timestamp": None},
+        sessions=document["sessions"],
+        payments=[document["payments"][0] | HELD],
+    )
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_hold_without_a_day_is_as_old_as_its_archive() -> None:
+    archived("process-1", dateless("process-1"))
+    archive = catalogue.archive("process-1")
+    assert archive
+    came_at = archive.received_at
+
+    settle_all_holds(came_at + timedelta(days=7))
+    assert discrepancies.standing("process-1", HOLD_CODES) == {}
+
+    settle_all_holds(came_at + timedelta(days=8))
+    (old,) = discrepancies.standing("process-1", HOLD_CODES).values()
+    assert (old.code, old.found) == ("AGING_HOLD", f"held since {came_at:%Y-%m-%d}")

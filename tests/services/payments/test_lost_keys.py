@@ -1,0 +1,357 @@
+"""A key that is lost is never made anew: nothing changes until it is back, and then all is right."""
+
+import asyncio
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlmodel import col, select
+
+from adapters.database import receipts
+from adapters.database.transactions import reading
+from adapters.files import store
+from adapters.inbox import inbox
+from adapters.platform.kept_secrets import kept_secret
+from adapters.platform.settings import Settings, settings
+from adapters.store import ocfl, seals
+from adapters.store.kept_discrepancies import of_no_archive
+from cli.archives.export import export
+from models.archive.archive import State
+from models.errors import Locked
+from models.payments.discrepancy import DiscrepancyRow
+from models.runs.receipt import Sending
+from models.runs.run import Trigger
+from models.store.fixity import Fault
+from models.view import ArchiveView, DiscrepancyView, Explanation
+from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
+from services.payments.discrepancies import explain, standing, views_of
+from services.processing.persisting import persist
+from services.settlements.settlements import judge_all
+from services.triggering.trigger import trigger
+from services.views import catalogue
+from tests.flows.conftest import received
+from tests.flows.databases import in_new_database
+from tests.installations import archived, finished, stored_body
+from tests.judge import judged
+from tests.samples import PDF, sample_document
+from tests.settlements import imported, line, report
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+FINGERPRINT = "keys/fingerprint.json"
+
+
+def body(
+    timestamp: str = "2026-01-01T00:00:00Z", reference: str = "process-1", *, content: bytes = b"", **secrets: str
+) -> bytes:
+    document = sample_document()
+    document |= {"reference": reference, "event": document["event"] | {"timestamp": timestamp}}
+    document["payments"][0]["type"] = "charge"  # which needs an authorisation
+    document["payments"][0]["provider_transaction_result"] |= secrets
+    text = json.dumps(document).encode()
+    return text.replace(b64encode(PDF), content) if content else text
+
+
+def lose(location: str) -> bytes:
+    """Take a key out of the store, and return the backup."""
+    backup = store.read_bytes(location)
+    store.remove(location)
+    seals._fingerprint_key.cache_clear()  # another process
+    return backup
+
+
+def in_store(*folders: str) -> dict[str, bytes]:
+    wanted = folders or (ocfl.ROOT, seals.ROOT)
+    return {key: store.read_bytes(key) for folder in wanted for key, _ in store.listed(folder)}
+
+
+def swept(sending: Sending) -> bool:
+    return asyncio.run(trigger(sending, Trigger.SWEEP))
+
+
+def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
+    sent = body()
+    first = archived("process-1", sent)
+    backup = lose(seals.key_location("process-1"))
+    before = in_store()
+
+    same = received("process-1", sent)
+    newer = received("process-1", newer_body := body("2026-02-01T00:00:00Z"))
+    changed = received("process-1", changed_body := body("2026-03-01T00:00:00Z", cguid="another"))
+    for sending in (newer, changed):
+        with pytest.raises(Locked, match="is gone"):
+            persist("process-1", sending.receipt_id)
+    with structlog.testing.capture_logs() as said:
+        assert [swept(same) for _ in range(3)] == [False] * 3
+    assert [each["event"] for each in said if each["log_level"] == "error"] == [
+        "a complete archive is locked; it waits"
+    ]
+
+    assert in_store() == before
+    assert all(inbox.has_body(each.receipt_id) for each in (same, newer, changed))
+
+    store.overwrite_bytes(backup, seals.key_location("process-1"))
+    assert not swept(same)
+    for sending in (newer, changed):
+        finished("process-1", sending.receipt_id)
+    ids = (first, newer.receipt_id, changed.receipt_id)
+    assert [stored_body("process-1", each) for each in ids] == [sent, newer_body, changed_body]
+    assert not any(map(inbox.has_body, ids))
+    assert State(receipts.get(first).state) is State.COMPLETED
+    assert verify_object(object_of("process-1")).findings == ()
+
+
+def test_archive_that_has_nothing_sealed_may_get_a_key() -> None:
+    """It is from before sealing, or had no secret yet."""
+    plain = json.loads(body())
+    plain["payments"] = []
+    archived("process-1", json.dumps(plain).encode())
+    with suppress(FileNotFoundError):
+        lose(seals.key_location("process-1"))
+
+    receipt_id = archived("process-1", body("2026-02-01T00:00:00Z"))
+
+    assert stored_body("process-1", receipt_id) == body("2026-02-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("left", [(), ("key",)])
+def test_lost_key_of_the_fingerprints_is_not_made_anew_where_there_are_some(left: tuple[str, ...]) -> None:
+    archived("process-1", body())
+    told = seals.fingerprint("69796709")
+    backup = lose(FINGERPRINT)
+    if not left:
+        lose(seals.key_location("process-1"))  # all keys are: the archive is sealed
+
+    with pytest.raises(Locked, match=r"fingerprint\.json is gone"):
+        seals.fingerprint("69796709")
+    with pytest.raises(Locked):
+        persist("process-2", received("process-2", body(reference="process-2")).receipt_id)
+    assert store.stored_size(FINGERPRINT) is None
+
+    store.overwrite_bytes(backup, FINGERPRINT)
+    assert seals.fingerprint("69796709") == told
+
+
+def test_settlements_alone_keep_the_key_of_the_fingerprints() -> None:
+    seals.fingerprint("69796709")
+    store.keep_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
+    lose(FINGERPRINT)
+
+    with pytest.raises(Locked):
+        seals.fingerprint("69796709")
+
+
+@pytest.mark.parametrize("damage", [None, "", "A" * 87 + "\n=", "\udcff"])
+def test_lost_or_damaged_master_key_locks_and_no_other_is_made(
+    configure: Callable[..., Settings], damage: str | None
+) -> None:
+    receipt_id = archived("process-1", body())
+    before, master = in_store(), settings().data_dir.absolute() / "secrets" / "seal"
+    whole = master.read_text()
+    master.unlink()
+    if damage is not None:
+        master.write_text(damage, errors="surrogateescape")
+    kept_secret.cache_clear()
+
+    with pytest.raises(Locked, match="secrets/seal"):
+        stored_body("process-1", receipt_id)
+    with pytest.raises(Locked, match="secrets/seal"):
+        persist("process-2", received("process-2", body(reference="process-2")).receipt_id)
+    assert master.exists() == (damage is not None)
+    assert in_store() == before
+
+    master.write_text(whole)
+    assert stored_body("process-1", receipt_id) == body()
+
+
+def findings() -> list[tuple[str, Fault]]:
+    fixity = verify_objects(stored_objects()) + verify_beside()
+    assert all("CELLAR_SEAL_KEYS" in each.expected for each in fixity.findings)
+    return [(each.key, each.fault) for each in fixity.findings]
+
+
+def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
+    archived("process-1", body())
+    archived("process-1", body("2026-02-01T00:00:00Z"))  # a delivery
+    archived("process-2", body(reference="process-2"))
+    assert findings() == []
+    data_key = seals.key_location("process-1")
+
+    backups = {location: lose(location) for location in (data_key, FINGERPRINT)}
+    assert findings() == [(data_key, Fault.MISSING), (FINGERPRINT, Fault.MISSING)]
+    for location, damage in ((data_key, b"{"), (FINGERPRINT, store.read_bytes(seals.key_location("process-2")))):
+        store.overwrite_bytes(damage, location)
+    assert findings() == [(data_key, Fault.DAMAGED), (FINGERPRINT, Fault.DAMAGED)]
+    for location, backup in backups.items():
+        store.overwrite_bytes(backup, location)
+    assert findings() == []
+
+
+@pytest.mark.usefixtures("store_kind")
+def test_key_that_is_destroyed_takes_what_was_sealed_with_it_and_changes_no_archive(tmp_path: Path) -> None:
+    """Versions and deliveries of its archive are as valid as before, and the others can be read."""
+    other = body(reference="process-2")
+    receipt_ids = [archived("process-1", body(each)) for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")]
+    receipt_ids.append(archived("process-1", body("2026-03-01T00:00:00Z", cguid="another")))
+    of_other, location = archived("process-2", other), seals.key_location("process-1")
+    before = in_store(ocfl.ROOT)
+
+    store.remove(location)
+
+    assert findings() == [(location, Fault.MISSING)]
+    for receipt_id in receipt_ids:
+        with pytest.raises(Locked):
+            export("process-1", to=tmp_path / "raw", raw=True, receipt=receipt_id)
+    assert not (tmp_path / "raw").exists()
+    assert stored_body("process-2", of_other) == other
+    assert [each.version for each in view().versions] == [1, 2]
+    assert in_store(ocfl.ROOT) == before
+    assert judged() == []
+
+
+def test_settlement_reports_are_held_against_their_digests() -> None:
+    seals.fingerprint("69796709")
+    rows = b'{"entries": [\n]}\n'
+    whole, damaged, gone = hashlib.sha256(rows).hexdigest(), "a" * 64, "b" * 64
+    for name in (f"{whole}.json", f"{damaged}.json", f"{damaged}.imported", f"{whole}.imported", f"{gone}.imported"):
+        store.keep_bytes(rows, f"settlements/{name}")
+
+    fixity = verify_beside()
+
+    assert [(each.key, each.fault) for each in fixity.findings] == [
+        (f"settlements/{damaged}.json", Fault.DAMAGED),
+        (f"settlements/{gone}.json", Fault.MISSING),
+    ]
+    assert fixity.files == 5
+
+
+def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_reports() -> None:
+    imported(report(line("of nobody")))
+    (key,) = of_no_archive()
+    assert verify_beside().findings == ()
+
+    store.overwrite_bytes(store.read_bytes(key)[:-1], key)
+
+    assert [(each.key, each.fault) for each in verify_beside().findings] == [(key, Fault.DAMAGED)]
+
+
+def view() -> ArchiveView:
+    found = catalogue.archive("process-1")
+    assert found
+    return found
+
+
+def transaction(sent: bytes) -> bytes:
+    text: str = json.loads(sent)["payments"][0]["transaction_id"]
+    return text.encode()
+
+
+@pytest.mark.parametrize("lost", ["archive", "archive, without its history", "fingerprints"])
+def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
+    configure: Callable[..., Settings], lost: str
+) -> None:
+    sent = body()
+    receipt_id = archived("process-1", sent)
+    delivery = archived("process-1", newer := body("2026-02-01T00:00:00Z", content=b"QR=="))
+    other = body(reference="process-2").replace(transaction(sent), b"another-transaction")
+    archived("process-2", other)
+    before = view()
+    assert "DUPLICATE_PROVIDER_TRANSACTION" in [each.code for each in before.discrepancies]
+    location = FINGERPRINT if lost == "fingerprints" else seals.key_location("process-1")
+    backup = lose(location)
+    if lost.endswith("history"):
+        for path in (Path(settings().store_location) / ocfl.log_key("process-1", "history")).iterdir():
+            if path.stem != "discrepancies":
+                path.unlink()
+
+    assert in_new_database(configure) == 2
+
+    without = view()
+    assert [each.code for each in without.warnings if each.code not in {old.code for old in before.warnings}] == [
+        "SECRETS_LOCKED"
+    ]
+    assert [each.standing for each in without.payments] == ["unknown"]
+    assert without.discrepancies == before.discrepancies
+    assert (receipts.get(receipt_id).size_bytes, receipts.get(delivery).size_bytes) == (len(sent), len(newer))
+    for each in (receipt_id, delivery):
+        if lost != "fingerprints":
+            with pytest.raises(Locked):
+                persist("process-1", each)
+
+    store.overwrite_bytes(backup, location)
+    for each in (receipt_id, delivery):
+        finished("process-1", each)
+    assert view().warnings == before.warnings
+    assert [each.standing for each in view().payments] == ["charged"]
+
+
+@pytest.mark.parametrize("types", ["charge=charged+auth", "charge=charged"])
+@pytest.mark.parametrize("lost", ["archive", "fingerprints"])
+def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
+    configure: Callable[..., Settings], types: str, lost: str
+) -> None:
+    configure(payment_types=types)
+    receipt_id, now = archived("process-1", body()), datetime.now(UTC)
+    its_row = line("69796709", amount="20.00", paid="2022-12-21", settled="2022-12-23")
+    imported(report(its_row, line("of nobody")), now=now)
+    for discrepancy_id in (*standing("process-1"), *standing(None)):
+        explain(discrepancy_id, Explanation(by="Dana", why="agreed"), now)
+    before = view(), of_nobody()
+    assert [each.code for each in before[0].discrepancies] == ["SETTLED_AMOUNT_MISMATCH"]
+    location = FINGERPRINT if lost == "fingerprints" else seals.key_location("process-1")
+    backup = lose(location)
+
+    in_new_database(configure)
+    judge_all(now)
+    assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
+
+    store.overwrite_bytes(backup, location)
+    finished("process-1", receipt_id)
+    judge_all(now)
+    assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
+    assert [each.standing for each in view().payments] == ["settled"]
+
+
+def of_nobody() -> list[DiscrepancyView]:
+    with reading() as session:
+        rows = session.exec(select(DiscrepancyRow).where(col(DiscrepancyRow.reference).is_(None))).all()
+        return views_of(session, rows)
+
+
+def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
+    configure: Callable[..., Settings],
+) -> None:
+    receipt_id, now = archived("process-1", body()), datetime.now(UTC)
+    backup = lose(seals.key_location("process-1"))
+    in_new_database(configure)
+    rows = report(line("69796709", paid="2022-12-21", settled="2022-12-23"), line("of nobody"))
+
+    assert imported(rows, now=now, preview=True).findings == imported(rows, now=now).findings == ()
+    assert of_nobody() == []
+
+    store.overwrite_bytes(backup, seals.key_location("process-1"))
+    finished("process-1", receipt_id)
+    judge_all(now)
+    assert [(each.code, each.state) for each in of_nobody()] == [("MISSING_IN_ARCHIVE", "open")]
+    assert view().discrepancies == []
+
+
+def test_bag_without_a_key_has_what_is_not_sealed_and_says_so(tmp_path: Path) -> None:
+    archived("process-1", body())
+    lose(seals.key_location("process-1"))
+
+    export("process-1", to=tmp_path / "bag")
+
+    page = (tmp_path / "bag" / "data" / "summary.html").read_text()
+    assert "key is missing" in page
+    assert "STATUS_CONFLICT" not in page
+    assert len(list((tmp_path / "bag" / "data" / "files").iterdir())) == 2
+    with pytest.raises(Locked):
+        export("process-1", to=tmp_path / "raw", raw=True)
+    assert not (tmp_path / "raw").exists()

@@ -1,0 +1,174 @@
+"""What does not add up is that of the current version, whichever receipt is worked on; and that of its peers."""
+
+import copy
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import Settings
+from adapters.store import ocfl
+from models.errors import Conflict
+from models.payments.discrepancy import DiscrepancyCode
+from services.payments import discrepancies
+from services.processing.completion import complete
+from services.processing.findings import payload_findings, settle_findings
+from services.processing.loading import load
+from services.processing.persisting import persist
+from services.receipts.material import read_material
+from services.views import catalogue
+from tests.flows.conftest import received
+from tests.installations import archived, finished, stored_discrepancies
+from tests.samples import sample_body, sample_document
+from tests.settlements import imported, line, report
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def event(year: int) -> dict[str, str]:
+    return {"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}
+
+
+def body(year: int, **members: Any) -> bytes:
+    return sample_body("process-1", event=event(year), **members)
+
+
+def codes(reference: str = "process-1") -> list[str]:
+    archive = catalogue.archive(reference)
+    assert archive
+    return [each.code for each in archive.discrepancies]
+
+
+def with_amount(amount: int) -> list[dict[str, Any]]:
+    return [sample_document()["payments"][0] | {"amount": amount}]
+
+
+def test_version_that_a_delivery_makes_the_current_one_is_judged_though_its_run_was_killed() -> None:
+    archived("process-1", body(2023, payments=with_amount(2500)))
+    archived("process-1", body(2024))
+    assert codes() == []
+    again = received("process-1", body(2025, payments=with_amount(2500)))
+    persist("process-1", again.receipt_id)
+    load(read_material("process-1", again.receipt_id))  # and killed before anything was judged
+
+    finished("process-1", again.receipt_id)
+
+    assert codes() == ["AMOUNT_MISMATCH"]
+
+
+def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_version_does_not() -> None:
+    older, current = (archived("process-1", body(year, payments=with_amount(year))) for year in (2023, 2024))
+    delivery = archived("process-1", body(2025, payments=with_amount(2024)))
+
+    says = [settle_findings(read_material("process-1", each)).is_current for each in (older, current, delivery)]
+
+    assert says == [False, True, True]
+
+
+def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> None:
+    receipt_id = received("process-1", body(2023, payments=with_amount(2500))).receipt_id
+    persist("process-1", receipt_id)
+    material = read_material("process-1", receipt_id)
+    load(material)
+
+    with pytest.raises(Conflict):
+        complete(material, payload_findings(material))
+
+
+def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> dict[str, Any]:
+    """Of an archive of its own: others have none of the same."""
+    payment: dict[str, Any] = copy.deepcopy(sample_document()["payments"][0])
+    payment["provider_transaction_result"] |= {"cguid": f"{cguid} of {name}", "total": str(amount)}
+    return payment | {"type": "charge", "transaction_id": f"{transaction_id} of {name}", "amount": amount}
+
+
+RENAMED = {2019: ("first", "1", 2100), 2020: ("other", "1", 2100), 2021: ("other", "2", 2500), 2022: None}
+
+
+def test_what_vanished_does_not_hang_on_the_order_of_arrival() -> None:
+    for order in [*permutations(RENAMED, 4)][::4]:
+        name = "".join("abcd"[year - 2019] for year in order)  # digits might be a card's
+        for year in order:
+            payments = [charge(name, *made)] if (made := RENAMED[year]) else []
+            archived(name, sample_body(name, event=event(year), payments=payments, data=[]))
+
+        (gone,) = discrepancies.standing(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
+
+        assert (gone.transaction_id, gone.expected) == (f"other of {name}", "a charge of 25.00 ILS"), order
+
+
+def damage(version: int) -> None:
+    inventory = ocfl.inventory("process-1")
+    assert inventory
+    skeleton = inventory.versions[version - 1].state["skeleton.json"]
+    store.overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
+
+
+def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:
+    archived("process-1", body(2023, payments=[charge("process-1", "first", "1")], data=[]))
+    receipt_id = archived("process-1", body(2024, payments=with_amount(2500), data=[]))
+    told = ["AMOUNT_MISMATCH", "PAYMENT_VANISHED", "PAYMENT_WITHOUT_FIELD"]
+    assert codes() == told
+    damage(version=1)
+
+    finished("process-1", receipt_id)
+    assert codes() == told
+
+    archived("process-1", body(2025, payments=with_amount(2100), data=[]))
+    assert codes() == told[1:]
+
+
+def test_damaged_current_version_keeps_what_stands_and_fails_no_older_one_that_comes_late() -> None:
+    archived("process-1", body(2024, payments=with_amount(2500)))
+    damage(version=1)
+
+    late = archived("process-1", body(2023))
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert (archive.state, [each.receipt_id for each in archive.versions][1:], codes()) == (
+        "completed",
+        [late],
+        ["AMOUNT_MISMATCH"],
+    )
+
+
+def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -> None:
+    payments, data = sample_document()["payments"], sample_document()["data"]
+    archived("process-1", sample_body("process-1"))
+    archived("process-2", sample_body("process-2", payments=payments, data=data))
+
+    assert codes("process-1") == codes("process-2") == ["DUPLICATE_TRANSACTION"]
+    for reference, other in (("process-1", "process-2"), ("process-2", "process-1")):
+        kept = stored_discrepancies(reference)
+        assert [each["found"] for each in kept["discrepancy"]] == [f"also in {other}"]
+
+    archived("process-2", sample_body("process-2", payments=[], data=[], note=json.dumps("its next version")))
+    assert codes("process-1") == codes("process-2") == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "paid_on", "found"),
+    [("Asia/Jerusalem", date(2023, 1, 1), {"CARD_EXPIRED"}), ("", date(2022, 12, 31), {"MISSING_IN_SETTLEMENT"})],
+)
+def test_days_of_payments_are_those_of_the_provider_where_timestamps_are_in_another_zone(
+    configure: Callable[..., Settings], zone: str, paid_on: date, found: set[str]
+) -> None:
+    """It was new year there: the payment is of no report of December, and its card valid until then has expired."""
+    configure(business_timezone=zone)
+    session = sample_document()["sessions"][0] | {"submitted_at": "2022-12-31T22:30:00"}
+    payment = charge("new year", "t", "c")
+    payment["provider_transaction_result"]["card_expiration"] = "1222"
+    archived("process-1", body(2023, sessions=[session], payments=[payment]))
+
+    imported(report(line("the last of december", paid="2022-12-31", settled="2023-01-02")))
+
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert archive.sessions[0].submitted_at == datetime(2022, 12, 31, 22, 30, tzinfo=UTC)
+    assert [each.paid_on for each in archive.payments] == [paid_on]
+    assert {"CARD_EXPIRED", "MISSING_IN_SETTLEMENT"} & set(codes()) == found

@@ -1,0 +1,106 @@
+"""An archive from before today's rules of sealing is mended as it was: by what is left of it, and by its digests."""
+
+import base64
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from adapters.files import store
+from adapters.platform.settings import Settings
+from adapters.store.object_files import CUTS, SCANS, SKELETON
+from adapters.store.requests import stored_request
+from domain.secrets.card_secrets import secret_ranges
+from models.errors import Conflict
+from services.custody.verifying import object_of, verify_object
+from services.processing import staging
+from services.processing.persisting import persist
+from tests.adapters.documents.test_clamd import BAD, running_clamd
+from tests.flows.conftest import received
+from tests.installations import archived, stored_body
+from tests.judge import judged
+from tests.samples import sample_document
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+Rule = Callable[[bytes], list[tuple[int, int]]]
+DAMAGES = [{CUTS}, {SKELETON}, {CUTS, SKELETON}]
+
+
+def body(**members: object) -> bytes:
+    document = sample_document() | members
+    document["reference"] = "process-1"
+    document["payments"][0]["provider_transaction_result"]["session_cd"] = None  # sealed, and looks as if it were not
+    return json.dumps(document).encode()
+
+
+def nothing(_skeleton: bytes) -> list[tuple[int, int]]:
+    return []
+
+
+def less(skeleton: bytes) -> list[tuple[int, int]]:
+    return secret_ranges(skeleton)[1:]
+
+
+def archived_by(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> str:
+    with monkeypatch.context() as then:
+        then.setattr(staging, "secret_ranges", rule)
+        return archived("process-1", body())
+
+
+def damage(receipt_id: str, names: Collection[str]) -> None:
+    request = stored_request("process-1", receipt_id)
+    assert request
+    for name in names:
+        store.overwrite_bytes(store.read_bytes(request.keys[name])[:-5], request.keys[name])
+
+
+@pytest.mark.parametrize(
+    ("rule", "names"),
+    [
+        (rule, names)
+        for rule in (nothing, less, secret_ranges)
+        for names in DAMAGES
+        if (rule, names) != (less, DAMAGES[2])
+    ],
+)
+def test_archive_of_other_rules_is_mended(monkeypatch: pytest.MonkeyPatch, rule: Rule, names: Collection[str]) -> None:
+    receipt_id = archived_by(rule, monkeypatch)
+    damage(receipt_id, names)
+
+    persist("process-1", received("process-1", body()).receipt_id)
+
+    assert stored_body("process-1", receipt_id) == body()
+    assert verify_object(object_of("process-1")).findings == ()
+    assert judged() == []
+
+
+def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    receipt_id = archived_by(less, monkeypatch)
+    damage(receipt_id, {CUTS, SKELETON})
+
+    with pytest.raises(Conflict, match="cannot be mended"):
+        persist("process-1", received("process-1", body()).receipt_id)
+
+
+def test_damaged_cuts_are_mended_when_clamav_says_something_else_by_now(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    content = base64.b64encode(BAD).decode()
+    sent = body(attachments=[{"id": "1", "filename": "a.txt", "mimetype": "text/plain", "content": content}])
+    receipt_id = archived("process-1", sent)
+    request = stored_request("process-1", receipt_id)
+    assert request
+    scans = store.read_bytes(request.keys[SCANS])
+    damage(receipt_id, {CUTS})
+
+    with running_clamd(tmp_path) as (address, _):
+        configure(clamd=address)
+        staged = persist("process-1", received("process-1", sent).receipt_id)
+
+    assert "Test.Bad.UNOFFICIAL" in {each.infection for each in staged.contents}
+    assert stored_body("process-1", receipt_id) == sent
+    assert store.read_bytes(request.keys[SCANS]) == scans
+    assert verify_object(object_of("process-1")).findings == ()
+    assert judged() == []

@@ -1,0 +1,113 @@
+"""A settlement report that the store does not give back: what it bears out stands until it is imported again."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.database.migration import migrate
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from adapters.store.settlement_reports import report_key
+from models.payments.discrepancy import DiscrepancyRow
+from models.settlements.settlement import SettlementReportRow
+from models.view import Explanation
+from services.custody.rebuilding import Rebuilt, rebuild
+from services.custody.verifying import stored_objects
+from services.payments.discrepancies import explain, standing
+from services.settlements.settlements import judge_all
+from services.views import catalogue
+from tests.installations import archived, finished
+from tests.samples import sample_body, sample_document
+from tests.settlements import imported, line, report, rows, told
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+NOW = datetime.now(UTC)
+REPORT = report(line("69796709", amount="20.00", paid="2022-12-21", settled="2022-12-23"), line("of nobody"))
+OTHER = report(
+    line("of nobody either", paid="2022-12-01", settled="2022-12-02"),
+    line("nor this one", paid="2022-12-31", settled="2022-12-31"),
+)
+
+
+def body(timestamp: str = "2026-01-01T00:00:00Z", amount: int = 2100) -> bytes:
+    """An archive with a charge, of which the report has another amount."""
+    (payment,) = sample_document()["payments"]
+    result = payment["provider_transaction_result"] | {"total": str(amount)}
+    charge = payment | {"type": "charge", "amount": amount, "provider_transaction_result": result}
+    event = sample_document()["event"] | {"timestamp": timestamp}
+    return sample_body("process-1", event=event, payments=[charge])
+
+
+def explained() -> list[dict[str, object]]:
+    return [each for each in rows(DiscrepancyRow) if each["state"] == "explained"]
+
+
+def damaged(kind: str) -> str:
+    """Damage the only report, and return the key under which it is told."""
+    (row,) = rows(SettlementReportRow)
+    key = report_key(row["report_id"])
+    store.overwrite_bytes(b"{", key.replace(".json", kind))
+    return key
+
+
+def rebuilt(configure: Callable[..., Settings]) -> Rebuilt:
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+    return rebuild(stored_objects(), lambda _: None)
+
+
+@pytest.mark.parametrize("kind", [".json", ".imported"])
+def test_damaged_report_closes_nothing_until_it_is_imported_again(
+    configure: Callable[..., Settings], kind: str
+) -> None:
+    receipt_id = archived("process-1", body())
+    imported(REPORT, now=NOW)
+    for discrepancy_id in (*standing("process-1"), *standing(None)):
+        explain(discrepancy_id, Explanation(by="Dana", why="agreed"), NOW)
+    before = explained()
+    assert sorted(str(each["code"]) for each in before) == ["MISSING_IN_ARCHIVE", "SETTLED_AMOUNT_MISMATCH"]
+    key = damaged(kind)
+
+    assert [each for each, _ in rebuilt(configure).damaged] == [key]
+    judge_all(NOW)
+    imported(OTHER, now=NOW)
+    finished("process-1", receipt_id)
+
+    assert explained() == before
+    assert ("process-1", "MISSING_IN_SETTLEMENT") in told()  # what is new is told
+    imported(REPORT, now=NOW)
+    assert explained() == before
+    assert ("process-1", "MISSING_IN_SETTLEMENT") not in told()
+
+
+def test_what_was_told_closes_again_once_the_damaged_report_is_taken_out_for_good(
+    configure: Callable[..., Settings],
+) -> None:
+    archived("process-1", body())
+    imported(REPORT, now=NOW)
+    key = damaged(".json")
+    rebuilt(configure)
+    assert ("process-1", "SETTLED_AMOUNT_MISMATCH") in told()
+
+    for each in (key, key.replace(".json", ".imported")):
+        store.remove(each)
+    judge_all(NOW)
+
+    assert told() == []
+
+
+def test_mended_report_lets_what_is_right_close_again(configure: Callable[..., Settings]) -> None:
+    archived("process-1", body())
+    imported(REPORT, now=NOW)
+    damaged(".json")
+    rebuilt(configure)
+    imported(REPORT, now=NOW)
+
+    archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
+
+    assert told() == [(None, "MISSING_IN_ARCHIVE")]
+    archive = catalogue.archive("process-1")
+    assert archive
+    assert [each.standing for each in archive.payments] == ["settled"]

@@ -1,0 +1,546 @@
+"""Settlements on both databases: rows count once, in any order."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as drawn_by
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlmodel import func, select
+
+from adapters.database.migration import migrate
+from adapters.database.settlements import (
+    Candidates,
+    entries_concerned,
+    entries_of_archives,
+    entries_of_nobody,
+    insert_entries,
+    is_settled,
+    matching,
+    update_decisions,
+)
+from adapters.database.transactions import engine, reading
+from adapters.platform.settings import Settings, settings
+from adapters.store import settlement_reports
+from adapters.store.seals import fingerprint
+from adapters.store.settlement_reports import staged
+from domain.settlements.matching import decide, standing_after
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyCode as C
+from models.payments.payment import PaymentRow, Standing
+from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
+from services.settlements import settlements
+from tests.domain.settled import day
+from tests.installations import installed
+from tests.settlements import (
+    COLUMNS,
+    FORM,
+    NOW,
+    covering,
+    days_later,
+    emptied,
+    everything,
+    forgotten,
+    imported,
+    line,
+    matches,
+    paid,
+    report,
+    rows,
+    told,
+    unpaid,
+)
+
+KINDS = (("c", "charge"), ("r", "refund"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An installation for all tests of this file, on each kind of database."""
+    values = {"database_url": new_database(request)} if request.param == "postgres" else {}
+    with installed(tmp_path_factory.mktemp("settlements"), **values):
+        migrate()
+        yield str(request.param)
+
+
+@pytest.fixture
+def empty(migrated: str) -> str:
+    emptied()
+    return migrated
+
+
+def new_database(request: pytest.FixtureRequest) -> str:
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"settlements_{time.monotonic_ns()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, _, query = server.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
+
+
+@pytest.mark.usefixtures("empty")
+def test_rows_are_matched_and_what_differs_is_told() -> None:
+    paid("by cguid", "c1")
+    paid("by authorisation", auth="0123456")
+    paid("differs", "c2")
+    paid("twice", "c3")
+    paid("again", "c3")
+    paid("missed")
+    summary = imported(
+        report(
+            line("c1"),
+            line(auth="0123456", card="1234", paid=day(1)),
+            line("c2", amount="20.00"),
+            line("c3", amount="21.01"),
+            line("unknown", amount="7.00"),
+        )
+    )
+
+    assert told() == [
+        (None, C.AMBIGUOUS_MATCH),
+        (None, C.MISSING_IN_ARCHIVE),
+        ("again", C.MISSING_IN_SETTLEMENT),
+        ("differs", C.SETTLED_AMOUNT_MISMATCH),
+        ("missed", C.MISSING_IN_SETTLEMENT),
+        ("twice", C.MISSING_IN_SETTLEMENT),
+    ]
+    assert matches() == [
+        ("ambiguous", None),
+        ("authorisation", "payment of by authorisation"),
+        ("cguid", "payment of by cguid"),
+        ("cguid", "payment of differs"),
+        ("none", None),
+    ]
+    assert (summary.entries, summary.new, summary.matched, len(summary.findings)) == (5, 5, 3, 6)
+    (total,) = summary.totals
+    assert (total.settled_on, total.currency, total.charged_minor, total.unmatched) == (day(2), "ILS", 9001, 2)
+
+
+@pytest.mark.usefixtures("empty")
+def test_authorisation_that_a_spreadsheet_took_the_zeros_of_is_matched() -> None:
+    paid("r", auth="0123456")
+
+    imported(report(line(auth="123456", card="1234")))
+
+    assert (matches(), told()) == ([("authorisation", "payment of r")], [])
+
+
+@pytest.mark.usefixtures("empty")
+def test_importing_again_changes_nothing() -> None:
+    paid("r", "c1")
+    first = imported(report(line("c1", amount="20.00"), line("c2")))
+    before = everything()
+
+    again = imported(report(line("c1", amount="20.00"), line("c2")), now=days_later(1))
+
+    assert everything() == before
+    assert (again.new, again.entries, again.matched, again.findings) == (0, 2, 1, first.findings)
+    (row,) = rows(SettlementReportRow)
+    assert row["imported_at"] == NOW
+
+
+@pytest.mark.usefixtures("empty")
+def test_row_that_another_report_has_too_counts_once() -> None:
+    paid("r", "c1")
+
+    imported(report(line("c1"), line("c2")))
+    imported(report(line("c3"), line("c1")))
+
+    assert len(rows(SettlementEntryRow)) == 3
+    assert ("r", C.SETTLED_AMOUNT_MISMATCH) not in told()
+
+
+@pytest.mark.usefixtures("empty")
+def test_equal_rows_of_one_report_count_each() -> None:
+    paid("r", "c1")
+
+    imported(report(line("c1"), line("c1")))
+
+    assert told() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
+
+
+@pytest.mark.usefixtures("empty")
+def test_preview_shows_what_an_import_would_and_changes_nothing() -> None:
+    paid("r", "c1")
+    paid("missed")
+    reports = (report(line("c1", amount="20.00"), line("c2")), report(line("c1", amount="1.00"), line("c2")))
+    before, files = everything(), kept_files()
+
+    shown = imported(*reports, preview=True)
+
+    assert everything() == before
+    assert kept_files() == files
+    assert imported(*reports) == shown
+
+
+def kept_files() -> set[Path]:
+    return {path for path in Path(settings().store_location).rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("empty")
+def test_payment_that_comes_after_its_settlement_closes_what_was_missed() -> None:
+    imported(report(line("c1")))
+    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+    paid("late", "c1")
+
+    settlements.rematch("late", NOW)
+
+    assert told() == []
+    assert matches() == [("cguid", "payment of late")]
+
+
+@pytest.mark.usefixtures("empty")
+def test_payment_that_becomes_another_gives_its_row_back() -> None:
+    paid("r", "c1")
+    imported(report(line("c1")))
+    paid("r", "c2")
+
+    settlements.rematch("r", NOW)
+
+    assert told() == [(None, C.MISSING_IN_ARCHIVE), ("r", C.MISSING_IN_SETTLEMENT)]
+
+
+@pytest.mark.usefixtures("empty")
+def test_second_payment_with_the_same_cguid_takes_the_match_away_and_gives_it_back() -> None:
+    paid("r", "c1")
+    imported(report(line("c1")))
+    before = everything()
+    paid("s", "c1")
+    settlements.rematch("s", NOW)
+    assert told() == [
+        (None, C.AMBIGUOUS_MATCH),
+        ("r", C.MISSING_IN_SETTLEMENT),
+        ("s", C.MISSING_IN_SETTLEMENT),
+    ]
+    unpaid("s")
+
+    settlements.rematch("s", NOW)
+
+    assert everything() == before
+
+
+@pytest.mark.usefixtures("empty")
+def test_row_for_a_failed_payment_is_told_of_its_archive() -> None:
+    paid("r", "c1", standing=Standing.FAILED)
+
+    imported(report(line("c1")))
+    assert told() == [("r", C.MISSING_IN_ARCHIVE)]
+
+    paid("r", "c1")
+    settlements.rematch("r", NOW)
+    assert told() == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None:
+    imported(report(line("c1")))
+    paid("r", "c1", amount_minor=1900)
+    matched = Decision(Match.CGUID, "r", "payment of r")
+    with matching() as session:
+        (before,) = entries_of_nobody(session)
+        update_decisions(session, [DecidedEntry(before.entry, matched)])
+    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+
+    settlements.rematch("r", NOW)
+
+    assert told() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
+
+
+@pytest.mark.usefixtures("empty")
+@pytest.mark.parametrize("killed_at", ["match", "judge"])
+@pytest.mark.parametrize("next_is", ["the same import", "another import", "the night"])
+def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, next_is: str) -> None:
+    paid("r", "c1")
+    paid("s", "c3")
+    another = report(line("c4", paid=day(0)))
+    imported(another)
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    rows_of_it = report(line("c1", amount="20.00"), line("c2"), line("c3"))
+    imported(rows_of_it)
+    undisturbed = everything()
+    shutil.rmtree(Path(settings().store_location))
+    forgotten()
+    imported(another)
+
+    def killed(what: str, _done: int, _total: int) -> None:
+        if what == killed_at:
+            raise KeyboardInterrupt
+
+    with staged(rows_of_it, FORM) as made, pytest.raises(KeyboardInterrupt):
+        settlements.import_reports([made], NOW, killed)
+    assert everything() != undisturbed
+
+    if next_is == "the night":
+        settlements.judge_all(NOW)
+    else:
+        imported(rows_of_it if next_is == "the same import" else another)
+
+    assert everything() == undisturbed
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
+    paid("r", "c1")
+    imported(report(line("c1")))
+    with matching() as session:
+        ((_, (before,)),) = entries_of_archives(session, ["r"]).items()
+        update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
+    unpaid("r")
+
+    settlements.judge_all(NOW)
+
+    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+
+
+@pytest.mark.usefixtures("empty")
+def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
+    arriving, matched = threading.Event(), threading.Event()
+
+    def arrive() -> None:
+        arriving.set()
+        paid("r", "c1")
+        settlements.rematch("r", NOW)
+        matched.set()
+
+    archive = threading.Thread(target=arrive)
+    with staged(report(line("c1")), FORM) as made:
+        (entry,) = made.rows()
+        with matching() as session:
+            decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
+            archive.start()
+            assert arriving.wait(10)
+            assert not matched.wait(0.2)  # it would not see the row, nor have we seen its payment
+            insert_entries(session, made.report_id, [DecidedEntry(entry, decided)])
+    archive.join(10)
+
+    assert matches() == [("cguid", "payment of r")]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the database is asked for until the end of the block."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(engine(), "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine(), "before_cursor_execute", note)
+
+
+def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_among_archives(empty: str) -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1"), line("c2")), now=days_later(-90))
+    unpaid("nothing paid")
+    paid("unknown", "c9", auth="9", paid_on=day(200))
+
+    for reference in ("nothing paid", "unknown"):
+        with statements() as asked:
+            settlements.rematch(reference, NOW)
+
+        if empty == "postgres":
+            assert "lock_shared" in asked.pop(0)
+        (query,) = asked
+        assert query.startswith("SELECT")
+        assert "lock" not in query
+
+
+@pytest.mark.usefixtures("empty")
+def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
+    for reference, cguid in (("r", "c1"), ("s", "c1"), ("t", "c1"), ("u", "c2"), ("v", "c2"), ("w", "c3")):
+        paid(reference, cguid)
+    imported(report(line("c1"), line("c2"), line("c3"), line("c4")))
+    paid("r", "c4")
+    unpaid("w")
+
+    def concerned(reference: str) -> list[str]:
+        with matching() as session:
+            return sorted(str(each.entry.cguid_fingerprint) for each in entries_concerned(session, reference))
+
+    def of(*cguids: str) -> list[str]:
+        return sorted(map(fingerprint, cguids))
+
+    assert [concerned(each) for each in "rsuwx"] == [of("c1", "c4"), of("c1"), of("c2"), of("c3"), []]
+    settlements.rematch("r", NOW)
+    assert concerned("r") == of("c4")  # it has nothing to do with the other any more
+
+
+@pytest.mark.usefixtures("empty")
+def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was_killed() -> None:
+    paid("r", "c1")
+    paid("s", "c1")
+    imported(report(line("c1")))
+    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    unpaid("r")
+
+    with killed_at("INSERT INTO discrepancy_event"), pytest.raises(KeyboardInterrupt):
+        settlements.rematch("r", NOW)
+    assert (matches(), len(told())) == ([("cguid", "payment of s")], 3)
+
+    settlements.rematch("r", NOW)
+    assert told() == []
+
+
+@contextmanager
+def killed_at(beginning: str) -> Iterator[None]:
+    """A process dies before a statement that begins so."""
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(beginning):
+            raise KeyboardInterrupt
+
+    event.listen(engine(), "before_cursor_execute", die)
+    try:
+        yield
+    finally:
+        event.remove(engine(), "before_cursor_execute", die)
+
+
+@pytest.mark.usefixtures("installation")
+def test_instalments_less_their_fees_and_the_tolerance_settle_a_payment_and_an_agora_less_is_told(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Of 1,200.00 ILS as 500.00 and twice 350.00, where each row may bring ten agorot less than was paid."""
+    (tmp_path / "columns.toml").write_text(COLUMNS.replace("fee_tolerance_minor = 0", "fee_tolerance_minor = 10"))
+    configure(settlement_columns="columns.toml")
+    for reference in ("full", "short"):
+        amounts = {"amount_minor": 120_000, "first_minor": 50_000, "periodical_minor": 35_000}
+        paid(reference, f"c {reference}", instalments=3, **amounts)
+
+    def parts(cguid: str, last: str) -> list[str]:
+        cells = (("497.00", "2.90", day(2)), ("347.40", "2.50", day(30)), (last, "", day(58)))
+        return [
+            line(cguid, amount=amount, fee=fee, settled=settled, part=f"{number}/3")
+            for number, (amount, fee, settled) in enumerate(cells, 1)
+        ]
+
+    imported(report(*parts("c full", "349.90"), *parts("c short", "349.89")))
+
+    assert told() == [("short", C.SETTLED_AMOUNT_MISMATCH)]
+    assert matches() == [("cguid", f"payment of {each}") for each in ("full", "short") for _ in range(3)]
+    with reading() as session:
+        assert set(session.exec(select(PaymentRow.reference).where(is_settled()))) == {"full", "short"}
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_becomes_late_is_told_when_all_is_judged() -> None:
+    paid("r", paid_on=day(5))
+    imported(report(*covering(day(0), day(10))), now=days_later(-60))
+    assert ("r", C.MISSING_IN_SETTLEMENT) not in told()
+
+    settlements.judge_all(NOW)
+
+    assert ("r", C.MISSING_IN_SETTLEMENT) in told()
+
+
+@pytest.mark.usefixtures("empty")
+def test_settled_is_what_may_be_and_has_a_charge() -> None:
+    for standing in Standing:
+        paid(standing, f"c {standing}", standing=standing)
+        paid(f"{standing} refunded", f"r {standing}", standing=standing)
+    imported(
+        report(*(line(f"c {each}") for each in Standing), *(line(f"r {each}", kind="refund") for each in Standing))
+    )
+
+    with reading() as session:
+        settled = session.exec(select(PaymentRow.reference).where(is_settled())).all()
+        held = session.exec(select(func.count()).select_from(PaymentRow).where(PaymentRow.standing == Standing.HELD))
+        assert held.one() == 2  # what the payload says stays
+
+    expected = {each for each in Standing if standing_after(each, has_charge=True) is not each}
+    assert set(settled) == {*expected} == {"charged", "held", "unknown"}
+
+
+@pytest.mark.usefixtures("empty")
+def test_secrets_are_in_no_row() -> None:
+    paid("r", "cguid-4580000011112222", auth="0987654")
+
+    imported(report(line("cguid-4580000011112222", auth="0987654", card="4580000011112222"), line("other-secret")))
+
+    kept = str(everything())
+    assert fingerprint("other-secret") in kept
+    assert not [each for each in ("4580000011112222", "0987654", "other-secret") if each in kept]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_wrong_line_keeps_all_others_out() -> None:
+    with pytest.raises(Refused, match="line 3"):
+        imported(report(line("c1"), line("c2", amount="x")))
+
+    assert (rows(SettlementEntryRow), settlement_reports.kept(print)) == ([], [])
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_report_without_rows_is_refused() -> None:
+    with ExitStack() as stack, pytest.raises(Refused, match="NO_ROWS"):
+        stack.enter_context(staged(report(), FORM))
+
+
+Step = tuple[str, int]
+PAYMENTS = (
+    {"reference": "a", "cguid": "c1"},
+    {"reference": "a"},
+    {"reference": "b", "cguid": "c1"},
+    {"reference": "b", "cguid": "c2", "standing": Standing.FAILED},
+    {"reference": "c", "auth": "1"},
+    {"reference": "c", "cguid": "c3", "auth": "1", "paid_on": day(3)},
+)
+REPORTS = (
+    report(line("c1"), line("c2", amount="20.00")),
+    report(
+        line("c3"),
+        line(auth="1", card="1234"),
+        line("c1", kind="refund", amount="5.00"),
+        line(auth="1", card="1234", kind="refund", amount="5.00", paid=day(6), settled=day(8)),
+    ),
+    report(line("c1"), line("c1", amount="1.00", settled=day(20)), *covering(day(0), day(4))),
+)
+steps = st.lists(
+    st.tuples(st.just("paid"), st.integers(0, len(PAYMENTS) - 1))
+    | st.tuples(st.just("imported"), st.integers(0, len(REPORTS) - 1)),
+    max_size=8,
+)
+
+
+def taken(step: Step) -> None:
+    if step[0] == "imported":
+        imported(REPORTS[step[1]])
+    else:
+        values = dict(PAYMENTS[step[1]])
+        paid(**values)  # type: ignore[arg-type]
+        settlements.rematch(str(values["reference"]), NOW)
+
+
+def in_plain_order(drawn: list[Step]) -> list[Step]:
+    """The last payment of each archive first, then the reports."""
+    last = {PAYMENTS[number]["reference"]: number for what, number in drawn if what == "paid"}
+    return [("paid", each) for each in last.values()] + [each for each in drawn if each[0] == "imported"]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+@drawn_by(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+def test_order_in_which_archives_and_reports_arrive_does_not_matter(drawn: list[Step]) -> None:
+    emptied()
+    for step in drawn:
+        taken(step)
+    as_they_came = everything()
+    emptied()
+
+    for step in in_plain_order(drawn):
+        taken(step)
+
+    assert everything() == as_they_came

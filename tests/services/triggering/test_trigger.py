@@ -1,0 +1,447 @@
+"""Triggering: every sending is registered and has a run, once, however often it is tried."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Crashed, Failed
+from pytest_httpserver import HTTPServer
+from sqlalchemy import event
+from werkzeug import Request, Response
+
+from adapters.database import receipts, runs
+from adapters.database.transactions import engine
+from adapters.files import store
+from adapters.files.spool import staging
+from adapters.inbox import inbox
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings, settings
+from adapters.store import history, interrupted, ocfl
+from models.archive.archive import State as ArchiveState
+from models.archive.archive import State as Stands
+from models.errors import Conflict, Transient
+from models.runs.receipt import Sending
+from models.runs.run import RunRow, RunState, Trigger
+from models.store.inventory import ObjectVersion
+from services.triggering.trigger import forgotten, leave_inbox, start_run, trigger, untriggered
+from services.views import catalogue
+from tests.records import NOON
+
+pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
+
+
+@pytest.fixture
+def body() -> bytes:
+    """A body that the session's Prefect server has never seen."""
+    return uuid4().bytes
+
+
+def arrived(body: bytes, *, minute: float = 0) -> Sending:
+    return _arrived(body, NOON + timedelta(minutes=minute))
+
+
+def _arrived(body: bytes, at: datetime) -> Sending:
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
+    return intake.accept("r", at, {})
+
+
+def triggered(sending: Sending, why: Trigger = Trigger.WEBHOOK) -> str | None:
+    """Trigger a sending, and return the run that it has."""
+    asyncio.run(trigger(sending, why))
+    return receipts.register(sending).flow_run_id
+
+
+def recorded(flow_run_id: str, sending: Sending, state: RunState | None) -> None:
+    """Put a run on record, as the flow does, with its end where it has one."""
+    runs.begin(
+        RunRow(
+            flow_run_id=flow_run_id,
+            attempt=1,
+            reference="r",
+            receipt_id=sending.receipt_id,
+            trigger=Trigger.WEBHOOK,
+            state=RunState.RUNNING,
+            started_at=NOON,
+        )
+    )
+    if state:
+        runs.end(flow_run_id, 1, state, Stands.FAILED, NOON)
+
+
+async def _set(flow_run_id: str, state: State[Any]) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+
+async def _delete(flow_run_id: str) -> None:
+    async with PrefectClient(settings().prefect_url) as client:
+        await client.delete_flow_run(UUID(flow_run_id))
+
+
+def waiting() -> list[str]:
+    return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
+
+
+def kept(sending: Sending, body: bytes) -> None:
+    """Have the store keep the body of a receipt."""
+    with staging() as stage:
+        (stage / "content").mkdir()
+        (stage / "content" / "request").write_bytes(body)
+        version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})
+        contents = {sending.receipt_id: "request"}
+        ocfl.add_version("r", interrupted.settled("r"), version, stage, contents, lambda: None)
+
+
+def completed(sending: Sending) -> None:
+    """Take a receipt to its end, but leave it in the inbox: its run was killed just before."""
+    receipts.set_state(sending.receipt_id, ArchiveState.COMPLETED, NOON)
+
+
+@contextmanager
+def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Iterator[list[str]]:
+    """Requests to Prefect, which go through a server that counts them, and queries to the database."""
+    prefect_url, log = settings().prefect_url, list[str]()
+
+    def pass_on(request: Request) -> Response:
+        log.append(request.path)
+        url = prefect_url + request.path.removeprefix("/api")
+        answer = httpx.request(request.method, url, content=request.data, headers={"content-type": "application/json"})
+        return Response(answer.content, answer.status_code, content_type="application/json")
+
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(pass_on)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    event.listen(engine(), "before_cursor_execute", lambda *args: log.append(args[2].split()[0]))
+    yield log
+
+
+def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
+    sending = arrived(body)
+
+    assert triggered(sending)
+
+    archive = catalogue.archive("r")
+    assert archive
+    assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(sending.receipt_id, "new")]
+    assert len(waiting()) == 2
+
+
+def test_triggered_again_changes_nothing(body: bytes) -> None:
+    sending = arrived(body)
+    first = triggered(sending)
+    before = catalogue.archive("r")
+
+    assert triggered(sending, Trigger.SWEEP) == first
+    assert catalogue.archive("r") == before
+
+
+def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes) -> None:
+    """Killed after the run was made and before the sending remembered it."""
+    sending = arrived(body)
+    receipts.register(sending)
+    made = asyncio.run(start_run("r", sending.receipt_id, Trigger.WEBHOOK))
+
+    assert triggered(sending, Trigger.SWEEP) == made.flow_run_id
+
+
+def test_two_sendings_of_one_body_share_the_run_that_is_on_its_way(body: bytes) -> None:
+    assert triggered(arrived(body)) == triggered(arrived(body, minute=1))
+
+
+def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.COMPLETED)
+    kept(first, body)
+    receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
+    leave_inbox(first.receipt_id)
+    assert waiting() == []
+
+    assert triggered(arrived(body, minute=1)) is None
+
+    assert waiting() == []
+    archive = catalogue.archive("r")
+    assert archive
+    assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
+    assert (archive.state, len(archive.runs)) == ("completed", 1)
+
+
+def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.FAILED)
+    receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
+    asyncio.run(_set(run, Failed()))
+
+    second = triggered(arrived(body, minute=1))
+
+    assert second != run
+    assert receipts.get(first.receipt_id).state == "received"
+    assert triggered(arrived(body, minute=2)) == second
+
+
+def test_sweep_starts_again_what_crashed_or_was_forgotten_by_prefect(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Crashed()))
+    second = triggered(sending, Trigger.SWEEP)
+    assert second
+    assert second != run
+    asyncio.run(_delete(second))
+
+    assert triggered(sending, Trigger.SWEEP) not in {run, second}
+
+
+def test_sweep_leaves_what_a_person_has_cancelled(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Cancelled()))
+
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert receipts.get(sending.receipt_id).state == "failed"
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert triggered(arrived(body, minute=1)) != run
+
+
+def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> None:
+    """Prefect knows that it crashed, our history has it running."""
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    recorded(run, sending, None)
+    asyncio.run(_set(run, Crashed()))
+
+    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert again.flow_run_id != run
+    archive = catalogue.archive("r")
+    assert archive
+    assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
+
+
+def test_run_that_ended_before_it_could_be_recorded_makes_room_for_the_next(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Crashed()))
+
+    second = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert (second.flow_run_id != run, second.ended) == (True, False)
+    assert asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN)) == second
+
+
+def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
+    configure: Callable[..., Settings], body: bytes, deployment: str
+) -> None:
+    sending = arrived(body)
+    configure(PREFECT_API_URL="http://127.0.0.1:1/api")
+    with pytest.raises(Transient):
+        asyncio.run(trigger(sending, Trigger.WEBHOOK))
+    assert list(inbox.sendings()) == [sending]
+    assert receipts.get(sending.receipt_id).state == "received"
+
+    configure(PREFECT_API_URL=deployment)
+
+    assert triggered(sending, Trigger.SWEEP)
+
+
+def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: bytes) -> None:
+    first = arrived(body)
+    receipts.register(first)
+    second = arrived(body, minute=1)
+
+    leave_inbox(first.receipt_id)
+
+    assert list(inbox.sendings()) == [second]
+
+
+def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    """Each attempt is another run, and Prefect says of each that it has ended."""
+    sending = arrived(body)
+    receipts.register(sending)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    ended = {"id": "run-1", "state": {"name": "Crashed", "type": "CRASHED"}}
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
+
+    with pytest.raises(Conflict):
+        asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    keys = {json.loads(request.data)["idempotency_key"] for request, _ in httpserver.log if request.data}
+    assert keys == {f"{sending.receipt_id}:{attempt}" for attempt in range(1, 101)}
+    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+
+
+def test_untriggered_is_what_has_no_run_or_is_complete_oldest_first(body: bytes) -> None:
+    with_run, failed, done, registered, new = (arrived(body + b"%d" % each, minute=-each) for each in range(5))
+    for sending in (with_run, failed, done):
+        assert triggered(sending)
+    receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
+    completed(done)
+    receipts.register(registered)
+    _arrived(body + b"a moment ago", datetime.now(UTC))
+
+    assert asyncio.run(untriggered()) == [new, registered, done]
+
+
+def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(body: bytes) -> None:
+    first = arrived(body)
+    assert triggered(first)
+    receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
+    second = arrived(body, minute=1)
+    receipts.register(second)
+
+    assert asyncio.run(untriggered()) == [second]
+
+
+def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
+    sending = arrived(body)
+    assert triggered(sending)
+    kept(sending, body)
+    completed(sending)
+
+    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+    assert waiting() == []
+
+
+def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_until_one_mends_it_or_fails(
+    body: bytes,
+) -> None:
+    first = arrived(body)
+    run = triggered(first)
+    assert run
+    recorded(run, first, RunState.COMPLETED)
+    asyncio.run(_set(run, Completed()))
+    kept(first, body)
+    completed(first)
+    leave_inbox(first.receipt_id)
+    found = ocfl.inventory("r")
+    assert found
+    store.overwrite_bytes(b"damaged", ocfl.content_key("r", found, first.receipt_id))
+
+    again = arrived(body, minute=1)
+    mending = triggered(again)
+
+    assert mending not in (None, run)
+    assert len(waiting()) == 2
+    assert not asyncio.run(trigger(again, Trigger.SWEEP))
+    assert receipts.register(again).flow_run_id == mending
+
+    asyncio.run(_set(mending or "", Crashed()))
+    another = triggered(again, Trigger.SWEEP)
+    assert another not in (None, run, mending)
+
+    recorded(another or "", again, RunState.FAILED)
+    asyncio.run(_set(another or "", Failed()))
+    assert [triggered(again, Trigger.SWEEP) for _ in range(2)] == [another, another]
+    assert len(waiting()) == 2
+
+
+def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:
+    sendings = [arrived(body + b"%d" % each, minute=-each) for each in range(6)]
+    alive, crashed, deleted, failed, done, _without_run = sendings
+    of = {sending.sending_id: triggered(sending) or "" for sending in sendings[:-1]}
+    asyncio.run(_set(of[crashed.sending_id], Crashed()))
+    for sending in (failed, done):
+        asyncio.run(_set(of[sending.sending_id], Failed()))
+    asyncio.run(_delete(of[deleted.sending_id]))
+    receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
+    completed(done)
+
+    assert asyncio.run(forgotten()) == [deleted, crashed]
+    assert [asyncio.run(trigger(each, Trigger.SWEEP)) for each in (deleted, crashed, alive)] == [True, True, False]
+    assert asyncio.run(forgotten()) == []
+
+
+def test_what_a_person_has_cancelled_is_asked_about_once(body: bytes) -> None:
+    sending = arrived(body)
+    run = triggered(sending)
+    assert run
+    asyncio.run(_set(run, Cancelled()))
+
+    assert asyncio.run(forgotten()) == [sending]
+    assert triggered(sending, Trigger.SWEEP) == run
+    assert asyncio.run(forgotten()) == []
+
+
+def test_hundreds_that_wait_with_their_runs_cost_two_queries_and_two_requests(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    async def all_triggered() -> list[bool]:
+        return [await trigger(arrived(body + b"%d" % each), Trigger.WEBHOOK) for each in range(300)]
+
+    assert all(asyncio.run(all_triggered()))
+
+    with counted(httpserver, configure) as log:
+        assert asyncio.run(untriggered()) == []
+        assert [each for each in log if each not in {"BEGIN", "PRAGMA"}] == ["SELECT"]
+        log.clear()
+        assert asyncio.run(forgotten()) == []
+        assert [each for each in log if each not in {"BEGIN", "PRAGMA"}] == ["SELECT", *["/api/flow_runs/filter"] * 2]
+
+
+@pytest.mark.parametrize("find", [untriggered, forgotten])
+def test_sweep_without_a_database_is_transient(
+    configure: Callable[..., Settings], body: bytes, find: Callable[[], Any]
+) -> None:
+    arrived(body)
+    configure(database_url="postgresql://nobody@127.0.0.1:1/cellar")
+
+    with pytest.raises(Transient):
+        asyncio.run(find())
+
+
+def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_all_the_same(
+    configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
+) -> None:
+    """The worker was faster than Prefect's answer."""
+    sending = arrived(body)
+    kept(sending, body)
+    configure(PREFECT_API_URL=httpserver.url_for("/api"))
+    httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
+
+    def end_it(_request: Request) -> Response:
+        completed(sending)
+        history.keep("r", sending.receipt_id)
+        return Response(json.dumps({"id": "run-1", "state": {"name": "Running", "type": "RUNNING"}}))
+
+    httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_handler(end_it)
+
+    assert asyncio.run(trigger(sending, Trigger.WEBHOOK))
+
+    (delivery,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(sending.receipt_id)}")["delivery"]
+    assert delivery["flow_run_id"] == "run-1"
+
+
+def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:
+    """The state was read before Prefect answered; a person's re-run is another thing."""
+    sending = arrived(body)
+    flow_run_id = triggered(sending)
+    assert flow_run_id
+    recorded(flow_run_id, sending, None)
+    completed(sending)
+    asyncio.run(_set(flow_run_id, Completed()))
+
+    swept = asyncio.run(start_run("r", sending.receipt_id, Trigger.SWEEP))
+    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+
+    assert swept.flow_run_id == flow_run_id
+    assert again.flow_run_id != flow_run_id

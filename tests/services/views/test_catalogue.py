@@ -1,0 +1,245 @@
+"""The catalogue: every filter, pages without gaps, and searches that people really type."""
+
+import base64
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.database import receipts
+from adapters.database.transactions import insert_rows, writing
+from adapters.platform.settings import Settings
+from models.archive.archive import State
+from models.archive.content import FileRow
+from models.errors import Refused
+from models.view import ArchiveQuery
+from services.views import catalogue
+from tests.records import NOON, archived, digest, document, registered
+from tests.samples import PDF
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def found(**query: Any) -> list[str]:
+    """The references that a query finds, newest first."""
+    return [each.reference for each in catalogue.page(ArchiveQuery(**query)).items]
+
+
+@pytest.fixture
+def three(installation: Settings) -> None:
+    """Three archives that differ in all that there are filters for."""
+    assert installation
+    archived("alpha", minute=1)
+    payload = document(
+        "beta",
+        id="session-b",
+        process_number=205,
+        transaction_number=77,
+        labels={"branch": "חיפה", "n": 5, "empty": ""},
+        template={"id": "template-b"},
+        author="dana@example.com",
+        recipient={"id": 1, "name": "דנה לוי"},
+    )
+    payload["payments"][0]["amount"] = 1
+    payload["attachments"][0]["filename"] = "100%_תעודת זהות.png"
+    archived("beta", minute=2, payload=payload)
+    receipts.set_state(archived("gamma/3", minute=3, process_number=None, recipient={"id": 1}), State.COMPLETED, NOON)
+
+
+@pytest.mark.usefixtures("three")
+def test_list_tells_the_newest_first_with_counts() -> None:
+    page = catalogue.page(ArchiveQuery())
+
+    assert [each.reference for each in page.items] == ["gamma/3", "beta", "alpha"]
+    assert [(each.files, each.warnings, each.discrepancies) for each in page.items] == [(2, 0, 0), (2, 0, 2), (2, 0, 0)]
+    assert [each.state for each in page.items] == ["completed", "received", "received"]
+    assert page.next is None
+
+
+def after(minute: float) -> str:
+    return (NOON + timedelta(minutes=minute)).isoformat()
+
+
+FILTERS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"reference": "beta"}, ["beta"]),
+    ({"reference": "bet"}, []),
+    ({"process_number": 205}, ["beta"]),
+    ({"process_number": 100}, ["alpha"]),
+    ({"process_number": 1}, []),
+    ({"transaction_number": 77}, ["beta"]),
+    ({"session": "session-b"}, ["beta"]),
+    ({"label": "branch=חיפה"}, ["beta"]),
+    ({"label": "branch=חי"}, []),
+    ({"label": "CUSTOMER_TAG=CUSTOMER_VALUE"}, ["gamma/3", "alpha"]),
+    ({"label": "n=5"}, ["beta"]),
+    ({"label": "empty="}, ["beta"]),
+    ({"label": "n=branch"}, []),
+    ({"template": "template-b"}, ["beta"]),
+    ({"state": "completed"}, ["gamma/3"]),
+    ({"state": "received"}, ["beta", "alpha"]),
+    ({"state": "failed"}, []),
+    ({"discrepancy": "UNIT_MISMATCH"}, []),
+    ({"discrepancy": "AMOUNT_MISMATCH"}, ["beta"]),
+    ({"received_after": after(2)}, ["gamma/3"]),
+    ({"received_before": after(2)}, ["alpha"]),
+    ({"received_after": after(1), "received_before": after(3)}, ["beta"]),
+    ({"received_after": "2026-01-01T14:02:30+02:00"}, ["gamma/3"]),
+    ({"template": "template-b", "process_number": 100}, []),
+    ({"template": "template-b", "q": "דנה"}, ["beta"]),
+]
+
+
+@pytest.mark.usefixtures("three")
+def test_filters_narrow_the_list_and_all_must_hold() -> None:
+    assert [(query, found(**query)) for query, _ in FILTERS] == FILTERS
+
+
+SEARCHES = [
+    ("ALPH", ["alpha"]),
+    ("a/3", ["gamma/3"]),
+    ("205", ["beta"]),
+    ("77", ["beta"]),
+    ("session-B", ["beta"]),
+    ("dana@", ["beta"]),
+    ("דנה", ["beta"]),
+    ("ה ל", ["beta"]),
+    ("חיפה", ["beta"]),
+    ("תעודת", ["beta"]),
+    ("100%", ["beta"]),
+    ("%_ת", ["beta"]),
+    ("%", ["beta"]),
+    ("_ת", ["beta"]),
+    ("ת_ת", []),
+    ("0%ת", []),
+    ("\\", []),
+    ("'", []),
+    ("nobody", []),
+    ("", ["gamma/3", "beta", "alpha"]),
+]
+
+
+@pytest.mark.usefixtures("three")
+def test_search_finds_what_people_see_in_cellosign() -> None:
+    assert [(text, found(q=text)) for text, _ in SEARCHES] == SEARCHES
+
+
+def test_number_of_64_bits_is_looked_for() -> None:
+    for number in ((1 << 63) - 1, -(1 << 63), 0):
+        assert found(process_number=number, transaction_number=number) == []
+
+
+def test_pages_have_no_gap_and_no_overlap_also_where_times_are_equal() -> None:
+    references = [f"{name} {number}" for number in range(4) for name in ("a", "ב", "Z", "%")]
+    for number, reference in enumerate(references):
+        registered(reference, reference, minute=number // 6)
+
+    for limit in (1, 2, 3, 7, 16, 50):
+        pages = list(turned(limit))
+        seen = [reference for page in pages for reference in page]
+        assert sorted(seen) == sorted(references)
+        assert {len(page) for page in pages[:-1]} <= {limit}
+        assert seen == found(limit=500)
+
+
+def turned(limit: int) -> Iterator[list[str]]:
+    """The references of page after page."""
+    cursor = None
+    while True:
+        page = catalogue.page(ArchiveQuery(limit=limit, cursor=cursor))
+        yield [each.reference for each in page.items]
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def test_archive_that_comes_meanwhile_does_not_shift_the_pages() -> None:
+    for number in range(4):
+        registered(f"r{number}", f"r{number}", minute=number)
+    first = catalogue.page(ArchiveQuery(limit=2))
+
+    registered("new", "new", minute=9)
+
+    assert found(limit=2, cursor=first.next) == ["r1", "r0"]
+
+
+def test_filters_hold_on_every_page() -> None:
+    for number in range(6):
+        archived(f"r{number}", minute=number, template={"id": f"t{number % 2}"})
+    first = catalogue.page(ArchiveQuery(limit=2, template="t0"))
+
+    assert [each.reference for each in first.items] == ["r4", "r2"]
+    assert found(limit=2, template="t0", cursor=first.next) == ["r0"]
+
+
+def cursor_of(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def test_cursor_that_is_none_of_ours_is_refused() -> None:
+    registered()
+    texts = ["a", "2026-13-01 r", "0001-01-01T00:00:00+03:00 r", "2026-01-01T00:00:00+00:00 a\x00"]
+    for cursor in ["x", "====", "////", "ש", *(cursor_of(text) for text in texts)]:
+        with pytest.raises(Refused) as refused:
+            found(cursor=cursor)
+        assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "cursor")
+
+
+def test_label_without_a_value_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        found(label="branch")
+
+    assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "label")
+
+
+def test_unknown_archive_is_none() -> None:
+    assert catalogue.archive("unknown") is None
+    assert catalogue.public_standing(digest("unknown")) is None
+
+
+def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
+    archived("one")
+    registered("other", "other")
+    one = catalogue.archive("one")
+    assert one
+    sha256 = one.files[0].sha256
+
+    file = catalogue.file("one", sha256)
+
+    assert file
+    assert (file.filename, file.size_bytes) == ("SIGNEDDOCUMENT.pdf", len(PDF))
+    assert catalogue.file("other", sha256) is None
+    assert catalogue.file("one", digest("unknown")) is None
+
+
+def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
+    archived("one")
+    with writing() as session:
+        row = {"reference": "one", "position": 9, "role": "attachment", "size_bytes": 1, "sha256": digest("x")}
+        insert_rows(session, FileRow, [row, row | {"position": 10}])
+
+    file = catalogue.file("one", digest("x"))
+
+    assert file
+    assert file.position == 9
+
+
+def test_public_standing_tells_nothing_personal() -> None:
+    receipt_id = registered("תהליך", "body")
+    before = catalogue.public_standing(receipt_id)
+    archived("תהליך", "body")
+    receipts.set_state(receipt_id, State.COMPLETED, NOON)
+
+    standing = catalogue.public_standing(receipt_id)
+
+    assert before
+    assert (before.state, before.versions, before.digests) == ("received", 0, [])
+    assert standing
+    assert (standing.state, standing.versions, len(standing.digests)) == ("completed", 1, 2)
+    assert "תהליך" not in repr(standing)
+
+
+def test_number_search_does_not_find_part_of_a_date() -> None:
+    registered("r", "r")
+
+    assert found(q="2026") == []
