@@ -1,1 +1,1 @@
-"""All input and output: settings, inbox, store, database, Prefect's API, downstream HTTP. Imports models only."""
+"""All input and output, a room for each kind of peer. Domain, models and migrations come in."""

@@ -1,1 +1,1 @@
-"""FastAPI: webhook, archives, public link, health. Imports adapters, domain, models; never flows."""
+"""The receiver as a FastAPI application. Prefect and the flows stay out."""

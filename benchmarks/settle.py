@@ -233,7 +233,7 @@ def _fill() -> None:
 
 def _payment_row(paid: _Paid) -> dict[str, Any]:
     from adapters.store.seals import fingerprint  # noqa: PLC0415
-    from domain.payments.authorisation import plain_authorisation  # noqa: PLC0415
+    from domain.payments.identity import plain_authorisation  # noqa: PLC0415
 
     return {
         **_of_each_attempt(paid),

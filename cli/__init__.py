@@ -1,0 +1,1 @@
+"""The `cellar` command: one function a subcommand. Decisions stay in services."""

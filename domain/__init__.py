@@ -1,1 +1,1 @@
-"""Pure verbs: no input or output, no clock. Imports models only."""
+"""Pure verbs over nouns: no input, no output, no clock. Only models come in."""

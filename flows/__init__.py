@@ -1,1 +1,1 @@
-"""The flow `process-archive` and what runs it. Imports adapters, domain, models."""
+"""Prefect flows, thin: gather, call a service, report. FastAPI stays out."""

@@ -8,7 +8,7 @@ from domain.messages.notification import MOST_TOLD, payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import tell_endpoints
 from flows.execution.summaries import leave_summary
-from models.view import ListedDiscrepancy
+from models.views.payments import ListedDiscrepancy
 from services.views import discrepancy_list
 
 

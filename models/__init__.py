@@ -1,1 +1,1 @@
-"""Nouns. Imports the standard library, pydantic and sqlmodel, nothing of the project's other packages."""
+"""Nouns: frozen dataclasses for what is read, tables for what is kept. No other floor of the project comes in."""

@@ -1,0 +1,1 @@
+"""What the product does, without Prefect and without HTTP. Adapters, domain and models come in."""

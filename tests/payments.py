@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import SQLModel, col, delete
 
 from adapters.database.transactions import insert_new, insert_rows, writing
-from domain.archive.rows import payment_id
+from domain.payments.identity import payment_id
 from models.archive.archive import ArchiveRow
 from models.payments.payment import PaymentKeyRow, PaymentRow
 from models.settlements.settlement import SettlementEntryRow

@@ -12,7 +12,7 @@ from adapters.database.transactions import reading, writing
 from adapters.files import store
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import staged
-from domain.payments.authorisation import plain_authorisation
+from domain.payments.identity import plain_authorisation
 from domain.settlements.report_format import read_format
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow, DiscrepancyState
 from models.payments.payment import PaymentRow

@@ -1,0 +1,1 @@
+"""Bytes under keys, in a folder or a bucket. Nothing that knows what the bytes mean comes in."""

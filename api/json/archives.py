@@ -24,7 +24,9 @@ from domain.archive.difference import differences
 from domain.archive.file_names import safe_names
 from models.errors import Conflict, Refused
 from models.runs.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveView, DifferenceView, DiscrepancyView, Explanation
+from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView
+from models.views.differences import DifferenceView
+from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.triggering.trigger import start_run
 from services.views import catalogue

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.authorization import check_reader
-from models.view import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy, Text
+from models.views.parameters import Text
+from models.views.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from services.payments import discrepancies
 from services.views import discrepancy_list
 

@@ -18,7 +18,8 @@ from domain.archive.difference import differences
 from domain.archive.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.runs.run import Trigger
-from models.view import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView, DiscrepancyView
+from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
+from models.views.payments import DiscrepancyView
 from services.triggering.trigger import start_run
 from services.views import catalogue
 

@@ -28,7 +28,7 @@ from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import verdict_as_json
 from models.errors import Conflict, Refused
-from models.view import ArchiveView
+from models.views.archives import ArchiveView
 from services.receipts.body import opened_body
 from services.views import catalogue
 

@@ -1,0 +1,1 @@
+"""Commands about discrepancies and settlement reports. Nothing long-lived comes in."""

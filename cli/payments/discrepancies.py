@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from cli.archives.archives import Json, Told, print_json, wrong_options
 from cli.terminal import console, table_of
 from models.errors import Refused
-from models.view import DiscrepancyPage, DiscrepancyQuery
+from models.views.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list
 
 

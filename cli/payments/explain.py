@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from domain.secrets.cards import masked
 from models.errors import Refused
 from models.payments.discrepancy import Discrepancy
-from models.view import Explanation, ListedDiscrepancy
+from models.views.payments import Explanation, ListedDiscrepancy
 from services.payments import discrepancies
 from services.views import discrepancy_list
 

@@ -1,0 +1,1 @@
+"""What an archive says: read, compared, turned into rows and warnings. No judgement about money comes in."""

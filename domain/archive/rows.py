@@ -1,6 +1,5 @@
 """The rows of an archive: its nouns as the database keeps them."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -8,8 +7,8 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from domain.payments.authorisation import plain_authorisation
 from domain.payments.booking import booked, shown
+from domain.payments.identity import discrepancy_id, payment_id, plain_authorisation
 from models.archive.archive import Archive
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
@@ -66,20 +65,6 @@ def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]
             for each in discrepancies
         ]
     }
-
-
-def discrepancy_id(reference: str | None, discrepancy: Discrepancy) -> str:
-    """The same for the same cause, always."""
-    return _id("discrepancy", reference, discrepancy.code, discrepancy.transaction_id, discrepancy.subject)
-
-
-def payment_id(reference: str, transaction_id: str | None, name: str) -> str:
-    """The same in every version of an archive: by its transaction, or by its name among those that have none."""
-    return _id("payment", reference, transaction_id, name if transaction_id is None else None)
-
-
-def _id(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _rows(archive: Archive, table: type[SQLModel], nouns: Iterable[Any]) -> list[dict[str, Any]]:

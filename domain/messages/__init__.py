@@ -1,0 +1,1 @@
+"""What people and endpoints are shown: notifications, summaries, export pages. No decision comes in."""

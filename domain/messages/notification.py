@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.payments.sentences import sentence, told_transaction
 from models.payments.discrepancy import Discrepancy
-from models.view import ListedDiscrepancy
+from models.views.payments import ListedDiscrepancy
 
 ARCHIVE_COMPLETED = "archive.completed"
 PAYMENTS_DISCREPANCIES = "payments.discrepancies"

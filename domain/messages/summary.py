@@ -9,7 +9,7 @@ from domain.secrets.cards import masked
 from models.archive.archive import Archive
 from models.payments.payment_terms import PaymentTerms
 from models.runs.notification import NotificationRow
-from models.view import DiscrepancyView, ListedDiscrepancy
+from models.views.payments import DiscrepancyView, ListedDiscrepancy
 
 
 class _Markup(str):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from domain.archive.rows import discrepancy_id
+from domain.payments.identity import discrepancy_id
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyState
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from domain.archive.rows import payment_id
 from domain.payments.booking import BookedPayment, booked, names
+from domain.payments.identity import payment_id
 from domain.payments.standing import contradiction, is_failure, is_success, succeeded_type
 from domain.secrets.cards import last_four, masked
 from models.archive.archive import Archive

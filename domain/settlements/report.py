@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from domain.payments.authorisation import plain_authorisation
+from domain.payments.identity import plain_authorisation
 from domain.payments.money import exponent_of, minor_units
 from models.errors import Refused
 from models.settlements.report_format import ReportColumns, ReportFormat

@@ -1,8 +1,8 @@
 """Executes a flow run inside this process, and interrupts it.
 
 The one place that reaches into Prefect: its asynchronous engine is subclassed, because a run that is interrupted must
-end as what it is. By itself the engine calls that a crash. Prefect is pinned, and `tests/flows/execution/test_engine.py` fails
-loudly on a release that changes what is used here.
+end as what it is. By itself the engine calls that a crash. Prefect is pinned, and
+`tests/flows/execution/test_engine.py` fails loudly on a release that changes what is used here.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""What Cellosign sends of a process: sessions, fields, files, signatures, warnings. No verdicts on money come in."""

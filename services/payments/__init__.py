@@ -1,0 +1,1 @@
+"""Discrepancies across archives: found, opened, explained, closed. Nothing of provider reports comes in."""

@@ -26,7 +26,7 @@ from models.payments.discrepancy import (
     DiscrepancyState,
 )
 from models.payments.payment import PaymentRow, Standing
-from models.view import DiscrepancyView, Explanation, ExplanationView
+from models.views.payments import DiscrepancyView, Explanation, ExplanationView
 
 AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
 _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's

@@ -15,8 +15,8 @@ from models.errors import Conflict
 from models.runs.notification import NotificationRow, NotificationState
 from services.payments import discrepancies
 from services.processing.findings import PayloadFindings
+from services.receipts.inbox import leave_inbox
 from services.receipts.material import Material
-from services.triggering.trigger import leave_inbox
 
 
 def complete(material: Material, settled: PayloadFindings | None) -> None:

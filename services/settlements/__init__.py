@@ -1,0 +1,1 @@
+"""Settlement reports, imported and matched to payments. No file format comes in."""

@@ -14,8 +14,8 @@ from adapters.database.locked import has_locked_payments, without_locked
 from adapters.database.settlements import Candidates
 from adapters.database.transactions import pages, reading
 from adapters.platform.settings import settings
-from domain.archive.rows import discrepancy_id
 from domain.payments.discrepancies import by_id
+from domain.payments.identity import discrepancy_id
 from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match

@@ -1,0 +1,1 @@
+"""Deliveries become runs, and people re-run them. Nothing that a run does comes in."""

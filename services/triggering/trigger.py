@@ -16,6 +16,7 @@ from models.archive.archive import State
 from models.errors import Conflict, Locked
 from models.runs.receipt import Sending
 from models.runs.run import RunRow, RunState, Trigger
+from services.receipts.inbox import leave_inbox
 
 log = structlog.get_logger()
 
@@ -183,13 +184,6 @@ def _is_kept(sending: Sending) -> bool:
 
 def _is_complete(receipt_id: str) -> bool:
     return State(receipts.get(receipt_id).state) is State.COMPLETED
-
-
-def leave_inbox(receipt_id: str) -> None:
-    """Take a completed receipt out of the inbox. A sending that is not registered yet stays, to be registered."""
-    for sending_id in receipts.sending_ids(receipt_id):
-        inbox.remove_sending(sending_id)
-    inbox.remove_body(receipt_id)
 
 
 def _waiting() -> list[tuple[Sending, Registration | None]]:

@@ -26,7 +26,7 @@ from models.payments.payment import PaymentRow
 from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
-from models.view import (
+from models.views.archives import (
     ArchivePage,
     ArchiveQuery,
     ArchiveSummary,

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from adapters.database.transactions import reading
 from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
-from models.view import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
+from models.views.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.discrepancies import views_of
 
 

@@ -21,7 +21,7 @@ from flows import settle_reports as flow_module
 from flows.reevaluate_payments import reevaluate_payments
 from flows.settle_reports import settle_reports
 from models.errors import Conflict, Transient
-from models.view import Explanation
+from models.views.payments import Explanation
 from services.payments.discrepancies import explain
 from services.views import discrepancy_list
 from tests.installations import archived

@@ -21,7 +21,8 @@ from adapters.database import receipts, runs
 from adapters.platform.settings import Settings, settings
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
-from models.view import ArchiveView, Explanation
+from models.views.archives import ArchiveView
+from models.views.payments import Explanation
 from services.payments import discrepancies
 from services.views import catalogue
 from tests.conftest import bucket_at

@@ -11,7 +11,7 @@ from adapters.platform.settings import Settings
 from adapters.store import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.payments.discrepancy import DiscrepancyEventRow
-from models.view import DiscrepancyView, Explanation
+from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.views import catalogue
 from tests.installations import archived, stored_discrepancies

@@ -18,7 +18,7 @@ from sqlalchemy import Table, inspect, select, text
 
 from adapters.database.ledger import SCHEMA, write_payments
 from adapters.database.transactions import engine, reading
-from domain.archive.rows import payment_id
+from domain.payments.identity import payment_id
 from domain.settlements.matching import MATCHED, standing_after
 from models.payments.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.payments.ledger import DAILY_TOTALS, LEDGER

@@ -17,7 +17,7 @@ import migrations
 from adapters.database.migration import migrate
 from adapters.database.transactions import engine, reading
 from adapters.platform.settings import Settings
-from domain.archive.rows import payment_id
+from domain.payments.identity import payment_id
 from models.errors import Transient
 from models.payments.payment import PaymentKeyRow
 from tests.payments import booked, payment, settled

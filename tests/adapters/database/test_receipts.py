@@ -11,7 +11,7 @@ from adapters.database import receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Outcome, Sending
 from models.runs.run import RunRow, RunState, Trigger
-from models.view import ArchiveView
+from models.views.archives import ArchiveView
 from services.views import catalogue
 from tests.records import NOON, digest, registered, sending
 

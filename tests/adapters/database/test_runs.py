@@ -8,7 +8,7 @@ import pytest
 from adapters.database import runs
 from models.archive.archive import State
 from models.runs.run import RunRow, RunState, Trigger
-from models.view import RunView
+from models.views.archives import RunView
 from services.views import catalogue
 from tests.records import NOON, registered
 

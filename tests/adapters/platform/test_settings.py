@@ -227,7 +227,8 @@ def test_made_secret_is_the_same_at_the_next_start_and_another_for_each_purpose(
 def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> None:
     configure()
     project = Path(__file__).parents[3]
-    program = "import sys; from adapters.platform.settings import Settings; sys.stdin.read(); print(Settings().active_link_secret())"
+    make = "from adapters.platform.settings import Settings; print(Settings().active_link_secret())"
+    program = f"import sys; sys.stdin.read(); {make}"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", program],

@@ -11,7 +11,7 @@ from adapters.platform.settings import Settings, settings
 from adapters.store import kept_discrepancies, ocfl
 from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
-from models.view import Explanation
+from models.views.payments import Explanation
 from services.payments import discrepancies
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import httpx
 import pytest
 
-from models.view import ArchiveView
+from models.views.archives import ArchiveView
 from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, Library
 from tests.samples import PDF, PNG
 

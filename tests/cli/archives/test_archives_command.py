@@ -14,7 +14,7 @@ import typer
 from adapters.database.migration import migrate
 from adapters.platform.settings import Settings, settings
 from cli.main import app
-from models.view import ArchivePage, ArchiveView
+from models.views.archives import ArchivePage, ArchiveView
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
 from tests.installations import archived, deployed, installed

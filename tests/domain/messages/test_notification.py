@@ -18,7 +18,7 @@ from domain.messages.notification import (
 )
 from domain.payments.sentences import sentence
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.view import ListedDiscrepancy
+from models.views.payments import ListedDiscrepancy
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "notifications.md"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

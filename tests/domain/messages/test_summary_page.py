@@ -10,7 +10,7 @@ from domain.messages.summary_page import ExportedFile, History, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, Change, Outcome
-from models.view import DeliveryView, VersionView
+from models.views.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document

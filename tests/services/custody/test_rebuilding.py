@@ -20,7 +20,7 @@ from adapters.store import history, kept_discrepancies, ocfl
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger
-from models.view import Explanation
+from models.views.payments import Explanation
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies

@@ -23,7 +23,8 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
 )
 from models.payments.payment import Standing
-from models.view import ArchiveQuery, ArchiveView, Explanation
+from models.views.archives import ArchiveQuery, ArchiveView
+from models.views.payments import Explanation
 from services.payments import discrepancies
 from services.payments.discrepancies import is_concerned, settle, settle_judged, settle_many, settle_version
 from services.views import catalogue

@@ -28,7 +28,8 @@ from models.payments.discrepancy import DiscrepancyRow
 from models.runs.receipt import Sending
 from models.runs.run import Trigger
 from models.store.fixity import Fault
-from models.view import ArchiveView, DiscrepancyView, Explanation
+from models.views.archives import ArchiveView
+from models.views.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
 from services.payments.discrepancies import explain, standing, views_of
 from services.processing.persisting import persist

@@ -33,7 +33,8 @@ from models.errors import Conflict, Transient
 from models.runs.receipt import Sending
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.inventory import ObjectVersion
-from services.triggering.trigger import forgotten, leave_inbox, start_run, trigger, untriggered
+from services.receipts.inbox import leave_inbox
+from services.triggering.trigger import forgotten, start_run, trigger, untriggered
 from services.views import catalogue
 from tests.records import NOON
 

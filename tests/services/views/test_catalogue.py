@@ -13,7 +13,7 @@ from adapters.platform.settings import Settings
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused
-from models.view import ArchiveQuery
+from models.views.archives import ArchiveQuery
 from services.views import catalogue
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF

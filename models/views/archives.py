@@ -1,26 +1,15 @@
 """Archives as the JSON API and the command line show them."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, Field
 
 from models.archive.archive import State
 from models.archive.verdict import Verdict
-from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
-Text = Annotated[str, Field(pattern="^[^\0]*$")]
-"""Postgres takes no NUL."""
+from models.payments.discrepancy import DiscrepancyCode
+from models.views.parameters import Integer, Moment, Text
+from models.views.payments import DiscrepancyView, PaymentView
 
 
 class ArchiveQuery(BaseModel):
@@ -139,88 +128,11 @@ class WarningView(BaseModel):
     detail: str
 
 
-class PaymentView(BaseModel):
-    transaction_id: str | None
-    session_id: str | None
-    type: str | None
-    status: str | None
-    amount_minor: int | None
-    currency: str | None
-    card_mask: str | None
-    card_brand: str | None
-    card_last4: str | None
-    provider_reference: str | None
-    standing: str
-    attempts: int
-    paid_on: date | None
-    instalments: int | None
-    first_minor: int | None
-    periodical_minor: int | None
-
-
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")]
-
-
-class Explanation(BaseModel):
-    """Who says why a discrepancy is in order. With `expected` and `found` it is for these numbers and no others."""
-
-    by: Said
-    why: Said
-    expected: str | None = None
-    found: str | None = None
-
-
-class ExplanationView(BaseModel):
-    """Why a discrepancy is in order, and who says so."""
-
-    by: str
-    why: str
-    at: datetime
-
-
-class DiscrepancyView(BaseModel):
-    """`opened_at` is when it opened last; explanation and end are those since then."""
-
-    discrepancy_id: str
-    code: str
-    transaction_id: str | None
-    expected: str
-    found: str
-    sentence: str
-    state: str
-    opened_at: datetime
-    explanation: ExplanationView | None
-    closed_at: datetime | None
-
-
 class NotificationView(BaseModel):
     endpoint: str
     event: str
     state: str
     attempts: int
-
-
-class DiscrepancyQuery(BaseModel):
-    """What a list of discrepancies is narrowed by; all that is set must hold. Without a state: what is not closed."""
-
-    state: DiscrepancyState | None = None
-    code: DiscrepancyCode | None = None
-    reference: Text | None = Field(None, description="an archive's; empty: what belongs to no archive")
-    cursor: Text | None = Field(None, description="`next` of the page before")
-    limit: int = Field(50, ge=1, le=500)
-
-
-class ListedDiscrepancy(DiscrepancyView):
-    """`reference` is null where a row of a settlement belongs to no archive."""
-
-    reference: str | None
-
-
-class DiscrepancyPage(BaseModel):
-    """Discrepancies in the order of their codes. `next` is the cursor of the following page."""
-
-    items: list[ListedDiscrepancy]
-    next: str | None
 
 
 class RunView(BaseModel):
@@ -232,23 +144,6 @@ class RunView(BaseModel):
     started_at: datetime
     ended_at: datetime | None
     url: str
-
-
-class ValuesView(BaseModel):
-    """A member's value in each of two versions, null where it has none."""
-
-    before: JsonValue
-    after: JsonValue
-
-
-class DifferenceView(BaseModel):
-    """What is in one of two versions only, or differs. `withheld` names members that differ and are not shown."""
-
-    kind: str
-    key: str
-    change: str
-    members: dict[str, ValuesView]
-    withheld: tuple[str, ...]
 
 
 class ArchiveView(BaseModel):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payments.authorisation import plain_authorisation
+from domain.payments.identity import plain_authorisation
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""Types of what people pass: moments, integers and texts that both databases take."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("expected a time between the years 1 and 9999 in UTC") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+
+
+Text = Annotated[str, Field(pattern="^[^\0]*$")]
+"""Postgres takes no NUL."""
+
+
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")]

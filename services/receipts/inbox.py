@@ -1,0 +1,15 @@
+"""A completed receipt and the inbox."""
+
+from adapters.database import receipts
+from adapters.inbox import inbox
+
+
+def leave_inbox(receipt_id: str) -> None:
+    """Remove a completed receipt from the inbox. A delivery that is not registered yet stays, to be registered.
+
+    Raises:
+        Transient: the database or the inbox's bucket does not answer.
+    """
+    for sending_id in receipts.sending_ids(receipt_id):
+        inbox.remove_sending(sending_id)
+    inbox.remove_body(receipt_id)
