@@ -7,8 +7,8 @@ import random
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.simulation.processes import Case
-from cli.simulation.scenarios import lease_he
+from cli.simulation.payloads.processes import Case
+from cli.simulation.payloads.scenarios import lease_he
 
 SIZE_BYTES = 200_000
 _PLACEHOLDER = b"@reference@"

@@ -19,7 +19,7 @@ from cli.payments.settle import settle
 from cli.programs.api import api
 from cli.programs.up import up
 from cli.programs.worker import worker
-from cli.simulate import simulate
+from cli.simulation.simulate import simulate
 from models.errors import CellarError
 
 app = typer.Typer(

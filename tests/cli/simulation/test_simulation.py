@@ -21,10 +21,10 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator import ValidationContext
 
-from cli.simulation.archives import simulated_archives
-from cli.simulation.expectations import Expectation, SimulatedArchive
-from cli.simulation.forms import FORMS
-from cli.simulation.scenarios import SCENARIOS
+from cli.simulation.payloads.archives import simulated_archives
+from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
+from cli.simulation.payloads.forms import FORMS
+from cli.simulation.payloads.scenarios import SCENARIOS
 
 NOW = datetime.fromisoformat("2026-11-24T09:30:00.123456")
 REFUSED_SCENARIOS = {"truncated", "content-not-base64", "event-type-wrong", "sessions-missing"}

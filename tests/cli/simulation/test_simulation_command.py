@@ -10,9 +10,10 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from cli.simulate import Found, differences, simulate
-from cli.simulation.archives import simulated_archives
-from cli.simulation.expectations import Expectation, SimulatedArchive
+from cli.simulation.comparison import Found, differences
+from cli.simulation.payloads.archives import simulated_archives
+from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
+from cli.simulation.simulate import simulate
 
 SECRET, TOKEN = "the sender's", "the reader's"
 SEED = 11

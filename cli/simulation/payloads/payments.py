@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from cli.simulation.identifiers import uuid4_text
+from cli.simulation.payloads.identifiers import uuid4_text
 
 PaymentType = Literal["charge", "verify_credit_card", "hold"]
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from itertools import cycle, islice
 from random import Random
 
-from cli.simulation.expectations import SimulatedArchive
-from cli.simulation.identifiers import uuid4_text
-from cli.simulation.processes import Case
-from cli.simulation.scenarios import SCENARIOS
+from cli.simulation.payloads.expectations import SimulatedArchive
+from cli.simulation.payloads.identifiers import uuid4_text
+from cli.simulation.payloads.processes import Case
+from cli.simulation.payloads.scenarios import SCENARIOS
 
 
 def simulated_archives(count: int, *, seed: int, now: datetime) -> Iterator[SimulatedArchive]:

@@ -6,12 +6,12 @@ What is expected is written down here by hand and never computed from the body.
 import json
 from collections.abc import Callable
 
-from cli.simulation import base64_spellings, documents, forms, signed_documents
-from cli.simulation.documents import Document
-from cli.simulation.expectations import REFUSED, Expectation, completed
-from cli.simulation.identifiers import uuid4_text
-from cli.simulation.people import people
-from cli.simulation.processes import Case, Json, attach, field, pay, process
+from cli.simulation.payloads import base64_spellings, documents, forms, signed_documents
+from cli.simulation.payloads.documents import Document
+from cli.simulation.payloads.expectations import REFUSED, Expectation, completed
+from cli.simulation.payloads.identifiers import uuid4_text
+from cli.simulation.payloads.people import people
+from cli.simulation.payloads.processes import Case, Json, attach, field, pay, process
 
 Scenario = Callable[[Case], tuple[bytes, Expectation]]
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from cli.simulation import base64_spellings, payments, signed_documents
-from cli.simulation.documents import Document
-from cli.simulation.forms import Form, filled
-from cli.simulation.identifiers import session_token, uuid4_text
-from cli.simulation.people import Person
+from cli.simulation.payloads import base64_spellings, payments, signed_documents
+from cli.simulation.payloads.documents import Document
+from cli.simulation.payloads.forms import Form, filled
+from cli.simulation.payloads.identifiers import session_token, uuid4_text
+from cli.simulation.payloads.people import Person
 
 Json = dict[str, Any]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from cli.simulation.people import Language
+from cli.simulation.payloads.people import Language
 
 FieldType = Literal["text", "select", "payment", "location", "checkbox", "date"]
 

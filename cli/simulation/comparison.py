@@ -1,0 +1,83 @@
+"""What became of simulated archives, compared with what should."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cli.simulation.payloads.expectations import Expectation
+
+_FINAL_STATES = ("completed", "failed")
+
+
+Told = dict[str, str | int | tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the receiver made of an archive. `status` is its answer, or why there is none that could be read.
+
+    `state` is None when the API knows no such archive, or was not asked. Codes are in alphabetical order, standings in
+    the order of the payload.
+    """
+
+    status: str
+    errordesc: str = ""
+    state: str | None = None
+    files: int = 0
+    warnings: tuple[str, ...] = ()
+    discrepancies: tuple[str, ...] = ()
+    standings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An archive that was sent; its body is forgotten, so that many large ones can be."""
+
+    scenario: str
+    reference: str
+    expectation: Expectation
+    found: Found
+
+    @property
+    def is_awaited(self) -> bool:
+        return self.found.status == "0" and self.found.state not in _FINAL_STATES
+
+
+def differences(expectation: Expectation, found: Found, *, waited: bool) -> list[str]:
+    """Return the names of what is not as expected; without having waited only the answer can be compared. Pure."""
+    return [name for name, value in comparable(expectation, waited=waited).items() if getattr(found, name) != value]
+
+
+def comparable(expectation: Expectation, *, waited: bool) -> Told:
+    """What of an expectation can be compared, by the names and with the types of `Found`."""
+    if not waited:
+        return {"status": expectation.status}
+    return {
+        "status": expectation.status,
+        "state": expectation.state,
+        "files": expectation.files,
+        "warnings": tuple(sorted(expectation.warnings)),
+        "discrepancies": tuple(sorted(expectation.discrepancies)),
+        "standings": expectation.standings,
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What became of all archives, or the `error` for which it is not known."""
+
+    url: str
+    seed: int
+    waited: bool
+    sent: Sequence[Sent]
+    error: str = ""
+
+    def differences(self, one: Sent) -> list[str]:
+        return differences(one.expectation, one.found, waited=self.waited)
+
+    @property
+    def as_expected(self) -> int:
+        return sum(not self.differences(one) for one in self.sent)
+
+    @property
+    def is_good(self) -> bool:
+        return not self.error and self.as_expected == len(self.sent)

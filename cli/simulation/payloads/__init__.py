@@ -1,0 +1,1 @@
+"""Realistic archives, faulty ones among them, made from a seed. Nothing that sends them comes in."""

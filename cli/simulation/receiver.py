@@ -1,0 +1,121 @@
+"""A running receiver: archives are sent to its webhook and looked up in its JSON API."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import quote
+
+import httpx
+from rich.progress import Progress
+
+from cli.simulation.comparison import Found, Sent
+from cli.simulation.payloads.expectations import SimulatedArchive
+
+_POLL_INTERVAL_S = 0.5
+
+
+class NoComparison(Exception):
+    """Nothing can be compared: the receiver is not there, or does not let us in. The message says what to do."""
+
+
+class Receiver:
+    """A running receiver: its webhook and its JSON API."""
+
+    def __init__(self, client: httpx.Client, url: str, secret: str, api_token: str) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._secret = secret
+        self._api_token = api_token
+
+    def send(self, body: bytes) -> Found:
+        """POST an archive and return the answer.
+
+        Raises:
+            NoComparison: nothing listens there, or the secret is wrong.
+        """
+        headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        try:
+            answer = self._client.post(f"{self._url}/webhooks/cellosign", content=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            what_to_do = "Start the receiver with `make up`, or name another with --url."
+            raise NoComparison(f"Nothing listens at {self._url} ({error}). {what_to_do}") from error
+        except httpx.TransportError as error:
+            return Found(f"no answer: {type(error).__name__}")
+        self._refuse_if_shut_out(answer, "secret", "--secret or CELLAR_WEBHOOK_SECRETS")
+        return _answered(answer)
+
+    def look_up(self, sent: Sent) -> Sent:
+        """Return the archive with what the API tells of it now; unchanged when the API does not know it.
+
+        An API that is down or broken may come back: its `state` then says so, and is no final one.
+
+        Raises:
+            NoComparison: the token is wrong, or the answer has not the documented shape.
+        """
+        try:
+            answer = self._client.get(
+                f"{self._url}/api/archives/{quote(sent.reference, safe='')}",
+                headers={"Authorization": f"Bearer {self._api_token}"},
+            )
+        except httpx.TransportError as error:
+            return replace(sent, found=replace(sent.found, state=f"no answer: {type(error).__name__}"))
+        self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
+        match answer.status_code:
+            case HTTPStatus.OK:
+                return replace(sent, found=_told(sent.found, answer))
+            case HTTPStatus.NOT_FOUND:
+                return sent
+            case status:
+                return replace(sent, found=replace(sent.found, state=f"HTTP {status}"))
+
+    def _refuse_if_shut_out(self, answer: httpx.Response, credential: str, where: str) -> None:
+        if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise NoComparison(f"{self._url} refuses the {credential} (HTTP {answer.status_code}). Set {where}.")
+
+
+def _answered(answer: httpx.Response) -> Found:
+    try:
+        told = answer.json()
+        return Found(status=told["status"], errordesc=told["errordesc"])
+    except (ValueError, KeyError, TypeError):
+        return Found(f"HTTP {answer.status_code}, not the documented answer")
+
+
+def _told(found: Found, answer: httpx.Response) -> Found:
+    try:
+        archive = answer.json()
+        return replace(
+            found,
+            state=archive["state"],
+            files=len(archive["files"]),
+            warnings=tuple(sorted({one["code"] for one in archive["warnings"]})),
+            discrepancies=tuple(sorted({one["code"] for one in archive["discrepancies"]})),
+            standings=tuple(one["standing"] for one in archive["payments"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise NoComparison(f"{answer.url} does not answer with an archive ({error!r}). Is that a cellar?") from error
+
+
+def send_all(receiver: Receiver, archives: Iterable[SimulatedArchive], count: int, progress: Progress) -> list[Sent]:
+    """Send one archive after the other, each made when it is its turn."""
+    return [
+        Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body))
+        for one in progress.track(archives, total=count, description="Sending")
+    ]
+
+
+def wait_for_all(receiver: Receiver, sent: Sequence[Sent], wait_s: float, progress: Progress) -> list[Sent]:
+    """Ask for each accepted archive until it is completed or failed, for `wait_s` seconds at the most.
+
+    A refused archive is asked for once: the API should not know it.
+    """
+    deadline = time.monotonic() + wait_s
+    bar = progress.add_task("Finishing", total=len(sent))
+    looked_up = [receiver.look_up(one) for one in sent]
+    while any(one.is_awaited for one in looked_up) and time.monotonic() < deadline:
+        progress.update(bar, completed=sum(not one.is_awaited for one in looked_up))
+        time.sleep(_POLL_INTERVAL_S)
+        looked_up = [receiver.look_up(one) if one.is_awaited else one for one in looked_up]
+    progress.update(bar, completed=sum(not one.is_awaited for one in looked_up))
+    return looked_up

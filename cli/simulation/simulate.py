@@ -1,0 +1,143 @@
+"""`cellar simulate`: sends realistic archives to a receiver and compares what becomes of them with what should."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Column, Table
+
+from adapters.platform.settings import settings
+from cli.simulation.comparison import Comparison, Found, Sent, Told, comparable
+from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
+
+_TIMEOUT = httpx.Timeout(60, connect=5)
+_WIDTH_IN_FILES = 200
+
+
+def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress) -> Sequence[Sent]:
+    """Send `count` archives and return what became of them; a `wait_s` of None looks at the answers only.
+
+    Raises:
+        NoComparison: nothing can be compared.
+    """
+    from cli.simulation.payloads.archives import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
+
+    archives = simulated_archives(count, seed=seed, now=datetime.now(UTC))
+    sent = send_all(receiver, archives, count, progress)
+    return sent if wait_s is None else wait_for_all(receiver, sent, wait_s, progress)
+
+
+def simulate(  # noqa: PLR0913 - the options of a command
+    *,
+    count: Annotated[int, typer.Option(min=1, help="Archives to send; with 20 or more each scenario occurs.")] = 20,
+    url: Annotated[str, typer.Option(help="The receiver.", show_default="this installation's")] = "",
+    secret: Annotated[str, typer.Option(help="Its webhook secret.", show_default="this installation's")] = "",
+    api_token: Annotated[str, typer.Option(help="Token of its JSON API.", show_default="this installation's")] = "",
+    seed: Annotated[int | None, typer.Option(help="The same seed sends the same archives. Default: a new one.")] = None,
+    wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait until all are finished.")] = 300,
+    wait: Annotated[bool, typer.Option(help="Compare what becomes of the archives, not the answers only.")] = True,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Send realistic archives to a receiver, some of them faulty, and compare what becomes of them with what should.
+
+    The exit status is 0 when all is as expected, 1 when something is not, and 2 for wrong use.
+    """
+    url = url or settings().receiver_url
+    if not _is_http_url(url):
+        typer.echo(f"{url!r} is no address of a receiver; expected something like http://127.0.0.1:8000.", err=True)
+        return 2
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    bars = Console(stderr=True)
+    comparison = Comparison(url, seed, wait, [])
+    with httpx.Client(timeout=_TIMEOUT) as client, Progress(console=bars, disable=not bars.is_terminal) as progress:
+        secret = secret or settings().active_webhook_secrets()[0]
+        api_token = api_token or settings().active_api_tokens()[0]
+        receiver = Receiver(client, url, secret, api_token)
+        try:
+            sent = compare(receiver, count, seed, wait_s if wait else None, progress)
+            comparison = replace(comparison, sent=sent)
+        except NoComparison as error:
+            comparison = replace(comparison, error=str(error))
+    _print_json(comparison) if json_output else _print_table(comparison)
+    return 0 if comparison.is_good else 1
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and parsed.host != ""
+
+
+def _print_json(comparison: Comparison) -> None:
+    archives = [
+        {
+            "scenario": one.scenario,
+            "reference": one.reference,
+            "expected": comparable(one.expectation, waited=comparison.waited),
+            "found": asdict(one.found),
+            "differences": comparison.differences(one),
+        }
+        for one in comparison.sent
+    ]
+    document = {
+        "url": comparison.url,
+        "seed": comparison.seed,
+        "waited": comparison.waited,
+        "ok": comparison.is_good,
+        "error": comparison.error,
+        "archives": archives,
+    }
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_table(comparison: Comparison) -> None:
+    if comparison.error:
+        typer.echo(comparison.error, err=True)
+        return
+    table = Table("scenario", Column("reference", overflow="fold"), "expected", "found", "ok")
+    for one in comparison.sent:
+        wrong = comparison.differences(one)
+        expected = comparable(one.expectation, waited=comparison.waited)
+        row = (one.scenario, one.reference, _in_words(_not_empty(expected)), _found_in_words(one.found, wrong))
+        table.add_row(*(escape(cell) for cell in row), "[red]no" if wrong else "[green]yes")
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=_WIDTH_IN_FILES)).print(table)
+    typer.echo(f"{len(comparison.sent)} sent, {comparison.as_expected} as expected, seed {comparison.seed}")
+
+
+def _not_empty(told: Told) -> Told:
+    return {name: value for name, value in told.items() if value not in (None, 0, ())}
+
+
+def _found_in_words(found: Found, wrong: Sequence[str]) -> str:
+    if not wrong:
+        return "the same"
+    reason = f" ({found.errordesc})" if "status" in wrong and found.errordesc else ""
+    return _in_words({name: getattr(found, name) for name in wrong}) + reason
+
+
+def _in_words(told: Told) -> str:
+    """Say it in a line, such as `0, completed, 1 file, AMOUNT_MISMATCH, charged`."""
+    return ", ".join(_word(name, value) for name, value in told.items())
+
+
+def _word(name: str, value: str | int | tuple[str, ...] | None) -> str:
+    match value:
+        case None:
+            return f"no {name}"
+        case int():
+            return f"{value} {name.removesuffix('s') if value == 1 else name}"
+        case str():
+            return value
+        case _:
+            return ", ".join(value) or f"no {name}"
