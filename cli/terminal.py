@@ -5,10 +5,18 @@ half a number in the next line would read as another number.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated
 
+import typer
+from pydantic import BaseModel, ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
+
+from models.views.payments import DiscrepancyView
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 _WIDTH_IN_FILES = 1_000_000  # a table takes what it needs of that
 _UNFOLDED = 36  # a reference
@@ -35,3 +43,37 @@ def cell(value: object) -> str:
     """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
     text = "" if value is None else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def wrong_options(error: ValidationError) -> typer.BadParameter:
+    wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return typer.BadParameter(wrong.replace("_", "-"))
+
+
+def print_json(model: BaseModel) -> None:
+    typer.echo(model.model_dump_json(indent=2))
+
+
+class Told(BaseModel):
+    """A discrepancy as a clerk reads it."""
+
+    id: str
+    code: str
+    transaction: str | None
+    state: str
+    sentence: str
+    since: datetime
+    explanation: str
+
+    @classmethod
+    def of(cls, found: DiscrepancyView) -> "Told":
+        explained = found.explanation
+        return cls(
+            id=found.discrepancy_id,
+            code=found.code,
+            transaction=found.transaction_id,
+            state=found.state,
+            sentence=found.sentence,
+            since=found.closed_at or found.opened_at,
+            explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
+        )

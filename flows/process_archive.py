@@ -8,10 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
@@ -19,12 +16,10 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from adapters.database import archives, notifications, receipts
+from adapters.database import notifications
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
-from domain.messages.notification import archive_completed
-from domain.messages.summary import size_text, summary
-from flows.endpoints import attempt, check_confirmed
+from domain.messages.summary import size_text
 from flows.execution.engine import leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Run, recorded
@@ -36,11 +31,14 @@ from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationState
 from models.runs.run import Trigger
+from services.messages.delivery import check_confirmed, deliver
+from services.messages.summaries import archive_summary
 from services.payments import discrepancies
 from services.processing.completion import complete
 from services.processing.findings import settle_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
+from services.receipts.lookup import receipt_of
 from services.receipts.material import read_material
 
 MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
@@ -81,25 +79,23 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
     """Archive a receipt of a process; without a receipt, that of its current version."""
     # A triggered run was created with name and tag. One that a person started gets them, however early it fails.
     await _label(reference, set())
-    receipt_id = receipt_id or await _current_receipt(reference)
-    await _check(reference, receipt_id)
-    run = Run(flow_run.id, flow_run.run_count, reference, receipt_id, _trigger_of(flow_run.tags))
+    run = await _run(reference, receipt_id)
     async with recorded(run) as progress:
         async with sole_work_on(reference, run.holder), _time_limit():
             progress.task = persist_files.name
-            await persist_files(reference, receipt_id)
+            await persist_files(reference, run.receipt_id)
             progress.task = load_metadata.name
-            loaded = await load_metadata(reference, receipt_id)
+            loaded = await load_metadata(reference, run.receipt_id)
             progress.task = reconcile_payments.name
-            reconciled = await reconcile_payments(reference, receipt_id)
+            reconciled = await reconcile_payments(reference, run.receipt_id)
             await _label(reference, _tags_of(loaded, reconciled))
         # The archive is complete. An endpoint that is down holds up no other archive, and no newer receipt of this one.
         leave_slot()
         progress.task = notify_downstream.name
         try:
-            await _notify_all(receipt_id)
+            await _notify_all(run.receipt_id)
         finally:
-            await _publish_summary(reference, receipt_id, loaded.version)
+            await _publish_summary(reference, run.receipt_id, loaded.version)
 
 
 @task(name="persist-files", **_KEPT)
@@ -169,11 +165,7 @@ async def notify_downstream(message_id: str | None) -> str:
     if message_id is None:
         log.info("Nothing to tell: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
-    body = await in_thread(_message, message_id)
-    notification = await in_thread(notifications.get, message_id)
-    made = await attempt(notification.endpoint, message_id, body)
-    record = partial(notifications.record_attempt, status_code=made.status_code, error=made.error)
-    await in_thread(record, message_id, made.state, datetime.now(UTC))
+    made = await deliver(message_id)
     log.info("Message %s: %s (%s)", message_id, made.state, made.status_code or made.error)
     check_confirmed(message_id, made)
     return made.state
@@ -186,33 +178,6 @@ async def _notify_all(receipt_id: str) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
-
-
-def _message(message_id: str) -> bytes:
-    notification = notifications.get(message_id)
-    return archive_completed(
-        reference=notification.reference,
-        receipt_id=notification.receipt_id,
-        version=archives.get_version(notification.receipt_id).version,
-        planned_at=notification.planned_at,
-        has_warnings=archives.has_warnings(notification.reference),
-        discrepancies=discrepancies.open_ones(notification.reference),
-        signed_document=archives.signed_document_outcome(notification.reference),
-        url=_archive_url(notification.reference),
-    )
-
-
-async def _current_receipt(reference: str) -> str:
-    receipt_id = await in_thread(receipts.current_receipt_id, reference)
-    if receipt_id is None:
-        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was ever received", where="reference")
-    return receipt_id
-
-
-async def _check(reference: str, receipt_id: str) -> None:
-    receipt = await in_thread(receipts.find, receipt_id)
-    if receipt is None or receipt.reference != reference:
-        raise Refused("UNKNOWN_RECEIPT", "expected a receipt of this process; leave it out for the current one")
 
 
 @asynccontextmanager
@@ -231,6 +196,11 @@ async def _time_limit() -> AsyncIterator[None]:
             raise
         reason = f"the run has worked for {limit_s:g} s; set CELLAR_RUN_TIMEOUT_S higher and run it again"
         raise Refused("RUN_TIMEOUT", reason) from error
+
+
+async def _run(reference: str, receipt_id: str | None) -> Run:
+    chosen = await in_thread(receipt_of, reference, receipt_id)
+    return Run(flow_run.id, flow_run.run_count, reference, chosen, _trigger_of(flow_run.tags))
 
 
 def _trigger_of(tags: Collection[str]) -> Trigger:
@@ -269,25 +239,9 @@ async def _label(reference: str, found: set[str]) -> None:
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
     """What cannot be read now must not fail an archive, nor hide why a run failed."""
     try:
-        markdown = await in_thread(_summary, reference, receipt_id, version)
+        markdown = await in_thread(archive_summary, reference, receipt_id, version)
     except Transient as error:
         get_run_logger().warning("The run has no summary: %s", type(error).__name__)
         return
     key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
     await leave_summary(key, markdown, f"Archive {reference}")
-
-
-def _summary(reference: str, receipt_id: str, version: int) -> str:
-    material = read_material(reference, receipt_id)
-    return summary(
-        material.archive,
-        discrepancies.not_closed(reference),
-        notifications.of_receipt(receipt_id),
-        version=version,
-        archive_url=_archive_url(reference),
-        terms=settings().payment_terms,
-    )
-
-
-def _archive_url(reference: str) -> str:
-    return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"

@@ -81,6 +81,11 @@ async def create_run(
     return FlowRun(run.id, run.state.name, run.state.type in _ENDED)
 
 
+def run_url(flow_run_id: str) -> str:
+    """Return the address of a run's page in Prefect's UI."""
+    return f"{settings().prefect_ui_url}/runs/flow-run/{flow_run_id}"
+
+
 async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
     """Return which of these runs have not ended. One that Prefect does not know, or no longer, is not among them.
 

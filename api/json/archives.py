@@ -1,6 +1,5 @@
 """`/api/archives`: archives as JSON, their files, and re-runs."""
 
-import asyncio
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,27 +8,24 @@ from urllib.parse import quote, unquote
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
-from adapters.database import receipts
 from adapters.database.transactions import reading
 from adapters.files import store
-from adapters.platform.settings import settings
 from adapters.store import ocfl
-from adapters.store.requests import stored_version
 from api.authorization import check_reader
-from domain.archive.difference import differences
 from domain.archive.file_names import safe_names
 from models.errors import Conflict, Refused
-from models.runs.run import Trigger
-from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView
+from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
 from models.views.differences import DifferenceView
 from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
-from services.triggering.trigger import start_run
+from services.receipts.lookup import unknown_reference
+from services.triggering import reruns
 from services.views import catalogue
+from services.views.differences import version_differences
 
 
 class _RouteAsSent(APIRoute):
@@ -52,14 +48,6 @@ def _decoded(sent: str) -> str:
 
 
 Reference = Annotated[str, AfterValidator(_decoded)]
-
-
-class RerunStarted(BaseModel):
-    """The flow run that was started, or the one that was on its way already."""
-
-    flow_run_id: str
-    state: str
-    url: str
 
 
 @router.get("", summary="A page of archives, newest first")
@@ -95,17 +83,12 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
 
 @router.get("/{reference:path}/differences", summary="What differs between two versions")
 def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
-    one, other = (stored_version(reference, number).archive() for number in (before, after))
-    return [DifferenceView(**asdict(each)) for each in differences(one, other, settings().payment_terms)]
+    return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
 
 
 @router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
 async def rerun(reference: Reference) -> RerunStarted:
-    receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, reference)
-    if receipt_id is None:
-        raise _unknown_reference()
-    run = await start_run(reference, receipt_id, Trigger.RERUN)
-    return RerunStarted(flow_run_id=run.flow_run_id, state=run.state, url=catalogue.run_url(run.flow_run_id))
+    return (await reruns.rerun([reference]))[0]
 
 
 @router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
@@ -123,7 +106,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
 def read_archive(reference: Reference) -> ArchiveView:
     archive = catalogue.archive(reference)
     if archive is None:
-        raise _unknown_reference()
+        raise unknown_reference()
     return archive
 
 
@@ -134,10 +117,6 @@ def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
 
 def _gone(sha256: str) -> Conflict:
     return Conflict(f"the store does not have file {sha256}, or not all of it; `cellar verify` tells more")
-
-
-def _unknown_reference() -> Refused:
-    return Refused("UNKNOWN_REFERENCE", "no archive of this process was received", where="reference", status=404)
 
 
 def _header_safe(media_type: str | None) -> str:

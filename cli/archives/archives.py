@@ -4,29 +4,23 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ValidationError
 
-from adapters.database import receipts
-from adapters.platform.settings import settings
-from adapters.store.requests import stored_version
-from cli.terminal import cell, console, table_of
-from domain.archive.difference import differences
+from cli.terminal import Json, Told, cell, console, print_json, table_of, wrong_options
 from domain.archive.verdict_text import document_text, signature_texts
 from models.errors import Refused
-from models.runs.run import Trigger
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
-from models.views.payments import DiscrepancyView
-from services.triggering.trigger import start_run
+from services.receipts.lookup import unknown_reference
+from services.triggering import reruns
 from services.views import catalogue
+from services.views.differences import version_differences
 
 _LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
 _Row = Mapping[str, Any]
 """Values by the names of their columns."""
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def list_archives(  # noqa: PLR0913 -- one option a filter
@@ -70,11 +64,6 @@ def _listed(found: ArchiveSummary) -> list[object]:
     return [*described, found.files, found.warnings, found.discrepancies]
 
 
-def wrong_options(error: ValidationError) -> typer.BadParameter:
-    wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-    return typer.BadParameter(wrong.replace("_", "-"))
-
-
 def show(
     reference: str,
     *,
@@ -87,7 +76,7 @@ def show(
         return
     archive = catalogue.archive(reference)
     if archive is None:
-        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
+        raise unknown_reference()
     if as_json:
         print_json(archive)
         return
@@ -99,8 +88,7 @@ def show(
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
-    one, other = (stored_version(reference, number).archive() for number in (before, after))
-    found = differences(one, other, settings().payment_terms)
+    found = version_differences(reference, before, after)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
@@ -117,13 +105,12 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
     """Run the latest receipt of archives again. What is already right stays as it is."""
-    receipt_ids = {reference: _newest_receipt_id(reference) for reference in references}  # before any run is started
-    started = [asyncio.run(_rerun(*each)) for each in receipt_ids.items()]
+    started = asyncio.run(reruns.rerun(references))
     if as_json:
-        typer.echo(json.dumps(started))
+        typer.echo(json.dumps([each.model_dump() for each in started]))
         return
     for each in started:
-        typer.echo(f"{each['reference']}: run {each['flow_run_id']} is {each['state']}, {each['url']}")
+        typer.echo(f"{each.reference}: run {each.flow_run_id} is {each.state}, {each.url}")
 
 
 def _page(query: ArchiveQuery) -> ArchivePage:
@@ -131,19 +118,6 @@ def _page(query: ArchiveQuery) -> ArchivePage:
         return catalogue.page(query)
     except Refused as refused:  # for what only the catalogue can tell: a label without `=`, a cursor of no page
         raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
-
-
-def _newest_receipt_id(reference: str) -> str:
-    receipt_id = receipts.newest_receipt_id(reference)
-    if receipt_id is None:
-        raise Refused("UNKNOWN_REFERENCE", "no archive of this process was received; try `cellar list`")
-    return receipt_id
-
-
-async def _rerun(reference: str, receipt_id: str) -> dict[str, str]:
-    run = await start_run(reference, receipt_id, Trigger.RERUN)
-    url = catalogue.run_url(run.flow_run_id)
-    return {"reference": reference, "flow_run_id": run.flow_run_id, "state": run.state, "url": url}
 
 
 def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
@@ -165,32 +139,3 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
 
 def _rows(models: Sequence[BaseModel]) -> list[_Row]:
     return [each.model_dump() for each in models]
-
-
-class Told(BaseModel):
-    """A discrepancy as a clerk reads it."""
-
-    id: str
-    code: str
-    transaction: str | None
-    state: str
-    sentence: str
-    since: datetime
-    explanation: str
-
-    @classmethod
-    def of(cls, found: DiscrepancyView) -> "Told":
-        explained = found.explanation
-        return cls(
-            id=found.discrepancy_id,
-            code=found.code,
-            transaction=found.transaction_id,
-            state=found.state,
-            sentence=found.sentence,
-            since=found.closed_at or found.opened_at,
-            explanation=f"{explained.why} ({explained.by}, {explained.at:%Y-%m-%d})" if explained else "",
-        )
-
-
-def print_json(model: BaseModel) -> None:
-    typer.echo(model.model_dump_json(indent=2))

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.archives.archives import Json, Told, print_json, wrong_options
-from cli.terminal import console, table_of
+from cli.terminal import Json, Told, console, print_json, table_of, wrong_options
 from models.errors import Refused
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list

@@ -146,6 +146,15 @@ class RunView(BaseModel):
     url: str
 
 
+class RerunStarted(BaseModel):
+    """The flow run that was started, or the run that was on its way already."""
+
+    reference: str
+    flow_run_id: str
+    state: str
+    url: str
+
+
 class ArchiveView(BaseModel):
     """One archive, whole."""
 

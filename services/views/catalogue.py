@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, cast, or_
 from sqlmodel import Session, SQLModel, String, col, exists, func, select
 
 from adapters.database.transactions import reading
-from adapters.platform.settings import settings
+from adapters.peers.prefect_api import run_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
@@ -133,11 +133,6 @@ def public_standing(receipt_id: str) -> PublicStanding | None:
             versions=session.exec(versions).one(),
             digests=[each.sha256 for each in _rows(session, FileRow, receipt.reference)],
         )
-
-
-def run_url(flow_run_id: str) -> str:
-    """The run's page in Prefect's UI."""
-    return f"{settings().prefect_ui_url}/runs/flow-run/{flow_run_id}"
 
 
 def _rows(session: Session, table: type[Row], reference: str, order: Any = None) -> Sequence[Row]:

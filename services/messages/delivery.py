@@ -1,0 +1,84 @@
+"""Delivers messages to endpoints, one attempt at a time, and puts each attempt on record."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from urllib.parse import quote
+
+from adapters.database import archives, notifications
+from adapters.peers import downstream
+from adapters.platform.cancellation import in_thread
+from adapters.platform.settings import settings
+from domain.messages.notification import archive_completed
+from models.errors import Refused, Transient
+from models.runs.notification import NotificationRow, NotificationState
+from services.payments import discrepancies
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of a message. `status_code` is None where no answer came; `error` then says why."""
+
+    state: NotificationState
+    status_code: int | None = None
+    error: str | None = None
+
+
+async def deliver(message_id: str) -> Attempt:
+    """Make one attempt at a message about an archive, and put the attempt on record.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    notification = await in_thread(notifications.get, message_id)
+    body = await in_thread(_body, notification)
+    made = await attempt(notification.endpoint, message_id, body)
+    record = partial(notifications.record_attempt, status_code=made.status_code, error=made.error)
+    await in_thread(record, message_id, made.state, datetime.now(UTC))
+    return made
+
+
+async def attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
+    """Send a message to one endpoint, once."""
+    try:
+        status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
+    except Transient as error:
+        return Attempt(NotificationState.PENDING, error=str(error))
+    except Refused as error:
+        return Attempt(NotificationState.DEAD, error=error.detail)
+    if 200 <= status_code < 300:
+        return Attempt(NotificationState.DELIVERED, status_code)
+    return Attempt(NotificationState.DEAD if status_code == HTTPStatus.GONE else NotificationState.PENDING, status_code)
+
+
+def check_confirmed(message_id: str, made: Attempt) -> None:
+    """Raise unless the endpoint has confirmed the message.
+
+    Raises:
+        Refused: the endpoint may not be called, or is gone for good.
+        Transient: the endpoint does not confirm now.
+    """
+    if made.state is NotificationState.PENDING:
+        why = made.error or f"the endpoint answered {made.status_code}"
+        raise Transient(f"message {message_id} is not confirmed: {why}")
+    if made.state is NotificationState.DEAD:
+        raise Refused("NOT_DELIVERABLE", f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
+
+
+def archive_url(reference: str) -> str:
+    """Return the address of an archive in the JSON API."""
+    return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
+
+
+def _body(notification: NotificationRow) -> bytes:
+    return archive_completed(
+        reference=notification.reference,
+        receipt_id=notification.receipt_id,
+        version=archives.get_version(notification.receipt_id).version,
+        planned_at=notification.planned_at,
+        has_warnings=archives.has_warnings(notification.reference),
+        discrepancies=discrepancies.open_ones(notification.reference),
+        signed_document=archives.signed_document_outcome(notification.reference),
+        url=archive_url(notification.reference),
+    )

@@ -1,0 +1,27 @@
+"""Summaries of runs for people, as Markdown."""
+
+from adapters.database import notifications
+from adapters.platform.settings import settings
+from domain.messages.summary import summary
+from services.messages.delivery import archive_url
+from services.payments import discrepancies
+from services.receipts.material import read_material
+
+
+def archive_summary(reference: str, receipt_id: str, version: int) -> str:
+    """Return the summary of a run of an archive, for Prefect's UI.
+
+    Raises:
+        Locked: the archive's key cannot be had.
+        Conflict: the store does not give the receipt back.
+        Transient: database or store does not answer.
+    """
+    material = read_material(reference, receipt_id)
+    return summary(
+        material.archive,
+        discrepancies.not_closed(reference),
+        notifications.of_receipt(receipt_id),
+        version=version,
+        archive_url=archive_url(reference),
+        terms=settings().payment_terms,
+    )

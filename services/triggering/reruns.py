@@ -1,0 +1,28 @@
+"""Re-runs that people ask for."""
+
+import asyncio
+from collections.abc import Sequence
+
+from adapters.peers.prefect_api import run_url
+from models.runs.run import Trigger
+from models.views.archives import RerunStarted
+from services.receipts.lookup import latest_receipt_id
+from services.triggering.trigger import start_run
+
+
+async def rerun(references: Sequence[str]) -> list[RerunStarted]:
+    """Run the latest receipt of each process again, and return the runs in the order of `references`.
+
+    Every reference is checked before the first run starts. Where a run is on its way already, that run is returned.
+
+    Raises:
+        Refused: no archive of one of the processes was received.
+        Transient: the database or Prefect does not answer.
+    """
+    receipt_ids = [await asyncio.to_thread(latest_receipt_id, reference) for reference in references]
+    return [await _start(*each) for each in zip(references, receipt_ids, strict=True)]
+
+
+async def _start(reference: str, receipt_id: str) -> RerunStarted:
+    run = await start_run(reference, receipt_id, Trigger.RERUN)
+    return RerunStarted(reference=reference, flow_run_id=run.flow_run_id, state=run.state, url=run_url(run.flow_run_id))

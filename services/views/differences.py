@@ -1,0 +1,19 @@
+"""What differs between two versions of an archive."""
+
+from adapters.platform.settings import settings
+from adapters.store.requests import stored_version
+from domain.archive.difference import differences
+from models.archive.difference import Difference
+
+
+def version_differences(reference: str, before: int, after: int) -> list[Difference]:
+    """Return what differs between two versions of a process's archive, by their numbers.
+
+    Raises:
+        Refused: the archive has no such version.
+        Locked: the archive's key cannot be had.
+        Conflict: the store does not give a version back.
+        Transient: the store does not answer.
+    """
+    one, other = (stored_version(reference, number).archive() for number in (before, after))
+    return differences(one, other, settings().payment_terms)
