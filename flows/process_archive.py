@@ -39,7 +39,7 @@ from services.processing.findings import settle_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.lookup import receipt_of
-from services.receipts.material import read_material
+from services.receipts.stored_archive import stored_archive
 
 MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
@@ -113,11 +113,11 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
 async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     """Load what the payload says into the database: rows for the current version, the skeleton for each."""
     log = get_run_logger()
-    material = await in_thread(read_material, reference, receipt_id)
-    archive, version = material.archive, material.request.version
-    await in_thread(load, material)
-    rows = sum(len(rows) for rows in material.rows.values())
-    if material.request.is_version:
+    archived = await in_thread(stored_archive, reference, receipt_id)
+    archive, version = archived.archive, archived.request.version
+    await in_thread(load, archived)
+    rows = sum(len(rows) for rows in archived.rows.values())
+    if archived.request.is_version:
         log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
     else:
         log.info("Nothing new but its time: a delivery of version %d", version)
@@ -144,18 +144,18 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     that may fail as any reading may, and is then tried again.
     """
     log = get_run_logger()
-    material = await in_thread(read_material, reference, receipt_id)
-    settled = await in_thread(settle_findings, material)
+    archived = await in_thread(stored_archive, reference, receipt_id)
+    settled = await in_thread(settle_findings, archived)
     found = await in_thread(discrepancies.not_closed, reference)
-    log.info("%d payments, %d discrepancies", len(material.archive.payments), len(found))
+    log.info("%d payments, %d discrepancies", len(archived.archive.payments), len(found))
     for each in found[:MOST_LOGGED]:
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not settled.is_current:
         log.info("Another version has the rows; they stay as they are")
-    await in_thread(complete, material, settled.payload)
+    await in_thread(complete, archived, settled.payload)
     log.info("Read back; the archive is complete")
     unexplained = sum(each.state == DiscrepancyState.OPEN for each in found)
-    return PaymentsReconciled(payments=len(material.archive.payments), discrepancies=unexplained)
+    return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)
 
 
 @task(name="notify-downstream", **_KEPT)

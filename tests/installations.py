@@ -24,7 +24,7 @@ from services.processing.completion import complete
 from services.processing.findings import settle_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.material import read_material
+from services.receipts.stored_archive import stored_archive
 from tests.conftest import _forget, free_port
 
 
@@ -126,9 +126,9 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None) -
 def finished(reference: str, receipt_id: str) -> None:
     """Take a registered receipt to its end."""
     persist(reference, receipt_id)
-    material = read_material(reference, receipt_id)
-    load(material)
-    complete(material, settle_findings(material).payload)
+    archived = stored_archive(reference, receipt_id)
+    load(archived)
+    complete(archived, settle_findings(archived).payload)
     history.keep(reference, receipt_id)
 
 

@@ -18,7 +18,7 @@ from services.payments.duplicates import settle_all_duplicates
 from services.payments.holds import settle_all_holds
 from services.processing.findings import settle_payload
 from services.processing.loading import load
-from services.receipts.material import Material, read_material
+from services.receipts.stored_archive import StoredArchive, stored_archive
 from services.settlements.settlements import restore_reports
 
 OnDamaged = Callable[[tuple[str, str]], None]
@@ -109,17 +109,17 @@ def _places_of_deliveries(stored: StoredObject) -> dict[str, str]:
 
 def _readable(
     reference: str, places: Mapping[str, str], inventory: Inventory, on_damaged: OnDamaged
-) -> Iterator[Material]:
+) -> Iterator[StoredArchive]:
     """Put the receipts that can be read on record, by where they lie; the others are told. Half a delivery waits in the
     inbox.
     """
     for receipt_id, key in places.items():
         try:
             if stored_request(reference, receipt_id):
-                material = read_material(reference, receipt_id, even_locked=True)
+                archived = stored_archive(reference, receipt_id, even_locked=True)
                 if receipts.find(receipt_id) is None:
-                    receipts.restore(reference, [_receipt(material, inventory)])
-                yield material
+                    receipts.restore(reference, [_receipt(archived, inventory)])
+                yield archived
         except Conflict as conflict:
             on_damaged((key, str(conflict)))
 
@@ -132,17 +132,17 @@ def _restore_histories(keys: Iterable[str], on_damaged: OnDamaged) -> None:
             on_damaged((key, str(conflict)))
 
 
-def _receipt(material: Material, inventory: Inventory) -> ReceiptRow:
+def _receipt(archived: StoredArchive, inventory: Inventory) -> ReceiptRow:
     """For a receipt without history, which is kept before it leaves the inbox. So it waits there, to be completed; or
     its history was lost.
     """
-    received_at = inventory.versions[material.request.version - 1].created_at
-    waits = inbox.has_body(material.receipt_id)
+    received_at = inventory.versions[archived.request.version - 1].created_at
+    waits = inbox.has_body(archived.receipt_id)
     return ReceiptRow(
-        receipt_id=material.receipt_id,
-        reference=material.archive.reference,
+        receipt_id=archived.receipt_id,
+        reference=archived.archive.reference,
         state=State.RECEIVED if waits else State.COMPLETED,
         received_at=received_at,
         completed_at=None if waits else received_at,
-        size_bytes=material.request.size_bytes(),
+        size_bytes=archived.request.size_bytes(),
     )

@@ -5,7 +5,7 @@ from adapters.platform.settings import settings
 from domain.messages.summary import summary
 from services.messages.delivery import archive_url
 from services.payments import discrepancies
-from services.receipts.material import read_material
+from services.receipts.stored_archive import stored_archive
 
 
 def archive_summary(reference: str, receipt_id: str, version: int) -> str:
@@ -16,9 +16,9 @@ def archive_summary(reference: str, receipt_id: str, version: int) -> str:
         Conflict: the store does not give the receipt back.
         Transient: database or store does not answer.
     """
-    material = read_material(reference, receipt_id)
+    archived = stored_archive(reference, receipt_id)
     return summary(
-        material.archive,
+        archived.archive,
         discrepancies.not_closed(reference),
         notifications.of_receipt(receipt_id),
         version=version,

@@ -16,10 +16,10 @@ from models.runs.notification import NotificationRow, NotificationState
 from services.payments import discrepancies
 from services.processing.findings import PayloadFindings
 from services.receipts.inbox import leave_inbox
-from services.receipts.material import Material
+from services.receipts.stored_archive import StoredArchive
 
 
-def complete(material: Material, settled: PayloadFindings | None) -> None:
+def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
     """Read an archive back and complete its receipt. Done again, it changes nothing.
 
     Args:
@@ -29,34 +29,34 @@ def complete(material: Material, settled: PayloadFindings | None) -> None:
         Conflict: store or database do not hold what was written there.
         Transient: one of them does not answer, or the inbox's bucket does not.
     """
-    reference, receipt_id, now = material.archive.reference, material.receipt_id, datetime.now(UTC)
-    _read_back_request(material)
-    if _read_back_rows(material, settled):
+    reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
+    _read_back_request(archived)
+    if _read_back_rows(archived, settled):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
     leave_inbox(receipt_id)
 
 
-def _read_back_request(material: Material) -> None:
+def _read_back_request(archived: StoredArchive) -> None:
     """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
-    if not material.request.is_whole(checkpoint):
-        raise Conflict(f"the store gives back another body than receipt {material.receipt_id}; run the archive again")
+    if not archived.request.is_whole(checkpoint):
+        raise Conflict(f"the store gives back another body than receipt {archived.receipt_id}; run the archive again")
 
 
-def _read_back_rows(material: Material, settled: PayloadFindings | None) -> bool:
+def _read_back_rows(archived: StoredArchive, settled: PayloadFindings | None) -> bool:
     """Return whether the receipt is the current version; no other has rows of its own to read back."""
-    if not material.request.is_version:
+    if not archived.request.is_version:
         return False
-    if archives.skeleton(material.receipt_id) != material.skeleton:
-        raise Conflict(f"the database holds another skeleton of receipt {material.receipt_id}; run the archive again")
-    if receipts.current_receipt_id(material.archive.reference) != material.receipt_id:
+    if archives.skeleton(archived.receipt_id) != archived.skeleton:
+        raise Conflict(f"the database holds another skeleton of receipt {archived.receipt_id}; run the archive again")
+    if receipts.current_receipt_id(archived.archive.reference) != archived.receipt_id:
         return False
-    for table, found in archives.row_counts(material.archive.reference, list(material.rows)).items():
-        expected = len(material.rows[table])
+    for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
+        expected = len(archived.rows[table])
         if found != expected:
             raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
-    _read_back_discrepancies(material.archive.reference, settled)
+    _read_back_discrepancies(archived.archive.reference, settled)
     return True
 
 

@@ -20,7 +20,7 @@ from models.payments.payment import Standing
 from services.payments.discrepancies import is_concerned, settle_version
 from services.payments.duplicates import settle_duplicates
 from services.payments.holds import settle_holds
-from services.receipts.material import Material, read_material
+from services.receipts.stored_archive import StoredArchive, stored_archive
 from services.settlements.settlements import rematch
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class Settled:
     payload: PayloadFindings | None
 
 
-def settle_findings(material: Material) -> Settled:
+def settle_findings(archived: StoredArchive) -> Settled:
     """Settle the discrepancies of an archive that has loaded a receipt.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
@@ -52,25 +52,25 @@ def settle_findings(material: Material) -> Settled:
         Locked: the archive's key cannot be had.
         Transient: store or database does not answer.
     """
-    reference, now = material.archive.reference, datetime.now(UTC)
-    current = _current(material)
+    reference, now = archived.archive.reference, datetime.now(UTC)
+    current = _current(archived)
     payload = settle_payload(current, now) if current else None
     if is_concerned(reference, DUPLICATE_CODES):
         settle_duplicates(reference, now)
     rematch(reference, now)
     if is_concerned(reference, HOLD_CODES, {Standing.HELD}):
         settle_holds([reference], now)
-    return Settled(current is not None and current.request.version == material.request.version, payload)
+    return Settled(current is not None and current.request.version == archived.request.version, payload)
 
 
-def _current(material: Material) -> Material | None:
+def _current(archived: StoredArchive) -> StoredArchive | None:
     """The current version; None where it is damaged, which must not fail the receipt that is worked on."""
-    reference = material.archive.reference
+    reference = archived.archive.reference
     current_id = receipts.current_receipt_id(reference)
-    if current_id is None or current_id == material.receipt_id:
-        return material
+    if current_id is None or current_id == archived.receipt_id:
+        return archived
     try:
-        return read_material(reference, current_id)
+        return stored_archive(reference, current_id)
     except Locked:
         raise
     except Conflict as conflict:
@@ -78,14 +78,14 @@ def _current(material: Material) -> Material | None:
         return None
 
 
-def settle_payload(current: Material, now: datetime) -> PayloadFindings:
+def settle_payload(current: StoredArchive, now: datetime) -> PayloadFindings:
     """Settle what the current version says, by itself and beside those that it has taken the place of."""
     findings = payload_findings(current)
     settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
     return findings
 
 
-def payload_findings(current: Material) -> PayloadFindings:
+def payload_findings(current: StoredArchive) -> PayloadFindings:
     """A version that is damaged holds nobody up, and `verify` tells of it. But what has vanished is not known then."""
     try:
         older = list(_others(current))
@@ -98,7 +98,7 @@ def payload_findings(current: Material) -> PayloadFindings:
     return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
 
 
-def _others(current: Material) -> Iterator[list[BookedPayment]]:
+def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
     """The payments of the other versions, newest first."""
     reference = current.archive.reference
     for age in newest_first(archives.ages(reference)):

@@ -6,18 +6,18 @@ from adapters.database import archives, receipts
 from adapters.store.requests import stored_version
 from domain.archive.versions import Age, supersedes
 from models.runs.receipt import VersionRow
-from services.receipts.material import Material, read_material
+from services.receipts.stored_archive import StoredArchive, stored_archive
 
 
-def load(material: Material) -> None:
+def load(archived: StoredArchive) -> None:
     """Put an archived receipt on record: as a version, with its rows if it is the current one, or as a delivery of one.
 
     Done again, it changes nothing.
     """
-    archive, request = material.archive, material.request
+    archive, request = archived.archive, archived.request
     received_at = receipts.get(request.receipt_id).received_at
     if not request.is_version:
-        _load_delivery(material, archive.event_at or received_at)
+        _load_delivery(archived, archive.event_at or received_at)
         return
     version = VersionRow(
         receipt_id=request.receipt_id,
@@ -25,20 +25,20 @@ def load(material: Material) -> None:
         version=request.version,
         event_at=archive.event_at,
         received_at=received_at,
-        skeleton=material.skeleton,
+        skeleton=archived.skeleton,
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
-    archives.load(version, described, material.rows, _replaces)
+    archives.load(version, described, archived.rows, _replaces)
 
 
-def _load_delivery(material: Material, made_at: datetime) -> None:
+def _load_delivery(archived: StoredArchive, made_at: datetime) -> None:
     """A delivery may make its version the newest, and come before that is on record: both were killed."""
-    reference, request, is_locked = material.archive.reference, material.request, material.archive.is_locked
+    reference, request, is_locked = archived.archive.reference, archived.request, archived.archive.is_locked
     version = stored_version(reference, request.version)
     if not archives.has_version(version.receipt_id):
-        load(read_material(reference, version.receipt_id, even_locked=is_locked))
+        load(stored_archive(reference, version.receipt_id, even_locked=is_locked))
     if archives.repeat(reference, request.receipt_id, request.version, made_at, _replaces):
-        load(read_material(reference, version.receipt_id, even_locked=is_locked))
+        load(stored_archive(reference, version.receipt_id, even_locked=is_locked))
 
 
 def _replaces(candidate: VersionRow, current: VersionRow) -> bool:

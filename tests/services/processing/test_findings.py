@@ -19,7 +19,7 @@ from services.processing.completion import complete
 from services.processing.findings import payload_findings, settle_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.material import read_material
+from services.receipts.stored_archive import stored_archive
 from services.views import catalogue
 from tests.flows.conftest import received
 from tests.installations import archived, finished, stored_discrepancies
@@ -53,7 +53,7 @@ def test_version_that_a_delivery_makes_the_current_one_is_judged_though_its_run_
     assert codes() == []
     again = received("process-1", body(2025, payments=with_amount(2500)))
     persist("process-1", again.receipt_id)
-    load(read_material("process-1", again.receipt_id))  # and killed before anything was judged
+    load(stored_archive("process-1", again.receipt_id))  # and killed before anything was judged
 
     finished("process-1", again.receipt_id)
 
@@ -64,7 +64,7 @@ def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_ver
     older, current = (archived("process-1", body(year, payments=with_amount(year))) for year in (2023, 2024))
     delivery = archived("process-1", body(2025, payments=with_amount(2024)))
 
-    says = [settle_findings(read_material("process-1", each)).is_current for each in (older, current, delivery)]
+    says = [settle_findings(stored_archive("process-1", each)).is_current for each in (older, current, delivery)]
 
     assert says == [False, True, True]
 
@@ -72,11 +72,11 @@ def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_ver
 def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> None:
     receipt_id = received("process-1", body(2023, payments=with_amount(2500))).receipt_id
     persist("process-1", receipt_id)
-    material = read_material("process-1", receipt_id)
-    load(material)
+    archived = stored_archive("process-1", receipt_id)
+    load(archived)
 
     with pytest.raises(Conflict):
-        complete(material, payload_findings(material))
+        complete(archived, payload_findings(archived))
 
 
 def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> dict[str, Any]:
