@@ -7,13 +7,11 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
 from models.payments.discrepancy import DiscrepancyLogRow
 from models.runs.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
 from models.runs.run import RunRow
-
-_IDS_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,8 @@ def registrations(sending_ids: Sequence[str]) -> dict[str, Registration]:
     )
     registered = {}
     with reading() as session:
-        for first in range(0, len(sending_ids), _IDS_PER_QUERY):
-            these = col(DeliveryRow.sending_id).in_(sending_ids[first : first + _IDS_PER_QUERY])
+        for page in pages(sending_ids):
+            these = col(DeliveryRow.sending_id).in_(page)
             for sending_id, outcome, state, flow_run_id in session.exec(found.where(these)):
                 registered[sending_id] = Registration(Outcome(outcome), State(state), flow_run_id)
     return registered

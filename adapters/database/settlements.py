@@ -8,10 +8,9 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, bindparam, exists, or_, select, text, union_all
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, writing
+from adapters.database.transactions import engine, insert_new, insert_rows, pages, reading, upsert, writing
 from domain.settlements.matching import CODES, MATCHED, MAY_BE_SETTLED, merged
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payments.payment import PaymentKeyRow, PaymentRow, Standing
@@ -199,9 +198,8 @@ def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -
         if fingerprint is not None
     }
     if pairs:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         rows = [{"reference": reference, "fingerprint": fingerprint} for reference, fingerprint in sorted(pairs)]
-        session.connection().execute(dialect.insert(_CANDIDATE).on_conflict_do_nothing(), rows)
+        session.connection().execute(upsert(session, SettlementCandidateRow).on_conflict_do_nothing(), rows)
 
 
 def outlived(session: Session, reference: str) -> list[str]:

@@ -54,13 +54,17 @@ def reading() -> Iterator[Session]:
         yield session
 
 
+def upsert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT into a table that takes `on_conflict_do_nothing` or `on_conflict_do_update`."""
+    return postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
+
+
 def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is there, and return whether it was new.
 
     One statement answers "new or seen?": a look before the insert would let two processes both see nothing.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    statement = upsert(session, table).values(**row).on_conflict_do_nothing()
     # psycopg counts no rows of such a statement, hence RETURNING.
     returned = session.connection().execute(statement.returning(*inspect(table).primary_key))
     return returned.first() is not None

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import reading, upsert, writing
 from adapters.files import store
 from adapters.store import history, ocfl
 from adapters.store.history import Rows
@@ -33,8 +32,7 @@ def count(session: Session, references: Collection[str | None]) -> None:
     """Count a change of the discrepancies of each process."""
     if not references:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    first = dialect.insert(DiscrepancyLogRow)
+    first = upsert(session, DiscrepancyLogRow)
     again = {"changes": DiscrepancyLogRow.changes + 1}
     counted = first.on_conflict_do_update(index_elements=["reference"], set_=again)
     # In one order: two that count several would else wait for each other.

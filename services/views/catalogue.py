@@ -1,15 +1,14 @@
 """Reads archives for people: lists with filters, one archive whole, where one stands."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, cast, or_
+from sqlalchemy import ColumnElement, cast, or_
 from sqlmodel import Session, SQLModel, String, col, exists, func, select
 
+from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
 from models.archive.archive import ArchiveRow
@@ -44,6 +43,9 @@ Row = TypeVar("Row", bound=SQLModel)
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
 
+_NEWEST_FIRST = Order(col(ArchiveRow.received_at), col(ArchiveRow.reference), is_descending=True)
+
+
 def page(query: ArchiveQuery) -> ArchivePage:
     """Return archives, newest first.
 
@@ -51,17 +53,15 @@ def page(query: ArchiveQuery) -> ArchivePage:
         Refused: the cursor is none of ours, or the label has no `=`.
         Transient: the database does not answer.
     """
-    newest_first = (col(ArchiveRow.received_at).desc(), col(ArchiveRow.reference).desc())
-    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
     counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
+    found = select(ArchiveRow, *counts).where(*_conditions(query))
     with reading() as session:
-        ordered = select(ArchiveRow, *counts).where(*wanted).order_by(*newest_first)
-        found = session.exec(ordered.limit(query.limit + 1)).all()
+        rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
     items = [
         ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
-        for archive, files, warnings, standing in found[: query.limit]
+        for archive, files, warnings, standing in rows
     ]
-    return ArchivePage(items=items, next=_cursor(items[-1]) if len(found) > query.limit else None)
+    return ArchivePage(items=items, next=cursor)
 
 
 def archive(reference: str) -> ArchiveView | None:
@@ -251,21 +251,3 @@ def _key_and_value(label: str) -> tuple[str, str]:
     if not equals:
         raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
     return key, value
-
-
-def _cursor(last: ArchiveSummary) -> str:
-    return base64.urlsafe_b64encode(f"{last.received_at.isoformat()} {last.reference}".encode()).decode()
-
-
-def _after(cursor: str) -> ColumnElement[bool]:
-    try:
-        received_at_text, _, reference = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        received_at = datetime.fromisoformat(received_at_text).astimezone(UTC)
-        if "\0" in reference:  # which Postgres does not take
-            raise ValueError("no reference has NUL in it")
-    except (binascii.Error, ValueError, OverflowError) as error:
-        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
-    return or_(
-        col(ArchiveRow.received_at) < received_at,
-        and_(col(ArchiveRow.received_at) == received_at, col(ArchiveRow.reference) < reference),
-    )

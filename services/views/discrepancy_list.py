@@ -1,16 +1,17 @@
 """Lists discrepancies for people, over all archives and those that belong to none."""
 
-import base64
-import binascii
+from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.discrepancies import views_of
+
+_BY_CODE = Order(col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
 
 def page(query: DiscrepancyQuery) -> DiscrepancyPage:
@@ -20,13 +21,10 @@ def page(query: DiscrepancyQuery) -> DiscrepancyPage:
         Refused: the cursor is none of ours.
         Transient: the database does not answer.
     """
-    wanted = [*_conditions(query), *([_after(query.cursor)] if query.cursor else [])]
-    in_order = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+    found = select(DiscrepancyRow).where(*_conditions(query))
     with reading() as session:
-        found = select(DiscrepancyRow).where(*wanted).order_by(*in_order)
-        rows = list(session.exec(found.limit(query.limit + 1)))
-        items = _listed(session, rows[: query.limit])
-    return DiscrepancyPage(items=items, next=_cursor(items[-1]) if len(rows) > query.limit else None)
+        rows, cursor = listed(session, found, _BY_CODE, query.cursor, query.limit)
+        return DiscrepancyPage(items=_listed(session, rows), next=cursor)
 
 
 def find(discrepancy_id: str) -> ListedDiscrepancy | None:
@@ -68,7 +66,7 @@ def open_by_code() -> dict[str, int]:
         return dict(session.exec(counted.group_by(code).order_by(code)).all())
 
 
-def _listed(session: Session, rows: list[DiscrepancyRow]) -> list[ListedDiscrepancy]:
+def _listed(session: Session, rows: Sequence[DiscrepancyRow]) -> list[ListedDiscrepancy]:
     views = views_of(session, rows)
     return [
         ListedDiscrepancy(reference=row.reference, **view.model_dump()) for row, view in zip(rows, views, strict=True)
@@ -83,18 +81,3 @@ def _conditions(query: DiscrepancyQuery) -> list[ColumnElement[bool]]:
     if query.reference is not None:
         conditions.append(col(DiscrepancyRow.reference) == (query.reference or None))  # with None it is `IS NULL`
     return conditions
-
-
-def _cursor(last: ListedDiscrepancy) -> str:
-    return base64.urlsafe_b64encode(f"{last.code} {last.discrepancy_id}".encode()).decode()
-
-
-def _after(cursor: str) -> ColumnElement[bool]:
-    try:
-        code, _, discrepancy_id = base64.urlsafe_b64decode(cursor).decode("ascii").partition(" ")
-        if not (code + discrepancy_id).isprintable():  # NUL, which Postgres does not take
-            raise ValueError("no code and no id has that")
-    except (binascii.Error, ValueError) as error:
-        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
-    code_column, id_column = col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id)
-    return or_(code_column > code, and_(code_column == code, id_column > discrepancy_id))

@@ -1,0 +1,64 @@
+"""Pages of a list: each page ends with a cursor, and the next page begins behind it."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, or_
+from sqlmodel import Session
+
+from models.columns import Moment
+from models.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: by `first`, and among equals by `key`, which no two rows share. `first` has no space."""
+
+    first: Any
+    key: Any
+    is_descending: bool = False
+
+    def columns(self) -> tuple[Any, Any]:
+        return (self.first.desc(), self.key.desc()) if self.is_descending else (self.first, self.key)
+
+
+def listed(
+    session: Session, statement: Any, order: Order, cursor: str | None, limit: int
+) -> tuple[Sequence[Any], str | None]:
+    """Return up to `limit` rows behind a cursor, in order, and the cursor of the next page; None where none follows.
+
+    Args:
+        statement: a select whose rows are table rows, or tuples that begin with one.
+
+    Raises:
+        Refused: the cursor is not from a page of this list.
+    """
+    if cursor is not None:
+        statement = statement.where(_behind(cursor, order))
+    rows = session.exec(statement.order_by(*order.columns()).limit(limit + 1)).all()
+    return rows[:limit], _cursor(rows[limit - 1], order) if len(rows) > limit else None
+
+
+def _cursor(row: Any, order: Order) -> str:
+    noun = row[0] if isinstance(row, Row) else row
+    first = getattr(noun, order.first.key)
+    text = first.isoformat() if isinstance(first, datetime) else first
+    return base64.urlsafe_b64encode(f"{text} {getattr(noun, order.key.key)}".encode()).decode()
+
+
+def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
+    try:
+        text, _, key = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        if "\0" in text + key:  # which Postgres does not take
+            raise ValueError("no row has NUL in its key")
+        is_moment = isinstance(order.first.type, Moment)
+        first = datetime.fromisoformat(text).astimezone(UTC) if is_moment else text
+    except (binascii.Error, ValueError, OverflowError) as error:
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+    if order.is_descending:
+        return or_(order.first < first, and_(order.first == first, order.key < key))
+    return or_(order.first > first, and_(order.first == first, order.key > key))
