@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.archive.rows import label_text
 from domain.archive.verdict_text import document_text, signature_texts
@@ -25,6 +26,14 @@ from models.payments.payment_terms import PaymentTerms
 from models.views.archives import DeliveryView, VersionView
 
 _Row = tuple[str | None, ...]
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def summary_page(
     It shows what the API shows of it. All text of the payload is escaped, and set in its own direction: what is written
     from right to left turns nothing around it.
     """
-    return _PAGE.render(
+    return _TEMPLATES.get_template("summary_page.html").render(
         archive=archive,
         version=history.version,
         sent_at=_time(archive.event_at),
@@ -205,116 +214,3 @@ def _number(number: int | None) -> str | None:
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-_PAGE = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string("""\
-{% macro text(value) %}{% if value %}<bdi>{{ value }}</bdi>{% else %}–{% endif %}{% endmacro %}
-{% macro pairs(members) %}
-<dl>
-{% for name, value in members.items() %}
-  <dt>{{ text(name) }}</dt><dd>{{ text(value) }}</dd>
-{% endfor %}
-</dl>
-{% endmacro %}
-{% macro table(section) %}
-{% if section.rows %}
-<table>
-<thead><tr>{% for name in section.header %}<th>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in section.rows %}
-<tr>{% for cell in row %}<td>{{ text(cell) }}</td>{% endfor %}</tr>
-{% endfor %}
-</tbody>
-</table>
-{% else %}
-<p>None.</p>
-{% endif %}
-{% endmacro %}
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Archive {{ archive.reference }}, version {{ version }}</title>
-<style>
-  :root { color-scheme: light dark; --soft: #66707f; --line: #d9dee6 }
-  @media (prefers-color-scheme: dark) { :root { --soft: #9aa5b5; --line: #333c49 } }
-  body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif }
-  h1 { font-size: 1.35rem } h2 { font-size: 1.1rem; margin-top: 2rem } h3 { font-size: 1rem }
-  table { border-collapse: collapse; width: 100%; font-size: .9rem }
-  th, td { border-block-end: 1px solid var(--line); padding: .3rem .6rem; text-align: start; vertical-align: top }
-  td { min-width: 5.5rem }
-  th, dt { color: var(--soft); font-weight: normal }
-  td, dt, dd { overflow-wrap: anywhere; white-space: pre-wrap }
-  dl { display: grid; grid-template-columns: minmax(6rem, 14rem) 1fr; gap: .2rem 1.25rem }
-  dd { margin: 0 }
-</style>
-</head>
-<body>
-<h1>Archive {{ text(archive.reference) }}, version {{ version }}</h1>
-<dl>
-  <dt>Process</dt><dd>{{ "–" if archive.process_number is none else archive.process_number }}</dd>
-  <dt>Template</dt><dd>{{ text(archive.template_id) }}</dd>
-  <dt>Made by Cellosign</dt><dd>{{ text(sent_at) }}</dd>
-</dl>
-<h2>Files</h2>
-{% if files %}
-<table>
-<thead>
-<tr>
-<th>file</th><th>sent as</th><th>role</th><th>element</th><th>type</th><th>looks like</th><th>infection</th>
-<th>size</th><th>SHA-256</th>
-</tr>
-</thead>
-<tbody>
-{% for file in files %}
-<tr>
-<td><a href="{{ file.href }}">{{ text(file.path) }}</a></td>
-<td>{{ text(file.sent_as) }}</td>
-<td>{{ file.role }}</td>
-<td>{{ text(file.element_id) }}</td>
-<td>{{ text(file.media_type) }}</td>
-<td>{{ text(file.looks_like) }}</td>
-<td>{{ text(file.infection) }}</td>
-<td>{{ text(file.size) }}</td>
-<td>{{ text(file.sha256) }}</td>
-</tr>
-{% endfor %}
-</tbody>
-</table>
-{% else %}
-<p>None.</p>
-{% endif %}
-<h2>Signed document</h2>
-{% if signed_document %}
-{{ pairs(signed_document.about) }}
-<h3>{{ signed_document.signatures.title }}</h3>
-{{ table(signed_document.signatures) }}
-{% else %}
-<p>There is none to judge.</p>
-{% endif %}
-{% for section in findings %}
-<h2>{{ section.title }}</h2>
-{{ table(section) }}
-{% endfor %}
-<h2>Sessions</h2>
-{% for session in sessions %}
-<h3>Session {{ text(session.id) }}</h3>
-{{ pairs(session.about) }}
-{% for title, members in session.objects if members %}
-<h3>{{ title }}</h3>
-{{ pairs(members) }}
-{% endfor %}
-<h3>{{ session.integrations.title }}</h3>
-{{ table(session.integrations) }}
-{% else %}
-<p>None.</p>
-{% endfor %}
-{% for section in contents + arrivals %}
-<h2>{{ section.title }}</h2>
-{{ table(section) }}
-{% endfor %}
-</body>
-</html>
-""")
