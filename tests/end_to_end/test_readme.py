@@ -1,4 +1,4 @@
-"""The README is true: its commands work as they stand, its table is that of the settings, its pictures are there."""
+"""README and docs are true: their commands work as they stand, tables match the settings, links lead somewhere."""
 
 import os
 import re
@@ -12,7 +12,12 @@ from docs.settings_table import README, with_table
 from tests.end_to_end.conftest import Running
 
 ROOT = README.parent
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE)
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("archives", "payments", "operation"))]
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+]
 MAKE = [block for block in BLOCKS if block.startswith("make ")]
 COMMANDS = [block for block in BLOCKS if block not in MAKE]
 
@@ -63,6 +68,11 @@ def test_table_of_settings_is_that_of_the_settings() -> None:
     assert with_table(README.read_text()) == README.read_text(), "run `make settings-table`"
 
 
-def test_pictures_and_pages_that_it_points_to_exist() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text())
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+def test_every_link_and_picture_of_a_page_exists(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_readme_stays_under_two_screens_before_its_settings() -> None:
+    assert len(README.read_text().partition("## Settings")[0].splitlines()) <= 110
