@@ -88,7 +88,7 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
                 (stage / "content" / sha256).write_bytes(data)
                 contents[sha256] = sha256
             version = ObjectVersion(datetime.now(UTC), "benchmark", contents)
-            ocfl.add_version(f"process-{number}", None, version, stage, contents, lambda: None)
+            ocfl.add_version(f"process-{number}", None, version, stage, contents)
 
 
 def _run(command: Sequence[str], work: Path) -> None:

@@ -5,11 +5,11 @@ Source: clamd(8), "COMMANDS", INSTREAM.
 
 import socket
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from models.errors import Transient
 
@@ -29,12 +29,11 @@ class Scanned:
 SOUND = Scanned(None, True)
 
 
-def scanned(path: Path, checkpoint: Callable[[], None]) -> Scanned:
+def scanned(path: Path) -> Scanned:
     """Have a file looked through; without a daemon in the settings it counts as sound.
 
     Args:
         path: the file.
-        checkpoint: is called between two pieces, and may raise.
 
     Raises:
         Transient: the daemon does not answer, or cannot scan now.
@@ -44,7 +43,7 @@ def scanned(path: Path, checkpoint: Callable[[], None]) -> Scanned:
         return SOUND
     try:
         with _connected(address) as daemon, path.open("rb") as file:
-            answer = _asked(daemon, file, checkpoint)
+            answer = _asked(daemon, file)
     except OSError as error:
         raise Transient(f"clamd at {address} does not answer: {type(error).__name__}") from error
     if answer == "stream: OK":
@@ -71,7 +70,7 @@ def _connected(address: str) -> socket.socket:
     return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT_S)
 
 
-def _asked(daemon: socket.socket, file: BinaryIO, checkpoint: Callable[[], None]) -> str:
+def _asked(daemon: socket.socket, file: BinaryIO) -> str:
     try:
         daemon.sendall(b"zINSTREAM\0")
         while chunk := file.read(_COPY_BYTES):

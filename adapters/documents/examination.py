@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from threading import BoundedSemaphore, Lock
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
 from models.archive.verdict import UNREADABLE, Verdict
 from models.errors import Transient
@@ -48,14 +49,13 @@ _ENDED = b"\n\n%d" % -SIGKILL
 _STATUS = re.compile(rb"-?\d+")
 
 
-def examine(path: Path, roots: Sequence[Path], *, now: datetime, checkpoint: Callable[[], None]) -> Verdict:
+def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
     """Return the verdict on the PDF at `path`. Whatever is wrong with it is in the verdict.
 
     Two are examined at a time, whoever asks: each may take as much memory as it is allowed.
 
     Args:
         roots: Files of trusted root certificates, PEM or DER.
-        checkpoint: Called every 50 ms. What it raises ends the child and goes on.
 
     Raises:
         Transient: the child could not be started, could not read the roots, or was ended by somebody else.
@@ -68,9 +68,9 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime, checkpoint: Cal
         files = [str(file.absolute()) for file in (path, *roots)]
         request = json.dumps([MEMORY_LIMIT_BYTES + size_bytes, cpu_s, now.isoformat(), *files]).encode()
         deadline = time.monotonic() + TIME_LIMIT_PER_CPU_LIMIT * cpu_s
-        answer = _answered(request, deadline, checkpoint)
+        answer = _answered(request, deadline)
         if _was_killed(answer):
-            answer = _answered(request, deadline, checkpoint)
+            answer = _answered(request, deadline)
         return _verdict(answer)
     except OSError as error:
         raise Transient(f"the check of a signed document could not be started: {error.strerror}") from error
@@ -111,14 +111,14 @@ def _was_killed(answer: bytes) -> bool:
     return not answer or (answer != _ENDED and answer.endswith(b"\n%d" % -SIGKILL))
 
 
-def _answered(request: bytes, deadline: float, checkpoint: Callable[[], None]) -> bytes:
+def _answered(request: bytes, deadline: float) -> bytes:
     output, theirs = os.pipe()
     try:
         try:
             examiner = _ask(request, theirs)
         finally:
             os.close(theirs)
-        answer = _answer(output, deadline, checkpoint)
+        answer = _answer(output, deadline)
     finally:
         os.close(output)
     if not answer:
@@ -152,7 +152,7 @@ def _end_examiner() -> None:
         _examiners.pop().end()
 
 
-def _answer(output: int, deadline: float, checkpoint: Callable[[], None]) -> bytes:
+def _answer(output: int, deadline: float) -> bytes:
     """Return what came until the output was closed; a child that is too late or says too much is ended."""
     answer = bytearray()
     readable = select.poll()

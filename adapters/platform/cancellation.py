@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import ParamSpec, Self, TypeVar
+from typing import ParamSpec, TypeVar
 
 from models.errors import Transient
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 # would wait behind them. These begin when they are needed, and a run has one or two at a time.
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
-_deadline: ContextVar["Deadline | None"] = ContextVar("deadline", default=None)
+_limits: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("limits", default=())
 
 
 def clock() -> float:
@@ -27,18 +27,30 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@contextmanager
+def limited(limit: Callable[[], None]) -> Iterator[None]:
+    """A block in which `checkpoint` also calls `limit`, which ends work by raising; in threads of the block too."""
+    token = _limits.set((*_limits.get(), limit))
+    try:
+        yield
+    finally:
+        _limits.reset(token)
+
+
 class Deadline:
-    """A block whose threads, and those that they start, must have ended by a time of `clock`, which may be put off."""
+    """A time of `clock` by which work must have ended, and which may be put off. A limit for `limited`."""
 
     def __init__(self, at_s: float) -> None:
         self.at_s = at_s
 
-    def __enter__(self) -> Self:
-        self._token = _deadline.set(self)
-        return self
+    def check(self) -> None:
+        """Raise once the time is over.
 
-    def __exit__(self, *_: object) -> None:
-        _deadline.reset(self._token)
+        Raises:
+            Transient: it is.
+        """
+        if clock() > self.at_s:
+            raise Transient("this process stood still for so long that another may do its work")
 
 
 class Stopped(Exception):
@@ -86,17 +98,19 @@ def one_fate() -> Iterator[None]:
 
 
 def checkpoint() -> None:
-    """Between two chunks of long work: end it if its thread was told to stop. Elsewhere it does nothing.
+    """Between two chunks of long work: end the work if its caller was cancelled or one of its limits says so.
+
+    Outside of `in_thread` and `limited` it does nothing.
 
     Raises:
-        Stopped: whoever waits for the work was cancelled.
-        Transient: its deadline is over.
+        Stopped: the caller that waits for the work was cancelled.
+        Transient: a deadline is over.
     """
-    stop, deadline = _stop.get(), _deadline.get()
+    stop = _stop.get()
     if stop and stop.is_set():
         raise Stopped
-    if deadline and clock() > deadline.at_s:
-        raise Transient("this process stood still for so long that another may do its work")
+    for limit in _limits.get():
+        limit()
 
 
 async def _until(ended: "asyncio.Future[Result]") -> None:

@@ -12,12 +12,13 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from adapters.files import store
 from adapters.files.spool import translated
+from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import sync_tree
 from models.errors import Conflict, Transient
 from models.store.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
@@ -103,7 +104,6 @@ def add_version(
     version: ObjectVersion,
     stage: Path,
     contents: Mapping[str, str],
-    checkpoint: Callable[[], None],
 ) -> Inventory:
     """Add the next version to a process's object, which is made by its first. Takes effect whole or not at all.
 
@@ -113,7 +113,6 @@ def add_version(
         version: the version.
         stage: a folder of `spool.staging` whose folder `content` holds at least what is new. It is used up.
         contents: the paths in `content`, by their digests.
-        checkpoint: is called between two writes, and may raise: who lost the process must not go on.
 
     Raises:
         Transient: the store does not take it now, or another writer was first.
@@ -125,7 +124,7 @@ def add_version(
     _make_root()
     key = object_key(reference)
     if store.is_bucket():
-        _upload(key, after, stage / "content", f"v{after.head}/content/{writer}", checkpoint)
+        _upload(key, after, stage / "content", f"v{after.head}/content/{writer}")
     else:
         checkpoint()
         _place(key, after, stage)
@@ -187,7 +186,7 @@ def _place(key: str, after: Inventory, stage: Path) -> None:
         raise _other_writer(after.head)
 
 
-def _upload(key: str, after: Inventory, content: Path, below: str, checkpoint: Callable[[], None]) -> None:
+def _upload(key: str, after: Inventory, content: Path, below: str) -> None:
     """Win the version, then bring its content, which is to lie `below`."""
     text, version = after.to_json(), f"{key}/v{after.head}"
     if not store.keep_first(text, f"{version}/{INVENTORY}"):

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.files import store
+from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import CLEAR_REQUEST, CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
@@ -158,7 +159,7 @@ class StoredRequest:
         except FileNotFoundError as error:
             raise self._gone() from error
 
-    def is_whole(self, checkpoint: Callable[[], None]) -> bool:
+    def is_whole(self) -> bool:
         """Whether the store gives back the request, byte for byte.
 
         Raises:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from adapters.database import runs
-from adapters.platform.cancellation import Deadline, clock
+from adapters.platform.cancellation import Deadline, clock, limited
 from flows.execution.engine import give_up
 from models.errors import Transient
 
@@ -40,7 +40,8 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
         asked_at_s = clock()
-    with Deadline(asked_at_s + _LEASE_S) as deadline:  # counted from before the lease was asked for
+    deadline = Deadline(asked_at_s + _LEASE_S)  # counted from before the lease was asked for
+    with limited(deadline.check):
         renewal = asyncio.create_task(_renew(reference, holder, deadline, asyncio.current_task()))
         try:
             yield

@@ -287,7 +287,7 @@ def _wrong_delivery(stored: StoredObject, reference: str, receipt_id: str) -> It
     path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
     try:
         request = stored_request(reference, receipt_id)
-        is_whole = request is None or request.is_whole(checkpoint)
+        is_whole = request is None or request.is_whole()
     except Locked:
         return  # the finding is its key's
     except Conflict:

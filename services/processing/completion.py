@@ -5,7 +5,6 @@ receipt leave the inbox.
 from datetime import UTC, datetime
 
 from adapters.database import archives, notifications, receipts
-from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from adapters.store import history
 from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
@@ -40,7 +39,7 @@ def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
 
 def _read_back_request(archived: StoredArchive) -> None:
     """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
-    if not archived.request.is_whole(checkpoint):
+    if not archived.request.is_whole():
         raise Conflict(f"the store gives back another body than receipt {archived.receipt_id}; run the archive again")
 
 

@@ -14,7 +14,6 @@ import structlog
 from adapters.database import receipts
 from adapters.documents.examination import examine
 from adapters.files.spool import staging, translated
-from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from adapters.store import history, interrupted, ocfl
 from adapters.store.object_files import FILES, VERDICT
@@ -57,7 +56,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
             number = _archive(reference, before, staged, folder)
         else:
             number = known.version
-            if body.is_from_inbox and not known.is_whole(checkpoint):
+            if body.is_from_inbox and not known.is_whole():
                 stage_what_rebuilds(staged)
                 _examine(staged)
                 mend(reference, known, staged)
@@ -101,7 +100,7 @@ def _archive(reference: str, before: Inventory | None, staged: Staged, folder: P
     state = staged.digests()
     version = ObjectVersion(receipts.get(staged.receipt_id).received_at, staged.receipt_id, state)
     contents = {sha256: path for path, sha256 in state.items()}
-    return ocfl.add_version(reference, before, version, folder, contents, checkpoint).head
+    return ocfl.add_version(reference, before, version, folder, contents).head
 
 
 def _examine(staged: Staged) -> None:
@@ -112,7 +111,7 @@ def _examine(staged: Staged) -> None:
         return
     roots = [Path(root) for root in settings().trust_roots]
     document = staged.content / FILES / staged.cuts[int(index)].content.sha256
-    verdict = examine(document, roots, now=datetime.now(UTC), checkpoint=checkpoint)
+    verdict = examine(document, roots, now=datetime.now(UTC))
     with translated():
         (staged.content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
 

@@ -35,7 +35,7 @@ def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
             store.overwrite(staged.content / path, key)
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
-    if not known.is_whole(checkpoint):
+    if not known.is_whole():
         raise Conflict(f"receipt {known.receipt_id} cannot be mended; `cellar verify` names what is damaged")
 
 

@@ -183,7 +183,7 @@ class _StagingSink:
         with translated():
             self.close()
             path = self._path.replace(self._folder / sha256)
-        found = scanned(path, checkpoint) if self._is_new else SOUND
+        found = scanned(path) if self._is_new else SOUND
         content = StoredContent(
             index=self._index,
             sha256=sha256,

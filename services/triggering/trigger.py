@@ -175,7 +175,7 @@ def _is_kept(sending: Sending) -> bool:
     """
     try:
         stored = stored_request(sending.reference, sending.receipt_id)
-        return stored is not None and stored.is_whole(lambda: None)
+        return stored is not None and stored.is_whole()
     except Locked:
         raise
     except Conflict:

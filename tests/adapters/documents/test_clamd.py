@@ -11,6 +11,7 @@ import pytest
 
 from adapters.documents import clamd
 from adapters.documents.clamd import Scanned, scanned
+from adapters.platform.cancellation import limited
 from adapters.platform.settings import Settings
 from models.errors import Transient
 from tests.conftest import free_port, wait_until
@@ -53,7 +54,7 @@ def address(request: pytest.FixtureRequest, daemon: tuple[str, str], configure: 
 
 def look_through(tmp_path: Path, data: bytes) -> Scanned:
     (tmp_path / "file").write_bytes(data)
-    return scanned(tmp_path / "file", lambda: None)
+    return scanned(tmp_path / "file")
 
 
 @pytest.mark.usefixtures("address")
@@ -93,5 +94,5 @@ def test_checkpoint_may_end_it(tmp_path: Path) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        clamd.scanned(tmp_path / "file", stop)
+    with limited(stop), pytest.raises(KeyboardInterrupt):
+        clamd.scanned(tmp_path / "file")

@@ -22,10 +22,6 @@ Judge = Callable[..., Verdict]
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def nothing() -> None:
-    """Nobody wants this to stop."""
-
-
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
     """Write a PDF, and the certificates of the roots, and examine it."""
@@ -35,7 +31,7 @@ def judge(tmp_path: Path) -> Judge:
         files = [tmp_path / f"root-{number}.pem" for number in range(len(roots))]
         for file, root in zip(files, roots, strict=True):
             file.write_bytes(root.pem)
-        return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC), checkpoint=nothing)
+        return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC))
 
     return _judge
 
@@ -485,7 +481,7 @@ def test_root_that_is_no_certificate_is_no_verdict(tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_text("no certificate")
 
     with pytest.raises(Transient, match="trusted root"):
-        examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=pdfs.NOW, checkpoint=nothing)
+        examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=pdfs.NOW)
 
 
 # Hostile documents
@@ -531,11 +527,11 @@ def test_huge_file_is_judged_by_what_it_is(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(b"%PDF-1.7\n")
         file.truncate(2 << 30)
-    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+    assert examine(path, [], now=pdfs.NOW) == UNREADABLE
 
     with path.open("ab") as file:
         file.write(b"\nstartxref\n0\n%%EOF\n")
-    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+    assert examine(path, [], now=pdfs.NOW) == UNREADABLE
 
 
 @pytest.mark.faults
@@ -548,7 +544,7 @@ def test_huge_file_is_given_up_at_a_limit_that_grows_with_it(tmp_path: Path) -> 
         file.write(b"\nstartxref\n9\n%%EOF\n")  # pyHanko passes over NUL byte for byte
     began = time.monotonic()
 
-    assert examine(path, [], now=pdfs.NOW, checkpoint=nothing) == UNREADABLE
+    assert examine(path, [], now=pdfs.NOW) == UNREADABLE
 
     assert time.monotonic() - began < 2 * (examination.CPU_LIMIT_S + examination.CPU_LIMIT_S_PER_GIB)
 

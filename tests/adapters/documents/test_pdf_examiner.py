@@ -16,13 +16,15 @@ from structlog.testing import capture_logs
 
 from adapters.documents import examination
 from adapters.documents.examination import examine
-from models.archive.verdict import UNREADABLE, Outcome
+from adapters.platform.cancellation import limited
+from models.archive.verdict import UNREADABLE, Outcome, Verdict
 from models.errors import Transient
 from tests import pdfs
 
 
-def nothing() -> None:
-    """Nobody wants this to stop."""
+def examined(path: Path, limit: Callable[[], None]) -> Verdict:
+    with limited(limit):
+        return examine(path, [], now=pdfs.NOW)
 
 
 class Interrupted(Exception):
@@ -80,7 +82,7 @@ def test_checkpoint_that_raises_ends_the_child(endless_document: Path) -> None:
     checkpoint = ToEachChild(stop)
 
     with pytest.raises(Interrupted):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
+        examined(endless_document, checkpoint)
 
     assert checkpoint.seen
     assert children() == []
@@ -92,14 +94,14 @@ def test_checkpoint_is_asked_about_every_50_ms(honest: Path) -> None:
     def look() -> None:
         moments.append(time.monotonic())
 
-    examine(honest, [], now=pdfs.NOW, checkpoint=look)
+    examined(honest, look)
 
     assert len(moments) > (moments[-1] - moments[0]) / 0.2
 
 
 def test_document_is_examined_in_a_thread(honest: Path) -> None:
     verdicts = []
-    work = threading.Thread(target=lambda: verdicts.append(examine(honest, [], now=pdfs.NOW, checkpoint=nothing)))
+    work = threading.Thread(target=lambda: verdicts.append(examine(honest, [], now=pdfs.NOW)))
     work.start()
     work.join()
 
@@ -113,7 +115,7 @@ def test_child_that_hangs_is_ended_and_the_document_unreadable(
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
     began = time.monotonic()
 
-    assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+    assert examined(endless_document, checkpoint) == UNREADABLE
 
     assert checkpoint.seen
     assert children() == []
@@ -124,7 +126,7 @@ def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
 
     with capture_logs() as logs:
-        assert examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint) == UNREADABLE
+        assert examined(endless_document, checkpoint) == UNREADABLE
 
     assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
 
@@ -137,7 +139,7 @@ def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
             killed.append(pid)
             os.kill(pid, signal.SIGKILL)
 
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=ToEachChild(kill_first)).outcome is Outcome.SOUND
+    assert examined(honest, ToEachChild(kill_first)).outcome is Outcome.SOUND
     assert killed
 
 
@@ -145,7 +147,7 @@ def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(endless_docum
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
 
     with pytest.raises(Transient):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=checkpoint)
+        examined(endless_document, checkpoint)
 
 
 def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,12 +155,12 @@ def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: p
     examination._end_examiner()
 
     with pytest.raises(Transient):
-        examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
+        examine(honest, [], now=pdfs.NOW)
 
 
 def test_file_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
     with pytest.raises(Transient):
-        examine(tmp_path / "nowhere.pdf", [], now=pdfs.NOW, checkpoint=nothing)
+        examine(tmp_path / "nowhere.pdf", [], now=pdfs.NOW)
 
 
 def test_child_is_limited(tmp_path: Path) -> None:
@@ -172,7 +174,7 @@ def test_child_is_limited(tmp_path: Path) -> None:
                 limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
                 seen.update(tuple(line.rsplit(maxsplit=3)[-3:-1]) for line in limits if line.startswith("Max address"))
 
-    examine(path, [], now=pdfs.NOW, checkpoint=look)
+    examined(path, look)
 
     memory_bytes = str(examination.MEMORY_LIMIT_BYTES + path.stat().st_size)
     assert (memory_bytes, memory_bytes) in seen
@@ -190,7 +192,7 @@ def test_child_has_no_settings_and_a_session_of_its_own(
         raise Interrupted
 
     with pytest.raises(Interrupted):
-        examine(endless_document, [], now=pdfs.NOW, checkpoint=ToEachChild(look))
+        examined(endless_document, ToEachChild(look))
 
     assert environments
     assert not any(b"CELLAR" in environment for environment in environments)
@@ -210,8 +212,8 @@ def test_child_has_nothing_to_fetch_with() -> None:
 
 
 def test_examiner_that_has_died_is_replaced(honest: Path) -> None:
-    examine(honest, [], now=pdfs.NOW, checkpoint=nothing)
+    examine(honest, [], now=pdfs.NOW)
     (examiner,) = [pid for pid, parent in examining().items() if parent == os.getpid()]
     os.kill(examiner, signal.SIGKILL)
 
-    assert examine(honest, [], now=pdfs.NOW, checkpoint=nothing).outcome is Outcome.SOUND
+    assert examine(honest, [], now=pdfs.NOW).outcome is Outcome.SOUND

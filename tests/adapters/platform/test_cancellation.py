@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.cancellation import Deadline, Stopped, checkpoint, clock, in_thread, one_fate
+from adapters.platform.cancellation import Deadline, Stopped, checkpoint, clock, in_thread, limited, one_fate
 from adapters.platform.settings import settings
 from adapters.store.requests import stored_request
 from models.errors import Transient
@@ -95,7 +95,8 @@ def test_work_whose_deadline_is_over_ends_between_two_chunks_and_can_be_done_aga
     work = Endless()
 
     async def run() -> None:
-        with Deadline(clock() + 60) as deadline:
+        deadline = Deadline(clock() + 60)
+        with limited(deadline.check):
             waiting = await begun(work)
             deadline.at_s = clock()
             with pytest.raises(Transient, match="stood still"):

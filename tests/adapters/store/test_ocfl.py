@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.files import store
 from adapters.files.spool import staging
+from adapters.platform.cancellation import limited
 from adapters.platform.settings import Settings, settings
 from adapters.store import history, interrupted, ocfl
 from models.errors import Conflict, Transient
@@ -45,14 +46,10 @@ def added(
             (stage / "content" / "files" / str(number)).write_bytes(file)
         state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
         version = ObjectVersion(NOON, message, state)
-        return ocfl.add_version(
-            reference,
-            interrupted.settled(reference),
-            version,
-            stage,
-            {sha256: f"files/{number}" for number, sha256 in enumerate(digests)},
-            checkpoint,
-        )
+        before = interrupted.settled(reference)
+        contents = {sha256: f"files/{number}" for number, sha256 in enumerate(digests)}
+        with limited(checkpoint):
+            return ocfl.add_version(reference, before, version, stage, contents)
 
 
 def content(reference: str, version: int) -> list[bytes]:

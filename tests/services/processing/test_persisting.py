@@ -242,7 +242,7 @@ def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() ->
     assert stored.cuts()[0].content.looks_like
     store.overwrite_bytes(b"{", stored.keys[SCANS])
 
-    assert stored.is_whole(lambda: None)
+    assert stored.is_whole()
     assert not any(cut.content.is_scanned for cut in stored.cuts())
     assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
 
@@ -261,7 +261,7 @@ def test_file_whose_bytes_are_of_another_type_than_was_declared_is_kept_with_a_w
     assert stored_file("process-1", file.sha256) == page
     stored = stored_request("process-1", receipt_id)
     assert stored
-    assert stored.is_whole(lambda: None)
+    assert stored.is_whole()
 
 
 def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:

@@ -102,7 +102,7 @@ def kept(sending: Sending, body: bytes) -> None:
         (stage / "content" / "request").write_bytes(body)
         version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})
         contents = {sending.receipt_id: "request"}
-        ocfl.add_version("r", interrupted.settled("r"), version, stage, contents, lambda: None)
+        ocfl.add_version("r", interrupted.settled("r"), version, stage, contents)
 
 
 def completed(sending: Sending) -> None:
