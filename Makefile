@@ -22,6 +22,7 @@ lint: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 test-faults: .venv/development
 	$(BIN)/python -m pytest -m faults

@@ -5,8 +5,8 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from adapters.files.private import private_files, shut_folders
 from adapters.platform.log import set_up_log
-from adapters.platform.private import private_files, shut_folders
 from adapters.platform.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export

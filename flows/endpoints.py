@@ -7,7 +7,7 @@ from prefect import task
 
 from adapters.platform.settings import settings
 from flows.execution.retries import RETRIED
-from services.messages.delivery import attempt, check_confirmed
+from services.messages.sending import attempt, check_confirmed
 
 
 async def tell_endpoints(body: bytes) -> None:

@@ -31,7 +31,7 @@ from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationState
 from models.runs.run import Trigger
-from services.messages.delivery import check_confirmed, deliver
+from services.messages.sending import check_confirmed, send
 from services.messages.summaries import archive_summary
 from services.payments import discrepancies
 from services.processing.completion import complete
@@ -165,7 +165,7 @@ async def notify_downstream(message_id: str | None) -> str:
     if message_id is None:
         log.info("Nothing to tell: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
-    made = await deliver(message_id)
+    made = await send(message_id)
     log.info("Message %s: %s (%s)", message_id, made.state, made.status_code or made.error)
     check_confirmed(message_id, made)
     return made.state

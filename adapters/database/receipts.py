@@ -35,8 +35,8 @@ def register(sending: Sending) -> Registration:
         archive_is_new = insert_new(session, ArchiveRow, shared | {"state": State.RECEIVED})
         receipt_is_new = insert_new(session, ReceiptRow, receipt)
         outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
-        delivery = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
-        insert_new(session, DeliveryRow, shared | delivery | {"outcome": outcome})
+        arrival = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
+        insert_new(session, DeliveryRow, shared | arrival | {"outcome": outcome})
         if outcome is not Outcome.NEW:
             _set_earliest(session, sending)
             _pass_on_state(session, sending.reference)

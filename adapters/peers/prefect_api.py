@@ -4,13 +4,12 @@ Plain HTTP rather than Prefect's client: the receiver then starts fast and small
 the client's own retries do not stand inside the sweep's.
 """
 
-import asyncio
-import random
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
+import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
 from adapters.platform.settings import settings
@@ -21,7 +20,7 @@ from models.runs.run import Trigger
 DEPLOYMENT = "process-archive/archive"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run whenever another transaction was faster: soon again is right.
-_BUSY_TRIES = 10
+_BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
@@ -48,6 +47,13 @@ class _Runs(RootModel[list[_Run]]):
 
 class _NotFound(Transient):
     """What was asked for is not there, or not there yet."""
+
+
+class _Busy(Transient):
+    """Another transaction was faster."""
+
+
+_FAILURES: dict[int, type[Transient]] = {404: _NotFound, 503: _Busy}
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -135,22 +141,24 @@ async def _look_up_deployment(client: httpx.AsyncClient) -> str:
 async def _call(
     shape: type[Shape], client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None = None
 ) -> Shape:
+    async for attempt in stamina.retry_context(_Busy, **_BUSY):
+        with attempt:
+            content = await _answered(client, method, path, body)
     try:
-        answer = await client.request(method, path, json=body)
-        for _ in range(_BUSY_TRIES):
-            if answer.status_code != 503:
-                break
-            await asyncio.sleep(random.uniform(0.02, 0.05))  # noqa: S311
-            answer = await client.request(method, path, json=body)
-    except httpx.HTTPError as error:
-        raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}") from error
-    if not answer.is_success:
-        failure = _NotFound if answer.status_code == 404 else Transient
-        raise failure(f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}")
-    try:
-        return shape.model_validate_json(answer.content)
+        return shape.model_validate_json(content)
     except ValidationError:
         raise Transient(f"what answers at {settings().prefect_ui_url} is not Prefect's API") from None
+
+
+async def _answered(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None) -> bytes:
+    try:
+        answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}") from error
+    if answer.is_success:
+        return answer.content
+    failure = _FAILURES.get(answer.status_code, Transient)
+    raise failure(f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}")
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 
+import stamina
 import structlog
 
 
@@ -56,3 +57,4 @@ def set_up_log() -> None:
     # Traces go through the standard library. Its handler takes the same way, so that their loss is counted too.
     logging.lastResort = logging.StreamHandler(_STANDARD_ERROR)
     logging.lastResort.setLevel(logging.WARNING)
+    stamina.instrumentation.set_on_retry_hooks(())  # a retry that helps is no news; who gives up reports it

@@ -19,7 +19,7 @@ from adapters.database import receipts
 from adapters.files import store
 from adapters.files.bag import BagFile, write_bag
 from adapters.files.beside import new_file
-from adapters.platform.private import persons_files
+from adapters.files.private import persons_files
 from adapters.platform.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
 from domain.archive.file_names import safe_names

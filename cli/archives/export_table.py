@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
-from adapters.platform.private import persons_files
+from adapters.files.private import persons_files
 from models.errors import Refused
 
 app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)

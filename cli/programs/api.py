@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from adapters.platform.private import shut_folders
+from adapters.files.private import shut_folders
 from adapters.platform.settings import settings
 
 log = structlog.get_logger()

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from adapters.files.private import shut_folders
 from adapters.platform.environment import prefect_defaults, prefect_environment, settings_environment
-from adapters.platform.private import shut_folders
 from adapters.platform.settings import settings
 from models.errors import CellarError
 

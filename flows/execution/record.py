@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import stamina
 from prefect import get_run_logger
 from prefect.exceptions import TerminationSignal
 
@@ -17,7 +19,13 @@ from models.archive.archive import State
 from models.errors import Transient
 from models.runs.run import RunRow, RunState, Trigger
 
-_RECORD_PAUSES_S = (1, 3, 9)
+_RECORDED_AGAIN: dict[str, Any] = {
+    "attempts": 4,
+    "timeout": None,
+    "wait_max": 10,
+    "wait_exp_base": 3,
+    "wait_initial": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +90,11 @@ def _record_interruption(run: Run) -> None:
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
     """Never hides why a run failed: where the database stays away, the sweep finds the receipt and starts again."""
     receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
-    for pause_s in (*_RECORD_PAUSES_S, None):
-        try:
-            now = datetime.now(UTC)
-            await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
-            await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
-        except Transient as error:
-            if pause_s is None:
-                get_run_logger().error("The end of this run is not on record: %s", error)
-                return
-            await asyncio.sleep(pause_s)
-        else:
-            return
+    try:
+        async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):
+            with attempt:
+                now = datetime.now(UTC)
+                await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
+                await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
+    except Transient as error:
+        get_run_logger().error("The end of this run is not on record: %s", error)

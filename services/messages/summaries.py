@@ -3,7 +3,7 @@
 from adapters.database import notifications
 from adapters.platform.settings import settings
 from domain.messages.summary import summary
-from services.messages.delivery import archive_url
+from services.messages.sending import archive_url
 from services.payments import discrepancies
 from services.receipts.stored_archive import stored_archive
 

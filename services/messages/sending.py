@@ -1,4 +1,4 @@
-"""Delivers messages to endpoints, one attempt at a time, and puts each attempt on record."""
+"""Sends messages to endpoints, one attempt at a time, and records each attempt."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class Attempt:
     error: str | None = None
 
 
-async def deliver(message_id: str) -> Attempt:
+async def send(message_id: str) -> Attempt:
     """Make one attempt at a message about an archive, and put the attempt on record.
 
     Raises:
