@@ -11,6 +11,8 @@ from pathlib import Path
 import pgserver
 import psycopg
 
+from benchmarks.guardian import guard
+
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
@@ -30,6 +32,7 @@ class Postgres:
 @contextmanager
 def postgres(log_folder: Path) -> Iterator[Postgres]:
     """Its data lie in the system's folder for temporary files: as root, Postgres runs as another user."""
+    guard()  # it is a daemon, and outlives a benchmark that is killed
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         try:

@@ -1,4 +1,7 @@
-"""The servers that are measured, each a process of its own that keeps what it takes in a folder of its own."""
+"""The servers that are measured, each a process of its own that keeps what it takes in a folder of its own.
+
+Each gets SIGTERM when the benchmark is killed.
+"""
 
 import os
 import shutil
@@ -12,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.platform.processes import command_of_child
 from cli.programs.api import MALLOC
 
 SECRET = "the benchmark's secret"
@@ -107,7 +111,8 @@ def nginx(work: Path) -> Iterator[Server]:
     folder.chmod(0o777)
     configuration = work / "nginx.conf"
     configuration.write_text(_NGINX.format(port=port, folder=folder, socket=work / "upstream.socket", work=work))
-    with _running("nginx", port, folder, ["nginx", "-c", str(configuration), "-e", str(work / "nginx.log")]) as server:
+    command = [str(shutil.which("nginx")), "-c", str(configuration), "-e", str(work / "nginx.log")]
+    with _running("nginx", port, folder, command) as server:
         yield server
 
 
@@ -132,7 +137,11 @@ def _running(
 ) -> Iterator[Server]:
     with (folder.parent / f"{name}.output").open("wb") as output:
         process = subprocess.Popen(
-            command, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True
+            command_of_child(command),
+            env=os.environ | (environment or {}),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         _wait_for(port, process)

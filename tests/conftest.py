@@ -1,6 +1,7 @@
 """Real parts for the tests: a data folder, SQLite and Postgres with the migrations, an S3 server, a Prefect server.
 
-Servers start once a session, on free ports of loopback, each in its own process group, and end with it.
+Servers start once a session, on free ports of loopback, each in its own process group, and end with it, also where the
+session is killed.
 """
 
 import os
@@ -28,6 +29,11 @@ from adapters.files import bucket
 from adapters.platform import tls
 from adapters.platform.environment import prefect_server_defaults
 from adapters.platform.settings import Settings, settings
+from benchmarks.guardian import guard
+
+
+def pytest_configure() -> None:
+    guard()
 
 
 @pytest.fixture
