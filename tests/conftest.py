@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,11 @@ from benchmarks.guardian import guard
 
 def pytest_configure() -> None:
     guard()
+
+
+def pytest_unconfigure() -> None:
+    for holding in _held:
+        holding.close()
 
 
 @pytest.fixture
@@ -242,11 +248,24 @@ class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
                 continue
 
 
+_held: deque[socket.socket] = deque()
+_MOST_HELD = 200  # files that a process may open are few, and by then the server listens
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback for a server that starts soon.
+
+    A socket holds it, bound and without listening. Until the server listens, which it may beside that, connections are
+    refused, and the kernel gives the port to no other server, nor to a connection.
+    """
+    holding = socket.socket()
+    holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+    holding.bind(("127.0.0.1", 0))
+    _held.append(holding)
+    if len(_held) > _MOST_HELD:
+        _held.popleft().close()
+    port: int = holding.getsockname()[1]
+    return port
 
 
 def answers(url: str) -> bool:

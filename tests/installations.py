@@ -4,9 +4,11 @@ Archives are taken to their end in this process, by the functions that the flow 
 """
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,14 @@ def objects_below(url: str) -> dict[str, int]:
     return {each["Key"].removeprefix(f"{prefix}/"): each["Size"] for each in found}
 
 
+@cache
 def closed_url() -> str:
-    """Where nobody listens."""
-    return f"http://127.0.0.1:{free_port()}"
+    """Where nobody listens, as long as this process lives."""
+    with socket.socket() as holding:
+        holding.bind(("127.0.0.1", 0))
+        port = holding.getsockname()[1]
+        holding.detach()  # it stays open
+    return f"http://127.0.0.1:{port}"
 
 
 def store_that_does_not_answer(store_kind: str, folder: Path) -> dict[str, str]:
