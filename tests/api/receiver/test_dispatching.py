@@ -89,7 +89,7 @@ def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_aft
             wait_until(lambda: len(runs()) == 12, timeout_s=30)
             # Announcements are followed again.
             receiver.post(sample_body("after"))
-            wait_until(lambda: len(runs()) == 13, timeout_s=4)
+            wait_until(lambda: len(runs()) == 13, timeout_s=30)
 
     created = {run["name"]: run["created"] for run in runs()}
     swept = [f"outage {number}" for number in range(12)]
