@@ -20,7 +20,7 @@ from tests.samples import PDF
 def test_some_services(tmp_path: Path) -> None:
     (tmp_path / "document.pdf").write_bytes(PDF)
     with servers.floor(tmp_path):
-        examine(tmp_path / "document.pdf", [], now=datetime.now(UTC), checkpoint=lambda: None)
+        examine(tmp_path / "document.pdf", [], now=datetime.now(UTC))
         _wait_to_be_killed()
 
 

@@ -8,9 +8,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from adapters.database import runs
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
+from tests.installations import installed
 from tests.samples import sample_body
 
 pytestmark = needs_chromium
@@ -40,17 +42,16 @@ def complete(up: Running) -> None:
 
 
 @pytest.fixture
-def full_disk(up: Running) -> Iterator[None]:
-    """No file can be written for the store: runs try again, for half a minute."""
-    spool = up.folder / "data" / "store" / "spool"
-    aside = spool.rename(up.folder / "spool")
-    spool.touch()
+def busy(up: Running) -> Iterator[None]:
+    """Another works on the process, and its run waits, however long a person takes."""
+    with installed(up.folder):
+        assert runs.take_lease(LONG, "another", 3600)
     yield
-    spool.unlink()
-    aside.rename(spool)
+    with installed(up.folder):
+        runs.release_lease(LONG, "another")
 
 
-def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, browser: Page, full_disk: None) -> None:
+def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, browser: Page, busy: None) -> None:
     up.send(sample_body(LONG))
     (run,) = up.read_until(LONG, lambda archive: bool(archive.get("runs")))["runs"]
 
