@@ -103,12 +103,12 @@ class _Files:
 def _persisted(work: Path, body: Path) -> float:
     from adapters.database import receipts  # noqa: PLC0415
     from adapters.database.migration import migrate  # noqa: PLC0415
-    from models.runs.receipt import Sending  # noqa: PLC0415
+    from models.runs.receipt import Delivery  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
 
     reference = json.loads(body.read_bytes()[:60].partition(b",")[0] + b"}")["reference"]
     migrate()
-    receipts.register(Sending("1", body.stem, reference, datetime.now(UTC), body.stat().st_size, {}))
+    receipts.register(Delivery("1", body.stem, reference, datetime.now(UTC), body.stat().st_size, {}))
     begun = time.perf_counter()
     persist(reference, body.stem)
     taken_s = time.perf_counter() - begun

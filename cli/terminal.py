@@ -54,7 +54,7 @@ def print_json(model: BaseModel) -> None:
     typer.echo(model.model_dump_json(indent=2))
 
 
-class Told(BaseModel):
+class DiscrepancyLine(BaseModel):
     """A discrepancy as a clerk reads it."""
 
     id: str
@@ -66,7 +66,7 @@ class Told(BaseModel):
     explanation: str
 
     @classmethod
-    def of(cls, found: DiscrepancyView) -> "Told":
+    def of(cls, found: DiscrepancyView) -> "DiscrepancyLine":
         explained = found.explanation
         return cls(
             id=found.discrepancy_id,

@@ -10,14 +10,14 @@ from flows.execution.retries import RETRIED
 from services.messages.sending import attempt, check_confirmed
 
 
-async def tell_endpoints(body: bytes) -> None:
+async def notify_endpoints(body: bytes) -> None:
     """Tell each endpoint, side by side. One that is down fails its task run, which tells, and never the flow."""
     message_id = f"msg_{uuid4().hex}"
-    told = (tell_endpoint(endpoint, message_id, body) for endpoint in settings().notify_urls)
+    told = (notify_endpoint(endpoint, message_id, body) for endpoint in settings().notify_urls)
     await asyncio.gather(*told, return_exceptions=True)
 
 
-@task(name="tell-endpoint", **RETRIED)
-async def tell_endpoint(endpoint: str, message_id: str, body: bytes) -> None:
+@task(name="notify-endpoint", **RETRIED)
+async def notify_endpoint(endpoint: str, message_id: str, body: bytes) -> None:
     """Tell one endpoint. Raises as `check_confirmed` does."""
     check_confirmed(message_id, await attempt(endpoint, message_id, body))

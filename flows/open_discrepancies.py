@@ -6,13 +6,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
 from domain.messages.notification import MOST_TOLD, payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
-from flows.endpoints import tell_endpoints
+from flows.endpoints import notify_endpoints
 from flows.execution.summaries import leave_summary
 from models.views.payments import ListedDiscrepancy
 from services.views import discrepancy_list
 
 
-async def tell_open_discrepancies() -> None:
+async def report_open_discrepancies() -> None:
     """Leave a summary of the discrepancies that are open, of all archives and of none, and tell the endpoints of them,
     if there are any.
 
@@ -27,7 +27,7 @@ async def tell_open_discrepancies() -> None:
     await leave_summary("open-discrepancies", open_discrepancies_summary(found, by_code), in_all)
     if by_code:
         url = f"{settings().receiver_url}/api/discrepancies?state=open"
-        await tell_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))
+        await notify_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:

@@ -35,7 +35,7 @@ from services.messages.sending import check_confirmed, send
 from services.messages.summaries import archive_summary
 from services.payments import discrepancies
 from services.processing.completion import complete
-from services.processing.findings import settle_findings
+from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.lookup import receipt_of
@@ -145,7 +145,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     """
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
-    settled = await in_thread(settle_findings, archived)
+    settled = await in_thread(reconcile_findings, archived)
     found = await in_thread(discrepancies.not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), len(found))
     for each in found[:MOST_LOGGED]:

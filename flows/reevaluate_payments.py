@@ -8,10 +8,10 @@ from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.store import kept_discrepancies
 from flows.execution.results import RESULTS
-from flows.open_discrepancies import tell_open_discrepancies
-from services.payments.duplicates import settle_all_duplicates
-from services.payments.holds import settle_all_holds
-from services.settlements.settlements import judge_all
+from flows.open_discrepancies import report_open_discrepancies
+from services.payments.duplicates import reconcile_all_duplicates
+from services.payments.holds import reconcile_all_holds
+from services.settlements.importing import reconcile_all_archives
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
@@ -25,10 +25,10 @@ async def reevaluate_payments() -> None:
         Transient: database or store does not answer.
     """
     log, now = get_run_logger(), datetime.now(UTC)
-    await in_thread(settle_all_holds, now)
-    await in_thread(settle_all_duplicates, now)
-    await in_thread(judge_all, now)
+    await in_thread(reconcile_all_holds, now)
+    await in_thread(reconcile_all_duplicates, now)
+    await in_thread(reconcile_all_archives, now)
     log.info("Holds, duplicates and what is missing in settlements are judged again")
     for page in pages(await in_thread(kept_discrepancies.unkept)):
         await in_thread(kept_discrepancies.keep, page)
-    await tell_open_discrepancies()
+    await report_open_discrepancies()

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from flows.execution.results import RESULTS
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.triggering.trigger import forgotten, trigger, untriggered
 
@@ -26,12 +26,12 @@ async def sweep_inbox() -> None:
     What has failed, or was cancelled by a person, waits for a person or for the next sending.
     """
     log = get_run_logger()
-    log.info("%d sendings had no run and have one now", await _trigger_all(await untriggered()))
+    log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
     log.info("%d had one that is over or unknown to Prefect, and have another", await _trigger_all(await forgotten()))
 
 
-async def _trigger_all(sendings: Sequence[Sending]) -> int:
-    return sum([await trigger(sending, Trigger.SWEEP) for sending in sendings])
+async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
+    return sum([await trigger(delivery, Trigger.SWEEP) for delivery in deliveries])
 
 
 async def drop_late_runs() -> None:

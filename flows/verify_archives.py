@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_table_artifact
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from domain.messages.notification import store_damaged, store_unverified
-from flows.endpoints import tell_endpoints
+from flows.endpoints import notify_endpoints
 from flows.execution.results import RESULTS
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
@@ -33,7 +33,7 @@ async def verify_archives(share: float = 1.0) -> None:
     try:
         fixity = await in_thread(_verify, share)
     except Exception:
-        await tell_endpoints(store_unverified(datetime.now(UTC)))
+        await notify_endpoints(store_unverified(datetime.now(UTC)))
         raise
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
     for finding in fixity.findings[:_MOST_SHOWN]:
@@ -41,7 +41,7 @@ async def verify_archives(share: float = 1.0) -> None:
     if fixity.is_sound:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
-    await tell_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
+    await notify_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
     await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
     raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of the run, and `cellar verify`")
 

@@ -23,7 +23,7 @@ from adapters.platform.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from adapters.store.requests import stored_request
 from services.processing.completion import complete
-from services.processing.findings import settle_findings
+from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
@@ -124,10 +124,10 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None) -
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    sending = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
-    receipts.register(sending)
-    finished(reference, sending.receipt_id)
-    return sending.receipt_id
+    delivery = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
+    receipts.register(delivery)
+    finished(reference, delivery.receipt_id)
+    return delivery.receipt_id
 
 
 def finished(reference: str, receipt_id: str) -> None:
@@ -135,7 +135,7 @@ def finished(reference: str, receipt_id: str) -> None:
     persist(reference, receipt_id)
     archived = stored_archive(reference, receipt_id)
     load(archived)
-    complete(archived, settle_findings(archived).payload)
+    complete(archived, reconcile_findings(archived).payload)
     history.keep(reference, receipt_id)
 
 

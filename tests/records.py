@@ -10,8 +10,8 @@ from domain.archive.versions import Age, supersedes
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.payments.discrepancy import PAYLOAD_CODES
-from models.runs.receipt import Sending, VersionRow
-from services.payments.discrepancies import settle_version
+from models.runs.receipt import Delivery, VersionRow
+from services.payments.discrepancies import reconcile_version
 from services.views import catalogue
 from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import sample_document
@@ -23,10 +23,10 @@ def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def sending(reference: str = "r", body: str = "body", *, minute: float = 0, number: int = 0) -> Sending:
-    """A sending of a body, `minute` minutes after noon. `number` tells sendings of one body apart."""
+def delivery(reference: str = "r", body: str = "body", *, minute: float = 0, number: int = 0) -> Delivery:
+    """A sending of a body, `minute` minutes after noon. `number` tells deliveries of one body apart."""
     at = NOON + timedelta(minutes=minute)
-    return Sending(
+    return Delivery(
         f"{at:%Y%m%dT%H%M%S.%fZ}-{digest(reference + body)[:6]}{number:02}", digest(body), reference, at, 10, {}
     )
 
@@ -40,7 +40,7 @@ def document(reference: str = "r", **session: Any) -> dict[str, Any]:
 
 def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -> str:
     """Register a sending and return the id of its receipt."""
-    made = sending(reference, body, minute=minute)
+    made = delivery(reference, body, minute=minute)
     receipts.register(made)
     return made.receipt_id
 
@@ -59,7 +59,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
     archives.load(row, described, rows_of(archive, TERMS, fingerprint), newer)
     found = reconcile(archive, TERMS)
-    settle_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
+    reconcile_version(archive.reference, receipt_id, PAYLOAD_CODES, found, NOON)
     return number
 
 

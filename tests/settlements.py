@@ -18,7 +18,7 @@ from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, 
 from models.payments.payment import PaymentRow
 from models.settlements.settlement import SettlementCandidateRow, SettlementEntryRow, SettlementReportRow
 from models.settlements.settlement_summary import SettlementSummary
-from services.settlements import settlements
+from services.settlements import importing
 from tests.domain.settled import day, payment
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -97,7 +97,7 @@ def imported(*reports: bytes, now: datetime = NOW, preview: bool = False) -> Set
     with ExitStack() as stack:
         standing_for = previewed_fingerprints() if preview else fingerprint
         made = [stack.enter_context(staged(each, FORM, standing_for)) for each in reports]
-        take = settlements.preview_reports if preview else settlements.import_reports
+        take = importing.preview_reports if preview else importing.import_reports
         return take(made, now, lambda *_: None)
 
 

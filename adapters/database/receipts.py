@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select, update
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
 from models.payments.discrepancy import DiscrepancyLogRow
-from models.runs.receipt import DeliveryRow, Outcome, ReceiptRow, Sending, VersionRow
+from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow
 
 
@@ -23,46 +23,46 @@ class Registration:
     flow_run_id: str | None
 
 
-def register(sending: Sending) -> Registration:
+def register(delivery: Delivery) -> Registration:
     """Register a sending, once: doing it again changes nothing and returns the same.
 
     Raises:
         Transient: the database does not answer.
     """
-    shared = {"reference": sending.reference, "received_at": sending.received_at}
-    receipt = shared | {"receipt_id": sending.receipt_id, "state": State.RECEIVED, "size_bytes": sending.size_bytes}
+    shared = {"reference": delivery.reference, "received_at": delivery.received_at}
+    receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     with writing() as session:
         archive_is_new = insert_new(session, ArchiveRow, shared | {"state": State.RECEIVED})
         receipt_is_new = insert_new(session, ReceiptRow, receipt)
         outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
-        arrival = {"sending_id": sending.sending_id, "receipt_id": sending.receipt_id, "headers": sending.headers}
+        arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
         insert_new(session, DeliveryRow, shared | arrival | {"outcome": outcome})
         if outcome is not Outcome.NEW:
-            _set_earliest(session, sending)
-            _pass_on_state(session, sending.reference)
-        row = session.get_one(DeliveryRow, sending.sending_id)
-        state = State(session.get_one(ReceiptRow, sending.receipt_id).state)
+            _set_earliest(session, delivery)
+            _pass_on_state(session, delivery.reference)
+        row = session.get_one(DeliveryRow, delivery.delivery_id)
+        state = State(session.get_one(ReceiptRow, delivery.receipt_id).state)
         return Registration(Outcome(row.outcome), state, row.flow_run_id)
 
 
-def registrations(sending_ids: Sequence[str]) -> dict[str, Registration]:
-    """What `register` would return for each of these sendings; one that is not registered is missing. One query."""
-    found = select(DeliveryRow.sending_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
+def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
+    """What `register` would return for each of these deliveries; one that is not registered is missing. One query."""
+    found = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
         ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
     )
     registered = {}
     with reading() as session:
-        for page in pages(sending_ids):
-            these = col(DeliveryRow.sending_id).in_(page)
-            for sending_id, outcome, state, flow_run_id in session.exec(found.where(these)):
-                registered[sending_id] = Registration(Outcome(outcome), State(state), flow_run_id)
+        for page in pages(delivery_ids):
+            these = col(DeliveryRow.delivery_id).in_(page)
+            for delivery_id, outcome, state, flow_run_id in session.exec(found.where(these)):
+                registered[delivery_id] = Registration(Outcome(outcome), State(state), flow_run_id)
     return registered
 
 
-def set_triggered(sending_id: str, flow_run_id: str) -> State:
+def set_triggered(delivery_id: str, flow_run_id: str) -> State:
     """Put on record which run a sending has, and return where its receipt stands by then."""
     its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
-    triggered = update(DeliveryRow).where(col(DeliveryRow.sending_id) == sending_id).values(flow_run_id=flow_run_id)
+    triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id).values(flow_run_id=flow_run_id)
     with writing() as session:
         return State(session.execute(triggered.returning(its_receipt)).scalar_one())
 
@@ -161,10 +161,10 @@ def get(receipt_id: str) -> ReceiptRow:
         return session.get_one(ReceiptRow, receipt_id)
 
 
-def sending_ids(receipt_id: str) -> list[str]:
-    """The registered sendings of a receipt."""
+def delivery_ids(receipt_id: str) -> list[str]:
+    """The registered deliveries of a receipt."""
     with reading() as session:
-        return list(session.exec(select(DeliveryRow.sending_id).where(DeliveryRow.receipt_id == receipt_id)))
+        return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
 def failed(reference: str) -> list[str]:
@@ -188,23 +188,23 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
             _pass_on_state(session, reference)
 
 
-def _set_earliest(session: Session, sending: Sending) -> None:
+def _set_earliest(session: Session, delivery: Delivery) -> None:
     """A sending that waited for the database may be registered after a later one of the same body or process.
 
     Once a run has begun, its receipt's time stays: by that it was decided whose rows stand, and a rebuild shall decide
     the same.
     """
-    is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == sending.receipt_id).exists()
-    waits = (col(ReceiptRow.receipt_id) == sending.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
+    is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == delivery.receipt_id).exists()
+    waits = (col(ReceiptRow.receipt_id) == delivery.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
     session.execute(
         update(ReceiptRow)
-        .where(*waits, col(ReceiptRow.received_at) > sending.received_at)
-        .values(received_at=sending.received_at)
+        .where(*waits, col(ReceiptRow.received_at) > delivery.received_at)
+        .values(received_at=delivery.received_at)
     )
     session.execute(
         update(ArchiveRow)
-        .where(col(ArchiveRow.reference) == sending.reference, col(ArchiveRow.received_at) > sending.received_at)
-        .values(received_at=sending.received_at)
+        .where(col(ArchiveRow.reference) == delivery.reference, col(ArchiveRow.received_at) > delivery.received_at)
+        .values(received_at=delivery.received_at)
     )
 
 

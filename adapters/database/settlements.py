@@ -50,7 +50,7 @@ _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Dec
 
 
 @contextmanager
-def matching() -> Iterator[Session]:
+def matching_alone() -> Iterator[Session]:
     """A transaction that matches, one at a time: of two at once, one with a payment and one with the row for it,
     neither would see the other's. On SQLite every transaction that writes is alone.
     """
@@ -61,7 +61,7 @@ def matching() -> Iterator[Session]:
 
 
 @contextmanager
-def looking() -> Iterator[Session]:
+def seeing_all_matches() -> Iterator[Session]:
     """A transaction that sees all that was matched before it began, and keeps nobody else from looking.
 
     On Postgres it waits for whoever matches just now: that one may have read payments that are others meanwhile. On
@@ -146,7 +146,7 @@ def entries_known(session: Session, entry_ids: Sequence[str]) -> dict[str, Decis
     return {each.entry.entry_id: each.decision for each in known}
 
 
-def is_concerned(session: Session, reference: str, last_missed: date) -> bool:
+def may_differ(session: Session, reference: str, last_missed: date) -> bool:
     """Whether anything about settlements may be said of an archive, or was.
 
     Args:
@@ -215,7 +215,7 @@ def forget(session: Session, reference: str, fingerprints: Iterable[str]) -> Non
         session.connection().execute(_CANDIDATE.delete().where(*its))
 
 
-def entries_of_nobody(session: Session) -> Iterator[DecidedEntry]:
+def unmatched_entries(session: Session) -> Iterator[DecidedEntry]:
     """The entries that lead to no archive."""
     return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(_UNMATCHED), _ENTRY.c.reference.is_(None)))
 

@@ -48,7 +48,7 @@ from adapters.documents.pdf_document import (
     signature_values,
     updates_behind,
 )
-from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Verdict
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -60,11 +60,11 @@ _COVERAGE = {
     SignatureCoverageLevel.UNCLEAR: Coverage.UNCLEAR,
 }
 _CHANGE = {
-    ModificationLevel.NONE: Change.NONE,
-    ModificationLevel.LTA_UPDATES: Change.ARCHIVAL,
-    ModificationLevel.FORM_FILLING: Change.FORM_FILLING,
-    ModificationLevel.ANNOTATIONS: Change.ANNOTATIONS,
-    ModificationLevel.OTHER: Change.OTHER,
+    ModificationLevel.NONE: LaterChange.NONE,
+    ModificationLevel.LTA_UPDATES: LaterChange.ARCHIVAL,
+    ModificationLevel.FORM_FILLING: LaterChange.FORM_FILLING,
+    ModificationLevel.ANNOTATIONS: LaterChange.ANNOTATIONS,
+    ModificationLevel.OTHER: LaterChange.OTHER,
 }
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 256
@@ -129,7 +129,7 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         valid=status.valid and stamps_fit,
         coverage=coverage,
         change=change,
-        change_permitted=change is not Change.OTHER and status.docmdp_ok is not False,
+        change_permitted=change is not LaterChange.OTHER and status.docmdp_ok is not False,
         locks=signature.docmdp_level is MDPPerm.NO_CHANGES,
         signer_name=_text(subject.get("common_name")),
         signer_organization=_text(subject.get("organization_name")),
@@ -230,11 +230,11 @@ def _gap_is_signature(document: Document, signature: EmbeddedPdfSignature) -> bo
     return gap_end - gap_start == len(value) and document.file.read(len(value)).lower() == value
 
 
-def _change(document: Document, signature: EmbeddedPdfSignature, status: Status, coverage: Coverage) -> Change:
+def _change(document: Document, signature: EmbeddedPdfSignature, status: Status, coverage: Coverage) -> LaterChange:
     if status.modification_level is None or coverage not in {Coverage.FILE, Coverage.REVISION}:
-        return Change.OTHER
+        return LaterChange.OTHER
     if not _rest_is_updates(document, signature):
-        return Change.OTHER
+        return LaterChange.OTHER
     return _CHANGE[status.modification_level]
 
 

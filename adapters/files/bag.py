@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from adapters.files.beside import built_beside, disk_errors
+from adapters.files.new_files import built_beside, disk_errors
 from adapters.platform.durable import sync_folder
 from models.errors import Conflict, Refused
 

@@ -26,7 +26,7 @@ from adapters.files.shelf import Shelf, shelf_at
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.platform.settings import settings
 from models.errors import Refused
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -69,7 +69,7 @@ class Intake:
             self._part = open_part(_waiting().spool)
         return self._part
 
-    def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Sending:
+    def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Delivery:
         """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
 
         Raises:
@@ -77,9 +77,9 @@ class Intake:
             Transient: the bucket does not, or its answer was lost; what it has of it harms nothing.
         """
         receipt_id = self._digest.hexdigest()
-        sending = Sending(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
-        self._become(_waiting(), f"{sending.sending_id}.json", sending)
-        return sending
+        delivery = Delivery(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
+        self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
+        return delivery
 
     def quarantine(self, refused: Refused, received_at: datetime) -> "Quarantined":
         """Keep a refused body with the reason, out of the way of the queue."""
@@ -96,7 +96,7 @@ class Intake:
             os.close(descriptor)
             path.unlink(missing_ok=True)
 
-    def _become(self, shelf: Shelf, name: str, record: "Sending | Quarantined") -> None:
+    def _become(self, shelf: Shelf, name: str, record: "Delivery | Quarantined") -> None:
         """The record comes last: a body without one was never acknowledged."""
         path, descriptor = self._opened()
         shelf.take(path, descriptor, _body(record.receipt_id))
@@ -118,13 +118,13 @@ class Quarantined:
     detail: str
 
 
-def sendings() -> Iterator[Sending]:
-    """The sendings that wait, oldest first."""
-    return _readable(_sending, _waiting(), "[0-9]*.json")
+def deliveries() -> Iterator[Delivery]:
+    """The deliveries that wait, oldest first."""
+    return _readable(_delivery, _waiting(), "[0-9]*.json")
 
 
-def remove_sending(sending_id: str) -> None:
-    _waiting().remove(f"{sending_id}.json")
+def remove_delivery(delivery_id: str) -> None:
+    _waiting().remove(f"{delivery_id}.json")
 
 
 def body_location(receipt_id: str) -> str:
@@ -217,10 +217,10 @@ def _readable(read: Callable[[Shelf, str], R], shelf: Shelf, pattern: str) -> It
 
 
 @lru_cache(_MOST_KNOWN_SENDINGS)
-def _sending(shelf: Shelf, name: str) -> Sending:
+def _delivery(shelf: Shelf, name: str) -> Delivery:
     """Read once: it never changes, and what waits for long is asked for again and again."""
     record = json.loads(shelf.read(name))
-    return Sending(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
+    return Delivery(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 
 def _quarantined(shelf: Shelf, name: str) -> Quarantined:
@@ -232,5 +232,5 @@ def _sending_id(received_at: datetime) -> str:
     return f"{received_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
 
 
-def _to_json(record: Sending | Quarantined) -> bytes:
+def _to_json(record: Delivery | Quarantined) -> bytes:
     return orjson.dumps(record)

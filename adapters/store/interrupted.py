@@ -59,7 +59,7 @@ def may_be_half(key: str, found: Begun) -> bool:
     return store.is_bucket() and not history.is_complete(key, found.receipt_id)
 
 
-def settled(reference: str) -> Inventory | None:
+def repaired(reference: str) -> Inventory | None:
     """Finish, or take back, what a killed writer has left, and return the inventory; None where there is no object.
 
     Raises:
@@ -69,7 +69,7 @@ def settled(reference: str) -> Inventory | None:
     key = ocfl.object_key(reference)
     text = store.found_bytes(f"{key}/{INVENTORY}")
     if text is None:
-        return _settled_first(key)
+        return _repaired_first(key)
     before = ocfl.parsed(text, key)
     sidecar = store.found_bytes(f"{key}/{SIDECAR}")
     if sidecar != ocfl.sidecar(text):
@@ -77,10 +77,10 @@ def settled(reference: str) -> Inventory | None:
             raise ocfl.damaged(key)
         store.replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
     number = before.head + 1
-    return _settled(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
+    return _repaired(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
 
 
-def _settled_first(key: str) -> Inventory | None:
+def _repaired_first(key: str) -> Inventory | None:
     """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
     paths = _paths(key, key)
     numbers = [int(number) for path in paths if (number := path.partition("/")[0].removeprefix("v")).isdecimal()]
@@ -89,10 +89,10 @@ def _settled_first(key: str) -> Inventory | None:
     was_told_of = head > 1 or any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
     if was_told_of and not (found and found.is_whole):
         raise ocfl.damaged(key)
-    return _settled(key, found, None)
+    return _repaired(key, found, None)
 
 
-def _settled(key: str, found: Begun | None, before: bytes | None) -> Inventory | None:
+def _repaired(key: str, found: Begun | None, before: bytes | None) -> Inventory | None:
     if found is None:
         return None
     if found.is_whole:

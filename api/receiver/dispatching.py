@@ -15,7 +15,7 @@ from adapters.platform.loops import supervised
 from adapters.platform.settings import settings
 from api.receiver.admission import Admission
 from models.errors import Transient
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.triggering.trigger import trigger, untriggered
 
@@ -35,14 +35,14 @@ class Dispatcher:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._announced: asyncio.Queue[Sending] = asyncio.Queue()
+        self._announced: asyncio.Queue[Delivery] = asyncio.Queue()
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._away = asyncio.Event()
 
-    def announce(self, sending: Sending) -> None:
-        self._announced.put_nowait(sending)
-        self._announced_ids.add(sending.sending_id)
+    def announce(self, delivery: Delivery) -> None:
+        self._announced.put_nowait(delivery)
+        self._announced_ids.add(delivery.delivery_id)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -58,13 +58,13 @@ class Dispatcher:
 
     async def _follow(self) -> None:
         while True:
-            sending = await self._announced.get()
+            delivery = await self._announced.get()
             try:
                 if not self._away.is_set():
-                    with self._surviving(f"receipt {sending.receipt_id} is not triggered; the sweep tries again"):
-                        await self._trigger(sending, Trigger.WEBHOOK)
+                    with self._surviving(f"receipt {delivery.receipt_id} is not triggered; the sweep tries again"):
+                        await self._trigger(delivery, Trigger.WEBHOOK)
             finally:
-                self._announced_ids.discard(sending.sending_id)
+                self._announced_ids.discard(delivery.delivery_id)
 
     async def _sweep_for_ever(self) -> None:
         """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ..."""
@@ -87,20 +87,20 @@ class Dispatcher:
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
         """
-        for sending in [each for each in await untriggered() if each.sending_id not in self._announced_ids]:
-            await self._trigger(sending, Trigger.SWEEP)
+        for delivery in [each for each in await untriggered() if each.delivery_id not in self._announced_ids]:
+            await self._trigger(delivery, Trigger.SWEEP)
 
-    async def _trigger(self, sending: Sending, why: Trigger) -> None:
+    async def _trigger(self, delivery: Delivery, why: Trigger) -> None:
         """Trigger a sending. An error that only this sending has holds up no other; it is in the log, at each sweep."""
         async with self._one_at_a_time:
             await self._lull()
             try:
-                await trigger(sending, why)
+                await trigger(delivery, why)
             except Transient:
                 raise
             except Exception:
                 # structlog's own trace would show values from payloads
-                logging.getLogger(__name__).exception("receipt %s is not triggered", sending.receipt_id)
+                logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.

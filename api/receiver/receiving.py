@@ -17,7 +17,7 @@ from api.receiver.admission import Place
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
 from models.errors import Refused
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 
 _BATCH_BYTES = 4 << 20
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
@@ -26,7 +26,7 @@ R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait for the disk more than they work
 
 
-async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Sending:
+async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Delivery:
     """Return the sending of a body that is a well-formed archive and lies on stable storage.
 
     Raises:
@@ -84,11 +84,11 @@ class _Incoming:
             self._working = on_disk(self._intake.write, self._batch)
             self._batch, self._batch_bytes = [], 0
 
-    async def finish(self, now: datetime, headers: dict[str, str]) -> Sending:
+    async def finish(self, now: datetime, headers: dict[str, str]) -> Delivery:
         await self._result()
         self._working = on_disk(self._finish, now, headers)
-        sending: Sending = await self._result()
-        return sending
+        delivery: Delivery = await self._result()
+        return delivery
 
     async def discard(self) -> None:
         if self._working:
@@ -103,7 +103,7 @@ class _Incoming:
         """
         return await asyncio.shield(self._working) if self._working else None
 
-    def _finish(self, now: datetime, headers: dict[str, str]) -> Sending:
+    def _finish(self, now: datetime, headers: dict[str, str]) -> Delivery:
         self._intake.write(self._batch)
         try:
             if self._refused:

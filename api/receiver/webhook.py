@@ -39,17 +39,17 @@ async def webhook(request: Request) -> JSONResponse:
     try:
         with admission.place(request.client.host if request.client else "") as place:
             place.reserve(announced_bytes)
-            sending = await receive(_read(request), headers, place)
+            delivery = await receive(_read(request), headers, place)
     except ClientDisconnect as error:
         raise Refused("DISCONNECTED", "the sender left in the middle of the body", where="body", status=400) from error
     except OSError as error:
         raise Transient(f"the inbox does not take it: {error.strerror}; send it again later") from error
-    log.info("archive received", receipt_id=sending.receipt_id, size_bytes=sending.size_bytes)
+    log.info("archive received", receipt_id=delivery.receipt_id, size_bytes=delivery.size_bytes)
     dispatcher: Dispatcher = request.app.state.dispatcher
-    dispatcher.announce(sending)
-    document = {"reference": sending.receipt_id}
+    dispatcher.announce(delivery)
+    document = {"reference": delivery.receipt_id}
     if settings().public_link == "token":
-        document["public_link"] = link_of(sending.receipt_id)
+        document["public_link"] = link_of(delivery.receipt_id)
     return JSONResponse({"status": "0", "document": document, "errordesc": ""})
 
 

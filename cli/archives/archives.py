@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, ValidationError
 
-from cli.terminal import Json, Told, cell, console, print_json, table_of, wrong_options
+from cli.terminal import DiscrepancyLine, Json, cell, console, print_json, table_of, wrong_options
 from domain.archive.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
@@ -129,8 +129,8 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
         ("signed document", [document_text(verdict)] if verdict else []),
         ("digital signatures", signature_texts(verdict) if verdict else []),
         ("payments", _rows(archive.payments)),
-        ("discrepancies", _rows([Told.of(each) for each in archive.discrepancies])),
-        ("closed discrepancies", _rows([Told.of(each) for each in archive.closed_discrepancies])),
+        ("discrepancies", _rows([DiscrepancyLine.of(each) for each in archive.discrepancies])),
+        ("closed discrepancies", _rows([DiscrepancyLine.of(each) for each in archive.closed_discrepancies])),
         ("warnings", _rows(archive.warnings)),
         ("notifications", _rows(archive.notifications)),
         ("runs", _rows(archive.runs)),

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from adapters.database import receipts
 from adapters.files import store
 from adapters.files.bag import BagFile, write_bag
-from adapters.files.beside import new_file
+from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
 from adapters.platform.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
@@ -29,7 +29,7 @@ from models.archive.archive import Archive
 from models.archive.verdict import verdict_as_json
 from models.errors import Conflict, Refused
 from models.views.archives import ArchiveView
-from services.receipts.body import opened_body
+from services.receipts.raw_body import opened_raw_body
 from services.views import catalogue
 
 
@@ -78,7 +78,7 @@ def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
         Refused: nobody has it.
     """
     digest = hashlib.sha256()
-    with opened_body(reference, receipt_id) as body:
+    with opened_raw_body(reference, receipt_id) as body:
         for chunk in body.chunks:
             digest.update(chunk)
             target.write(chunk)

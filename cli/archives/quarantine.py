@@ -13,7 +13,7 @@ from cli.terminal import console, table_of
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
 from models.errors import Refused
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 
 app = typer.Typer(help="Payloads that were refused, each with the reason.", no_args_is_help=True)
 _CHUNK_BYTES = 1 << 20
@@ -50,9 +50,9 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
 def release(receipt_id: str) -> None:
     """Take a payload in after a fix of cellar: it is judged again and, where it is sound now, archived."""
     entry = _entry(receipt_id)
-    sending = _take_in(entry.receipt_id)
+    delivery = _take_in(entry.receipt_id)
     inbox.remove_quarantined(entry.receipt_id)
-    typer.echo(f"{sending.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
+    typer.echo(f"{delivery.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
 
 
 def _entry(receipt_id: str) -> Quarantined:
@@ -63,7 +63,7 @@ def _entry(receipt_id: str) -> Quarantined:
     return found[0]
 
 
-def _take_in(receipt_id: str) -> Sending:
+def _take_in(receipt_id: str) -> Delivery:
     intake, scanner = Intake(), Scanner()
     try:
         with inbox.opened_quarantined(receipt_id) as body:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.terminal import Json, Told, console, print_json, table_of, wrong_options
+from cli.terminal import DiscrepancyLine, Json, console, print_json, table_of, wrong_options
 from models.errors import Refused
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list
@@ -29,8 +29,8 @@ def list_discrepancies(
     if as_json:
         print_json(page)
         return
-    rows = [(each.reference, *Told.of(each).model_dump().values()) for each in page.items]
-    console().print(table_of(("reference", *Told.model_fields), rows))
+    rows = [(each.reference, *DiscrepancyLine.of(each).model_dump().values()) for each in page.items]
+    console().print(table_of(("reference", *DiscrepancyLine.model_fields), rows))
     if page.next:
         console().print(f"More: --cursor {page.next}")
 

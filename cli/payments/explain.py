@@ -63,7 +63,7 @@ def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str
     shown = None if transaction is None else masked(transaction)
     found = [
         (discrepancy_id, each)
-        for discrepancy_id, each in discrepancies.standing(reference).items()
+        for discrepancy_id, each in discrepancies.not_closed_by_id(reference).items()
         if code in (each.code, discrepancy_id) and shown in (None, each.transaction_id)
     ]
     if not found:

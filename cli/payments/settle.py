@@ -23,8 +23,8 @@ from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyCode
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement_summary import DayTotal, SettlementSummary
-from services.settlements import settlements
-from services.settlements.settlements import OnProgress
+from services.settlements import importing
+from services.settlements.importing import OnProgress
 
 _WRONG_USE = 2
 _MOST_SHOWN = 50
@@ -51,7 +51,7 @@ def settle(
     """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs that nobody has
     explained.
     """
-    take = settlements.preview_reports if dry_run else settlements.import_reports
+    take = importing.preview_reports if dry_run else importing.import_reports
     with ExitStack() as stack, _progress() as on_progress:
         reports = _read(files, stack, previewed_fingerprints() if dry_run else fingerprint)
         summary = take(reports, datetime.now(UTC), on_progress)

@@ -12,7 +12,7 @@ Told = dict[str, str | int | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What the receiver made of an archive. `status` is its answer, or why there is none that could be read.
 
     `state` is None when the API knows no such archive, or was not asked. Codes are in alphabetical order, standings in
@@ -35,20 +35,20 @@ class Sent:
     scenario: str
     reference: str
     expectation: Expectation
-    found: Found
+    found: Result
 
     @property
     def is_awaited(self) -> bool:
         return self.found.status == "0" and self.found.state not in _FINAL_STATES
 
 
-def differences(expectation: Expectation, found: Found, *, waited: bool) -> list[str]:
+def differences(expectation: Expectation, found: Result, *, waited: bool) -> list[str]:
     """Return the names of what is not as expected; without having waited only the answer can be compared. Pure."""
     return [name for name, value in comparable(expectation, waited=waited).items() if getattr(found, name) != value]
 
 
 def comparable(expectation: Expectation, *, waited: bool) -> Told:
-    """What of an expectation can be compared, by the names and with the types of `Found`."""
+    """What of an expectation can be compared, by the names and with the types of `Result`."""
     if not waited:
         return {"status": expectation.status}
     return {

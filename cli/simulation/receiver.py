@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 from rich.progress import Progress
 
-from cli.simulation.comparison import Found, Sent
+from cli.simulation.comparison import Result, Sent
 from cli.simulation.payloads.expectations import SimulatedArchive
 
 _POLL_INTERVAL_S = 0.5
@@ -28,7 +28,7 @@ class Receiver:
         self._secret = secret
         self._api_token = api_token
 
-    def send(self, body: bytes) -> Found:
+    def send(self, body: bytes) -> Result:
         """POST an archive and return the answer.
 
         Raises:
@@ -41,7 +41,7 @@ class Receiver:
             what_to_do = "Start the receiver with `make up`, or name another with --url."
             raise NoComparison(f"Nothing listens at {self._url} ({error}). {what_to_do}") from error
         except httpx.TransportError as error:
-            return Found(f"no answer: {type(error).__name__}")
+            return Result(f"no answer: {type(error).__name__}")
         self._refuse_if_shut_out(answer, "secret", "--secret or CELLAR_WEBHOOK_SECRETS")
         return _answered(answer)
 
@@ -74,15 +74,15 @@ class Receiver:
             raise NoComparison(f"{self._url} refuses the {credential} (HTTP {answer.status_code}). Set {where}.")
 
 
-def _answered(answer: httpx.Response) -> Found:
+def _answered(answer: httpx.Response) -> Result:
     try:
         told = answer.json()
-        return Found(status=told["status"], errordesc=told["errordesc"])
+        return Result(status=told["status"], errordesc=told["errordesc"])
     except (ValueError, KeyError, TypeError):
-        return Found(f"HTTP {answer.status_code}, not the documented answer")
+        return Result(f"HTTP {answer.status_code}, not the documented answer")
 
 
-def _told(found: Found, answer: httpx.Response) -> Found:
+def _told(found: Result, answer: httpx.Response) -> Result:
     try:
         archive = answer.json()
         return replace(

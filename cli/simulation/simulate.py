@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from adapters.platform.settings import settings
-from cli.simulation.comparison import Comparison, Found, Sent, Told, comparable
+from cli.simulation.comparison import Comparison, Result, Sent, Told, comparable
 from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
@@ -119,7 +119,7 @@ def _not_empty(told: Told) -> Told:
     return {name: value for name, value in told.items() if value not in (None, 0, ())}
 
 
-def _found_in_words(found: Found, wrong: Sequence[str]) -> str:
+def _found_in_words(found: Result, wrong: Sequence[str]) -> str:
     if not wrong:
         return "the same"
     reason = f" ({found.errordesc})" if "status" in wrong and found.errordesc else ""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.archive.warnings import judge
-from domain.body.place import UNSTORABLE, Place, Reading, decimal_from
+from domain.body.node import UNSTORABLE, Node, Reading, decimal_from
 from domain.secrets.cards import expiry_month, has_card_number, last_four, masked, number_text, without_card_numbers
 from models.archive.archive import Archive
 from models.archive.content import Content, Role, StoredContent
@@ -70,7 +70,7 @@ def read_archive(
     """
     reference = reference_of(document)
     reading = Reading(zone)
-    root = Place(document, "", reading)
+    root = Node(document, "", reading)
     sessions = tuple(_session(place) for place in root.member("sessions").objects())
     signatures = tuple(_signature(place) for place in root.member("signatures").objects())
     fields = [_form_field(place) for place in root.member("data").objects()]
@@ -92,7 +92,7 @@ def read_archive(
     return judge(archive, tuple(reading.warnings))
 
 
-def _session(place: Place) -> Session:
+def _session(place: Node) -> Session:
     recipient = place.member("recipient")
     details = place.member("submission_details")
     return Session(
@@ -118,13 +118,13 @@ def _session(place: Place) -> Session:
     )
 
 
-def _invitations(recipient: Place) -> tuple[Invitation, ...]:
+def _invitations(recipient: Node) -> tuple[Invitation, ...]:
     otp = recipient.member("otp_destination")
     sent = [_invitation("invitation", place) for place in recipient.member("invitations").objects()]
     return tuple(sent) if otp.value is None else (_invitation("otp", otp), *sent)
 
 
-def _invitation(purpose: str, place: Place) -> Invitation:
+def _invitation(purpose: str, place: Node) -> Invitation:
     return Invitation(
         purpose=purpose,
         type=place.member("type").text(),
@@ -134,7 +134,7 @@ def _invitation(purpose: str, place: Place) -> Invitation:
     )
 
 
-def _integration(place: Place) -> Integration:
+def _integration(place: Node) -> Integration:
     return Integration(
         where=place.path,
         id=place.member("id").identifier(),
@@ -145,7 +145,7 @@ def _integration(place: Place) -> Integration:
     )
 
 
-def _signature(place: Place) -> Signature:
+def _signature(place: Node) -> Signature:
     signer = place.member("signed_by")
     return Signature(
         where=place.path,
@@ -157,7 +157,7 @@ def _signature(place: Place) -> Signature:
     )
 
 
-def _form_field(place: Place) -> FormField:
+def _form_field(place: Node) -> FormField:
     kind = place.member("type").text()
     value = place.member("value").anything()
     latitude, longitude = _coordinates(value) if kind == "location" else (None, None)
@@ -195,15 +195,15 @@ def _coordinates(value: Any) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _declared(document: dict[str, Any], reading: Reading) -> list[Place]:
+def _declared(document: dict[str, Any], reading: Reading) -> list[Node]:
     """The places of all files: the signed document first, then the attachments."""
-    root = Place(document, "", reading)
+    root = Node(document, "", reading)
     signed = root.member("signed_document")
     attachments = list(root.member("attachments").objects())
     return [signed, *attachments] if signed.is_object() else attachments
 
 
-def _content(place: Place, stored: Sequence[StoredContent]) -> Content:
+def _content(place: Node, stored: Sequence[StoredContent]) -> Content:
     signed = place.path == Role.SIGNED_DOCUMENT
     index = place.member("content").value
     return Content(
@@ -217,7 +217,7 @@ def _content(place: Place, stored: Sequence[StoredContent]) -> Content:
     )
 
 
-def _payments(places: Iterable[Place], results: Collection[str]) -> tuple[Payment, ...]:
+def _payments(places: Iterable[Node], results: Collection[str]) -> tuple[Payment, ...]:
     """Each payment stands where its first attempt does."""
     attempts: dict[str | int, list[Attempt]] = {}
     for number, place in enumerate(places):
@@ -226,7 +226,7 @@ def _payments(places: Iterable[Place], results: Collection[str]) -> tuple[Paymen
     return tuple(Payment(tuple(each)) for each in attempts.values())
 
 
-def _attempt(place: Place, results: Collection[str]) -> Attempt:
+def _attempt(place: Node, results: Collection[str]) -> Attempt:
     result = place.member("provider_transaction_result")
     return Attempt(
         transaction_id=_filled(place.member("transaction_id")),
@@ -250,7 +250,7 @@ def _attempt(place: Place, results: Collection[str]) -> Attempt:
     )
 
 
-def _filled(place: Place) -> str | None:
+def _filled(place: Node) -> str | None:
     """An identifier that has more to it than blanks."""
     return (place.identifier() or "").strip() or None
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from models.archive.verdict import Change, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import LaterChange, Outcome, SignatureVerdict, Verdict
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SOUND: "Sound: every signature holds, and nothing came after one that it does not permit.",
@@ -12,12 +12,12 @@ _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
     Outcome.UNREADABLE: "Unreadable: nobody can say what its signatures are worth.",
 }
-_CHANGES: Mapping[Change | None, str] = {
-    Change.NONE: "none",
-    Change.ARCHIVAL: "validation data or time stamps",
-    Change.FORM_FILLING: "form fields or further signatures",
-    Change.ANNOTATIONS: "annotations",
-    Change.OTHER: "others",
+_CHANGES: Mapping[LaterChange | None, str] = {
+    LaterChange.NONE: "none",
+    LaterChange.ARCHIVAL: "validation data or time stamps",
+    LaterChange.FORM_FILLING: "form fields or further signatures",
+    LaterChange.ANNOTATIONS: "annotations",
+    LaterChange.OTHER: "others",
     None: "unknown",
 }
 
@@ -53,7 +53,7 @@ def _changes(signature: SignatureVerdict) -> str:
     text = _CHANGES[signature.change]
     if signature.change_permitted is False:
         return f"{text}, not permitted"
-    return text if signature.change in (Change.NONE, None) else f"{text}, permitted"
+    return text if signature.change in (LaterChange.NONE, None) else f"{text}, permitted"
 
 
 def _trust(verdict: Verdict) -> str:

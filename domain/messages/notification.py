@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.payments.sentences import sentence, told_transaction
+from domain.payments.sentences import sentence, shown_transaction
 from models.payments.discrepancy import Discrepancy
 from models.views.payments import ListedDiscrepancy
 
@@ -59,7 +59,7 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
 def _told(found: Discrepancy) -> dict[str, str | None]:
     return {
         "code": found.code,
-        "transaction_id": told_transaction(found.code, found.transaction_id),
+        "transaction_id": shown_transaction(found.code, found.transaction_id),
         "expected": found.expected,
         "found": found.found,
         "sentence": sentence(found.code, found.expected, found.found),
@@ -83,7 +83,7 @@ def payments_discrepancies(
 
 def _listed(found: ListedDiscrepancy) -> dict[str, Any]:
     named = {"reference", "discrepancy_id", "code", "expected", "found", "sentence", "opened_at"}
-    told = {"transaction_id": told_transaction(found.code, found.transaction_id)}
+    told = {"transaction_id": shown_transaction(found.code, found.transaction_id)}
     return found.model_dump(mode="json", include=named) | told
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.payments.booking import BookedPayment, booked
-from domain.payments.sentences import told_transaction
+from domain.payments.sentences import shown_transaction
 from domain.secrets.cards import masked
 from models.archive.archive import Archive
 from models.payments.payment_terms import PaymentTerms
@@ -97,7 +97,7 @@ def _newest_rows(newest: Iterable[ListedDiscrepancy]) -> list[tuple[str | None, 
 
 
 def _transaction(found: DiscrepancyView) -> str | None:
-    return told_transaction(found.code, found.transaction_id)
+    return shown_transaction(found.code, found.transaction_id)
 
 
 def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:

@@ -17,7 +17,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """What a discrepancy becomes. It is no event where it stays open and only its numbers are others."""
 
     discrepancy_id: str
@@ -26,9 +26,9 @@ class Change:
     is_event: bool
 
 
-def changes(
+def transitions(
     known: Mapping[str, Known], found: Mapping[str, Discrepancy], codes: Collection[DiscrepancyCode]
-) -> list[Change]:
+) -> list[Transition]:
     """Return what changes when, of these codes, exactly what is found is so. Pure.
 
     What is found opens, and opens again where it was closed. An explanation was for its numbers: with others the
@@ -41,18 +41,18 @@ def changes(
     """
     opened = [_opened(key, known.get(key), each) for key, each in found.items()]
     closed = [
-        Change(key, each.discrepancy, DiscrepancyState.CLOSED, is_event=True)
+        Transition(key, each.discrepancy, DiscrepancyState.CLOSED, is_event=True)
         for key, each in known.items()
         if each.discrepancy.code in codes and key not in found and each.state is not DiscrepancyState.CLOSED
     ]
     return [change for change in opened if change] + closed
 
 
-def _opened(key: str, before: Known | None, found: Discrepancy) -> Change | None:
+def _opened(key: str, before: Known | None, found: Discrepancy) -> Transition | None:
     is_open = before is not None and before.state is DiscrepancyState.OPEN
     if before and before.discrepancy == found and before.state is not DiscrepancyState.CLOSED:
         return None
-    return Change(key, found, DiscrepancyState.OPEN, is_event=not is_open)
+    return Transition(key, found, DiscrepancyState.OPEN, is_event=not is_open)
 
 
 def since_opened(events: Sequence[DiscrepancyEventRow]) -> Sequence[DiscrepancyEventRow]:

@@ -40,7 +40,7 @@ def sentence(code: str, expected: str, found: str) -> str:
     return f"{_MEANINGS[code]} Expected: {expected}. Found: {found}."
 
 
-def told_transaction(code: str, transaction_id: str | None) -> str | None:
+def shown_transaction(code: str, transaction_id: str | None) -> str | None:
     """Return the transaction of a discrepancy as it may be told outside: in messages, and in Prefect. Pure.
 
     Where a field of the form should name one and no payment has it, anybody may have typed anything: it is told only if

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from domain.body.json_text import BYTE_ORDER_MARK
-from domain.body.place import plain_name
+from domain.body.node import plain_name
 from domain.secrets.cards import has_card_number, number_text
 
 SECRET_NAMES = frozenset({"card_id", "session_cd", "auth_number", "cguid"})

@@ -51,7 +51,7 @@ class DeathWatch:
         }
 
 
-async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
+async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
     """Bring a claimed run that nobody executes to where it belongs, and drop its claim. Done again, it changes nothing.
 
     A claim alone does not tell that the run was begun under it: a stock worker may have been faster at Prefect.
@@ -67,12 +67,12 @@ async def settle(client: PrefectClient, flow_run_id: str, worker_id: str) -> Non
     else:
         if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
             return  # since this worker looked, it has ended or gone to another
-        is_settled = not await is_taken_by_us(client, flow_run.id) or await _settle(client, flow_run)
+        is_settled = not await is_taken_by_us(client, flow_run.id) or await _recover(client, flow_run)
     if is_settled:
         await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
 
-async def settle_strays(client: PrefectClient, now: datetime) -> None:
+async def recover_strays(client: PrefectClient, now: datetime) -> None:
     """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
 
     Such a run shows that it lives by its lease on the process alone, hence only those of `process-archive`: of other
@@ -83,7 +83,7 @@ async def settle_strays(client: PrefectClient, now: datetime) -> None:
     claimed = await asyncio.to_thread(claims.claimed)
     for flow_run in unended:
         if str(flow_run.id) not in claimed and not await asyncio.to_thread(_may_live, flow_run, now):
-            await _settle(client, flow_run)
+            await _recover(client, flow_run)
 
 
 def _may_live(flow_run: FlowRun, now: datetime) -> bool:
@@ -92,7 +92,7 @@ def _may_live(flow_run: FlowRun, now: datetime) -> bool:
     return now < max(expired_at or since, since) + _EXECUTED_ELSEWHERE_WITHIN
 
 
-async def _settle(client: PrefectClient, flow_run: FlowRun) -> bool:
+async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     """Make a run due again, or end it. Its lease is left to expire, since a worker that stood still may go on.
 
     Returns:

@@ -20,9 +20,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from adapters.files.spool import remove_leftovers
 from adapters.platform.settings import settings
 from flows.execution.results import saved_block
+from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
-from flows.settle_reports import settle_reports
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 _FLOWS: tuple[Flow[..., Any], ...] = (
     process_archive,
     reevaluate_payments,
-    settle_reports,
+    import_reports,
     sweep_inbox,
     verify_archives,
 )

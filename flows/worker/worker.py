@@ -24,9 +24,9 @@ from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.database import claims, runs
 from flows.execution.engine import Execution, Interrupted, Interruption
-from flows.worker.due import Due
+from flows.worker.due_runs import DueRuns
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
-from flows.worker.recovery import DeathWatch, settle, settle_strays
+from flows.worker.recovery import DeathWatch, recover, recover_strays
 from models.errors import Transient
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due = Due(client, flows, self._live)
+        self._due = DueRuns(client, flows, self._live)
         self._wake = asyncio.Event()
         self._watch = DeathWatch(_DEAD_AFTER_S)
 
@@ -114,7 +114,7 @@ class Worker:
             (self._recover, _BEAT_S),
             (self._look_for_cancelled, _CANCEL_LOOK_S),
             (self._show, _SHOWN_EACH_S),
-            (self._settle_strays, _STRAYS_LOOK_S),
+            (self._recover_strays, _STRAYS_LOOK_S),
         ]
 
     async def _for_ever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
@@ -169,7 +169,7 @@ class Worker:
                 if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
                 else:  # as when a person cancels it between Pending and Running
-                    await settle(self._client, flow_run_id, worker_id)
+                    await recover(self._client, flow_run_id, worker_id)
         finally:
             self._live.pop(flow_run_id, None)
             self._wake.set()
@@ -217,10 +217,10 @@ class Worker:
             if flow_run_id not in self._live:  # settling takes its time
                 with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
                     log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
-                    await settle(self._client, flow_run_id, self._id)
+                    await recover(self._client, flow_run_id, self._id)
 
-    async def _settle_strays(self) -> None:
-        await settle_strays(self._client, datetime.now(UTC))
+    async def _recover_strays(self) -> None:
+        await recover_strays(self._client, datetime.now(UTC))
 
     async def _show(self) -> None:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)

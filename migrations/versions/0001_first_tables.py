@@ -1,4 +1,4 @@
-"""The first tables: archives with what belongs to them, receipts and their sendings, runs, notifications."""
+"""The first tables: archives with what belongs to them, receipts and their deliveries, runs, notifications."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,14 +32,14 @@ def upgrade() -> None:
 
     op.create_table(
         "delivery",
-        sa.Column("sending_id", sa.String(length=64), nullable=False),
+        sa.Column("delivery_id", sa.String(length=64), nullable=False),
         sa.Column("receipt_id", sa.String(length=64), nullable=False),
         sa.Column("reference", sa.String(length=255), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("headers", JSON, nullable=False),
         sa.Column("flow_run_id", sa.String(length=36), nullable=True),
-        sa.PrimaryKeyConstraint("sending_id"),
+        sa.PrimaryKeyConstraint("delivery_id"),
     )
     with op.batch_alter_table("delivery") as batch_op:
         batch_op.create_index("ix_delivery_receipt_id", ["receipt_id"], unique=False)

@@ -36,7 +36,7 @@ class Coverage(StrEnum):
     UNCLEAR = "unclear"
 
 
-class Change(StrEnum):
+class LaterChange(StrEnum):
     """The gravest change to the document after a signature.
 
     `archival`: validation data (DSS), document time stamps, empty signature fields. `form_filling`: that, values of
@@ -67,7 +67,7 @@ class SignatureVerdict:
     intact: bool | None
     valid: bool | None
     coverage: Coverage | None
-    change: Change | None
+    change: LaterChange | None
     change_permitted: bool | None
     locks: bool | None
     signer_name: str | None

@@ -1,4 +1,4 @@
-"""Receipts, their sendings and their versions.
+"""Receipts, their deliveries and their versions.
 
 A *receipt* is a distinct request body, named by its SHA-256. A *sending* is one arrival of it, a small durable record
 in the inbox; a *delivery* is a sending in the database. A *version* is a receipt that has been archived.
@@ -15,10 +15,10 @@ from models.columns import Json, Moment
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """One arrival of a body. `sending_id` starts with the time of arrival, so names sort by it."""
+class Delivery:
+    """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it."""
 
-    sending_id: str
+    delivery_id: str
     receipt_id: str
     reference: str
     received_at: datetime
@@ -48,7 +48,7 @@ class ReceiptRow(SQLModel, table=True):
 class DeliveryRow(SQLModel, table=True):
     __tablename__ = "delivery"
 
-    sending_id: str = Field(primary_key=True, max_length=64)
+    delivery_id: str = Field(primary_key=True, max_length=64)
     receipt_id: str = Field(index=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
     received_at: datetime = Field(sa_type=Moment)

@@ -14,12 +14,12 @@ from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
-from services.payments.duplicates import settle_all_duplicates
-from services.payments.holds import settle_all_holds
-from services.processing.findings import settle_payload
+from services.payments.duplicates import reconcile_all_duplicates
+from services.payments.holds import reconcile_all_holds
+from services.processing.findings import reconcile_payload
 from services.processing.loading import load
 from services.receipts.stored_archive import StoredArchive, stored_archive
-from services.settlements.settlements import restore_reports
+from services.settlements.importing import restore_reports
 
 OnDamaged = Callable[[tuple[str, str]], None]
 
@@ -61,8 +61,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
         on_rebuilt(each)
     now = datetime.now(UTC)  # by now everyone's peers are there
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
-    settle_all_duplicates(now)
-    settle_all_holds(now)
+    reconcile_all_duplicates(now)
+    reconcile_all_holds(now)
     return Rebuilt(count, reports, tuple(damaged))
 
 
@@ -78,7 +78,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
         Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
-    inventory = interrupted.settled(ocfl.reference_of(found)) if found else None
+    inventory = interrupted.repaired(ocfl.reference_of(found)) if found else None
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
@@ -95,7 +95,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     current_id = receipts.current_receipt_id(reference)
     for version in versions:
         if version.receipt_id == current_id and not version.archive.is_locked:
-            settle_payload(version, datetime.now(UTC))
+            reconcile_payload(version, datetime.now(UTC))
     return bool(versions)
 
 

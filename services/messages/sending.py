@@ -78,7 +78,7 @@ def _body(notification: NotificationRow) -> bytes:
         version=archives.get_version(notification.receipt_id).version,
         planned_at=notification.planned_at,
         has_warnings=archives.has_warnings(notification.reference),
-        discrepancies=discrepancies.open_ones(notification.reference),
+        discrepancies=discrepancies.open_discrepancies(notification.reference),
         signed_document=archives.signed_document_outcome(notification.reference),
         url=archive_url(notification.reference),
     )

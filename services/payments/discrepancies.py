@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, text
 from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
 
-from adapters.database.locked import without_locked
+from adapters.database.locked_archives import without_locked
 from adapters.database.transactions import insert_rows, pages, reading, writing
 from adapters.store import kept_discrepancies
 from domain.archive.rows import discrepancy_rows
-from domain.payments.discrepancies import Change, Known, by_id, changes, since_opened
+from domain.payments.discrepancies import Known, Transition, by_id, since_opened, transitions
 from domain.payments.sentences import sentence
 from models.archive.archive import ArchiveRow
 from models.errors import Refused
@@ -34,11 +34,11 @@ _LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
-Found = Mapping[str | None, Sequence[Discrepancy]]
-Judge = Callable[[Session, Sequence[str | None]], Found]
+FoundByArchive = Mapping[str | None, Sequence[Discrepancy]]
+Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 
 
-def settle(
+def reconcile(
     reference: str | None, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> None:
     """Of these codes, exactly these are found in an archive now; with None, in what belongs to no archive.
@@ -46,38 +46,38 @@ def settle(
     Raises:
         Transient: database or store does not answer. The first may have the change by then; doing it again is right.
     """
-    settle_many({reference: found}, codes, now)
+    reconcile_many({reference: found}, codes, now)
 
 
-def settle_many(found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
-    """`settle`, for each of many archives. Those that are not named stay as they are."""
+def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+    """`reconcile`, for each of many archives. Those that are not named stay as they are."""
     for page in _in_order(found):
-        _settle_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
+        _reconcile_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
         kept_discrepancies.keep(page)
 
 
-def settle_judged(
+def reconcile_judged(
     references: Iterable[str | None],
     codes: Collection[DiscrepancyCode],
     judge: Judge,
     now: datetime,
 ) -> None:
-    """`settle`, for each of many archives, what `judge` finds in the same transaction.
+    """`reconcile`, for each of many archives, what `judge` finds in the same transaction.
 
     After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over. An
     archive that was loaded without its key is passed over.
     """
 
-    def _judged(session: Session, references: Sequence[str | None]) -> Found:
+    def _judged(session: Session, references: Sequence[str | None]) -> FoundByArchive:
         return without_locked(session, judge(session, references))
 
     for page in _in_order(references):
-        while _settle_differing(page, codes, _judged, now):
+        while _reconcile_differing(page, codes, _judged, now):
             pass
         kept_discrepancies.keep(page)
 
 
-def _settle_differing(
+def _reconcile_differing(
     page: Sequence[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
 ) -> bool:
     """Settle those of some archives of which something changes, and return whether there were any.
@@ -90,7 +90,7 @@ def _settle_differing(
     if differing:
         with writing() as session:
             _lock(session, differing)
-            _settle(session, judge(session, differing), codes, now)
+            _reconcile(session, judge(session, differing), codes, now)
     return bool(differing)
 
 
@@ -98,10 +98,10 @@ def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
     return pages(sorted(set(references), key=lambda each: each or ""), AT_ONCE)
 
 
-def settle_version(
+def reconcile_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
-    """`settle`, if the receipt is that of the current version, and return whether it is."""
+    """`reconcile`, if the receipt is that of the current version, and return whether it is."""
     with reading() as session:
         is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
         differs = is_current and _compared(session, {reference: found}, codes).changed
@@ -110,7 +110,7 @@ def settle_version(
             archive = session.get_one(ArchiveRow, reference, with_for_update=True)
             is_current = archive.current_receipt_id == receipt_id
             if is_current:
-                _settle(session, {reference: found}, codes, now)
+                _reconcile(session, {reference: found}, codes, now)
     kept_discrepancies.keep([reference])
     return is_current
 
@@ -156,7 +156,7 @@ def unknown() -> Refused:
     )
 
 
-def standing(
+def not_closed_by_id(
     reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
 ) -> dict[str, Discrepancy]:
     """What is not closed of an archive, be it open or explained, by id, in the order of the codes."""
@@ -166,7 +166,7 @@ def standing(
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
 
 
-def is_concerned(
+def may_have_discrepancies(
     reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
 ) -> bool:
     """Whether anything of codes that follow from payments, which stand like that, may be found or closed in an archive.
@@ -178,7 +178,7 @@ def is_concerned(
         return bool(session.scalar(select(or_(exists().where(*of_payments), exists().where(*of_rows)))))
 
 
-def open_ones(reference: str) -> list[Discrepancy]:
+def open_discrepancies(reference: str) -> list[Discrepancy]:
     """What nobody has explained, in the order of the codes."""
     wanted = (DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN)
     with reading() as session:
@@ -236,10 +236,10 @@ class _Compared:
     """The rows of archives by id, each with the number of its last event, and what changes in which archive."""
 
     rows: dict[str, tuple[DiscrepancyRow, int]]
-    changed: dict[str | None, list[Change]]
+    changed: dict[str | None, list[Transition]]
 
 
-def _compared(session: Session, found: Found, codes: Collection[DiscrepancyCode]) -> _Compared:
+def _compared(session: Session, found: FoundByArchive, codes: Collection[DiscrepancyCode]) -> _Compared:
     rows = _rows(session, found, codes)
     known: dict[str | None, dict[str, Known]] = {reference: {} for reference in found}
     for row, _ in rows.values():
@@ -247,12 +247,12 @@ def _compared(session: Session, found: Found, codes: Collection[DiscrepancyCode]
     changed = {
         reference: its_changes
         for reference, each in found.items()
-        if (its_changes := changes(known[reference], by_id(reference, each), codes))
+        if (its_changes := transitions(known[reference], by_id(reference, each), codes))
     }
     return _Compared(rows, changed)
 
 
-def _settle(session: Session, found: Found, codes: Collection[DiscrepancyCode], now: datetime) -> None:
+def _reconcile(session: Session, found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
     compared = _compared(session, found, codes)
     rows, changed = compared.rows, compared.changed
     flat = [change for its_changes in changed.values() for change in its_changes]
@@ -278,7 +278,7 @@ def _rows(
 
 
 def _new_rows(
-    changed: Mapping[str | None, Sequence[Change]], rows: Mapping[str, tuple[DiscrepancyRow, int]]
+    changed: Mapping[str | None, Sequence[Transition]], rows: Mapping[str, tuple[DiscrepancyRow, int]]
 ) -> list[Mapping[str, Any]]:
     return [
         row
@@ -288,7 +288,7 @@ def _new_rows(
     ]
 
 
-def _update(session: Session, changed: Sequence[Change]) -> None:
+def _update(session: Session, changed: Sequence[Transition]) -> None:
     if not changed:
         return
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
@@ -301,7 +301,7 @@ def _update(session: Session, changed: Sequence[Change]) -> None:
     session.expire_all()
 
 
-def _event(change: Change, numbers: Mapping[str, int], now: datetime) -> dict[str, Any]:
+def _event(change: Transition, numbers: Mapping[str, int], now: datetime) -> dict[str, Any]:
     number = numbers.get(change.discrepancy_id, 0) + 1
     event = {"discrepancy_id": change.discrepancy_id, "number": number, "state": change.state}
     return event | {"at": now, "by": None, "why": None}

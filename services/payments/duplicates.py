@@ -14,7 +14,7 @@ from domain.payments.duplicates import MOST_NEEDED, Booked, duplicates
 from domain.secrets.cards import masked
 from models.payments.discrepancy import DUPLICATE_CODES, Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.payments.payment import PaymentKeyRow, PaymentRow
-from services.payments.discrepancies import AT_ONCE, settle_judged
+from services.payments.discrepancies import AT_ONCE, reconcile_judged
 
 Groups = Mapping[str, Sequence[Booked]]
 
@@ -31,7 +31,7 @@ _BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
 _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
 
 
-def settle_duplicates(reference: str, now: datetime) -> None:
+def reconcile_duplicates(reference: str, now: datetime) -> None:
     """Settle the duplicates of an archive whose payments were loaded, and those of its peers: on both sides.
 
     Peers come no later: as long as they are not all settled, what stands of the archive itself tells which they are.
@@ -43,10 +43,10 @@ def settle_duplicates(reference: str, now: datetime) -> None:
         peers = _peers(session, reference) - {reference}
     at_once = len(peers) < AT_ONCE
     for references in [peers | {reference}] if at_once else [peers, {reference}]:
-        settle_judged(references, DUPLICATE_CODES, _judge, now)
+        reconcile_judged(references, DUPLICATE_CODES, _judge, now)
 
 
-def settle_all_duplicates(now: datetime) -> None:
+def reconcile_all_duplicates(now: datetime) -> None:
     """Settle the duplicates of all archives.
 
     Raises:
@@ -63,7 +63,7 @@ def settle_all_duplicates(now: datetime) -> None:
     )
     with reading() as session:
         references = [row.reference for row in session.connection().execute(found)]
-    settle_judged(references, DUPLICATE_CODES, _judge, now)
+    reconcile_judged(references, DUPLICATE_CODES, _judge, now)
 
 
 def _judge(session: Session, references: Sequence[str | None]) -> Mapping[str | None, Sequence[Discrepancy]]:

@@ -13,19 +13,19 @@ from domain.payments.holds import Hold, aging_holds, oldest_fresh_day
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.payments.ledger import LEDGER
 from models.payments.payment import Standing
-from services.payments.discrepancies import settle_judged
+from services.payments.discrepancies import reconcile_judged
 
 
-def settle_holds(references: Collection[str], now: datetime) -> None:
+def reconcile_holds(references: Collection[str], now: datetime) -> None:
     """Settle which holds of some archives are old.
 
     Raises:
         Transient: database or store does not answer.
     """
-    settle_judged(references, HOLD_CODES, partial(_judge, now=now), now)
+    reconcile_judged(references, HOLD_CODES, partial(_judge, now=now), now)
 
 
-def settle_all_holds(now: datetime) -> None:
+def reconcile_all_holds(now: datetime) -> None:
     """Settle which holds of all archives are old.
 
     Raises:
@@ -42,7 +42,7 @@ def settle_all_holds(now: datetime) -> None:
     )
     with reading() as session:
         references = [row.reference for row in session.connection().execute(found)]
-    settle_judged(references, HOLD_CODES, partial(_judge, now=now), now)
+    reconcile_judged(references, HOLD_CODES, partial(_judge, now=now), now)
 
 
 def _judge(

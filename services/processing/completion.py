@@ -14,7 +14,7 @@ from models.errors import Conflict
 from models.runs.notification import NotificationRow, NotificationState
 from services.payments import discrepancies
 from services.processing.findings import PayloadFindings
-from services.receipts.inbox import leave_inbox
+from services.receipts.leaving import leave_inbox
 from services.receipts.stored_archive import StoredArchive
 
 
@@ -63,7 +63,7 @@ def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) ->
     """Those of the payload; others come and go without it."""
     if settled is None:
         raise Conflict("the current version became another while its archive was completed; run the archive again")
-    found = discrepancies.standing(reference, settled.codes)
+    found = discrepancies.not_closed_by_id(reference, settled.codes)
     if found != by_id(reference, settled.found):
         raise Conflict(
             f"expected {len(settled.found)} discrepancies of the payload, got others or {len(found)}; "

@@ -17,11 +17,11 @@ from models.archive.archive import Archive
 from models.errors import Conflict, Locked
 from models.payments.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.payments.payment import Standing
-from services.payments.discrepancies import is_concerned, settle_version
-from services.payments.duplicates import settle_duplicates
-from services.payments.holds import settle_holds
+from services.payments.discrepancies import may_have_discrepancies, reconcile_version
+from services.payments.duplicates import reconcile_duplicates
+from services.payments.holds import reconcile_holds
 from services.receipts.stored_archive import StoredArchive, stored_archive
-from services.settlements.settlements import rematch
+from services.settlements.importing import rematch
 
 log = structlog.get_logger()
 
@@ -35,14 +35,14 @@ class PayloadFindings:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Reconciled:
     """`is_current`: the receipt says what the current version says. `payload` is None where that is damaged."""
 
     is_current: bool
     payload: PayloadFindings | None
 
 
-def settle_findings(archived: StoredArchive) -> Settled:
+def reconcile_findings(archived: StoredArchive) -> Reconciled:
     """Settle the discrepancies of an archive that has loaded a receipt.
 
     What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
@@ -54,13 +54,13 @@ def settle_findings(archived: StoredArchive) -> Settled:
     """
     reference, now = archived.archive.reference, datetime.now(UTC)
     current = _current(archived)
-    payload = settle_payload(current, now) if current else None
-    if is_concerned(reference, DUPLICATE_CODES):
-        settle_duplicates(reference, now)
+    payload = reconcile_payload(current, now) if current else None
+    if may_have_discrepancies(reference, DUPLICATE_CODES):
+        reconcile_duplicates(reference, now)
     rematch(reference, now)
-    if is_concerned(reference, HOLD_CODES, {Standing.HELD}):
-        settle_holds([reference], now)
-    return Settled(current is not None and current.request.version == archived.request.version, payload)
+    if may_have_discrepancies(reference, HOLD_CODES, {Standing.HELD}):
+        reconcile_holds([reference], now)
+    return Reconciled(current is not None and current.request.version == archived.request.version, payload)
 
 
 def _current(archived: StoredArchive) -> StoredArchive | None:
@@ -78,10 +78,10 @@ def _current(archived: StoredArchive) -> StoredArchive | None:
         return None
 
 
-def settle_payload(current: StoredArchive, now: datetime) -> PayloadFindings:
+def reconcile_payload(current: StoredArchive, now: datetime) -> PayloadFindings:
     """Settle what the current version says, by itself and beside those that it has taken the place of."""
     findings = payload_findings(current)
-    settle_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
+    reconcile_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
     return findings
 
 

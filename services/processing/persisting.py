@@ -26,7 +26,7 @@ from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
 from services.processing.repairing import mend
 from services.processing.staging import Staged, stage, stage_what_rebuilds
-from services.receipts.body import Body, opened_body
+from services.receipts.raw_body import RawBody, opened_raw_body
 
 log = structlog.get_logger()
 
@@ -47,9 +47,9 @@ def persist(reference: str, receipt_id: str) -> Persisted:
         Conflict: the body is not the one that was received, or the store is damaged.
         Transient: the store does not work now.
     """
-    with staging() as folder, opened_body(reference, receipt_id) as body:
+    with staging() as folder, opened_raw_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
-        before = interrupted.settled(reference)
+        before = interrupted.repaired(reference)
         known = _known(reference, staged, body)
         if known is None:
             stage_what_rebuilds(staged)
@@ -71,7 +71,7 @@ def _keep_failures(reference: str) -> None:
         history.keep(reference, receipt_id)
 
 
-def _known(reference: str, staged: Staged, body: Body) -> StoredRequest | None:
+def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | None:
     """The receipt as it is archived. A delivery whose record is damaged is kept anew, as one of the version that says
     the same.
     """

@@ -24,7 +24,7 @@ from domain.secrets.sealing import sealed
 from models.archive.content import ContentCut, StoredContent
 from models.archive.spelling import Spelling
 from models.errors import Conflict, Refused
-from services.receipts.body import Body, opened_body
+from services.receipts.raw_body import RawBody, opened_raw_body
 
 _READ_BYTES = 1 << 20
 
@@ -50,7 +50,7 @@ class Staged:
         return files | {name: _digest(_chunks(self.content / name)) for name in others}
 
 
-def stage(body: Body, content: Path, reference: str, receipt_id: str) -> Staged:
+def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Staged:
     """Scan a body into the empty folder `content`, which one thread digests while another decodes it.
 
     Raises:
@@ -107,7 +107,7 @@ def stage_what_rebuilds(staged: Staged) -> None:
         return
     reference = reference_of(staged.scan.document)
     with ExitStack() as stack:
-        body = stack.enter_context(opened_body(reference, staged.receipt_id))
+        body = stack.enter_context(opened_raw_body(reference, staged.receipt_id))
         with translated():
             file = stack.enter_context((staged.content / REQUEST).open("wb", 0))
         for chunk in seals.sealed_chunks(reference, staged.receipt_id, body.chunks):
@@ -116,7 +116,7 @@ def stage_what_rebuilds(staged: Staged) -> None:
 
 
 @contextmanager
-def _damage_told(body: Body, receipt_id: str) -> Iterator[None]:
+def _damage_told(body: RawBody, receipt_id: str) -> Iterator[None]:
     """What was rebuilt was a sound archive once."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""Registers sendings and starts their runs. Everything here may be done again at any time and then changes nothing."""
+"""Registers deliveries and starts their runs. Every step may be repeated and then changes nothing."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,9 @@ from adapters.store import history
 from adapters.store.requests import stored_request
 from models.archive.archive import State
 from models.errors import Conflict, Locked
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from services.receipts.inbox import leave_inbox
+from services.receipts.leaving import leave_inbox
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ _locked: set[str] = set()
 """The receipts that are known to wait for the key of their archive. That is told once."""
 
 
-async def untriggered() -> list[Sending]:
+async def untriggered() -> list[Delivery]:
     """Return what waits in the inbox without a run, and what is complete and has not left, oldest first.
 
     What came a moment ago is left to its announcement. However many wait, that is one query and no request to Prefect.
@@ -38,14 +38,14 @@ async def untriggered() -> list[Sending]:
     """
     announced = datetime.now(UTC) - _ANNOUNCED_WITHIN
     return [
-        sending
-        for sending, known in await asyncio.to_thread(_waiting)
-        if sending.received_at < announced
+        delivery
+        for delivery, known in await asyncio.to_thread(_waiting)
+        if delivery.received_at < announced
         and (known is None or known.flow_run_id is None or known.state is State.COMPLETED)
     ]
 
 
-async def forgotten() -> list[Sending]:
+async def forgotten() -> list[Delivery]:
     """Return what waits although its run has ended or Prefect knows it no longer, oldest first.
 
     What has failed is left: it waits for a person or for the next sending.
@@ -54,15 +54,15 @@ async def forgotten() -> list[Sending]:
         Transient: the database, Prefect or the inbox's bucket does not answer.
     """
     awaited = [
-        (sending, known.flow_run_id)
-        for sending, known in await asyncio.to_thread(_waiting)
+        (delivery, known.flow_run_id)
+        for delivery, known in await asyncio.to_thread(_waiting)
         if known and known.flow_run_id and known.state not in {State.COMPLETED, State.FAILED}
     ]
     on_their_way = await prefect_api.on_their_way({flow_run_id for _, flow_run_id in awaited})
-    return [sending for sending, flow_run_id in awaited if flow_run_id not in on_their_way]
+    return [delivery for delivery, flow_run_id in awaited if flow_run_id not in on_their_way]
 
 
-async def trigger(sending: Sending, why: Trigger) -> bool:
+async def trigger(delivery: Delivery, why: Trigger) -> bool:
     """Register a sending and see that a run of its receipt is on its way, unless it is archived already, and whole.
 
     A receipt whose failure is on record waits for a person or for the next sending. One that only seems to be on its
@@ -74,47 +74,47 @@ async def trigger(sending: Sending, why: Trigger) -> bool:
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
     """
-    registration = await asyncio.to_thread(receipts.register, sending)
+    registration = await asyncio.to_thread(receipts.register, delivery)
     if registration.state is State.COMPLETED:
-        if await _needs_no_run(sending, registration):
+        if await _needs_no_run(delivery, registration):
             return False
-        log.error("a complete archive is damaged; this sending mends it", receipt_id=sending.receipt_id)
+        log.error("a complete archive is damaged; this sending mends it", receipt_id=delivery.receipt_id)
         why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
         return False
     try:
-        run = await start_run(sending.reference, sending.receipt_id, why)
+        run = await start_run(delivery.reference, delivery.receipt_id, why)
     except Conflict as conflict:
-        log.error("not triggered; a person has to look", receipt_id=sending.receipt_id, why=str(conflict))
+        log.error("not triggered; a person has to look", receipt_id=delivery.receipt_id, why=str(conflict))
         return False
     if run.flow_run_id == registration.flow_run_id:
         return False
-    state = await asyncio.to_thread(receipts.set_triggered, sending.sending_id, run.flow_run_id)
+    state = await asyncio.to_thread(receipts.set_triggered, delivery.delivery_id, run.flow_run_id)
     if state is State.COMPLETED:  # the run was faster, and has kept the history without this
-        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
-    log.info("run started", receipt_id=sending.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
+        await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
+    log.info("run started", receipt_id=delivery.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return True
 
 
-async def _needs_no_run(sending: Sending, registration: Registration) -> bool:
+async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:
     """Let a sending of what is complete leave the inbox. What the store does not give back, a run mends; where that has
     failed, a person has to look, and where it is only locked, bring the key back.
     """
     if registration.flow_run_id in _not_mended:
         return True
     try:
-        is_kept = await asyncio.to_thread(_is_kept, sending)
+        is_kept = await asyncio.to_thread(_is_kept, delivery)
     except Locked as locked:
-        if sending.receipt_id not in _locked:
-            _locked.add(sending.receipt_id)
-            log.error("a complete archive is locked; it waits", receipt_id=sending.receipt_id, why=str(locked))
+        if delivery.receipt_id not in _locked:
+            _locked.add(delivery.receipt_id)
+            log.error("a complete archive is locked; it waits", receipt_id=delivery.receipt_id, why=str(locked))
         return True
     if is_kept:
-        await asyncio.to_thread(history.keep, sending.reference, sending.receipt_id)
-        await asyncio.to_thread(leave_inbox, sending.receipt_id)
-        log.info("sending of what is complete", receipt_id=sending.receipt_id, outcome=registration.outcome)
+        await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
+        await asyncio.to_thread(leave_inbox, delivery.receipt_id)
+        log.info("sending of what is complete", receipt_id=delivery.receipt_id, outcome=registration.outcome)
         return True
-    return registration.flow_run_id is not None and await _is_left_to(registration.flow_run_id, sending.receipt_id)
+    return registration.flow_run_id is not None and await _is_left_to(registration.flow_run_id, delivery.receipt_id)
 
 
 async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
@@ -167,14 +167,14 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
     )
 
 
-def _is_kept(sending: Sending) -> bool:
+def _is_kept(delivery: Delivery) -> bool:
     """Whether the store gives back what is about to leave the inbox.
 
     Raises:
         Locked: nobody can tell, for want of the archive's key.
     """
     try:
-        stored = stored_request(sending.reference, sending.receipt_id)
+        stored = stored_request(delivery.reference, delivery.receipt_id)
         return stored is not None and stored.is_whole()
     except Locked:
         raise
@@ -186,8 +186,8 @@ def _is_complete(receipt_id: str) -> bool:
     return State(receipts.get(receipt_id).state) is State.COMPLETED
 
 
-def _waiting() -> list[tuple[Sending, Registration | None]]:
-    """The sendings that wait, oldest first, each with what the database knows of it."""
-    sendings = list(inbox.sendings())
-    known = receipts.registrations([sending.sending_id for sending in sendings])
-    return [(sending, known.get(sending.sending_id)) for sending in sendings]
+def _waiting() -> list[tuple[Delivery, Registration | None]]:
+    """The deliveries that wait, oldest first, each with what the database knows of it."""
+    deliveries = list(inbox.deliveries())
+    known = receipts.registrations([delivery.delivery_id for delivery in deliveries])
+    return [(delivery, known.get(delivery.delivery_id)) for delivery in deliveries]

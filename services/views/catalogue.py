@@ -80,7 +80,7 @@ def archive(reference: str) -> ArchiveView | None:
             row.model_dump()
             | {
                 "versions": _dumped(session, VersionRow, reference, VersionRow.version),
-                "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.sending_id),
+                "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
                 "files": _dumped(session, FileRow, reference),
                 "sessions": _sessions(session, reference),
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],

@@ -21,10 +21,10 @@ import psycopg
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.inbox.inbox import Quarantined, quarantined, sendings
+from adapters.inbox.inbox import Quarantined, deliveries, quarantined
 from adapters.platform.settings import settings
 from cli.programs.api import MALLOC
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from tests.conftest import answers, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
@@ -55,12 +55,12 @@ class Receiver:
         """Names of all files in `waiting/`, also of those that are half there."""
         return {path.name for path in (self.inbox / "waiting").glob("*")}
 
-    def sendings(self) -> list[Sending]:
+    def deliveries(self) -> list[Delivery]:
         with installed(self.log.parent, inbox_url=self.inbox):
-            return list(sendings())
+            return list(deliveries())
 
-    def sendings_of(self, receipt_id: str) -> list[Sending]:
-        return [sending for sending in self.sendings() if sending.receipt_id == receipt_id]
+    def sendings_of(self, receipt_id: str) -> list[Delivery]:
+        return [delivery for delivery in self.deliveries() if delivery.receipt_id == receipt_id]
 
     def body_of(self, receipt_id: str) -> bytes:
         return (self.inbox / "waiting" / f"{receipt_id}.body").read_bytes()

@@ -62,7 +62,7 @@ class Running:
     def keeps(self, receipt_id: str) -> bool:
         """Whether its inbox has the body or a sending of a receipt."""
         with installed(self.folder):
-            return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.sendings())
+            return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.deliveries())
 
     def prefect(self, path: str, body: dict[str, Any]) -> Any:
         return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=30).json()

@@ -15,7 +15,7 @@ from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings
 from cli.main import main
 from flows.execution.results import save_block
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from tests.conftest import bucket_at
 from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard
@@ -50,14 +50,14 @@ def overheard_prefect(prefect_server: str) -> Iterator[Overheard]:
         yield heard
 
 
-def received(reference: str, body: bytes, at: datetime | None = None) -> Sending:
+def received(reference: str, body: bytes, at: datetime | None = None) -> Delivery:
     """A body that was acknowledged and registered, as the receiver does it."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    sending = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
-    register(sending)
-    return sending
+    delivery = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
+    register(delivery)
+    return delivery
 
 
 @pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])

@@ -29,14 +29,14 @@ from adapters.store import ocfl, seals
 from adapters.store.object_files import CUTS, REQUEST
 from adapters.store.requests import stored_request
 from api.app import app
+from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
-from flows.settle_reports import settle_reports
 from models.errors import CellarError, Locked
 from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
 from services.processing.staging import stage, stage_what_rebuilds
-from services.receipts.body import opened_body
+from services.receipts.raw_body import opened_raw_body
 from services.views import catalogue
 from tests.flows.card_secrets import (
     CLEAR,
@@ -55,7 +55,7 @@ from tests.flows.card_secrets import (
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.flows.prefect_database import kept_by_prefect
-from tests.flows.test_settle_reports import at_rest
+from tests.flows.test_import_reports import at_rest
 from tests.installations import stored_body
 from tests.judge import judged
 from tests.settlements import COLUMNS, line, report
@@ -121,7 +121,7 @@ def test_no_output_has_a_secret_in_clear(
     assert mended
     store.overwrite_bytes(b"damaged", mended.keys[CUTS])
     run(received("process-1", bodies[0]).receipt_id)
-    for scheduled in (settle_reports, reevaluate_payments):
+    for scheduled in (import_reports, reevaluate_payments):
         with suppress(CellarError):  # one of the reports is wrong
             asyncio.run(scheduled())
 
@@ -183,10 +183,10 @@ async def answers() -> dict[str, bytes]:
 
 
 def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installation: Settings) -> None:
-    sending = received("process-1", body(content=b"QR=="))
+    delivery = received("process-1", body(content=b"QR=="))
 
-    with staging() as folder, opened_body("process-1", sending.receipt_id) as opened:
-        staged = stage(opened, folder / "content", "process-1", sending.receipt_id)
+    with staging() as folder, opened_raw_body("process-1", delivery.receipt_id) as opened:
+        staged = stage(opened, folder / "content", "process-1", delivery.receipt_id)
         stage_what_rebuilds(staged)
         written = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 

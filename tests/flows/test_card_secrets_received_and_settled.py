@@ -60,9 +60,9 @@ def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
 
     with started() as receiver:
         outputs |= posted(receiver)
-        for sending in list(inbox.sendings()):
-            register(sending)
-            finished(sending.reference, sending.receipt_id)
+        for delivery in list(inbox.deliveries()):
+            register(delivery)
+            finished(delivery.reference, delivery.receipt_id)
         outputs |= settled(cellar, tmp_path)
         outputs |= answered(receiver, json.loads(outputs["answer"])["document"]["public_link"])
     outputs["log of the receiver"] = receiver.log.read_bytes()
@@ -118,7 +118,7 @@ def settled(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes]:
 
 def answered(receiver: Receiver, public_link: str) -> dict[str, bytes]:
     """What the receiver tells of the archive and of reports, and what it says to those who ask for a secret."""
-    (of_nobody,) = discrepancies.standing(None)
+    (of_nobody,) = discrepancies.not_closed_by_id(None)
     explanation = {"by": "Dana", "why": "agreed"}
     headers = {"authorization": f"Bearer {TOKEN}"}
     paths = [
@@ -143,7 +143,7 @@ def asked_for_secrets(client: httpx.Client, headers: dict[str, str]) -> dict[str
 
 def shown_by_commands(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes | str]:
     refused = [each.receipt_id for each in inbox.quarantined()]
-    (its_own, *_), (of_nobody,) = discrepancies.standing("process-1"), discrepancies.standing(None)
+    (its_own, *_), (of_nobody,) = discrepancies.not_closed_by_id("process-1"), discrepancies.not_closed_by_id(None)
     commands = {
         "discrepancies": ["discrepancies"],
         "discrepancies as JSON": ["discrepancies", "--json"],

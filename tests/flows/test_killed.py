@@ -144,7 +144,7 @@ def _end_state() -> dict[str, Any]:
     with transactions.reading() as session:
         rows = {
             name: sorted(
-                str({key: value for key, value in row._mapping.items() if key not in TIMES | {"sending_id"}})
+                str({key: value for key, value in row._mapping.items() if key not in TIMES | {"delivery_id"}})
                 for row in session.connection().execute(table.select())
             )
             for name, table in SQLModel.metadata.tables.items()

@@ -17,9 +17,9 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.platform.settings import Settings
-from flows import settle_reports as flow_module
+from flows import import_reports as flow_module
+from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments
-from flows.settle_reports import settle_reports
 from models.errors import Conflict, Transient
 from models.views.payments import Explanation
 from services.payments.discrepancies import explain
@@ -80,7 +80,7 @@ def test_report_that_brings_what_nobody_has_explained_is_told(httpserver: HTTPSe
     put("one.csv", report(line("of nobody")), tmp_path)
 
     for _ in range(2):
-        asyncio.run(settle_reports())
+        asyncio.run(import_reports())
 
     (message,) = messages(httpserver)
     (told,) = message["data"]["discrepancies"]
@@ -111,7 +111,7 @@ def test_night_tells_what_is_open_until_it_is_explained(httpserver: HTTPServer) 
 def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
     for name, cguid in (("b.csv", "c2"), ("a.csv", "c1")):
         put(name, report(line(cguid, amount=f"{cguid[1]}.00")), tmp_path)
-        asyncio.run(settle_reports())
+        asyncio.run(import_reports())
 
     (newest,) = discrepancy_list.newest_open(1)
     assert "1.00 ILS" in newest.expected
@@ -125,7 +125,7 @@ def test_wrong_report_is_named_and_what_another_brings_is_told_all_the_same(
     put("b.csv", report(line("c", amount="x")), tmp_path)
 
     with pytest.raises(Conflict, match=r"b\.csv"):
-        asyncio.run(settle_reports())
+        asyncio.run(import_reports())
 
     assert [each["type"] for each in messages(httpserver)] == ["payments.discrepancies"]
 
@@ -141,7 +141,7 @@ def test_telling_that_fails_does_not_hide_which_report_is_wrong(
     put("b.csv", report(line("c", amount="x")), tmp_path)
 
     with pytest.raises(Conflict, match=r"b\.csv"):
-        asyncio.run(settle_reports())
+        asyncio.run(import_reports())
 
 
 def test_endpoint_that_is_gone_or_refused_is_not_tried_again_and_fails_no_flow(
@@ -151,7 +151,7 @@ def test_endpoint_that_is_gone_or_refused_is_not_tried_again_and_fails_no_flow(
     configure(notify_urls=f"{httpserver.url_for('/gone')},ftp://192.0.2.1/hook", notify_secret=SECRET)
     put("one.csv", report(line("of nobody")), tmp_path)
 
-    asyncio.run(settle_reports())
+    asyncio.run(import_reports())
 
     assert len(httpserver.log) == 1
     assert newest_artifact().startswith("# Open discrepancies: 1")

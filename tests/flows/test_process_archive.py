@@ -55,13 +55,13 @@ def _state_after(reference: str) -> State[None]:
 
 
 def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
-    sending = received("process-1", sample_body())
+    delivery = received("process-1", sample_body())
 
-    archive = archived("process-1", sending.receipt_id)
+    archive = archived("process-1", delivery.receipt_id)
 
     assert (archive.state, archive.process_number) == ("completed", 100)
     assert archive.template_id == "9fa70d4ccea84262b1ed2308a07a3fb4"
-    assert [(each.version, each.receipt_id) for each in archive.versions] == [(1, sending.receipt_id)]
+    assert [(each.version, each.receipt_id) for each in archive.versions] == [(1, delivery.receipt_id)]
     assert [(each.role, each.filename, each.size_bytes) for each in archive.files] == [
         ("signed_document", "SIGNEDDOCUMENT.pdf", len(PDF)),
         ("attachment", "SOMEFILENAME1.png", len(PNG)),
@@ -83,12 +83,12 @@ def test_sample_becomes_a_complete_archive(installation: Settings) -> None:
 
 def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(sqlite_installation: Settings) -> None:
     body = sample_body()
-    sending = received("process-1", body)
+    delivery = received("process-1", body)
 
-    archived("process-1", sending.receipt_id)
+    archived("process-1", delivery.receipt_id)
 
     assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
-    assert stored_body("process-1", sending.receipt_id) == body
+    assert stored_body("process-1", delivery.receipt_id) == body
 
 
 def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
@@ -96,14 +96,14 @@ def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
 ) -> None:
     home, body = f"s3://archives/{secrets.token_hex(8)}", sample_body()
     configure(inbox_url=f"{home}/inbox", store_url=f"{home}/store", **bucket_at(s3_server))
-    sending = received("process-1", body)
+    delivery = received("process-1", body)
     assert len(objects_below(f"{home}/inbox")) == 2
 
-    archive = archived("process-1", sending.receipt_id)
+    archive = archived("process-1", delivery.receipt_id)
 
     assert (archive.state, archive.warnings) == ("completed", [])
     assert objects_below(f"{home}/inbox") == {}
-    assert stored_body("process-1", sending.receipt_id) == body
+    assert stored_body("process-1", delivery.receipt_id) == body
     assert all(name.startswith(("archives/", "keys/", "results/")) for name in objects_below(f"{home}/store"))
     assert list(settings().spool_dir.glob("*")) == []
 
@@ -154,8 +154,8 @@ def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Set
 
 
 def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installation: Settings) -> None:
-    sending = received("process-1", sample_body())
-    path = Path(settings().inbox_location) / "waiting" / f"{sending.receipt_id}.body"
+    delivery = received("process-1", sample_body())
+    path = Path(settings().inbox_location) / "waiting" / f"{delivery.receipt_id}.body"
     path.write_bytes(path.read_bytes().replace(b"SOMEVALUE1", b"SOMEVALUEX"))
 
     state = failed_run("process-1")
@@ -233,14 +233,14 @@ def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_g
     configure: Callable[..., Settings], sqlite_installation: Settings
 ) -> None:
     configure(run_timeout_s=0.05)
-    sending = received("process-1", sample_body(signed_document={"content": "QUJD" * (25 << 20)}))
+    delivery = received("process-1", sample_body(signed_document={"content": "QUJD" * (25 << 20)}))
 
     state = _state_after("process-1")
 
     assert (state.name, state.type) == ("Failed", StateType.FAILED)
     assert "RUN_TIMEOUT: the run has worked for 0.05 s; set CELLAR_RUN_TIMEOUT_S higher" in str(state.message)
     assert list((Path(settings().store_location) / "spool").glob("*")) == []
-    assert receipts.get(sending.receipt_id).state == "failed"  # which the sweep does not start again
+    assert receipts.get(delivery.receipt_id).state == "failed"  # which the sweep does not start again
     archive = catalogue.archive("process-1")
     assert archive
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
@@ -314,8 +314,8 @@ def test_what_does_not_add_up_is_told_in_artifact_and_message_until_it_is_explai
     assert artifact_of(archive).count("| open |") == 1
 
     discrepancies.explain(found.discrepancy_id, Explanation(by="Dana", why="a tip"), datetime.now(UTC))
-    sending = received("process-1", sample_body(payments=dear, labels={"another": "version"}))
-    again = archived("process-1", sending.receipt_id)
+    delivery = received("process-1", sample_body(payments=dear, labels={"another": "version"}))
+    again = archived("process-1", delivery.receipt_id)
 
     assert artifact_of(again).count("| explained |") == 1
     assert json.loads(httpserver.log[-1][0].data)["data"]["discrepancies"] == []

@@ -19,7 +19,7 @@ from adapters.inbox import inbox
 from adapters.platform.settings import Settings
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
@@ -76,15 +76,15 @@ def swept() -> None:
     asyncio.run(sweep_inbox())
 
 
-def with_run(reference: str) -> tuple[Sending, str]:
+def with_run(reference: str) -> tuple[Delivery, str]:
     """A sending that came long ago and has a run, and that run."""
-    sending = received(reference, sample_body(reference), NOON)
-    asyncio.run(trigger(sending, Trigger.WEBHOOK))
-    return sending, _run_of(sending)
+    delivery = received(reference, sample_body(reference), NOON)
+    asyncio.run(trigger(delivery, Trigger.WEBHOOK))
+    return delivery, _run_of(delivery)
 
 
-def _run_of(sending: Sending) -> str:
-    return receipts.register(sending).flow_run_id or ""
+def _run_of(delivery: Delivery) -> str:
+    return receipts.register(delivery).flow_run_id or ""
 
 
 def _set_state(api: Api, run: str, state: str) -> None:
@@ -97,9 +97,9 @@ def test_what_is_not_registered_or_has_no_run_gets_one(runs: Runs) -> None:
         intake = inbox.Intake()
         intake.digest(body)
         intake.write([body])
-        sending = intake.accept(reference, NOON + timedelta(minutes=number), {})
+        delivery = intake.accept(reference, NOON + timedelta(minutes=number), {})
         if reference == "registered":
-            receipts.register(sending)
+            receipts.register(delivery)
 
     swept()
 
@@ -109,33 +109,33 @@ def test_what_is_not_registered_or_has_no_run_gets_one(runs: Runs) -> None:
 
 
 def test_run_that_a_person_deleted_in_prefect_is_made_again(runs: Runs, api: Api) -> None:
-    sending, run = with_run("deleted")
+    delivery, run = with_run("deleted")
     api("DELETE", f"/flow_runs/{run}")
 
     swept()
 
-    assert [each["id"] for each in runs()] == [_run_of(sending)] != [run]
+    assert [each["id"] for each in runs()] == [_run_of(delivery)] != [run]
 
 
 def test_run_that_crashed_is_followed_by_another(runs: Runs, api: Api) -> None:
-    sending, run = with_run("crashed")
+    delivery, run = with_run("crashed")
     _set_state(api, run, "CRASHED")
 
     swept()
     swept()
 
-    assert {each["id"] for each in runs()} == {run, _run_of(sending)}
+    assert {each["id"] for each in runs()} == {run, _run_of(delivery)}
     assert len(runs()) == 2
 
 
 def test_run_that_a_person_cancelled_is_not_started_again(runs: Runs, api: Api) -> None:
-    sending, run = with_run("cancelled")
+    delivery, run = with_run("cancelled")
     _set_state(api, run, "CANCELLED")
 
     swept()
 
     assert [each["id"] for each in runs()] == [run]
-    assert receipts.get(sending.receipt_id).state == "failed"
+    assert receipts.get(delivery.receipt_id).state == "failed"
 
 
 def test_run_that_is_on_its_way_and_receipt_that_failed_are_left(runs: Runs, api: Api) -> None:
@@ -147,18 +147,18 @@ def test_run_that_is_on_its_way_and_receipt_that_failed_are_left(runs: Runs, api
     swept()
 
     assert {each["id"] for each in runs()} == {alive, run}
-    assert len(list(inbox.sendings())) == 2
+    assert len(list(inbox.deliveries())) == 2
 
 
 def test_completed_receipt_leaves_the_inbox(runs: Runs) -> None:
-    sending, run = with_run("completed")
-    persist("completed", sending.receipt_id)
-    receipts.set_state(sending.receipt_id, State.COMPLETED, NOON)
+    delivery, run = with_run("completed")
+    persist("completed", delivery.receipt_id)
+    receipts.set_state(delivery.receipt_id, State.COMPLETED, NOON)
 
     swept()
 
-    assert list(inbox.sendings()) == []
-    assert not inbox.has_body(sending.receipt_id)
+    assert list(inbox.deliveries()) == []
+    assert not inbox.has_body(delivery.receipt_id)
     assert [each["id"] for each in runs()] == [run]
 
 

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from adapters.platform.settings import Settings
 from flows import endpoints
-from flows.endpoints import tell_endpoint
+from flows.endpoints import notify_endpoint
 from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
 from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
@@ -97,7 +97,7 @@ def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
 def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
     configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoints, "tell_endpoint", tell_endpoint.with_options(retries=0))
+    monkeypatch.setattr(endpoints, "tell_endpoint", notify_endpoint.with_options(retries=0))
     configure(notify_urls=f"{closed_url()}/hook")
     damaged_file("process-1")
 

@@ -24,7 +24,7 @@ from models.payments.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrep
 from models.payments.ledger import DAILY_TOTALS, LEDGER
 from models.payments.payment import Standing
 from models.settlements.settlement import EntryKind, Match
-from services.payments.discrepancies import settle
+from services.payments.discrepancies import reconcile
 from services.views import catalogue
 from tests.payments import booked, payment, settled, unsettled
 from tests.records import NOON, archived, document
@@ -231,12 +231,12 @@ def test_open_discrepancies_of_a_payment_are_told_once_and_in_order() -> None:
     def told(code: str, transaction_id: str | None, subject: str, of: str | None) -> Discrepancy:
         return Discrepancy(DiscrepancyCode(code), transaction_id, "", "", subject, of)
 
-    settle("r", PAYLOAD_CODES, [told("BAD_CURRENCY", "v", "", last)], NOON)
+    reconcile("r", PAYLOAD_CODES, [told("BAD_CURRENCY", "v", "", last)], NOON)
     codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
     found = [told(code, "t", str(number), first) for number, code in enumerate(codes)]
     found += [told("BAD_AMOUNT", "************4580", "", card), told("BAD_CURRENCY", None, "", bare)]
-    settle("r", PAYLOAD_CODES, found, NOON)
-    settle("r", SETTLEMENT_CODES, [told("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
+    reconcile("r", PAYLOAD_CODES, found, NOON)
+    reconcile("r", SETTLEMENT_CODES, [told("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
 
     assert other != bare
     expected = ["BAD_AMOUNT,UNKNOWN_SESSION", "BAD_AMOUNT", None, "BAD_CURRENCY", None]

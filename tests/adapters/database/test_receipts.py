@@ -9,11 +9,11 @@ import pytest
 
 from adapters.database import receipts, runs
 from models.archive.archive import State
-from models.runs.receipt import Outcome, Sending
+from models.runs.receipt import Delivery, Outcome
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveView
 from services.views import catalogue
-from tests.records import NOON, digest, registered, sending
+from tests.records import NOON, delivery, digest, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
 LATER = NOON + timedelta(hours=1)
@@ -44,24 +44,24 @@ def at_once(*calls: Callable[[], object]) -> None:
 
 
 def test_first_sending_of_a_process_is_new() -> None:
-    registration = receipts.register(sending())
+    registration = receipts.register(delivery())
 
     assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
     assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
 
 
 def test_same_sending_registered_again_changes_nothing() -> None:
-    first = receipts.register(sending())
+    first = receipts.register(delivery())
     before = archive()
 
-    assert receipts.register(sending()) == first
+    assert receipts.register(delivery()) == first
     assert archive() == before
 
 
 def test_same_body_is_a_duplicate_and_another_is_a_change() -> None:
     outcomes = [
         receipts.register(each).outcome
-        for each in (sending(), sending(minute=1), sending(body="another", minute=2), sending("other process", "b"))
+        for each in (delivery(), delivery(minute=1), delivery(body="another", minute=2), delivery("other process", "b"))
     ]
 
     assert outcomes == ["new", "duplicate", "changed", "new"]
@@ -101,7 +101,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     receipts.set_state(receipt_id, State.COMPLETED, LATER)
 
     assert (receipts.get(receipt_id).state, receipts.get(receipt_id).completed_at) == ("completed", NOON)
-    assert receipts.register(sending(minute=9)).state is State.COMPLETED
+    assert receipts.register(delivery(minute=9)).state is State.COMPLETED
 
 
 def test_completed_receipt_stays_completed_whoever_writes_at_the_same_moment() -> None:
@@ -134,41 +134,41 @@ def test_nobody_awaits_what_is_unknown() -> None:
 
 
 def test_sending_remembers_the_run_that_it_triggered() -> None:
-    receipts.register(sending())
-    receipts.register(sending(minute=1))
+    receipts.register(delivery())
+    receipts.register(delivery(minute=1))
 
-    assert receipts.set_triggered(sending(minute=1).sending_id, "run-1") is State.RECEIVED
+    assert receipts.set_triggered(delivery(minute=1).delivery_id, "run-1") is State.RECEIVED
 
-    assert receipts.register(sending(minute=1)).flow_run_id == "run-1"
-    assert receipts.register(sending()).flow_run_id is None
+    assert receipts.register(delivery(minute=1)).flow_run_id == "run-1"
+    assert receipts.register(delivery()).flow_run_id is None
 
 
 def test_sendings_of_a_receipt() -> None:
-    receipts.register(sending())
-    receipts.register(sending(minute=1))
-    receipts.register(sending(body="another"))
+    receipts.register(delivery())
+    receipts.register(delivery(minute=1))
+    receipts.register(delivery(body="another"))
 
-    assert set(receipts.sending_ids(digest("body"))) == {sending().sending_id, sending(minute=1).sending_id}
+    assert set(receipts.delivery_ids(digest("body"))) == {delivery().delivery_id, delivery(minute=1).delivery_id}
 
 
-def registered_at_once(sendings: list[Sending]) -> list[Outcome]:
+def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
-    def register(each: Sending) -> None:
+    def register(each: Delivery) -> None:
         outcomes.append(receipts.register(each).outcome)
 
-    at_once(*(partial(register, each) for each in sendings))
+    at_once(*(partial(register, each) for each in deliveries))
     return outcomes
 
 
 def test_of_many_sendings_at_once_exactly_one_is_new() -> None:
-    outcomes = registered_at_once([sending(number=number) for number in range(8)])
+    outcomes = registered_at_once([delivery(number=number) for number in range(8)])
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
 
 
 def test_of_many_bodies_at_once_exactly_one_is_new() -> None:
-    outcomes = registered_at_once([sending(body=str(number)) for number in range(8)])
+    outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
 
     assert sorted(outcomes) == ["changed"] * 7 + ["new"]
 

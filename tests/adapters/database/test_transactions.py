@@ -19,7 +19,7 @@ from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.errors import Transient
 from models.runs.receipt import ReceiptRow
-from tests.records import NOON, digest, sending
+from tests.records import NOON, delivery, digest
 
 Configure = Callable[..., Settings]
 ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": NOON, "size_bytes": 1}
@@ -51,7 +51,7 @@ def test_writers_from_several_processes_all_succeed() -> None:
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     with reading() as session:
         assert count(session) == 3 * 25 + 1
-    assert len(receipts.sending_ids(digest("shared"))) == 3 * 25
+    assert len(receipts.delivery_ids(digest("shared"))) == 3 * 25
 
 
 @pytest.mark.usefixtures("installation")
@@ -126,7 +126,7 @@ def test_unreachable_sqlite_is_transient(configure: Configure, tmp_path: Path) -
 
     assert not is_reachable()
     with pytest.raises(Transient):
-        receipts.register(sending())
+        receipts.register(delivery())
 
 
 def test_unreachable_postgres_is_transient(configure: Configure) -> None:
@@ -136,7 +136,7 @@ def test_unreachable_postgres_is_transient(configure: Configure) -> None:
 
         assert not is_reachable()
         with pytest.raises(Transient):
-            receipts.register(sending())
+            receipts.register(delivery())
 
 
 def test_postgres_that_was_restarted_is_found_again_on_every_connection(

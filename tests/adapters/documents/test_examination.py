@@ -13,7 +13,7 @@ from pyhanko.sign.fields import MDPPerm
 
 from adapters.documents import examination
 from adapters.documents.examination import examine
-from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, Verdict, verdict_as_json
+from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, Verdict, verdict_as_json
 from models.errors import Transient
 from tests import pdfs
 
@@ -61,7 +61,7 @@ def test_signature_names_its_field_signer_and_time(judge: Judge) -> None:
     (signature,) = verdict.signatures
     assert (signature.field, signature.is_document_time_stamp) == ("First", False)
     assert (signature.signer_name, signature.signer_organization) == (pdfs.SIGNER_NAME, pdfs.SIGNER_ORGANIZATION)
-    assert (signature.coverage, signature.change, signature.change_permitted) == (Coverage.FILE, Change.NONE, True)
+    assert (signature.coverage, signature.change, signature.change_permitted) == (Coverage.FILE, LaterChange.NONE, True)
     assert signature.signed_at
     assert before <= signature.signed_at <= datetime.now(UTC)
 
@@ -137,9 +137,9 @@ def test_several_signatures_are_sound(judge: Judge) -> None:
 
     assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, True)
     assert [(one.field, one.coverage, one.change) for one in verdict.signatures] == [
-        ("First", Coverage.REVISION, Change.FORM_FILLING),
-        ("Second", Coverage.REVISION, Change.FORM_FILLING),
-        ("Third", Coverage.FILE, Change.NONE),
+        ("First", Coverage.REVISION, LaterChange.FORM_FILLING),
+        ("Second", Coverage.REVISION, LaterChange.FORM_FILLING),
+        ("Third", Coverage.FILE, LaterChange.NONE),
     ]
 
 
@@ -169,8 +169,8 @@ def test_document_time_stamp_is_told_from_a_signature(judge: Judge) -> None:
     verdict = judge(pdfs.time_stamped(pdfs.signed(pdfs.form())))
 
     assert [(one.is_document_time_stamp, one.change) for one in verdict.signatures] == [
-        (False, Change.ARCHIVAL),
-        (True, Change.NONE),
+        (False, LaterChange.ARCHIVAL),
+        (True, LaterChange.NONE),
     ]
     assert verdict.covers_whole_file
 

@@ -22,7 +22,7 @@ from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
 from models.errors import Refused, Transient
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from tests.conftest import bucket_at
 from tests.installations import closed_url, objects_below
 
@@ -60,7 +60,7 @@ def taken_in(body: bytes) -> Intake:
     return intake
 
 
-def accepted(body: bytes = BODY, at: datetime = NOON) -> Sending:
+def accepted(body: bytes = BODY, at: datetime = NOON) -> Delivery:
     return taken_in(body).accept("r", at, {"content-type": "application/json", "x-name": "שלום"})
 
 
@@ -89,13 +89,13 @@ def test_accepted_body_and_its_sending_are_read_back(location: str) -> None:
     intake.digest(b"")
     intake.write([b""])
 
-    sending = intake.accept("תהליך/1", NOON, {"content-type": "application/json"})
+    delivery = intake.accept("תהליך/1", NOON, {"content-type": "application/json"})
 
-    assert (sending.receipt_id, sending.reference, sending.received_at) == (DIGEST, "תהליך/1", NOON)
-    assert (sending.size_bytes, sending.headers) == (len(BODY), {"content-type": "application/json"})
+    assert (delivery.receipt_id, delivery.reference, delivery.received_at) == (DIGEST, "תהליך/1", NOON)
+    assert (delivery.size_bytes, delivery.headers) == (len(BODY), {"content-type": "application/json"})
     assert (inbox.has_body(DIGEST), body_of(DIGEST)) == (True, BODY)
-    assert list(inbox.sendings()) == [sending]
-    assert names(location) == sorted([f"waiting/{DIGEST}.body", f"waiting/{sending.sending_id}.json"])
+    assert list(inbox.deliveries()) == [delivery]
+    assert names(location) == sorted([f"waiting/{DIGEST}.body", f"waiting/{delivery.delivery_id}.json"])
     assert spooled() == []
 
 
@@ -117,20 +117,20 @@ def test_same_body_twice_is_kept_once_with_two_sendings(location: str) -> None:
     first, second = accepted(), accepted()
 
     assert first.receipt_id == second.receipt_id
-    assert first.sending_id != second.sending_id
-    records = [f"waiting/{each.sending_id}.json" for each in (first, second)]
+    assert first.delivery_id != second.delivery_id
+    records = [f"waiting/{each.delivery_id}.json" for each in (first, second)]
     assert names(location) == sorted([f"waiting/{DIGEST}.body", *records])
-    assert {each.sending_id for each in inbox.sendings()} == {first.sending_id, second.sending_id}
+    assert {each.delivery_id for each in inbox.deliveries()} == {first.delivery_id, second.delivery_id}
 
 
 @pytest.mark.usefixtures("location")
 def test_big_body_comes_back_byte_for_byte() -> None:
     body = os.urandom(20_000_000)
     for _ in range(2):
-        sending = accepted(body)
+        delivery = accepted(body)
 
-    assert sending.size_bytes == len(body)
-    assert body_of(sending.receipt_id) == body
+    assert delivery.size_bytes == len(body)
+    assert body_of(delivery.receipt_id) == body
 
 
 @pytest.mark.usefixtures("location")
@@ -139,12 +139,12 @@ def test_sendings_come_oldest_first() -> None:
     for number, at in enumerate(times):
         accepted(b"%d" % number, at)
 
-    assert [each.received_at for each in inbox.sendings()] == sorted(times)
+    assert [each.received_at for each in inbox.deliveries()] == sorted(times)
 
 
 @pytest.mark.usefixtures("location")
 def test_inbox_that_was_never_used_is_empty() -> None:
-    assert list(inbox.sendings()) == []
+    assert list(inbox.deliveries()) == []
     assert inbox.quarantined() == []
     assert inbox.remove_leftovers() == 0
     assert not inbox.has_body(DIGEST)
@@ -156,7 +156,7 @@ def test_inbox_that_was_never_used_is_empty() -> None:
 def test_body_on_its_way_is_no_sending() -> None:
     intake = taken_in(BODY)
 
-    assert list(inbox.sendings()) == []
+    assert list(inbox.deliveries()) == []
     intake.discard()
 
 
@@ -205,26 +205,26 @@ def test_quarantine_lists_newest_first_and_each_body_once(location: str) -> None
 
 
 def test_record_that_cannot_be_read_holds_up_no_other(location: str) -> None:
-    sending = accepted()
+    delivery = accepted()
     entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON)
     shelf_at(f"{location}/waiting").write(b"{", "0.json")
     shelf_at(f"{location}/quarantine").write(b"[]", "0.json")
 
-    assert list(inbox.sendings()) == [sending]
+    assert list(inbox.deliveries()) == [delivery]
     assert inbox.quarantined() == [entry]
 
 
 def test_removed_sending_and_body_are_gone_and_removing_again_is_fine(location: str) -> None:
-    sending = accepted()
+    delivery = accepted()
     for _ in range(2):
-        inbox.remove_sending(sending.sending_id)
-        inbox.remove_body(sending.receipt_id)
+        inbox.remove_delivery(delivery.delivery_id)
+        inbox.remove_body(delivery.receipt_id)
 
     assert names(location) == []
 
 
 def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay(location: str) -> None:
-    sending = accepted()
+    delivery = accepted()
     living = Intake()
     living.write([b"half a body"])
     spool = shelf_at(f"{location}/waiting").spool
@@ -233,7 +233,7 @@ def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay
     assert inbox.remove_leftovers() == 1
 
     assert len(list(spool.glob(".*.part"))) == 1
-    assert list(inbox.sendings()) == [sending]
+    assert list(inbox.deliveries()) == [delivery]
     living.discard()
 
 
@@ -241,7 +241,7 @@ def test_sweep_takes_no_body_away_from_a_living_receiver(location: str) -> None:
     """A part may be swept before it is locked, or be gone between its listing and its lock."""
     stop = threading.Event()
 
-    def receive(first: bytes) -> list[Sending]:
+    def receive(first: bytes) -> list[Delivery]:
         accepted_ones = []
         for number in itertools.count():
             accepted_ones.append(accepted(b"%b %d" % (first, number)))
@@ -258,16 +258,16 @@ def test_sweep_takes_no_body_away_from_a_living_receiver(location: str) -> None:
         sent = {each.receipt_id for receiver in receivers for each in receiver.result()}
 
     assert {Path(name).stem for name in names(location) if name.endswith(".body")} == sent
-    assert {sending.receipt_id for sending in inbox.sendings()} == sent
+    assert {delivery.receipt_id for delivery in inbox.deliveries()} == sent
 
 
 @pytest.mark.usefixtures("location")
 def test_sendings_may_be_taken_out_while_they_are_listed() -> None:
     first, second, third = (accepted(b"%d" % each, NOON + timedelta(seconds=each)) for each in range(3))
-    listing = inbox.sendings()
+    listing = inbox.deliveries()
 
     assert next(listing) == first
-    inbox.remove_sending(second.sending_id)
+    inbox.remove_delivery(second.delivery_id)
 
     assert list(listing) == [third]
 
@@ -276,11 +276,11 @@ def test_sendings_may_be_taken_out_while_they_are_listed() -> None:
 def test_sending_that_was_taken_out_is_not_listed_again() -> None:
     """Records are read once, and those that are there decide."""
     first, second = accepted(), accepted()
-    assert len(list(inbox.sendings())) == 2
+    assert len(list(inbox.deliveries())) == 2
 
-    inbox.remove_sending(first.sending_id)
+    inbox.remove_delivery(first.delivery_id)
 
-    assert list(inbox.sendings()) == [second]
+    assert list(inbox.deliveries()) == [second]
 
 
 @pytest.mark.usefixtures("location")
@@ -289,7 +289,7 @@ def test_many_receivers_share_an_inbox() -> None:
     with ThreadPoolExecutor(len(bodies)) as pool:
         list(pool.map(accepted, bodies))
 
-    assert len(list(inbox.sendings())) == 40
+    assert len(list(inbox.deliveries())) == 40
     for body in set(bodies):
         assert body_of(hashlib.sha256(body).hexdigest()) == body
 
@@ -329,7 +329,7 @@ intake = Intake()
 intake.digest(b"body")
 intake.write([b"body"])
 sending = intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
-print("acknowledged", sending.sending_id)
+print("acknowledged", sending.delivery_id)
 """
 
 
@@ -338,14 +338,14 @@ def test_nothing_is_acknowledged_before_body_sending_and_folder_are_synced(confi
     folder = configure().data_dir
     steps = [line.split() for line in ended(TRACE).stdout.splitlines()]
 
-    sending_id = steps[-1][1]
+    delivery_id = steps[-1][1]
     body = f"{hashlib.sha256(b'body').hexdigest()}.body"
     assert [step[0] for step in steps] == ["mkdir", "fsync"] * 3 + ["fsync", "replace"] * 2 + ["fsync", "acknowledged"]
     made = [folder.parent.name, folder.name, "inbox", "waiting"]
     assert [step[1] for step in steps[:6]] == [made[1], made[0], made[2], made[1], made[3], made[2]]
     part, body_renamed, record, record_renamed, synced = steps[6:11]
     assert body_renamed == ["replace", part[1], body]
-    assert record_renamed == ["replace", record[1], f"{sending_id}.json"]
+    assert record_renamed == ["replace", record[1], f"{delivery_id}.json"]
     assert synced == ["fsync", "waiting"]
 
 
@@ -392,21 +392,21 @@ def test_nothing_is_acknowledged_before_body_and_record_are_in_the_bucket() -> N
 
 def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: str) -> None:
     """Its name is the digest of what we hold, so what has another size is not what was sent."""
-    sending = accepted()
-    bucket.write(b"half a bo", inbox.body_location(sending.receipt_id))
+    delivery = accepted()
+    bucket.write(b"half a bo", inbox.body_location(delivery.receipt_id))
 
     accepted()
 
-    assert body_of(sending.receipt_id) == BODY
+    assert body_of(delivery.receipt_id) == BODY
 
 
 def test_body_without_a_record_harms_nothing(bucket_inbox: str) -> None:
     bucket.write(BODY, inbox.body_location(DIGEST))
-    assert list(inbox.sendings()) == []
+    assert list(inbox.deliveries()) == []
 
-    sending = accepted()
+    delivery = accepted()
 
-    assert list(inbox.sendings()) == [sending]
+    assert list(inbox.deliveries()) == [delivery]
     assert body_of(DIGEST) == BODY
 
 
@@ -445,9 +445,9 @@ def test_each_question_to_a_bucket_that_is_away_is_transient(
     configure(**away)
     for call in (
         inbox.try_out,
-        lambda: list(inbox.sendings()),
+        lambda: list(inbox.deliveries()),
         inbox.quarantined,
-        lambda: inbox.remove_sending("x"),
+        lambda: inbox.remove_delivery("x"),
         lambda: inbox.remove_body(DIGEST),
     ):
         with pytest.raises(Transient):
@@ -486,12 +486,12 @@ def test_receiver_killed_before_an_upload_has_acknowledged_nothing_and_its_spool
     killed = ended(KILLED.format(left=uploads))
 
     assert (killed.returncode, killed.stdout) == (-9, "")
-    assert list(inbox.sendings()) == []
+    assert list(inbox.deliveries()) == []
     assert names(bucket_inbox) == [f"waiting/{hashlib.sha256(b'body').hexdigest()}.body"] * bodies
     assert inbox.remove_leftovers() == parts
     assert spooled() == []
-    sending = accepted(b"body")
-    assert list(inbox.sendings()) == [sending]
+    delivery = accepted(b"body")
+    assert list(inbox.deliveries()) == [delivery]
 
 
 # Its memory before and after many large bodies at once, in MiB.

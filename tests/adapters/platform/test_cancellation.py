@@ -147,11 +147,11 @@ def test_time_limit_around_work_ends_it_and_is_told_as_one() -> None:
 @pytest.mark.usefixtures("sqlite_installation")
 def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done() -> None:
     body = sample_body(signed_document={"content": "QUJD" * (25 << 20)})
-    sending = received("process-1", body)
+    delivery = received("process-1", body)
     spool = Path(settings().store_location) / "spool"
 
     async def run() -> int:
-        persisting = asyncio.create_task(in_thread(persist, "process-1", sending.receipt_id))
+        persisting = asyncio.create_task(in_thread(persist, "process-1", delivery.receipt_id))
         while not _written_bytes(spool):
             assert not persisting.done()
             await asyncio.sleep(0.001)
@@ -165,8 +165,8 @@ def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done
 
     assert asyncio.run(run()) < 3 * (25 << 20)
     assert list(spool.iterdir()) == []
-    assert stored_request("process-1", sending.receipt_id) is None
-    assert persist("process-1", sending.receipt_id)
+    assert stored_request("process-1", delivery.receipt_id) is None
+    assert persist("process-1", delivery.receipt_id)
 
 
 def _written_bytes(spool: Path) -> int:

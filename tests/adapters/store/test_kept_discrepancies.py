@@ -28,11 +28,11 @@ def kept() -> dict[str, bytes]:
 
 
 def found(*these: Discrepancy) -> None:
-    discrepancies.settle("process-1", HOLD_CODES, these, NOW)
+    discrepancies.reconcile("process-1", HOLD_CODES, these, NOW)
 
 
 def explain(why: str) -> None:
-    (discrepancy_id,) = discrepancies.standing("process-1", HOLD_CODES)
+    (discrepancy_id,) = discrepancies.not_closed_by_id("process-1", HOLD_CODES)
     discrepancies.explain(discrepancy_id, Explanation(by="Dana", why=why), NOW)
 
 
@@ -100,7 +100,7 @@ def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
     store.overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
 
     with pytest.raises(Transient):
-        discrepancies.settle_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)
+        discrepancies.reconcile_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)
 
     assert kept_discrepancies.unkept() == ["process-1"]
     assert len(stored_discrepancies("process-2")["discrepancy"]) == 1

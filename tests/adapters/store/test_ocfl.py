@@ -46,7 +46,7 @@ def added(
             (stage / "content" / "files" / str(number)).write_bytes(file)
         state = {f"{number}.bin": sha256 for number, sha256 in enumerate(digests)}
         version = ObjectVersion(NOON, message, state)
-        before = interrupted.settled(reference)
+        before = interrupted.repaired(reference)
         contents = {sha256: f"files/{number}" for number, sha256 in enumerate(digests)}
         with limited(checkpoint):
             return ocfl.add_version(reference, before, version, stage, contents)
@@ -174,7 +174,7 @@ def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: in
         added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
     assert len(list(store.listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
 
-    assert interrupted.settled("r") == (before[0] if before else None)
+    assert interrupted.repaired("r") == (before[0] if before else None)
     assert list(store.listed(f"{ocfl.object_key('r')}/v{version}")) == []
     added("r", b"one", b"two")
     assert judged() == []
@@ -372,7 +372,7 @@ def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(mon
 
     monkeypatch.setattr(interrupted, "begun", others)
     with pytest.raises(Transient):
-        interrupted.settled("r")
+        interrupted.repaired("r")
 
     assert content("r", 2) == [b"theirs"]
     assert judged() == []
@@ -395,7 +395,7 @@ def test_writer_that_finishes_another_version_too_late_never_turns_the_object_ba
 
     monkeypatch.setattr(ocfl, "tell_of", late)
     with pytest.raises(Transient):
-        interrupted.settled("r")
+        interrupted.repaired("r")
 
     found = ocfl.inventory("r")
     assert found

@@ -16,7 +16,7 @@ from adapters.store.seals import fingerprint
 from models.payments.discrepancy import DiscrepancyCode as C
 from models.payments.discrepancy import DiscrepancyRow
 from models.settlements.settlement import SettlementEntryRow, SettlementReportRow
-from services.settlements import settlements
+from services.settlements import importing
 from tests.conftest import bucket_at
 from tests.domain.settled import day
 from tests.installations import installed
@@ -59,7 +59,7 @@ def test_reports_come_back_from_the_store() -> None:
     before = [rows(table) for table in tables]
     forgotten()
 
-    assert settlements.restore_reports(days_later(3), print) == 2
+    assert importing.restore_reports(days_later(3), print) == 2
 
     assert [rows(table) for table in tables] == before
 
@@ -83,13 +83,13 @@ def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_agai
     forgotten()
     damaged = dict[str, str]()
 
-    assert settlements.restore_reports(NOW, damaged.__setitem__) == 1
+    assert importing.restore_reports(NOW, damaged.__setitem__) == 1
 
     assert sorted(damaged) == [first, second]
     assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
     imported(*reports)
     forgotten()
-    assert settlements.restore_reports(NOW, print) == 3
+    assert importing.restore_reports(NOW, print) == 3
 
 
 @pytest.mark.usefixtures("empty_store")
@@ -105,7 +105,7 @@ def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database
         for table in (SettlementEntryRow, SettlementReportRow):
             session.execute(delete(table))
 
-    assert settlements.restore_reports(NOW, print) == 0
+    assert importing.restore_reports(NOW, print) == 0
 
     assert told() == []
 
@@ -119,6 +119,6 @@ def test_many_reports_come_back_with_few_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 8, hard))
     try:
-        assert settlements.restore_reports(NOW, print) == 12
+        assert importing.restore_reports(NOW, print) == 12
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

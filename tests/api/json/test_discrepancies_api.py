@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from services.payments.discrepancies import settle
+from services.payments.discrepancies import reconcile
 from tests.api.conftest import SECRET, TOKEN, Library
 from tests.api.json.test_archives_api import assert_error
 from tests.installations import installed
@@ -26,10 +26,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def _nobodys(library: Library) -> Iterator[None]:
     """Rows of a report that belong to no archive."""
     with installed(library.folder, **library.settings):
-        settle(None, SETTLEMENT_CODES, NOBODYS, NOON)
+        reconcile(None, SETTLEMENT_CODES, NOBODYS, NOON)
     yield
     with installed(library.folder, **library.settings):
-        settle(None, SETTLEMENT_CODES, [], NOON)
+        reconcile(None, SETTLEMENT_CODES, [], NOON)
 
 
 def listed(library: Library, query: str = "") -> list[dict[str, Any]]:

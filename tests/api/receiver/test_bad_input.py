@@ -145,4 +145,4 @@ def test_unusual_input_is_accepted_byte_by_byte(receiver: Receiver, name: str) -
     receipt_id = receipt_id_of(body)
     assert answer.json()["document"]["reference"] == receipt_id
     assert receiver.body_of(receipt_id) == body
-    assert {sending.reference for sending in receiver.sendings_of(receipt_id)} == {"accepted"}
+    assert {delivery.reference for delivery in receiver.sendings_of(receipt_id)} == {"accepted"}

@@ -109,7 +109,7 @@ class TestCrashes:
         found = {receipt_id_of(body): body for body in crash.acknowledged}
         assert len(found) >= 20
         assert {receipt_id: crash.receiver.body_of(receipt_id) for receipt_id in found} == found
-        assert set(found) <= {sending.receipt_id for sending in crash.receiver.sendings()}
+        assert set(found) <= {delivery.receipt_id for delivery in crash.receiver.deliveries()}
 
     def test_what_a_killed_receiver_left_half_done_is_swept_at_the_next_start(self, crash: Crash) -> None:
         half_done = {name for name in crash.left if name.endswith(".part")}
@@ -121,11 +121,11 @@ def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
     """Four senders at once; the receiver is killed in the middle. Returns what was acknowledged."""
     enough = len(receiver.waiting()) + 30
     with ThreadPoolExecutor(4) as pool:
-        sending = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]
+        delivery = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]
         wait_until(lambda: len(receiver.waiting()) > enough, timeout_s=30)
         receiver.process.kill()
         receiver.process.wait()
-        return [body for each in sending for body in each.result()]
+        return [body for each in delivery for body in each.result()]
 
 
 def _send_until_it_dies(receiver: Receiver, prefix: str) -> list[bytes]:

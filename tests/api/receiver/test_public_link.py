@@ -71,9 +71,9 @@ def test_link_tells_of_a_failed_archive(library: Library) -> None:
     body = sample_body("failing")
     with installed(library.folder, **library.settings):
         receipt_id = library.receiver.post(body).json()["document"]["reference"]
-        for sending in library.receiver.sendings_of(receipt_id):
-            receipts.register(sending)
-        receipts.set_state(receipt_id, State.FAILED, sending.received_at)
+        for delivery in library.receiver.sendings_of(receipt_id):
+            receipts.register(delivery)
+        receipts.set_state(receipt_id, State.FAILED, delivery.received_at)
 
     page = followed(library.receiver, token_of(body))
 
@@ -188,8 +188,8 @@ def test_page_has_its_style_in_a_browser(library: Library) -> None:
 def test_sending_of_a_completed_archive_is_on_record_and_leaves_the_inbox(library: Library) -> None:
     body = sample_body("with space")
     with installed(library.folder, **library.settings):
-        for each in list(inbox.sendings()):  # Prefect is away, and a sweep goes no further than what needs it
-            inbox.remove_sending(each.sending_id)
+        for each in list(inbox.deliveries()):  # Prefect is away, and a sweep goes no further than what needs it
+            inbox.remove_delivery(each.delivery_id)
 
     link = library.receiver.post(body).json()["document"]["public_link"]
 

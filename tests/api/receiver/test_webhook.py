@@ -34,10 +34,10 @@ def test_body_and_sending_are_stored_before_the_answer(receiver: Receiver) -> No
     receiver.post(body, {"authorization": receiver.secret, "user-agent": "Cellosign", "x-private": MARKER})
 
     receipt_id = receipt_id_of(body)
-    (sending,) = receiver.sendings_of(receipt_id)
+    (delivery,) = receiver.sendings_of(receipt_id)
     assert receiver.body_of(receipt_id) == body
-    assert (sending.reference, sending.size_bytes) == ("stored / מסמך", len(body))
-    assert sending.headers == {"user-agent": "Cellosign"}
+    assert (delivery.reference, delivery.size_bytes) == ("stored / מסמך", len(body))
+    assert delivery.headers == {"user-agent": "Cellosign"}
 
 
 def test_same_body_twice_is_stored_once_with_two_sendings(receiver: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""Archives with re-sendings, killed writers and corruptions: they validate, verify, rebuild and export.
+"""Archives with re-deliveries, killed writers and corruptions: they validate, verify, rebuild and export.
 
 A few with every run of the tests, a thousand with `make test-faults`; in a folder and in a bucket.
 """
@@ -28,7 +28,7 @@ from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault, StoredObject
 from services.custody.verifying import object_of, stored_objects, verify_object
 from tests.cli.conftest import Cellar
-from tests.cli.sendings import bodies_of
+from tests.cli.deliveries import bodies_of
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.flows.persisted import kill_before_write, writes_of

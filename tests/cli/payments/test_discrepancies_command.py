@@ -6,7 +6,7 @@ import pytest
 
 from adapters.platform.settings import Settings
 from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
-from services.payments.discrepancies import settle
+from services.payments.discrepancies import reconcile
 from tests.cli.conftest import Cellar
 from tests.records import NOON
 
@@ -19,7 +19,7 @@ NOBODYS = [
 @pytest.fixture(autouse=True)
 def _nobodys(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    settle(None, SETTLEMENT_CODES, NOBODYS, NOON)
+    reconcile(None, SETTLEMENT_CODES, NOBODYS, NOON)
 
 
 def ids(cellar: Cellar, *arguments: str) -> list[str]:

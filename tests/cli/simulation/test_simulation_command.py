@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from cli.simulation.comparison import Found, differences
+from cli.simulation.comparison import Result, differences
 from cli.simulation.payloads.archives import simulated_archives
 from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
 from cli.simulation.simulate import simulate
@@ -224,5 +224,5 @@ def test_as_a_command_it_takes_its_options_and_refuses_a_count_of_nothing(cellar
 
 def test_an_unknown_archive_is_different_from_a_completed_one() -> None:
     expectation = Expectation("0", "completed", 0, frozenset(), frozenset(), ())
-    assert differences(expectation, Found("0"), waited=True) == ["state"]
-    assert differences(expectation, Found("0"), waited=False) == []
+    assert differences(expectation, Result("0"), waited=True) == ["state"]
+    assert differences(expectation, Result("0"), waited=False) == []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.archive.signed_document import with_verdict
-from models.archive.verdict import UNREADABLE, Change, Coverage, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Verdict
 from tests.domain.payloads import read
 from tests.samples import sample_document
 
@@ -18,7 +18,7 @@ SIGNATURE = SignatureVerdict(
     intact=True,
     valid=True,
     coverage=Coverage.FILE,
-    change=Change.NONE,
+    change=LaterChange.NONE,
     change_permitted=True,
     locks=True,
     signer_name="Cellosign",

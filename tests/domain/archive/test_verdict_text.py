@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from domain.archive.verdict_text import document_text, signature_texts
-from models.archive.verdict import UNREADABLE, Change, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome, SignatureVerdict, Verdict
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 
@@ -30,7 +30,7 @@ def test_trust_tells_whether_it_was_judged(verdict: Verdict, trusted: str) -> No
 
 def test_every_outcome_and_change_has_words() -> None:
     outcomes = {document_text(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
-    changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*Change, None)}
+    changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}
 
     assert (len(outcomes), len(changes)) == (5, 6)
 
@@ -38,15 +38,15 @@ def test_every_outcome_and_change_has_words() -> None:
 @pytest.mark.parametrize(
     ("change", "permitted", "text"),
     [
-        (Change.NONE, True, "none"),
-        (Change.FORM_FILLING, True, "form fields or further signatures, permitted"),
-        (Change.FORM_FILLING, False, "form fields or further signatures, not permitted"),
-        (Change.OTHER, False, "others, not permitted"),
+        (LaterChange.NONE, True, "none"),
+        (LaterChange.FORM_FILLING, True, "form fields or further signatures, permitted"),
+        (LaterChange.FORM_FILLING, False, "form fields or further signatures, not permitted"),
+        (LaterChange.OTHER, False, "others, not permitted"),
         (None, None, "unknown"),
     ],
 )
 def test_change_tells_whether_the_signature_permits_it(
-    change: Change | None, permitted: bool | None, text: str
+    change: LaterChange | None, permitted: bool | None, text: str
 ) -> None:
     signature = replace(SIGNATURE, change=change, change_permitted=permitted)
 

@@ -9,7 +9,7 @@ from typing import Any
 from domain.messages.summary_page import ExportedFile, History, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
-from models.archive.verdict import UNREADABLE, Change, Outcome
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome
 from models.views.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 from tests.domain.payloads import TERMS, changed, read
@@ -110,7 +110,7 @@ def test_verdict_on_the_signed_document_is_told_in_words() -> None:
         signer_name="דנה כהן (1)",
         signer_organization="Example Ltd",
         signed_at=datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC),
-        change=Change.OTHER,
+        change=LaterChange.OTHER,
         change_permitted=False,
     )
     verdict = replace(SOUND, outcome=Outcome.CHANGED, signatures=(signature,), covers_whole_file=False)

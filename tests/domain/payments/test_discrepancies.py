@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payments.discrepancies import Change, Known, by_id, changes, since_opened
+from domain.payments.discrepancies import Known, Transition, by_id, since_opened, transitions
 from models.payments.discrepancy import (
     DUPLICATE_CODES,
     HOLD_CODES,
@@ -29,7 +29,7 @@ CODES = {DiscrepancyCode.AMOUNT_MISMATCH}
 def outcome(state: DiscrepancyState | None, found: Discrepancy | None) -> tuple[DiscrepancyState, str, bool] | None:
     """What becomes of the mismatch, from a state: its next state, what is found, and whether that is an event."""
     known = {"id": Known(MISMATCH, state)} if state else {}
-    made = changes(known, {"id": found} if found else {}, CODES)
+    made = transitions(known, {"id": found} if found else {}, CODES)
     return (made[0].state, made[0].discrepancy.found, made[0].is_event) if made else None
 
 
@@ -57,7 +57,7 @@ def test_what_is_found_now_decides(
 def test_codes_that_were_not_looked_for_stay_as_they_are() -> None:
     known = {"id": Known(MISMATCH, OPEN)}
 
-    assert changes(known, {}, set(DiscrepancyCode) - CODES) == []
+    assert transitions(known, {}, set(DiscrepancyCode) - CODES) == []
 
 
 def test_every_code_is_in_one_set() -> None:
@@ -101,15 +101,15 @@ knowns = st.dictionaries(ids, st.tuples(st.sampled_from(["1", "2"]), st.sampled_
 )
 
 
-def applied(known: Mapping[str, Known], made: Collection[Change]) -> dict[str, Known]:
+def applied(known: Mapping[str, Known], made: Collection[Transition]) -> dict[str, Known]:
     return {**known, **{each.discrepancy_id: Known(each.discrepancy, each.state) for each in made}}
 
 
 @given(knowns, findings("abcdef"))
 def test_finding_the_same_again_changes_nothing(known: dict[str, Known], found: Findings) -> None:
-    after = applied(known, changes(known, found, set(DiscrepancyCode)))
+    after = applied(known, transitions(known, found, set(DiscrepancyCode)))
 
-    assert changes(after, found, set(DiscrepancyCode)) == []
+    assert transitions(after, found, set(DiscrepancyCode)) == []
     assert {key: each.discrepancy for key, each in after.items() if each.state is not CLOSED} == found
 
 
@@ -118,7 +118,7 @@ def test_events_replay_to_the_state(history: list[Findings]) -> None:
     known: dict[str, Known] = {}
     replayed: dict[str, DiscrepancyState] = {}
     for found in history:
-        made = changes(known, found, set(DiscrepancyCode))
+        made = transitions(known, found, set(DiscrepancyCode))
         known = applied(known, made)
         replayed |= {each.discrepancy_id: each.state for each in made if each.is_event}
 
@@ -135,7 +135,7 @@ def test_disjoint_sets_of_codes_may_be_looked_for_in_any_order(known: dict[str, 
         end: Mapping[str, Known] = known
         for codes in order:
             its = {key: each for key, each in found.items() if each.code in codes}
-            end = applied(end, changes(end, its, codes))
+            end = applied(end, transitions(end, its, codes))
         ends.append(end)
 
-    assert ends[0] == ends[1] == applied(known, changes(known, found, set(DiscrepancyCode)))
+    assert ends[0] == ends[1] == applied(known, transitions(known, found, set(DiscrepancyCode)))

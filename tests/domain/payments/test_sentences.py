@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.payments.sentences import sentence, told_transaction
+from domain.payments.sentences import sentence, shown_transaction
 from models.payments.discrepancy import DiscrepancyCode
 
 
@@ -40,4 +40,4 @@ ITS_ID = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
 def test_what_a_client_typed_in_place_of_a_transaction_is_told_nowhere(
     code: str, transaction_id: str | None, told: str | None
 ) -> None:
-    assert told_transaction(code, transaction_id) == told
+    assert shown_transaction(code, transaction_id) == told

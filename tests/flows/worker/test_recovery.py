@@ -19,7 +19,7 @@ from adapters.platform.environment import POOL
 from flows.process_archive import persist_files, process_archive
 from flows.verify_archives import verify_archives
 from flows.worker.pool import take
-from flows.worker.recovery import DeathWatch, settle, settle_strays
+from flows.worker.recovery import DeathWatch, recover, recover_strays
 from models.runs.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool
@@ -78,8 +78,8 @@ def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]
             flow_run = await _run_in(client, left)
             claims.claim([str(flow_run.id)], ME)
 
-            await settle(client, str(flow_run.id), ME)
-            await settle(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
 
             found = await client.read_flow_run(flow_run.id)
             assert (found.state_type, found.state_name) == settled
@@ -96,7 +96,7 @@ def test_run_that_was_taken_and_not_begun_is_due_again() -> None:
             assert await take(client, flow_run.id)
             claims.claim([str(flow_run.id)], ME)
 
-            await settle(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
 
             assert (await client.read_flow_run(flow_run.id)).state_name == "AwaitingRetry"
 
@@ -116,7 +116,7 @@ def test_run_that_a_stock_worker_was_faster_with_is_left_to_it(begun: "State[Any
                 await client.set_flow_run_state(flow_run.id, state)
             runs.take_lease("process-1", f"{flow_run.id}:1", 30)
 
-            await settle(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
 
             assert (await client.read_flow_run(flow_run.id)).state_name == begun.name
             assert not runs.take_lease("process-1", "the next", 30)
@@ -133,7 +133,7 @@ def test_run_that_another_worker_has_meanwhile_is_left_to_it() -> None:
             claims.join("other")
             claims.claim([str(flow_run.id)], "other")
 
-            await settle(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
 
             assert (await client.read_flow_run(flow_run.id)).state_name == "Running"
             assert claims.held_by("other") == {str(flow_run.id)}
@@ -148,7 +148,7 @@ def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
             gone = str(uuid4())
             claims.claim([gone], ME)
 
-            await settle(client, gone, ME)
+            await recover(client, gone, ME)
 
             assert claims.held_by(ME) == set()
 
@@ -164,7 +164,7 @@ def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> 
             claims.claim([str(flow_run.id)], ME)
             runs.take_lease("process-1", f"{flow_run.id}:1", 30)
 
-            await settle(client, str(flow_run.id), ME)
+            await recover(client, str(flow_run.id), ME)
 
             assert not runs.take_lease("process-1", "the next", 30)  # its worker may have stood still, and go on
             assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
@@ -183,7 +183,7 @@ def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more(
             for attempt in range(1, 20):
                 _begin(flow_run, attempt, receipt_id)
                 claims.claim([str(flow_run.id)], ME)
-                await settle(client, str(flow_run.id), ME)
+                await recover(client, str(flow_run.id), ME)
                 state = (await client.read_flow_run(flow_run.id)).state
                 assert state
                 if state.type is StateType.CRASHED:
@@ -215,9 +215,9 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
             runs.take_lease("r-dead", f"{dead.id}:1", 30)
             runs.take_lease("r-alive", f"{alive.id}:1", 20 * 60)
 
-            await settle_strays(client, datetime.now(UTC))
+            await recover_strays(client, datetime.now(UTC))
             assert (await client.read_flow_run(dead.id)).state_name == "Running"
-            await settle_strays(client, now)
+            await recover_strays(client, now)
 
             states = [(await client.read_flow_run(each.id)).state_name for each in (dead, alive, ours)]
             assert states == ["AwaitingRetry", "Running", "Running"]
@@ -233,7 +233,7 @@ def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "
             await make_pool(client)
             working = await client.create_flow_run(flow, state=Running(), work_pool_name=POOL)
 
-            await settle_strays(client, datetime.now(UTC) + timedelta(days=1))
+            await recover_strays(client, datetime.now(UTC) + timedelta(days=1))
 
             assert (await client.read_flow_run(working.id)).state_name == "Running"
 

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
 
 def started(reference: str, body: bytes | None = None) -> str:
     """A run of what has just come, and on record as that: else the sweep of a worker that starts makes another."""
-    sending = received(reference, body or sample_body(reference))
-    flow_run_id = create_run(reference, sending.receipt_id)
-    receipts.set_triggered(sending.sending_id, flow_run_id)
+    delivery = received(reference, body or sample_body(reference))
+    flow_run_id = create_run(reference, delivery.receipt_id)
+    receipts.set_triggered(delivery.delivery_id, flow_run_id)
     return flow_run_id
 
 

@@ -59,7 +59,7 @@ def test_two_hundred_runs_are_completed_while_their_worker_is_killed_ten_times(
         assert states == {"Completed": ARCHIVES}
         assert _rows() == {"archives": ARCHIVES, "completed": ARCHIVES, "versions": ARCHIVES, "fields": _fields()}
         assert _files() == ARCHIVES * _files_of(references[0])
-        assert list(inbox.sendings()) == []
+        assert list(inbox.deliveries()) == []
         assert claims.claimed() == set()
         # At least once: a POST that was in flight when its worker was killed is sent again, under the same id.
         assert len(set(downstream.asked)) == ARCHIVES
@@ -68,9 +68,9 @@ def test_two_hundred_runs_are_completed_while_their_worker_is_killed_ten_times(
 
 def _created(reference: str) -> str:
     """Triggered as the receiver does it; what has no run on record, the sweep at each start would give another."""
-    sending = received(reference, sample_body(reference))
-    asyncio.run(trigger(sending, Trigger.WEBHOOK))
-    flow_run_id = receipts.register(sending).flow_run_id
+    delivery = received(reference, sample_body(reference))
+    asyncio.run(trigger(delivery, Trigger.WEBHOOK))
+    flow_run_id = receipts.register(delivery).flow_run_id
     assert flow_run_id
     return flow_run_id
 

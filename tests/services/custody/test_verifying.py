@@ -294,11 +294,11 @@ def test_history_in_the_place_of_another_is_damaged() -> None:
 
 def test_old_copy_of_a_history_is_damaged() -> None:
     """It lacks a delivery, or that the receipt is complete. While the body is in the inbox, a run keeps it again."""
-    sending = received("process-0", sample_body("process-0", data=[]))
-    persist("process-0", sending.receipt_id)
-    path = history.path_of(sending.receipt_id)
+    delivery = received("process-0", sample_body("process-0", data=[]))
+    persist("process-0", delivery.receipt_id)
+    path = history.path_of(delivery.receipt_id)
     key, copies = key_of("process-0", path), []
-    history.keep("process-0", sending.receipt_id)
+    history.keep("process-0", delivery.receipt_id)
     for _ in range(2):
         copies.append(store.read_bytes(key))
         archived("process-0", sample_body("process-0", data=[]))

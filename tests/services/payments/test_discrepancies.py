@@ -26,7 +26,13 @@ from models.payments.payment import Standing
 from models.views.archives import ArchiveQuery, ArchiveView
 from models.views.payments import Explanation
 from services.payments import discrepancies
-from services.payments.discrepancies import is_concerned, settle, settle_judged, settle_many, settle_version
+from services.payments.discrepancies import (
+    may_have_discrepancies,
+    reconcile,
+    reconcile_judged,
+    reconcile_many,
+    reconcile_version,
+)
 from services.views import catalogue
 from tests.records import NOON, archived, document
 
@@ -42,7 +48,7 @@ UNASSIGNED = Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment", 
 
 
 def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> None:
-    settle(reference, PAYLOAD_CODES, these, NOON + timedelta(hours=hour))
+    reconcile(reference, PAYLOAD_CODES, these, NOON + timedelta(hours=hour))
 
 
 def whole(reference: str = "r") -> ArchiveView:
@@ -81,7 +87,7 @@ def test_codes_of_others_and_other_archives_stay() -> None:
     archived()
     archived("s")
     found(MISMATCH)
-    settle("r", SETTLEMENT_CODES, [LATE], NOON)
+    reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
     found(MISMATCH, reference="s")
 
     found()
@@ -93,13 +99,13 @@ def test_codes_of_others_and_other_archives_stay() -> None:
 @ON_BOTH
 def test_what_belongs_to_no_archive_is_settled_alone() -> None:
     archived()
-    settle("r", SETTLEMENT_CODES, [LATE], NOON)
-    settle(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
-    assert list(discrepancies.standing(None).values()) == [UNASSIGNED]
+    reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
+    reconcile(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
+    assert list(discrepancies.not_closed_by_id(None).values()) == [UNASSIGNED]
 
-    settle(None, SETTLEMENT_CODES, [], NOON)
+    reconcile(None, SETTLEMENT_CODES, [], NOON)
 
-    assert discrepancies.standing(None) == {}
+    assert discrepancies.not_closed_by_id(None) == {}
     assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
 
 
@@ -107,7 +113,7 @@ def test_what_belongs_to_no_archive_is_settled_alone() -> None:
 def test_explanation_stands_until_the_numbers_change() -> None:
     archived()
     found(MISMATCH)
-    assert discrepancies.open_ones("r") == [MISMATCH]
+    assert discrepancies.open_discrepancies("r") == [MISMATCH]
 
     for hour in (1, 2):
         discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
@@ -118,13 +124,13 @@ def test_explanation_stands_until_the_numbers_change() -> None:
     assert shown.state == "explained"
     assert shown.explanation
     assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
-    assert discrepancies.open_ones("r") == []
+    assert discrepancies.open_discrepancies("r") == []
 
     found(replace(MISMATCH, found="26.00 ILS"), hour=4)
 
     (shown,) = whole().discrepancies
     assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
-    assert len(discrepancies.open_ones("r")) == 1
+    assert len(discrepancies.open_discrepancies("r")) == 1
 
 
 @ON_SQLITE
@@ -202,9 +208,9 @@ def test_only_the_current_version_settles() -> None:
         for year in ("2022", "2023")
     )
 
-    assert not settle_version("r", older, PAYLOAD_CODES, [MISMATCH], NOON)
+    assert not reconcile_version("r", older, PAYLOAD_CODES, [MISMATCH], NOON)
     assert whole().discrepancies == []
-    assert settle_version("r", current, PAYLOAD_CODES, [MISMATCH], NOON)
+    assert reconcile_version("r", current, PAYLOAD_CODES, [MISMATCH], NOON)
     assert [each.code for each in whole().discrepancies] == ["AMOUNT_MISMATCH"]
 
 
@@ -214,8 +220,8 @@ def test_many_archives_are_settled_as_one_is() -> None:
     archived(references[0])
     found: dict[str | None, list[Discrepancy]] = {reference: [MISMATCH, LATE] for reference in references}
 
-    settle_many(found | {None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
-    settle_many({reference: [LATE] for reference in references[:1100]}, set(DiscrepancyCode), NOON)
+    reconcile_many(found | {None: [UNASSIGNED]}, set(DiscrepancyCode), NOON)
+    reconcile_many({reference: [LATE] for reference in references[:1100]}, set(DiscrepancyCode), NOON)
 
     with reading() as session:
         states = [(row.code, row.state) for row in session.exec(select(DiscrepancyRow))]
@@ -235,7 +241,7 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
         ready.wait()
         for number in range(4):
             many = dict.fromkeys(["s", None, "r"], these if number % 2 == 0 else [])
-            settle_many(many, PAYLOAD_CODES, NOON + timedelta(hours=number))
+            reconcile_many(many, PAYLOAD_CODES, NOON + timedelta(hours=number))
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(settled, [[MISMATCH]] * 6))
@@ -250,12 +256,12 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
 def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
     receipt_id = archived()
     found(MISMATCH)
-    settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+    reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
 
     with writing():  # the only one who may, on SQLite
         found(MISMATCH)
-        settle_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
-        assert settle_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
+        reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
+        assert reconcile_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
 
     assert history() == ["open 0"]
 
@@ -265,7 +271,7 @@ def test_what_became_another_while_it_was_written_is_settled_again() -> None:
     archived()
     truth = iter([[MISMATCH], [MISMATCH], [], [], []])
 
-    settle_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
+    reconcile_judged(["r"], PAYLOAD_CODES, lambda *_: {"r": next(truth)}, NOON)
 
     assert history() == ["open 0", "closed 0"]
 
@@ -274,16 +280,20 @@ def test_what_became_another_while_it_was_written_is_settled_again() -> None:
 def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
     archived("with payments")
     archived("r", payload=document("r") | {"payments": []})
-    assert [is_concerned(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [True, False, False]
-    assert is_concerned("with payments", HOLD_CODES, {Standing.VERIFIED})
-    assert not is_concerned("with payments", HOLD_CODES, {Standing.HELD})
+    assert [may_have_discrepancies(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [
+        True,
+        False,
+        False,
+    ]
+    assert may_have_discrepancies("with payments", HOLD_CODES, {Standing.VERIFIED})
+    assert not may_have_discrepancies("with payments", HOLD_CODES, {Standing.HELD})
 
     found(MISMATCH)
-    assert not is_concerned("r", HOLD_CODES)
-    assert is_concerned("r", PAYLOAD_CODES)
+    assert not may_have_discrepancies("r", HOLD_CODES)
+    assert may_have_discrepancies("r", PAYLOAD_CODES)
 
     found()
-    assert not is_concerned("r", PAYLOAD_CODES)
+    assert not may_have_discrepancies("r", PAYLOAD_CODES)
 
 
 @ON_SQLITE

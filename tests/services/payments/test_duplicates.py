@@ -17,7 +17,7 @@ from models.payments.discrepancy import (
     DiscrepancyRow,
 )
 from services.payments import discrepancies
-from services.payments.duplicates import settle_all_duplicates, settle_duplicates
+from services.payments.duplicates import reconcile_all_duplicates, reconcile_duplicates
 from tests.payments import attempt, booked, payment
 from tests.records import NOON
 
@@ -29,7 +29,7 @@ ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
 def arrived(reference: str, *payments: tuple[str | None, str | None]) -> None:
     """A run of an archive has loaded its payments, by transaction and fingerprint, and settles."""
     load(reference, *payments)
-    settle_duplicates(reference, NOON)
+    reconcile_duplicates(reference, NOON)
 
 
 def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
@@ -43,7 +43,7 @@ def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
 def told(*references: str) -> dict[str, list[str]]:
     """What is found of archives now, in short."""
     return {
-        reference: sorted(_short(each) for each in discrepancies.standing(reference, DUPLICATE_CODES).values())
+        reference: sorted(_short(each) for each in discrepancies.not_closed_by_id(reference, DUPLICATE_CODES).values())
         for reference in references
     }
 
@@ -75,13 +75,13 @@ def test_attempt_that_does_not_decide_is_found_under_another_transaction(*, atte
     if not attempts_come_first:
         arrived("b", ("u", "g"))
     booked("a", a, attempts=[attempt(a, number, cguid_fingerprint=each) for number, each in enumerate("fgg")])
-    settle_duplicates("a", NOON)
+    reconcile_duplicates("a", NOON)
     if attempts_come_first:
         arrived("b", ("u", "g"))
 
     both = {"a": ["provider t also in b"], "b": ["provider u also in a"]}
     assert told("a", "b") == both
-    settle_all_duplicates(NOON)
+    reconcile_all_duplicates(NOON)
     assert told("a", "b") == both
 
     arrived("a", ("t", "f"))  # its next version
@@ -93,7 +93,7 @@ def test_transaction_of_several_attempts_is_told_once() -> None:
     a = payment("a", "t", cguid_fingerprint="f")
     booked("a", a, attempts=[attempt(a, cguid_fingerprint="g")])
     arrived("b", ("t", "g"))
-    settle_all_duplicates(NOON)
+    reconcile_all_duplicates(NOON)
 
     assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
 
@@ -121,7 +121,7 @@ def test_order_of_arrival_does_not_matter() -> None:
         for reference, payments in order:
             arrived(reference, *payments)
         ends.append(told("a", "b", "c", "d"))
-        settle_all_duplicates(NOON)
+        reconcile_all_duplicates(NOON)
         ends.append(told("a", "b", "c", "d"))
         _forget()
 
@@ -150,11 +150,11 @@ def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
 def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
     load("a", ("t", None))
     load("b", ("t", None))
-    settle_all_duplicates(NOON)
+    reconcile_all_duplicates(NOON)
     assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
 
     load("b")
-    settle_all_duplicates(NOON)
+    reconcile_all_duplicates(NOON)
     assert told("a", "b") == {"a": [], "b": []}
 
 

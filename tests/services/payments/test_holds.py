@@ -7,7 +7,7 @@ import pytest
 
 from models.payments.discrepancy import HOLD_CODES
 from services.payments import discrepancies
-from services.payments.holds import settle_all_holds, settle_holds
+from services.payments.holds import reconcile_all_holds, reconcile_holds
 from services.views import catalogue
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
@@ -20,14 +20,14 @@ HELD = {"type": "hold"}
 def test_hold_that_a_report_settles_is_old_no_more() -> None:
     hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
-    assert [each.code for each in discrepancies.standing("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
+    assert [each.code for each in discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
     archive = catalogue.archive("process-1")
     assert archive
     paid_on = archive.payments[0].paid_on
 
     imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
 
-    assert discrepancies.standing("process-1", HOLD_CODES) == {}
+    assert discrepancies.not_closed_by_id("process-1", HOLD_CODES) == {}
 
 
 CHARGE = {"type": "charge"}
@@ -47,9 +47,11 @@ def test_only_a_hold_that_nothing_took_grows_old() -> None:
     for name, attempts, _ in OLD:
         archived(name, sample_body(name, payments=[payment | each for each in attempts]))
 
-    settle_holds([name for name, *_ in OLD], datetime.now(UTC))
+    reconcile_holds([name for name, *_ in OLD], datetime.now(UTC))
 
-    found = {name: [each.code for each in discrepancies.standing(name, HOLD_CODES).values()] for name, *_ in OLD}
+    found = {
+        name: [each.code for each in discrepancies.not_closed_by_id(name, HOLD_CODES).values()] for name, *_ in OLD
+    }
     assert found == {name: ["AGING_HOLD"] * grows_old for name, _, grows_old in OLD}
 
 
@@ -72,9 +74,9 @@ def test_hold_without_a_day_is_as_old_as_its_archive() -> None:
     assert archive
     came_at = archive.received_at
 
-    settle_all_holds(came_at + timedelta(days=7))
-    assert discrepancies.standing("process-1", HOLD_CODES) == {}
+    reconcile_all_holds(came_at + timedelta(days=7))
+    assert discrepancies.not_closed_by_id("process-1", HOLD_CODES) == {}
 
-    settle_all_holds(came_at + timedelta(days=8))
-    (old,) = discrepancies.standing("process-1", HOLD_CODES).values()
+    reconcile_all_holds(came_at + timedelta(days=8))
+    (old,) = discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()
     assert (old.code, old.found) == ("AGING_HOLD", f"held since {came_at:%Y-%m-%d}")

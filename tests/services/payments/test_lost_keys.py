@@ -25,15 +25,15 @@ from cli.archives.export import export
 from models.archive.archive import State
 from models.errors import Locked
 from models.payments.discrepancy import DiscrepancyRow
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from models.store.fixity import Fault
 from models.views.archives import ArchiveView
 from models.views.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
-from services.payments.discrepancies import explain, standing, views_of
+from services.payments.discrepancies import explain, not_closed_by_id, views_of
 from services.processing.persisting import persist
-from services.settlements.settlements import judge_all
+from services.settlements.importing import reconcile_all_archives
 from services.triggering.trigger import trigger
 from services.views import catalogue
 from tests.flows.conftest import received
@@ -72,8 +72,8 @@ def in_store(*folders: str) -> dict[str, bytes]:
     return {key: store.read_bytes(key) for folder in wanted for key, _ in store.listed(folder)}
 
 
-def swept(sending: Sending) -> bool:
-    return asyncio.run(trigger(sending, Trigger.SWEEP))
+def swept(delivery: Delivery) -> bool:
+    return asyncio.run(trigger(delivery, Trigger.SWEEP))
 
 
 def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
@@ -85,9 +85,9 @@ def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
     same = received("process-1", sent)
     newer = received("process-1", newer_body := body("2026-02-01T00:00:00Z"))
     changed = received("process-1", changed_body := body("2026-03-01T00:00:00Z", cguid="another"))
-    for sending in (newer, changed):
+    for delivery in (newer, changed):
         with pytest.raises(Locked, match="is gone"):
-            persist("process-1", sending.receipt_id)
+            persist("process-1", delivery.receipt_id)
     with structlog.testing.capture_logs() as said:
         assert [swept(same) for _ in range(3)] == [False] * 3
     assert [each["event"] for each in said if each["log_level"] == "error"] == [
@@ -99,8 +99,8 @@ def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
 
     store.overwrite_bytes(backup, seals.key_location("process-1"))
     assert not swept(same)
-    for sending in (newer, changed):
-        finished("process-1", sending.receipt_id)
+    for delivery in (newer, changed):
+        finished("process-1", delivery.receipt_id)
     ids = (first, newer.receipt_id, changed.receipt_id)
     assert [stored_body("process-1", each) for each in ids] == [sent, newer_body, changed_body]
     assert not any(map(inbox.has_body, ids))
@@ -301,7 +301,7 @@ def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
     receipt_id, now = archived("process-1", body()), datetime.now(UTC)
     its_row = line("69796709", amount="20.00", paid="2022-12-21", settled="2022-12-23")
     imported(report(its_row, line("of nobody")), now=now)
-    for discrepancy_id in (*standing("process-1"), *standing(None)):
+    for discrepancy_id in (*not_closed_by_id("process-1"), *not_closed_by_id(None)):
         explain(discrepancy_id, Explanation(by="Dana", why="agreed"), now)
     before = view(), of_nobody()
     assert [each.code for each in before[0].discrepancies] == ["SETTLED_AMOUNT_MISMATCH"]
@@ -309,12 +309,12 @@ def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
     backup = lose(location)
 
     in_new_database(configure)
-    judge_all(now)
+    reconcile_all_archives(now)
     assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
 
     store.overwrite_bytes(backup, location)
     finished("process-1", receipt_id)
-    judge_all(now)
+    reconcile_all_archives(now)
     assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
     assert [each.standing for each in view().payments] == ["settled"]
 
@@ -338,7 +338,7 @@ def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
 
     store.overwrite_bytes(backup, seals.key_location("process-1"))
     finished("process-1", receipt_id)
-    judge_all(now)
+    reconcile_all_archives(now)
     assert [(each.code, each.state) for each in of_nobody()] == [("MISSING_IN_ARCHIVE", "open")]
     assert view().discrepancies == []
 

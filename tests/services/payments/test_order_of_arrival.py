@@ -23,9 +23,9 @@ from adapters.store import history, ocfl
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyLogRow
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
-from services.payments.duplicates import settle_all_duplicates
-from services.payments.holds import settle_all_holds
-from services.settlements.settlements import judge_all
+from services.payments.duplicates import reconcile_all_duplicates
+from services.payments.holds import reconcile_all_holds
+from services.settlements.importing import reconcile_all_archives
 from tests.flows import databases
 from tests.installations import archived
 from tests.samples import sample_document
@@ -85,7 +85,7 @@ def taken(step: Step, now: datetime = NOW) -> None:
     elif what == "report":
         imported(REPORTS[number], now=now)
     else:
-        for judge in (settle_all_holds, settle_all_duplicates, judge_all):
+        for judge in (reconcile_all_holds, reconcile_all_duplicates, reconcile_all_archives):
             judge(now)
 
 

@@ -28,7 +28,7 @@ def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(
     receipt_id = archived("process-1", body)
 
     assert stored_body("process-1", receipt_id) == body
-    assert (inbox.has_body(receipt_id), list(inbox.sendings())) == (False, [])
+    assert (inbox.has_body(receipt_id), list(inbox.deliveries())) == (False, [])
     assert objects_below(f"{home}/inbox") == {}
     spools = (settings().spool_dir, Path(settings().store_location) / "spool")
     assert [each for spool in spools for each in spool.glob("*")] == []

@@ -16,7 +16,7 @@ from models.errors import Conflict
 from models.payments.discrepancy import DiscrepancyCode
 from services.payments import discrepancies
 from services.processing.completion import complete
-from services.processing.findings import payload_findings, settle_findings
+from services.processing.findings import payload_findings, reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
@@ -64,7 +64,7 @@ def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_ver
     older, current = (archived("process-1", body(year, payments=with_amount(year))) for year in (2023, 2024))
     delivery = archived("process-1", body(2025, payments=with_amount(2024)))
 
-    says = [settle_findings(stored_archive("process-1", each)).is_current for each in (older, current, delivery)]
+    says = [reconcile_findings(stored_archive("process-1", each)).is_current for each in (older, current, delivery)]
 
     assert says == [False, True, True]
 
@@ -96,7 +96,7 @@ def test_what_vanished_does_not_hang_on_the_order_of_arrival() -> None:
             payments = [charge(name, *made)] if (made := RENAMED[year]) else []
             archived(name, sample_body(name, event=event(year), payments=payments, data=[]))
 
-        (gone,) = discrepancies.standing(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
+        (gone,) = discrepancies.not_closed_by_id(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
 
         assert (gone.transaction_id, gone.expected) == (f"other of {name}", "a charge of 25.00 ILS"), order
 

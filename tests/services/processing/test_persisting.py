@@ -168,7 +168,7 @@ def test_old_sending_that_arrives_late_is_a_version_and_not_the_current_one() ->
 
 
 def test_version_is_as_new_as_its_latest_delivery() -> None:
-    """What was sent between two equal sendings, and comes after them, is older than the second of them."""
+    """What was sent between two equal deliveries, and comes after them, is older than the second of them."""
     archived("process-1", body_at(JANUARY))
     archived("process-1", body_at(MARCH))
     archived("process-1", body_at(FEBRUARY, data=[]))
@@ -276,10 +276,10 @@ def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
 
 
 def test_body_of_another_process_is_refused_and_leaves_nothing() -> None:
-    sending = received("another", body_at(JANUARY))
+    delivery = received("another", body_at(JANUARY))
 
     with pytest.raises(Exception, match="another process"):
-        persist("another", sending.receipt_id)
+        persist("another", delivery.receipt_id)
 
     assert ocfl.inventory("another") is None
     assert ocfl.inventory("process-1") is None
@@ -287,13 +287,13 @@ def test_body_of_another_process_is_refused_and_leaves_nothing() -> None:
 
 def test_time_of_a_version_is_when_its_receipt_came() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    sending = received("process-1", body_at(JANUARY), at)
+    delivery = received("process-1", body_at(JANUARY), at)
 
-    persist("process-1", sending.receipt_id)
+    persist("process-1", delivery.receipt_id)
 
     found = ocfl.inventory("process-1")
     assert found
-    assert (found.versions[0].created_at, found.versions[0].message) == (at, sending.receipt_id)
+    assert (found.versions[0].created_at, found.versions[0].message) == (at, delivery.receipt_id)
 
 
 WRITES = {
@@ -393,8 +393,8 @@ def test_disk_that_fills_up_while_a_body_is_staged_is_transient(file_size_limit:
         document["signed_document"]["content"] = base64.b64encode(bytes(3 << 20)).decode()
     else:
         document["data"] = [{"id": "f", "value": "x" * (3 << 20)}]
-    sending = received("process-1", json.dumps(document).encode())
+    delivery = received("process-1", json.dumps(document).encode())
     file_size_limit()
 
     with pytest.raises(Transient, match="the spool folder does not take more: EFBIG"):
-        persist("process-1", sending.receipt_id)
+        persist("process-1", delivery.receipt_id)

@@ -14,8 +14,8 @@ from models.settlements.settlement import SettlementReportRow
 from models.views.payments import Explanation
 from services.custody.rebuilding import Rebuilt, rebuild
 from services.custody.verifying import stored_objects
-from services.payments.discrepancies import explain, standing
-from services.settlements.settlements import judge_all
+from services.payments.discrepancies import explain, not_closed_by_id
+from services.settlements.importing import reconcile_all_archives
 from services.views import catalogue
 from tests.installations import archived, finished
 from tests.samples import sample_body, sample_document
@@ -64,14 +64,14 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(
 ) -> None:
     receipt_id = archived("process-1", body())
     imported(REPORT, now=NOW)
-    for discrepancy_id in (*standing("process-1"), *standing(None)):
+    for discrepancy_id in (*not_closed_by_id("process-1"), *not_closed_by_id(None)):
         explain(discrepancy_id, Explanation(by="Dana", why="agreed"), NOW)
     before = explained()
     assert sorted(str(each["code"]) for each in before) == ["MISSING_IN_ARCHIVE", "SETTLED_AMOUNT_MISMATCH"]
     key = damaged(kind)
 
     assert [each for each, _ in rebuilt(configure).damaged] == [key]
-    judge_all(NOW)
+    reconcile_all_archives(NOW)
     imported(OTHER, now=NOW)
     finished("process-1", receipt_id)
 
@@ -93,7 +93,7 @@ def test_what_was_told_closes_again_once_the_damaged_report_is_taken_out_for_goo
 
     for each in (key, key.replace(".json", ".imported")):
         store.remove(each)
-    judge_all(NOW)
+    reconcile_all_archives(NOW)
 
     assert told() == []
 

@@ -30,10 +30,10 @@ from adapters.store import history, interrupted, ocfl
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, Transient
-from models.runs.receipt import Sending
+from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.inventory import ObjectVersion
-from services.receipts.inbox import leave_inbox
+from services.receipts.leaving import leave_inbox
 from services.triggering.trigger import forgotten, start_run, trigger, untriggered
 from services.views import catalogue
 from tests.records import NOON
@@ -47,31 +47,31 @@ def body() -> bytes:
     return uuid4().bytes
 
 
-def arrived(body: bytes, *, minute: float = 0) -> Sending:
+def arrived(body: bytes, *, minute: float = 0) -> Delivery:
     return _arrived(body, NOON + timedelta(minutes=minute))
 
 
-def _arrived(body: bytes, at: datetime) -> Sending:
+def _arrived(body: bytes, at: datetime) -> Delivery:
     intake = Intake()
     intake.digest(body)
     intake.write([body])
     return intake.accept("r", at, {})
 
 
-def triggered(sending: Sending, why: Trigger = Trigger.WEBHOOK) -> str | None:
+def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:
     """Trigger a sending, and return the run that it has."""
-    asyncio.run(trigger(sending, why))
-    return receipts.register(sending).flow_run_id
+    asyncio.run(trigger(delivery, why))
+    return receipts.register(delivery).flow_run_id
 
 
-def recorded(flow_run_id: str, sending: Sending, state: RunState | None) -> None:
+def recorded(flow_run_id: str, delivery: Delivery, state: RunState | None) -> None:
     """Put a run on record, as the flow does, with its end where it has one."""
     runs.begin(
         RunRow(
             flow_run_id=flow_run_id,
             attempt=1,
             reference="r",
-            receipt_id=sending.receipt_id,
+            receipt_id=delivery.receipt_id,
             trigger=Trigger.WEBHOOK,
             state=RunState.RUNNING,
             started_at=NOON,
@@ -95,19 +95,19 @@ def waiting() -> list[str]:
     return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
 
 
-def kept(sending: Sending, body: bytes) -> None:
+def kept(delivery: Delivery, body: bytes) -> None:
     """Have the store keep the body of a receipt."""
     with staging() as stage:
         (stage / "content").mkdir()
         (stage / "content" / "request").write_bytes(body)
-        version = ObjectVersion(NOON, sending.receipt_id, {"request": sending.receipt_id})
-        contents = {sending.receipt_id: "request"}
-        ocfl.add_version("r", interrupted.settled("r"), version, stage, contents)
+        version = ObjectVersion(NOON, delivery.receipt_id, {"request": delivery.receipt_id})
+        contents = {delivery.receipt_id: "request"}
+        ocfl.add_version("r", interrupted.repaired("r"), version, stage, contents)
 
 
-def completed(sending: Sending) -> None:
+def completed(delivery: Delivery) -> None:
     """Take a receipt to its end, but leave it in the inbox: its run was killed just before."""
-    receipts.set_state(sending.receipt_id, ArchiveState.COMPLETED, NOON)
+    receipts.set_state(delivery.receipt_id, ArchiveState.COMPLETED, NOON)
 
 
 @contextmanager
@@ -128,32 +128,32 @@ def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Itera
 
 
 def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
-    sending = arrived(body)
+    delivery = arrived(body)
 
-    assert triggered(sending)
+    assert triggered(delivery)
 
     archive = catalogue.archive("r")
     assert archive
-    assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(sending.receipt_id, "new")]
+    assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(delivery.receipt_id, "new")]
     assert len(waiting()) == 2
 
 
 def test_triggered_again_changes_nothing(body: bytes) -> None:
-    sending = arrived(body)
-    first = triggered(sending)
+    delivery = arrived(body)
+    first = triggered(delivery)
     before = catalogue.archive("r")
 
-    assert triggered(sending, Trigger.SWEEP) == first
+    assert triggered(delivery, Trigger.SWEEP) == first
     assert catalogue.archive("r") == before
 
 
 def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes) -> None:
     """Killed after the run was made and before the sending remembered it."""
-    sending = arrived(body)
-    receipts.register(sending)
-    made = asyncio.run(start_run("r", sending.receipt_id, Trigger.WEBHOOK))
+    delivery = arrived(body)
+    receipts.register(delivery)
+    made = asyncio.run(start_run("r", delivery.receipt_id, Trigger.WEBHOOK))
 
-    assert triggered(sending, Trigger.SWEEP) == made.flow_run_id
+    assert triggered(delivery, Trigger.SWEEP) == made.flow_run_id
 
 
 def test_two_sendings_of_one_body_share_the_run_that_is_on_its_way(body: bytes) -> None:
@@ -195,39 +195,39 @@ def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
 
 
 def test_sweep_starts_again_what_crashed_or_was_forgotten_by_prefect(body: bytes) -> None:
-    sending = arrived(body)
-    run = triggered(sending)
+    delivery = arrived(body)
+    run = triggered(delivery)
     assert run
     asyncio.run(_set(run, Crashed()))
-    second = triggered(sending, Trigger.SWEEP)
+    second = triggered(delivery, Trigger.SWEEP)
     assert second
     assert second != run
     asyncio.run(_delete(second))
 
-    assert triggered(sending, Trigger.SWEEP) not in {run, second}
+    assert triggered(delivery, Trigger.SWEEP) not in {run, second}
 
 
 def test_sweep_leaves_what_a_person_has_cancelled(body: bytes) -> None:
-    sending = arrived(body)
-    run = triggered(sending)
+    delivery = arrived(body)
+    run = triggered(delivery)
     assert run
     asyncio.run(_set(run, Cancelled()))
 
-    assert triggered(sending, Trigger.SWEEP) == run
-    assert receipts.get(sending.receipt_id).state == "failed"
-    assert triggered(sending, Trigger.SWEEP) == run
+    assert triggered(delivery, Trigger.SWEEP) == run
+    assert receipts.get(delivery.receipt_id).state == "failed"
+    assert triggered(delivery, Trigger.SWEEP) == run
     assert triggered(arrived(body, minute=1)) != run
 
 
 def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> None:
     """Prefect knows that it crashed, our history has it running."""
-    sending = arrived(body)
-    run = triggered(sending)
+    delivery = arrived(body)
+    run = triggered(delivery)
     assert run
-    recorded(run, sending, None)
+    recorded(run, delivery, None)
     asyncio.run(_set(run, Crashed()))
 
-    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+    again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     assert again.flow_run_id != run
     archive = catalogue.archive("r")
@@ -236,30 +236,30 @@ def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> Non
 
 
 def test_run_that_ended_before_it_could_be_recorded_makes_room_for_the_next(body: bytes) -> None:
-    sending = arrived(body)
-    run = triggered(sending)
+    delivery = arrived(body)
+    run = triggered(delivery)
     assert run
     asyncio.run(_set(run, Crashed()))
 
-    second = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+    second = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     assert (second.flow_run_id != run, second.ended) == (True, False)
-    assert asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN)) == second
+    assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == second
 
 
 def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
     configure: Callable[..., Settings], body: bytes, deployment: str
 ) -> None:
-    sending = arrived(body)
+    delivery = arrived(body)
     configure(PREFECT_API_URL="http://127.0.0.1:1/api")
     with pytest.raises(Transient):
-        asyncio.run(trigger(sending, Trigger.WEBHOOK))
-    assert list(inbox.sendings()) == [sending]
-    assert receipts.get(sending.receipt_id).state == "received"
+        asyncio.run(trigger(delivery, Trigger.WEBHOOK))
+    assert list(inbox.deliveries()) == [delivery]
+    assert receipts.get(delivery.receipt_id).state == "received"
 
     configure(PREFECT_API_URL=deployment)
 
-    assert triggered(sending, Trigger.SWEEP)
+    assert triggered(delivery, Trigger.SWEEP)
 
 
 def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: bytes) -> None:
@@ -269,32 +269,32 @@ def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: 
 
     leave_inbox(first.receipt_id)
 
-    assert list(inbox.sendings()) == [second]
+    assert list(inbox.deliveries()) == [second]
 
 
 def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
     """Each attempt is another run, and Prefect says of each that it has ended."""
-    sending = arrived(body)
-    receipts.register(sending)
+    delivery = arrived(body)
+    receipts.register(delivery)
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     ended = {"id": "run-1", "state": {"name": "Crashed", "type": "CRASHED"}}
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
     httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_json(ended)
 
     with pytest.raises(Conflict):
-        asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+        asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     keys = {json.loads(request.data)["idempotency_key"] for request, _ in httpserver.log if request.data}
-    assert keys == {f"{sending.receipt_id}:{attempt}" for attempt in range(1, 101)}
-    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+    assert keys == {f"{delivery.receipt_id}:{attempt}" for attempt in range(1, 101)}
+    assert not asyncio.run(trigger(delivery, Trigger.SWEEP))
 
 
 def test_untriggered_is_what_has_no_run_or_is_complete_oldest_first(body: bytes) -> None:
     with_run, failed, done, registered, new = (arrived(body + b"%d" % each, minute=-each) for each in range(5))
-    for sending in (with_run, failed, done):
-        assert triggered(sending)
+    for delivery in (with_run, failed, done):
+        assert triggered(delivery)
     receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
     completed(done)
     receipts.register(registered)
@@ -314,12 +314,12 @@ def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(
 
 
 def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
-    sending = arrived(body)
-    assert triggered(sending)
-    kept(sending, body)
-    completed(sending)
+    delivery = arrived(body)
+    assert triggered(delivery)
+    kept(delivery, body)
+    completed(delivery)
 
-    assert not asyncio.run(trigger(sending, Trigger.SWEEP))
+    assert not asyncio.run(trigger(delivery, Trigger.SWEEP))
     assert waiting() == []
 
 
@@ -357,13 +357,13 @@ def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_un
 
 
 def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:
-    sendings = [arrived(body + b"%d" % each, minute=-each) for each in range(6)]
-    alive, crashed, deleted, failed, done, _without_run = sendings
-    of = {sending.sending_id: triggered(sending) or "" for sending in sendings[:-1]}
-    asyncio.run(_set(of[crashed.sending_id], Crashed()))
-    for sending in (failed, done):
-        asyncio.run(_set(of[sending.sending_id], Failed()))
-    asyncio.run(_delete(of[deleted.sending_id]))
+    deliveries = [arrived(body + b"%d" % each, minute=-each) for each in range(6)]
+    alive, crashed, deleted, failed, done, _without_run = deliveries
+    of = {delivery.delivery_id: triggered(delivery) or "" for delivery in deliveries[:-1]}
+    asyncio.run(_set(of[crashed.delivery_id], Crashed()))
+    for delivery in (failed, done):
+        asyncio.run(_set(of[delivery.delivery_id], Failed()))
+    asyncio.run(_delete(of[deleted.delivery_id]))
     receipts.set_state(failed.receipt_id, ArchiveState.FAILED, NOON)
     completed(done)
 
@@ -373,13 +373,13 @@ def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(
 
 
 def test_what_a_person_has_cancelled_is_asked_about_once(body: bytes) -> None:
-    sending = arrived(body)
-    run = triggered(sending)
+    delivery = arrived(body)
+    run = triggered(delivery)
     assert run
     asyncio.run(_set(run, Cancelled()))
 
-    assert asyncio.run(forgotten()) == [sending]
-    assert triggered(sending, Trigger.SWEEP) == run
+    assert asyncio.run(forgotten()) == [delivery]
+    assert triggered(delivery, Trigger.SWEEP) == run
     assert asyncio.run(forgotten()) == []
 
 
@@ -414,35 +414,35 @@ def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_al
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
     """The worker was faster than Prefect's answer."""
-    sending = arrived(body)
-    kept(sending, body)
+    delivery = arrived(body)
+    kept(delivery, body)
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
 
     def end_it(_request: Request) -> Response:
-        completed(sending)
-        history.keep("r", sending.receipt_id)
+        completed(delivery)
+        history.keep("r", delivery.receipt_id)
         return Response(json.dumps({"id": "run-1", "state": {"name": "Running", "type": "RUNNING"}}))
 
     httpserver.expect_request("/api/deployments/d/create_flow_run").respond_with_handler(end_it)
 
-    assert asyncio.run(trigger(sending, Trigger.WEBHOOK))
+    assert asyncio.run(trigger(delivery, Trigger.WEBHOOK))
 
-    (delivery,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(sending.receipt_id)}")["delivery"]
-    assert delivery["flow_run_id"] == "run-1"
+    (kept,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(delivery.receipt_id)}")["delivery"]
+    assert kept["flow_run_id"] == "run-1"
 
 
 def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:
     """The state was read before Prefect answered; a person's re-run is another thing."""
-    sending = arrived(body)
-    flow_run_id = triggered(sending)
+    delivery = arrived(body)
+    flow_run_id = triggered(delivery)
     assert flow_run_id
-    recorded(flow_run_id, sending, None)
-    completed(sending)
+    recorded(flow_run_id, delivery, None)
+    completed(delivery)
     asyncio.run(_set(flow_run_id, Completed()))
 
-    swept = asyncio.run(start_run("r", sending.receipt_id, Trigger.SWEEP))
-    again = asyncio.run(start_run("r", sending.receipt_id, Trigger.RERUN))
+    swept = asyncio.run(start_run("r", delivery.receipt_id, Trigger.SWEEP))
+    again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     assert swept.flow_run_id == flow_run_id
     assert again.flow_run_id != flow_run_id

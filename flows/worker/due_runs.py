@@ -16,7 +16,7 @@ _FIRST_PAGE = 32
 _ALONE_FROM_COUNT = 3
 
 
-class Due:
+class DueRuns:
     """The runs whose time has come and that were not started yet, the oldest first."""
 
     def __init__(self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution]) -> None:

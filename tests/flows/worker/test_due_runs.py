@@ -16,8 +16,8 @@ from prefect.states import Scheduled
 from adapters.database import receipts
 from adapters.platform.environment import POOL
 from flows.process_archive import process_archive
-from flows.worker.due import SLOTS, Due, startable
-from models.runs.receipt import Sending
+from flows.worker.due_runs import SLOTS, DueRuns, startable
+from models.runs.receipt import Delivery
 from tests.conftest import wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -81,7 +81,7 @@ def test_runs_of_flows_that_nobody_here_has_hide_none_of_ours() -> None:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=second)) for second in range(40)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
-            due = Due(client, [ours.flow_id], {})
+            due = DueRuns(client, [ours.flow_id], {})
 
             await due.look()
 
@@ -110,14 +110,14 @@ def test_endpoint_that_is_down_holds_up_no_other_archive(downstream: Downstream)
     _complete_all([received(each, sample_body(each)) for each in references], downstream)
 
 
-def _complete_all(sendings: list[Sending], downstream: Downstream) -> None:
+def _complete_all(deliveries: list[Delivery], downstream: Downstream) -> None:
     async def _complete() -> None:
         async with get_client() as client, workers.worker_here(client) as deployment_id:
-            for each in sendings:
+            for each in deliveries:
                 parameters = {"reference": each.reference, "receipt_id": each.receipt_id}
                 await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
             await asyncio.to_thread(
-                wait_until, lambda: all(_is_complete(each.receipt_id) for each in sendings), timeout_s=60
+                wait_until, lambda: all(_is_complete(each.receipt_id) for each in deliveries), timeout_s=60
             )
             downstream.let_go()
 

@@ -10,6 +10,6 @@ def leave_inbox(receipt_id: str) -> None:
     Raises:
         Transient: the database or the inbox's bucket does not answer.
     """
-    for sending_id in receipts.sending_ids(receipt_id):
-        inbox.remove_sending(sending_id)
+    for delivery_id in receipts.delivery_ids(receipt_id):
+        inbox.remove_delivery(delivery_id)
     inbox.remove_body(receipt_id)

@@ -8,12 +8,12 @@ from sqlmodel import Session, col, exists, select
 from models.archive.warning import WarningCode, WarningRow
 from models.payments.payment import PaymentRow
 
-Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 _IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
 
 
-def without_locked(session: Session, found: Mapping[str | None, Found]) -> dict[str | None, Found]:
+def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[str | None, Item]:
     """Return what was found in archives but for those that are locked: of them nothing is claimed, and nothing closed.
 
     Args:

@@ -21,10 +21,10 @@ from adapters.database.settlements import (
     Candidates,
     entries_concerned,
     entries_of_archives,
-    entries_of_nobody,
     insert_entries,
     is_settled,
-    matching,
+    matching_alone,
+    unmatched_entries,
     update_decisions,
 )
 from adapters.database.transactions import engine, reading
@@ -37,7 +37,7 @@ from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyCode as C
 from models.payments.payment import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
-from services.settlements import settlements
+from services.settlements import importing
 from tests.domain.settled import day
 from tests.installations import installed
 from tests.settlements import (
@@ -191,7 +191,7 @@ def test_payment_that_comes_after_its_settlement_closes_what_was_missed() -> Non
     assert told() == [(None, C.MISSING_IN_ARCHIVE)]
     paid("late", "c1")
 
-    settlements.rematch("late", NOW)
+    importing.rematch("late", NOW)
 
     assert told() == []
     assert matches() == [("cguid", "payment of late")]
@@ -203,7 +203,7 @@ def test_payment_that_becomes_another_gives_its_row_back() -> None:
     imported(report(line("c1")))
     paid("r", "c2")
 
-    settlements.rematch("r", NOW)
+    importing.rematch("r", NOW)
 
     assert told() == [(None, C.MISSING_IN_ARCHIVE), ("r", C.MISSING_IN_SETTLEMENT)]
 
@@ -214,7 +214,7 @@ def test_second_payment_with_the_same_cguid_takes_the_match_away_and_gives_it_ba
     imported(report(line("c1")))
     before = everything()
     paid("s", "c1")
-    settlements.rematch("s", NOW)
+    importing.rematch("s", NOW)
     assert told() == [
         (None, C.AMBIGUOUS_MATCH),
         ("r", C.MISSING_IN_SETTLEMENT),
@@ -222,7 +222,7 @@ def test_second_payment_with_the_same_cguid_takes_the_match_away_and_gives_it_ba
     ]
     unpaid("s")
 
-    settlements.rematch("s", NOW)
+    importing.rematch("s", NOW)
 
     assert everything() == before
 
@@ -235,7 +235,7 @@ def test_row_for_a_failed_payment_is_told_of_its_archive() -> None:
     assert told() == [("r", C.MISSING_IN_ARCHIVE)]
 
     paid("r", "c1")
-    settlements.rematch("r", NOW)
+    importing.rematch("r", NOW)
     assert told() == []
 
 
@@ -244,12 +244,12 @@ def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None
     imported(report(line("c1")))
     paid("r", "c1", amount_minor=1900)
     matched = Decision(Match.CGUID, "r", "payment of r")
-    with matching() as session:
-        (before,) = entries_of_nobody(session)
+    with matching_alone() as session:
+        (before,) = unmatched_entries(session)
         update_decisions(session, [DecidedEntry(before.entry, matched)])
     assert told() == [(None, C.MISSING_IN_ARCHIVE)]
 
-    settlements.rematch("r", NOW)
+    importing.rematch("r", NOW)
 
     assert told() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
 
@@ -275,11 +275,11 @@ def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, 
             raise KeyboardInterrupt
 
     with staged(rows_of_it, FORM) as made, pytest.raises(KeyboardInterrupt):
-        settlements.import_reports([made], NOW, killed)
+        importing.import_reports([made], NOW, killed)
     assert everything() != undisturbed
 
     if next_is == "the night":
-        settlements.judge_all(NOW)
+        importing.reconcile_all_archives(NOW)
     else:
         imported(rows_of_it if next_is == "the same import" else another)
 
@@ -290,12 +290,12 @@ def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, 
 def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
     paid("r", "c1")
     imported(report(line("c1")))
-    with matching() as session:
+    with matching_alone() as session:
         ((_, (before,)),) = entries_of_archives(session, ["r"]).items()
         update_decisions(session, [DecidedEntry(before.entry, Decision(Match.NONE))])
     unpaid("r")
 
-    settlements.judge_all(NOW)
+    importing.reconcile_all_archives(NOW)
 
     assert told() == [(None, C.MISSING_IN_ARCHIVE)]
 
@@ -307,13 +307,13 @@ def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
     def arrive() -> None:
         arriving.set()
         paid("r", "c1")
-        settlements.rematch("r", NOW)
+        importing.rematch("r", NOW)
         matched.set()
 
     archive = threading.Thread(target=arrive)
     with staged(report(line("c1")), FORM) as made:
         (entry,) = made.rows()
-        with matching() as session:
+        with matching_alone() as session:
             decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
             archive.start()
             assert arriving.wait(10)
@@ -349,7 +349,7 @@ def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_amon
 
     for reference in ("nothing paid", "unknown"):
         with statements() as asked:
-            settlements.rematch(reference, NOW)
+            importing.rematch(reference, NOW)
 
         if empty == "postgres":
             assert "lock_shared" in asked.pop(0)
@@ -367,14 +367,14 @@ def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
     unpaid("w")
 
     def concerned(reference: str) -> list[str]:
-        with matching() as session:
+        with matching_alone() as session:
             return sorted(str(each.entry.cguid_fingerprint) for each in entries_concerned(session, reference))
 
     def of(*cguids: str) -> list[str]:
         return sorted(map(fingerprint, cguids))
 
     assert [concerned(each) for each in "rsuwx"] == [of("c1", "c4"), of("c1"), of("c2"), of("c3"), []]
-    settlements.rematch("r", NOW)
+    importing.rematch("r", NOW)
     assert concerned("r") == of("c4")  # it has nothing to do with the other any more
 
 
@@ -387,10 +387,10 @@ def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was
     unpaid("r")
 
     with killed_at("INSERT INTO discrepancy_event"), pytest.raises(KeyboardInterrupt):
-        settlements.rematch("r", NOW)
+        importing.rematch("r", NOW)
     assert (matches(), len(told())) == ([("cguid", "payment of s")], 3)
 
-    settlements.rematch("r", NOW)
+    importing.rematch("r", NOW)
     assert told() == []
 
 
@@ -441,7 +441,7 @@ def test_what_becomes_late_is_told_when_all_is_judged() -> None:
     imported(report(*covering(day(0), day(10))), now=days_later(-60))
     assert ("r", C.MISSING_IN_SETTLEMENT) not in told()
 
-    settlements.judge_all(NOW)
+    importing.reconcile_all_archives(NOW)
 
     assert ("r", C.MISSING_IN_SETTLEMENT) in told()
 
@@ -521,7 +521,7 @@ def taken(step: Step) -> None:
     else:
         values = dict(PAYMENTS[step[1]])
         paid(**values)  # type: ignore[arg-type]
-        settlements.rematch(str(values["reference"]), NOW)
+        importing.rematch(str(values["reference"]), NOW)
 
 
 def in_plain_order(drawn: list[Step]) -> list[Step]:

@@ -1,4 +1,4 @@
-"""The flow `settle-reports`: settlement reports that are put into a folder or bucket are imported, each once."""
+"""The flow `import-reports`: settlement reports that are put into a folder or bucket are imported, each once."""
 
 import logging
 from dataclasses import dataclass, field
@@ -6,21 +6,21 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from adapters.inbox import settlement_inbox
-from adapters.inbox.settlement_inbox import ReportFile
+from adapters.inbox import report_files
+from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.platform.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.execution.results import RESULTS
-from flows.open_discrepancies import tell_open_discrepancies
+from flows.open_discrepancies import report_open_discrepancies
 from models.errors import Conflict, Refused, Transient
 from models.settlements.settlement_summary import SettlementSummary
-from services.settlements import settlements
+from services.settlements import importing
 
 
 # It keeps no result; see `sweep_inbox`.
-@flow(name="settle-reports", result_storage=RESULTS, persist_result=False)
-async def settle_reports() -> None:
+@flow(name="import-reports", result_storage=RESULTS, persist_result=False)
+async def import_reports() -> None:
     """Import each new report, and tell what is open where one has brought something that nobody has explained. One that
     is wrong, or cannot be read, holds up no other, and is tried again by the next run.
 
@@ -30,7 +30,7 @@ async def settle_reports() -> None:
     """
     taken = _Taken()
     try:
-        for file in await in_thread(settlement_inbox.new_files, datetime.now(UTC)):
+        for file in await in_thread(report_files.new_files, datetime.now(UTC)):
             await _take(file, taken)
     finally:
         if taken.unexplained:
@@ -66,7 +66,7 @@ async def _take(file: ReportFile, taken: _Taken) -> None:
 async def _tell_open_discrepancies() -> None:
     """What cannot be told now, the night tells: it must not hide which reports are wrong."""
     try:
-        await tell_open_discrepancies()
+        await report_open_discrepancies()
     except Transient as error:
         get_run_logger().warning("What is open is not told before the night: %s", error)
 
@@ -76,6 +76,6 @@ def _import(file: ReportFile) -> SettlementSummary:
     if form is None:
         raise Refused("BAD_SETTLEMENT_COLUMNS", "set CELLAR_SETTLEMENT_COLUMNS to a file as in docs/settlement.md")
     with staged(file.read(), form) as report:
-        summary = settlements.import_reports([report], datetime.now(UTC), lambda *_: checkpoint())
-        settlement_inbox.set_imported(file, report.report_id)
+        summary = importing.import_reports([report], datetime.now(UTC), lambda *_: checkpoint())
+        report_files.set_imported(file, report.report_id)
     return summary

@@ -10,34 +10,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.body.place import Place, Reading, decimal_from
+from domain.body.node import Node, Reading, decimal_from
 
 BIG = 1 << 63
 
 
-def place(value: Any, zone: str = "UTC") -> Place:
-    return Place(value, "there", Reading(ZoneInfo(zone)))
+def place(value: Any, zone: str = "UTC") -> Node:
+    return Node(value, "there", Reading(ZoneInfo(zone)))
 
 
-def codes(of: Place) -> list[tuple[str, str]]:
+def codes(of: Node) -> list[tuple[str, str]]:
     return [(warning.code, warning.where) for warning in of.reading.warnings]
 
 
-READERS: dict[str, Callable[[Place], Any]] = {
-    "text": Place.text,
-    "identifier": Place.identifier,
-    "integer": Place.integer,
-    "real": Place.real,
-    "flag": Place.flag,
-    "moment": Place.moment,
-    "mapping": Place.mapping,
+READERS: dict[str, Callable[[Node], Any]] = {
+    "text": Node.text,
+    "identifier": Node.identifier,
+    "integer": Node.integer,
+    "real": Node.real,
+    "flag": Node.flag,
+    "moment": Node.moment,
+    "mapping": Node.mapping,
     "objects": lambda of: list(of.objects()),
-    "anything": Place.anything,
+    "anything": Node.anything,
 }
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
-def test_null_is_as_good_as_absent(reader: Callable[[Place], Any]) -> None:
+def test_null_is_as_good_as_absent(reader: Callable[[Node], Any]) -> None:
     null = place(None)
 
     assert reader(null) in (None, {}, [])
@@ -119,7 +119,7 @@ def test_member_of_what_is_no_object_is_null_and_the_warning_names_the_object() 
 
 
 def test_path_tells_members_and_positions() -> None:
-    outer = Place({"a": [{"b": 1}, 2, {"b": 3}]}, "", Reading(UTC))
+    outer = Node({"a": [{"b": 1}, 2, {"b": 3}]}, "", Reading(UTC))
 
     inner = [each.member("b").path for each in outer.member("a").objects()]
 

@@ -10,7 +10,7 @@ from adapters.inbox import inbox
 from adapters.platform.settings import Settings
 from models.errors import Refused, Transient
 from services.processing.persisting import persist
-from services.receipts.body import opened_body
+from services.receipts.raw_body import opened_raw_body
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.samples import sample_body
@@ -45,7 +45,7 @@ def receipt_id(
 
 
 def read(reference: str, receipt_id: str) -> tuple[bytes, bool]:
-    with opened_body(reference, receipt_id) as body:
+    with opened_raw_body(reference, receipt_id) as body:
         return b"".join(body.chunks), body.is_from_inbox
 
 
@@ -61,7 +61,7 @@ def test_body_is_rebuilt_from_the_store_afterwards(receipt_id: str) -> None:
 
 
 def test_body_that_leaves_the_inbox_while_it_is_read_is_read_to_its_end(receipt_id: str) -> None:
-    with opened_body("r", receipt_id) as body:
+    with opened_raw_body("r", receipt_id) as body:
         inbox.remove_body(receipt_id)
 
         assert b"".join(body.chunks) == BODY

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files.beside import new_file
+from adapters.files.new_files import new_file
 from models.errors import Refused
 
 DIES_IN_THE_MIDDLE = """

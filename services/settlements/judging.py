@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from adapters.database import settlements
-from adapters.database.locked import has_locked_payments, without_locked
+from adapters.database.locked_archives import has_locked_payments, without_locked
 from adapters.database.settlements import Candidates
 from adapters.database.transactions import pages, reading
 from adapters.platform.settings import settings
@@ -20,9 +20,9 @@ from domain.settlements.matching import CODES, ambiguous, judge_archive, last_mi
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match
 from services.payments import discrepancies
-from services.payments.holds import settle_holds
+from services.payments.holds import reconcile_holds
 
-Found = dict[str | None, list[Discrepancy]]
+FoundByArchive = dict[str | None, list[Discrepancy]]
 """By archive; None where a row leads to none."""
 
 _ARCHIVES_AT_ONCE = 1000
@@ -34,23 +34,23 @@ def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
     return pages(sorted(references), _ARCHIVES_AT_ONCE)
 
 
-def settle(references: Sequence[str], now: datetime) -> Found:
+def reconcile_archives(references: Sequence[str], now: datetime) -> FoundByArchive:
     """Put on record what differs between some archives and the settlements, and return it.
 
     Raises:
         Transient: the database does not answer.
     """
-    found = _written(lambda: judged(references, now), now)
-    settle_holds(references, now)  # what is settled is held no more
+    found = _written(lambda: discrepancies_of(references, now), now)
+    reconcile_holds(references, now)  # what is settled is held no more
     return found
 
 
-def judged(
+def discrepancies_of(
     references: Sequence[str],
     now: datetime,
     pending: Mapping[str, Sequence[DecidedEntry]] | None = None,
     covered: Iterable[Days] = (),
-) -> Found:
+) -> FoundByArchive:
     """Return what differs between some archives and the settlements. Those that are locked are passed over.
 
     Args:
@@ -65,7 +65,7 @@ def judged(
         coverage = merged([*settlements.coverage(session), *covered])
         passed_over = set(references).difference(without_locked(session, dict.fromkeys(references)))
     terms, today = settings().settlement_terms, _day(now)
-    found: Found = {}
+    found: FoundByArchive = {}
     for reference in references:
         if reference not in passed_over:
             its_entries = [*entries.get(reference, ()), *(pending or {}).get(reference, ())]
@@ -73,24 +73,24 @@ def judged(
     return _with_what_may_stand(found)
 
 
-def _with_what_may_stand(found: Found) -> Found:
+def _with_what_may_stand(found: FoundByArchive) -> FoundByArchive:
     """Add what is on record already, as it is, while a report is damaged: its rows may bear that out."""
     with reading() as session:
         if not settlements.damaged_reports(session):
             return found
     return {
-        reference: list((by_id(reference, each) | discrepancies.standing(reference, CODES)).values())
+        reference: list((by_id(reference, each) | discrepancies.not_closed_by_id(reference, CODES)).values())
         for reference, each in found.items()
     }
 
 
-def is_concerned(reference: str, now: datetime) -> bool:
+def may_be_settled_differently(reference: str, now: datetime) -> bool:
     """Whether anything about settlements may be said of an archive, or was: one query, and no lock among archives."""
-    with settlements.looking() as session:
-        return settlements.is_concerned(session, reference, _last_missed(now))
+    with settlements.seeing_all_matches() as session:
+        return settlements.may_differ(session, reference, _last_missed(now))
 
 
-def missed(covered: Iterable[Days], now: datetime) -> set[str]:
+def unsettled_archives(covered: Iterable[Days], now: datetime) -> set[str]:
     """Return the archives with a charge of these days that no report has, and that is not merely late.
 
     Raises:
@@ -102,7 +102,7 @@ def missed(covered: Iterable[Days], now: datetime) -> set[str]:
         return {each for days in old_enough for each in settlements.archives_without_settlement(session, days)}
 
 
-def told() -> set[str]:
+def with_open_discrepancies() -> set[str]:
     """The archives of which something is on record: it may be right no more."""
     wanted = select(DiscrepancyRow.reference).where(
         col(DiscrepancyRow.code).in_(sorted(CODES)),
@@ -119,22 +119,24 @@ def coverage() -> list[Days]:
         return settlements.coverage(session)
 
 
-def settle_nobodys(now: datetime) -> None:
+def reconcile_unmatched(now: datetime) -> None:
     """Put on record the rows that lead to no archive.
 
     Raises:
         Transient: the database does not answer.
     """
 
-    def _found() -> Found:
+    def _found() -> FoundByArchive:
         with reading() as session:
-            found: Found = {None: nobodys(session, list(settlements.entries_of_nobody(session)))}
+            found: FoundByArchive = {
+                None: unmatched_discrepancies(session, list(settlements.unmatched_entries(session)))
+            }
         return _with_what_may_stand(found)
 
     _written(_found, now)
 
 
-def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
+def unmatched_discrepancies(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
     """The discrepancies of those entries that lead to no archive.
 
     While an archive is locked, a row without a payment may be its: such rows are told where they are on record, and no
@@ -155,7 +157,9 @@ def nobodys(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepan
 
 def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
     """Whether exactly those of some entries that lead to no archive are on record as such."""
-    found = {discrepancy_id(None, each): (each.expected, each.found) for each in nobodys(session, decided)}
+    found = {
+        discrepancy_id(None, each): (each.expected, each.found) for each in unmatched_discrepancies(session, decided)
+    }
     return found == _on_record(session, _NOBODYS_CODES, [each.entry for each in decided])
 
 
@@ -175,10 +179,10 @@ def _id(code: DiscrepancyCode, entry_id: str) -> str:
     return discrepancy_id(None, Discrepancy(code, None, "", "", entry_id))
 
 
-def _written(find: Callable[[], Found], now: datetime) -> Found:
+def _written(find: Callable[[], FoundByArchive], now: datetime) -> FoundByArchive:
     found = find()
     while True:
-        discrepancies.settle_many(found, CODES, now)
+        discrepancies.reconcile_many(found, CODES, now)
         again = find()
         if again == found:
             return found

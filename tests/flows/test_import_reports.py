@@ -10,9 +10,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from adapters.inbox.settlement_inbox import new_files
+from adapters.inbox.report_files import new_files
 from adapters.platform.settings import Settings
-from flows.settle_reports import settle_reports
+from flows.import_reports import import_reports
 from models.errors import Conflict, Transient
 from models.settlements.settlement import SettlementEntryRow
 from tests.conftest import bucket_at
@@ -52,7 +52,7 @@ def put_object(key: str, data: bytes) -> None:
 
 
 def run() -> None:
-    asyncio.run(settle_reports())
+    asyncio.run(import_reports())
 
 
 def amounts() -> list[int]:

@@ -14,7 +14,7 @@ _CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class RawBody:
     """A body in pieces. One from the inbox is as it came; one from the store is rebuilt from what lies there."""
 
     chunks: Iterator[bytes]
@@ -22,7 +22,7 @@ class Body:
 
 
 @contextmanager
-def opened_body(reference: str, receipt_id: str) -> Iterator[Body]:
+def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
     """The body as it was sent: from the inbox while it waits there, from the store afterwards.
 
     Raises:
@@ -33,11 +33,11 @@ def opened_body(reference: str, receipt_id: str) -> Iterator[Body]:
         try:
             body = stack.enter_context(inbox.opened_body(receipt_id))
         except FileNotFoundError:
-            yield Body(_stored(reference, receipt_id), is_from_inbox=False)
+            yield RawBody(_stored(reference, receipt_id), is_from_inbox=False)
         except OSError as error:
             raise _not_given(receipt_id, error) from error
         else:
-            yield Body(_waiting(body, receipt_id), is_from_inbox=True)
+            yield RawBody(_waiting(body, receipt_id), is_from_inbox=True)
 
 
 def _waiting(body: BinaryIO, receipt_id: str) -> Iterator[bytes]:

@@ -28,18 +28,18 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Node:
     """A JSON value with its path. Absent and null members are null without a warning."""
 
     value: Any
     path: str
     reading: Reading
 
-    def member(self, name: str) -> "Place":
+    def member(self, name: str) -> "Node":
         value = self.value.get(name) if self.is_object() else None
-        return Place(value, f"{self.path}.{name}" if self.path else name, self.reading)
+        return Node(value, f"{self.path}.{name}" if self.path else name, self.reading)
 
-    def spelled(self, name: str) -> "Place":
+    def spelled(self, name: str) -> "Node":
         """The member of that name, in whatever capitals and with whatever underscores: Cellosign writes a provider's
         names in its own way (`cardMask` as `card_mask`). Of several, one that is not null, and rather this spelling.
         """
@@ -100,7 +100,7 @@ class Place:
         for number, (key, value) in enumerate(self.value.items()):
             # A place goes into logs: keys of labels and the like are people's own text, and are told by their number.
             step = f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
-            yield self._clean(key), Place(value, self.path + step, self.reading).anything()
+            yield self._clean(key), Node(value, self.path + step, self.reading).anything()
 
     def anything(self) -> Any:
         """Any JSON value, made storable."""
@@ -110,19 +110,19 @@ class Place:
             case dict():
                 return self.mapping()
             case list():
-                return [Place(each, f"{self.path}[{i}]", self.reading).anything() for i, each in enumerate(self.value)]
+                return [Node(each, f"{self.path}[{i}]", self.reading).anything() for i, each in enumerate(self.value)]
             case Decimal():
                 return _storable(self.value)
             case _:
                 return self.value
 
-    def objects(self) -> Iterator["Place"]:
+    def objects(self) -> Iterator["Node"]:
         """The objects of a list. What is in it and is no object is passed over, with a warning."""
         if not isinstance(self.value, list):
             self._expected("a list")
             return
         for index, value in enumerate(self.value):
-            place = Place(value, f"{self.path}[{index}]", self.reading)
+            place = Node(value, f"{self.path}[{index}]", self.reading)
             if isinstance(value, dict):
                 yield place
             else:

@@ -25,7 +25,7 @@ from models.errors import Conflict
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
 from models.settlements.settlement_summary import SettlementSummary, TakenEntry
 from services.payments import discrepancies
-from services.settlements import settlement_judging
+from services.settlements import judging
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done, how much of it has been done, and how much there is."""
@@ -53,11 +53,11 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         on_progress("match", len(taken), total)
     _insert_reports(imported)
     references = _concerned(tally, reports, now)
-    for batch in settlement_judging.in_batches(references):
-        for reference, found in settlement_judging.settle(batch, now).items():
+    for batch in judging.in_batches(references):
+        for reference, found in judging.reconcile_archives(batch, now).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
-    settlement_judging.settle_nobodys(now)
+    judging.reconcile_unmatched(now)
     _set_judged(imported)
     return tally.summary(len(reports), discrepancies.explained(tally.found))
 
@@ -71,7 +71,7 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
         Transient: store or database does not answer.
     """
     count = _finish(now, on_damaged)
-    _judge(settlement_judging.told(), now)
+    _judge(judging.with_open_discrepancies(), now)
     return count
 
 
@@ -99,7 +99,7 @@ def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozens
         return 0
     _insert_reports(imported)
     covered = [Days(each.covers_from, each.covers_to) for each in imported if each.covers_from and each.covers_to]
-    _judge({each for each in references if each is not None} | settlement_judging.missed(covered, now), now)
+    _judge({each for each in references if each is not None} | judging.unsettled_archives(covered, now), now)
     _set_judged(imported)
     return len(imported)
 
@@ -107,7 +107,7 @@ def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozens
 def _matched(report: Report) -> Iterator[list[TakenEntry]]:
     """The rows of a report in portions, each of which is in the database by then, with its match."""
     for entries in pages(report.rows(), _ROWS_AT_ONCE):
-        with settlements.matching() as session:
+        with settlements.matching_alone() as session:
             taken = _taken(session, entries)
             new = [each.decided for each in taken if each.is_new]
             settlements.insert_entries(session, report.report_id, new)
@@ -117,7 +117,7 @@ def _matched(report: Report) -> Iterator[list[TakenEntry]]:
 
 def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
     """After their rows: the days that they cover lack none of these."""
-    with settlements.matching() as session:
+    with settlements.matching_alone() as session:
         for each in imported:
             settlements.insert_report(session, each)
 
@@ -135,9 +135,9 @@ def _set_damaged(damaged: Mapping[str, str], on_damaged: OnDamaged, but: Collect
 
 
 def _judge(references: Iterable[str], now: datetime) -> None:
-    for batch in settlement_judging.in_batches(references):
-        settlement_judging.settle(batch, now)
-    settlement_judging.settle_nobodys(now)
+    for batch in judging.in_batches(references):
+        judging.reconcile_archives(batch, now)
+    judging.reconcile_unmatched(now)
 
 
 def _set_judged(imported: Iterable[SettlementReportRow]) -> None:
@@ -167,22 +167,22 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
             if each.is_new and each.decided.decision.reference is not None:
                 pending[each.decided.decision.reference][each.decided.entry.entry_id] = each.decided
     references = _concerned(tally, reports, now)
-    for batch in settlement_judging.in_batches(references):
+    for batch in judging.in_batches(references):
         rows = {reference: list(pending[reference].values()) for reference in batch if reference in pending}
-        for reference, found in settlement_judging.judged(batch, now, rows, _covered(reports)).items():
+        for reference, found in judging.discrepancies_of(batch, now, rows, _covered(reports)).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
     return tally.summary(len(reports), discrepancies.explained(tally.found))
 
 
-def judge_all(now: datetime) -> None:
+def reconcile_all_archives(now: datetime) -> None:
     """Put on record what has become late since reports were imported, and what a killed process has not.
 
     Raises:
         Transient: store or database does not answer.
     """
     _finish(now, _log_damaged)
-    _judge(settlement_judging.missed(settlement_judging.coverage(), now) | settlement_judging.told(), now)
+    _judge(judging.unsettled_archives(judging.coverage(), now) | judging.with_open_discrepancies(), now)
 
 
 def rematch(reference: str, now: datetime) -> None:
@@ -194,13 +194,13 @@ def rematch(reference: str, now: datetime) -> None:
     Raises:
         Transient: the database does not answer.
     """
-    if not settlement_judging.is_concerned(reference, now):
+    if not judging.may_be_settled_differently(reference, now):
         return
     redecided = _decided_again(reference)
-    for batch in settlement_judging.in_batches({reference} | redecided.references):
-        settlement_judging.settle(batch, now)
+    for batch in judging.in_batches({reference} | redecided.references):
+        judging.reconcile_archives(batch, now)
     if not redecided.nobodys_are_right:
-        settlement_judging.settle_nobodys(now)
+        judging.reconcile_unmatched(now)
     if redecided.outlived:
         with writing() as session:
             settlements.forget(session, reference, redecided.outlived)
@@ -219,7 +219,7 @@ class _Redecided:
 
 def _decided_again(reference: str) -> _Redecided:
     terms = settings().settlement_terms
-    with settlements.matching() as session:
+    with settlements.matching_alone() as session:
         before = settlements.entries_concerned(session, reference)
         candidates = Candidates(session, [each.entry for each in before])
         after = [DecidedEntry(each.entry, decide(each.entry, candidates.of(each.entry), terms)) for each in before]
@@ -232,7 +232,7 @@ def _decided_again(reference: str) -> _Redecided:
         led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
         return _Redecided(
             references=led_to.union(*able),
-            nobodys_are_right=settlement_judging.is_on_record(session, after),
+            nobodys_are_right=judging.is_on_record(session, after),
             outlived=settlements.outlived(session, reference),
         )
 
@@ -253,7 +253,7 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
     decided = [
         DecidedEntry(each, known.get(each.entry_id) or decide(each, candidates.of(each), terms)) for each in entries
     ]
-    discrepancies = {each.subject: each for each in settlement_judging.nobodys(session, decided)}
+    discrepancies = {each.subject: each for each in judging.unmatched_discrepancies(session, decided)}
     return [
         TakenEntry(each, each.entry.entry_id not in known, discrepancies.get(each.entry.entry_id)) for each in decided
     ]
@@ -261,7 +261,7 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
 
 def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:
     """The archives that rows lead to, and those that should be in the reports and are not."""
-    return tally.references | settlement_judging.missed(_covered(reports), now)
+    return tally.references | judging.unsettled_archives(_covered(reports), now)
 
 
 def _covered(reports: Sequence[Report]) -> list[Days]:
