@@ -13,7 +13,7 @@ from adapters.platform.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.execution.results import RESULTS
 from flows.open_discrepancies import report_open_discrepancies
-from models.errors import Conflict, Refused, Transient
+from models.errors import CellarError, Conflict, Refused
 from models.settlements.settlement_summary import SettlementSummary
 from services.settlements import importing
 
@@ -67,7 +67,7 @@ async def _tell_open_discrepancies() -> None:
     """What cannot be told now, the night tells: it must not hide which reports are wrong."""
     try:
         await report_open_discrepancies()
-    except Transient as error:
+    except CellarError as error:
         get_run_logger().warning("What is open is not told before the night: %s", error)
 
 

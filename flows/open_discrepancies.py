@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
+from prefect.artifacts import acreate_markdown_artifact
+
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
 from domain.messages.notification import MOST_TOLD, payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
-from flows.execution.summaries import leave_summary
+from flows.execution.summaries import optional_summary
 from models.views.payments import ListedDiscrepancy
 from services.views import discrepancy_list
 
@@ -23,8 +25,12 @@ async def report_open_discrepancies() -> None:
         Transient: the database does not answer.
     """
     found, by_code = await in_thread(_found)
-    in_all = f"{sum(by_code.values())} open discrepancies in all"
-    await leave_summary("open-discrepancies", open_discrepancies_summary(found, by_code), in_all)
+    with optional_summary():
+        await acreate_markdown_artifact(
+            open_discrepancies_summary(found, by_code),
+            key="open-discrepancies",
+            description=f"{sum(by_code.values())} open discrepancies in all",
+        )
     if by_code:
         url = f"{settings().receiver_url}/api/discrepancies?state=open"
         await notify_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))

@@ -11,8 +11,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import flow, get_run_logger, task
+from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
@@ -25,9 +28,9 @@ from flows.execution.lease import sole_work_on
 from flows.execution.record import Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.retries import RETRIED
-from flows.execution.summaries import NOT_TAKEN, leave_summary
+from flows.execution.summaries import optional_summary
 from models.archive.verdict import Outcome
-from models.errors import Refused, Transient
+from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationState
 from models.runs.run import Trigger
@@ -232,16 +235,12 @@ async def _label(reference: str, found: set[str]) -> None:
     try:
         async with get_client() as client:
             await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
-    except NOT_TAKEN as error:
+    except (PrefectException, httpx.HTTPError) as error:
         get_run_logger().warning("The run has not got its name and tags: %s", type(error).__name__)
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
-    """What cannot be read now must not fail an archive, nor hide why a run failed."""
-    try:
-        markdown = await in_thread(archive_summary, reference, receipt_id, version)
-    except Transient as error:
-        get_run_logger().warning("The run has no summary: %s", type(error).__name__)
-        return
     key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
-    await leave_summary(key, markdown, f"Archive {reference}")
+    with optional_summary():
+        markdown = await in_thread(archive_summary, reference, receipt_id, version)
+        await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")

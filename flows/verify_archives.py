@@ -12,6 +12,7 @@ from adapters.platform.cancellation import in_thread
 from domain.messages.notification import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
 from flows.execution.results import RESULTS
+from flows.execution.summaries import optional_summary
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
@@ -42,7 +43,8 @@ async def verify_archives(share: float = 1.0) -> None:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
     await notify_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
-    await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
+    with optional_summary():
+        await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
     raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of the run, and `cellar verify`")
 
 

@@ -1,19 +1,19 @@
 """Summaries that people read in Prefect's UI."""
 
-import httpx
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prefect import get_run_logger
-from prefect.artifacts import acreate_markdown_artifact
-from prefect.exceptions import PrefectException
-
-NOT_TAKEN = (PrefectException, httpx.HTTPError)
-"""What is raised where Prefect does not take something."""
 
 
-async def leave_summary(key: str, markdown: str, description: str) -> None:
-    """Leave a summary with the run that calls this. One that Prefect does not take must not fail the run, nor hide why
-    it failed.
+@contextmanager
+def optional_summary() -> Iterator[None]:
+    """Make a summary and leave it in Prefect, or go on with a warning.
+
+    A summary only shows what is on record elsewhere. Its failure must not fail a run, nor hide why the run failed.
     """
     try:
-        await acreate_markdown_artifact(markdown, key=key, description=description)
-    except NOT_TAKEN as error:
+        yield
+    except Exception as error:  # noqa: BLE001 -- it renders whatever was archived, and no list of errors is complete
+        # The class alone: a message of an unknown error may repeat a value from a payload.
         get_run_logger().warning("The run has no summary: %s", type(error).__name__)
