@@ -3,9 +3,11 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
+from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
@@ -21,12 +23,13 @@ _MOST_SHOWN = 100
 
 
 @flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
-async def verify_archives(share: float = 1.0) -> None:
+async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> None:
     """Verify a share of the archives, drawn by chance; fail, and tell the endpoints, when one is not as it was written,
     or when the check itself breaks.
 
+    Prefect refuses another share, when a run is created and before it starts: nobody is notified of a typing error.
+
     Raises:
-        Refused: the share is none.
         Conflict: the store is damaged; `cellar verify` tells the same at the command line.
         Transient: store or database does not answer.
     """

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.utilities.callables import parameter_schema
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
@@ -92,6 +95,29 @@ def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
 
     assert ended.is_failed()
     assert told(httpserver) == [("store.damaged", {"findings": 1})]
+
+
+@pytest.mark.parametrize("share", [1.5, 0, nan, "x"])
+def test_wrong_share_is_refused_and_nobody_is_notified(httpserver: HTTPServer, share: Any) -> None:
+    ended = checked(share)
+
+    assert ended.is_failed()
+    assert "- share: Input should be" in str(ended.message)
+    assert told(httpserver) == []
+
+
+@pytest.mark.parametrize("share", [1.5, "x"])
+def test_run_with_a_wrong_share_is_not_even_created(share: Any) -> None:
+    async def _create() -> None:
+        async with get_client() as client:
+            flow_id, schema = await client.create_flow(verify_archives), parameter_schema(verify_archives)
+            deployment_id = await client.create_deployment(
+                flow_id, "scheduled", parameter_openapi_schema=schema.model_dump(), enforce_parameter_schema=True
+            )
+            await client.create_flow_run_from_deployment(deployment_id, parameters={"share": share})
+
+    with pytest.raises(PrefectHTTPStatusError, match="share"):
+        asyncio.run(_create())
 
 
 def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
