@@ -1,7 +1,7 @@
 """What is due in the pool, and which of it may start beside what works already."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -13,6 +13,7 @@ from flows.worker.pool import RUNS_PER_PAGE, due_runs
 SLOTS = 16
 _MOST_LIVE = 200
 _FIRST_PAGE = 32
+_MOMENT = timedelta(microseconds=1)  # Prefect tells no two times apart that are closer
 _ALONE_FROM_COUNT = 3
 
 
@@ -44,9 +45,11 @@ class DueRuns:
             page = await due_runs(self._client, limit, after)
             found += [each for each in page if each.flow_id in self._flow_ids and str(each.id) not in seen]
             seen.update(str(each.id) for each in page)
-            if len(page) < limit or startable(found, working) or _last_time(page) == after:
+            last_time = page[-1].next_scheduled_start_time if page else None
+            if last_time is None or len(page) < limit or startable(found, working):
                 break
-            limit, after = RUNS_PER_PAGE, _last_time(page)
+            # Of one moment a page is seen, and the rest when some of those have started: Prefect has no order in it.
+            limit, after = RUNS_PER_PAGE, last_time if last_time != after else last_time + _MOMENT
         self._runs = found
 
     def _working(self) -> list[FlowRun]:
@@ -75,7 +78,3 @@ def _may_start_beside(flow_run: FlowRun, working: Collection[FlowRun]) -> bool:
 def _is_suspect(flow_run: FlowRun) -> bool:
     """Whether a run that was begun so often may be what kills its worker. It then takes nobody with it."""
     return flow_run.run_count >= _ALONE_FROM_COUNT
-
-
-def _last_time(page: list[FlowRun]) -> datetime | None:
-    return page[-1].next_scheduled_start_time

@@ -121,15 +121,22 @@ async def _runs_in(
     flow_run_ids: list[UUID] | None = None,
     flow_name: str | None = None,
 ) -> list[FlowRun]:
-    return await client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
-        flow_run_filter=FlowRunFilter(
-            id=FlowRunFilterId(any_=flow_run_ids) if flow_run_ids is not None else None,
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
-        ),
-        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
-        limit=RUNS_PER_PAGE,
-    )
+    """Return the runs in states of these types, however many pages they take."""
+    found: dict[UUID, FlowRun] = {}
+    while True:
+        page = await client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
+            flow_run_filter=FlowRunFilter(
+                # By an offset, as many runs would be passed over as have left these states since the last page.
+                id=FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
+            ),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
+            limit=RUNS_PER_PAGE,
+        )
+        found |= {each.id: each for each in page}
+        if len(page) < RUNS_PER_PAGE:
+            return list(found.values())
 
 
 def _job_template() -> dict[str, Any]:

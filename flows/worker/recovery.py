@@ -9,8 +9,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
@@ -24,6 +30,7 @@ from models.runs.run import RunState
 _MOST_ATTEMPTS = 12
 _PAUSE_PER_ATTEMPT = timedelta(seconds=2)
 _EXECUTED_ELSEWHERE_WITHIN = timedelta(minutes=15)
+_UNENDED = [each for each in StateType if each not in TERMINAL_STATES]
 _WHY = "Its worker was killed, or could not tell Prefect how the run ended."
 
 
@@ -123,6 +130,7 @@ def _state_after(flow_run: FlowRun) -> "State[None]":
 async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:
     """A run that goes on makes new task runs; those of the dead process would run for ever in the UI."""
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    for task_run in await client.read_task_runs(flow_run_filter=of_run):
-        if task_run.state and not task_run.state.is_final():
-            await client.set_task_run_state(task_run.id, Crashed(message=_WHY), force=True)
+    # One answer has 200 at most, and a run that was begun often has more of them, which have ended.
+    unended = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNENDED)))
+    for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=unended):
+        await client.set_task_run_state(task_run.id, Crashed(message=_WHY), force=True)

@@ -17,6 +17,7 @@ from adapters.database import receipts
 from adapters.platform.environment import POOL
 from flows.process_archive import process_archive
 from flows.worker.due_runs import SLOTS, DueRuns, startable
+from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
 from tests.conftest import wait_until
 from tests.flows import workers
@@ -80,6 +81,24 @@ def test_runs_of_flows_that_nobody_here_has_hide_none_of_ours() -> None:
         async with get_client() as client:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=second)) for second in range(40)]
+            ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
+            due = DueRuns(client, [ours.flow_id], {})
+
+            await due.look()
+
+            assert ours.id in [each.id for each in due.take()]
+            for each in (*foreign, ours):
+                await client.delete_flow_run(each.id)
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("prefect")
+def test_more_runs_of_one_moment_than_a_page_hide_none_that_comes_after() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            await workers.make_pool(client)
+            foreign = [await _due_since(client, FOREIGN, NOON) for _ in range(RUNS_PER_PAGE + 1)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
             due = DueRuns(client, [ours.flow_id], {})
 

@@ -1,17 +1,21 @@
-"""Of several workers that want a run, one takes it, and knows that."""
+"""Of several workers that want a run, one takes it, and knows that; and all runs are found, however many."""
 
 import asyncio
+import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from prefect import Flow
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.states import Pending, Scheduled
+from prefect.states import Completed, Pending, Running, Scheduled
 
-from flows.worker.pool import is_taken_by_us, take
+from adapters.platform.environment import POOL
+from flows.worker.pool import RUNS_PER_PAGE, is_taken_by_us, take, unended_runs
+from tests.flows import workers
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -33,6 +37,23 @@ class LosesFirstAnswer(httpx.AsyncHTTPTransport):
             self.has_lost = True
             await answer.aread()
             raise httpx.ReadError("lost", request=request)
+        return answer
+
+
+class SlowReader(httpx.AsyncHTTPTransport):
+    """A connection on which the first page of runs comes, and then something happens."""
+
+    def __init__(self, meanwhile: Callable[[list[UUID]], Awaitable[None]]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+        self.pages = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        if request.url.path.endswith("/flow_runs/filter"):
+            self.pages += 1
+            if self.pages == 1:
+                await self._meanwhile([UUID(each["id"]) for each in json.loads(await answer.aread())])
         return answer
 
 
@@ -72,3 +93,34 @@ def test_run_that_a_stock_worker_has_taken_is_not_ours() -> None:
             assert not await is_taken_by_us(client, flow_run_id)
 
     asyncio.run(_check())
+
+
+def test_all_unended_runs_are_found_while_others_end() -> None:
+    """There are more than a page of them, and some of the first page end before the next is asked for."""
+
+    async def _check() -> None:
+        async with get_client() as other:
+            await workers.make_pool(other)
+            made = [await _running(other) for _ in range(RUNS_PER_PAGE + 5)]
+            ended: list[UUID] = []
+
+            async def meanwhile(first_page: list[UUID]) -> None:
+                for each in first_page[:10]:
+                    await other.set_flow_run_state(each, Completed(), force=True)
+                    ended.append(each)
+
+            connection = SlowReader(meanwhile)
+            async with get_client(httpx_settings={"transport": connection}) as client:
+                found = await unended_runs(client, FLOW.name)
+
+            assert len(ended) == 10
+            assert sorted(each.id for each in found) == sorted(made)
+            assert sorted(each.id for each in await unended_runs(other, FLOW.name)) == sorted({*made} - {*ended})
+            for each in made:
+                await other.delete_flow_run(each)
+
+    asyncio.run(_check())
+
+
+async def _running(client: PrefectClient) -> UUID:
+    return (await client.create_flow_run(FLOW, state=Running(), work_pool_name=POOL)).id

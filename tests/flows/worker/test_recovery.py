@@ -173,6 +173,26 @@ def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> 
 
 
 @pytest.mark.usefixtures("claimed")
+def test_every_task_of_a_settled_run_has_ended_where_its_tasks_fill_more_than_a_page() -> None:
+    async def _check() -> None:
+        async with get_client() as client:
+            flow_run = await _run_in(client, Running())
+            for number in range(240):
+                await client.create_task_run(persist_files, flow_run.id, f"ended-{number}", state=Completed())
+            running = [
+                await client.create_task_run(persist_files, flow_run.id, f"{n}", state=Running()) for n in range(30)
+            ]
+            claims.claim([str(flow_run.id)], ME)
+
+            await recover(client, str(flow_run.id), ME)
+
+            states = {(await client.read_task_run(each.id)).state_type for each in running}
+            assert states == {StateType.CRASHED}
+
+    asyncio.run(_check())
+
+
+@pytest.mark.usefixtures("claimed")
 def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more() -> None:
     receipt_id = received("r", sample_body("r")).receipt_id
 
