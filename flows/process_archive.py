@@ -26,7 +26,7 @@ from domain.messages.summary import size_text
 from flows.execution.engine import leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Run, recorded
-from flows.execution.results import RESULTS
+from flows.execution.results import RESULTS, remove_results
 from flows.execution.retries import RETRIED
 from flows.execution.summaries import optional_summary
 from models.archive.verdict import Outcome
@@ -77,6 +77,7 @@ class PaymentsReconciled(BaseModel):
     result_storage=RESULTS,
     result_serializer="json",
     persist_result=False,
+    on_completion=[remove_results],
 )
 async def process_archive(reference: str, receipt_id: str | None = None) -> None:
     """Archive a receipt of a process; without a receipt, that of its current version."""

@@ -1,12 +1,13 @@
 """The history of runs, and the lease that keeps two of them from working on one process at once."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.receipts import set_state_within
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import State
 from models.runs.run import LeaseRow, RunRow, RunState
 
@@ -68,6 +69,18 @@ def ended_runs(receipt_id: str) -> int:
         attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
     open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
     return len({each.flow_run_id for each in attempts} - open_runs)
+
+
+def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
+    """Return those of the runs of which an attempt has begun at or after a time."""
+    with reading() as session:
+        return {
+            found
+            for page in pages(flow_run_ids)
+            for found in session.exec(
+                select(RunRow.flow_run_id).where(col(RunRow.flow_run_id).in_(page), col(RunRow.started_at) >= at)
+            )
+        }
 
 
 def has_failed(flow_run_id: str) -> bool:

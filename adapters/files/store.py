@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from adapters.platform.durable import make_folder, sync_folder
 from adapters.platform.settings import settings
 from models.errors import Transient, Unreadable
 
+RESULTS = "results"
 _COPY_BYTES = 1 << 20
 _OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
@@ -25,7 +27,7 @@ _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 def result_key(name: str) -> str:
     """The result of a Prefect task, for Retry."""
-    return f"results/{name}"
+    return f"{RESULTS}/{name}"
 
 
 def keep(source: Path, key: str) -> None:
@@ -161,6 +163,24 @@ def remove(key: str) -> None:
         return
     try:
         (Path(settings().store_location) / key).unlink(missing_ok=True)
+    except OSError as error:
+        raise Transient(f"the store does not remove {key}: {errno.errorcode.get(error.errno or 0)}") from error
+
+
+def remove_folder(key: str) -> None:
+    """Remove everything below a key; where nothing is, nothing happens.
+
+    Raises:
+        Transient: the store does not answer, or somebody writes there meanwhile.
+    """
+    if is_bucket():
+        for each, _ in list(listed(key)):
+            bucket.remove(_url(each))
+        return
+    try:
+        shutil.rmtree(Path(settings().store_location) / key)
+    except FileNotFoundError:
+        return  # nothing was there, or another removes it too
     except OSError as error:
         raise Transient(f"the store does not remove {key}: {errno.errorcode.get(error.errno or 0)}") from error
 

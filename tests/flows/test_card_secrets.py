@@ -63,7 +63,7 @@ from tests.settlements import COLUMNS, line, report
 pytestmark = pytest.mark.usefixtures("prefect")
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-FOLDERS = (ocfl.ROOT, seals.ROOT, "results")
+FOLDERS = (ocfl.ROOT, seals.ROOT)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_no_output_has_a_secret_in_clear(
     assert "wrong.csv: BAD_CELL at line 2, column amount" in outputs["Prefect's flow_run_state"]
     assert "report.csv: 2 rows, 2 new, 1 matched" in outputs["Prefect's log"]
     outputs |= {f"notification {number}": each.data for number, (each, _) in enumerate(httpserver.log)}
-    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored(*FOLDERS, "settlements"))
+    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored(*FOLDERS, store.RESULTS, "settlements"))
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation()}
 
     assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}

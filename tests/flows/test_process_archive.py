@@ -374,13 +374,3 @@ async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Ar
             tasks,
             [each for each in artifacts if each.type == "markdown"],
         )
-
-
-def test_results_of_tasks_are_json_in_the_store(sqlite_installation: Settings) -> None:
-    received("process-1", sample_body())
-
-    archived("process-1")
-
-    kept = [json.loads(each.read_bytes()) for each in (settings().data_dir / "store" / "results").iterdir()]
-    assert len(kept) == 4
-    assert {each["metadata"]["serializer"]["type"] for each in kept} == {"json"}

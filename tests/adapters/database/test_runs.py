@@ -92,6 +92,17 @@ def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
     assert runs.ended_runs("another") == 0
 
 
+def test_runs_that_have_begun_since_a_time_are_those_of_any_attempt() -> None:
+    begun("old")
+    begun("retried")
+    begun("retried", attempt=2, at=9)
+    begun("new", at=8)
+    begun("not asked for", at=9)
+
+    assert runs.begun_since(["old", "retried", "new", "unknown"], later(8)) == {"retried", "new"}
+    assert runs.begun_since([], later(0)) == set()
+
+
 def test_lease_has_one_holder() -> None:
     assert runs.take_lease("r", "one", 30)
     assert not runs.take_lease("r", "other", 30)

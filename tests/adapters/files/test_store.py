@@ -21,7 +21,7 @@ import pytest
 from adapters.files import bucket, store
 from adapters.files.spool import remove_leftovers, spooled, staging
 from adapters.platform.durable import write_whole
-from adapters.platform.settings import Settings
+from adapters.platform.settings import Settings, settings
 from models.errors import Transient
 from tests.conftest import bucket_at
 
@@ -279,6 +279,17 @@ def test_everything_below_a_key_is_listed_with_its_size(kind: str) -> None:
     if kind == "bucket":
         store.remove("listed/v1/a")
         assert store.stored_size("listed/v1/a") is None
+
+
+def test_folder_is_removed_with_all_that_is_in_it_and_nothing_beside_it(kind: str) -> None:
+    for key in ("removed/a", "removed/b/c", "removedtoo/a"):
+        store.keep_bytes(b"x", key)
+
+    for _ in range(2):
+        store.remove_folder("removed")
+
+    assert [key for folder in ("removed", "removedtoo") for key, _ in store.listed(folder)] == ["removedtoo/a"]
+    assert store.is_bucket() or not (Path(settings().store_location) / "removed").exists()
 
 
 def test_spool_and_unfinished_parts_leave_nothing(folder: Path) -> None:

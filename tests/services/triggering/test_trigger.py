@@ -428,8 +428,8 @@ def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_al
 
     assert asyncio.run(trigger(delivery, Trigger.WEBHOOK))
 
-    (kept,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(delivery.receipt_id)}")["delivery"]
-    assert kept["flow_run_id"] == "run-1"
+    (row,) = history.found_rows(f"{ocfl.object_key('r')}/{history.path_of(delivery.receipt_id)}")["delivery"]
+    assert row["flow_run_id"] == "run-1"
 
 
 def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:

@@ -1,0 +1,187 @@
+"""Results of tasks stay as long as a retry can need them, and no longer."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.states import AwaitingRetry
+from pytest_httpserver import HTTPServer
+
+from adapters.database import runs
+from adapters.files import store
+from adapters.platform.settings import Settings, settings
+from flows.execution.results import remove_forgotten_results
+from flows.process_archive import process_archive
+from flows.reevaluate_payments import reevaluate_payments
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.archives import ArchiveView, RunView
+from services.views import catalogue
+from tests.conftest import wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+DONE_BEFORE = ("persist-files", "load-metadata", "reconcile-payments")
+
+
+@pytest.fixture
+def gone(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+    """The endpoint is gone for good: the last task of a run fails at once."""
+    httpserver.expect_request("/hook").respond_with_data("", status=410)
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+
+
+def kept() -> list[str]:
+    return [key for key, _ in store.listed(store.RESULTS)]
+
+
+def archived(reference: str) -> ArchiveView:
+    """An archive after a run, however that ended."""
+    received(reference, sample_body(reference))
+    asyncio.run(_run(reference))
+    return _archive(reference)
+
+
+async def _run(reference: str) -> None:
+    await process_archive(reference, return_state=True)
+
+
+def _archive(reference: str) -> ArchiveView:
+    archive = catalogue.archive(reference)
+    assert archive
+    return archive
+
+
+def test_completed_run_leaves_no_results(kinds: str) -> None:
+    assert archived("process-1").runs[-1].state == "Completed"
+
+    assert kept() == []
+    if not store.is_bucket():
+        assert list((Path(settings().store_location) / store.RESULTS).iterdir()) == []
+
+
+@pytest.mark.usefixtures("gone")
+def test_failed_run_keeps_its_results_as_json_in_a_folder_of_its_own(kinds: str) -> None:
+    (run,) = archived("process-1").runs
+
+    assert run.state == "Failed"
+    assert {key.rpartition("/")[0] for key in kept()} == {store.result_key(run.flow_run_id)}
+    results = [json.loads(store.read_bytes(key)) for key in kept()]
+    assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
+    assert len(results) == len(DONE_BEFORE) + 2  # and the error, of the task and of the run
+
+
+@pytest.mark.usefixtures("gone")
+def test_retry_of_a_failed_run_resumes_at_the_task_that_failed(
+    sqlite_installation: Settings, httpserver: HTTPServer
+) -> None:
+    def come_back() -> None:
+        httpserver.clear()
+        httpserver.expect_request("/hook").respond_with_data("")
+
+    states = asyncio.run(_run_and_retried("process-1", "Failed", come_back))
+
+    assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
+    assert states["notify-downstream"] == ["Failed", "Completed"]
+    assert kept() == []
+
+
+def test_retry_of_a_completed_run_does_everything_again_and_comes_to_the_same_end(
+    configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    first: list[ArchiveView] = []
+
+    states = asyncio.run(_run_and_retried("process-1", "Completed", lambda: first.append(_archive("process-1"))))
+
+    assert {*map(tuple, states.values())} == {("Completed", "Completed")}
+    again = _archive("process-1")
+    history = {"runs"}
+    assert again.model_dump(exclude=history) == first[0].model_dump(exclude=history)
+    assert [(each.attempt, each.state) for each in again.runs] == [(1, "Completed"), (2, "Completed")]
+    assert len(httpserver.log) == 1
+    assert kept() == []
+
+
+async def _run_and_retried(
+    reference: str, ends: str, meanwhile: Callable[[], None] = lambda: None
+) -> dict[str, list[str]]:
+    """The states of the task runs of a run that a worker has executed, and once more after Retry in the UI."""
+    delivery = received(reference, sample_body(reference))
+    parameters = {"reference": reference, "receipt_id": delivery.receipt_id}
+    async with get_client() as client, workers.worker_here(client) as deployment_id:
+        flow_run = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+        await _reached(client, flow_run.id, ends, run_count=1)
+        meanwhile()
+        await client.set_flow_run_state(flow_run.id, AwaitingRetry(scheduled_time=datetime.now(UTC)), force=True)
+        await _reached(client, flow_run.id, "Completed", run_count=2)
+        run_id = str(flow_run.id)
+        await asyncio.to_thread(wait_until, lambda: _have_ended(workers.task_states(run_id)), timeout_s=60)
+        return workers.task_states(run_id)
+
+
+async def _reached(client: PrefectClient, flow_run_id: UUID, state: str, run_count: int) -> None:
+    """Wait for the state, and for the folder of the results, which goes after it."""
+    for _ in range(600):
+        flow_run = await client.read_flow_run(flow_run_id)
+        has_ended = (flow_run.state_name, flow_run.run_count) == (state, run_count)
+        if has_ended and (state != "Completed" or not kept()):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{flow_run.state_name} in attempt {flow_run.run_count}, expected {state} in {run_count}")
+
+
+def _have_ended(states: dict[str, list[str]]) -> bool:
+    """Task runs get to Prefect's server a while after they have ended."""
+    return len(states) == 4 and all(len(each) == 2 and "Running" not in each for each in states.values())
+
+
+@pytest.mark.usefixtures("gone")
+def test_results_of_a_run_that_nobody_retries_are_removed_after_a_month(kinds: str) -> None:
+    now = datetime.now(UTC)
+    (forgotten,) = archived("process-1").runs
+    (retried,) = archived("process-2").runs
+    _begin_again(retried, now + timedelta(days=20))
+    before = kept()
+
+    assert remove_forgotten_results(now + timedelta(days=29)) == 0
+    assert kept() == before
+
+    assert remove_forgotten_results(now + timedelta(days=31)) == 1
+    assert kept() == [key for key in before if forgotten.flow_run_id not in key]
+    assert {key.split("/")[1] for key in kept()} == {retried.flow_run_id}
+
+
+def _begin_again(run: RunView, at: datetime) -> None:
+    runs.begin(
+        RunRow(
+            flow_run_id=run.flow_run_id,
+            attempt=2,
+            reference="process-2",
+            receipt_id=_archive("process-2").versions[0].receipt_id,
+            trigger=Trigger.RETRY,
+            state=RunState.RUNNING,
+            started_at=at,
+        )
+    )
+
+
+@pytest.mark.usefixtures("gone")
+def test_night_removes_results_that_no_run_can_need(kinds: str) -> None:
+    archived("process-1")
+    before = kept()
+    store.overwrite_bytes(b"{}", store.result_key("of a version without folders"))
+    store.overwrite_bytes(b"{}", store.result_key("of no run of ours/error"))
+
+    asyncio.run(reevaluate_payments())
+
+    assert kept() == before
