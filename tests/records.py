@@ -12,7 +12,7 @@ from models.archive.archive import Archive
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.receipt import Delivery, VersionRow
 from services.payments.discrepancies import reconcile_version
-from services.views import catalogue
+from services.views import archive_view
 from tests.domain.payloads import TERMS, fingerprint, read
 from tests.samples import sample_document
 
@@ -65,7 +65,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
 
 def _number(reference: str, receipt_id: str) -> int:
     """The number that the store would give."""
-    found = catalogue.archive(reference)
+    found = archive_view.archive(reference)
     numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
     return numbers.get(receipt_id, len(numbers) + 1)
 

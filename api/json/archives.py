@@ -24,7 +24,7 @@ from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
-from services.views import catalogue
+from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 
 
@@ -52,7 +52,7 @@ Reference = Annotated[str, AfterValidator(_decoded)]
 
 @router.get("", summary="A page of archives, newest first")
 def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
-    return catalogue.page(query)
+    return archive_list.page(query)
 
 
 # The file's and the re-run's paths come first: `:path` also takes slashes, which not every sender or proxy encodes.
@@ -61,7 +61,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     """404 unless that archive holds it. Always a download: what was attached may be a page with a script. Its name is
     made safe for the reader's computer; the archive's `filename` has it as it was sent.
     """
-    file = catalogue.file(reference, sha256)
+    file = archive_view.file(reference, sha256)
     if file is None:
         raise Refused("UNKNOWN_FILE", "that archive holds no such file", where="sha256", status=404)
     [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
@@ -104,7 +104,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
 
 @router.get("/{reference:path}", summary="One archive, whole")
 def read_archive(reference: Reference) -> ArchiveView:
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     if archive is None:
         raise unknown_reference()
     return archive

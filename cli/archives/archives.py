@@ -15,7 +15,7 @@ from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
-from services.views import catalogue
+from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 
 _LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
@@ -74,7 +74,7 @@ def show(
     if diff:
         _show_differences(reference, *diff, as_json=as_json)
         return
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     if archive is None:
         raise unknown_reference()
     if as_json:
@@ -115,7 +115,7 @@ def rerun(references: list[str], *, as_json: Json = False) -> None:
 
 def _page(query: ArchiveQuery) -> ArchivePage:
     try:
-        return catalogue.page(query)
+        return archive_list.page(query)
     except Refused as refused:  # for what only the catalogue can tell: a label without `=`, a cursor of no page
         raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
 

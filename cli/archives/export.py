@@ -30,7 +30,7 @@ from models.archive.verdict import verdict_as_json
 from models.errors import Conflict, Refused
 from models.views.archives import ArchiveView
 from services.receipts.raw_body import opened_raw_body
-from services.views import catalogue
+from services.views import archive_view
 
 
 def export(
@@ -87,7 +87,7 @@ def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
-    request, view = stored_request(reference, receipt_id), catalogue.archive(reference)
+    request, view = stored_request(reference, receipt_id), archive_view.archive(reference)
     if request is None or view is None:
         raise _unknown()
     archive = request.readable_archive()

@@ -37,7 +37,7 @@ from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
 from services.processing.staging import stage, stage_what_rebuilds
 from services.receipts.raw_body import opened_raw_body
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.card_secrets import (
     CLEAR,
     ITS_ROW,
@@ -125,7 +125,7 @@ def test_no_output_has_a_secret_in_clear(
         with suppress(CellarError):  # one of the reports is wrong
             asyncio.run(scheduled())
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert [each.version for each in archive.versions] == [1, 2, 3]
     assert {each.state for each in archive.runs} == {"Failed", "Completed"}
@@ -248,11 +248,11 @@ def test_database_is_made_again_from_what_is_sealed(
     configure: Callable[..., Settings], sqlite_installation: Settings
 ) -> None:
     run(received("process-1", body()).receipt_id)
-    before: Any = catalogue.archive("process-1")
+    before: Any = archive_view.archive("process-1")
 
     in_new_database(configure)
 
-    assert catalogue.archive("process-1") == before
+    assert archive_view.archive("process-1") == before
 
 
 def test_raw_body_of_an_older_cellar_is_read(sqlite_installation: Settings) -> None:

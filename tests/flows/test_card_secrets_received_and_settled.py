@@ -17,7 +17,7 @@ from adapters.inbox import inbox
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl, seals
 from services.payments import discrepancies
-from services.views import catalogue
+from services.views import archive_view
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import free_port
 from tests.flows.card_secrets import (
@@ -80,7 +80,7 @@ def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation() if not is_refused_body(each)}
 
     assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert archive.payments[0].standing == "settled"
     assert len([each for each in files_of_the_installation() if is_refused_body(each)]) == 2

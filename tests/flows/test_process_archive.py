@@ -24,7 +24,7 @@ from models.errors import Refused
 from models.views.archives import ArchiveView
 from models.views.payments import Explanation
 from services.payments import discrepancies
-from services.views import catalogue
+from services.views import archive_view
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
 from tests.flows.overheard import Overheard
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 def archived(reference: str, receipt_id: str | None = None) -> ArchiveView:
     """Run the flow and return the archive."""
     asyncio.run(process_archive(reference, receipt_id))
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     assert archive
     return archive
 
@@ -160,7 +160,7 @@ def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installati
 
     state = failed_run("process-1")
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert (state, archive.state, archive.files) == ("Failed", "failed", [])
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
@@ -241,7 +241,7 @@ def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_g
     assert "RUN_TIMEOUT: the run has worked for 0.05 s; set CELLAR_RUN_TIMEOUT_S higher" in str(state.message)
     assert list((Path(settings().store_location) / "spool").glob("*")) == []
     assert receipts.get(delivery.receipt_id).state == "failed"  # which the sweep does not start again
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
     assert runs.take_lease("process-1", "the next run", 0)
@@ -340,7 +340,7 @@ def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(
 
     state = failed_run("process-1")
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert (state, archive.state) == ("Failed", "completed")
     assert [(each.state, each.attempts) for each in archive.notifications] == [("dead", 1)]

@@ -13,7 +13,7 @@ from flows.reevaluate_payments import reevaluate_payments
 from models.payments.discrepancy import DiscrepancyEventRow
 from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
-from services.views import catalogue
+from services.views import archive_view
 from tests.installations import archived, stored_discrepancies
 from tests.payments import booked, payment, settled
 from tests.records import NOON
@@ -30,7 +30,7 @@ def nightly() -> None:
 
 
 def shown(reference: str = "process-1") -> list[DiscrepancyView]:
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     assert archive
     return archive.discrepancies
 

@@ -22,7 +22,7 @@ from adapters.store.requests import stored_request
 from api.app import app
 from flows.process_archive import process_archive
 from models.archive.verdict import Outcome
-from services.views import catalogue
+from services.views import archive_view
 from tests import pdfs
 from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
@@ -59,7 +59,7 @@ def test_verdict_is_kept_and_never_touches_the_document(outcome: str) -> None:
 
     archived("process-1", body_with(document))
 
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert view.state == "completed"
     assert view.signed_document_verdict
@@ -92,7 +92,7 @@ def test_verdict_that_does_not_tell_of_digests_is_read() -> None:
 def test_archive_without_a_signed_document_has_no_verdict(document: bytes | None) -> None:
     archived("process-1", body_with(document))
 
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert view.signed_document_verdict is None
 
@@ -102,7 +102,7 @@ def test_delivery_has_the_verdict_of_its_version() -> None:
     archived("process-1", body_with(PDF))
     archived("process-1", json.dumps(json.loads(body_with(PDF)), indent=1).encode())
 
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert (len(view.versions), len(view.deliveries)) == (1, 2)
     assert view.signed_document_verdict
@@ -124,7 +124,7 @@ def test_signer_is_trusted_by_the_roots_of_the_settings(
 
     archived("process-1", body_with(pdfs.signed(pdfs.form())))
 
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert view.signed_document_verdict
     assert (view.signed_document_verdict.outcome, view.signed_document_verdict.trusted) == (Outcome.SOUND, is_trusted)
@@ -147,7 +147,7 @@ def test_bad_verdict_is_a_tag_of_the_run_and_told_downstream(
     ((request, _),) = httpserver.log
     told = json.loads(request.data)["data"]
     assert (told["signed_document"], told["attention"]) == (outcome, bool(codes))
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert (view.state, [each.state for each in view.runs]) == ("completed", ["Completed"])
 
@@ -172,7 +172,7 @@ def test_infected_file_is_a_warning_and_never_more_than_a_download(
         configure(clamd=address, api_tokens="token")
         archived("process-1", body_with(PDF, attachments=[attachment]))
 
-    view = catalogue.archive("process-1")
+    view = archive_view.archive("process-1")
     assert view
     assert [(each.code, each.where) for each in view.warnings] == [("FILE_INFECTED", "attachments[0].content")]
     assert "Test.Bad" in view.warnings[0].detail

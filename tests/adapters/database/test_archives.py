@@ -22,7 +22,7 @@ from models.errors import Conflict
 from models.payments.payment import PaymentRow
 from models.runs.receipt import VersionRow
 from models.views.archives import ArchiveView
-from services.views import catalogue
+from services.views import archive_view
 from tests.domain.payloads import read
 from tests.records import NOON, archived, digest, document, loaded, newer, registered
 from tests.samples import PDF, PNG
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 
 def whole(reference: str = "r") -> ArchiveView:
-    found = catalogue.archive(reference)
+    found = archive_view.archive(reference)
     assert found
     return found
 
@@ -287,7 +287,7 @@ def test_skeleton_is_read_only_where_it_is_asked_for() -> None:
     with skeletons_read() as found:
         assert loaded(read(document()), receipt_id) == 1
         assert archives.repeat("r", again, 1, NOON, newer) is None
-        standing = catalogue.public_standing(again)
+        standing = archive_view.public_standing(again)
         assert standing
         assert standing.versions == 1
         assert len(whole().versions) == len(archives.ages("r")) == 1

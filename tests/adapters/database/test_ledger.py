@@ -25,7 +25,7 @@ from models.payments.ledger import DAILY_TOTALS, LEDGER
 from models.payments.payment import Standing
 from models.settlements.settlement import EntryKind, Match
 from services.payments.discrepancies import reconcile
-from services.views import catalogue
+from services.views import archive_view
 from tests.payments import booked, payment, settled, unsettled
 from tests.records import NOON, archived, document
 
@@ -98,7 +98,7 @@ def test_only_a_matched_charge_settles() -> None:
         booked(f"r{number}", payment(f"r{number}", "t"))
         settled(payment_id(f"r{number}", "t", ""), 2100, date(2026, 1, 3), **members)
 
-    shown = [catalogue.archive(f"r{number}") for number in range(len(ENTRIES))]
+    shown = [archive_view.archive(f"r{number}") for number in range(len(ENTRIES))]
     assert [row["standing"] for row in rows()] == [expected for _, expected in ENTRIES]
     assert [each.payments[0].standing for each in shown if each] == [expected for _, expected in ENTRIES]
 

@@ -11,7 +11,7 @@ from sqlmodel import select
 from adapters.database import notifications
 from adapters.database.transactions import reading
 from models.runs.notification import NotificationAttemptRow, NotificationRow, NotificationState
-from services.views import catalogue
+from services.views import archive_view
 from tests.records import NOON, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -80,7 +80,7 @@ def test_every_attempt_is_kept_and_the_last_one_tells_the_state() -> None:
         (2, 503, None),
         (3, 204, None),
     ]
-    archive = catalogue.archive("r")
+    archive = archive_view.archive("r")
     assert archive
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 3)]
 

@@ -12,7 +12,7 @@ from models.archive.archive import State
 from models.runs.receipt import Delivery, Outcome
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveView
-from services.views import catalogue
+from services.views import archive_view
 from tests.records import NOON, delivery, digest, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -20,7 +20,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 def archive(reference: str = "r") -> ArchiveView:
-    found = catalogue.archive(reference)
+    found = archive_view.archive(reference)
     assert found
     return found
 

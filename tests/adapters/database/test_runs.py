@@ -9,7 +9,7 @@ from adapters.database import runs
 from models.archive.archive import State
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import RunView
-from services.views import catalogue
+from services.views import archive_view
 from tests.records import NOON, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -35,7 +35,7 @@ def begun(flow_run_id: str = "run-1", attempt: int = 1, at: float = 0) -> None:
 
 def recorded() -> list[RunView]:
     registered()
-    archive = catalogue.archive("r")
+    archive = archive_view.archive("r")
     assert archive
     return archive.runs
 

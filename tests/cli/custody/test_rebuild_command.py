@@ -8,7 +8,7 @@ import pytest
 from adapters.files import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
-from services.views import catalogue
+from services.views import archive_view
 from tests.cli.conftest import Cellar
 from tests.flows.databases import rows
 from tests.installations import archived
@@ -52,7 +52,7 @@ def test_database_that_has_archives_is_refused_and_stays_as_it_is(cellar: Cellar
 def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
     cellar: Cellar, new_database: Callable[[], None]
 ) -> None:
-    other = catalogue.archive("two")
+    other = archive_view.archive("two")
     found = ocfl.inventory("one")
     assert found
     store.overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
@@ -62,7 +62,7 @@ def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
 
     assert (done.status, f"not rebuilt: {ocfl.object_key('one')}/v1: " in done.errors) == (1, True)
     assert "1 archives are in the database again" in done.output
-    assert catalogue.archive("two") == other
+    assert archive_view.archive("two") == other
 
 
 def test_database_without_tables_is_told(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveView, RunView
-from services.views import catalogue
+from services.views import archive_view
 from tests.conftest import wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -55,7 +55,7 @@ async def _run(reference: str) -> None:
 
 
 def _archive(reference: str) -> ArchiveView:
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     assert archive
     return archive
 

@@ -19,7 +19,7 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from flows.process_archive import process_archive
 from models.errors import Refused
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
@@ -78,7 +78,7 @@ def test_complete_run_stays_complete_without_its_summary(
 ) -> None:
     ended = run_harmed(configure, httpserver, harm, 200)
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert (ended.name, archive.state, archive.runs[0].state) == ("Completed", "completed", "Completed")
     assert f"The run has no summary: {error}" in caplog.text

@@ -11,7 +11,7 @@ import pytest
 from adapters.database import claims, receipts, runs
 from adapters.files import store
 from adapters.platform.settings import settings
-from services.views import catalogue
+from services.views import archive_view
 from tests.conftest import free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
@@ -45,7 +45,7 @@ def test_run_that_a_person_cancels_ends_cancelled_and_is_not_started_again(downs
         workers.set_state(flow_run_id, "CANCELLING")
         wait_for(flow_run_id, "Cancelled")
 
-        archive = catalogue.archive("process-1")
+        archive = archive_view.archive("process-1")
         assert archive
         assert [each.state for each in archive.runs] == ["Cancelled"]
         wait_until(lambda: claims.claimed() == set(), timeout_s=20)
@@ -137,7 +137,7 @@ def test_worker_that_stood_still_leaves_its_run_to_the_one_that_has_taken_it() -
             wait_until(lambda: claims.claimed() == set(), timeout_s=30)
 
         assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
-        archive = catalogue.archive("process-1")
+        archive = archive_view.archive("process-1")
         assert archive
         assert (archive.state, len(archive.versions)) == ("completed", 1)
         assert [each.state for each in archive.runs] == ["Crashed", "Completed"]
@@ -254,7 +254,7 @@ def _holder(flow_run_id: str) -> str:
 
 
 def _state_in_our_history(reference: str) -> str | None:
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     return archive.runs[-1].state if archive and archive.runs else None
 
 

@@ -26,7 +26,7 @@ from services.custody.verifying import missing, object_of, stored_objects
 from services.payments import discrepancies
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.judge import judged
@@ -222,7 +222,7 @@ def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callabl
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (2, [f"{ocfl.object_key('process-0')}/v1"])
     assert [each.fault for each in missing({ocfl.object_key(f"process-{each}") for each in range(3)}).findings] == []
     assert all(rows()[name] == before[name] for name in ("receipt", "delivery", "run", "notification"))
-    found = catalogue.archive("process-0")
+    found = archive_view.archive("process-0")
     assert found
     assert (found.state, found.versions) == ("completed", [])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.views import catalogue
+from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, matches, report, told
@@ -38,7 +38,7 @@ def settled_by(*lines: str) -> None:
 
 
 def standings() -> list[str]:
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     return [each.standing for each in archive.payments]
 

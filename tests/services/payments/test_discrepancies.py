@@ -33,7 +33,7 @@ from services.payments.discrepancies import (
     reconcile_many,
     reconcile_version,
 )
-from services.views import catalogue
+from services.views import archive_list, archive_view
 from tests.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
@@ -52,7 +52,7 @@ def found(*these: Discrepancy, hour: int = 0, reference: str | None = "r") -> No
 
 
 def whole(reference: str = "r") -> ArchiveView:
-    view = catalogue.archive(reference)
+    view = archive_view.archive(reference)
     assert view
     return view
 
@@ -193,9 +193,9 @@ def test_lists_tell_and_find_what_is_not_closed() -> None:
     found(MISMATCH, reference="s")
     found(reference="s")
 
-    page = catalogue.page(ArchiveQuery())
+    page = archive_list.page(ArchiveQuery())
     assert [(each.reference, each.discrepancies) for each in page.items] == [("s", 0), ("r", 1)]
-    narrowed = catalogue.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH))
+    narrowed = archive_list.page(ArchiveQuery(discrepancy=DiscrepancyCode.AMOUNT_MISMATCH))
     assert [each.reference for each in narrowed.items] == ["r"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.payments.discrepancy import HOLD_CODES
 from services.payments import discrepancies
 from services.payments.holds import reconcile_all_holds, reconcile_holds
-from services.views import catalogue
+from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report
@@ -21,7 +21,7 @@ def test_hold_that_a_report_settles_is_old_no_more() -> None:
     hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
     assert [each.code for each in discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     paid_on = archive.payments[0].paid_on
 
@@ -70,7 +70,7 @@ def dateless(reference: str) -> bytes:
 @pytest.mark.usefixtures("sqlite_installation")
 def test_hold_without_a_day_is_as_old_as_its_archive() -> None:
     archived("process-1", dateless("process-1"))
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     came_at = archive.received_at
 

@@ -35,7 +35,7 @@ from services.payments.discrepancies import explain, not_closed_by_id, views_of
 from services.processing.persisting import persist
 from services.settlements.importing import reconcile_all_archives
 from services.triggering.trigger import trigger
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished, stored_body
@@ -243,7 +243,7 @@ def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_r
 
 
 def view() -> ArchiveView:
-    found = catalogue.archive("process-1")
+    found = archive_view.archive("process-1")
     assert found
     return found
 

@@ -20,7 +20,7 @@ from services.processing.findings import payload_findings, reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body, sample_document
@@ -38,7 +38,7 @@ def body(year: int, **members: Any) -> bytes:
 
 
 def codes(reference: str = "process-1") -> list[str]:
-    archive = catalogue.archive(reference)
+    archive = archive_view.archive(reference)
     assert archive
     return [each.code for each in archive.discrepancies]
 
@@ -128,7 +128,7 @@ def test_damaged_current_version_keeps_what_stands_and_fails_no_older_one_that_c
 
     late = archived("process-1", body(2023))
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert (archive.state, [each.receipt_id for each in archive.versions][1:], codes()) == (
         "completed",
@@ -167,7 +167,7 @@ def test_days_of_payments_are_those_of_the_provider_where_timestamps_are_in_anot
 
     imported(report(line("the last of december", paid="2022-12-31", settled="2023-01-02")))
 
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert archive.sessions[0].submitted_at == datetime(2022, 12, 31, 22, 30, tzinfo=UTC)
     assert [each.paid_on for each in archive.payments] == [paid_on]

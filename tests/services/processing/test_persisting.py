@@ -20,7 +20,7 @@ from models.errors import Conflict, Transient
 from models.views.archives import ArchiveView
 from services.custody.verifying import object_of, verify_object
 from services.processing.persisting import persist
-from services.views import catalogue
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.installations import archived, stored_body, stored_file
 from tests.judge import judged
@@ -37,7 +37,7 @@ def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> byt
 
 
 def view(reference: str = "process-1") -> ArchiveView:
-    found = catalogue.archive(reference)
+    found = archive_view.archive(reference)
     assert found
     return found
 

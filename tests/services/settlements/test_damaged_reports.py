@@ -16,7 +16,7 @@ from services.custody.rebuilding import Rebuilt, rebuild
 from services.custody.verifying import stored_objects
 from services.payments.discrepancies import explain, not_closed_by_id
 from services.settlements.importing import reconcile_all_archives
-from services.views import catalogue
+from services.views import archive_view
 from tests.installations import archived, finished
 from tests.samples import sample_body, sample_document
 from tests.settlements import imported, line, report, rows, told
@@ -108,6 +108,6 @@ def test_mended_report_lets_what_is_right_close_again(configure: Callable[..., S
     archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
 
     assert told() == [(None, "MISSING_IN_ARCHIVE")]
-    archive = catalogue.archive("process-1")
+    archive = archive_view.archive("process-1")
     assert archive
     assert [each.standing for each in archive.payments] == ["settled"]

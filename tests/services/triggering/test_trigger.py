@@ -35,7 +35,7 @@ from models.runs.run import RunRow, RunState, Trigger
 from models.store.inventory import ObjectVersion
 from services.receipts.leaving import leave_inbox
 from services.triggering.trigger import forgotten, start_run, trigger, untriggered
-from services.views import catalogue
+from services.views import archive_view
 from tests.records import NOON
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
@@ -132,7 +132,7 @@ def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
 
     assert triggered(delivery)
 
-    archive = catalogue.archive("r")
+    archive = archive_view.archive("r")
     assert archive
     assert [(each.receipt_id, each.outcome) for each in archive.deliveries] == [(delivery.receipt_id, "new")]
     assert len(waiting()) == 2
@@ -141,10 +141,10 @@ def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
 def test_triggered_again_changes_nothing(body: bytes) -> None:
     delivery = arrived(body)
     first = triggered(delivery)
-    before = catalogue.archive("r")
+    before = archive_view.archive("r")
 
     assert triggered(delivery, Trigger.SWEEP) == first
-    assert catalogue.archive("r") == before
+    assert archive_view.archive("r") == before
 
 
 def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes) -> None:
@@ -173,7 +173,7 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     assert triggered(arrived(body, minute=1)) is None
 
     assert waiting() == []
-    archive = catalogue.archive("r")
+    archive = archive_view.archive("r")
     assert archive
     assert [each.outcome for each in archive.deliveries] == ["new", "duplicate"]
     assert (archive.state, len(archive.runs)) == ("completed", 1)
@@ -230,7 +230,7 @@ def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> Non
     again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
 
     assert again.flow_run_id != run
-    archive = catalogue.archive("r")
+    archive = archive_view.archive("r")
     assert archive
     assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
 

@@ -1,14 +1,12 @@
-"""Reads archives for people: lists with filters, one archive whole, where one stands."""
+"""One archive for people, whole; its files; and where a receipt stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, cast, or_
-from sqlmodel import Session, SQLModel, String, col, exists, func, select
+from sqlmodel import Session, SQLModel, col, func, select
 
-from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
 from models.archive.archive import ArchiveRow
@@ -18,17 +16,12 @@ from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
-from models.errors import Refused
-from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
 from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
 from models.views.archives import (
-    ArchivePage,
-    ArchiveQuery,
-    ArchiveSummary,
     ArchiveView,
     IntegrationView,
     NotificationView,
@@ -39,29 +32,6 @@ from models.views.archives import (
 from services.payments import discrepancies
 
 Row = TypeVar("Row", bound=SQLModel)
-
-_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
-
-
-_NEWEST_FIRST = Order(col(ArchiveRow.received_at), col(ArchiveRow.reference), is_descending=True)
-
-
-def page(query: ArchiveQuery) -> ArchivePage:
-    """Return archives, newest first.
-
-    Raises:
-        Refused: the cursor is none of ours, or the label has no `=`.
-        Transient: the database does not answer.
-    """
-    counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
-    found = select(ArchiveRow, *counts).where(*_conditions(query))
-    with reading() as session:
-        rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
-    items = [
-        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
-        for archive, files, warnings, standing in rows
-    ]
-    return ArchivePage(items=items, next=cursor)
 
 
 def archive(reference: str) -> ArchiveView | None:
@@ -186,68 +156,3 @@ def _notifications(session: Session, reference: str) -> list[NotificationView]:
 
 def _run(row: RunRow) -> RunView:
     return RunView(**row.model_dump(), url=run_url(row.flow_run_id))
-
-
-def _count(table: type[SQLModel], *conditions: Any) -> Any:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
-    return counted.correlate(ArchiveRow).scalar_subquery()
-
-
-def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
-    plain = {
-        "reference": ArchiveRow.reference,
-        "process_number": ArchiveRow.process_number,
-        "template": ArchiveRow.template_id,
-        "state": ArchiveRow.state,
-    }
-    conditions = [
-        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
-    ]
-    if query.transaction_number is not None:
-        conditions.append(_has(SessionRow, col(SessionRow.transaction_number) == query.transaction_number))
-    if query.session is not None:
-        conditions.append(_has(SessionRow, col(SessionRow.id) == query.session))
-    if query.label is not None:
-        key, value = _key_and_value(query.label)
-        conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
-    if query.discrepancy is not None:
-        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))
-    if query.received_after is not None:
-        conditions.append(col(ArchiveRow.received_at) > query.received_after)
-    if query.received_before is not None:
-        conditions.append(col(ArchiveRow.received_at) < query.received_before)
-    if query.q:
-        conditions.append(_mentions(query.q))
-    return conditions
-
-
-def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
-    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
-    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
-
-
-def _mentions(text: str) -> ColumnElement[bool]:
-    """What people search by: the numbers and names that they see in Cellosign, labels and file names."""
-    return or_(
-        col(ArchiveRow.reference).icontains(text, autoescape=True),
-        cast(col(ArchiveRow.process_number), String).contains(text, autoescape=True),
-        _has(
-            SessionRow,
-            or_(
-                col(SessionRow.id).icontains(text, autoescape=True),
-                col(SessionRow.author).icontains(text, autoescape=True),
-                col(SessionRow.recipient_name).icontains(text, autoescape=True),
-                cast(col(SessionRow.transaction_number), String).contains(text, autoescape=True),
-            ),
-        ),
-        _has(LabelRow, col(LabelRow.value).icontains(text, autoescape=True)),
-        _has(FileRow, col(FileRow.filename).icontains(text, autoescape=True)),
-    )
-
-
-def _key_and_value(label: str) -> tuple[str, str]:
-    key, equals, value = label.partition("=")
-    if not equals:
-        raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
-    return key, value

@@ -14,7 +14,7 @@ from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused
 from models.views.archives import ArchiveQuery
-from services.views import catalogue
+from services.views import archive_list, archive_view
 from tests.records import NOON, archived, digest, document, registered
 from tests.samples import PDF
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 def found(**query: Any) -> list[str]:
     """The references that a query finds, newest first."""
-    return [each.reference for each in catalogue.page(ArchiveQuery(**query)).items]
+    return [each.reference for each in archive_list.page(ArchiveQuery(**query)).items]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def three(installation: Settings) -> None:
 
 @pytest.mark.usefixtures("three")
 def test_list_tells_the_newest_first_with_counts() -> None:
-    page = catalogue.page(ArchiveQuery())
+    page = archive_list.page(ArchiveQuery())
 
     assert [each.reference for each in page.items] == ["gamma/3", "beta", "alpha"]
     assert [(each.files, each.warnings, each.discrepancies) for each in page.items] == [(2, 0, 0), (2, 0, 2), (2, 0, 0)]
@@ -146,7 +146,7 @@ def turned(limit: int) -> Iterator[list[str]]:
     """The references of page after page."""
     cursor = None
     while True:
-        page = catalogue.page(ArchiveQuery(limit=limit, cursor=cursor))
+        page = archive_list.page(ArchiveQuery(limit=limit, cursor=cursor))
         yield [each.reference for each in page.items]
         if page.next is None:
             return
@@ -156,7 +156,7 @@ def turned(limit: int) -> Iterator[list[str]]:
 def test_archive_that_comes_meanwhile_does_not_shift_the_pages() -> None:
     for number in range(4):
         registered(f"r{number}", f"r{number}", minute=number)
-    first = catalogue.page(ArchiveQuery(limit=2))
+    first = archive_list.page(ArchiveQuery(limit=2))
 
     registered("new", "new", minute=9)
 
@@ -166,7 +166,7 @@ def test_archive_that_comes_meanwhile_does_not_shift_the_pages() -> None:
 def test_filters_hold_on_every_page() -> None:
     for number in range(6):
         archived(f"r{number}", minute=number, template={"id": f"t{number % 2}"})
-    first = catalogue.page(ArchiveQuery(limit=2, template="t0"))
+    first = archive_list.page(ArchiveQuery(limit=2, template="t0"))
 
     assert [each.reference for each in first.items] == ["r4", "r2"]
     assert found(limit=2, template="t0", cursor=first.next) == ["r0"]
@@ -193,23 +193,23 @@ def test_label_without_a_value_is_refused() -> None:
 
 
 def test_unknown_archive_is_none() -> None:
-    assert catalogue.archive("unknown") is None
-    assert catalogue.public_standing(digest("unknown")) is None
+    assert archive_view.archive("unknown") is None
+    assert archive_view.public_standing(digest("unknown")) is None
 
 
 def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
     archived("one")
     registered("other", "other")
-    one = catalogue.archive("one")
+    one = archive_view.archive("one")
     assert one
     sha256 = one.files[0].sha256
 
-    file = catalogue.file("one", sha256)
+    file = archive_view.file("one", sha256)
 
     assert file
     assert (file.filename, file.size_bytes) == ("SIGNEDDOCUMENT.pdf", len(PDF))
-    assert catalogue.file("other", sha256) is None
-    assert catalogue.file("one", digest("unknown")) is None
+    assert archive_view.file("other", sha256) is None
+    assert archive_view.file("one", digest("unknown")) is None
 
 
 def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
@@ -218,7 +218,7 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
         row = {"reference": "one", "position": 9, "role": "attachment", "size_bytes": 1, "sha256": digest("x")}
         insert_rows(session, FileRow, [row, row | {"position": 10}])
 
-    file = catalogue.file("one", digest("x"))
+    file = archive_view.file("one", digest("x"))
 
     assert file
     assert file.position == 9
@@ -226,11 +226,11 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
 
 def test_public_standing_tells_nothing_personal() -> None:
     receipt_id = registered("תהליך", "body")
-    before = catalogue.public_standing(receipt_id)
+    before = archive_view.public_standing(receipt_id)
     archived("תהליך", "body")
     receipts.set_state(receipt_id, State.COMPLETED, NOON)
 
-    standing = catalogue.public_standing(receipt_id)
+    standing = archive_view.public_standing(receipt_id)
 
     assert before
     assert (before.state, before.versions, before.digests) == ("received", 0, [])

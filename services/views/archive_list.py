@@ -1,0 +1,108 @@
+"""Lists archives for people: filters, newest first, page by page."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, cast, or_
+from sqlmodel import SQLModel, String, col, exists, func, select
+
+from adapters.database.listing import Order, listed
+from adapters.database.transactions import reading
+from models.archive.archive import ArchiveRow
+from models.archive.content import FileRow
+from models.archive.session import LabelRow, SessionRow
+from models.archive.warning import WarningRow
+from models.errors import Refused
+from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.views.archives import (
+    ArchivePage,
+    ArchiveQuery,
+    ArchiveSummary,
+)
+
+_NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+
+
+_NEWEST_FIRST = Order(col(ArchiveRow.received_at), col(ArchiveRow.reference), is_descending=True)
+
+
+def page(query: ArchiveQuery) -> ArchivePage:
+    """Return archives, newest first.
+
+    Raises:
+        Refused: the cursor is none of ours, or the label has no `=`.
+        Transient: the database does not answer.
+    """
+    counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
+    found = select(ArchiveRow, *counts).where(*_conditions(query))
+    with reading() as session:
+        rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
+    items = [
+        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
+        for archive, files, warnings, standing in rows
+    ]
+    return ArchivePage(items=items, next=cursor)
+
+
+def _count(table: type[SQLModel], *conditions: Any) -> Any:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    counted = select(func.count()).select_from(table).where(columns.reference == ArchiveRow.reference, *conditions)
+    return counted.correlate(ArchiveRow).scalar_subquery()
+
+
+def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
+    plain = {
+        "reference": ArchiveRow.reference,
+        "process_number": ArchiveRow.process_number,
+        "template": ArchiveRow.template_id,
+        "state": ArchiveRow.state,
+    }
+    conditions = [
+        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
+    ]
+    if query.transaction_number is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.transaction_number) == query.transaction_number))
+    if query.session is not None:
+        conditions.append(_has(SessionRow, col(SessionRow.id) == query.session))
+    if query.label is not None:
+        key, value = _key_and_value(query.label)
+        conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
+    if query.discrepancy is not None:
+        conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))
+    if query.received_after is not None:
+        conditions.append(col(ArchiveRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(ArchiveRow.received_at) < query.received_before)
+    if query.q:
+        conditions.append(_mentions(query.q))
+    return conditions
+
+
+def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)].c
+    return exists().where(columns.reference == ArchiveRow.reference, *conditions)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """What people search by: the numbers and names that they see in Cellosign, labels and file names."""
+    return or_(
+        col(ArchiveRow.reference).icontains(text, autoescape=True),
+        cast(col(ArchiveRow.process_number), String).contains(text, autoescape=True),
+        _has(
+            SessionRow,
+            or_(
+                col(SessionRow.id).icontains(text, autoescape=True),
+                col(SessionRow.author).icontains(text, autoescape=True),
+                col(SessionRow.recipient_name).icontains(text, autoescape=True),
+                cast(col(SessionRow.transaction_number), String).contains(text, autoescape=True),
+            ),
+        ),
+        _has(LabelRow, col(LabelRow.value).icontains(text, autoescape=True)),
+        _has(FileRow, col(FileRow.filename).icontains(text, autoescape=True)),
+    )
+
+
+def _key_and_value(label: str) -> tuple[str, str]:
+    key, equals, value = label.partition("=")
+    if not equals:
+        raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
+    return key, value
