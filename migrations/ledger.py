@@ -1,21 +1,15 @@
-"""The ledger tells what each payment brought, and its totals tell where one of them is not known.
+"""The views of the ledger. `docs/ledger.md` says what each column means.
 
-The new columns stand at the end of the views: Postgres adds them there in place, so that what others have built on the
-views, and were allowed to read, stays.
+Null means that a number is not known, or is beyond 64 bits.
 """
 
 from alembic import op
-
-revision = "0009"
-down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 _BILLION = 1_000_000_000
 _MOST_BILLIONS = (1 << 63) // _BILLION
 
 _LEDGER = """
-{create} payment_ledger AS
+CREATE VIEW payment_ledger AS
 SELECT
     p.reference,
     p.position,
@@ -52,7 +46,8 @@ SELECT
         ) found
     ) AS discrepancies,
     {refunded_minor} AS refunded_minor,
-    {charged_back_minor} AS charged_back_minor{revenue}
+    {charged_back_minor} AS charged_back_minor,
+    {revenue} AS revenue_minor
 FROM payment p
 JOIN archive a ON a.reference = p.reference
 """
@@ -63,8 +58,7 @@ _SUM = """(
         END
         FROM settlement_entry e WHERE {matched}
     )"""
-_REVENUE = """,
-    (
+_REVENUE = """(
         SELECT CASE
             WHEN abs(1.0 * m.taken - m.refunded - m.charged_back) < {most}
             THEN m.taken - m.refunded - m.charged_back
@@ -78,40 +72,19 @@ _REVENUE = """,
                 {refunded_minor} AS refunded,
                 {charged_back_minor} AS charged_back
         ) m
-    ) AS revenue_minor"""
+    )"""
 _DAILY_TOTALS = """
-{create} payment_daily_totals AS
+CREATE VIEW payment_daily_totals AS
 SELECT paid_on, currency, standing, count(*) AS payments, {sum_of_payments} AS amount_minor,
-    {refunded_minor} AS refunded_minor, {charged_back_minor} AS charged_back_minor{revenue}
+    {refunded_minor} AS refunded_minor, {charged_back_minor} AS charged_back_minor,
+    {revenue_minor} AS revenue_minor
 FROM payment_ledger
 GROUP BY paid_on, currency, standing
 """
 
 
-def upgrade() -> None:
-    if _is_postgres():
-        _create("CREATE OR REPLACE VIEW", with_revenue=True)
-    else:
-        _drop()
-        _create("CREATE VIEW", with_revenue=True)
-
-
-def downgrade() -> None:
-    _drop()
-    _create("CREATE VIEW", with_revenue=False)
-
-
-def _is_postgres() -> bool:
-    return op.get_bind().dialect.name == "postgresql"
-
-
-def _drop() -> None:
-    op.execute("DROP VIEW payment_daily_totals")
-    op.execute("DROP VIEW payment_ledger")
-
-
-def _create(create: str, *, with_revenue: bool) -> None:
-    """Make the views, as they are now or as they were before."""
+def create_views() -> None:
+    """Create `payment_ledger` and `payment_daily_totals`, in the SQL of the database at hand."""
     total = _postgres_sum if _is_postgres() else _sqlite_sum
     joined = "string_agg(found.code, ',' ORDER BY found.code)" if _is_postgres() else "group_concat(found.code, ',')"
     sums = {
@@ -119,20 +92,20 @@ def _create(create: str, *, with_revenue: bool) -> None:
         "refunded_minor": _sum_of("refund", total("e.amount_minor"), of_none="WHEN count(*) = 0 THEN 0 "),
         "charged_back_minor": _sum_of("chargeback", total("e.amount_minor"), of_none="WHEN count(*) = 0 THEN 0 "),
     }
-    op.execute(
-        _LEDGER.format(
-            create=create,
-            settles=_MATCHED.format(kind="charge"),
-            joined=joined,
-            revenue=_REVENUE.format(most=_MOST_BILLIONS * _BILLION, **sums) if with_revenue else "",
-            **sums,
-        )
-    )
-    back = {name: total(name) for name in ("refunded_minor", "charged_back_minor")}
-    if with_revenue:
-        back = {name: _if_all_are_known(name, sum_) for name, sum_ in back.items()}
-    revenue = f", {total('revenue_minor')} AS revenue_minor" if with_revenue else ""
-    op.execute(_DAILY_TOTALS.format(create=create, sum_of_payments=total("amount_minor"), revenue=revenue, **back))
+    revenue = _REVENUE.format(most=_MOST_BILLIONS * _BILLION, **sums)
+    op.execute(_LEDGER.format(settles=_MATCHED.format(kind="charge"), joined=joined, revenue=revenue, **sums))
+    back = {name: _if_all_are_known(name, total(name)) for name in ("refunded_minor", "charged_back_minor")}
+    totals = {"sum_of_payments": total("amount_minor"), "revenue_minor": total("revenue_minor")}
+    op.execute(_DAILY_TOTALS.format(**totals, **back))
+
+
+def drop_views() -> None:
+    op.execute("DROP VIEW payment_daily_totals")
+    op.execute("DROP VIEW payment_ledger")
+
+
+def _is_postgres() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
 
 
 def _sum_of(kind: str, sum_of_entries: str, *, of_none: str) -> str:
