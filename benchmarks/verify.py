@@ -74,12 +74,13 @@ def _fill_store(archives: int, files: int, file_bytes: int) -> None:
     """Write archives of random files into the store of the settings. In a process of its own, for its settings."""
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.files.spool import staging  # noqa: PLC0415
+    from adapters.files.store import store  # noqa: PLC0415
     from adapters.store import ocfl  # noqa: PLC0415
     from models.store.inventory import ObjectVersion  # noqa: PLC0415
 
     migrate()
     for number in range(archives):
-        with staging() as stage:
+        with staging(store().spool_folder) as stage:
             (stage / "content").mkdir()
             contents = {}
             for _ in range(files):

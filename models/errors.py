@@ -40,10 +40,10 @@ class Transient(CellarError):
 
 
 class Unreadable(Transient):
-    """The store does not give what lies under a key, which is there; others it may give."""
+    """A storage does not give what lies under a key, which is there; others it may give."""
 
     def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"the store does not give {key}: {reason}")
+        super().__init__(f"{key} cannot be read: {reason}")
         self.key = key
         self.reason = reason
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from adapters.database import receipts
-from adapters.files import store
+from adapters.files.store import store
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
@@ -108,13 +108,13 @@ def stored_body(reference: str, receipt_id: str) -> bytes:
 def stored_file(reference: str, sha256: str) -> bytes:
     found = ocfl.inventory(reference)
     assert found
-    return store.read_bytes(ocfl.content_key(reference, found, sha256))
+    return store().read_bytes(ocfl.content_key(reference, found, sha256))
 
 
 def stored_discrepancies(reference: str) -> history.Rows:
     """What the store has of a process's discrepancies and their history."""
     rows: history.Rows = {}
-    for key, _ in store.listed(ocfl.log_key(reference, "history/discrepancies")):
+    for key, _ in store().listed(ocfl.log_key(reference, "history/discrepancies")):
         rows = kept_discrepancies.merged(rows, history.found_rows(key))
     return rows
 
@@ -144,5 +144,5 @@ def damaged_file(reference: str) -> str:
     found = ocfl.inventory(reference)
     assert found
     key = ocfl.content_key(reference, found, next(iter(found.manifest)))
-    store.overwrite_bytes(b"damaged", key)
+    store().overwrite_bytes(b"damaged", key)
     return key

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import SQLModel, col, delete, select
 
 from adapters.database.transactions import reading, writing
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import staged
 from domain.payments.identity import plain_authorisation
@@ -71,8 +71,8 @@ def unpaid(reference: str) -> None:
 
 def emptied() -> None:
     """Nothing is there but the key of the fingerprints, as in a new installation."""
-    for key, _ in list(store.listed("settlements")):
-        store.remove(key)
+    for key, _ in list(store().listed("settlements")):
+        store().remove(key)
     forgotten()
     with writing() as session:
         session.execute(delete(PaymentRow))

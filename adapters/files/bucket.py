@@ -1,4 +1,4 @@
-"""Objects in buckets, by their URLs (`s3://BUCKET/KEY`). What a bucket says becomes our own errors here.
+"""A storage in a bucket, below a URL as s3://BUCKET/PREFIX. What a bucket says becomes our own errors here.
 
 No call is tried again but in a `patient` block: a retry belongs to the sender, the sweep or the flow's tasks.
 """
@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,201 +18,173 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.files.folder import Folder
+from adapters.files.storage import R, Storage
+from adapters.platform.settings import settings
 from models.errors import Transient, Unreadable
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
 _MAKING = Lock()
-_CONDITION_FAILED = {"PreconditionFailed", "NoSuchKey"}
+_NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
 _ATTEMPTS = ContextVar("attempts", default=1)
 _PATIENT_ATTEMPTS = 4
 
 
-def is_bucket(location: str) -> bool:
-    return "://" in location
+@dataclass(frozen=True)
+class Bucket(Storage):
+    url: str
+    worth_a_thread_bytes = 0
 
+    @property
+    def spool_folder(self) -> Path:
+        """Never synced: what counts is that the bucket has it."""
+        return settings().spool_dir
 
-def size(url: str) -> int | None:
-    """Bytes of an object, None where there is none.
+    part_folder = spool_folder
 
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    try:
-        size_bytes: int = client().head_object(**_bucket_and_key(url))["ContentLength"]
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise _transient("tell of", url, error) from error
-    except BotoCoreError as error:
-        raise _transient("tell of", url, error) from error
-    return size_bytes
+    def location(self, key: str) -> str:
+        return f"{self.url}/{key}"
 
+    def size(self, key: str) -> int | None:
+        found = self._asked("tell of", key, lambda at: client().head_object(**at))
+        return found["ContentLength"] if found else None
 
-def upload(source: Path, url: str, *, once: bool) -> None:
-    """Put a file under `url`: it appears whole when it is complete. With `once`, what is there stays as it is.
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO]:
+        transport = {"client": client()}
+        try:
+            stream = _smart_open()(self.location(key), "rb", compression="disable", transport_params=transport)
+        except (OSError, ClientError, BotoCoreError) as error:
+            # smart-open wraps whatever the bucket says of a missing key.
+            if self.size(key) is None:
+                raise FileNotFoundError(f"nothing lies under {key}") from error
+            raise _transient("give", key, error) from error
+        try:
+            with stream:
+                yield stream
+        except (OSError, ClientError, BotoCoreError) as error:
+            raise _transient("give", key, error) from error
 
-    Memory stays flat: what smart-open has to hold is held beside the file.
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with self.opened(key) as stream:
+            while chunk := stream.read(_COPY_BYTES):
+                yield chunk
 
-    Raises:
-        Transient: the bucket does not take it now, or has something of another size there already.
-    """
-    small = source.stat().st_size <= _PART_SIZE_BYTES
-    final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
-    transport = {"client": client(), "multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
-    if once:
-        transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
-    try:
-        with (
-            source.open("rb") as original,
-            TemporaryFile(dir=source.parent) as held,
-            _smart_open()(
-                url, "wb", compression="disable", transport_params=transport | {"writebuffer": held}
-            ) as target,
-        ):
-            shutil.copyfileobj(original, target, _COPY_BYTES)
-    except (ValueError, OSError, ClientError, BotoCoreError) as error:
-        # Another writer of the same may have been first, which smart-open reports as a ValueError.
-        if not once or size(url) != source.stat().st_size:
-            raise _transient("take", url, error) from error
+    def listed(self, key: str) -> Iterator[tuple[str, int]]:
+        return ((each, found["Size"]) for each, found in self._found_below(f"{key}/"))
 
+    def names(self, pattern: str) -> list[str]:
+        return sorted(name for name, _ in self._found_below("", Delimiter="/") if fnmatchcase(name, pattern))
 
-def write(data: bytes, url: str) -> None:
-    """Put a few bytes under `url`, in place of what is there.
+    def at_rest(self, until: datetime) -> list[tuple[str, str]]:
+        return [(name, found["ETag"]) for name, found in self._found_below("", Delimiter="/")]
 
-    Raises:
-        Transient: the bucket does not take them now.
-    """
-    with _ours("take", url):
-        client().put_object(**_bucket_and_key(url), Body=data)
+    def keep(self, source: Path, key: str) -> None:
+        if self.size(key) != source.stat().st_size:
+            self._upload(source, key, once=True)
 
+    def keep_first(self, data: bytes, key: str) -> bool:
+        return bool(self._asked("take", key, lambda at: client().put_object(**at, Body=data, IfNoneMatch="*")))
 
-def write_first(data: bytes, url: str) -> bool:
-    """Put a few bytes under `url` if nothing is there, and return whether that was so.
+    def overwrite(self, source: Path, key: str) -> None:
+        self._upload(source, key, once=False)
 
-    Raises:
-        Transient: the bucket does not take them now.
-    """
-    return _is_done("take", url, lambda to: client().put_object(**to, Body=data, IfNoneMatch="*"))
+    def overwrite_bytes(self, data: bytes, key: str) -> None:
+        with _ours("take", key):
+            client().put_object(**self._at(key), Body=data)
 
+    write = overwrite_bytes
 
-def replace(before: bytes, data: bytes, url: str) -> bool:
-    """Put a few bytes under `url` in place of others, if it is those that are there, and return whether it was.
+    def replace_bytes(self, before: bytes | None, data: bytes, key: str) -> bool:
+        found, tag = self._found_with_tag(key)
+        if found == data or found != before:
+            return found == data
+        if before is None:
+            return self.keep_first(data, key)
+        return bool(self._asked("take", key, lambda at: client().put_object(**at, Body=data, IfMatch=tag)))
 
-    Raises:
-        Transient: the bucket does not take them now.
-    """
-    tag = _tag_of(before, url)
-    return tag is not None and _is_done("take", url, lambda to: client().put_object(**to, Body=data, IfMatch=tag))
+    def remove(self, key: str) -> None:
+        with _ours("remove", key):
+            client().delete_object(**self._at(key))
 
+    def remove_folder(self, key: str) -> None:
+        for each, _ in list(self.listed(key)):
+            self.remove(each)
 
-def remove_same(data: bytes, url: str) -> bool:
-    """Remove an object, if it holds these few bytes, and return whether it did.
+    def remove_same(self, data: bytes, key: str) -> bool:
+        found, tag = self._found_with_tag(key)
+        if found != data:
+            return found is None
+        return bool(self._asked("remove", key, lambda at: client().delete_object(**at, IfMatch=tag)))
 
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    tag = _tag_of(data, url)
-    return tag is not None and _is_done("remove", url, lambda to: client().delete_object(**to, IfMatch=tag))
+    def take(self, part: Path, descriptor: int, key: str) -> None:
+        """What has the part's size is the same, and what has another was damaged and is mended."""
+        found = self.size(key)
+        if found != part.stat().st_size:
+            self._upload(part, key, once=found is None)
+        part.unlink()
 
+    def sync(self) -> None:
+        """Nothing to do: an upload that is answered is durable."""
 
-def _tag_of(data: bytes, url: str) -> str | None:
-    """The tag of an object that holds these bytes; None where there is none, or another."""
-    try:
-        with _ours("give", url):
-            answer = client().get_object(**_bucket_and_key(url))
-            return str(answer["ETag"]) if answer["Body"].read() == data else None
-    except Transient as error:
-        if error.__cause__ and _reason(error.__cause__) == "NoSuchKey":
-            return None
-        raise
+    def suited(self, folder: Callable[[Folder], R], bucket: Callable[[Storage], R]) -> R:
+        return bucket(self)
 
+    def _at(self, key: str) -> dict[str, str]:
+        bucket, _, in_bucket = self.location(key).partition("://")[2].partition("/")
+        return {"Bucket": bucket, "Key": in_bucket}
 
-def _is_done(verb: str, url: str, call: Callable[[dict[str, str]], Any]) -> bool:
-    """Make a call with a condition, and return whether that held."""
-    try:
-        with _ours(verb, url):
-            call(_bucket_and_key(url))
-    except Transient as error:
-        if error.__cause__ and _reason(error.__cause__) in _CONDITION_FAILED:
-            return False
-        raise
-    return True
+    def _found_below(self, prefix: str, **options: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What the bucket says of each object whose key begins so, with its key."""
+        bucket, in_bucket = self._at(prefix).values()
+        home_length = len(in_bucket) - len(prefix)
+        with _ours("list", prefix or self.url):
+            pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=in_bucket, **options)
+            for page in pages:
+                for each in page.get("Contents", []):
+                    yield each["Key"][home_length:], each
 
+    def _upload(self, source: Path, key: str, *, once: bool) -> None:
+        """Put a file under a key. With `once`, what is there stays, and has to have the same size.
 
-@contextmanager
-def opened(url: str) -> Iterator[BinaryIO]:
-    """An object as a stream.
+        Memory stays flat: what smart-open has to hold is held beside the file.
+        """
+        small = source.stat().st_size <= _PART_SIZE_BYTES
+        final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
+        transport = {"client": client(), "multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
+        if once:
+            transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
+        try:
+            with source.open("rb") as original, TemporaryFile(dir=source.parent) as held:
+                options = {"compression": "disable", "transport_params": transport | {"writebuffer": held}}
+                with _smart_open()(self.location(key), "wb", **options) as target:
+                    shutil.copyfileobj(original, target, _COPY_BYTES)
+        except (ValueError, OSError, ClientError, BotoCoreError) as error:
+            # Another writer of the same may have been first, which smart-open reports as a ValueError.
+            if not once or self.size(key) != source.stat().st_size:
+                raise _transient("take", key, error) from error
 
-    Raises:
-        FileNotFoundError: there is none.
-        Transient: the bucket does not answer, or breaks off for good.
-    """
-    try:
-        stream = _smart_open()(url, "rb", compression="disable", transport_params={"client": client()})
-    except (OSError, ClientError, BotoCoreError) as error:
-        # smart-open wraps whatever the bucket says of a missing key.
-        if size(url) is None:
-            raise FileNotFoundError(f"nothing lies under {_bucket_and_key(url)['Key']}") from error
-        raise _transient("give", url, error) from error
-    try:
-        with stream:
-            yield stream
-    except (OSError, ClientError, BotoCoreError) as error:
-        raise _transient("give", url, error) from error
+    def _found_with_tag(self, key: str) -> tuple[bytes | None, str]:
+        """A few bytes, and the tag of just these; None where there are none."""
 
+        def found(at: dict[str, str]) -> tuple[bytes, str]:
+            answer = client().get_object(**at)
+            return answer["Body"].read(), answer["ETag"]
 
-def read(url: str) -> bytes:
-    with opened(url) as stream:
-        return stream.read()
+        return self._asked("give", key, found) or (None, "")
 
-
-def names(folder_url: str) -> Iterator[str]:
-    """The names of the objects right below a URL, in no order that holds.
-
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    return (name for name, _ in versions(folder_url))
-
-
-def versions(folder_url: str) -> Iterator[tuple[str, str]]:
-    """The names of the objects right below a URL, each with a tag that changes when the object does.
-
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    bucket, prefix = _bucket_and_key(f"{folder_url}/").values()
-    with _ours("list", folder_url):
-        for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
-            for each in page.get("Contents", []):
-                yield each["Key"].removeprefix(prefix), each["ETag"]
-
-
-def listed(home_url: str, folder: str) -> Iterator[tuple[str, int]]:
-    """The keys of all objects in a folder below a URL, as they go on behind the URL, in order, with sizes in bytes.
-
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    bucket, home = _bucket_and_key(home_url).values()
-    with _ours("list", home_url):
-        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{home}{folder}/")
-        for page in pages:
-            for each in page.get("Contents", []):
-                yield each["Key"].removeprefix(home), each["Size"]
-
-
-def remove(url: str) -> None:
-    """Remove an object; where there is none, nothing happens.
-
-    Raises:
-        Transient: the bucket does not answer, or refuses to.
-    """
-    with _ours("remove", url):
-        client().delete_object(**_bucket_and_key(url))
+    def _asked(self, verb: str, key: str, call: Callable[[dict[str, str]], Any]) -> Any:
+        """Make a call, and return its answer, None where nothing is there or a condition does not hold."""
+        try:
+            with _ours(verb, key):
+                return call(self._at(key))
+        except Transient as error:
+            if error.__cause__ and _reason(error.__cause__) in _NOT_SO:
+                return None
+            raise
 
 
 def client() -> Any:
@@ -222,7 +197,7 @@ def client() -> Any:
 def patient() -> Iterator[None]:
     """A block in which calls are tried again, a few times and ever later: for long work that nobody begins anew.
 
-    Where the store is a folder, it does nothing.
+    Where nothing lies in a bucket, it does nothing.
     """
     token = _ATTEMPTS.set(_PATIENT_ATTEMPTS)
     try:
@@ -251,21 +226,16 @@ def _client(attempts: int) -> Any:
     return boto3.Session().client("s3", config=config)
 
 
-def _bucket_and_key(url: str) -> dict[str, str]:
-    bucket, _, key = url.partition("://")[2].partition("/")
-    return {"Bucket": bucket, "Key": key}
-
-
 @contextmanager
-def _ours(verb: str, url: str) -> Iterator[None]:
+def _ours(verb: str, key: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise _transient(verb, url, error) from error
+        raise _transient(verb, key, error) from error
 
 
-def _transient(verb: str, url: str, error: Exception) -> Transient:
-    key, reason = _bucket_and_key(url)["Key"], _reason(error)
+def _transient(verb: str, key: str, error: Exception) -> Transient:
+    reason = _reason(error)
     if verb in ("tell of", "give") and reason in _REFUSED:
         return Unreadable(key, reason)
     return Transient(f"the bucket does not {verb} {key}: {reason}")

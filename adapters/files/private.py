@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from adapters.files.bucket import is_bucket
+from adapters.files.storage import storage_at
 from adapters.platform.settings import Settings
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -50,11 +50,11 @@ def shut_folders(settings: Settings) -> None:
     An earlier cellar made them, or a person did, by a umask that let others read. What lies below a folder that is shut
     is out of reach, so nothing walks through a store of millions of files.
     """
-    locations = [settings.inbox_location, settings.store_location]
-    folders = [settings.data_dir.absolute(), *(Path(each) for each in locations if not is_bucket(each))]
-    database = settings.database_location.removeprefix("sqlite:///")
-    files = [] if is_bucket(database) else [Path(f"{database}{end}") for end in ("", "-wal", "-shm")]
-    for path in (*folders, *files):
+    storages = [storage_at(each) for each in (settings.inbox_location, settings.store_location)]
+    folders = [path for each in storages for path in each.suited(folder=lambda it: [it.path], bucket=lambda _: [])]
+    scheme, _, database = settings.database_location.partition(":///")
+    files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if scheme == "sqlite" else []
+    for path in (settings.data_dir.absolute(), *folders, *files):
         with suppress(OSError):  # it is not there, or on a file system that knows no modes
             _shut(path)
 

@@ -1,4 +1,4 @@
-"""The spool: where what is to be stored is written and built first, on the store's own disk if it is a folder."""
+"""The spool: the local folder in which a storage builds what it is to take."""
 
 import errno
 import shutil
@@ -9,23 +9,21 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import BinaryIO, cast
 
-from adapters.files import bucket
 from adapters.platform.durable import make_folder, write_whole
-from adapters.platform.settings import settings
 from models.errors import Transient
 
 
 @contextmanager
-def spooled() -> Iterator[BinaryIO]:
-    """A temporary file to write what will be kept, by `write_spooled`: it has no buffer. It lies where the store can
+def spooled(folder: Path) -> Iterator[BinaryIO]:
+    """A temporary file to write what will be kept, by `write_spooled`: it has no buffer. It lies where the storage can
     take it over without a copy.
 
     Raises:
-        Transient: the disk does not take it now. What the block raises travels as it is.
+        Transient: the disk does not take it now. Errors of the block travel as they are.
     """
     with translated():
-        make_folder(spool_folder())
-        file = NamedTemporaryFile(dir=spool_folder(), buffering=0)  # noqa: SIM115 -- closed below, translated too
+        make_folder(folder)
+        file = NamedTemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 -- closed below, translated too
     try:
         yield cast(BinaryIO, file)
     finally:
@@ -34,22 +32,22 @@ def spooled() -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def staging() -> Iterator[Path]:
-    """A folder in which something is built that the store is to take, on the store's own disk if it is a folder.
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder in which a version is built for a storage, on the storage's own disk if it is a folder.
 
-    What writes into it translates its own errors, by `write_spooled` or `translated`.
+    Code that writes into the folder translates its own errors, by `write_spooled` or `translated`.
 
     Raises:
-        Transient: the disk does not take it now. What the block raises travels as it is.
+        Transient: the disk does not take it now. Errors of the block travel as they are.
     """
     with translated():
-        make_folder(spool_folder())
-        folder = TemporaryDirectory(dir=spool_folder())
+        make_folder(folder)
+        built = TemporaryDirectory(dir=folder)
     try:
-        yield Path(folder.name)
+        yield Path(built.name)
     finally:
         with translated():
-            folder.cleanup()
+            built.cleanup()
 
 
 def write_spooled(file: BinaryIO, data: bytes) -> None:
@@ -64,9 +62,9 @@ def write_spooled(file: BinaryIO, data: bytes) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the disk says to a write into the spool folder into one of our errors.
+    """Turn an error of a write into the spool folder into one of ours.
 
-    Around nothing but that write: whatever else failed in the block would be called the spool's.
+    Put it around that write alone: any other failure in the block would be called the spool's.
     """
     try:
         yield
@@ -74,18 +72,12 @@ def translated() -> Iterator[None]:
         raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
 
 
-def remove_leftovers(older_than: datetime) -> int:
+def remove_leftovers(folder: Path, older_than: datetime) -> int:
     """Remove temporary files and folders that killed processes left, and return how many. Those in use are younger."""
     removed = 0
-    for leftover in spool_folder().glob("*"):
-        with suppress(FileNotFoundError):  # its living owner has just done with it
+    for leftover in folder.glob("*"):
+        with suppress(FileNotFoundError):  # its living owner has just removed it
             if leftover.stat().st_mtime < older_than.timestamp():
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
                 removed += 1
     return removed
-
-
-def spool_folder() -> Path:
-    """On the store's own file system, so that keeping a file is a link and no copy."""
-    location = settings().store_location
-    return settings().spool_dir if bucket.is_bucket(location) else Path(location) / "spool"

@@ -4,7 +4,7 @@ It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIP
 SENDING_ID.json. `quarantine/` keeps the bodies that were refused, each with the reason. The inbox is the queue of the
 system: nothing else remembers what was acknowledged and not yet archived.
 
-What goes wrong is an OSError where a disk is at fault, and Transient where a bucket is.
+What goes wrong is Transient, but that the part of a body which is on its way in raises OSError.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from typing import BinaryIO, TypeVar
 import orjson
 import structlog
 
-from adapters.files.shelf import Shelf, shelf_at
+from adapters.files.storage import Storage, storage_at
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.platform.settings import settings
 from models.errors import Refused
@@ -66,15 +66,15 @@ class Intake:
 
     def _opened(self) -> tuple[Path, int]:
         if self._part is None:
-            self._part = open_part(_waiting().spool)
+            self._part = open_part(_waiting().part_folder)
         return self._part
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Delivery:
         """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
 
         Raises:
-            OSError: the disk does not take it.
-            Transient: the bucket does not, or its answer was lost; what it has of it harms nothing.
+            OSError: the disk does not take a part.
+            Transient: folder or bucket does not take it, or the answer was lost; what is there of it harms nothing.
         """
         receipt_id = self._digest.hexdigest()
         delivery = Delivery(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
@@ -96,14 +96,14 @@ class Intake:
             os.close(descriptor)
             path.unlink(missing_ok=True)
 
-    def _become(self, shelf: Shelf, name: str, record: "Delivery | Quarantined") -> None:
+    def _become(self, place: Storage, name: str, record: "Delivery | Quarantined") -> None:
         """The record comes last: a body without one was never acknowledged."""
         path, descriptor = self._opened()
-        shelf.take(path, descriptor, _body(record.receipt_id))
+        place.take(path, descriptor, _body(record.receipt_id))
         os.close(descriptor)
         self._part = None
-        shelf.write(_to_json(record), name)
-        shelf.settle()
+        place.write(_to_json(record), name)
+        place.sync()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +127,12 @@ def remove_delivery(delivery_id: str) -> None:
     _waiting().remove(f"{delivery_id}.json")
 
 
-def body_location(receipt_id: str) -> str:
-    """The path or the URL of a body, whether it waits or not."""
-    return _waiting().location(_body(receipt_id))
-
-
 def has_body(receipt_id: str) -> bool:
-    return _waiting().has(_body(receipt_id))
+    return _waiting().size(_body(receipt_id)) is not None
 
 
 def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
-    """A body that waits, as a stream. Raises FileNotFoundError, now or on entering, where it does not."""
+    """A body that waits, as a stream. Raises FileNotFoundError on entering, where it does not."""
     return _waiting().opened(_body(receipt_id))
 
 
@@ -157,7 +152,7 @@ def quarantined_location(receipt_id: str) -> str:
 
 
 def opened_quarantined(receipt_id: str) -> AbstractContextManager[BinaryIO]:
-    """A refused body, as a stream. Raises FileNotFoundError, now or on entering, where there is none."""
+    """A refused body, as a stream. Raises FileNotFoundError on entering, where there is none."""
     return _quarantine().opened(_body(receipt_id))
 
 
@@ -184,29 +179,29 @@ def remove_leftovers() -> int:
 
     Makes the folders too: later, of two threads that miss one, the other could go on before it is durable.
     """
-    folders = {_waiting().spool, _quarantine().spool}
+    folders = {_waiting().part_folder, _quarantine().part_folder}
     with suppress(OSError):  # /readyz tells
         for folder in folders:
             make_folder(folder)
     return sum(map(remove_parts, folders))
 
 
-def _waiting() -> Shelf:
-    return shelf_at(f"{settings().inbox_location}/waiting")
+def _waiting() -> Storage:
+    return storage_at(f"{settings().inbox_location}/waiting")
 
 
-def _quarantine() -> Shelf:
-    return shelf_at(f"{settings().inbox_location}/quarantine")
+def _quarantine() -> Storage:
+    return storage_at(f"{settings().inbox_location}/quarantine")
 
 
 def _body(receipt_id: str) -> str:
     return f"{receipt_id}.body"
 
 
-def _readable(read: Callable[[Shelf, str], R], shelf: Shelf, pattern: str) -> Iterator[R]:
-    for name in shelf.names(pattern):
+def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -> Iterator[R]:
+    for name in place.names(pattern):
         try:
-            record = read(shelf, name)
+            record = read(place, name)
         except FileNotFoundError:
             continue  # another process has just taken it out
         except (ValueError, TypeError, KeyError) as error:
@@ -217,14 +212,14 @@ def _readable(read: Callable[[Shelf, str], R], shelf: Shelf, pattern: str) -> It
 
 
 @lru_cache(_MOST_KNOWN_SENDINGS)
-def _delivery(shelf: Shelf, name: str) -> Delivery:
+def _delivery(place: Storage, name: str) -> Delivery:
     """Read once: it never changes, and what waits for long is asked for again and again."""
-    record = json.loads(shelf.read(name))
+    record = json.loads(place.read_bytes(name))
     return Delivery(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 
-def _quarantined(shelf: Shelf, name: str) -> Quarantined:
-    record = json.loads(shelf.read(name))
+def _quarantined(place: Storage, name: str) -> Quarantined:
+    record = json.loads(place.read_bytes(name))
     return Quarantined(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import reading, writing
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.archive import State
 from models.errors import Conflict
@@ -66,7 +66,7 @@ def keep(reference: str, receipt_id: str) -> None:
     Raises:
         Transient: database or store does not answer.
     """
-    if store.stored_size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
+    if store().size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
         return
     key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
     now = _rows_of(receipt_id)
@@ -80,7 +80,7 @@ def keep(reference: str, receipt_id: str) -> None:
 def write(rows: Rows, key: str) -> None:
     """Put rows under a key of the store, below their digest, in place of what is there."""
     text = json.dumps(rows).encode()
-    store.overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+    store().overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
 
 
 def restore(key: str) -> None:
@@ -90,7 +90,7 @@ def restore(key: str) -> None:
         Conflict: it is damaged, or another's.
         Transient: database or store does not answer.
     """
-    kept = _parsed(store.read_bytes(key), key)
+    kept = _parsed(store().read_bytes(key), key)
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:
@@ -113,7 +113,7 @@ def kept_rows(key: str) -> Rows | None:
         Conflict: they are damaged, or another's.
         Transient: the store does not answer.
     """
-    text = store.found_bytes(key)
+    text = store().found_bytes(key)
     return None if text is None else _parsed(text, key)
 
 
@@ -137,13 +137,13 @@ def _tells_of_completion(rows: Rows) -> bool:
 
 def found_rows(key: str) -> Rows:
     """The rows that are kept under a key; none where nothing is, or where it is damaged: that is put aside."""
-    text = store.found_bytes(key)
+    text = store().found_bytes(key)
     try:
         return _parsed(text, key) if text is not None else {}
     except Conflict:
         log.error("a history is damaged; it is put aside", key=key)
-        store.overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
-        store.remove(key)
+        store().overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
+        store().remove(key)
         return {}
 
 

@@ -8,7 +8,7 @@ lies there no writer of ours has left: it is damage, and nothing of it is remove
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store import history, ocfl
 from adapters.store.ocfl import INVENTORY, LOGS, SIDECAR
 from models.errors import Conflict
@@ -56,7 +56,7 @@ def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
 
 def may_be_half(key: str, found: Begun) -> bool:
     """Whether a killed writer can have left a version that lacks something. One that was complete has lost it."""
-    return store.is_bucket() and not history.is_complete(key, found.receipt_id)
+    return ocfl.version_writer().leaves_halves and not history.is_complete(key, found.receipt_id)
 
 
 def repaired(reference: str) -> Inventory | None:
@@ -67,15 +67,15 @@ def repaired(reference: str) -> Inventory | None:
         Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
-    text = store.found_bytes(f"{key}/{INVENTORY}")
+    text = store().found_bytes(f"{key}/{INVENTORY}")
     if text is None:
         return _repaired_first(key)
     before = ocfl.parsed(text, key)
-    sidecar = store.found_bytes(f"{key}/{SIDECAR}")
+    sidecar = store().found_bytes(f"{key}/{SIDECAR}")
     if sidecar != ocfl.sidecar(text):
-        if store.found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
+        if store().found_bytes(f"{key}/v{before.head}/{INVENTORY}") != text:
             raise ocfl.damaged(key)
-        store.replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
+        store().replace_bytes(sidecar, ocfl.sidecar(text), f"{key}/{SIDECAR}")
     number = before.head + 1
     return _repaired(key, begun(key, number, _paths(key, f"{key}/v{number}")), text) or before
 
@@ -101,18 +101,18 @@ def _repaired(key: str, found: Begun | None, before: bytes | None) -> Inventory 
         raise ocfl.damaged(key)
     *content, _, _ = found.named
     for path in content:
-        store.remove(f"{key}/{path}")
+        store().remove(f"{key}/{path}")
     ocfl.take_back(key, found.number, found.inventory)
     return None
 
 
 def _paths(key: str, below: str) -> list[str]:
-    return [path.removeprefix(f"{key}/") for path, _ in store.listed(below)]
+    return [path.removeprefix(f"{key}/") for path, _ in store().listed(below)]
 
 
 def _inventory(key: str, number: int) -> bytes | None:
     """That of a version, if it is one, and its sidecar says nothing else."""
-    text, sidecar = (store.found_bytes(f"{key}/v{number}/{name}") for name in (INVENTORY, SIDECAR))
+    text, sidecar = (store().found_bytes(f"{key}/v{number}/{name}") for name in (INVENTORY, SIDECAR))
     if text is None or sidecar not in (None, ocfl.sidecar(text)):
         return None
     try:

@@ -17,7 +17,7 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel, col
 
 from adapters.database.transactions import reading, upsert, writing
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store import history, ocfl
 from adapters.store.history import Rows
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
@@ -131,7 +131,7 @@ def _write(changed: _Changed) -> int | None:
     Returns:
         The number of changes that the store has now; None where there is no object to write into.
     """
-    if changed.name and store.stored_size(f"{ocfl.object_key(changed.name)}/{ocfl.INVENTORY}") is None:
+    if changed.name and store().size(f"{ocfl.object_key(changed.name)}/{ocfl.INVENTORY}") is None:
         return None
     folder = _folder(changed.name)
     kept = {_number(key): key for key in _kept_in(folder)}
@@ -143,7 +143,7 @@ def _write(changed: _Changed) -> int | None:
     history.write(rows, _key(folder, changed.changes))
     before = sorted(kept.keys() - {changed.changes})
     for number in before[:-1]:
-        store.remove(kept[number])
+        store().remove(kept[number])
     return changed.changes
 
 
@@ -156,7 +156,7 @@ def _key(folder: str, changes: int) -> str:
 
 
 def _kept_in(folder: str) -> list[str]:
-    return [key for key, _ in store.listed(folder) if _is_one(key, folder)]
+    return [key for key, _ in store().listed(folder) if _is_one(key, folder)]
 
 
 def _is_one(key: str, folder: str) -> bool:

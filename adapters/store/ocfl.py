@@ -12,12 +12,15 @@ import hashlib
 import json
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from adapters.files import store
+from adapters.files.folder import Folder
 from adapters.files.spool import translated
+from adapters.files.storage import Storage
+from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import sync_tree
 from models.errors import Conflict, Transient
@@ -68,7 +71,7 @@ def inventory(reference: str) -> Inventory | None:
 
 def inventory_at(key: str) -> Inventory | None:
     """`inventory`, of the object at a key of the store."""
-    text = store.found_bytes(f"{key}/{INVENTORY}")
+    text = store().found_bytes(f"{key}/{INVENTORY}")
     return parsed(text, key) if text is not None else None
 
 
@@ -117,17 +120,12 @@ def add_version(
     Raises:
         Transient: the store does not take it now, or another writer was first.
     """
-    # In a bucket each writer has keys of its own: one that was taken for dead, and is not, meets nobody else's content.
-    writer = f"{secrets.token_hex(4)}/" if store.is_bucket() else ""
-    paths = {sha256: f"{writer}{path}" for sha256, path in contents.items()}
+    writer = version_writer()
+    paths = {sha256: f"{writer.folder}{path}" for sha256, path in contents.items()}
     after = (before or Inventory(object_id(reference), {}, ())).with_version(version, paths)
     _make_root()
     key = object_key(reference)
-    if store.is_bucket():
-        _upload(key, after, stage / "content", f"v{after.head}/content/{writer}")
-    else:
-        checkpoint()
-        _place(key, after, stage)
+    writer.write(key, after, stage)
     checkpoint()
     _tell(key, before, after)
     return after
@@ -144,9 +142,9 @@ def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
     Raises:
         Transient: the store does not take it now, or another has told of it, or of a later one.
     """
-    text = store.read_bytes(f"{key}/v{number}/{INVENTORY}")
-    if store.stored_size(f"{key}/{OBJECT_DECLARATION}") is None:
-        store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+    text = store().read_bytes(f"{key}/v{number}/{INVENTORY}")
+    if store().size(f"{key}/{OBJECT_DECLARATION}") is None:
+        store().overwrite_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
     _write_inventory(before, text, key, number)
     return parsed(text, key)
 
@@ -163,64 +161,107 @@ def take_back(key: str, number: int, text: bytes) -> None:
         Transient: the store does not answer, or the version is another's by now.
     """
     version = f"{key}/v{number}"
-    store.remove_same(sidecar(text), f"{version}/{SIDECAR}")
-    if not store.remove_same(text, f"{version}/{INVENTORY}"):
+    store().remove_same(sidecar(text), f"{version}/{SIDECAR}")
+    if not store().remove_same(text, f"{version}/{INVENTORY}"):
         raise _other_writer(number)
 
 
-def _place(key: str, after: Inventory, stage: Path) -> None:
-    """Build the version, or with the first one the object, and rename it into place."""
-    built, text = stage / "object", after.to_json()
-    version = built / f"v{after.head}"
-    placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
-    with translated():
-        version.mkdir(parents=True)
-        _remove_known(stage / "content", after)
-        (stage / "content").rename(version / "content")
-        _write_files(version, text)
-        if after.head == 1:
-            (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
-            _write_files(built, text)
-        sync_tree(placed)
-    if not store.place_folder(placed, place):
-        raise _other_writer(after.head)
+class VersionWriter(ABC):
+    """How a version comes into the store."""
+
+    leaves_halves: bool
+    """Whether a killed writer can have left a version that lacks something."""
+    folder: str
+    """What the path of each content begins with, below `content`."""
+
+    @abstractmethod
+    def write(self, key: str, after: Inventory, stage: Path) -> None:
+        """Bring the last version of `after` from `stage` into the object at a key, which does not tell of it yet.
+
+        Raises:
+            Transient: the store does not take it now, or another writer was first.
+        """
 
 
-def _upload(key: str, after: Inventory, content: Path, below: str) -> None:
-    """Win the version, then bring its content, which is to lie `below`."""
-    text, version = after.to_json(), f"{key}/v{after.head}"
-    if not store.keep_first(text, f"{version}/{INVENTORY}"):
-        raise _other_writer(after.head)
-    try:
+def version_writer() -> VersionWriter:
+    """Return a writer for one version."""
+    return store().suited(folder=_Placing, bucket=_Winning)
+
+
+class _Placing(VersionWriter):
+    """Builds a version, or with the first one the object, and renames it into place."""
+
+    leaves_halves = False
+    folder = ""
+
+    def __init__(self, place: Folder) -> None:
+        self._place = place
+
+    def write(self, key: str, after: Inventory, stage: Path) -> None:
         checkpoint()
-        store.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
-        for path in after.content_of(after.head).values():
+        built, text = stage / "object", after.to_json()
+        version = built / f"v{after.head}"
+        placed, place = (built, key) if after.head == 1 else (version, f"{key}/v{after.head}")
+        with translated():
+            version.mkdir(parents=True)
+            _remove_known(stage / "content", after)
+            (stage / "content").rename(version / "content")
+            _write_files(version, text)
+            if after.head == 1:
+                (built / OBJECT_DECLARATION).write_bytes(declaration(OBJECT_DECLARATION))
+                _write_files(built, text)
+            sync_tree(placed)
+        if not self._place.place_folder(placed, place):
+            raise _other_writer(after.head)
+
+
+class _Winning(VersionWriter):
+    """Wins a version by its inventory, then brings its content.
+
+    Each writer has keys of its own: one that was taken for dead, and is not, meets nobody else's content.
+    """
+
+    leaves_halves = True
+
+    def __init__(self, place: Storage) -> None:
+        self._place = place
+        self.folder = f"{secrets.token_hex(4)}/"
+
+    def write(self, key: str, after: Inventory, stage: Path) -> None:
+        text, version = after.to_json(), f"{key}/v{after.head}"
+        if not self._place.keep_first(text, f"{version}/{INVENTORY}"):
+            raise _other_writer(after.head)
+        try:
             checkpoint()
-            store.keep(content / path.removeprefix(below), f"{key}/{path}")
-        if after.head == 1:
-            store.keep_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
-    finally:
-        _make_way(key, after)
+            self._place.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
+            for path in after.content_of(after.head).values():
+                checkpoint()
+                staged = path.removeprefix(f"v{after.head}/content/{self.folder}")
+                self._place.keep(stage / "content" / staged, f"{key}/{path}")
+            if after.head == 1:
+                self._place.overwrite_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
+        finally:
+            _make_way(key, after)
 
 
 def _make_way(key: str, after: Inventory) -> None:
     """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
     version, ours = f"{key}/v{after.head}", sidecar(after.to_json())
-    text = store.found_bytes(f"{version}/{INVENTORY}")
+    text = store().found_bytes(f"{version}/{INVENTORY}")
     if text == after.to_json():
         return
     for path in after.content_of(after.head).values():
-        store.remove(f"{key}/{path}")
+        store().remove(f"{key}/{path}")
     if text:
-        store.replace_bytes(ours, sidecar(text), f"{version}/{SIDECAR}")
+        store().replace_bytes(ours, sidecar(text), f"{version}/{SIDECAR}")
     else:
-        store.remove_same(ours, f"{version}/{SIDECAR}")
+        store().remove_same(ours, f"{version}/{SIDECAR}")
 
 
 def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
     """Let the object tell of its new version, unless that is another's by now."""
     text = after.to_json()
-    if store.found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
+    if store().found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
         raise _other_writer(after.head)
     _write_inventory(before.to_json() if before else None, text, key, after.head)
 
@@ -251,16 +292,16 @@ def root_files() -> dict[str, bytes]:
 
 
 def _make_root() -> None:
-    if store.stored_size(ROOT_DECLARATION) is None:
+    if store().size(ROOT_DECLARATION) is None:
         for key, text in root_files().items():
-            store.overwrite_bytes(text, key)
+            store().overwrite_bytes(text, key)
 
 
 def _write_inventory(before: bytes | None, text: bytes, key: str, number: int) -> None:
     """Whoever is here too late, after another, never turns an object back."""
-    if not store.replace_bytes(before, text, f"{key}/{INVENTORY}"):
+    if not store().replace_bytes(before, text, f"{key}/{INVENTORY}"):
         raise _other_writer(number)
-    store.replace_bytes(sidecar(before) if before else None, sidecar(text), f"{key}/{SIDECAR}")
+    store().replace_bytes(sidecar(before) if before else None, sidecar(text), f"{key}/{SIDECAR}")
 
 
 def _write_files(folder: Path, text: bytes) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from adapters.store import ocfl, seals
@@ -78,7 +78,7 @@ class StoredRequest:
         cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
-        return with_scans(cuts, store.found_bytes(self.keys[SCANS]) or b"")
+        return with_scans(cuts, store().found_bytes(self.keys[SCANS]) or b"")
 
     def all_cuts(self) -> list[Cut]:
         """Those of the sealed values too."""
@@ -135,9 +135,9 @@ class StoredRequest:
         """
         try:
             if REQUEST in self.keys:
-                yield from seals.opened_chunks(self.reference, self.receipt_id, store.chunks(self.keys[REQUEST]))
+                yield from seals.opened_chunks(self.reference, self.receipt_id, store().chunks(self.keys[REQUEST]))
             elif CLEAR_REQUEST in self.keys:
-                yield from store.chunks(self.keys[CLEAR_REQUEST])
+                yield from store().chunks(self.keys[CLEAR_REQUEST])
             else:
                 if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
                     seals.check_key(self.reference)  # now, and not behind the files
@@ -153,7 +153,7 @@ class StoredRequest:
             Transient: the store does not answer.
         """
         if REQUEST in self.keys:
-            return seals.clear_size_bytes(store.stored_size(self.keys[REQUEST]) or 0)
+            return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
         try:
             return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
         except FileNotFoundError as error:
@@ -166,7 +166,7 @@ class StoredRequest:
             Locked: the archive's key cannot be had, so nobody can tell.
             Transient: the store does not answer.
         """
-        if any(store.digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
+        if any(store().digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
             return False
         digest = hashlib.sha256()
         try:
@@ -180,11 +180,11 @@ class StoredRequest:
         return digest.hexdigest() == self.receipt_id
 
     def _pieces(self, opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        return rebuilt(self.skeleton(), self.all_cuts(), lambda sha256: store.chunks(self.files[sha256]), opener)
+        return rebuilt(self.skeleton(), self.all_cuts(), lambda sha256: store().chunks(self.files[sha256]), opener)
 
     def _read(self, name: str) -> bytes:
         try:
-            return store.read_bytes(self.keys[name])
+            return store().read_bytes(self.keys[name])
         except FileNotFoundError as error:
             raise self._gone() from error
 
@@ -205,7 +205,7 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
     receipt_ids = [version.message for version in inventory.versions]
     if receipt_id in receipt_ids:
         return _of_version(reference, inventory, receipt_ids.index(receipt_id) + 1)
-    kept = store.found_bytes(_log_key(reference, receipt_id, _RECEIPT))
+    kept = store().found_bytes(_log_key(reference, receipt_id, _RECEIPT))
     if kept is None:
         return None
     try:
@@ -271,9 +271,9 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     """
     kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
     for name in kept:
-        store.overwrite(content / name, _log_key(reference, receipt_id, name))
+        store().overwrite(content / name, _log_key(reference, receipt_id, name))
     text, _ = _delivery_texts(receipt_id, version, kept)
-    store.overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
+    store().overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
 
 
 def _delivery_texts(receipt_id: str, version: int, kept: Mapping[str, str]) -> tuple[bytes, bytes]:

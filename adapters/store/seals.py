@@ -22,7 +22,7 @@ from functools import cache, lru_cache, partial
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS, REQUEST
@@ -110,7 +110,7 @@ def previewed_fingerprints() -> Callable[[str], str]:
     Raises:
         Transient: the store does not answer.
     """
-    if store.stored_size(FINGERPRINT_KEY) is not None or _has_fingerprints():
+    if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         return fingerprint
     return partial(_keyed, secrets.token_bytes(_KEY_BYTES))
 
@@ -121,7 +121,7 @@ def _keyed(key: bytes, text: str) -> str:
 
 def wrapped_keys() -> list[str]:
     """Where in the store the wrapped keys lie, in order."""
-    return [location for location, _ in store.listed(ROOT) if location.endswith(".json")]
+    return [location for location, _ in store().listed(ROOT) if location.endswith(".json")]
 
 
 def rewrap(location: str) -> bool:
@@ -132,13 +132,13 @@ def rewrap(location: str) -> bool:
         Locked: no master key unwraps it.
         Transient: the store does not answer.
     """
-    before = store.found_bytes(location)
+    before = store().found_bytes(location)
     if before is None:
         return False
     wrapped = _wrapped(_key_of(before, location), location, settings().known_seal_keys()[0])
     if before == wrapped:
         return False
-    store.overwrite_bytes(wrapped, location)
+    store().overwrite_bytes(wrapped, location)
     return True
 
 
@@ -155,7 +155,7 @@ def is_sealed(key: str) -> bool:
     """Return whether a file of an object is sealed, or tells of what is. One that is damaged may."""
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
-    text = store.found_bytes(key) or b""
+    text = store().found_bytes(key) or b""
     try:
         return any(isinstance(cut, SealedCut) for cut in read_cuts(text))
     except Conflict:
@@ -179,38 +179,38 @@ def check_fingerprint_key() -> None:
         Locked: it cannot.
         Transient: the store does not answer.
     """
-    if store.stored_size(FINGERPRINT_KEY) is not None or _has_fingerprints():
+    if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
         _kept_key(FINGERPRINT_KEY)
 
 
 @lru_cache(4)
 def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     """Read once a process: a settlement asks for it a hundred thousand times, and nobody destroys it."""
-    if store.stored_size(FINGERPRINT_KEY) is None and not _has_fingerprints():
-        store.keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
+    if store().size(FINGERPRINT_KEY) is None and not _has_fingerprints():
+        store().keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
     return _kept_key(FINGERPRINT_KEY)
 
 
 def _has_fingerprints() -> bool:
     """Whether there may be any. In a store of many archives from before sealing this takes long, once."""
-    return any(True for folder in (ROOT, SETTLEMENTS) for _ in store.listed(folder)) or _has_sealed_below(ocfl.ROOT)
+    return any(True for folder in (ROOT, SETTLEMENTS) for _ in store().listed(folder)) or _has_sealed_below(ocfl.ROOT)
 
 
 def _made_key(reference: str) -> bytes:
     """An archive's key; the first one to ask makes it, and everybody reads what that one has written."""
     location = key_location(reference)
-    if store.stored_size(location) is None and not has_sealed(reference):
+    if store().size(location) is None and not has_sealed(reference):
         _fingerprint_key(settings().store_location, settings().seal_keys)
-        store.keep_first(_new_key(location, settings().known_seal_keys()), location)
+        store().keep_first(_new_key(location, settings().known_seal_keys()), location)
     return _kept_key(location)
 
 
 def _has_sealed_below(key: str) -> bool:
-    return any(is_sealed(each) for each, _ in store.listed(key))
+    return any(is_sealed(each) for each, _ in store().listed(key))
 
 
 def _kept_key(location: str) -> bytes:
-    wrapped = store.found_bytes(location)
+    wrapped = store().found_bytes(location)
     if wrapped is None:
         raise Locked(f"the key {location} is gone, and what it has sealed cannot be opened; restore it from a backup")
     return _key_of(wrapped, location)

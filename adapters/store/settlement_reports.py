@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import orjson
 
-from adapters.files import store
 from adapters.files.spool import spooled, write_spooled
+from adapters.files.store import store
 from adapters.store import seals
 from domain.settlements.matching import coverage_of
 from domain.settlements.report import Fingerprint, entries_of
@@ -63,7 +63,7 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         Refused: it is not in that form, or has no row.
         Transient: the disk does not take it now.
     """
-    with spooled() as spool:
+    with spooled(store().spool_folder) as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
         write_spooled(spool, _end(covers))
         path = Path(spool.name)
@@ -81,9 +81,9 @@ def stored(report_id: str) -> Iterator[Report]:
         Conflict: it is gone or damaged.
         Transient: the store does not answer.
     """
-    with spooled() as spool:
+    with spooled(store().spool_folder) as spool:
         try:
-            for chunk in store.chunks(report_key(report_id)):
+            for chunk in store().chunks(report_key(report_id)):
                 write_spooled(spool, chunk)
         except FileNotFoundError as error:
             raise _damaged(report_id) from error
@@ -99,12 +99,12 @@ def keep(report: Report, now: datetime) -> datetime:
     Raises:
         Transient: the store does not take it now.
     """
-    is_damaged = store.digest_of(report_key(report.report_id)) not in (report.report_id, None)
-    (store.overwrite if is_damaged else store.keep)(report.path, report_key(report.report_id))
+    is_damaged = store().digest_of(report_key(report.report_id)) not in (report.report_id, None)
+    (store().overwrite if is_damaged else store().keep)(report.path, report_key(report.report_id))
     key = f"{FOLDER}/{report.report_id}{_IMPORTED}"
     before = _imported_at(key)
     if before is None:
-        store.overwrite_bytes(now.isoformat().encode(), key)
+        store().overwrite_bytes(now.isoformat().encode(), key)
     return before or now
 
 
@@ -115,7 +115,7 @@ def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, da
         Transient: the store does not answer.
     """
     times: dict[str, datetime] = {}
-    for key, _ in store.listed(FOLDER):
+    for key, _ in store().listed(FOLDER):
         report_id = key.removeprefix(f"{FOLDER}/").removesuffix(_IMPORTED)
         if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
             imported_at = _imported_at(key)
@@ -128,7 +128,7 @@ def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, da
 
 def _imported_at(key: str) -> datetime | None:
     """None where nothing is, or nothing that tells a time."""
-    text = store.found_bytes(key) or b""
+    text = store().found_bytes(key) or b""
     try:
         imported_at = datetime.fromisoformat(text.decode())
     except ValueError:

@@ -13,7 +13,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from adapters.database.transactions import reading
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store import ocfl
 from api.authorization import check_reader
 from domain.archive.file_names import safe_names
@@ -75,9 +75,9 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     if stored is None or sha256 not in stored.manifest:
         raise _gone(sha256)
     key = ocfl.content_key(reference, stored, sha256)
-    if store.stored_size(key) != file.size_bytes:  # once the answer has begun, nothing can be told any more
+    if store().size(key) != file.size_bytes:  # once the answer has begun, nothing can be told any more
         raise _gone(sha256)
-    stream = store.chunks(key)
+    stream = store().chunks(key)
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
 
 

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from adapters.database import receipts
-from adapters.files import store
 from adapters.files.bag import BagFile, write_bag
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
 from domain.archive.file_names import safe_names
@@ -96,7 +96,7 @@ def _write_bag(reference: str, receipt_id: str, to: Path) -> None:
     files, shown = [], []
     for name, (content, kept) in zip(names, stored, strict=True):
         path = f"files/{name}"
-        files.append(BagFile(path, partial(store.opened, request.files[kept.sha256]), kept.sha256))
+        files.append(BagFile(path, partial(store().opened, request.files[kept.sha256]), kept.sha256))
         shown.append(ExportedFile(path, content))
     page = _page(archive, shown, request.version, view).encode()
     files += [BagFile("summary.html", partial(io.BytesIO, page))]

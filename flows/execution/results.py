@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.filesystems import WritableFileSystem
 
 from adapters.database import runs
-from adapters.files import store
+from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
 from models.errors import Transient
 
@@ -28,10 +28,10 @@ class StoredResults(WritableFileSystem):
     _block_type_slug: ClassVar[str] = "cellar-store"
 
     async def aread_path(self, path: str) -> bytes:
-        return await asyncio.to_thread(store.read_bytes, _key(path))
+        return await asyncio.to_thread(store().read_bytes, _key(path))
 
     async def awrite_path(self, path: str, content: bytes) -> None:
-        await asyncio.to_thread(store.overwrite_bytes, content, _key(path))
+        await asyncio.to_thread(store().overwrite_bytes, content, _key(path))
 
     # Prefect's asynchronous engine uses the two above; these are the names that the base class demands.
     async def read_path(self, path: str) -> bytes:
@@ -46,7 +46,7 @@ def _key(path: str) -> str:
 
     Outside of a run, as where Prefect refuses its parameters, an error lies in a folder that the next night removes.
     """
-    return store.result_key(f"{runtime.flow_run.id}/{path}")
+    return result_key(f"{runtime.flow_run.id}/{path}")
 
 
 async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -55,7 +55,7 @@ async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
     What is not removed now is removed by the nightly flow.
     """
     try:
-        await in_thread(store.remove_folder, store.result_key(str(flow_run.id)))
+        await in_thread(store().remove_folder, result_key(str(flow_run.id)))
     except Transient as error:
         get_run_logger().warning("The results of the run are left for a month: %s", error)
 
@@ -68,13 +68,13 @@ def remove_forgotten_results(now: datetime) -> int:
     Raises:
         Transient: store or database does not answer.
     """
-    found = {key.split("/")[1]: key.count("/") > 1 for key, _ in store.listed(store.RESULTS)}
+    found = {key.split("/")[1]: key.count("/") > 1 for key, _ in store().listed(RESULTS_FOLDER)}
     # Asked after the list: a run is on record before it has a result.
     forgotten = found.keys() - runs.begun_since(found, now - _RETRIED_WITHIN)
     for name in forgotten:
         checkpoint()
-        remove = store.remove_folder if found[name] else store.remove
-        remove(store.result_key(name))
+        remove = store().remove_folder if found[name] else store().remove
+        remove(result_key(name))
     return len(forgotten)
 
 

@@ -18,6 +18,7 @@ from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from adapters.files.spool import remove_leftovers
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from flows.execution.results import saved_block
 from flows.import_reports import import_reports
@@ -59,7 +60,7 @@ def serve(name: str, *, sole: bool) -> None:
     Raises:
         Transient: Prefect does not answer, or refuses the deployments.
     """
-    remove_leftovers(datetime.now(UTC) - _LEFTOVER_AFTER)
+    remove_leftovers(store().spool_folder, datetime.now(UTC) - _LEFTOVER_AFTER)
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.asked)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from adapters.database.receipts import Completed
-from adapters.files import store
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import history, kept_discrepancies
 from adapters.store.history import Rows
@@ -59,12 +59,12 @@ def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFindi
     path = history.path_of(receipt_id)
     if inbox.has_body(receipt_id):
         yield stored.interrupted(path, "the history of a complete receipt", "nothing yet")
-    elif store.stored_size(f"{stored.key}/{path}") is None:
+    elif store().size(f"{stored.key}/{path}") is None:
         yield stored.missing(path, "the history of a complete receipt")
 
 
 def _lost_discrepancies(stored: StoredObject, last: str) -> Iterator[FixityFinding]:
     if kept_discrepancies.is_kept(last, (f"{stored.key}/{path}" for path in stored.sizes)):
         return
-    if not kept_discrepancies.is_kept(last, (key for key, _ in store.listed(stored.key))):
+    if not kept_discrepancies.is_kept(last, (key for key, _ in store().listed(stored.key))):
         yield stored.missing(last.removeprefix(f"{stored.key}/"), "the history of discrepancies")

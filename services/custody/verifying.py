@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from adapters.database import archives, receipts
 from adapters.database.receipts import Completed
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import history, kept_discrepancies, ocfl, seals, settlement_reports
 from adapters.store.object_files import DELIVERIES
@@ -24,8 +24,6 @@ from services.custody.losses import losses, lost_rows
 
 _AT_ONCE = 4
 _AHEAD = 8
-_WORTH_A_THREAD_BYTES = 4 << 20
-"""Of an object in a folder. With a smaller one, threads wait for the interpreter longer than for the disk."""
 _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
 
 
@@ -35,7 +33,7 @@ def stored_objects() -> Iterator[StoredObject]:
     Raises:
         Transient: the store does not answer.
     """
-    found = store.listed(ocfl.ROOT)
+    found = store().listed(ocfl.ROOT)
     for key, files in groupby(found, lambda each: _object_of(each[0])):
         yield StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in files})
 
@@ -46,7 +44,7 @@ def object_of(reference: str) -> StoredObject:
 
 
 def _listed(key: str) -> StoredObject:
-    return StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store.listed(key)})
+    return StoredObject(key, {path.removeprefix(f"{key}/"): size_bytes for path, size_bytes in store().listed(key)})
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
@@ -106,7 +104,7 @@ def verify_objects(
 
 
 def _begun(threads: ThreadPoolExecutor, stored: StoredObject) -> Future[Fixity]:
-    if store.is_bucket() or sum(stored.sizes.values()) >= _WORTH_A_THREAD_BYTES:
+    if sum(stored.sizes.values()) >= store().worth_a_thread_bytes:
         return threads.submit(copy_context().run, verify_object, stored)
     done = Future[Fixity]()
     done.set_result(verify_object(stored))
@@ -135,7 +133,7 @@ def _verified(stored: StoredObject) -> Fixity:
 
 
 def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
-    text = store.found_bytes(f"{stored.key}/{INVENTORY}")
+    text = store().found_bytes(f"{stored.key}/{INVENTORY}")
     if text is None:
         yield _without_inventory(stored)
         return
@@ -180,7 +178,7 @@ def missing(seen: Collection[str]) -> Fixity:
         seen: the keys of objects that were listed; what is not among them is looked for once more.
     """
     keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
-    gone = [key for key in keys if store.stored_size(f"{key}/{INVENTORY}") is None]
+    gone = [key for key in keys if store().size(f"{key}/{INVENTORY}") is None]
     return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
 
 
@@ -191,7 +189,7 @@ def verify_beside() -> Fixity:
     Raises:
         Transient: the store does not answer.
     """
-    sizes = dict(store.listed(settlement_reports.FOLDER))
+    sizes = dict(store().listed(settlement_reports.FOLDER))
     paths = (PurePosixPath(key) for key in sizes)
     report_ids = sorted({path.stem for path in paths if str(path.parent) == settlement_reports.FOLDER})
     findings = _findings(
@@ -207,7 +205,7 @@ def verify_beside() -> Fixity:
 
 
 def _wrong_root() -> Iterator[FixityFinding]:
-    found = {key: store.found_bytes(key) for key in ocfl.root_files()}
+    found = {key: store().found_bytes(key) for key in ocfl.root_files()}
     if found[ocfl.ROOT_DECLARATION] is None and next(archives.references(), None) is None:
         return  # no archive was written yet
     for key, expected in ocfl.root_files().items():
@@ -241,10 +239,10 @@ def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
 
 def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
     path = f"v{number}/{INVENTORY}"
-    of_version = store.found_bytes(f"{stored.key}/{path}")
+    of_version = store().found_bytes(f"{stored.key}/{path}")
     if of_version is None:
         yield stored.missing(path)
-    elif store.found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
+    elif store().found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
         yield stored.damaged(path, "what its sidecar says", "another digest")
     elif number == inventory.head and of_version != text:
         yield stored.damaged(INVENTORY, f"that of v{number}", "another")
@@ -256,10 +254,10 @@ def _wrong_sidecar(
     stored: StoredObject, inventory: Inventory, text: bytes, completed: Completed
 ) -> Iterator[FixityFinding]:
     """It is written last of all, so until then its version cannot be complete."""
-    if store.found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
+    if store().found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
         return
     is_complete = inventory.versions[-1].message in completed.receipts
-    if is_complete or text != store.found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
+    if is_complete or text != store().found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
         yield stored.damaged(SIDECAR, "the digest of the inventory", "another")
     else:
         yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
@@ -267,7 +265,7 @@ def _wrong_sidecar(
 
 def _wrong_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
     path = ocfl.OBJECT_DECLARATION
-    text = store.found_bytes(f"{stored.key}/{path}")
+    text = store().found_bytes(f"{stored.key}/{path}")
     if text is None:
         yield stored.missing(path)
     elif text != ocfl.declaration(path):
@@ -308,7 +306,7 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
     try:
         check()
     except Locked as error:
-        fault = Fault.MISSING if store.stored_size(location) is None else Fault.DAMAGED
+        fault = Fault.MISSING if store().size(location) is None else Fault.DAMAGED
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
@@ -334,7 +332,7 @@ def _without_inventory(stored: StoredObject) -> FixityFinding:
 def _digest(key: str) -> str | None:
     digest = hashlib.sha256()
     try:
-        for chunk in store.chunks(key):
+        for chunk in store().chunks(key):
             checkpoint()
             digest.update(chunk)
     except FileNotFoundError:

@@ -14,6 +14,7 @@ import structlog
 from adapters.database import receipts
 from adapters.documents.examination import examine
 from adapters.files.spool import staging, translated
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store import history, interrupted, ocfl
 from adapters.store.object_files import FILES, VERDICT
@@ -47,7 +48,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
         Conflict: the body is not the one that was received, or the store is damaged.
         Transient: the store does not work now.
     """
-    with staging() as folder, opened_raw_body(reference, receipt_id) as body:
+    with staging(store().spool_folder) as folder, opened_raw_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
         before = interrupted.repaired(reference)
         known = _known(reference, staged, body)

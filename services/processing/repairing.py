@@ -2,7 +2,7 @@
 
 import structlog
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import seals
 from adapters.store.object_files import CUTS, SKELETON
@@ -31,8 +31,8 @@ def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
     for path, sha256 in staged.digests().items():
         checkpoint()
         key = known.files.get(sha256)
-        if key and store.digest_of(key) != sha256:
-            store.overwrite(staged.content / path, key)
+        if key and store().digest_of(key) != sha256:
+            store().overwrite(staged.content / path, key)
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
     if not known.is_whole():

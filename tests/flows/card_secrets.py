@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlmodel import SQLModel
 
 from adapters.database import transactions
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from tests.samples import PDF, sample_document
 from tests.settlements import line
@@ -82,7 +82,7 @@ def rows() -> str:
 def stored(*folders: str) -> Iterator[tuple[str, bytes]]:
     """What lies in these folders of the store."""
     for folder in folders:
-        found = [(key, store.read_bytes(key)) for key, _ in store.listed(folder)]
+        found = [(key, store().read_bytes(key)) for key, _ in store().listed(folder)]
         assert found, folder
         yield from found
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import event
 
 from adapters.database.transactions import engine
-from adapters.files import bucket, store
+from adapters.files import bucket
 from adapters.platform.settings import settings
 from flows.process_archive import process_archive
 
@@ -48,7 +48,7 @@ def count_writes(countdown: Countdown) -> None:
     event.listen(engine(), "commit", countdown.write)
     for name in ("link", "rename", "replace", "unlink"):
         setattr(os, name, _counted(getattr(os, name), countdown))
-    if store.is_bucket():
+    if "://" in settings().store_location:
         bucket.client().meta.events.register("before-send.s3", countdown.request)
 
 

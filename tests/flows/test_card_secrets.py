@@ -21,8 +21,8 @@ import pytest
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
-from adapters.files import store
 from adapters.files.spool import staging
+from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl, seals
@@ -119,7 +119,7 @@ def test_no_output_has_a_secret_in_clear(
     path.unlink()
     mended = stored_request("process-1", receipts[0])
     assert mended
-    store.overwrite_bytes(b"damaged", mended.keys[CUTS])
+    store().overwrite_bytes(b"damaged", mended.keys[CUTS])
     run(received("process-1", bodies[0]).receipt_id)
     for scheduled in (import_reports, reevaluate_payments):
         with suppress(CellarError):  # one of the reports is wrong
@@ -153,7 +153,7 @@ def test_no_output_has_a_secret_in_clear(
     assert "wrong.csv: BAD_CELL at line 2, column amount" in outputs["Prefect's flow_run_state"]
     assert "report.csv: 2 rows, 2 new, 1 matched" in outputs["Prefect's log"]
     outputs |= {f"notification {number}": each.data for number, (each, _) in enumerate(httpserver.log)}
-    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored(*FOLDERS, store.RESULTS, "settlements"))
+    outputs |= {"logs": caplog.text, "rows": rows()} | dict(stored(*FOLDERS, RESULTS_FOLDER, "settlements"))
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation()}
 
     assert {name: found for name, text in outputs.items() if (found := found_in(text))} == {}
@@ -185,7 +185,7 @@ async def answers() -> dict[str, bytes]:
 def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installation: Settings) -> None:
     delivery = received("process-1", body(content=b"QR=="))
 
-    with staging() as folder, opened_raw_body("process-1", delivery.receipt_id) as opened:
+    with staging(store().spool_folder) as folder, opened_raw_body("process-1", delivery.receipt_id) as opened:
         staged = stage(opened, folder / "content", "process-1", delivery.receipt_id)
         stage_what_rebuilds(staged)
         written = {each.name: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
@@ -263,7 +263,7 @@ def test_raw_body_of_an_older_cellar_is_read(sqlite_installation: Settings) -> N
     stored = stored_request("process-1", receipt_id)
     assert stored
     key = f"{ocfl.object_key('process-1')}/older"
-    store.keep_bytes(sent, key)
+    store().overwrite_bytes(sent, key)
     older = replace(stored, keys={"request": key})
 
     assert b"".join(older.body()) == sent

@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.database.runs import release_lease
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl, seals
 from flows.process_archive import process_archive
@@ -90,7 +90,7 @@ def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPSe
 
 def _received() -> str:
     for location, key in _keys().items():
-        store.keep_first(key, location)
+        store().keep_first(key, location)
     return received("process-1", sample_body(), datetime(2026, 1, 1, tzinfo=UTC)).receipt_id
 
 
@@ -99,7 +99,7 @@ def _keys() -> dict[str, bytes]:
     """Made in one folder, for all."""
     seals.sealer("process-1")(b"")
     seals.fingerprint("")
-    return {location: store.read_bytes(location) for location in seals.wrapped_keys()}
+    return {location: store().read_bytes(location) for location in seals.wrapped_keys()}
 
 
 def _killed_run(receipt_id: str, writes: int) -> bool:
@@ -123,7 +123,7 @@ def _finish(receipt_id: str) -> None:
 def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
     """The end state of a run that nobody kills, in another data folder."""
     before = settings().data_dir
-    back = {"store_url": settings().store_location} if store.is_bucket() else {}
+    back = {"store_url": settings().store_location} if _is_in_bucket() else {}
     configure(data_dir=before.with_name("undisturbed"), **_store_of_its_own("undisturbed"))
     migrate()
     receipt_id = _received()
@@ -133,9 +133,13 @@ def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
     return state
 
 
+def _is_in_bucket() -> bool:
+    return "://" in settings().store_location
+
+
 def _store_of_its_own(name: str) -> dict[str, str]:
     """A folder lies below the data folder, which is another each time."""
-    return {"store_url": f"{settings().store_location}-{name}"} if store.is_bucket() else {}
+    return {"store_url": f"{settings().store_location}-{name}"} if _is_in_bucket() else {}
 
 
 def _end_state() -> dict[str, Any]:
@@ -161,7 +165,7 @@ def _stored() -> Iterator[tuple[str, str]]:
     """In a bucket each writer has a folder of its own, which inventories name; the judge has held these against their
     sidecars.
     """
-    for key, _ in store.listed(ocfl.ROOT):
-        if "/history/" not in key and not (store.is_bucket() and key.endswith(ocfl.SIDECAR)):
-            text = store.read_bytes(key).decode("latin-1")
+    for key, _ in store().listed(ocfl.ROOT):
+        if "/history/" not in key and not (_is_in_bucket() and key.endswith(ocfl.SIDECAR)):
+            text = store().read_bytes(key).decode("latin-1")
             yield WRITER.sub("/content/", key), WRITER.sub("/content/", text)

@@ -14,7 +14,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from pytest_httpserver import HTTPServer
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
 from adapters.store.object_files import VERDICT
@@ -68,7 +68,7 @@ def test_verdict_is_kept_and_never_touches_the_document(outcome: str) -> None:
     found = ocfl.inventory("process-1")
     assert found
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
-    assert store.read_bytes(key) == document
+    assert store().read_bytes(key) == document
     assert judged() == []
 
 
@@ -77,9 +77,9 @@ def test_verdict_that_does_not_tell_of_digests_is_read() -> None:
     """As those that earlier builds have kept."""
     request = stored_request("process-1", archived("process-1", body_with(PDF)))
     assert request
-    kept = json.loads(store.read_bytes(request.keys[VERDICT]))
+    kept = json.loads(store().read_bytes(request.keys[VERDICT]))
     assert kept["signatures"][0].pop("digest") == "sha256"
-    store.overwrite_bytes(json.dumps(kept).encode(), request.keys[VERDICT])
+    store().overwrite_bytes(json.dumps(kept).encode(), request.keys[VERDICT])
 
     verdict = request.verdict()
 

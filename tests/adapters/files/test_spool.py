@@ -1,63 +1,70 @@
-"""The spool reports what its own disk refuses, and nothing else."""
+"""The spool: it reports errors of its own disk alone, and removes what killed processes left."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adapters.files.spool import spool_folder, spooled, staging
-from adapters.platform.settings import Settings
+from adapters.files.spool import remove_leftovers, spooled, staging
 from models.errors import Transient
 
-Configure = Callable[..., Settings]
 BLOCKS = pytest.mark.parametrize("block", [spooled, staging])
-Block = Callable[[], AbstractContextManager[object]]
+Block = Callable[[Path], AbstractContextManager[object]]
 
 
 @BLOCKS
 @pytest.mark.parametrize("error", [FileNotFoundError(), TimeoutError(), ConnectionResetError()])
-@pytest.mark.usefixtures("configure")
-def test_error_of_the_block_travels_as_it_is_and_nothing_is_left(block: Block, error: OSError) -> None:
-    with pytest.raises(type(error)) as raised, block():
+def test_error_of_the_block_travels_as_it_is_and_nothing_is_left(block: Block, error: OSError, tmp_path: Path) -> None:
+    with pytest.raises(type(error)) as raised, block(tmp_path):
         raise error
 
     assert raised.value is error
-    assert list(spool_folder().iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @BLOCKS
-@pytest.mark.usefixtures("configure")
-def test_folder_that_takes_nothing_is_transient(block: Block) -> None:
-    spool_folder().parent.mkdir(parents=True)
-    spool_folder().write_bytes(b"a file where the folder should be")
+def test_folder_that_takes_nothing_is_transient(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_bytes(b"a file where the folder should be")
 
-    with pytest.raises(Transient, match="the spool folder does not take more: EEXIST"), block():
+    with pytest.raises(Transient, match="the spool folder does not take more: EEXIST"), block(tmp_path / "spool"):
         pytest.fail("there is nothing to write into")
 
 
 FULL_DISK = """
-import resource
+import resource, sys
+from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
-from adapters.spool import spool_folder, spooled, write_spooled
+from adapters.files.spool import spooled, write_spooled
 from models.errors import Transient
+folder = Path(sys.argv[1])
 try:
-    with spooled() as file:
+    with spooled(folder) as file:
         write_spooled(file, bytes(1_500_000))
 except Transient as error:
-    print(error, list(spool_folder().iterdir()))
+    print(error, list(folder.iterdir()))
 """
 
 
-def test_disk_that_fills_up_is_transient_and_leaves_nothing(configure: Configure) -> None:
-    configure()
+def test_disk_that_fills_up_is_transient_and_leaves_nothing(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
 
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == "the spool folder does not take more: EFBIG []\n"
+
+
+def test_leftovers_of_a_killed_process_are_removed_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    with spooled(tmp_path) as dead, spooled(tmp_path) as living:
+        os.utime(dead.name, (0, 0))
+        (tmp_path / "dead" / "content").mkdir(parents=True)
+        os.utime(tmp_path / "dead", (0, 0))
+
+        assert remove_leftovers(tmp_path, datetime(2026, 1, 1, tzinfo=UTC)) == 2
+        assert [each.name for each in tmp_path.iterdir()] == [Path(living.name).name]
+        Path(dead.name).touch()  # its block removes it once more

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import bucket
-from adapters.files.shelf import shelf_at
+from adapters.files.storage import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
@@ -207,8 +206,8 @@ def test_quarantine_lists_newest_first_and_each_body_once(location: str) -> None
 def test_record_that_cannot_be_read_holds_up_no_other(location: str) -> None:
     delivery = accepted()
     entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON)
-    shelf_at(f"{location}/waiting").write(b"{", "0.json")
-    shelf_at(f"{location}/quarantine").write(b"[]", "0.json")
+    storage_at(f"{location}/waiting").write(b"{", "0.json")
+    storage_at(f"{location}/quarantine").write(b"[]", "0.json")
 
     assert list(inbox.deliveries()) == [delivery]
     assert inbox.quarantined() == [entry]
@@ -227,7 +226,7 @@ def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay
     delivery = accepted()
     living = Intake()
     living.write([b"half a body"])
-    spool = shelf_at(f"{location}/waiting").spool
+    spool = storage_at(f"{location}/waiting").part_folder
     (spool / ".dead.part").write_bytes(b"half a bo")
 
     assert inbox.remove_leftovers() == 1
@@ -324,7 +323,7 @@ def told(name, original):
 
 for name in ("fsync", "replace", "mkdir"):
     setattr(os, name, told(name, getattr(os, name)))
-from adapters.inbox import Intake
+from adapters.inbox.inbox import Intake
 intake = Intake()
 intake.digest(b"body")
 intake.write([b"body"])
@@ -362,8 +361,8 @@ def test_inbox_that_takes_nothing_raises_at_once(folder: Path) -> None:
 # Tells every call that changes the bucket, in order.
 TRACE_OF_BUCKET = """
 from datetime import UTC, datetime
-from adapters import bucket
-from adapters.inbox import Intake
+from adapters.files import bucket
+from adapters.inbox.inbox import Intake
 
 def told(model, **_):
     print(model.name)
@@ -393,7 +392,7 @@ def test_nothing_is_acknowledged_before_body_and_record_are_in_the_bucket() -> N
 def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: str) -> None:
     """Its name is the digest of what we hold, so what has another size is not what was sent."""
     delivery = accepted()
-    bucket.write(b"half a bo", inbox.body_location(delivery.receipt_id))
+    storage_at(f"{bucket_inbox}/waiting").write(b"half a bo", f"{delivery.receipt_id}.body")
 
     accepted()
 
@@ -401,7 +400,7 @@ def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: 
 
 
 def test_body_without_a_record_harms_nothing(bucket_inbox: str) -> None:
-    bucket.write(BODY, inbox.body_location(DIGEST))
+    storage_at(f"{bucket_inbox}/waiting").write(BODY, f"{DIGEST}.body")
     assert list(inbox.deliveries()) == []
 
     delivery = accepted()
@@ -460,7 +459,8 @@ def test_each_question_to_a_bucket_that_is_away_is_transient(
 KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
-from adapters import bucket, inbox
+from adapters.files import bucket
+from adapters.inbox import inbox
 
 left = {left}
 
@@ -499,7 +499,8 @@ MEMORY = """
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from adapters import bucket, inbox
+from adapters.files import bucket
+from adapters.inbox import inbox
 
 def accepted(number):
     intake = inbox.Intake()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store import kept_discrepancies, ocfl
 from models.errors import Transient
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
 
 def kept() -> dict[str, bytes]:
-    keys = [key for key, _ in store.listed(ocfl.log_key("process-1", "history"))]
-    return {key: store.read_bytes(key) for key in keys if "discrepancies" in key}
+    keys = [key for key, _ in store().listed(ocfl.log_key("process-1", "history"))]
+    return {key: store().read_bytes(key) for key in keys if "discrepancies" in key}
 
 
 def found(*these: Discrepancy) -> None:
@@ -47,7 +47,7 @@ def test_process_that_stalled_and_writes_late_takes_nothing_away() -> None:
     ((key, what_it_was_about_to_write),) = kept().items()
     explain("a long trip")
 
-    store.overwrite_bytes(what_it_was_about_to_write, key)  # and killed
+    store().overwrite_bytes(what_it_was_about_to_write, key)  # and killed
 
     assert told() == ["a long trip"]
     assert kept_discrepancies.unkept() == []
@@ -86,7 +86,7 @@ def test_next_database_counts_on_from_what_the_lost_one_has_kept(configure: Call
 def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
     archived("process-1", sample_body("process-1"))
     strange = ocfl.log_key("process-1", "history/discrepancies/strange.json")
-    store.overwrite_bytes(b"{}", strange)
+    store().overwrite_bytes(b"{}", strange)
 
     found(HELD)
 
@@ -97,7 +97,7 @@ def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
 def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
-    store.overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
+    store().overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
 
     with pytest.raises(Transient):
         discrepancies.reconcile_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)

@@ -4,17 +4,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.files import store
 from adapters.files.spool import staging
+from adapters.files.store import store
 from adapters.platform.cancellation import limited
-from adapters.platform.settings import Settings, settings
+from adapters.platform.settings import Settings
 from adapters.store import history, interrupted, ocfl
 from models.errors import Conflict, Transient
 from models.store.inventory import Inventory, ObjectVersion
@@ -40,7 +39,7 @@ def added(
 ) -> Inventory:
     """Add a version with some files, which are named by their numbers."""
     digests = [hashlib.sha256(file).hexdigest() for file in files]
-    with staging() as stage:
+    with staging(store().spool_folder) as stage:
         (stage / "content" / "files").mkdir(parents=True)
         for number, file in enumerate(files):
             (stage / "content" / "files" / str(number)).write_bytes(file)
@@ -56,7 +55,7 @@ def content(reference: str, version: int) -> list[bytes]:
     found = ocfl.inventory(reference)
     assert found
     state = found.versions[version - 1].state
-    return [store.read_bytes(ocfl.content_key(reference, found, sha256)) for _, sha256 in sorted(state.items())]
+    return [store().read_bytes(ocfl.content_key(reference, found, sha256)) for _, sha256 in sorted(state.items())]
 
 
 def test_versions_are_read_back_and_equal_content_is_stored_once() -> None:
@@ -110,7 +109,7 @@ def test_object_lies_where_the_judge_looks_for_it(reference: str) -> None:
 
 def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
     for key, text in ocfl.root_files().items():
-        store.overwrite_bytes(text, key)
+        store().overwrite_bytes(text, key)
     assert any("Objects checked: 0 / 0 are VALID" in line for line in judged())
 
     added("r", b"one")
@@ -119,21 +118,21 @@ def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
 
 def test_damaged_inventory_is_told_and_never_written_over() -> None:
     added("r", b"one")
-    damaged = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json").replace(b"message", b"massage")
-    store.overwrite_bytes(damaged, f"{ocfl.object_key('r')}/inventory.json")
+    damaged = store().read_bytes(f"{ocfl.object_key('r')}/inventory.json").replace(b"message", b"massage")
+    store().overwrite_bytes(damaged, f"{ocfl.object_key('r')}/inventory.json")
 
     with pytest.raises(Conflict):
         added("r", b"two")
-    store.overwrite_bytes(b"{", f"{ocfl.object_key('r')}/inventory.json")
+    store().overwrite_bytes(b"{", f"{ocfl.object_key('r')}/inventory.json")
     with pytest.raises(Conflict):
         ocfl.inventory("r")
 
 
 def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
     added("r", b"one")
-    before = store.read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
+    before = store().read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
     added("r", b"two")
-    store.overwrite_bytes(before, f"{ocfl.object_key('r')}/inventory.json.sha256")
+    store().overwrite_bytes(before, f"{ocfl.object_key('r')}/inventory.json.sha256")
     assert judged() != []
 
     assert added("r", b"three").head == 3
@@ -144,10 +143,10 @@ def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> No
     key = ocfl.object_key("r")
     added("r", b"one")
     names = ("inventory.json", "inventory.json.sha256")
-    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    before = {name: store().read_bytes(f"{key}/{name}") for name in names}
     added("r", b"two")
     for name, text in before.items():
-        store.overwrite_bytes(text, f"{key}/{name}")
+        store().overwrite_bytes(text, f"{key}/{name}")
 
     after = added("r", b"three")
 
@@ -172,10 +171,10 @@ def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: in
     before = [added("r", b"one") for _ in range(1, version)]
     with pytest.raises(KeyboardInterrupt):
         added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
-    assert len(list(store.listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
+    assert len(list(store().listed(f"{ocfl.object_key('r')}/v{version}"))) == 3
 
     assert interrupted.repaired("r") == (before[0] if before else None)
-    assert list(store.listed(f"{ocfl.object_key('r')}/v{version}")) == []
+    assert list(store().listed(f"{ocfl.object_key('r')}/v{version}")) == []
     added("r", b"one", b"two")
     assert judged() == []
 
@@ -186,7 +185,7 @@ def test_version_that_was_half_taken_back_is_taken_back_by_the_next() -> None:
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"two", checkpoint=killed_at_checkpoint(1))
-    assert len(list(store.listed(f"{ocfl.object_key('r')}/v2"))) == 1
+    assert len(list(store().listed(f"{ocfl.object_key('r')}/v2"))) == 1
 
     assert added("r", b"three").head == 2
     assert judged() == []
@@ -198,11 +197,11 @@ def told_back_without_a_content(state: str) -> str:
     """
     key, names = ocfl.object_key("r"), ("inventory.json", "inventory.json.sha256")
     added("r", b"one")
-    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    before = {name: store().read_bytes(f"{key}/{name}") for name in names}
     found = added("r", b"two", b"three", message="receipt")
     for name, text in before.items():
-        store.overwrite_bytes(text, f"{key}/{name}")
-    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+        store().overwrite_bytes(text, f"{key}/{name}")
+    store().remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
     history.write({"receipt": [{"state": state}]}, f"{key}/logs/history/receipt.json")
     return f"{key}/logs/history/receipt.json"
 
@@ -211,13 +210,13 @@ def told_back_without_a_content(state: str) -> str:
 def test_version_that_was_complete_is_never_taken_back(damage: bytes) -> None:
     """Its receipt's history says so, or is damaged and may have said so."""
     its_history = told_back_without_a_content("completed")
-    store.overwrite_bytes(store.read_bytes(its_history) + damage, its_history)
-    before = list(store.listed(ocfl.object_key("r")))
+    store().overwrite_bytes(store().read_bytes(its_history) + damage, its_history)
+    before = list(store().listed(ocfl.object_key("r")))
 
     with pytest.raises(Conflict):
         added("r", b"three")
 
-    assert list(store.listed(ocfl.object_key("r"))) == before
+    assert list(store().listed(ocfl.object_key("r"))) == before
 
 
 def test_version_that_was_not_complete_is_taken_back_from_a_bucket(kind: str) -> None:
@@ -236,18 +235,18 @@ def test_what_no_writer_has_left_is_for_a_person(has_object: bool) -> None:
     if has_object:
         added("r", b"one")
     strange = f"{ocfl.object_key('r')}/v{1 + has_object}/content/unknown"
-    store.keep_bytes(b"unknown", strange)
+    store().overwrite_bytes(b"unknown", strange)
 
     with pytest.raises(Conflict):
         added("r", b"two")
 
-    assert store.read_bytes(strange) == b"unknown"
+    assert store().read_bytes(strange) == b"unknown"
 
 
 def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version() -> None:
     for file in (b"one", b"two"):
         added("r", file)
-    remove(f"{ocfl.object_key('r')}/inventory.json")
+    store().remove(f"{ocfl.object_key('r')}/inventory.json")
 
     assert added("r", b"three").head == 3
     assert [content("r", number) for number in (1, 2, 3)] == [[b"one"], [b"two"], [b"three"]]
@@ -256,20 +255,20 @@ def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version()
 
 def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -> None:
     found = [added("r", file) for file in (b"one", b"two")][-1]
-    remove(f"{ocfl.object_key('r')}/inventory.json")
-    remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
-    before = list(store.listed(ocfl.object_key("r")))
+    store().remove(f"{ocfl.object_key('r')}/inventory.json")
+    store().remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
+    before = list(store().listed(ocfl.object_key("r")))
 
     with pytest.raises(Conflict):
         added("r", b"three")
 
-    assert list(store.listed(ocfl.object_key("r"))) == before
+    assert list(store().listed(ocfl.object_key("r"))) == before
 
 
 def test_object_of_one_version_that_was_told_of_is_never_taken_back() -> None:
     found = added("r", b"one")
-    remove(f"{ocfl.object_key('r')}/inventory.json")
-    remove(ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+    store().remove(f"{ocfl.object_key('r')}/inventory.json")
+    store().remove(ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
 
     with pytest.raises(Conflict):
         added("r", b"two")
@@ -307,13 +306,6 @@ def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
     assert ocfl.inventory("r") is None
     added("r", b"two")
     assert judged() == []
-
-
-def remove(key: str) -> None:
-    if store.is_bucket():
-        store.remove(key)
-    else:
-        (Path(settings().store_location) / key).unlink()
 
 
 def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
@@ -384,8 +376,8 @@ def test_writer_that_finishes_another_version_too_late_never_turns_the_object_ba
     key = ocfl.object_key("r")
     before = added("r", b"one").to_json()
     added("r", b"two")
-    store.overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before it told of it
-    store.overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
+    store().overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before it told of it
+    store().overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
     tell_of = ocfl.tell_of
 
     def late(*arguments: Any) -> Inventory:
@@ -406,7 +398,7 @@ def test_writer_that_finishes_another_version_too_late_never_turns_the_object_ba
 def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
     added("r", b"one")
 
-    store.keep_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
+    store().overwrite_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
 
     assert judged() == []
 
@@ -414,7 +406,7 @@ def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
 def test_corrupt_content_is_found_by_the_judge(kind: str) -> None:
     """The judge of these tests can say no."""
     found = added("r", b"one")
-    store.overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
+    store().overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
 
     assert any("digest" in line.lower() for line in judged())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS
@@ -51,8 +51,8 @@ def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_
     request = stored_request("process-1", delivery)
     assert request
     assert request.is_whole()
-    cuts = store.read_bytes(request.keys[CUTS])
-    store.overwrite_bytes(cuts.replace(b"image/png", b"image/gif"), request.keys[CUTS])
+    cuts = store().read_bytes(request.keys[CUTS])
+    store().overwrite_bytes(cuts.replace(b"image/png", b"image/gif"), request.keys[CUTS])
 
     assert hashlib.sha256(b"".join(request.body())).hexdigest() == delivery
     assert not request.is_whole()
@@ -61,9 +61,9 @@ def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_
 def test_delivery_that_has_no_digest_of_itself_is_read(delivery: str) -> None:
     """As earlier builds have written it."""
     key, before = _record("process-1", delivery), stored_request("process-1", delivery)
-    receipt = json.loads(store.read_bytes(key))
+    receipt = json.loads(store().read_bytes(key))
     del receipt["sha256"]
-    store.overwrite_bytes(json.dumps(receipt | {"kept": [*receipt["kept"]]}).encode(), key)
+    store().overwrite_bytes(json.dumps(receipt | {"kept": [*receipt["kept"]]}).encode(), key)
 
     assert before
     assert before.digests

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl, seals
 from models.errors import Conflict, Locked
@@ -59,10 +59,10 @@ def test_key_lies_outside_of_the_object_and_is_not_read_without_the_master_key()
 
     digest = hashlib.sha256(b"urn:cellar:process-1").hexdigest()
     expected = f"keys/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
-    assert [location for location, _ in store.listed("keys")] == [expected, "keys/fingerprint.json"]
+    assert [location for location, _ in store().listed("keys")] == [expected, "keys/fingerprint.json"]
     assert seals.key_location("process-1") == expected
-    assert list(store.listed(ocfl.ROOT)) == []
-    assert json.loads(store.read_bytes(expected)).keys() == {"format", "wrapped"}
+    assert list(store().listed(ocfl.ROOT)) == []
+    assert json.loads(store().read_bytes(expected)).keys() == {"format", "wrapped"}
 
 
 def test_several_that_make_a_key_at_once_get_one() -> None:
@@ -84,17 +84,17 @@ def test_key_that_is_gone_is_neither_used_nor_made_for_reading() -> None:
         seals.opener("process-2")(ciphertext)
     with pytest.raises(Locked, match="is gone"):
         list(seals.opened_chunks("process-2", "receipt", [ciphertext]))
-    assert store.stored_size(seals.key_location("process-2")) is None
+    assert store().size(seals.key_location("process-2")) is None
 
 
 @pytest.mark.parametrize("damage", [b"{", b"{}", b'{"format": 1, "wrapped": "*"}', b'{"format": 2, "wrapped": "YQ=="}'])
 def test_damaged_key_is_told_and_never_replaced(damage: bytes) -> None:
     seals.sealer("process-1")(b"secret")
-    store.overwrite_bytes(damage, seals.key_location("process-1"))
+    store().overwrite_bytes(damage, seals.key_location("process-1"))
 
     with pytest.raises(Locked):
         seals.sealer("process-1")(b"secret")
-    assert store.read_bytes(seals.key_location("process-1")) == damage
+    assert store().read_bytes(seals.key_location("process-1")) == damage
 
 
 def test_wrong_master_key_is_told_by_the_setting_alone(configure: Configure) -> None:
@@ -129,7 +129,7 @@ def test_rotation_leaves_what_is_sealed_as_it_is_and_the_old_key_may_go(configur
 def test_key_of_one_archive_does_not_stand_in_for_that_of_another() -> None:
     for reference in ("process-1", "process-2"):
         seals.sealer(reference)(b"secret")
-    store.overwrite_bytes(store.read_bytes(seals.key_location("process-1")), seals.key_location("process-2"))
+    store().overwrite_bytes(store().read_bytes(seals.key_location("process-1")), seals.key_location("process-2"))
 
     with pytest.raises(Locked):
         seals.opener("process-2")(b"ciphertext")

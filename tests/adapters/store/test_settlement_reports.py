@@ -10,7 +10,7 @@ from sqlmodel import delete
 
 from adapters.database.migration import migrate
 from adapters.database.transactions import writing
-from adapters.files import store
+from adapters.files.store import store
 from adapters.store import settlement_reports
 from adapters.store.seals import fingerprint
 from models.payments.discrepancy import DiscrepancyCode as C
@@ -45,7 +45,7 @@ def empty_store(stored: str) -> str:
 def test_secrets_are_not_in_the_store() -> None:
     imported(report(line("cguid-secret", auth="0987654", card="4580000011112222")))
 
-    kept = b"".join(store.read_bytes(key) for key, _ in store.listed("settlements"))
+    kept = b"".join(store().read_bytes(key) for key, _ in store().listed("settlements"))
     assert fingerprint("cguid-secret").encode() in kept
     assert not [each for each in (b"cguid-secret", b"0987654", b"0000111122") if each in kept]
 
@@ -69,7 +69,7 @@ def test_report_is_named_by_its_digest() -> None:
     imported(report(line("c1")))
 
     ((report_id, _),) = settlement_reports.kept(print)
-    assert store.digest_of(f"settlements/{report_id}.json") == report_id
+    assert store().digest_of(f"settlements/{report_id}.json") == report_id
 
 
 @pytest.mark.usefixtures("empty_store")
@@ -78,8 +78,8 @@ def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_agai
     for each in reports:
         imported(each)
     first, second = sorted(report_id for report_id, _ in settlement_reports.kept(print))[:2]
-    store.overwrite_bytes(b"{}", f"settlements/{first}.json")
-    store.overwrite_bytes(b"yesterday", f"settlements/{second}.imported")
+    store().overwrite_bytes(b"{}", f"settlements/{first}.json")
+    store().overwrite_bytes(b"yesterday", f"settlements/{second}.imported")
     forgotten()
     damaged = dict[str, str]()
 
@@ -100,7 +100,7 @@ def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database
     assert len(told()) == 3
     ((report_id, _),) = settlement_reports.kept(print)
     for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
-        store.remove(name)
+        store().remove(name)
     with writing() as session:  # what a new database has of it: discrepancies, which are kept with their archives
         for table in (SettlementEntryRow, SettlementReportRow):
             session.execute(delete(table))

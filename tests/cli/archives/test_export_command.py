@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import bagit
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store import ocfl
 from tests.cli.conftest import Cellar
@@ -172,7 +172,7 @@ def test_damaged_archive_is_never_handed_out(cellar: Cellar, tmp_path: Path) -> 
     archived("damaged", sample_body("damaged"))
     found = ocfl.inventory("damaged")
     assert found
-    store.overwrite_bytes(b"damaged", ocfl.content_key("damaged", found, hashlib.sha256(PDF).hexdigest()))
+    store().overwrite_bytes(b"damaged", ocfl.content_key("damaged", found, hashlib.sha256(PDF).hexdigest()))
 
     for arguments in (["--to", str(tmp_path / "bag")], ["--raw", "--to", str(tmp_path / "body.json")]):
         assert cellar("export", "damaged", *arguments).status == 1

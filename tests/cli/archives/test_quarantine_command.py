@@ -93,7 +93,8 @@ def test_release_takes_a_payload_in_that_is_sound_now(cellar: Cellar, sound: str
     assert (result.status, result.errors) == (0, "")
     (delivery,) = inbox.deliveries()
     assert (delivery.receipt_id, delivery.reference) == (sound, "process-1")
-    assert Path(inbox.body_location(sound)).read_bytes() == sample_body("process-1")
+    with inbox.opened_body(sound) as body:
+        assert body.read() == sample_body("process-1")
     assert inbox.quarantined() == []
     assert not Path(inbox.quarantined_location(sound)).exists()
 

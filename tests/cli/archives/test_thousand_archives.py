@@ -18,7 +18,7 @@ import bagit
 import pytest
 
 from adapters.database import notifications, runs
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import history, ocfl
 from adapters.store.requests import delivery_path
@@ -198,9 +198,9 @@ class Damage:
 
     def put_right(self) -> None:
         if self.before is None:
-            store.remove(self.key)
+            store().remove(self.key)
         else:
-            store.overwrite_bytes(self.before, self.key)
+            store().overwrite_bytes(self.before, self.key)
 
 
 def _expect_every_corruption_to_be_found(chance: random.Random, size: Size, cellar: Cellar) -> None:
@@ -236,19 +236,19 @@ def _needed(stored: StoredObject) -> set[str]:
 
 def _damaged(chance: random.Random, object_key: str, path: str, way: str) -> Damage:
     key = f"{object_key}/{path}"
-    before = store.read_bytes(key)
+    before = store().read_bytes(key)
     if way == "add":
-        store.overwrite_bytes(before, f"{key}.more")
+        store().overwrite_bytes(before, f"{key}.more")
         return Damage(f"{key}.more", object_key, Fault.EXTRA, None)
     match way:
         case "flip":
             flipped = bytearray(before or b"\0")
             flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
-            store.overwrite_bytes(bytes(flipped), key)
+            store().overwrite_bytes(bytes(flipped), key)
         case "cut":
-            store.overwrite_bytes(before[: chance.randrange(len(before))] if before else b"longer", key)
+            store().overwrite_bytes(before[: chance.randrange(len(before))] if before else b"longer", key)
         case "remove":
-            store.remove(key)
+            store().remove(key)
     return Damage(key, object_key, Fault.MISSING if way == "remove" else Fault.DAMAGED, before)
 
 
@@ -274,7 +274,7 @@ def _expect_exports(chance: random.Random, size: Size, cellar: Cellar, bodies: B
         for bag in (folder / f"{number}", folder / "unpacked" / f"{number}"):
             assert bagit.Bag(str(bag)).validate()
     kept = {receipt: f"{ocfl.object_key(receipt[0])}/{delivery_path(receipt[1])}" for receipt in bodies}
-    deliveries = [receipt for receipt in bodies if store.stored_size(kept[receipt]) is not None]
+    deliveries = [receipt for receipt in bodies if store().size(kept[receipt]) is not None]
     versions = [receipt for receipt in bodies if receipt not in set(deliveries)]
     for kind in (deliveries, versions):
         for reference, receipt_id in chance.sample(kind, size.exported):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
 from services.views import archive_view
@@ -55,7 +55,7 @@ def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
     other = archive_view.archive("two")
     found = ocfl.inventory("one")
     assert found
-    store.overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
+    store().overwrite_bytes(b"{", ocfl.content_key("one", found, found.versions[0].state["skeleton.json"]))
     new_database()
 
     done = cellar("rebuild")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl
 from services.custody.verifying import object_of
@@ -56,7 +56,7 @@ def test_single_archive_that_has_lost_a_delivery_exits_with_1(cellar: Cellar) ->
     assert cellar("verify", "one").status == 0
     for path in object_of("one").sizes:
         if path.startswith("logs/receipts/"):
-            store.remove(f"{ocfl.object_key('one')}/{path}")
+            store().remove(f"{ocfl.object_key('one')}/{path}")
 
     done = cellar("verify", "one")
 
@@ -93,7 +93,7 @@ def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
 
 def test_files_outside_of_archives_are_found_by_a_check_that_goes_on(cellar: Cellar) -> None:
     for name in ("000", "zzz"):
-        store.keep_bytes(b"x", f"{ocfl.ROOT}/{name}")
+        store().overwrite_bytes(b"x", f"{ocfl.ROOT}/{name}")
     noted()
 
     told = json.loads(cellar("verify", "--resume", "--json").output)

@@ -13,7 +13,7 @@ from prefect.states import AwaitingRetry
 from pytest_httpserver import HTTPServer
 
 from adapters.database import runs
-from adapters.files import store
+from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.settings import Settings, settings
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
@@ -40,7 +40,7 @@ def gone(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
 
 
 def kept() -> list[str]:
-    return [key for key, _ in store.listed(store.RESULTS)]
+    return [key for key, _ in store().listed(RESULTS_FOLDER)]
 
 
 def archived(reference: str) -> ArchiveView:
@@ -64,8 +64,8 @@ def test_completed_run_leaves_no_results(kinds: str) -> None:
     assert archived("process-1").runs[-1].state == "Completed"
 
     assert kept() == []
-    if not store.is_bucket():
-        assert list((Path(settings().store_location) / store.RESULTS).iterdir()) == []
+    if kinds.endswith("folder"):
+        assert list((Path(settings().store_location) / RESULTS_FOLDER).iterdir()) == []
 
 
 @pytest.mark.usefixtures("gone")
@@ -73,8 +73,8 @@ def test_failed_run_keeps_its_results_as_json_in_a_folder_of_its_own(kinds: str)
     (run,) = archived("process-1").runs
 
     assert run.state == "Failed"
-    assert {key.rpartition("/")[0] for key in kept()} == {store.result_key(run.flow_run_id)}
-    results = [json.loads(store.read_bytes(key)) for key in kept()]
+    assert {key.rpartition("/")[0] for key in kept()} == {result_key(run.flow_run_id)}
+    results = [json.loads(store().read_bytes(key)) for key in kept()]
     assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
     assert len(results) == len(DONE_BEFORE) + 2  # and the error, of the task and of the run
 
@@ -179,8 +179,8 @@ def _begin_again(run: RunView, at: datetime) -> None:
 def test_night_removes_results_that_no_run_can_need(kinds: str) -> None:
     archived("process-1")
     before = kept()
-    store.overwrite_bytes(b"{}", store.result_key("of a version without folders"))
-    store.overwrite_bytes(b"{}", store.result_key("of no run of ours/error"))
+    store().overwrite_bytes(b"{}", result_key("of a version without folders"))
+    store().overwrite_bytes(b"{}", result_key("of no run of ours/error"))
 
     asyncio.run(reevaluate_payments())
 

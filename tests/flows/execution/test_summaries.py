@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import SKELETON
@@ -29,19 +29,19 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def lose_key() -> None:
-    store.remove(seals.key_location("process-1"))
+    store().remove(seals.key_location("process-1"))
 
 
 def damage_skeleton() -> None:
-    store.overwrite_bytes(b"{", _skeleton())
+    store().overwrite_bytes(b"{", _skeleton())
 
 
 def lose_skeleton() -> None:
-    store.remove(_skeleton())
+    store().remove(_skeleton())
 
 
 def _skeleton() -> str:
-    return next(key for key, _ in store.listed(ocfl.ROOT) if key.endswith(SKELETON))
+    return next(key for key, _ in store().listed(ocfl.ROOT) if key.endswith(SKELETON))
 
 
 BROKEN = pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from adapters.database import claims, receipts, runs
-from adapters.files import store
+from adapters.files.store import RESULTS_FOLDER, store
 from adapters.platform.settings import settings
 from services.views import archive_view
 from tests.conftest import free_port, running, wait_until
@@ -237,7 +237,7 @@ def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstrea
             for each in both:
                 wait_for(each, "Completed")
             assert {run_of(each)["run_count"] for each in both} == {1}
-            wait_until(lambda: list(store.listed(store.RESULTS)) == [], timeout_s=20)
+            wait_until(lambda: list(store().listed(RESULTS_FOLDER)) == [], timeout_s=20)
 
 
 def _run_of_another(downstream: Downstream, than: str) -> str:

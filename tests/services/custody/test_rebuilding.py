@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 
 from adapters.database import receipts
 from adapters.database.migration import migrate
-from adapters.files import store
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.platform.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
@@ -165,7 +165,7 @@ def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..
         run(reference, sample_body(reference))
     stored = object_of("process-1")
     (path,) = [each for each in stored.sizes if each.startswith("logs/history/") and "discrepancies" not in each]
-    store.overwrite_bytes(b"{", f"{stored.key}/{path}")
+    store().overwrite_bytes(b"{", f"{stored.key}/{path}")
 
     rebuilt = rebuilt_in_new_database(configure)
 
@@ -179,7 +179,7 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
     run("process-1", sample_body("process-1"))
     explain_one(None)
     (*_, key) = kept_discrepancies.of_no_archive()
-    store.overwrite_bytes(b"{", key)
+    store().overwrite_bytes(b"{", key)
 
     rebuilt = rebuilt_in_new_database(configure)
 
@@ -190,12 +190,12 @@ def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
     receipt_id = run("process-1", sample_body("process-1"))
     stored = object_of("process-1")
     key = f"{stored.key}/logs/history/{receipt_id}.json"
-    store.overwrite_bytes(b"{", key)
+    store().overwrite_bytes(b"{", key)
 
     history.keep("process-1", receipt_id)
 
     assert history.is_whole(key)
-    assert store.read_bytes(f"{key}.damaged") == b"{"
+    assert store().read_bytes(f"{key}.damaged") == b"{"
 
 
 def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
@@ -207,7 +207,7 @@ def rebuilt_in_new_database(configure: Callable[..., Settings]) -> Rebuilt:
 def damage(reference: str, number: int, name: str) -> None:
     found = ocfl.inventory(reference)
     assert found
-    store.overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
+    store().overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
 
 
 def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
@@ -256,7 +256,7 @@ def test_damaged_delivery_is_named_and_its_version_is_there(configure: Callable[
     run("process-1", body_at("2026-01-01T00:00:00Z"))
     receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
     folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
-    store.overwrite_bytes(b"{", f"{folder}/receipt.json")
+    store().overwrite_bytes(b"{", f"{folder}/receipt.json")
 
     rebuilt = rebuilt_in_new_database(configure)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import bucket, store
+from adapters.files import bucket
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from models.errors import Refused, Transient
@@ -54,13 +55,6 @@ def key_of(reference: str, path: str) -> str:
     return f"{ocfl.object_key(reference)}/{path}"
 
 
-def remove(key: str) -> None:
-    if store.is_bucket():
-        bucket.remove(f"{settings().store_location}/{key}")
-    else:
-        (Path(settings().store_location) / key).unlink()
-
-
 def test_sound_store_is_sound() -> None:
     fixity = verified()
 
@@ -72,9 +66,9 @@ def test_sound_store_is_sound() -> None:
 @pytest.mark.parametrize("ending", ["skeleton.json", "cuts.json"])
 def test_flipped_byte_is_found(ending: str) -> None:
     path = path_of("process-0", ending)
-    damaged = bytearray(store.read_bytes(key_of("process-0", path)))
+    damaged = bytearray(store().read_bytes(key_of("process-0", path)))
     damaged[len(damaged) // 2] ^= 1
-    store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
+    store().overwrite_bytes(bytes(damaged), key_of("process-0", path))
 
     assert findings() == [("damaged", path)]
     assert not verified().is_sound
@@ -83,10 +77,10 @@ def test_flipped_byte_is_found(ending: str) -> None:
 def test_truncated_and_missing_and_extra_files_are_found_in_one_pass() -> None:
     files = [path for path in ocfl.inventory("process-2").content_of(1).values() if "/files/" in path]  # type: ignore[union-attr]
     truncated, missing = sorted(files)
-    store.overwrite_bytes(store.read_bytes(key_of("process-2", truncated))[:-1], key_of("process-2", truncated))
-    remove(key_of("process-2", missing))
-    store.keep_bytes(b"x", key_of("process-0", "v1/content/files/unknown"))
-    store.keep_bytes(b"x", f"{ocfl.ROOT}/README.txt")
+    store().overwrite_bytes(store().read_bytes(key_of("process-2", truncated))[:-1], key_of("process-2", truncated))
+    store().remove(key_of("process-2", missing))
+    store().overwrite_bytes(b"x", key_of("process-0", "v1/content/files/unknown"))
+    store().overwrite_bytes(b"x", f"{ocfl.ROOT}/README.txt")
 
     found = {(each.fault, each.key) for each in verified().findings}
 
@@ -108,8 +102,8 @@ def test_truncated_and_missing_and_extra_files_are_found_in_one_pass() -> None:
     ],
 )
 def test_damaged_inventories_are_found(path: str, expected: str) -> None:
-    text = store.read_bytes(key_of("process-1", path))
-    store.overwrite_bytes(
+    text = store().read_bytes(key_of("process-1", path))
+    store().overwrite_bytes(
         text.replace(b"cellar", b"celler", 1) if b"cellar" in text else text[1:], key_of("process-1", path)
     )
 
@@ -123,10 +117,10 @@ def test_damaged_inventories_are_found(path: str, expected: str) -> None:
 
 @pytest.mark.parametrize("manifest", [[], {}])
 def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(manifest: object) -> None:
-    text = json.dumps(json.loads(store.read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
+    text = json.dumps(json.loads(store().read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
     for folder in ("", "v1/"):
-        store.overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
-        store.overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
+        store().overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
+        store().overwrite_bytes(ocfl.sidecar(text.encode()), key_of("process-0", f"{folder}inventory.json.sha256"))
 
     assert findings() == [("damaged", "inventory.json")]
 
@@ -134,14 +128,16 @@ def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(mani
 def test_inventory_of_a_version_that_is_a_later_ones_is_damaged() -> None:
     """With its sidecar it is whole by itself."""
     for name in ("inventory.json", "inventory.json.sha256"):
-        store.overwrite_bytes(store.read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}"))
+        store().overwrite_bytes(
+            store().read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}")
+        )
 
     assert findings() == [("damaged", "v1/inventory.json")]
 
 
 def test_inventory_that_is_gone_or_is_none_is_found() -> None:
-    remove(key_of("process-0", "inventory.json"))
-    store.overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
+    store().remove(key_of("process-0", "inventory.json"))
+    store().overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
 
     assert {each.key: each.fault for each in verified().findings} == {
         key_of("process-0", "inventory.json"): Fault.MISSING,
@@ -151,7 +147,7 @@ def test_inventory_that_is_gone_or_is_none_is_found() -> None:
 
 def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
     (skeleton,) = [path for path in object_of("process-1").sizes if path.startswith("logs/") and "skeleton" in path]
-    store.overwrite_bytes(b"{}", key_of("process-1", skeleton))
+    store().overwrite_bytes(b"{}", key_of("process-1", skeleton))
 
     assert findings() == [("damaged", skeleton.rpartition("/")[0])]
 
@@ -159,7 +155,7 @@ def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
 def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
     kept = [path for path in object_of("process-1").sizes if path.startswith("logs/receipts/")]
     for path in kept:
-        remove(key_of("process-1", path))
+        store().remove(key_of("process-1", path))
 
     (receipt,) = [path for path in kept if path.endswith("receipt.json")]
     assert findings() == [("missing", receipt)]
@@ -169,7 +165,7 @@ def test_lost_histories_are_missing() -> None:
     """They alone tell of deliveries and runs, once the database is gone."""
     paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
     for path in paths:
-        remove(key_of("process-1", path))
+        store().remove(key_of("process-1", path))
 
     assert len(paths) == 4  # of two versions, of a delivery, of discrepancies
     assert sorted(findings()) == sorted(("missing", path) for path in paths)
@@ -179,7 +175,7 @@ def test_lost_discrepancies_are_missing() -> None:
     archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
     (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
     assert findings() == []
-    remove(key_of("process-3", path))
+    store().remove(key_of("process-3", path))
 
     assert findings() == [("missing", path)]
 
@@ -187,9 +183,9 @@ def test_lost_discrepancies_are_missing() -> None:
 @pytest.mark.parametrize("key", ocfl.root_files())
 def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> None:
     assert verify_beside().findings == ()
-    store.overwrite_bytes(b"x", key)
+    store().overwrite_bytes(b"x", key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    remove(key)
+    store().remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
@@ -198,16 +194,16 @@ def test_strange_files_in_the_storage_root_are_extra() -> None:
     strange = {f"{ocfl.ROOT}/{name}" for name in ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe")}
     strange |= {f"{layout}/evil.json"}
     for key in strange:
-        store.keep_bytes(b"x", key)
+        store().overwrite_bytes(b"x", key)
 
     assert {(each.fault, each.key) for each in verified().findings} == {(Fault.EXTRA, key) for key in strange}
 
 
 def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
     key = key_of("process-0", ocfl.OBJECT_DECLARATION)
-    store.overwrite_bytes(b"x", key)
+    store().overwrite_bytes(b"x", key)
     assert findings() == [("damaged", ocfl.OBJECT_DECLARATION)]
-    remove(key)
+    store().remove(key)
     assert findings() == [("missing", ocfl.OBJECT_DECLARATION)]
 
 
@@ -216,9 +212,9 @@ def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
     assert verify_beside().findings == ()
     (key,) = kept_discrepancies.of_no_archive()
 
-    store.overwrite_bytes(b"{", key)
+    store().overwrite_bytes(b"{", key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.DAMAGED, key)]
-    remove(key)
+    store().remove(key)
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
@@ -226,7 +222,7 @@ def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_bod
     """A run completes its receipt, then keeps its history, then lets go of the body."""
     again = received("process-0", sample_body("process-0"))
     path = history.path_of(again.receipt_id)
-    remove(key_of("process-0", path))
+    store().remove(key_of("process-0", path))
     assert findings() == [("interrupted", path)]
 
     finished("process-0", again.receipt_id)
@@ -236,36 +232,36 @@ def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_bod
 
 def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
     key = ocfl.object_key("process-0")
-    before = {path: store.read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
+    before = {path: store().read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
     receipt_id = archived("process-0", sample_body("process-0", data=[]))
     for path in object_of("process-0").sizes:
         if path not in before:
-            remove(f"{key}/{path}")
+            store().remove(f"{key}/{path}")
     for path, data in before.items():
-        store.overwrite_bytes(data, f"{key}/{path}")
+        store().overwrite_bytes(data, f"{key}/{path}")
 
     assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
 
 
 def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content_is_not_sound() -> None:
     key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
-    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    before = {name: store().read_bytes(f"{key}/{name}") for name in names}
     archived("process-0", sample_body("process-0", data=[]))
     found = ocfl.inventory("process-0")
     assert found
     for name in names:
-        store.overwrite_bytes(before[name], f"{key}/{name}")
+        store().overwrite_bytes(before[name], f"{key}/{name}")
     lost = next(iter(found.content_of(2).values()))
-    remove(f"{key}/{lost}")
+    store().remove(f"{key}/{lost}")
 
     assert findings() == [("missing", lost), ("missing", "v2/")]
 
 
 def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
-    damaged = bytearray(store.read_bytes(key_of("process-0", path)))
+    damaged = bytearray(store().read_bytes(key_of("process-0", path)))
     damaged[-3] ^= 1
-    store.overwrite_bytes(bytes(damaged), key_of("process-0", path))
+    store().overwrite_bytes(bytes(damaged), key_of("process-0", path))
     strange = [
         "logs/history/unknown.json.damaged",
         f"logs/receipts/{'ab' * 32}/unknown",
@@ -274,7 +270,7 @@ def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> 
         "logs/unknown",
     ]
     for each in strange:
-        store.keep_bytes(b"x", key_of("process-2", each))
+        store().overwrite_bytes(b"x", key_of("process-2", each))
 
     assert sorted(findings()) == [("damaged", path), *(("extra", each) for each in strange)]
 
@@ -283,11 +279,11 @@ def test_history_in_the_place_of_another_is_damaged() -> None:
     """By its digest it is whole."""
     histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
     for key, another in permutations(histories, 2):
-        text = store.read_bytes(key)
-        store.overwrite_bytes(store.read_bytes(another), key)
+        text = store().read_bytes(key)
+        store().overwrite_bytes(store().read_bytes(another), key)
         assert not history.is_whole(key), (key, another)
-        store.overwrite_bytes(text, key)
-    store.overwrite_bytes(store.read_bytes(histories[0]), histories[1])
+        store().overwrite_bytes(text, key)
+    store().overwrite_bytes(store().read_bytes(histories[0]), histories[1])
 
     assert findings() == [("damaged", "/".join(histories[1].split("/")[5:]))]
 
@@ -300,27 +296,27 @@ def test_old_copy_of_a_history_is_damaged() -> None:
     key, copies = key_of("process-0", path), []
     history.keep("process-0", delivery.receipt_id)
     for _ in range(2):
-        copies.append(store.read_bytes(key))
+        copies.append(store().read_bytes(key))
         archived("process-0", sample_body("process-0", data=[]))
     assert findings() == []
 
     for copy in copies:
-        store.overwrite_bytes(copy, key)
+        store().overwrite_bytes(copy, key)
         assert findings() == [("damaged", path)]
     received("process-0", sample_body("process-0", data=[]))
     assert findings() == []
 
 
 def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
-    store.keep_bytes(b"x", key_of("process-2", "v2/content/unknown"))
-    store.keep_bytes(b"x", key_of("process-0", "v2/inventory.json"))
+    store().overwrite_bytes(b"x", key_of("process-2", "v2/content/unknown"))
+    store().overwrite_bytes(b"x", key_of("process-0", "v2/inventory.json"))
 
     assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
 
 
 def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
-    store.overwrite_bytes(b"{", key_of("process-0", path))
+    store().overwrite_bytes(b"{", key_of("process-0", path))
     assert not verified().is_sound
 
     archived("process-0", sample_body("process-0"))
@@ -331,26 +327,26 @@ def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() 
 
 def test_object_that_the_database_knows_and_the_store_does_not_is_missing() -> None:
     for path in object_of("process-2").sizes:
-        remove(key_of("process-2", path))
+        store().remove(key_of("process-2", path))
 
     assert [(each.fault, each.key) for each in verified().findings] == [(Fault.MISSING, ocfl.object_key("process-2"))]
 
 
-def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound() -> None:
+def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound(store_kind: str) -> None:
     key = ocfl.object_key("process-2")
     names = ("inventory.json", "inventory.json.sha256")
-    before = {name: store.read_bytes(f"{key}/{name}") for name in names}
+    before = {name: store().read_bytes(f"{key}/{name}") for name in names}
     new = received("process-2", sample_body("process-2", data=[]))
     persist("process-2", new.receipt_id)
-    store.overwrite_bytes(before["inventory.json.sha256"], f"{key}/inventory.json.sha256")
+    store().overwrite_bytes(before["inventory.json.sha256"], f"{key}/inventory.json.sha256")
     assert findings() == [("interrupted", "inventory.json.sha256")]
 
-    store.overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
+    store().overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
     assert findings() == [("interrupted", "v2/")]
-    if store.is_bucket():  # where its inventory comes first
+    if store_kind == "bucket":  # where its inventory comes first
         found = ocfl.inventory_at(f"{key}/v2")
         assert found
-        remove(f"{key}/{next(iter(found.content_of(2).values()))}")
+        store().remove(f"{key}/{next(iter(found.content_of(2).values()))}")
         assert findings() == [("interrupted", "v2/")]
     assert verified().is_sound
 
@@ -359,31 +355,33 @@ def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound()
 
 
 def test_sidecar_of_a_complete_version_is_damaged() -> None:
-    store.overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
+    store().overwrite_bytes(b"x", key_of("process-0", "inventory.json.sha256"))
 
     assert findings() == [("damaged", "inventory.json.sha256")]
 
 
-def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete() -> None:
+def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete(
+    store_kind: str,
+) -> None:
     new = received("process-3", sample_body("process-3"))
     persist("process-3", new.receipt_id)
     names = ("inventory.json.sha256", "inventory.json")
     for name in names:
-        remove(key_of("process-3", name))
-    assert findings() == ([("interrupted", "v1")] if store.is_bucket() else [("missing", "inventory.json")])
+        store().remove(key_of("process-3", name))
+    assert findings() == ([("interrupted", "v1")] if store_kind == "bucket" else [("missing", "inventory.json")])
 
     finished("process-3", new.receipt_id)
     assert findings() == []
 
     for path in object_of("process-3").sizes:
         if path in names or path.startswith("logs/"):
-            remove(key_of("process-3", path))
+            store().remove(key_of("process-3", path))
     assert findings() == [("missing", "inventory.json")]
 
 
 def test_object_of_another_process_is_damaged() -> None:
     for path in object_of("process-0").sizes:
-        store.overwrite_bytes(store.read_bytes(key_of("process-0", path)), key_of("process-2", path))
+        store().overwrite_bytes(store().read_bytes(key_of("process-0", path)), key_of("process-2", path))
 
     assert findings() == [("damaged", "inventory.json")]
 
@@ -420,7 +418,7 @@ def make_unreadable(key: str, how: str) -> None:
 def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(how: str) -> None:
     skeleton, cuts = (path_of("process-0", name) for name in ("skeleton.json", "cuts.json"))
     make_unreadable(key_of("process-0", skeleton), how)
-    store.overwrite_bytes(b"damaged", key_of("process-0", cuts))
+    store().overwrite_bytes(b"damaged", key_of("process-0", cuts))
     make_unreadable(key_of("process-2", "inventory.json"), how)
 
     assert sorted(findings()) == [("damaged", cuts), ("unreadable", "inventory.json"), ("unreadable", skeleton)]

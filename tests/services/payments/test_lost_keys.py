@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from adapters.database import receipts
 from adapters.database.transactions import reading
-from adapters.files import store
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.platform.kept_secrets import kept_secret
 from adapters.platform.settings import Settings, settings
@@ -61,15 +61,15 @@ def body(
 
 def lose(location: str) -> bytes:
     """Take a key out of the store, and return the backup."""
-    backup = store.read_bytes(location)
-    store.remove(location)
+    backup = store().read_bytes(location)
+    store().remove(location)
     seals._fingerprint_key.cache_clear()  # another process
     return backup
 
 
 def in_store(*folders: str) -> dict[str, bytes]:
     wanted = folders or (ocfl.ROOT, seals.ROOT)
-    return {key: store.read_bytes(key) for folder in wanted for key, _ in store.listed(folder)}
+    return {key: store().read_bytes(key) for folder in wanted for key, _ in store().listed(folder)}
 
 
 def swept(delivery: Delivery) -> bool:
@@ -97,7 +97,7 @@ def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
     assert in_store() == before
     assert all(inbox.has_body(each.receipt_id) for each in (same, newer, changed))
 
-    store.overwrite_bytes(backup, seals.key_location("process-1"))
+    store().overwrite_bytes(backup, seals.key_location("process-1"))
     assert not swept(same)
     for delivery in (newer, changed):
         finished("process-1", delivery.receipt_id)
@@ -133,15 +133,15 @@ def test_lost_key_of_the_fingerprints_is_not_made_anew_where_there_are_some(left
         seals.fingerprint("69796709")
     with pytest.raises(Locked):
         persist("process-2", received("process-2", body(reference="process-2")).receipt_id)
-    assert store.stored_size(FINGERPRINT) is None
+    assert store().size(FINGERPRINT) is None
 
-    store.overwrite_bytes(backup, FINGERPRINT)
+    store().overwrite_bytes(backup, FINGERPRINT)
     assert seals.fingerprint("69796709") == told
 
 
 def test_settlements_alone_keep_the_key_of_the_fingerprints() -> None:
     seals.fingerprint("69796709")
-    store.keep_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
+    store().overwrite_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
     lose(FINGERPRINT)
 
     with pytest.raises(Locked):
@@ -186,11 +186,11 @@ def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
 
     backups = {location: lose(location) for location in (data_key, FINGERPRINT)}
     assert findings() == [(data_key, Fault.MISSING), (FINGERPRINT, Fault.MISSING)]
-    for location, damage in ((data_key, b"{"), (FINGERPRINT, store.read_bytes(seals.key_location("process-2")))):
-        store.overwrite_bytes(damage, location)
+    for location, damage in ((data_key, b"{"), (FINGERPRINT, store().read_bytes(seals.key_location("process-2")))):
+        store().overwrite_bytes(damage, location)
     assert findings() == [(data_key, Fault.DAMAGED), (FINGERPRINT, Fault.DAMAGED)]
     for location, backup in backups.items():
-        store.overwrite_bytes(backup, location)
+        store().overwrite_bytes(backup, location)
     assert findings() == []
 
 
@@ -203,7 +203,7 @@ def test_key_that_is_destroyed_takes_what_was_sealed_with_it_and_changes_no_arch
     of_other, location = archived("process-2", other), seals.key_location("process-1")
     before = in_store(ocfl.ROOT)
 
-    store.remove(location)
+    store().remove(location)
 
     assert findings() == [(location, Fault.MISSING)]
     for receipt_id in receipt_ids:
@@ -221,7 +221,7 @@ def test_settlement_reports_are_held_against_their_digests() -> None:
     rows = b'{"entries": [\n]}\n'
     whole, damaged, gone = hashlib.sha256(rows).hexdigest(), "a" * 64, "b" * 64
     for name in (f"{whole}.json", f"{damaged}.json", f"{damaged}.imported", f"{whole}.imported", f"{gone}.imported"):
-        store.keep_bytes(rows, f"settlements/{name}")
+        store().overwrite_bytes(rows, f"settlements/{name}")
 
     fixity = verify_beside()
 
@@ -237,7 +237,7 @@ def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_r
     (key,) = of_no_archive()
     assert verify_beside().findings == ()
 
-    store.overwrite_bytes(store.read_bytes(key)[:-1], key)
+    store().overwrite_bytes(store().read_bytes(key)[:-1], key)
 
     assert [(each.key, each.fault) for each in verify_beside().findings] == [(key, Fault.DAMAGED)]
 
@@ -285,7 +285,7 @@ def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
             with pytest.raises(Locked):
                 persist("process-1", each)
 
-    store.overwrite_bytes(backup, location)
+    store().overwrite_bytes(backup, location)
     for each in (receipt_id, delivery):
         finished("process-1", each)
     assert view().warnings == before.warnings
@@ -312,7 +312,7 @@ def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
     reconcile_all_archives(now)
     assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
 
-    store.overwrite_bytes(backup, location)
+    store().overwrite_bytes(backup, location)
     finished("process-1", receipt_id)
     reconcile_all_archives(now)
     assert (view().discrepancies, of_nobody()) == (before[0].discrepancies, before[1])
@@ -336,7 +336,7 @@ def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
     assert imported(rows, now=now, preview=True).findings == imported(rows, now=now).findings == ()
     assert of_nobody() == []
 
-    store.overwrite_bytes(backup, seals.key_location("process-1"))
+    store().overwrite_bytes(backup, seals.key_location("process-1"))
     finished("process-1", receipt_id)
     reconcile_all_archives(now)
     assert [(each.code, each.state) for each in of_nobody()] == [("MISSING_IN_ARCHIVE", "open")]

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading, writing
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store import history, ocfl
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyLogRow
@@ -124,11 +124,11 @@ def all_but_deliveries() -> dict[str, Any]:
     found: dict[str, Any] = databases.rows() | {"discrepancy_log": rows(DiscrepancyLogRow)}
     del found["delivery"]
     for folder in ("archives", "settlements", "keys"):
-        for key, _ in store.listed(folder):
+        for key, _ in store().listed(folder):
             if f"/{ocfl.LOGS}/{history.FOLDER}/" in key:
                 found[key] = history.found_rows(key) | {"delivery": []}
             else:
-                found[key] = sha256(store.read_bytes(key)).hexdigest()
+                found[key] = sha256(store().read_bytes(key)).hexdigest()
     return found
 
 

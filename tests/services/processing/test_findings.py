@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
 from models.errors import Conflict
@@ -105,7 +105,7 @@ def damage(version: int) -> None:
     inventory = ocfl.inventory("process-1")
     assert inventory
     skeleton = inventory.versions[version - 1].state["skeleton.json"]
-    store.overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
+    store().overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
 
 
 def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:

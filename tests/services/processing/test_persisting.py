@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from adapters.files import bucket, store
+from adapters.files.bucket import Bucket
+from adapters.files.folder import Folder
+from adapters.files.storage import Storage
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import ocfl
 from adapters.store.object_files import REQUEST, SCANS
@@ -82,7 +85,7 @@ def test_archive_takes_less_than_four_fifths_of_requests_that_are_mostly_files(
 
     for body in bodies:
         receipt_id = archived("process-1", body)
-        sizes_bytes.append(sum(size_bytes for _, size_bytes in store.listed(ocfl.ROOT)))
+        sizes_bytes.append(sum(size_bytes for _, size_bytes in store().listed(ocfl.ROOT)))
         assert stored_body("process-1", receipt_id) == body
 
     assert len(view().versions) == 2
@@ -207,7 +210,7 @@ def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> N
     stored = stored_request("process-1", receipt_id)
     assert stored
     for key in [*stored.files.values()]:
-        store.overwrite_bytes(b"damaged", key)
+        store().overwrite_bytes(b"damaged", key)
     with pytest.raises(Conflict):
         persist("process-1", receipt_id)
 
@@ -223,7 +226,7 @@ def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> 
     again = body_at(FEBRUARY)
     receipt_id = archived("process-1", again)
     archived("process-1", body_at(MARCH, data=[]))
-    store.overwrite_bytes(b"{", f"{ocfl.object_key('process-1')}/{delivery_path(receipt_id)}")
+    store().overwrite_bytes(b"{", f"{ocfl.object_key('process-1')}/{delivery_path(receipt_id)}")
     with pytest.raises(Conflict, match="send the archive again"):
         stored_request("process-1", receipt_id)
 
@@ -240,7 +243,7 @@ def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() ->
     stored = stored_request("process-1", receipt_id)
     assert stored
     assert stored.cuts()[0].content.looks_like
-    store.overwrite_bytes(b"{", stored.keys[SCANS])
+    store().overwrite_bytes(b"{", stored.keys[SCANS])
 
     assert stored.is_whole()
     assert not any(cut.content.is_scanned for cut in stored.cuts())
@@ -269,7 +272,7 @@ def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
     stored = stored_request("process-1", receipt_id)
     assert stored
     (key,) = [stored.files[cut.content.sha256] for cut in stored.cuts()][:1]
-    store.overwrite_bytes(b"damaged", key)
+    store().overwrite_bytes(b"damaged", key)
 
     with pytest.raises(Conflict):
         persist("process-1", receipt_id)
@@ -296,9 +299,12 @@ def test_time_of_a_version_is_when_its_receipt_came() -> None:
     assert (found.versions[0].created_at, found.versions[0].message) == (at, delivery.receipt_id)
 
 
-WRITES = {
-    "folder": (store, ("keep", "keep_first", "overwrite", "overwrite_bytes", "place_folder", "remove")),
-    "bucket": (bucket, ("upload", "write", "write_first", "replace", "remove", "remove_same")),
+WRITES: dict[str, tuple[type[Storage], tuple[str, ...]]] = {
+    "folder": (Folder, ("keep", "keep_first", "overwrite", "place_folder", "remove")),
+    "bucket": (
+        Bucket,
+        ("keep", "keep_first", "overwrite", "overwrite_bytes", "replace_bytes", "remove", "remove_same"),
+    ),
 }
 MOST_WRITES = 30
 IN_A_BUCKET = {"nothing", "a part of the content", "content alone", "all but the sidecar", "all"}
@@ -323,22 +329,22 @@ def break_off_before(patch: pytest.MonkeyPatch, store_kind: str, writes: int) ->
 
         return _write
 
-    module, names = WRITES[store_kind]
+    storage, names = WRITES[store_kind]
     for name in names:
-        patch.setattr(module, name, breaking(getattr(module, name)))
+        patch.setattr(storage, name, breaking(getattr(storage, name)))
 
 
 def there(reference: str, version: int) -> str:
     """What the object of a process has of a version."""
     key = ocfl.object_key(reference)
-    inventory = store.found_bytes(f"{key}/v{version}/{ocfl.INVENTORY}")
+    inventory = store().found_bytes(f"{key}/v{version}/{ocfl.INVENTORY}")
     if inventory is None:
         return "nothing"
-    if store.found_bytes(f"{key}/{ocfl.INVENTORY}") == inventory:
-        is_proved = store.found_bytes(f"{key}/{ocfl.SIDECAR}") == ocfl.sidecar(inventory)
+    if store().found_bytes(f"{key}/{ocfl.INVENTORY}") == inventory:
+        is_proved = store().found_bytes(f"{key}/{ocfl.SIDECAR}") == ocfl.sidecar(inventory)
         return "all" if is_proved else "all but the sidecar"
     content = ocfl.parsed(inventory, key).content_of(version).values()
-    is_whole = {f"{key}/{path}" for path in content} <= {path for path, _ in store.listed(key)}
+    is_whole = {f"{key}/{path}" for path in content} <= {path for path, _ in store().listed(key)}
     return "content alone" if is_whole else "a part of the content"
 
 

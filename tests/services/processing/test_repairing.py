@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store.object_files import CUTS, SCANS, SKELETON
 from adapters.store.requests import stored_request
@@ -53,7 +53,7 @@ def damage(receipt_id: str, names: Collection[str]) -> None:
     request = stored_request("process-1", receipt_id)
     assert request
     for name in names:
-        store.overwrite_bytes(store.read_bytes(request.keys[name])[:-5], request.keys[name])
+        store().overwrite_bytes(store().read_bytes(request.keys[name])[:-5], request.keys[name])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_damaged_cuts_are_mended_when_clamav_says_something_else_by_now(
     receipt_id = archived("process-1", sent)
     request = stored_request("process-1", receipt_id)
     assert request
-    scans = store.read_bytes(request.keys[SCANS])
+    scans = store().read_bytes(request.keys[SCANS])
     damage(receipt_id, {CUTS})
 
     with running_clamd(tmp_path) as (address, _):
@@ -101,6 +101,6 @@ def test_damaged_cuts_are_mended_when_clamav_says_something_else_by_now(
 
     assert "Test.Bad.UNOFFICIAL" in {each.infection for each in staged.contents}
     assert stored_body("process-1", receipt_id) == sent
-    assert store.read_bytes(request.keys[SCANS]) == scans
+    assert store().read_bytes(request.keys[SCANS]) == scans
     assert verify_object(object_of("process-1")).findings == ()
     assert judged() == []

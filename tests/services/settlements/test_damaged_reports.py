@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.files import store
+from adapters.files.store import store
 from adapters.platform.settings import Settings, settings
 from adapters.store.settlement_reports import report_key
 from models.payments.discrepancy import DiscrepancyRow
@@ -48,7 +48,7 @@ def damaged(kind: str) -> str:
     """Damage the only report, and return the key under which it is told."""
     (row,) = rows(SettlementReportRow)
     key = report_key(row["report_id"])
-    store.overwrite_bytes(b"{", key.replace(".json", kind))
+    store().overwrite_bytes(b"{", key.replace(".json", kind))
     return key
 
 
@@ -92,7 +92,7 @@ def test_what_was_told_closes_again_once_the_damaged_report_is_taken_out_for_goo
     assert ("process-1", "SETTLED_AMOUNT_MISMATCH") in told()
 
     for each in (key, key.replace(".json", ".imported")):
-        store.remove(each)
+        store().remove(each)
     reconcile_all_archives(NOW)
 
     assert told() == []

@@ -21,8 +21,8 @@ from werkzeug import Request, Response
 
 from adapters.database import receipts, runs
 from adapters.database.transactions import engine
-from adapters.files import store
 from adapters.files.spool import staging
+from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
@@ -97,7 +97,7 @@ def waiting() -> list[str]:
 
 def kept(delivery: Delivery, body: bytes) -> None:
     """Have the store keep the body of a receipt."""
-    with staging() as stage:
+    with staging(store().spool_folder) as stage:
         (stage / "content").mkdir()
         (stage / "content" / "request").write_bytes(body)
         version = ObjectVersion(NOON, delivery.receipt_id, {"request": delivery.receipt_id})
@@ -336,7 +336,7 @@ def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_un
     leave_inbox(first.receipt_id)
     found = ocfl.inventory("r")
     assert found
-    store.overwrite_bytes(b"damaged", ocfl.content_key("r", found, first.receipt_id))
+    store().overwrite_bytes(b"damaged", ocfl.content_key("r", found, first.receipt_id))
 
     again = arrived(body, minute=1)
     mending = triggered(again)

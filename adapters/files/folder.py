@@ -1,0 +1,290 @@
+"""A storage in a folder: of this machine, or mounted."""
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from io import BufferedReader, FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from adapters.files.spool import spooled, write_spooled
+from adapters.files.storage import R, Storage
+from adapters.platform.durable import make_folder, sync_folder, write_file
+from models.errors import Transient, Unreadable
+
+_COPY_BYTES = 1 << 20
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
+_OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT}
+_NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
+
+
+@dataclass(frozen=True)
+class Folder(Storage):
+    path: Path
+    worth_a_thread_bytes = 4 << 20  # with less, threads wait for the interpreter longer than for the disk
+
+    @property
+    def spool_folder(self) -> Path:
+        """On the same file system, so that keeping a file is a link and no copy."""
+        return self.path / "spool"
+
+    @property
+    def part_folder(self) -> Path:
+        """The folder itself, so that a part takes its name by a rename."""
+        return self.path
+
+    def location(self, key: str) -> str:
+        return f"{self.path}/{key}"
+
+    def size(self, key: str) -> int | None:
+        try:
+            return os.stat(f"{self.path}/{key}").st_size  # noqa: PTH116 -- as below
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                return None
+            raise _transient("give", key, error) from error
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[BinaryIO]:
+        path = f"{self.path}/{key}"  # a Path costs as much as the call
+        try:
+            file = _File(path, key)
+        except OSError as error:
+            if error.errno in _NOTHING_THERE and not os.path.lexists(path):
+                raise FileNotFoundError(f"nothing lies under {key}") from error
+            raise _transient("give", key, error) from error
+        with BufferedReader(file) as stream:
+            yield stream
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        with self.opened(key) as stream:
+            # To ask for a MiB of a small file takes as long as to digest it.
+            at_once = min(_COPY_BYTES, os.fstat(stream.fileno()).st_size + 1)
+            while chunk := stream.read(at_once):
+                yield chunk
+
+    def listed(self, key: str) -> Iterator[tuple[str, int]]:
+        return self._listed(self.path / key)
+
+    def _listed(self, folder: Path) -> Iterator[tuple[str, int]]:
+        root_length = len(str(self.path)) + 1
+        try:
+            for each in sorted(os.scandir(folder), key=lambda each: each.name):
+                if each.is_dir(follow_symlinks=False):
+                    yield from self._listed(Path(each.path))
+                else:
+                    yield each.path[root_length:], each.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return  # nothing was ever written there, or a part has just gone
+        except OSError as error:
+            raise _transient("list", str(folder)[root_length:], error) from error
+
+    def names(self, pattern: str) -> list[str]:
+        with _ours("list", pattern):
+            return sorted(path.name for path in self.path.glob(pattern))
+
+    def at_rest(self, until: datetime) -> list[tuple[str, str]]:
+        with _ours("list", self.path.name):
+            tags = [(path.name, _tag(path, until)) for path in self.path.iterdir()]
+        return [(name, tag) for name, tag in tags if tag is not None]
+
+    def keep(self, source: Path, key: str) -> None:
+        if self.size(key) != source.stat().st_size:
+            self.overwrite(source, key)
+            return
+        with _ours("take", key):
+            # Whoever put it there may have been killed just before this, and a power cut would still take it away.
+            sync_folder((self.path / key).parent)
+
+    def keep_first(self, data: bytes, key: str) -> bool:
+        target = self.path / key
+        with _ours("take", key), spooled(self.spool_folder) as spool:
+            make_folder(target.parent)
+            write_spooled(spool, data)
+            os.fsync(spool.fileno())
+            is_first = _is_linked(Path(spool.name), target)
+            sync_folder(target.parent)  # for the other too, who may have been killed before this
+        return is_first
+
+    def overwrite(self, source: Path, key: str) -> None:
+        """A link appears whole. Where none can be made, on another file system, a synced copy is made first."""
+        target = self.path / key
+        with _ours("take", key):
+            make_folder(target.parent)
+            with source.open("rb") as file:
+                os.fsync(file.fileno())
+            try:
+                self._link(source, target)
+            except OSError as error:
+                if error.errno not in _NO_LINK_POSSIBLE:
+                    raise
+                self._link_copy(source, target)
+            sync_folder(target.parent)
+
+    def overwrite_bytes(self, data: bytes, key: str) -> None:
+        with spooled(self.spool_folder) as spool:
+            write_spooled(spool, data)
+            self.overwrite(Path(spool.name), key)
+
+    def replace_bytes(self, before: bytes | None, data: bytes, key: str) -> bool:
+        found = self.found_bytes(key)
+        if found == data or found != before:
+            return found == data
+        if before is None:
+            return self.keep_first(data, key)
+        self.overwrite_bytes(data, key)
+        return True
+
+    def remove(self, key: str) -> None:
+        with _ours("remove", key):
+            (self.path / key).unlink(missing_ok=True)
+
+    def remove_folder(self, key: str) -> None:
+        with _ours("remove", key), suppress(FileNotFoundError):  # nothing was there, or another removes it too
+            shutil.rmtree(self.path / key)
+
+    def remove_same(self, data: bytes, key: str) -> bool:
+        found = self.found_bytes(key)
+        if found != data:
+            return found is None
+        self.remove(key)
+        return True
+
+    def take(self, part: Path, descriptor: int, key: str) -> None:
+        with _ours("take", key):
+            os.fsync(descriptor)
+            try:
+                os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
+            except FileNotFoundError:
+                make_folder(self.path)
+                part.replace(self.path / key)
+
+    def write(self, data: bytes, key: str) -> None:
+        with _ours("take", key):
+            write_file(self.path / key, data)
+
+    def sync(self) -> None:
+        with _ours("take", self.path.name):
+            sync_folder(self.path)
+
+    def suited(self, folder: "Callable[[Folder], R]", bucket: Callable[[Storage], R]) -> R:
+        return folder(self)
+
+    def place_folder(self, source: Path, key: str) -> bool:
+        """Rename a folder from `staging` into this one, durably; return whether nothing was there, and it was done.
+
+        The folders above it that are missing come with it, in one rename: whenever its writer is killed, none is empty,
+        which a storage root of OCFL must not have.
+
+        Raises:
+            Transient: the disk does not take it now.
+        """
+        target = self.path / key
+        with _ours("take", key):
+            placed, place = _with_missing_folders(source, target)
+            if _is_renamed(placed, place):
+                return True
+            if place == target:
+                return False
+            make_folder(target.parent)  # another has just made one of them
+            return _is_renamed(placed / target.relative_to(place), target)
+
+    def _link(self, source: Path, target: Path) -> None:
+        """Let `target` be `source`, at once. What is there already is replaced by way of the spool folder."""
+        if not _is_linked(source, target):
+            make_folder(self.spool_folder)
+            link = self.spool_folder / secrets.token_hex(8)
+            link.hardlink_to(source)
+            link.replace(target)
+
+    def _link_copy(self, source: Path, target: Path) -> None:
+        with spooled(self.spool_folder) as copy:
+            with source.open("rb") as original:
+                while chunk := original.read(_COPY_BYTES):
+                    write_spooled(copy, chunk)
+            os.fsync(copy.fileno())
+            self._link(Path(copy.name), target)
+
+
+class _File(FileIO):
+    """A file that raises as `Storage.opened` says. A block around it would take errors of the caller for its own."""
+
+    def __init__(self, path: str, key: str) -> None:
+        super().__init__(path)
+        self._key = key
+
+    def readinto(self, buffer: Any) -> Any:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _transient("give", self._key, error) from error
+
+    def readall(self) -> Any:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _transient("give", self._key, error) from error
+
+
+def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
+    """Put a folder into new ones that are to lie above it; return the uppermost, and the place for it."""
+    placed, place = source, target
+    while not place.parent.is_dir():
+        above = source.parent / secrets.token_hex(8)
+        above.mkdir()
+        os.rename(placed, above / place.name)  # noqa: PTH104 -- as below
+        sync_folder(above)
+        placed, place = above, place.parent
+    return placed, place
+
+
+def _is_renamed(source: Path, target: Path) -> bool:
+    """Rename a folder, durably, unless something is there."""
+    try:
+        os.rename(source, target)  # noqa: PTH104 -- where tests count what takes effect
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    sync_folder(target.parent)
+    return True
+
+
+def _is_linked(source: Path, target: Path) -> bool:
+    """Let `target` be `source`, unless something is there."""
+    with suppress(FileExistsError):
+        target.hardlink_to(source)
+        return True
+    return False
+
+
+def _tag(path: Path, until: datetime) -> str | None:
+    """None where it is no file, or is being written. Why nobody can look at it is told to who reads it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    if not stat.S_ISREG(found.st_mode) or found.st_mtime >= until.timestamp():
+        return None
+    return f"{found.st_size} {found.st_mtime_ns}"
+
+
+@contextmanager
+def _ours(verb: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _transient(verb, key, error) from error
+
+
+def _transient(verb: str, key: str, error: OSError) -> Transient:
+    reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    if verb == "give" and error.errno in _OF_ONE_FILE:
+        return Unreadable(key, reason)
+    return Transient(f"the folder does not {verb} {key}: {reason}")

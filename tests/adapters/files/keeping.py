@@ -1,0 +1,13 @@
+"""Keeps bytes as a file is kept: written into the spool folder first."""
+
+from pathlib import Path
+
+from adapters.files.spool import spooled
+from adapters.files.storage import Storage
+from adapters.platform.durable import write_whole
+
+
+def keep(data: bytes, key: str, storage: Storage) -> None:
+    with spooled(storage.spool_folder) as spool:
+        write_whole(spool, data)
+        storage.keep(Path(spool.name), key)

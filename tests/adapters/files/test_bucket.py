@@ -1,0 +1,148 @@
+"""A storage in a bucket: what it refuses, breaks off or does not answer."""
+
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import boto3
+import pytest
+
+from adapters.files.bucket import Bucket, client
+from adapters.platform.settings import Settings
+from models.errors import Transient
+from tests.adapters.files.keeping import keep
+from tests.conftest import bucket_at
+
+Configure = Callable[..., Settings]
+KEY = f"some/folder/{'ab' * 32}"
+
+
+@pytest.fixture
+def storage(configure: Configure, s3_server: str) -> Bucket:
+    configure(**bucket_at(s3_server))
+    return Bucket(f"s3://archives/{secrets.token_hex(8)}")
+
+
+def test_second_content_never_takes_the_place_of_the_first(storage: Bucket) -> None:
+    """The other writer comes between our look and our upload: the bucket itself refuses."""
+    keep(b"first", KEY, storage)
+
+    with pytest.raises(Transient):
+        keep(b"another size", KEY, storage)
+
+    assert storage.read_bytes(KEY) == b"first"
+
+
+@pytest.mark.parametrize(
+    ("change", "call"),
+    [
+        (lambda storage: storage.replace_bytes(b"one", b"ours", KEY), "PutObject"),
+        (lambda storage: storage.remove_same(b"one", KEY), "DeleteObject"),
+    ],
+    ids=["replace", "remove"],
+)
+def test_bucket_refuses_who_has_looked_before_another_wrote(
+    storage: Bucket, change: Callable[[Bucket], bool], call: str
+) -> None:
+    storage.overwrite_bytes(b"one", KEY)
+    others = iter([b"theirs"])
+
+    def another_writes(**_: object) -> None:
+        for data in others:
+            storage.overwrite_bytes(data, KEY)
+
+    client().meta.events.register(f"before-call.s3.{call}", another_writes)
+
+    assert not change(storage)
+
+    assert storage.read_bytes(KEY) == b"theirs"
+
+
+@contextmanager
+def breaking_off(endpoint: str, answers: int) -> Iterator[str]:
+    """A way to a server that breaks off the first answers after a million bytes."""
+    port = int(endpoint.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        passing = threading.Thread(target=_pass, args=(listener, port, answers))
+        passing.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        passing.join()
+
+
+def _pass(listener: socket.socket, port: int, broken: int) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client, socket.create_connection(("127.0.0.1", port)) as server:
+            server.settimeout(1)  # the server keeps the connection open after its answer
+            server.sendall(client.recv(1 << 16))
+            left = 1_000_000 if broken > 0 else 1 << 30
+            broken -= 1
+            with suppress(TimeoutError):
+                while left > 0 and (data := server.recv(min(left, 1 << 16))):
+                    client.sendall(data)
+                    left -= len(data)
+
+
+def test_read_that_breaks_off_goes_on_where_it_stopped(configure: Configure, storage: Bucket, s3_server: str) -> None:
+    data = os.urandom(3_000_000)
+    storage.overwrite_bytes(data, KEY)
+
+    with breaking_off(s3_server, answers=1) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        assert storage.read_bytes(KEY) == data
+
+
+@pytest.mark.faults  # smart-open tries for 31 s
+def test_bucket_that_always_breaks_off_is_transient(configure: Configure, storage: Bucket, s3_server: str) -> None:
+    storage.overwrite_bytes(bytes(9_000_000), KEY)
+
+    with breaking_off(s3_server, answers=100) as endpoint:
+        configure(AWS_ENDPOINT_URL=endpoint)
+        with pytest.raises(Transient):
+            storage.read_bytes(KEY)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda storage: storage.size(KEY),
+        lambda storage: storage.read_bytes(KEY),
+        lambda storage: keep(b"x", KEY, storage),
+        lambda storage: storage.overwrite_bytes(b"x", KEY),
+        lambda storage: storage.replace_bytes(None, b"x", KEY),
+    ],
+    ids=["size", "read", "keep", "overwrite", "replace"],
+)
+def test_bucket_that_is_down_is_transient(configure: Configure, call: Callable[[Bucket], object]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        configure(**bucket_at(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+
+        with pytest.raises(Transient):
+            call(Bucket("s3://archives/x"))
+
+
+def test_bucket_that_refuses_us_is_transient(configure: Configure, storage: Bucket) -> None:
+    configure(AWS_SECRET_ACCESS_KEY="wrong")
+
+    with pytest.raises(Transient):
+        keep(b"x", KEY, storage)
+    with pytest.raises(Transient):
+        storage.read_bytes(KEY)
+
+
+def test_bucket_has_nothing_outside_its_prefix(configure: Configure, s3_server: str) -> None:
+    location = configure(store_url="s3://archives/a-prefix/of-two/", **bucket_at(s3_server)).store_location
+
+    Bucket(location).overwrite_bytes(json.dumps({}).encode(), KEY)
+
+    listed = boto3.client("s3").list_objects_v2(Bucket="archives", Prefix="a-prefix/of-two")
+    assert [each["Key"] for each in listed["Contents"]] == [f"a-prefix/of-two/{KEY}"]

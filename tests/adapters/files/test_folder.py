@@ -1,0 +1,229 @@
+"""A storage in a folder: whole and durable, whoever is killed or runs out of disk."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.files.folder import Folder
+from adapters.files.spool import spooled, staging
+from adapters.platform.settings import Settings
+from models.errors import Transient, Unreadable
+from tests.adapters.files.keeping import keep
+
+KEY = f"some/folder/{'ab' * 32}"
+
+
+@pytest.fixture
+def folder(configure: Callable[..., Settings]) -> Path:
+    """Where the store of the settings is, for programs that use it."""
+    return Path(configure().store_location)
+
+
+@pytest.fixture
+def storage(folder: Path) -> Folder:
+    return Folder(folder)
+
+
+def test_folder_is_placed_whole_and_never_over_another(folder: Path, storage: Folder) -> None:
+    for name, placed in (("first", True), ("second", False)):
+        with staging(storage.spool_folder) as stage:
+            (stage / "made").mkdir()
+            (stage / "made" / name).write_bytes(name.encode())
+
+            assert storage.place_folder(stage / "made", "some/folder") is placed
+
+    assert [path.name for path in (folder / "some" / "folder").iterdir()] == ["first"]
+    assert list((folder / "spool").iterdir()) == []
+
+
+KILLED_BEFORE_A_FOLDER_IS_PLACED = """
+import os, signal
+from adapters.files.folder import Folder
+from adapters.files.spool import staging
+from adapters.platform.settings import settings
+
+rename = os.rename
+def killed(source, target):
+    if "spool" not in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(source, target)
+
+os.rename = killed
+storage = Folder(settings().data_dir.absolute() / "store")
+with staging(storage.spool_folder) as stage:
+    (stage / "made").mkdir()
+    storage.place_folder(stage / "made", "some/deep/folder")
+"""
+
+
+def test_writer_killed_before_a_folder_is_placed_leaves_no_empty_one_above_it(folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_BEFORE_A_FOLDER_IS_PLACED], env=environment, capture_output=True, check=False
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in folder.iterdir()] == ["spool"]
+
+
+def test_folders_that_are_placed_beside_each_other_at_once_are_all_there(folder: Path, storage: Folder) -> None:
+    start = threading.Barrier(4)
+
+    def place(number: int) -> bool:
+        placed = []
+        for again in range(50):
+            with staging(storage.spool_folder) as stage:
+                (stage / "made").mkdir()
+                (stage / "made" / "file").write_bytes(b"x")
+                start.wait()
+                placed.append(storage.place_folder(stage / "made", f"some/{again}/folder/{number}"))
+        return all(placed)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(place, range(4))) == [True] * 4
+    assert len(list(folder.glob("some/*/folder/*/file"))) == 200
+
+
+def test_spool_and_unfinished_parts_leave_nothing(folder: Path, storage: Folder) -> None:
+    with spooled(storage.spool_folder) as spool:
+        spool.write(b"never kept")
+    storage.overwrite_bytes(b"kept", KEY)
+
+    assert [each.name for each in folder.rglob("*") if each.is_file()] == ["ab" * 32]
+
+
+def test_file_of_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
+    source = Path("/dev/shm") / f"cellar-{os.getpid()}"
+    if not source.parent.is_dir() or source.parent.stat().st_dev == folder.parent.parent.stat().st_dev:
+        pytest.skip("no second file system here")
+    source.write_bytes(b"from elsewhere")
+    try:
+        storage.keep(source, KEY)
+    finally:
+        source.unlink()
+
+    assert storage.read_bytes(KEY) == b"from elsewhere"
+
+
+def test_damaged_file_in_a_folder_is_put_right_by_keeping_it_again(folder: Path, storage: Folder) -> None:
+    keep(b"whole", KEY, storage)
+    (folder / KEY).unlink()
+    (folder / KEY).write_bytes(b"ha")
+
+    keep(b"whole", KEY, storage)
+
+    assert storage.read_bytes(KEY) == b"whole"
+
+
+# Tells each fsync and what shows a file under its key, in order.
+TRACE = """
+import os, pathlib
+from adapters.files.spool import spooled
+from adapters.files.store import store
+
+def told(name, original, which):
+    def call(*arguments, **named):
+        target = arguments[which]
+        path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
+        print(name, "spooled" if "spool" in path else pathlib.Path(path).name)
+        return original(*arguments, **named)
+    return call
+
+def keep(data, key):
+    with spooled(store().spool_folder) as spool:
+        spool.write(data)
+        store().keep(pathlib.Path(spool.name), key)
+
+keep(b"first", "made/before")
+os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+for _ in range(2):
+    keep(b"data", "made/key")
+    print("kept")
+"""
+
+
+def test_nothing_counts_as_kept_before_file_and_folder_are_synced(folder: Path) -> None:
+    """Also where it is there already: whoever put it there may have been killed before the sync of the folder."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+    done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == [
+        "fsync spooled",
+        "link key",
+        "fsync made",
+        "kept",
+        "fsync made",
+        "kept",
+    ]
+    assert (folder / "made" / "key").read_bytes() == b"data"
+
+
+def test_folder_that_takes_nothing_is_transient(folder: Path, storage: Folder) -> None:
+    folder.parent.mkdir()
+    folder.write_bytes(b"a file where the folder should be")
+
+    with pytest.raises(Transient):
+        keep(b"x", KEY, storage)
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
+from adapters.files.store import store
+from models.errors import Transient
+try:
+    store().overwrite_bytes(bytes(1_500_000), "objects/x")
+except Transient:
+    print(store().size("objects/x"))
+"""
+
+
+def test_disk_that_fills_up_is_transient_and_leaves_no_half(configure: Callable[..., Settings]) -> None:
+    configure()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "None\n"
+
+
+def test_file_that_is_there_and_cannot_be_read_is_unreadable(folder: Path, storage: Folder) -> None:
+    (folder / "a directory").mkdir(parents=True)
+    for name, target in (("to nothing", "nowhere"), ("to itself", "to itself"), ("no memory", "/proc/self/mem")):
+        (folder / name).symlink_to(target)
+
+    for name in [path.name for path in folder.iterdir()]:
+        with pytest.raises(Unreadable):
+            storage.read_bytes(name)
+        with pytest.raises(Unreadable):
+            list(storage.chunks(name))
+
+
+def test_error_of_whoever_reads_a_file_is_not_taken_for_the_file_s(storage: Folder) -> None:
+    storage.overwrite_bytes(b"kept", KEY)
+
+    with pytest.raises(OSError, match="of the reader"), storage.opened(KEY):
+        raise OSError("of the reader")
+
+
+def test_file_that_is_being_written_is_not_at_rest(folder: Path, storage: Folder) -> None:
+    now = datetime.now(UTC)
+    storage.write(b"1", "report.csv")
+    (folder / "folder.csv").mkdir()
+    (folder / "link.csv").symlink_to("nowhere")
+
+    assert storage.at_rest(now - timedelta(minutes=1)) == [("link.csv", "")]
+    os.utime(folder / "report.csv", (0, 0))
+    assert sorted(storage.at_rest(now)) == [("link.csv", ""), ("report.csv", "1 0")]

@@ -1,0 +1,214 @@
+"""What every storage does, in a folder and in a bucket: bytes are kept whole, once, and under keys of our own."""
+
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.files.storage import Storage, storage_at
+from adapters.platform.durable import open_part
+from adapters.platform.settings import Settings
+from tests.adapters.files.keeping import keep
+from tests.conftest import bucket_at
+
+KEY = f"some/folder/{'ab' * 32}"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Storage:
+    """An empty storage of either kind."""
+    if request.param == "folder":
+        return storage_at(str(tmp_path / "storage"))
+    configure(**bucket_at(request.getfixturevalue("s3_server")))
+    return storage_at(f"s3://archives/{secrets.token_hex(8)}")
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 300_000])
+def test_kept_bytes_are_read_back(storage: Storage, size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+
+    keep(data, KEY, storage)
+
+    assert storage.read_bytes(KEY) == data
+    assert storage.size(KEY) == size_bytes
+    assert b"".join(storage.chunks(KEY)) == data
+    assert storage.digest_of(KEY) == hashlib.sha256(data).hexdigest()
+
+
+def test_big_file_is_kept_whole_and_read_as_a_stream(storage: Storage, tmp_path: Path) -> None:
+    data = os.urandom(20_000_000)
+    source = tmp_path / "big"
+    source.write_bytes(data)
+
+    storage.keep(source, KEY)
+
+    digest = hashlib.sha256()
+    with storage.opened(KEY) as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    assert digest.digest() == hashlib.sha256(data).digest()
+    assert storage.size(KEY) == len(data)
+    assert source.read_bytes() == data
+
+
+def test_missing_key_is_told_as_missing(storage: Storage) -> None:
+    assert storage.size(KEY) is None
+    with pytest.raises(FileNotFoundError), storage.opened(KEY):
+        pass
+    with pytest.raises(FileNotFoundError):
+        storage.read_bytes(KEY)
+
+
+def test_what_is_missing_is_none_where_it_is_asked_for(storage: Storage) -> None:
+    storage.overwrite_bytes(b"kept", KEY)
+
+    assert (storage.found_bytes(KEY), storage.found_bytes("some/other")) == (b"kept", None)
+    assert storage.found_bytes(f"{KEY}/below") is None
+    assert storage.digest_of("some/other") is None
+    storage.remove("some/other")
+
+
+@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
+def test_kept_again_it_stays_as_it_is(storage: Storage, size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+
+    for _ in range(2):
+        keep(data, KEY, storage)
+
+    assert storage.read_bytes(KEY) == data
+
+
+@pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
+def test_two_writers_of_the_same_bytes_both_succeed(storage: Storage, size_bytes: int) -> None:
+    data = os.urandom(size_bytes)
+    start, failed = threading.Barrier(2), list[BaseException]()
+
+    def write() -> None:
+        start.wait()
+        try:
+            keep(data, KEY, storage)
+        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
+            failed.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert failed == []
+    assert storage.read_bytes(KEY) == data
+
+
+def test_bytes_may_be_overwritten(storage: Storage) -> None:
+    for data in (b"first", b"second", b""):
+        storage.overwrite_bytes(data, "results/x")
+        assert storage.read_bytes("results/x") == data
+
+
+def test_compressed_content_comes_back_as_it_was_sent(storage: Storage) -> None:
+    """smart-open would unpack what is called .gz; keys have no such names, and a result's may."""
+    data = b"\x1f\x8b\x08 no gzip"
+
+    storage.overwrite_bytes(data, "results/x.gz")
+
+    assert storage.read_bytes("results/x.gz") == data
+
+
+def test_of_several_that_write_the_same_key_one_is_first(storage: Storage) -> None:
+    won: list[int] = []
+
+    def write(number: int) -> None:
+        if storage.keep_first(b"%d" % number, KEY):
+            won.append(number)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert len(won) == 1
+    assert storage.read_bytes(KEY) == b"%d" % won[0]
+
+
+def test_bytes_take_the_place_of_those_that_are_expected_there_and_of_no_others(storage: Storage) -> None:
+    assert storage.replace_bytes(None, b"one", KEY)
+    assert not storage.replace_bytes(None, b"other", KEY)
+    assert not storage.replace_bytes(b"another", b"other", KEY)
+    assert storage.replace_bytes(b"one", b"two", KEY)
+    assert storage.replace_bytes(b"one", b"two", KEY)  # it is there already
+    assert storage.read_bytes(KEY) == b"two"
+
+    assert not storage.remove_same(b"one", KEY)
+    assert storage.read_bytes(KEY) == b"two"
+    assert storage.remove_same(b"two", KEY)
+    assert storage.remove_same(b"two", KEY)  # nothing lies there
+
+
+def test_file_takes_the_place_of_another_and_stays_itself(storage: Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    storage.overwrite_bytes(b"before", KEY)
+    source.write_bytes(b"after")
+
+    storage.overwrite(source, KEY)
+
+    assert (storage.read_bytes(KEY), source.read_bytes()) == (b"after", b"after")
+
+
+def test_everything_below_a_key_is_listed_with_its_size(storage: Storage) -> None:
+    for key in ("listed/v1/a", "listed/v1/b/c", "listed/v10/a", "listedtoo/a"):
+        storage.overwrite_bytes(b"x" * len(key), key)
+
+    assert list(storage.listed("listed")) == [
+        (key, len(key)) for key in ("listed/v1/a", "listed/v1/b/c", "listed/v10/a")
+    ]
+    assert list(storage.listed("nowhere")) == []
+    storage.remove("listed/v1/a")
+    assert storage.size("listed/v1/a") is None
+
+
+def test_part_that_was_taken_and_bytes_that_were_written_lie_under_their_names(storage: Storage) -> None:
+    assert storage.names("*") == []
+    for data in (b"first", b"second of another size"):
+        part, descriptor = open_part(storage.part_folder)
+        os.write(descriptor, data)
+        storage.take(part, descriptor, "taken.body")
+        os.close(descriptor)
+        storage.write(data, "written.json")
+        storage.sync()
+
+        assert not part.exists()
+        assert [storage.read_bytes(name) for name in ("taken.body", "written.json")] == [data] * 2
+    storage.overwrite_bytes(b"deeper", "folder/a.json")
+    storage.write(b"", "0.json")
+    assert storage.names("*.json") == ["0.json", "written.json"]
+    assert storage.location("0.json").endswith("/0.json")
+
+
+def test_what_is_at_rest_has_a_tag_that_changes_with_its_bytes(storage: Storage) -> None:
+    later, tags = datetime.now(UTC) + timedelta(days=1), set[str]()
+    storage.overwrite_bytes(b"deeper", "folder/report.csv")
+    for data in (b"one", b"another"):
+        storage.write(data, "report.csv")
+        found = dict(storage.at_rest(later))
+        assert list(found) == ["report.csv"]
+        assert dict(storage.at_rest(later)) == found
+        tags.add(found["report.csv"])
+
+    assert len(tags) == 2
+
+
+def test_removed_folder_takes_everything_below_it_and_nothing_beside_it(storage: Storage) -> None:
+    for key in ("removed/a", "removed/b/c", "removedtoo/a"):
+        storage.overwrite_bytes(b"x", key)
+
+    for _ in range(2):
+        storage.remove_folder("removed")
+
+    assert [key for folder in ("removed", "removedtoo") for key, _ in storage.listed(folder)] == ["removedtoo/a"]
