@@ -8,9 +8,7 @@ VERDICT = "signatures.json"
 """The verdict on the signed document, when it came."""
 REQUEST = "request.sealed"
 """The raw body, encrypted; kept only where it cannot be rebuilt."""
-CLEAR_REQUEST = "request"
-"""The same, as an older cellar has kept it."""
-KEPT = (SKELETON, CUTS, SCANS, VERDICT, REQUEST, CLEAR_REQUEST)
+KEPT = (SKELETON, CUTS, SCANS, VERDICT, REQUEST)
 FILES = "files"
 DELIVERIES = "receipts"
 """In the logs of an object: what rebuilds the requests that brought nothing new."""

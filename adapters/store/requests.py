@@ -16,7 +16,7 @@ from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
 from adapters.store import ocfl, seals
-from adapters.store.object_files import CLEAR_REQUEST, CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
 from domain.archive.reading import read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
@@ -30,7 +30,7 @@ from models.errors import Conflict, Locked, Refused
 from models.store.inventory import Inventory
 
 _RECEIPT = "receipt.json"
-_KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST, CLEAR_REQUEST)
+_KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST)
 _OF_A_DELIVERY = re.compile(
     rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
 )
@@ -136,8 +136,6 @@ class StoredRequest:
         try:
             if REQUEST in self.keys:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, store().chunks(self.keys[REQUEST]))
-            elif CLEAR_REQUEST in self.keys:
-                yield from store().chunks(self.keys[CLEAR_REQUEST])
             else:
                 if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
                     seals.check_key(self.reference)  # now, and not behind the files
@@ -210,10 +208,10 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         return None
     try:
         receipt = json.loads(kept)
-        digests = receipt["kept"] if isinstance(receipt["kept"], dict) else {}  # an earlier build has listed names
-        if kept not in _delivery_texts(receipt_id, receipt["version"], receipt["kept"]):
+        digests = receipt["kept"]
+        if kept != _delivery_text(receipt_id, receipt["version"], digests):
             raise ValueError("not what was written")
-        keys = {name: _log_key(reference, receipt_id, name) for name in receipt["kept"]}
+        keys = {name: _log_key(reference, receipt_id, name) for name in digests}
         version = _of_version(reference, inventory, receipt["version"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
@@ -272,15 +270,15 @@ def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) 
     kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
     for name in kept:
         store().overwrite(content / name, _log_key(reference, receipt_id, name))
-    text, _ = _delivery_texts(receipt_id, version, kept)
+    text = _delivery_text(receipt_id, version, kept)
     store().overwrite_bytes(text, _log_key(reference, receipt_id, _RECEIPT))
 
 
-def _delivery_texts(receipt_id: str, version: int, kept: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """What tells of a delivery, with the digest of itself; and without, as earlier builds have written it."""
+def _delivery_text(receipt_id: str, version: int, kept: Mapping[str, str]) -> bytes:
+    """Return the record of a delivery, which ends with the digest of the rest of itself."""
     receipt = {"receipt_id": receipt_id, "version": version, "kept": kept}
-    text = json.dumps(receipt).encode()
-    return json.dumps(receipt | {"sha256": hashlib.sha256(text).hexdigest()}).encode(), text
+    digest = hashlib.sha256(json.dumps(receipt).encode()).hexdigest()
+    return json.dumps(receipt | {"sha256": digest}).encode()
 
 
 def _digest(path: Path) -> str:

@@ -12,7 +12,6 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,17 +252,3 @@ def test_database_is_made_again_from_what_is_sealed(
     in_new_database(configure)
 
     assert archive_view.archive("process-1") == before
-
-
-def test_raw_body_of_an_older_cellar_is_read(sqlite_installation: Settings) -> None:
-    """It lies in clear, and under another name."""
-    sent = body(content=b"QR==")
-    receipt_id = received("process-1", sent).receipt_id
-    run(receipt_id)
-    stored = stored_request("process-1", receipt_id)
-    assert stored
-    key = f"{ocfl.object_key('process-1')}/older"
-    store().overwrite_bytes(sent, key)
-    older = replace(stored, keys={"request": key})
-
-    assert b"".join(older.body()) == sent

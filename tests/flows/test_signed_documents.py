@@ -17,8 +17,6 @@ from pytest_httpserver import HTTPServer
 from adapters.files.store import store
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
-from adapters.store.object_files import VERDICT
-from adapters.store.requests import stored_request
 from api.app import app
 from flows.process_archive import process_archive
 from models.archive.verdict import Outcome
@@ -70,21 +68,6 @@ def test_verdict_is_kept_and_never_touches_the_document(outcome: str) -> None:
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
     assert store().read_bytes(key) == document
     assert judged() == []
-
-
-@pytest.mark.usefixtures("sqlite_installation")
-def test_verdict_that_does_not_tell_of_digests_is_read() -> None:
-    """As those that earlier builds have kept."""
-    request = stored_request("process-1", archived("process-1", body_with(PDF)))
-    assert request
-    kept = json.loads(store().read_bytes(request.keys[VERDICT]))
-    assert kept["signatures"][0].pop("digest") == "sha256"
-    store().overwrite_bytes(json.dumps(kept).encode(), request.keys[VERDICT])
-
-    verdict = request.verdict()
-
-    assert verdict
-    assert (verdict.outcome, verdict.signatures[0].digest) == (Outcome.SOUND, None)
 
 
 @pytest.mark.usefixtures("sqlite_installation")

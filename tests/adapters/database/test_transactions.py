@@ -26,12 +26,12 @@ ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": 
 
 WRITER = """
 import sys
-from adapters import receipts
-from tests.adapters.records import sending
+from adapters.database import receipts
+from tests.records import delivery
 sys.stdin.read()
 for number in range(25):
-    receipts.register(sending(f"process {number}", f"{sys.argv[1]} {number}"))
-    receipts.register(sending("shared", "shared", number=int(sys.argv[1]) * 25 + number))
+    receipts.register(delivery(f"process {number}", f"{sys.argv[1]} {number}"))
+    receipts.register(delivery("shared", "shared", number=int(sys.argv[1]) * 25 + number))
 """
 
 

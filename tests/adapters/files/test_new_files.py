@@ -12,7 +12,7 @@ from models.errors import Refused
 DIES_IN_THE_MIDDLE = """
 import os, signal, sys
 from pathlib import Path
-from adapters.beside import new_file
+from adapters.files.new_files import new_file
 
 with new_file(Path(sys.argv[1])) as file:
     file.write(b"half")

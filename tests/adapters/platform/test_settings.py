@@ -256,7 +256,7 @@ def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> No
 # Tells each fsync and the link of a secret, in order.
 TRACE = """
 import os, pathlib
-from adapters.settings import Settings
+from adapters.platform.settings import Settings
 
 def told(name, original, which):
     def call(*arguments, **named):

@@ -21,22 +21,22 @@ from werkzeug import Request, Response
 
 from adapters.database import receipts, runs
 from adapters.database.transactions import engine
-from adapters.files.spool import staging
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
-from adapters.store import history, interrupted, ocfl
+from adapters.store import history, ocfl
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, Transient
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
-from models.store.inventory import ObjectVersion
+from services.processing.persisting import persist
 from services.receipts.leaving import leave_inbox
 from services.triggering.trigger import forgotten, start_run, trigger, untriggered
 from services.views import archive_view
 from tests.records import NOON
+from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 @pytest.fixture
 def body() -> bytes:
     """A body that the session's Prefect server has never seen."""
-    return uuid4().bytes
+    return sample_body("r", note=uuid4().hex)
 
 
 def arrived(body: bytes, *, minute: float = 0) -> Delivery:
@@ -93,16 +93,6 @@ async def _delete(flow_run_id: str) -> None:
 
 def waiting() -> list[str]:
     return [each.name for each in (Path(settings().inbox_location) / "waiting").iterdir()]
-
-
-def kept(delivery: Delivery, body: bytes) -> None:
-    """Have the store keep the body of a receipt."""
-    with staging(store().spool_folder) as stage:
-        (stage / "content").mkdir()
-        (stage / "content" / "request").write_bytes(body)
-        version = ObjectVersion(NOON, delivery.receipt_id, {"request": delivery.receipt_id})
-        contents = {delivery.receipt_id: "request"}
-        ocfl.add_version("r", interrupted.repaired("r"), version, stage, contents)
 
 
 def completed(delivery: Delivery) -> None:
@@ -165,7 +155,7 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     run = triggered(first)
     assert run
     recorded(run, first, RunState.COMPLETED)
-    kept(first, body)
+    persist("r", first.receipt_id)
     receipts.set_state(first.receipt_id, ArchiveState.COMPLETED, NOON)
     leave_inbox(first.receipt_id)
     assert waiting() == []
@@ -316,7 +306,7 @@ def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(
 def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
     delivery = arrived(body)
     assert triggered(delivery)
-    kept(delivery, body)
+    persist("r", delivery.receipt_id)
     completed(delivery)
 
     assert not asyncio.run(trigger(delivery, Trigger.SWEEP))
@@ -331,12 +321,12 @@ def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_un
     assert run
     recorded(run, first, RunState.COMPLETED)
     asyncio.run(_set(run, Completed()))
-    kept(first, body)
+    persist("r", first.receipt_id)
     completed(first)
     leave_inbox(first.receipt_id)
     found = ocfl.inventory("r")
     assert found
-    store().overwrite_bytes(b"damaged", ocfl.content_key("r", found, first.receipt_id))
+    store().overwrite_bytes(b"damaged", f"{ocfl.object_key('r')}/v1/content/skeleton.json")
 
     again = arrived(body, minute=1)
     mending = triggered(again)
@@ -415,7 +405,8 @@ def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_al
 ) -> None:
     """The worker was faster than Prefect's answer."""
     delivery = arrived(body)
-    kept(delivery, body)
+    receipts.register(delivery)
+    persist("r", delivery.receipt_id)
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     httpserver.expect_request("/api/deployments/name/process-archive/archive").respond_with_json({"id": "d"})
 
