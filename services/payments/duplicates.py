@@ -156,12 +156,19 @@ def _left(session: Session, reference: str) -> Iterator[str]:
     """The archives with which this one shared what it has no more."""
     own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
     transactions = {transaction_id for transaction_id, _ in own}
-    its = select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)
-    for row in session.scalars(its).all():
-        if row.code == DiscrepancyCode.DUPLICATE_TRANSACTION:
-            is_there, shared = row.transaction_id in transactions, {"transaction_id": row.transaction_id}
-        else:
-            is_there, shared = (row.transaction_id, row.subject) in own, {"subject": row.subject}
-        if not is_there:
-            others = select(col(DiscrepancyRow.reference)).where(_STANDING).filter_by(code=row.code, **shared)
-            yield from (each for each in session.scalars(others) if each is not None)
+    its = session.scalars(select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)).all()
+    of_transactions = {row.transaction_id for row in its if row.code == DiscrepancyCode.DUPLICATE_TRANSACTION}
+    of_providers = {
+        row.subject
+        for row in its
+        if row.code == DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION and (row.transaction_id, row.subject) not in own
+    }
+    left = (
+        (DiscrepancyCode.DUPLICATE_TRANSACTION, col(DiscrepancyRow.transaction_id), of_transactions - transactions),
+        (DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, col(DiscrepancyRow.subject), of_providers),
+    )
+    for code, column, values in left:
+        for page in pages(values):
+            others = select(col(DiscrepancyRow.reference)).distinct().where(_STANDING, column.in_(page))
+            found = session.scalars(others.where(col(DiscrepancyRow.code) == code))
+            yield from (each for each in found if each is not None)

@@ -1,6 +1,7 @@
 """One archive for people, whole; its files; and where a receipt stands."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ from models.views.archives import (
 from services.payments import discrepancies
 
 Row = TypeVar("Row", bound=SQLModel)
+OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
 
 
 def archive(reference: str) -> ArchiveView | None:
@@ -116,18 +118,23 @@ def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any 
 
 
 def _sessions(session: Session, reference: str) -> list[SessionView]:
-    labels = _rows(session, LabelRow, reference)
-    integrations = _rows(session, IntegrationRow, reference)
+    labels = _by_session(_rows(session, LabelRow, reference))
+    integrations = _by_session(_rows(session, IntegrationRow, reference))
     return [
         SessionView(
             **row.model_dump(),
-            labels={each.key: each.value for each in labels if each.session_position == row.position},
-            integrations=[
-                IntegrationView(**each.model_dump()) for each in integrations if each.session_position == row.position
-            ],
+            labels={each.key: each.value for each in labels[row.position]},
+            integrations=[IntegrationView(**each.model_dump()) for each in integrations[row.position]],
         )
         for row in _rows(session, SessionRow, reference)
     ]
+
+
+def _by_session(rows: Iterable[OfSession]) -> defaultdict[int, list[OfSession]]:
+    grouped: defaultdict[int, list[OfSession]] = defaultdict(list)
+    for row in rows:
+        grouped[row.session_position].append(row)
+    return grouped
 
 
 def _payments(session: Session, reference: str) -> list[dict[str, Any]]:

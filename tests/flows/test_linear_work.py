@@ -1,0 +1,101 @@
+"""The work that an archive costs grows no faster than the number of its members, whichever they are."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from adapters.platform.settings import Settings, settings
+from domain.archive.reading import reference_of
+from domain.body.scan import Scanner
+from domain.messages.summary import summary
+from services.payments import discrepancies
+from services.processing.completion import complete
+from services.processing.findings import reconcile_findings
+from services.processing.loading import load
+from services.processing.persisting import persist
+from services.receipts.material import read_material
+from services.views import catalogue
+from tests.flows.conftest import received
+from tests.work import work_of
+
+_FEW = 60
+_MOST_GROWTH = 2.5
+"""Of the work that twice as many members add: 2 where it is linear, 4 where it is quadratic."""
+_NOISE = 2000
+"""Work that depends on no member: steps in SQLite are counted by the hundred."""
+
+Members = Callable[[int], dict[str, Any]]
+
+
+def _payment(transaction_id: str | None, cguid: str) -> dict[str, Any]:
+    result = {"currency": "ILS", "total": 200, "cguid": cguid, "auth_number": "0000001", "result": "000"}
+    payment = {"transaction_id": transaction_id, "session_id": "s", "type": "charge", "status": "success"}
+    return payment | {"amount": 100, "provider_transaction_result": result}
+
+
+# Transactions have the size in their ids: archives of other sizes shall not share them.
+_MEMBERS: dict[str, Members] = {
+    "sessions": lambda n: {"sessions": [{"id": f"s{i}", "labels": {"k": "v"}, "integrations": [{}]} for i in range(n)]},
+    "labels of a session": lambda n: {"sessions": [{"id": "s", "labels": {f"K{i}": "v" for i in range(n)}}]},
+    "invitations": lambda n: {"sessions": [{"recipient": {"invitations": [{"type": "mail"} for _ in range(n)]}}]},
+    "integrations": lambda n: {"sessions": [{"integrations": [{"id": i, "status": "failed"} for i in range(n)]}]},
+    "fields": lambda n: {"data": [{"id": f"f{i}", "type": "payment", "value": f"t{n}-{i}"} for i in range(n)]},
+    "members of a field": lambda n: {"data": [{"id": "f", "meta": {f"m{i}": f"v{i}" for i in range(n)}}]},
+    "payments": lambda n: {"payments": [_payment(f"t{n}-{i}", f"c{n}-{i}") for i in range(n)]},
+    "payments without a transaction": lambda n: {"payments": [_payment(None, f"c{n}") for _ in range(n)]},
+    "attempts": lambda n: {"payments": [_payment(f"t{n}", f"c{n}-{i}") for i in range(n)]},
+    "attachments": lambda n: {"attachments": [{"id": f"a{i}", "content": "aGVsbG8="} for i in range(n)]},
+    "signatures": lambda n: {"signatures": [{"id": f"g{i}", "signed_by": {"id": i}} for i in range(n)]},
+    "warnings": lambda n: {"sessions": [{"id": "s", "submitted_at": 7, "author": 3} for _ in range(n)]},
+    "unknown members": lambda n: {f"x{i}": [{"y": i}] for i in range(n)},
+}
+
+
+def _body(reference: str, members: dict[str, Any]) -> bytes:
+    event = {"type": "WHP_ARCHIVE", "timestamp": "2024-01-02T03:04:05"}
+    return json.dumps({"event": event, "reference": reference, "sessions": [{"id": "s"}]} | members).encode()
+
+
+def _work(kind: str, size: int) -> dict[str, int]:
+    """The work of each step, the second time: at the first, statements are compiled and modules are read."""
+    for reference in (f"first-{size}", f"process-{size}"):
+        work = dict(_steps(reference, _body(reference, _MEMBERS[kind](size))))
+    return work
+
+
+def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
+    """Take a body through all that is done with an archive, step by step, with the work of each."""
+
+    def _scan() -> None:
+        scanner = Scanner()
+        scanner.feed(body)
+        reference_of(scanner.close().document)
+
+    yield "scan", work_of(_scan)
+    receipt_id = received(reference, body).receipt_id
+    yield "persist", work_of(lambda: persist(reference, receipt_id))
+    yield "read", work_of(lambda: read_material(reference, receipt_id))
+    material = read_material(reference, receipt_id)
+    yield "load", work_of(lambda: load(material))
+    yield "settle", work_of(lambda: reconcile_findings(material))
+    yield "settle again", work_of(lambda: reconcile_findings(material))
+    settled = reconcile_findings(material)
+    yield "complete", work_of(lambda: complete(material, settled.payload))
+    yield "summary", work_of(lambda: _summary(reference, receipt_id))
+    yield "show", work_of(lambda: catalogue.archive(reference))
+
+
+def _summary(reference: str, receipt_id: str) -> str:
+    found, terms = discrepancies.not_closed(reference), settings().payment_terms
+    archive = read_material(reference, receipt_id).archive
+    return summary(archive, found, [], version=1, archive_url="", terms=terms)
+
+
+@pytest.mark.parametrize("kind", _MEMBERS)
+def test_work_grows_no_faster_than_the_members(kind: str, sqlite_installation: Settings) -> None:
+    few, more, most = (_work(kind, size) for size in (_FEW, 2 * _FEW, 4 * _FEW))
+
+    added = {step: (more[step] - few[step], most[step] - more[step]) for step in few}
+    assert {step: each for step, each in added.items() if each[1] > _MOST_GROWTH * each[0] + _NOISE} == {}
