@@ -150,15 +150,15 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
     settled = await in_thread(reconcile_findings, archived)
-    found = await in_thread(discrepancies.not_closed, reference)
-    log.info("%d payments, %d discrepancies", len(archived.archive.payments), len(found))
-    for each in found[:MOST_LOGGED]:
+    counts = await in_thread(discrepancies.count_not_closed, reference)
+    log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
+    for each in await in_thread(discrepancies.not_closed, reference, MOST_LOGGED):
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not settled.is_current:
         log.info("Another version has the rows; they stay as they are")
     await in_thread(complete, archived, settled.payload)
     log.info("Read back; the archive is complete")
-    unexplained = sum(each.state == DiscrepancyState.OPEN for each in found)
+    unexplained = counts[DiscrepancyState.OPEN]
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)
 
 

@@ -2,14 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, Executable, Row, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
+_ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
 """A connection that was used so short a while ago is not asked whether it lives, as most would be, 40 times a run."""
 _CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # sixteen runs of a worker, each with threads, and its own duties
@@ -70,10 +71,15 @@ def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) 
     return returned.first() is not None
 
 
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows at once: 3 ms for 526 rows on SQLite, where row by row takes 20 times that."""
-    if rows:
-        session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), list(rows))
+def insert_rows(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert many rows, a thousand at once: 3 ms for 526 rows on SQLite, where row by row takes 20 times that."""
+    for page in pages(rows, _ROWS_AT_ONCE):  # the driver makes a copy of what it inserts at once
+        session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), page)
+
+
+def streamed(session: Session, statement: Executable) -> Iterator[Row[Any]]:
+    """Rows without the ORM, a few at a time: an archive may have 100,000, and the ORM's take ten times the memory."""
+    yield from session.connection().execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
 
 
 def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list[Item]]:

@@ -7,14 +7,17 @@ forgotten by the next one.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import inspect
 from sqlmodel import Session, SQLModel, col, select
 
-from adapters.database.transactions import reading, writing
+from adapters.database.transactions import pages, reading, writing
+from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.archive import State
@@ -79,8 +82,18 @@ def keep(reference: str, receipt_id: str) -> None:
 
 def write(rows: Rows, key: str) -> None:
     """Put rows under a key of the store, below their digest, in place of what is there."""
-    text = json.dumps(rows).encode()
-    store().overwrite_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, key)
+    write_text([json.dumps(rows).encode()], key)
+
+
+def write_text(pieces: Sequence[bytes], key: str) -> None:
+    """`write`, of rows that are JSON already, in pieces: there may be too many of them for a copy in memory."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    with spooled(store().spool_folder) as spool:
+        for page in pages(chain([digest.hexdigest().encode(), b"\n"], pieces)):
+            write_spooled(spool, b"".join(page))
+        store().overwrite(Path(spool.name), key)
 
 
 def restore(key: str) -> None:

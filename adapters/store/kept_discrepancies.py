@@ -7,16 +7,18 @@ They lie in a file that is named by the number of changes that it has. A process
 beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel, col
 
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import reading, streamed, upsert, writing
 from adapters.files.store import store
 from adapters.store import history, ocfl
 from adapters.store.history import Rows
@@ -87,11 +89,27 @@ def is_kept(key: str, keys: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changed:
-    """What a process has, after how many changes."""
+    """What a process has, after how many changes: by table its rows, each as JSON.
+
+    A process may have 100,000 discrepancies, and as dicts these take several times the memory.
+    """
 
     name: str
     changes: int
-    rows: Rows = field(default_factory=dict)
+    rows: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def add(self, table: str, row: Mapping[str, Any]) -> None:
+        self.rows.setdefault(table, []).append(json.dumps(row).encode())
+
+    def pieces(self) -> list[bytes]:
+        """All rows as JSON, as `history.write` has it."""
+        pieces: list[bytes] = []
+        for table, rows in self.rows.items():
+            pieces.append(b'%b"%b": [' % (b", " if pieces else b"{", table.encode()))
+            pieces += chain.from_iterable((b", ", row) for row in rows)
+            del pieces[-2 * len(rows)]  # no comma before the first
+            pieces.append(b"]")
+        return [*pieces, b"}"] if pieces else [b"{}"]
 
 
 def _name(reference: str | None) -> str:
@@ -115,13 +133,14 @@ def _add_rows(session: Session, found: Mapping[str, _Changed]) -> None:
     )
     discrepancies, events = (SQLModel.metadata.tables[name] for name in (_DISCREPANCIES, _EVENTS))
     of_discrepancies = discrepancies.c.discrepancy_id == events.c.discrepancy_id
-    connection = session.connection()
-    for row in connection.execute(select(discrepancies).where(theirs).order_by(discrepancies.c.discrepancy_id)):
-        found[_name(row.reference)].rows.setdefault(_DISCREPANCIES, []).append(dict(row._mapping))
+    in_order = select(discrepancies).where(theirs).order_by(discrepancies.c.discrepancy_id)
+    for row in streamed(session, in_order):
+        found[_name(row.reference)].add(_DISCREPANCIES, dict(row._mapping))
     its_events = select(events, discrepancies.c.reference).join(discrepancies, of_discrepancies).where(theirs)
-    for row in connection.execute(its_events.order_by(events.c.discrepancy_id, events.c.number)):
+    its_events = its_events.order_by(events.c.discrepancy_id, events.c.number)
+    for row in streamed(session, its_events):
         event: dict[str, Any] = {name: row._mapping[name] for name in events.c.keys()}  # noqa: SIM118 -- columns
-        found[_name(row.reference)].rows.setdefault(_EVENTS, []).append(event | {"at": row.at.isoformat()})
+        found[_name(row.reference)].add(_EVENTS, event | {"at": row.at.isoformat()})
 
 
 def _write(changed: _Changed) -> int | None:
@@ -137,10 +156,10 @@ def _write(changed: _Changed) -> int | None:
     kept = {_number(key): key for key in _kept_in(folder)}
     if max(kept, default=0) > changed.changes:
         return max(kept)
-    rows = changed.rows
+    pieces = changed.pieces()
     for key in kept.values():
-        rows = merged(history.found_rows(key), rows)
-    history.write(rows, _key(folder, changed.changes))
+        pieces = [json.dumps(merged(history.found_rows(key), json.loads(b"".join(pieces)))).encode()]
+    history.write_text(pieces, _key(folder, changed.changes))
     before = sorted(kept.keys() - {changed.changes})
     for number in before[:-1]:
         store().remove(kept[number])

@@ -34,12 +34,13 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
     planned_at: datetime,
     has_warnings: bool,
     discrepancies: Sequence[Discrepancy],
+    discrepancies_in_all: int,
     signed_document: str | None,
     url: str,
 ) -> bytes:
     """Return the body that tells about a completed version. Pure: the same input, the same bytes.
 
-    `discrepancies` are those that nobody has explained; of many the first are told, and how many there are.
+    `discrepancies` are the first of those that nobody has explained, `discrepancies_in_all` is how many there are.
     `signed_document` is the outcome of its verdict. Nothing is personal; `url` leads to the whole archive for who has a
     token.
     """
@@ -49,7 +50,7 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
         "version": version,
         "attention": has_warnings or bool(discrepancies),
         "discrepancies": [_told(each) for each in discrepancies[:MOST_TOLD]],
-        "discrepancies_in_all": len(discrepancies),
+        "discrepancies_in_all": discrepancies_in_all,
         "signed_document": signed_document,
         "url": url,
     }

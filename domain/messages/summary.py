@@ -16,19 +16,21 @@ class _Markup(str):
     """Markdown of our own, which stays as it is."""
 
 
-_MOST_ROWS = 100  # of a section: a hostile archive would make tens of MB; people read the first few
+MOST_ROWS = 100
+"""Of a section: a hostile archive would make tens of MB; people read the first few."""
 
 
-def summary(
+def summary(  # noqa: PLR0913 -- one for each section
     archive: Archive,
     discrepancies: Sequence[DiscrepancyView],
     notifications: Sequence[NotificationRow],
     *,
+    discrepancies_in_all: int,
     version: int,
     archive_url: str,
     terms: PaymentTerms,
 ) -> str:
-    """Return the Markdown of an archive's run. Pure. `discrepancies` are those that are not closed.
+    """Return the Markdown of an archive's run. Pure. `discrepancies` are the first of those that are not closed.
 
     File names are left out: people name files after people. A file is told by its role, element and digest.
     """
@@ -40,7 +42,12 @@ def summary(
         f"[The whole archive]({archive_url})",
         _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
         _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
-        _section("Discrepancies", ("code", "state", "what it means", "transaction"), _discrepancy_rows(discrepancies)),
+        _section(
+            "Discrepancies",
+            ("code", "state", "what it means", "transaction"),
+            _discrepancy_rows(discrepancies),
+            discrepancies_in_all,
+        ),
         _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
@@ -105,12 +112,14 @@ def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[s
     return [(each.event, each.message_id, each.state) for each in notifications]
 
 
-def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:
+def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:
+    """`in_all` is how many rows there are, where `rows` are only the first of them."""
     if not rows:
         return f"## {title}\n\nNone."
-    lines = [header, ["---"] * len(header), *rows[:_MOST_ROWS]]
+    lines = [header, ["---"] * len(header), *rows[:MOST_ROWS]]
     table = "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
-    more = f"\n\n{len(rows) - _MOST_ROWS} more are in the archive." if len(rows) > _MOST_ROWS else ""
+    left = (in_all or len(rows)) - len(rows[:MOST_ROWS])
+    more = f"\n\n{left} more are in the archive." if left > 0 else ""
     return f"## {title}\n\n{table}{more}"
 
 

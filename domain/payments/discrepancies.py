@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from domain.payments.identity import discrepancy_id
-from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyEventRow, DiscrepancyState
+from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,17 @@ def _opened(key: str, before: Known | None, found: Discrepancy) -> Transition | 
     return Transition(key, found, DiscrepancyState.OPEN, is_event=not is_open)
 
 
-def since_opened(events: Sequence[DiscrepancyEventRow]) -> Sequence[DiscrepancyEventRow]:
+class Event(Protocol):
+    """What happened to a discrepancy: a row of its history."""
+
+    @property
+    def state(self) -> str: ...
+
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+
+def since_opened(events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
     """Return the part of a discrepancy's history that begins where it was opened last. Pure."""
     numbers = [number for number, event in enumerate(events) if event.state == DiscrepancyState.OPEN]
     return events[numbers[-1] :]

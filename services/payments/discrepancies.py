@@ -4,14 +4,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, text
+import sqlalchemy
+from sqlalchemy import ColumnElement, Row, bindparam, text
 from sqlmodel import Session, SQLModel, col, exists, func, or_, select, update
 
 from adapters.database.locked_archives import without_locked
-from adapters.database.transactions import insert_rows, pages, reading, writing
+from adapters.database.transactions import insert_rows, pages, reading, streamed, writing
 from adapters.store import kept_discrepancies
 from domain.archive.rows import discrepancy_rows
 from domain.payments.discrepancies import Known, Transition, by_id, since_opened, transitions
@@ -104,7 +105,7 @@ def reconcile_version(
     """`reconcile`, if the receipt is that of the current version, and return whether it is."""
     with reading() as session:
         is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
-        differs = is_current and _compared(session, {reference: found}, codes).changed
+        differs = is_current and bool(_compared(session, {reference: found}, codes).changed)
     if differs:
         with writing() as session:
             archive = session.get_one(ArchiveRow, reference, with_for_update=True)
@@ -129,7 +130,7 @@ def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
         _lock(session, [row.reference])
         session.refresh(row)
         _check_explainable(row, said)
-        last = _events(session, [discrepancy_id])[-1]
+        *_, last = _events(session, [discrepancy_id])
         if (last.state, last.by, last.why) != (DiscrepancyState.EXPLAINED, said.by, said.why):
             row.state = DiscrepancyState.EXPLAINED
             told = {"number": last.number + 1, "state": row.state, "at": now, "by": said.by, "why": said.why}
@@ -166,6 +167,18 @@ def not_closed_by_id(
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
 
 
+def are_standing(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
+    """Return whether exactly these discrepancies of an archive, of these codes, are not closed."""
+    expected = by_id(reference, found)
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    wanted = _of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED
+    with reading() as session:
+        for row in streamed(session, sqlalchemy.select(table).where(*wanted)):
+            if expected.pop(row.discrepancy_id, None) != _discrepancy(row):
+                return False
+    return not expected
+
+
 def may_have_discrepancies(
     reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
 ) -> bool:
@@ -178,11 +191,12 @@ def may_have_discrepancies(
         return bool(session.scalar(select(or_(exists().where(*of_payments), exists().where(*of_rows)))))
 
 
-def open_discrepancies(reference: str) -> list[Discrepancy]:
-    """What nobody has explained, in the order of the codes."""
+def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:
+    """Return the first of the open discrepancies of an archive, in the order of the codes."""
     wanted = (DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN)
+    ordered = select(DiscrepancyRow).where(*wanted).order_by(*_ORDER)
     with reading() as session:
-        return [_discrepancy(row) for row in session.exec(select(DiscrepancyRow).where(*wanted).order_by(*_ORDER))]
+        return [_discrepancy(row) for row in session.exec(ordered.limit(most))]
 
 
 def explained(found: Mapping[str, Discrepancy]) -> set[str]:
@@ -198,107 +212,124 @@ def explained(found: Mapping[str, Discrepancy]) -> set[str]:
     return ids
 
 
-def not_closed(reference: str) -> list[DiscrepancyView]:
-    """What is not closed of an archive, with its history, in the order of the codes."""
+def not_closed(reference: str, most: int) -> list[DiscrepancyView]:
+    """Return the first discrepancies of an archive that are not closed, with their history, in the order of the
+    codes.
+    """
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference, _NOT_CLOSED)
     with reading() as session:
-        return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+        return views_of(session, session.exec(found.order_by(*_ORDER).limit(most)).all())
+
+
+def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
+    """Return how many discrepancies of an archive are open, and how many are explained."""
+    state = col(DiscrepancyRow.state)
+    its = DiscrepancyRow.reference == reference, state != DiscrepancyState.CLOSED
+    counted = select(state, func.count()).where(*its).group_by(state)
+    with reading() as session:
+        counts = {DiscrepancyState(each): count for each, count in session.exec(counted)}
+    return {each: counts.get(each, 0) for each in (DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED)}
 
 
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
-    found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference)
-    return views_of(session, session.exec(found.order_by(*_ORDER)).all())
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    found = sqlalchemy.select(table).where(table.c.reference == reference)
+    return views_of(session, list(streamed(session, found.order_by(*_ORDER))))
 
 
-def views_of(session: Session, rows: Sequence[DiscrepancyRow]) -> list[DiscrepancyView]:
+def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
     """Discrepancies with their history, in the order of the rows."""
     events = _events(session, [row.discrepancy_id for row in rows])
-    by_id = {key: list(its) for key, its in groupby(events, lambda each: each.discrepancy_id)}
+    by_id = {key: list(its) for key, its in groupby(events, lambda each: str(each.discrepancy_id))}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]
 
 
-def _view(row: DiscrepancyRow, events: Sequence[DiscrepancyEventRow]) -> DiscrepancyView:
+def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> DiscrepancyView:
     since = since_opened(events)
     explained = [each for each in since if each.state == DiscrepancyState.EXPLAINED]
     closed = [each for each in since if each.state == DiscrepancyState.CLOSED]
     return DiscrepancyView(
-        **row.model_dump(),
+        discrepancy_id=row.discrepancy_id,
+        code=row.code,
+        transaction_id=row.transaction_id,
+        expected=row.expected,
+        found=row.found,
+        state=row.state,
         sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
         opened_at=since[0].at,
         closed_at=closed[-1].at if closed else None,
-        explanation=ExplanationView(**explained[-1].model_dump()) if explained else None,
+        explanation=ExplanationView.model_validate(explained[-1]._mapping) if explained else None,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """The rows of archives by id, each with the number of its last event, and what changes in which archive."""
+    """The numbers of the last events of what there is, by id, and what changes in which archive."""
 
-    rows: dict[str, tuple[DiscrepancyRow, int]]
+    numbers: dict[str, int]
     changed: dict[str | None, list[Transition]]
 
 
 def _compared(session: Session, found: FoundByArchive, codes: Collection[DiscrepancyCode]) -> _Compared:
-    rows = _rows(session, found, codes)
     known: dict[str | None, dict[str, Known]] = {reference: {} for reference in found}
-    for row, _ in rows.values():
+    numbers: dict[str, int] = {}
+    for row in streamed(session, _known_rows(found, codes)):
         known[row.reference][row.discrepancy_id] = Known(_discrepancy(row), DiscrepancyState(row.state))
+        numbers[row.discrepancy_id] = row.number
     changed = {
         reference: its_changes
         for reference, each in found.items()
         if (its_changes := transitions(known[reference], by_id(reference, each), codes))
     }
-    return _Compared(rows, changed)
+    return _Compared(numbers, changed)
 
 
 def _reconcile(session: Session, found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
     compared = _compared(session, found, codes)
-    rows, changed = compared.rows, compared.changed
-    flat = [change for its_changes in changed.values() for change in its_changes]
-    _update(session, [each for each in flat if each.discrepancy_id in rows])
-    insert_rows(session, DiscrepancyRow, _new_rows(changed, rows))
-    numbers = {discrepancy_id: number for discrepancy_id, (_, number) in rows.items()}
-    insert_rows(session, DiscrepancyEventRow, [_event(each, numbers, now) for each in flat if each.is_event])
+    numbers, changed = compared.numbers, compared.changed
+    _update(session, (each for each in _flat(changed) if each.discrepancy_id in numbers))
+    insert_rows(session, DiscrepancyRow, _new_rows(changed, numbers))
+    insert_rows(session, DiscrepancyEventRow, (_event(each, numbers, now) for each in _flat(changed) if each.is_event))
     kept_discrepancies.count(session, list(changed))
 
 
-def _rows(
-    session: Session, references: Collection[str | None], codes: Collection[DiscrepancyCode]
-) -> dict[str, tuple[DiscrepancyRow, int]]:
+def _flat(changed: Mapping[str | None, Sequence[Transition]]) -> Iterator[Transition]:
+    return chain.from_iterable(changed.values())
+
+
+def _known_rows(references: Collection[str | None], codes: Collection[DiscrepancyCode]) -> Any:
     """What there is of these codes, each with the number of its last event."""
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
     last = (
         select(func.max(DiscrepancyEventRow.number))
-        .where(DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id)
-        .correlate(DiscrepancyRow)
+        .where(DiscrepancyEventRow.discrepancy_id == table.c.discrepancy_id)
+        .correlate(table)
         .scalar_subquery()
     )
-    wanted = select(DiscrepancyRow, last).where(_of(references), col(DiscrepancyRow.code).in_(codes))
-    return {row.discrepancy_id: (row, number) for row, number in session.exec(wanted)}
+    wanted = _of(references), col(DiscrepancyRow.code).in_(codes)
+    return sqlalchemy.select(*table.c, last.label("number")).where(*wanted)
 
 
 def _new_rows(
-    changed: Mapping[str | None, Sequence[Transition]], rows: Mapping[str, tuple[DiscrepancyRow, int]]
-) -> list[Mapping[str, Any]]:
-    return [
-        row
-        for reference, its_changes in changed.items()
-        for row in discrepancy_rows(reference, [each.discrepancy for each in its_changes])[DiscrepancyRow]
-        if row["discrepancy_id"] not in rows
-    ]
+    changed: Mapping[str | None, Sequence[Transition]], known: Collection[str]
+) -> Iterator[Mapping[str, Any]]:
+    for reference, its_changes in changed.items():
+        for change in its_changes:
+            if change.discrepancy_id not in known:
+                yield from discrepancy_rows(reference, [change.discrepancy])[DiscrepancyRow]
 
 
-def _update(session: Session, changed: Sequence[Transition]) -> None:
-    if not changed:
-        return
+def _update(session: Session, changed: Iterable[Transition]) -> None:
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
-    become = [
-        {"key": each.discrepancy_id, "state": each.state, "expected": each.discrepancy.expected,
-         "found": each.discrepancy.found, "payment_id": each.discrepancy.payment_id}
-        for each in changed
-    ]  # fmt: skip
-    session.connection().execute(update(table).where(table.c.discrepancy_id == bindparam("key")), become)
-    session.expire_all()
+    statement = update(table).where(table.c.discrepancy_id == bindparam("key"))
+    for page in pages(changed):
+        become = [
+            {"key": each.discrepancy_id, "state": each.state, "expected": each.discrepancy.expected,
+             "found": each.discrepancy.found, "payment_id": each.discrepancy.payment_id}
+            for each in page
+        ]  # fmt: skip
+        session.connection().execute(statement, become)
 
 
 def _event(change: Transition, numbers: Mapping[str, int], now: datetime) -> dict[str, Any]:
@@ -317,13 +348,12 @@ def _lock(session: Session, references: Sequence[str | None]) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_NO_ARCHIVE})
 
 
-def _events(session: Session, discrepancy_ids: Sequence[str]) -> list[DiscrepancyEventRow]:
+def _events(session: Session, discrepancy_ids: Iterable[str]) -> Iterator[Row[Any]]:
     """In order, by discrepancy and number."""
-    found: list[DiscrepancyEventRow] = []
+    events = SQLModel.metadata.tables[str(DiscrepancyEventRow.__tablename__)]
+    in_order = sqlalchemy.select(events).order_by(events.c.discrepancy_id, events.c.number)
     for page in pages(sorted(discrepancy_ids)):
-        theirs = select(DiscrepancyEventRow).where(col(DiscrepancyEventRow.discrepancy_id).in_(page))
-        found += session.exec(theirs.order_by(DiscrepancyEventRow.discrepancy_id, col(DiscrepancyEventRow.number)))
-    return found
+        yield from streamed(session, in_order.where(events.c.discrepancy_id.in_(page)))
 
 
 def _of(references: Collection[str | None]) -> ColumnElement[bool]:
@@ -332,6 +362,6 @@ def _of(references: Collection[str | None]) -> ColumnElement[bool]:
     return or_(named, column.is_(None)) if None in references else named
 
 
-def _discrepancy(row: DiscrepancyRow) -> Discrepancy:
+def _discrepancy(row: DiscrepancyRow | Row[Any]) -> Discrepancy:
     code = DiscrepancyCode(row.code)
     return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id)

@@ -8,7 +8,6 @@ from adapters.database import archives, notifications, receipts
 from adapters.platform.settings import settings
 from adapters.store import history
 from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
-from domain.payments.discrepancies import by_id
 from models.archive.archive import State
 from models.errors import Conflict
 from models.runs.notification import NotificationRow, NotificationState
@@ -63,10 +62,9 @@ def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) ->
     """Those of the payload; others come and go without it."""
     if settled is None:
         raise Conflict("the current version became another while its archive was completed; run the archive again")
-    found = discrepancies.not_closed_by_id(reference, settled.codes)
-    if found != by_id(reference, settled.found):
+    if not discrepancies.are_standing(reference, settled.codes, settled.found):
         raise Conflict(
-            f"expected {len(settled.found)} discrepancies of the payload, got others or {len(found)}; "
+            f"expected {len(settled.found)} discrepancies of the payload, got others or another number; "
             "run the archive again"
         )
 

@@ -9,14 +9,14 @@ import pytest
 from adapters.platform.settings import Settings, settings
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
-from domain.messages.summary import summary
+from domain.messages.summary import MOST_ROWS, summary
 from services.payments import discrepancies
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
-from services.receipts.material import read_material
-from services.views import catalogue
+from services.receipts.stored_archive import stored_archive
+from services.views import archive_view
 from tests.flows.conftest import received
 from tests.work import work_of
 
@@ -76,21 +76,21 @@ def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
     yield "scan", work_of(_scan)
     receipt_id = received(reference, body).receipt_id
     yield "persist", work_of(lambda: persist(reference, receipt_id))
-    yield "read", work_of(lambda: read_material(reference, receipt_id))
-    material = read_material(reference, receipt_id)
-    yield "load", work_of(lambda: load(material))
-    yield "settle", work_of(lambda: reconcile_findings(material))
-    yield "settle again", work_of(lambda: reconcile_findings(material))
-    settled = reconcile_findings(material)
-    yield "complete", work_of(lambda: complete(material, settled.payload))
+    yield "read", work_of(lambda: stored_archive(reference, receipt_id))
+    archived = stored_archive(reference, receipt_id)
+    yield "load", work_of(lambda: load(archived))
+    yield "settle", work_of(lambda: reconcile_findings(archived))
+    yield "settle again", work_of(lambda: reconcile_findings(archived))
+    settled = reconcile_findings(archived)
+    yield "complete", work_of(lambda: complete(archived, settled.payload))
     yield "summary", work_of(lambda: _summary(reference, receipt_id))
-    yield "show", work_of(lambda: catalogue.archive(reference))
+    yield "show", work_of(lambda: archive_view.archive(reference))
 
 
 def _summary(reference: str, receipt_id: str) -> str:
-    found, terms = discrepancies.not_closed(reference), settings().payment_terms
-    archive = read_material(reference, receipt_id).archive
-    return summary(archive, found, [], version=1, archive_url="", terms=terms)
+    found, terms = discrepancies.not_closed(reference, MOST_ROWS), settings().payment_terms
+    archive = stored_archive(reference, receipt_id).archive
+    return summary(archive, found, [], discrepancies_in_all=0, version=1, archive_url="", terms=terms)
 
 
 @pytest.mark.parametrize("kind", _MEMBERS)

@@ -61,6 +61,7 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
         planned_at=NOON,
         has_warnings=False,
         discrepancies=[Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")],
+        discrepancies_in_all=1,
         signed_document="changed",
         url="https://cellar.example/api/archives/x",
     )
@@ -165,6 +166,7 @@ def archive_completed_with(discrepancies: Sequence[Discrepancy]) -> bytes:
         planned_at=NOON,
         has_warnings=False,
         discrepancies=discrepancies,
+        discrepancies_in_all=len(discrepancies),
         signed_document=None,
         url="u",
     )
@@ -178,6 +180,7 @@ def told(has_warnings: bool, found: int) -> dict[str, Any]:
         planned_at=NOON,
         has_warnings=has_warnings,
         discrepancies=[Discrepancy(DiscrepancyCode.BAD_AMOUNT, str(each), "e", "f") for each in range(found)],
+        discrepancies_in_all=found,
         signed_document=None,
         url="u",
     )

@@ -37,7 +37,9 @@ NOTIFICATION = NotificationRow(
 
 def written(archive: Archive) -> str:
     found = [shown(each) for each in reconcile(archive, TERMS)]
-    return summary(archive, found, [NOTIFICATION], version=2, archive_url=URL, terms=TERMS)
+    return summary(
+        archive, found, [NOTIFICATION], discrepancies_in_all=len(found), version=2, archive_url=URL, terms=TERMS
+    )
 
 
 def shown(found: Discrepancy, state: str = "open") -> DiscrepancyView:
@@ -114,7 +116,8 @@ def test_what_a_person_has_explained_is_told_as_such() -> None:
     archive = read(changed("payments.0.amount", 2500))
     (found,) = reconcile(archive, TERMS)
 
-    text = summary(archive, [shown(found, "explained")], [], version=1, archive_url=URL, terms=TERMS)
+    explained = [shown(found, "explained")]
+    text = summary(archive, explained, [], discrepancies_in_all=1, version=1, archive_url=URL, terms=TERMS)
 
     assert f"| explained | {MEANS} |" in text
 
@@ -152,7 +155,7 @@ def test_what_a_client_typed_into_a_payment_field_is_in_no_summary() -> None:
     listed = ListedDiscrepancy(reference="r", **shown(typed).model_dump())
 
     archive = read(sample_document())
-    of_archive = summary(archive, [listed], [], version=1, archive_url=URL, terms=TERMS)
+    of_archive = summary(archive, [listed], [], discrepancies_in_all=1, version=1, archive_url=URL, terms=TERMS)
 
     assert "FIELD\\_WITHOUT\\_PAYMENT" in of_archive
     assert "Dana" not in of_archive + open_discrepancies_summary([listed], {})

@@ -113,7 +113,7 @@ def test_what_belongs_to_no_archive_is_settled_alone() -> None:
 def test_explanation_stands_until_the_numbers_change() -> None:
     archived()
     found(MISMATCH)
-    assert discrepancies.open_discrepancies("r") == [MISMATCH]
+    assert discrepancies.open_discrepancies("r", 9) == [MISMATCH]
 
     for hour in (1, 2):
         discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
@@ -124,13 +124,13 @@ def test_explanation_stands_until_the_numbers_change() -> None:
     assert shown.state == "explained"
     assert shown.explanation
     assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
-    assert discrepancies.open_discrepancies("r") == []
+    assert discrepancies.open_discrepancies("r", 9) == []
 
     found(replace(MISMATCH, found="26.00 ILS"), hour=4)
 
     (shown,) = whole().discrepancies
     assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
-    assert len(discrepancies.open_discrepancies("r")) == 1
+    assert len(discrepancies.open_discrepancies("r", 9)) == 1
 
 
 @ON_SQLITE
