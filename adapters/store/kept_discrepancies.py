@@ -9,6 +9,7 @@ beside what came after it, and not over it: what was kept once, an explanation p
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class _Changed:
     name: str
     changes: int
     rows: dict[str, list[bytes]] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    """How many there are of each discrepancy, by its id."""
 
     def add(self, table: str, row: Mapping[str, Any]) -> None:
         self.rows.setdefault(table, []).append(json.dumps(row).encode())
@@ -140,7 +143,9 @@ def _add_rows(session: Session, found: Mapping[str, _Changed]) -> None:
     its_events = its_events.order_by(events.c.discrepancy_id, events.c.number)
     for row in streamed(session, its_events):
         event: dict[str, Any] = {name: row._mapping[name] for name in events.c.keys()}  # noqa: SIM118 -- columns
-        found[_name(row.reference)].add(_EVENTS, event | {"at": row.at.isoformat()})
+        changed = found[_name(row.reference)]
+        changed.add(_EVENTS, event | {"at": row.at.isoformat()})
+        changed.events[row.discrepancy_id] += 1
 
 
 def _write(changed: _Changed) -> int | None:
@@ -156,9 +161,12 @@ def _write(changed: _Changed) -> int | None:
     kept = {_number(key): key for key in _kept_in(folder)}
     if max(kept, default=0) > changed.changes:
         return max(kept)
-    pieces = changed.pieces()
+    pieces, is_merged = changed.pieces(), False
     for key in kept.values():
-        pieces = [json.dumps(merged(history.found_rows(key), json.loads(b"".join(pieces)))).encode()]
+        rows = history.found_rows(key)
+        if is_merged or _tells_more(rows, changed.events):
+            pieces = [json.dumps(merged(rows, json.loads(b"".join(pieces)))).encode()]
+            is_merged = True
     history.write_text(pieces, _key(folder, changed.changes))
     before = sorted(kept.keys() - {changed.changes})
     for number in before[:-1]:
@@ -185,6 +193,17 @@ def _is_one(key: str, folder: str) -> bool:
 
 def _number(key: str) -> int:
     return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def _tells_more(kept: Rows, events: Mapping[str, int]) -> bool:
+    """Whether a longer history of a discrepancy is kept than there is now. Rarely: after a database was lost."""
+    return any(
+        count > events.get(key, 0) for key, count in Counter(map(_discrepancy_id, kept.get(_EVENTS, []))).items()
+    )
+
+
+def _discrepancy_id(event: Mapping[str, Any]) -> str:
+    return str(event["discrepancy_id"])
 
 
 def merged(before: Rows, now: Rows) -> Rows:
