@@ -1,4 +1,4 @@
-"""Archives in the database: versions in order of archiving, and the rows of the newest of them."""
+"""Archives in the database: versions in order of archiving, and the rows of the current version."""
 
 import threading
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def whole(reference: str = "r") -> ArchiveView:
 
 
 def made_at(timestamp: str | None, **members: Any) -> dict[str, Any]:
-    """The sample made by Cellosign at a time, with members of its root replaced."""
+    """Return the sample with this event time, with members of its root replaced."""
     return document() | {"event": {"type": "WHP_ARCHIVE", "timestamp": timestamp}} | members
 
 
@@ -74,7 +74,7 @@ def test_loading_again_changes_nothing() -> None:
     assert whole() == before
 
 
-def test_receipt_that_says_nothing_new_makes_its_version_no_older_and_its_deliveries_duplicates() -> None:
+def test_repeated_content_updates_the_event_time_and_makes_its_deliveries_duplicates() -> None:
     first = archived(minute=1)
     again = registered(body="the same, sent later", minute=2)
     made_at = NOON + timedelta(days=400)
@@ -87,7 +87,7 @@ def test_receipt_that_says_nothing_new_makes_its_version_no_older_and_its_delive
     assert [each.outcome for each in whole().deliveries] == ["new", "duplicate"]
 
 
-def test_version_that_a_delivery_makes_the_newest_is_to_be_loaded_again() -> None:
+def test_repeat_returns_the_version_that_a_delivery_makes_current() -> None:
     first = archived(minute=1)
     archived(body="another", minute=2)
     made_at = NOON + timedelta(days=400)
@@ -95,7 +95,7 @@ def test_version_that_a_delivery_makes_the_newest_is_to_be_loaded_again() -> Non
     assert archives.repeat("r", registered(body="the first again", minute=3), 1, made_at, newer) == first
 
 
-def test_version_with_the_number_of_another_is_a_conflict() -> None:
+def test_version_number_used_twice_is_a_conflict() -> None:
     archived(minute=1)
     other = registered(body="another", minute=2)
     row = VersionRow(receipt_id=other, reference="r", version=1, received_at=NOON, skeleton=b"")
@@ -104,7 +104,7 @@ def test_version_with_the_number_of_another_is_a_conflict() -> None:
         archives.load(row, {}, {}, newer)
 
 
-def test_receipt_that_says_nothing_new_and_is_older_leaves_the_time_of_its_version() -> None:
+def test_repeated_content_with_an_older_event_time_changes_nothing() -> None:
     first = archived(minute=1)
     made_at = archives.get_version(first).event_at
 
@@ -142,8 +142,8 @@ def test_older_receipt_never_replaces_newer_rows() -> None:
     assert receipts.current_receipt_id("r") == newest
 
 
-def test_rows_that_stand_do_not_hang_on_the_order_of_archiving() -> None:
-    """Two payloads tell when they were made, the one between does not: they could beat each other in a ring."""
+def test_current_version_does_not_depend_on_the_order_of_archiving() -> None:
+    """Two payloads have an event time and the third has none, so that a naive comparison could be circular."""
     for order in permutations(range(3)):
         reference = f"process {order}"
         payloads = [
@@ -159,7 +159,7 @@ def test_rows_that_stand_do_not_hang_on_the_order_of_archiving() -> None:
         assert receipts.current_receipt_id(reference) == made[1]
 
 
-def test_rows_of_another_process_stay() -> None:
+def test_rows_of_another_process_are_untouched() -> None:
     archived("one")
     before = whole("one")
 
@@ -168,7 +168,7 @@ def test_rows_of_another_process_stay() -> None:
     assert whole("one") == before
 
 
-def test_row_counts_are_those_of_one_process() -> None:
+def test_row_counts_cover_one_process() -> None:
     archived("one")
     archived("other")
 
@@ -192,7 +192,7 @@ def test_hundreds_of_fields_are_loaded_and_keep_their_order() -> None:
     assert [each.page for each in whole().fields] == list(range(500))
 
 
-def test_what_is_hard_to_store_comes_back_as_it_was_read() -> None:
+def test_values_that_are_hard_to_store_come_back_unchanged() -> None:
     hard = [
         "🙂\u200f\u202e",
         "a\x01b\x7f",
@@ -235,7 +235,7 @@ def test_what_is_hard_to_store_comes_back_as_it_was_read() -> None:
     assert "\ufffd" in archive.model_dump_json()
 
 
-def test_reader_sees_the_old_rows_or_the_new_ones_and_never_a_mix() -> None:
+def test_reader_sees_either_the_old_rows_or_the_new_rows() -> None:
     first, second = registered(body="a"), registered(body="b", minute=1)
     texts = [made_at(None, data=[{"id": "f", "value": name}] * 50) for name in ("a", "b")]
     loaded(read(texts[0]), first)
@@ -257,7 +257,7 @@ def test_reader_sees_the_old_rows_or_the_new_ones_and_never_a_mix() -> None:
     assert second != first
 
 
-def test_what_was_never_received_is_not_loaded() -> None:
+def test_version_without_a_receipt_is_not_loaded() -> None:
     with pytest.raises(NoResultFound):
         loaded(read(document("unknown")), digest("unknown"))
     with pytest.raises(NoResultFound):
@@ -266,7 +266,7 @@ def test_what_was_never_received_is_not_loaded() -> None:
 
 @contextmanager
 def skeletons_read() -> Iterator[list[str]]:
-    """The queries of the block that read a skeleton."""
+    """Yield the queries of the block that read a skeleton."""
     found = list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -280,7 +280,7 @@ def skeletons_read() -> Iterator[list[str]]:
         event.remove(engine(), "before_cursor_execute", note)
 
 
-def test_skeleton_is_read_only_where_it_is_asked_for() -> None:
+def test_skeleton_is_read_only_on_request() -> None:
     receipt_id = archived(minute=1)
     again = registered(body="the same, sent later", minute=2)
 
@@ -303,7 +303,7 @@ def test_skeleton_is_read_only_where_it_is_asked_for() -> None:
     assert len(found) == 1
 
 
-def test_row_of_a_version_has_no_skeleton_to_read_by_mistake() -> None:
+def test_reading_the_skeleton_of_a_version_row_raises() -> None:
     receipt_id = archived()
 
     with reading() as session, pytest.raises(InvalidRequestError):

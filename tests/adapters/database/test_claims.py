@@ -1,4 +1,4 @@
-"""Claims: a run has one worker, and what a dead one leaves has an heir."""
+"""Claims: a run has one worker, and the runs of a dead worker pass to another."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from adapters.database import claims
 pytestmark = pytest.mark.usefixtures("installation")
 
 
-def test_what_one_worker_has_no_other_gets() -> None:
+def test_run_is_claimed_by_one_worker_only() -> None:
     claims.join("one")
     claims.join("other")
 
@@ -37,7 +37,7 @@ def test_living_worker_keeps_its_runs() -> None:
     assert claims.held_by("one") == {"run-1"}
 
 
-def test_runs_of_a_buried_worker_go_to_the_first_who_takes_them() -> None:
+def test_first_worker_that_asks_gets_the_runs_of_a_buried_worker() -> None:
     for worker_id in ("dead", "first", "second"):
         claims.join(worker_id)
     claims.claim(["run-1"], "dead")
@@ -49,7 +49,7 @@ def test_runs_of_a_buried_worker_go_to_the_first_who_takes_them() -> None:
     assert (claims.held_by("first"), claims.held_by("second")) == ({"run-1"}, set())
 
 
-def test_worker_that_has_beaten_meanwhile_is_not_buried() -> None:
+def test_worker_with_a_newer_heartbeat_is_not_buried() -> None:
     claims.join("slow")
     seen = claims.beats()["slow"]
 
@@ -59,7 +59,7 @@ def test_worker_that_has_beaten_meanwhile_is_not_buried() -> None:
     assert claims.beats() == {"slow": seen + 1}
 
 
-def test_buried_worker_learns_it_and_drops_nothing_that_others_have() -> None:
+def test_buried_worker_cannot_beat_or_drop_runs_of_its_heir() -> None:
     claims.join("paused")
     claims.join("heir")
     claims.claim(["run-1"], "paused")
@@ -72,7 +72,7 @@ def test_buried_worker_learns_it_and_drops_nothing_that_others_have() -> None:
     assert claims.held_by("heir") == {"run-1"}
 
 
-def test_what_a_worker_has_when_it_leaves_is_for_the_others() -> None:
+def test_runs_of_a_worker_that_leaves_pass_to_another_worker() -> None:
     claims.join("leaving")
     claims.join("other")
     claims.claim(["run-1"], "leaving")

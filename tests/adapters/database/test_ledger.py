@@ -1,4 +1,4 @@
-"""The ledger: what data teams read of payments, as a view and as a file."""
+"""The ledger: payments for data teams, as a view and as a file."""
 
 import io
 import re
@@ -31,7 +31,7 @@ from tests.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
-"""Where the kind of database does not matter."""
+"""For tests that do not depend on the kind of database."""
 
 DOCUMENTS = Path(__file__).parents[3] / "docs"
 DOCUMENT = (DOCUMENTS / "ledger.md").read_text()
@@ -60,7 +60,7 @@ def test_document_names_every_standing() -> None:
 
 
 @ON_SQLITE
-def test_payment_of_an_archive_is_told_with_its_dates_and_version() -> None:
+def test_payment_of_an_archive_has_its_dates_and_version() -> None:
     archived()
 
     (row,) = rows()
@@ -72,7 +72,7 @@ def test_payment_of_an_archive_is_told_with_its_dates_and_version() -> None:
 
 
 @ON_SQLITE
-def test_matched_charge_settles_what_may_have_taken_money() -> None:
+def test_matched_charge_settles_payments_that_may_have_taken_money() -> None:
     for standing in Standing:
         booked(standing, payment(standing, "t", standing=standing), payment(standing, "u", 1, standing=standing))
         settled(payment_id(standing, "t", ""), 2100, date(2026, 1, 3))
@@ -118,7 +118,7 @@ def test_instalments_add_up() -> None:
 
 
 @ON_BOTH
-def test_charge_in_another_currency_is_added_to_nothing() -> None:
+def test_charge_in_another_currency_is_not_added_up() -> None:
     charges = [["ILS", "ILS"], ["ILS", "USD"], ["USD"], []]
     booked("r", *(payment("r", str(number), number) for number in range(4)), payment("r", "4", 4, currency=None))
     for number, currencies in enumerate([*charges, ["ILS"]]):
@@ -138,7 +138,7 @@ TAKEN_BACK = [
 
 
 @ON_BOTH
-def test_what_went_back_is_told_and_is_no_revenue() -> None:
+def test_refunds_and_chargebacks_are_reported_and_reduce_the_revenue() -> None:
     booked("r", *(payment("r", str(number), number, paid_on=date(2026, 1, number + 1)) for number in range(4)))
     for number, (entries, _) in enumerate(TAKEN_BACK):
         settled(payment_id("r", str(number), ""), 2100, date(2026, 1, 9))
@@ -155,7 +155,7 @@ def test_what_went_back_is_told_and_is_no_revenue() -> None:
 
 
 @ON_BOTH
-def test_totals_have_the_revenue_of_the_rows_where_money_went_back_in_another_currency() -> None:
+def test_refund_in_another_currency_adds_no_revenue_to_the_daily_totals() -> None:
     booked("r", payment("r", "t"), payment("r", "u", 1), payment("r", "v", 2, amount_minor=None))
     settled(payment_id("r", "t", ""), 2100, date(2026, 1, 9), kind="refund", currency="USD")
     settled(payment_id("r", "u", ""), 100, date(2026, 1, 9), kind="refund")
@@ -167,7 +167,7 @@ def test_totals_have_the_revenue_of_the_rows_where_money_went_back_in_another_cu
 
 
 REVENUE = [
-    ("charged", [("charge", 2000, "ILS")], 2100),  # the rest is still to come, or a discrepancy
+    ("charged", [("charge", 2000, "ILS")], 2100),  # the remainder is outstanding, or a discrepancy
     ("charged", [], 2100),
     ("held", [], None),
     ("held", [("charge", 1600, "ILS")], 1600),
@@ -183,7 +183,7 @@ REVENUE = [
 
 
 @ON_BOTH
-def test_revenue_is_what_was_taken_and_did_not_go_back() -> None:
+def test_revenue_is_the_money_taken_minus_the_money_returned() -> None:
     for number, (standing, entries, _) in enumerate(REVENUE):
         booked(f"r{number:02}", payment(f"r{number:02}", "t", standing=standing))
         for kind, amount_minor, currency in entries:
@@ -203,14 +203,14 @@ def test_revenue_beyond_64_bits_is_none() -> None:
 
 
 def answer(document: str) -> list[tuple[Any, ...]]:
-    """What the first query of a document gives."""
+    """Return the rows of the first query of a document."""
     query = document.partition("```sql\n")[2].partition("```")[0]
     with reading() as session:
         return [tuple(row) for row in session.connection().execute(text(query))]
 
 
 @ON_BOTH
-def test_query_for_plans_that_stand_still_finds_those_whose_last_row_is_old() -> None:
+def test_documented_query_finds_stalled_instalment_plans() -> None:
     stalled = [[(1000, date(2025, 11, 5)), (1000, date(2025, 12, 31))]]
     others = [[(1000, date(2025, 12, 5)), (1000, date(2026, 1, 1))], [(3000, date(2025, 12, 5))], []]
     for number, rows_of_it in enumerate(stalled + others):
@@ -222,7 +222,7 @@ def test_query_for_plans_that_stand_still_finds_those_whose_last_row_is_old() ->
 
 
 @ON_BOTH
-def test_open_discrepancies_of_a_payment_are_told_once_and_in_order() -> None:
+def test_open_discrepancies_of_a_payment_are_listed_once_and_in_order() -> None:
     transactions = ["t", "4580458045804580", None, None, "v"]
     payments = [payment("r", each, number) for number, each in enumerate(transactions)]
     booked("r", *payments)
@@ -244,7 +244,7 @@ def test_open_discrepancies_of_a_payment_are_told_once_and_in_order() -> None:
 
 
 @ON_SQLITE
-def test_discrepancies_of_an_archive_lead_to_its_payments() -> None:
+def test_discrepancies_of_an_archive_appear_on_its_payments() -> None:
     fields = {"session_id": "none", "type": "charge", "status": "success", "amount": "x", "currency": "ILS"}
     others = fields | {"transaction_id": "4580458045804580", "amount": 2100}
     archived(payload=document("r") | {"payments": [fields, others]})
@@ -307,7 +307,7 @@ def _standing(standing: Standing, entries: Sequence[dict[str, Any]]) -> Standing
 
 
 def _totals(its: Sequence[dict[str, Any]]) -> dict[str, int | None]:
-    """What the rows of a day, a currency and a standing add up to."""
+    """Return the expected totals of a day, a currency and a standing."""
     names = [each.name for each in DAILY_TOTALS.columns if each.name.endswith("_minor")]
     columns = {name: [each[name] for each in its] for name in names}
     went_back = ("refunded_minor", "charged_back_minor")
@@ -340,7 +340,7 @@ def test_file_has_the_rows_of_the_view() -> None:
 
 
 @ON_SQLITE
-def test_file_of_a_template_has_its_archives_alone_and_columns_where_it_has_none() -> None:
+def test_file_of_a_template_has_only_its_archives_and_always_all_columns() -> None:
     archived()
     archived("s", template={"id": "another"})
 

@@ -1,4 +1,4 @@
-"""The migrations make the very tables that the models name, and take them away again."""
+"""The migrations create exactly the tables of the models, and drop them again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_models_and_migrations_agree() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_every_table_of_the_models_is_made() -> None:
+def test_migrate_creates_every_table_of_the_models() -> None:
     assert tables() == set(SQLModel.metadata.tables)
 
 
@@ -54,7 +54,7 @@ def test_migrating_again_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_all_the_way_down_and_up_again() -> None:
+def test_downgrade_to_base_and_migrate_restores_all_tables() -> None:
     with engine().connect() as connection:
         command.downgrade(config(connection), "base")
         connection.commit()
@@ -65,11 +65,11 @@ def test_all_the_way_down_and_up_again() -> None:
     assert tables() == set(SQLModel.metadata.tables)
 
 
-def test_history_is_one_line() -> None:
+def test_migration_history_has_one_head() -> None:
     assert len(ScriptDirectory.from_config(config()).get_heads()) == 1
 
 
-def test_folder_of_the_database_is_made(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_migrate_creates_the_folder_of_the_database(configure: Callable[..., Settings], tmp_path: Path) -> None:
     configure(database_url=f"sqlite:///{tmp_path}/a/b/c.db")
 
     migrate()
@@ -77,7 +77,7 @@ def test_folder_of_the_database_is_made(configure: Callable[..., Settings], tmp_
     assert (tmp_path / "a" / "b" / "c.db").exists()
 
 
-def test_database_that_is_away_is_transient(configure: Callable[..., Settings]) -> None:
+def test_unreachable_database_is_transient(configure: Callable[..., Settings]) -> None:
     configure(database_url="postgresql://u@127.0.0.1:1/cellar")
 
     with pytest.raises(Transient):

@@ -1,4 +1,4 @@
-"""Notifications on record: planned once, every attempt kept."""
+"""Recorded notifications: each is planned once, and every attempt is kept."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -56,7 +56,7 @@ def test_planning_again_changes_nothing() -> None:
     assert notifications.undelivered("a") == ["msg_2"]
 
 
-def test_messages_are_those_of_the_receipt() -> None:
+def test_messages_are_listed_by_receipt() -> None:
     planned("msg_1")
     planned("msg_2", receipt_id="b")
 
@@ -65,7 +65,7 @@ def test_messages_are_those_of_the_receipt() -> None:
     assert notifications.undelivered("c") == []
 
 
-def test_every_attempt_is_kept_and_the_last_one_tells_the_state() -> None:
+def test_every_attempt_is_kept_and_the_last_sets_the_state() -> None:
     registered()
     planned("msg_1")
 
@@ -85,7 +85,7 @@ def test_every_attempt_is_kept_and_the_last_one_tells_the_state() -> None:
     assert [(each.state, each.attempts) for each in archive.notifications] == [("delivered", 3)]
 
 
-def test_dead_message_counts_as_undelivered_so_a_rerun_tries_once_more() -> None:
+def test_dead_message_counts_as_undelivered_so_that_a_rerun_retries() -> None:
     planned("msg_1")
     attempted("msg_1", DEAD, 410)
 
@@ -100,7 +100,7 @@ def test_unknown_message_has_no_attempts() -> None:
         assert session.exec(select(NotificationAttemptRow)).all() == []
 
 
-def test_message_that_was_delivered_stays_delivered_whatever_a_slower_attempt_led_to() -> None:
+def test_delivered_message_stays_delivered_after_a_slower_attempt() -> None:
     planned("msg_1")
     attempted("msg_1", DELIVERED, 204)
 
@@ -112,7 +112,7 @@ def test_message_that_was_delivered_stays_delivered_whatever_a_slower_attempt_le
     assert numbers("msg_1") == [1, 2, 3]
 
 
-def test_attempts_that_end_at_once_have_numbers_of_their_own() -> None:
+def test_concurrent_attempts_have_distinct_numbers() -> None:
     planned("msg_1")
     at_once, rounds = 8, 10
     start = Barrier(at_once)

@@ -1,4 +1,4 @@
-"""Receipts: registered once, in whatever order and however often; completed ones stay so."""
+"""Receipts are registered once, in any order and any number of times, and stay completed."""
 
 import threading
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def at_once(*calls: Callable[[], object]) -> None:
         start.wait()
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
+        except BaseException as error:  # noqa: BLE001 -- reported to the test's own thread
             failed.append(error)
 
     threads = [threading.Thread(target=run, args=(call,)) for call in calls]
@@ -43,14 +43,14 @@ def at_once(*calls: Callable[[], object]) -> None:
     assert failed == []
 
 
-def test_first_sending_of_a_process_is_new() -> None:
+def test_first_delivery_of_a_process_is_new() -> None:
     registration = receipts.register(delivery())
 
     assert (registration.outcome, registration.state, registration.flow_run_id) == (Outcome.NEW, "received", None)
     assert (archive().state, archive().received_at, archive().completed_at) == ("received", NOON, None)
 
 
-def test_same_sending_registered_again_changes_nothing() -> None:
+def test_registering_the_same_delivery_again_changes_nothing() -> None:
     first = receipts.register(delivery())
     before = archive()
 
@@ -58,7 +58,7 @@ def test_same_sending_registered_again_changes_nothing() -> None:
     assert archive() == before
 
 
-def test_same_body_is_a_duplicate_and_another_is_a_change() -> None:
+def test_same_body_is_a_duplicate_and_a_different_body_is_a_change() -> None:
     outcomes = [
         receipts.register(each).outcome
         for each in (delivery(), delivery(minute=1), delivery(body="another", minute=2), delivery("other process", "b"))
@@ -81,7 +81,7 @@ def test_process_has_the_state_of_its_newest_receipt() -> None:
     assert archive().state == "failed"
 
 
-def test_older_receipt_that_comes_late_does_not_change_the_state() -> None:
+def test_older_receipt_that_arrives_late_does_not_change_the_state() -> None:
     newest = registered(minute=5)
     receipts.set_state(newest, State.COMPLETED, LATER)
 
@@ -104,7 +104,7 @@ def test_completed_receipt_stays_completed(state: State) -> None:
     assert receipts.register(delivery(minute=9)).state is State.COMPLETED
 
 
-def test_completed_receipt_stays_completed_whoever_writes_at_the_same_moment() -> None:
+def test_completed_receipt_stays_completed_despite_concurrent_writers() -> None:
     for number in range(15):
         receipt_id = registered(body=str(number))
         states = (State.COMPLETED, State.FAILED, State.PROCESSING)
@@ -125,7 +125,7 @@ def test_only_a_failed_receipt_is_awaited_again() -> None:
         assert receipts.get(receipt_id).state == after
 
 
-def test_nobody_awaits_what_is_unknown() -> None:
+def test_unknown_receipt_cannot_be_awaited() -> None:
     receipts.set_awaited(digest("unknown"))
 
     assert receipts.find(digest("unknown")) is None
@@ -133,7 +133,7 @@ def test_nobody_awaits_what_is_unknown() -> None:
     assert receipts.current_receipt_id("unknown") is None
 
 
-def test_sending_remembers_the_run_that_it_triggered() -> None:
+def test_delivery_keeps_the_id_of_the_run_that_it_triggered() -> None:
     receipts.register(delivery())
     receipts.register(delivery(minute=1))
 
@@ -143,7 +143,7 @@ def test_sending_remembers_the_run_that_it_triggered() -> None:
     assert receipts.register(delivery()).flow_run_id is None
 
 
-def test_sendings_of_a_receipt() -> None:
+def test_deliveries_of_a_receipt_are_listed() -> None:
     receipts.register(delivery())
     receipts.register(delivery(minute=1))
     receipts.register(delivery(body="another"))
@@ -161,20 +161,20 @@ def registered_at_once(deliveries: list[Delivery]) -> list[Outcome]:
     return outcomes
 
 
-def test_of_many_sendings_at_once_exactly_one_is_new() -> None:
+def test_exactly_one_of_many_concurrent_deliveries_is_new() -> None:
     outcomes = registered_at_once([delivery(number=number) for number in range(8)])
 
     assert sorted(outcomes) == ["duplicate"] * 7 + ["new"]
 
 
-def test_of_many_bodies_at_once_exactly_one_is_new() -> None:
+def test_exactly_one_of_many_concurrent_bodies_is_new() -> None:
     outcomes = registered_at_once([delivery(body=str(number)) for number in range(8)])
 
     assert sorted(outcomes) == ["changed"] * 7 + ["new"]
 
 
-def test_time_of_receipt_is_the_earliest_however_late_it_is_registered() -> None:
-    """The first sending waits for the sweep while the database is away; the second one comes with it."""
+def test_earliest_delivery_sets_the_time_of_receipt_even_when_registered_late() -> None:
+    """The first delivery waits for the sweep while the database is away; the second is registered first."""
     registered(minute=5)
     registered(minute=1)
 
@@ -182,8 +182,8 @@ def test_time_of_receipt_is_the_earliest_however_late_it_is_registered() -> None
     assert archive().received_at == NOON + timedelta(minutes=1)
 
 
-def test_time_of_a_receipt_that_is_worked_on_stays_and_its_process_came_with_the_earliest() -> None:
-    """By that time it was decided whose rows stand."""
+def test_started_receipt_keeps_its_time_while_its_archive_takes_the_earliest() -> None:
+    """That time has already decided which version is current."""
     receipt_id = registered(minute=5)
     runs.begin(
         RunRow(

@@ -1,4 +1,4 @@
-"""Runs on record, and the lease: at no moment have two runs the same process."""
+"""Recorded runs, and the lease: two runs never work on the same process at once."""
 
 import threading
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ def recorded() -> list[RunView]:
     return archive.runs
 
 
-def test_run_is_on_record_from_begin_to_end() -> None:
+def test_run_is_recorded_from_begin_to_end() -> None:
     begun()
     assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
 
@@ -52,7 +52,7 @@ def test_run_is_on_record_from_begin_to_end() -> None:
     assert run.url.endswith("/runs/flow-run/run-1")
 
 
-def test_begin_again_changes_nothing() -> None:
+def test_beginning_a_recorded_run_again_changes_nothing() -> None:
     begun()
     runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     begun(at=9)
@@ -60,7 +60,7 @@ def test_begin_again_changes_nothing() -> None:
     assert [(each.state, each.started_at) for each in recorded()] == [("Completed", NOON)]
 
 
-def test_end_of_what_has_ended_changes_nothing() -> None:
+def test_ending_an_ended_run_changes_nothing() -> None:
     begun()
     runs.end("run-1", 1, RunState.COMPLETED, State.COMPLETED, later(5))
     runs.end("run-1", 1, RunState.CRASHED, State.FAILED, later(9))
@@ -68,7 +68,7 @@ def test_end_of_what_has_ended_changes_nothing() -> None:
     assert [(each.state, each.ended_at) for each in recorded()] == [("Completed", later(5))]
 
 
-def test_attempt_that_was_killed_has_crashed_when_the_next_begins() -> None:
+def test_killed_attempt_becomes_crashed_when_the_next_begins() -> None:
     begun()
     begun(attempt=2, at=7)
 
@@ -78,7 +78,7 @@ def test_attempt_that_was_killed_has_crashed_when_the_next_begins() -> None:
     ]
 
 
-def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
+def test_attempts_of_a_flow_run_count_as_one_ended_run() -> None:
     assert runs.ended_runs(registered()) == 0
     begun()
     assert runs.ended_runs(registered()) == 0
@@ -92,7 +92,7 @@ def test_attempts_of_one_flow_run_are_one_run_that_has_ended() -> None:
     assert runs.ended_runs("another") == 0
 
 
-def test_runs_that_have_begun_since_a_time_are_those_of_any_attempt() -> None:
+def test_any_attempt_since_a_time_counts_as_begun() -> None:
     begun("old")
     begun("retried")
     begun("retried", attempt=2, at=9)
@@ -136,7 +136,7 @@ def test_released_lease_is_free_at_once() -> None:
     assert runs.take_lease("r", "other", 30)
 
 
-def test_late_release_does_not_take_the_lease_from_the_next() -> None:
+def test_late_release_does_not_free_the_lease_of_the_next_holder() -> None:
     runs.take_lease("r", "slow", -1)
     runs.take_lease("r", "next", 30)
 
@@ -146,7 +146,7 @@ def test_late_release_does_not_take_the_lease_from_the_next() -> None:
 
 
 @pytest.mark.parametrize("expired", [False, True], ids=["none yet", "one expired"])
-def test_of_many_that_want_the_lease_at_once_exactly_one_gets_it(expired: bool) -> None:
+def test_exactly_one_of_many_concurrent_holders_gets_the_lease(expired: bool) -> None:
     for number in range(5):
         reference = f"process {number}"
         if expired:
@@ -168,7 +168,7 @@ def test_of_many_that_want_the_lease_at_once_exactly_one_gets_it(expired: bool) 
         assert len(got) == 1
 
 
-def test_attempt_that_another_has_followed_ends_nothing() -> None:
+def test_superseded_attempt_cannot_end_the_run() -> None:
     begun(attempt=1)
     begun(attempt=2, at=40)
 
@@ -177,7 +177,7 @@ def test_attempt_that_another_has_followed_ends_nothing() -> None:
     assert [each.state for each in recorded()] == ["Crashed", "Running"]
 
 
-def test_leases_of_a_run_are_let_go_and_those_of_others_are_not() -> None:
+def test_only_the_leases_of_the_given_run_are_released() -> None:
     runs.take_lease("r", "run-1:2", 30)
     runs.take_lease("another", "run-10:1", 30)
 

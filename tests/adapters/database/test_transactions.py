@@ -1,4 +1,4 @@
-"""The database shared by several processes, and what happens while it is away."""
+"""Transactions of several processes on one database, and errors while the database is away."""
 
 import os
 import socket
@@ -46,7 +46,7 @@ def test_writers_from_several_processes_all_succeed() -> None:
     writers = [subprocess.Popen([*command, str(number)], env=environment, stdin=subprocess.PIPE) for number in range(3)]
     for writer in writers:
         assert writer.stdin
-        writer.stdin.close()  # go
+        writer.stdin.close()  # starts the writer
 
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     with reading() as session:
@@ -69,7 +69,7 @@ def test_error_rolls_everything_back() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_insert_tells_new_from_seen() -> None:
+def test_insert_new_returns_whether_the_row_is_new() -> None:
     with writing() as session:
         assert insert_new(session, ReceiptRow, ROW)
         assert not insert_new(session, ReceiptRow, ROW | {"state": "failed"})
@@ -78,7 +78,7 @@ def test_insert_tells_new_from_seen() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_reader_sees_the_state_before_a_writer_that_has_not_ended() -> None:
+def test_reader_does_not_see_an_uncommitted_write() -> None:
     with writing() as writer:
         insert_new(writer, ReceiptRow, ROW)
         with reading() as reader:
@@ -89,13 +89,13 @@ def test_reader_sees_the_state_before_a_writer_that_has_not_ended() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_bulk_of_nothing_is_fine() -> None:
+def test_inserting_no_rows_is_allowed() -> None:
     with writing() as session:
         insert_rows(session, FormFieldRow, [])
 
 
 @pytest.mark.usefixtures("installation")
-def test_moment_comes_back_in_utc_to_the_microsecond() -> None:
+def test_times_come_back_in_utc_to_the_microsecond() -> None:
     in_jerusalem = datetime(2022, 12, 21, 22, 29, 17, 603248, timezone(timedelta(hours=2)))
     with writing() as session:
         insert_new(session, ArchiveRow, {"reference": "r", "state": "received", "received_at": in_jerusalem})
@@ -106,7 +106,7 @@ def test_moment_comes_back_in_utc_to_the_microsecond() -> None:
     assert (row.received_at.tzinfo, row.completed_at) == (UTC, None)
 
 
-def test_commit_on_sqlite_waits_for_the_disk(sqlite_installation: Settings) -> None:
+def test_sqlite_commit_syncs_to_the_disk(sqlite_installation: Settings) -> None:
     assert sqlite_installation.database_location.startswith("sqlite")
     with engine().connect() as connection:
         modes = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
@@ -115,7 +115,7 @@ def test_commit_on_sqlite_waits_for_the_disk(sqlite_installation: Settings) -> N
 
 
 @pytest.mark.parametrize("prefix", ["postgresql://", "postgres://", "postgresql+psycopg://"])
-def test_any_usual_url_of_postgres_is_understood(configure: Configure, postgres_database: str, prefix: str) -> None:
+def test_every_common_postgres_url_is_accepted(configure: Configure, postgres_database: str, prefix: str) -> None:
     configure(database_url=postgres_database.replace("postgresql://", prefix, 1))
 
     assert is_reachable()
@@ -139,7 +139,7 @@ def test_unreachable_postgres_is_transient(configure: Configure) -> None:
             receipts.register(delivery())
 
 
-def test_postgres_that_was_restarted_is_found_again_on_every_connection(
+def test_every_connection_recovers_after_a_restart_of_postgres(
     configure: Configure, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(database_url=postgres_database)
@@ -156,7 +156,7 @@ def test_postgres_that_was_restarted_is_found_again_on_every_connection(
         assert one.exec_driver_sql("SELECT 1").scalar() == other.exec_driver_sql("SELECT 1").scalar() == 1
 
 
-def test_connection_that_breaks_in_the_middle_is_transient(configure: Configure, postgres_database: str) -> None:
+def test_connection_that_breaks_during_a_transaction_is_transient(configure: Configure, postgres_database: str) -> None:
     configure(database_url=postgres_database)
 
     with pytest.raises(Transient), reading() as session:

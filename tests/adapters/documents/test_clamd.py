@@ -1,4 +1,4 @@
-"""Files are looked through by a real clamd, with a signature of our own."""
+"""A real clamd scans files, with a virus signature of our own."""
 
 import hashlib
 import shutil
@@ -22,7 +22,7 @@ LARGEST_BYTES = 1 << 20
 
 @contextmanager
 def running_clamd(folder: Path) -> Iterator[tuple[str, str]]:
-    """The addresses of a clamd: its socket and its port."""
+    """Run a clamd, and yield the addresses of its socket and its port."""
     program = shutil.which("clamd")
     assert program, "clamd is missing: apt-get install clamav-daemon"
     port = free_port()
@@ -58,29 +58,29 @@ def look_through(tmp_path: Path, data: bytes) -> Scanned:
 
 
 @pytest.mark.usefixtures("address")
-def test_what_is_bad_is_named(tmp_path: Path) -> None:
+def test_infected_file_is_reported_with_its_signature(tmp_path: Path) -> None:
     assert look_through(tmp_path, BAD).infection == "Test.Bad.UNOFFICIAL"
 
 
 @pytest.mark.usefixtures("address")
 @pytest.mark.parametrize("data", [b"", b"sound", bytes(900_000)], ids=["empty", "small", "in pieces"])
-def test_what_is_sound_is_sound(tmp_path: Path, data: bytes) -> None:
+def test_clean_file_is_clean(tmp_path: Path, data: bytes) -> None:
     assert look_through(tmp_path, data) == Scanned(None, True)
 
 
 @pytest.mark.usefixtures("address")
-def test_file_that_the_daemon_does_not_take_whole_is_not_called_sound(tmp_path: Path) -> None:
+def test_file_too_large_for_the_daemon_is_not_reported_as_clean(tmp_path: Path) -> None:
     assert look_through(tmp_path, bytes(20 * LARGEST_BYTES)) == Scanned(None, False)
 
 
-def test_without_a_daemon_nothing_is_asked(tmp_path: Path, configure: Callable[..., Settings]) -> None:
+def test_nothing_is_scanned_without_a_configured_daemon(tmp_path: Path, configure: Callable[..., Settings]) -> None:
     configure()
 
     assert look_through(tmp_path, BAD) == Scanned(None, True)
 
 
 @pytest.mark.parametrize("missing", ["/nowhere/socket", "127.0.0.1:{port}"])
-def test_daemon_that_is_away_is_transient(tmp_path: Path, configure: Callable[..., Settings], missing: str) -> None:
+def test_unreachable_daemon_is_transient(tmp_path: Path, configure: Callable[..., Settings], missing: str) -> None:
     configure(clamd=missing.format(port=free_port()))
 
     with pytest.raises(Transient):
@@ -88,7 +88,7 @@ def test_daemon_that_is_away_is_transient(tmp_path: Path, configure: Callable[..
 
 
 @pytest.mark.usefixtures("address")
-def test_checkpoint_may_end_it(tmp_path: Path) -> None:
+def test_checkpoint_can_stop_a_scan(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
 
     def stop() -> None:

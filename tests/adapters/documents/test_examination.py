@@ -24,7 +24,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Judge:
-    """Write a PDF, and the certificates of the roots, and examine it."""
+    """Return a function that writes a PDF and its root certificates, and examines the PDF."""
 
     def _judge(pdf: bytes, roots: Sequence[pdfs.Identity] = (), now: datetime | None = None) -> Verdict:
         (tmp_path / "signed.pdf").write_bytes(pdf)
@@ -39,7 +39,7 @@ def judge(tmp_path: Path) -> Judge:
 # Signed, and untouched
 
 
-def test_document_signed_once_is_sound_to_its_last_byte(judge: Judge) -> None:
+def test_document_signed_once_is_sound_and_wholly_covered(judge: Judge) -> None:
     verdict = judge(pdfs.signed(pdfs.form()))
 
     assert replace(verdict, signatures=()) == Verdict(
@@ -66,7 +66,7 @@ def test_signature_names_its_field_signer_and_time(judge: Judge) -> None:
     assert before <= signature.signed_at <= datetime.now(UTC)
 
 
-def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
+def test_time_of_signing_comes_from_the_time_stamp(judge: Judge) -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     verdict = judge(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(at)), [pdfs.authority()])
@@ -75,7 +75,7 @@ def test_time_of_signing_is_that_of_its_time_stamp(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha512"])
-def test_signature_tells_what_digest_was_signed(judge: Judge, digest: str) -> None:
+def test_signature_reports_its_digest_algorithm(judge: Judge, digest: str) -> None:
     verdict = judge(pdfs.signed_over(pdfs.form(), digest))
 
     assert (verdict.outcome, [signature.digest for signature in verdict.signatures]) == (Outcome.SOUND, [digest])
@@ -120,7 +120,7 @@ def test_encrypted_document_that_opens_without_a_password_is_judged(judge: Judge
     assert judge(pdfs.edited(pdfs.signed(pdf))).outcome is Outcome.CHANGED
 
 
-def test_newline_at_the_end_that_is_signed_is_no_change(judge: Judge) -> None:
+def test_signed_newline_at_the_end_is_no_change(judge: Judge) -> None:
     pdf = pdfs.signed(pdfs.form() + b"\n\n")
 
     assert pdf.endswith(b"%%EOF\n")
@@ -165,7 +165,7 @@ def test_permitted_update_is_no_change(judge: Judge, update: Callable[[], bytes]
     assert (verdict.intact, verdict.valid) == (True, True)
 
 
-def test_document_time_stamp_is_told_from_a_signature(judge: Judge) -> None:
+def test_document_time_stamp_is_distinguished_from_a_signature(judge: Judge) -> None:
     verdict = judge(pdfs.time_stamped(pdfs.signed(pdfs.form())))
 
     assert [(one.is_document_time_stamp, one.change) for one in verdict.signatures] == [
@@ -175,7 +175,7 @@ def test_document_time_stamp_is_told_from_a_signature(judge: Judge) -> None:
     assert verdict.covers_whole_file
 
 
-def test_update_behind_the_last_signature_leaves_the_file_uncovered(judge: Judge) -> None:
+def test_update_after_the_last_signature_is_not_covered(judge: Judge) -> None:
     verdict = judge(pdfs.with_validation_data(pdfs.signed(pdfs.form())))
 
     assert (verdict.outcome, verdict.covers_whole_file) == (Outcome.SOUND, False)
@@ -229,7 +229,7 @@ OVERLOOKED = {
 
 
 @pytest.mark.parametrize("change", OVERLOOKED.values(), ids=OVERLOOKED)
-def test_change_is_seen_that_pyhanko_alone_overlooks(judge: Judge, change: Callable[[], bytes]) -> None:
+def test_change_that_pyhanko_alone_overlooks_is_detected(judge: Judge, change: Callable[[], bytes]) -> None:
     pdf = change()
 
     assert pdfs.bottom_line(pdf)
@@ -237,20 +237,22 @@ def test_change_is_seen_that_pyhanko_alone_overlooks(judge: Judge, change: Calla
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_change_after_signing_is_seen_though_signatures_hold(judge: Judge, change: Callable[[], bytes]) -> None:
+def test_change_after_signing_is_detected_although_signatures_are_valid(
+    judge: Judge, change: Callable[[], bytes]
+) -> None:
     verdict = judge(change())
 
     assert (verdict.outcome, verdict.changed_after_signing) == (Outcome.CHANGED, True)
     assert (verdict.intact, verdict.valid) == (True, True)
 
 
-def test_signature_taken_out_by_an_update_is_a_change(judge: Judge) -> None:
+def test_signature_removed_by_an_update_is_a_change(judge: Judge) -> None:
     verdict = judge(pdfs.without_signature(pdfs.signed(pdfs.form())))
 
     assert (verdict.outcome, verdict.changed_after_signing, verdict.signatures) == (Outcome.CHANGED, True, ())
 
 
-def test_signature_that_another_took_the_place_of_is_a_change(judge: Judge) -> None:
+def test_replaced_signature_is_a_change(judge: Judge) -> None:
     stranger = pdfs.identity("Stranger", root="Another root")
 
     verdict = judge(pdfs.signed(pdfs.edited(pdfs.without_signature(pdfs.signed(pdfs.form()))), by=stranger))
@@ -263,7 +265,7 @@ def test_signature_that_another_took_the_place_of_is_a_change(judge: Judge) -> N
 # Broken
 
 
-def test_flipped_byte_in_the_signed_range_breaks_intactness(judge: Judge) -> None:
+def test_changed_byte_in_the_signed_range_breaks_intactness(judge: Judge) -> None:
     pdf = pdfs.signed(pdfs.form())
 
     verdict = judge(pdf.replace(b"I owe you 100", b"I owe you 900"))
@@ -284,7 +286,7 @@ def test_damaged_signature_value_is_broken(judge: Judge, place: float, mask: int
     assert (verdict.outcome, verdict.valid) == (Outcome.BROKEN, False)
 
 
-def test_one_broken_signature_of_two_breaks_the_document(judge: Judge) -> None:
+def test_one_broken_signature_of_two_makes_the_document_broken(judge: Judge) -> None:
     pdf = pdfs.signed(pdfs.signed(pdfs.form()), "Second")
 
     verdict = judge(pdf.replace(b"/T (Second)", b"/T (Sekond)"))
@@ -293,7 +295,7 @@ def test_one_broken_signature_of_two_breaks_the_document(judge: Judge) -> None:
     assert [one.intact for one in verdict.signatures] == [True, False]
 
 
-def test_value_of_another_document_is_broken(judge: Judge) -> None:
+def test_signature_value_of_another_document_is_broken(judge: Judge) -> None:
     honest, other = pdfs.signed(pdfs.form()), pdfs.signed(pdfs.form(filler_bytes=640))
     start, end = pdfs.value_range(honest)
     other_start, other_end = pdfs.value_range(other)
@@ -304,7 +306,7 @@ def test_value_of_another_document_is_broken(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
-def test_time_stamp_of_something_else_is_broken(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+def test_time_stamp_of_other_data_is_broken(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
     stamper = pdfs.time_stamper(LONG_AGO)
     pdf = pdfs.with_time_stamp_put_in(pdfs.signed(pdfs.form()), stamper, stamped=b"something else")
 
@@ -318,7 +320,7 @@ def test_time_stamp_of_something_else_is_broken(judge: Judge, roots: Sequence[pd
 def test_damaged_time_stamp_is_broken(judge: Judge) -> None:
     pdf = bytearray(pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper()))
     start, end = pdfs.value_range(bytes(pdf))
-    place = start + len(pdf[start:end].rstrip(b"0")) - 100  # the token's own signature stands last
+    place = start + len(pdf[start:end].rstrip(b"0")) - 100  # the token ends with its own signature
     pdf[place] = ord("1" if pdf[place] == ord("0") else "0")
 
     verdict = judge(bytes(pdf))
@@ -342,7 +344,7 @@ def test_document_without_signatures_is_unsigned(judge: Judge) -> None:
     )
 
 
-def test_unsigned_document_that_was_filled_in_is_unsigned(judge: Judge) -> None:
+def test_filled_document_without_signatures_is_unsigned(judge: Judge) -> None:
     assert judge(pdfs.filled(pdfs.form())).outcome is Outcome.UNSIGNED
 
 
@@ -362,13 +364,13 @@ UNREADABLES = {
 
 
 @pytest.mark.parametrize("document", UNREADABLES.values(), ids=UNREADABLES)
-def test_what_cannot_be_judged_is_unreadable(judge: Judge, document: Callable[[], bytes]) -> None:
+def test_document_that_cannot_be_judged_is_unreadable(judge: Judge, document: Callable[[], bytes]) -> None:
     verdict = judge(document())
 
     assert (verdict.outcome, verdict.intact, verdict.valid) == (Outcome.UNREADABLE, None, None)
 
 
-def test_signature_that_no_field_leads_to_leaves_the_document_unreadable_beside_one_in_a_field(judge: Judge) -> None:
+def test_signature_outside_of_any_field_makes_the_document_unreadable(judge: Judge) -> None:
     hidden = pdfs.skipping(pdfs.form(), pdfs.signed(pdfs.form()))
 
     verdict = judge(pdfs.signed(hidden, "Second", by=pdfs.identity("Second person")))
@@ -383,9 +385,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("document", HARMLESS.values(), ids=HARMLESS)
-def test_byte_range_of_no_signature_of_this_document_accuses_nobody(
-    judge: Judge, document: Callable[[], bytes]
-) -> None:
+def test_byte_range_outside_of_a_signature_is_harmless(judge: Judge, document: Callable[[], bytes]) -> None:
     pdf = document()
 
     assert pdf.count(b"/ByteRange") == 1
@@ -393,7 +393,7 @@ def test_byte_range_of_no_signature_of_this_document_accuses_nobody(
     assert judge(pdfs.signed(pdf)).outcome is Outcome.SOUND
 
 
-def test_usage_rights_are_no_signature_that_no_field_leads_to(judge: Judge) -> None:
+def test_usage_rights_are_not_taken_for_a_signature_outside_of_any_field(judge: Judge) -> None:
     pdf = pdfs.with_usage_rights()
 
     assert judge(pdf).outcome is Outcome.UNSIGNED
@@ -403,14 +403,14 @@ def test_usage_rights_are_no_signature_that_no_field_leads_to(judge: Judge) -> N
 # Trust
 
 
-def test_signer_of_a_trusted_root_is_trusted(judge: Judge) -> None:
+def test_signer_below_a_trusted_root_is_trusted(judge: Judge) -> None:
     pdf = pdfs.signed(pdfs.form())
 
     assert judge(pdf, [pdfs.authority()]).trusted is True
     assert judge(pdf, [pdfs.authority("Another root"), pdfs.authority()]).trusted is True
 
 
-def test_signer_of_another_root_is_sound_and_not_trusted(judge: Judge) -> None:
+def test_signer_below_another_root_is_sound_and_not_trusted(judge: Judge) -> None:
     verdict = judge(pdfs.signed(pdfs.form()), [pdfs.authority("Another root")])
 
     assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
@@ -426,7 +426,7 @@ def test_document_is_trusted_when_all_its_signers_are(judge: Judge) -> None:
     assert (verdict.trusted, [one.trusted for one in verdict.signatures]) == (False, [True, False])
 
 
-def test_certificate_that_has_expired_since_is_judged_at_the_time_of_signing(judge: Judge) -> None:
+def test_certificate_that_expired_after_signing_is_trusted(judge: Judge) -> None:
     short_lived = pdfs.identity("Short-lived", valid_from=pdfs.NOW - timedelta(days=1), valid_days=2)
     pdf = pdfs.signed(pdfs.form(), by=short_lived)
 
@@ -435,7 +435,7 @@ def test_certificate_that_has_expired_since_is_judged_at_the_time_of_signing(jud
     assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, True)
 
 
-def test_certificate_that_had_expired_before_is_not_trusted(judge: Judge) -> None:
+def test_certificate_that_expired_before_signing_is_not_trusted(judge: Judge) -> None:
     expired = pdfs.identity("Expired", valid_from=pdfs.NOW - timedelta(days=20), valid_days=2)
 
     verdict = judge(pdfs.signed(pdfs.form(), by=expired), [pdfs.authority()])
@@ -444,14 +444,14 @@ def test_certificate_that_had_expired_before_is_not_trusted(judge: Judge) -> Non
 
 
 @pytest.mark.parametrize("roots", [[], [pdfs.authority()]], ids=["no roots", "a root"])
-def test_time_stamp_of_an_unknown_authority_is_not_believed(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
+def test_time_stamp_of_an_unknown_authority_is_ignored(judge: Judge, roots: Sequence[pdfs.Identity]) -> None:
     signed = pdfs.signed(pdfs.form())
     stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
 
     assert judge(pdfs.with_time_stamp_put_in(signed, stranger), roots) == judge(signed, roots)
 
 
-def test_certificate_that_had_expired_is_not_trusted_for_a_strangers_time_stamp(judge: Judge) -> None:
+def test_time_stamp_of_an_unknown_authority_does_not_make_an_expired_certificate_trusted(judge: Judge) -> None:
     expired = pdfs.identity("Expired", valid_from=LONG_AGO - timedelta(days=1), valid_days=2)
     signed = pdfs.signed(pdfs.form(), by=expired)
     stranger = pdfs.time_stamper(LONG_AGO, root="Another root")
@@ -476,7 +476,7 @@ def test_broken_signature_is_not_trusted(judge: Judge) -> None:
     assert judge(pdf, [pdfs.authority()]).trusted is False
 
 
-def test_root_that_is_no_certificate_is_no_verdict(tmp_path: Path) -> None:
+def test_root_without_a_certificate_is_transient(tmp_path: Path) -> None:
     (tmp_path / "signed.pdf").write_bytes(pdfs.signed(pdfs.form()))
     (tmp_path / "root.pem").write_text("no certificate")
 
@@ -522,7 +522,7 @@ HOSTILE = {
 }
 
 
-def test_huge_file_is_judged_by_what_it_is(tmp_path: Path) -> None:
+def test_huge_file_that_is_not_a_pdf_is_unreadable(tmp_path: Path) -> None:
     path = tmp_path / "huge.pdf"
     with path.open("wb") as file:
         file.write(b"%PDF-1.7\n")
@@ -535,13 +535,13 @@ def test_huge_file_is_judged_by_what_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-def test_huge_file_is_given_up_at_a_limit_that_grows_with_it(tmp_path: Path) -> None:
+def test_time_limit_grows_with_the_size_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "huge.pdf"
     with path.open("wb") as file:
         file.write(b"%PDF-1.7\n")
         file.truncate(1 << 30)
     with path.open("ab") as file:
-        file.write(b"\nstartxref\n9\n%%EOF\n")  # pyHanko passes over NUL byte for byte
+        file.write(b"\nstartxref\n9\n%%EOF\n")  # pyHanko skips NUL bytes one at a time
     began = time.monotonic()
 
     assert examine(path, [], now=pdfs.NOW) == UNREADABLE
@@ -550,7 +550,7 @@ def test_huge_file_is_given_up_at_a_limit_that_grows_with_it(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_document_harms_nothing(judge: Judge, document: Callable[[], bytes]) -> None:
+def test_hostile_document_does_no_harm(judge: Judge, document: Callable[[], bytes]) -> None:
     pdf = document()
     began = time.monotonic()
 
@@ -560,7 +560,7 @@ def test_hostile_document_harms_nothing(judge: Judge, document: Callable[[], byt
     assert time.monotonic() - began < 2 * examination.CPU_LIMIT_S
 
 
-def test_answer_without_end_is_cut_off(judge: Judge) -> None:
+def test_oversized_verdict_makes_the_document_unreadable(judge: Judge) -> None:
     fields = b"<</Fields [%b]>>" % b" ".join(b"%d 0 R" % number for number in range(4, 10_004))
     field = b"<</FT /Sig /T (%b) /V 1 0 R>>" % (b"x" * 256)
 
@@ -568,12 +568,12 @@ def test_answer_without_end_is_cut_off(judge: Judge) -> None:
 
 
 @pytest.mark.faults
-def test_memory_is_taken_up_to_its_limit(judge: Judge) -> None:
+def test_document_that_exceeds_the_memory_limit_is_unreadable(judge: Judge) -> None:
     assert judge(pdfs.many_objects(1_000_000_000)) == UNREADABLE
 
 
 @pytest.mark.faults
-def test_processor_is_taken_no_longer_than_its_limit(judge: Judge) -> None:
+def test_document_that_exceeds_the_cpu_limit_is_unreadable(judge: Judge) -> None:
     began = time.monotonic()
 
     assert judge(pdfs.endless()) == UNREADABLE

@@ -1,4 +1,4 @@
-"""The process that examines signed documents, and the child that it forks for each: limited, and ended in time."""
+"""The examiner of signed documents and the child that it forks for each are limited, and end in time."""
 
 import os
 import signal
@@ -28,11 +28,11 @@ def examined(path: Path, limit: Callable[[], None]) -> Verdict:
 
 
 class Interrupted(Exception):
-    """Somebody wants it to stop."""
+    """The checkpoint stops the examination."""
 
 
 def examining() -> dict[int, int]:
-    """The processes of the program that examines, each with its parent."""
+    """Return the processes of the examiner, each with its parent."""
     found = {}
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
@@ -43,13 +43,13 @@ def examining() -> dict[int, int]:
 
 
 def children() -> list[int]:
-    """Those of this process that examine a document: the examiner's keepers each have one."""
+    """Return the children of this process that examine a document: each keeper of the examiner has one."""
     parents = examining()
     return [pid for pid, keeper in parents.items() if parents.get(parents.get(keeper, 0)) == os.getpid()]
 
 
 class ToEachChild:
-    """A checkpoint that does something to the child, once."""
+    """A checkpoint that acts on each child once."""
 
     def __init__(self, act: Callable[[int], None]) -> None:
         self._act, self.seen = act, list[int]()
@@ -69,7 +69,7 @@ def honest(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def endless_document(tmp_path: Path) -> Path:
-    """What happens to its child happens in time: an honest one is judged in 30 ms."""
+    """Write an endless document, since an honest one is judged in 30 ms, too fast to act on its child."""
     path = tmp_path / "endless.pdf"
     path.write_bytes(pdfs.endless())
     return path
@@ -88,7 +88,7 @@ def test_checkpoint_that_raises_ends_the_child(endless_document: Path) -> None:
     assert children() == []
 
 
-def test_checkpoint_is_asked_about_every_50_ms(honest: Path) -> None:
+def test_checkpoint_is_called_about_every_50_ms(honest: Path) -> None:
     moments = []
 
     def look() -> None:
@@ -99,7 +99,7 @@ def test_checkpoint_is_asked_about_every_50_ms(honest: Path) -> None:
     assert len(moments) > (moments[-1] - moments[0]) / 0.2
 
 
-def test_document_is_examined_in_a_thread(honest: Path) -> None:
+def test_document_can_be_examined_in_a_thread(honest: Path) -> None:
     verdicts = []
     work = threading.Thread(target=lambda: verdicts.append(examine(honest, [], now=pdfs.NOW)))
     work.start()
@@ -108,7 +108,7 @@ def test_document_is_examined_in_a_thread(honest: Path) -> None:
     assert [verdict.outcome for verdict in verdicts] == [Outcome.SOUND]
 
 
-def test_child_that_hangs_is_ended_and_the_document_unreadable(
+def test_hanging_child_is_killed_and_its_document_is_unreadable(
     endless_document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(examination, "TIME_LIMIT_PER_CPU_LIMIT", 0.1)
@@ -122,7 +122,7 @@ def test_child_that_hangs_is_ended_and_the_document_unreadable(
     assert time.monotonic() - began < 0.1 * examination.CPU_LIMIT_S + 2
 
 
-def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody(endless_document: Path) -> None:
+def test_document_whose_child_dies_is_unreadable_and_not_named_in_the_log(endless_document: Path) -> None:
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
 
     with capture_logs() as logs:
@@ -131,7 +131,7 @@ def test_child_that_dies_leaves_the_document_unreadable_and_the_log_names_nobody
     assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
 
 
-def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
+def test_child_killed_once_is_replaced(honest: Path) -> None:
     killed: list[int] = []
 
     def kill_first(pid: int) -> None:
@@ -143,14 +143,14 @@ def test_child_that_is_killed_once_is_replaced(honest: Path) -> None:
     assert killed
 
 
-def test_child_that_is_asked_to_end_by_somebody_else_is_no_verdict(endless_document: Path) -> None:
+def test_child_terminated_from_outside_is_transient(endless_document: Path) -> None:
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGTERM))
 
     with pytest.raises(Transient):
         examined(endless_document, checkpoint)
 
 
-def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examiner_that_cannot_start_is_transient(honest: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     examination._end_examiner()
 
@@ -158,12 +158,12 @@ def test_child_that_cannot_be_started_is_no_verdict(honest: Path, monkeypatch: p
         examine(honest, [], now=pdfs.NOW)
 
 
-def test_file_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
+def test_missing_file_is_transient(tmp_path: Path) -> None:
     with pytest.raises(Transient):
         examine(tmp_path / "nowhere.pdf", [], now=pdfs.NOW)
 
 
-def test_child_is_limited(tmp_path: Path) -> None:
+def test_memory_of_the_child_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "slow.pdf"
     path.write_bytes(pdfs.many_objects(500_000))
     seen: set[tuple[str, ...]] = set()
@@ -199,7 +199,7 @@ def test_child_has_no_settings_and_a_session_of_its_own(
     assert os.getsid(0) not in sessions
 
 
-def test_child_has_nothing_to_fetch_with() -> None:
+def test_examiner_imports_no_network_client() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
     command = [sys.executable, "-P", "-X", "importtime", "-m", "adapters.documents.pdf_examiner"]
@@ -211,7 +211,7 @@ def test_child_has_nothing_to_fetch_with() -> None:
     assert not imported & {"aiohttp", "requests", "httpx", "urllib3", "http.client", "pydantic", "pyhanko.sign.signers"}
 
 
-def test_examiner_that_has_died_is_replaced(honest: Path) -> None:
+def test_dead_examiner_is_replaced(honest: Path) -> None:
     examine(honest, [], now=pdfs.NOW)
     (examiner,) = [pid for pid, parent in examining().items() if parent == os.getpid()]
     os.kill(examiner, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Keeps bytes as a file is kept: written into the spool folder first."""
+"""Keeps bytes in a storage as files are kept: by way of the spool."""
 
 from pathlib import Path
 

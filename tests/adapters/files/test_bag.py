@@ -1,4 +1,4 @@
-"""BagIt bags: what bagit-python accepts, whole or not at all."""
+"""BagIt bags pass bagit-python, and are written whole or not at all."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ def sample_files() -> list[BagFile]:
 
 
 class Failing(BytesIO):
-    """Gives one chunk, then fails as the store does."""
+    """A stream that yields one chunk and then fails like the store."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell():
@@ -50,7 +50,7 @@ class Failing(BytesIO):
 
 
 class Zeros(BytesIO):
-    """As many MiB as it is told, none of which it holds."""
+    """A stream of `size_mib` MiB that takes up no memory."""
 
     def __init__(self, size_mib: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def as_folder(target: Path) -> Path:
     return unzipped(target) if target.suffix == ".zip" else target
 
 
-def test_bag_is_valid_and_has_the_files_under_their_names(target: Path) -> None:
+def test_bag_is_valid_and_has_its_files_under_their_names(target: Path) -> None:
     write_bag(target, sample_files(), INFO)
 
     folder = as_folder(target)
@@ -103,7 +103,7 @@ def test_bag_is_valid_and_has_the_files_under_their_names(target: Path) -> None:
     assert bag.info == INFO | {"Payload-Oxum": "1280023.4"}
 
 
-def test_bag_holds_what_the_standard_asks_for_and_nothing_else(target: Path) -> None:
+def test_bag_holds_only_the_files_that_the_standard_requires(target: Path) -> None:
     write_bag(target, [bag_file("a.txt", b"a")], {})
 
     folder = as_folder(target)
@@ -144,7 +144,7 @@ def test_line_breaks_in_a_path_are_encoded_in_the_manifest(target: Path) -> None
 
 
 def test_percent_in_a_path_is_encoded_as_the_standard_says(target: Path) -> None:
-    """bagit-python 1.9 does not decode it, against RFC 8493, 2.1.3; `safe_names` lets none through for that reason."""
+    """bagit-python 1.9 does not decode it, contrary to RFC 8493, 2.1.3; `safe_names` therefore removes it."""
     write_bag(target, [bag_file("100%0A.txt", b"1")], {})
 
     folder = as_folder(target)
@@ -152,7 +152,7 @@ def test_percent_in_a_path_is_encoded_as_the_standard_says(target: Path) -> None
     assert (folder / "data" / "100%0A.txt").read_bytes() == b"1"
 
 
-def test_value_of_the_info_stays_on_its_line(target: Path) -> None:
+def test_value_in_bag_info_stays_on_its_line(target: Path) -> None:
     hostile = {"External-Description": "one\r\n two\nPayload-Oxum: 1.1\u2028three\x85four\0five", "Bag:\nGroup": "שלום"}
 
     write_bag(target, [], hostile)
@@ -217,7 +217,7 @@ def test_memory_stays_flat(target: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"truncated"])
-def test_file_with_other_bytes_than_its_digest_is_a_conflict_and_leaves_nothing(target: Path, content: bytes) -> None:
+def test_file_that_does_not_match_its_digest_is_a_conflict_and_leaves_nothing(target: Path, content: bytes) -> None:
     expected = hashlib.sha256(b"whole").hexdigest()
 
     with pytest.raises(Conflict, match=expected):
@@ -226,14 +226,14 @@ def test_file_with_other_bytes_than_its_digest_is_a_conflict_and_leaves_nothing(
     assert left_in(target.parent) == []
 
 
-def test_source_that_fails_midway_leaves_nothing(target: Path) -> None:
+def test_source_that_fails_while_read_leaves_nothing(target: Path) -> None:
     with pytest.raises(Transient, match="the store does not answer"):
         write_bag(target, [*sample_files(), failing_file()], INFO)
 
     assert left_in(target.parent) == []
 
 
-def test_source_that_is_missing_leaves_nothing(target: Path) -> None:
+def test_missing_source_leaves_nothing(target: Path) -> None:
     gone = target.parent / "gone"
 
     with pytest.raises(FileNotFoundError):
@@ -252,7 +252,7 @@ def test_interrupted_export_leaves_nothing(target: Path) -> None:
     assert left_in(target.parent) == []
 
 
-def test_target_is_not_there_before_it_is_whole(target: Path) -> None:
+def test_target_appears_only_when_whole(target: Path) -> None:
     seen: list[bool] = []
 
     write_bag(target, sample_files(), INFO, lambda _: seen.append(target.exists()))
@@ -261,7 +261,7 @@ def test_target_is_not_there_before_it_is_whole(target: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
-def test_what_is_at_the_target_is_left_alone(target: Path, put: Callable[[Path], None]) -> None:
+def test_existing_target_is_untouched(target: Path, put: Callable[[Path], None]) -> None:
     put(target)
     before = target.lstat()
 
@@ -272,7 +272,7 @@ def test_what_is_at_the_target_is_left_alone(target: Path, put: Callable[[Path],
     assert left_in(target.parent) == [target.name]
 
 
-def test_what_comes_to_the_target_meanwhile_is_left_alone(target: Path) -> None:
+def test_target_that_appears_during_the_export_is_untouched(target: Path) -> None:
     def put(size_bytes: int) -> None:
         target.write_bytes(b"other")
 
@@ -283,7 +283,7 @@ def test_what_comes_to_the_target_meanwhile_is_left_alone(target: Path) -> None:
     assert left_in(target.parent) == [target.name]
 
 
-def test_target_in_a_folder_that_is_missing_is_refused(target: Path) -> None:
+def test_target_in_a_missing_folder_is_refused(target: Path) -> None:
     with pytest.raises(Refused, match="FOLDER_MISSING"):
         write_bag(target.parent / "missing" / target.name, [], {})
 
@@ -296,7 +296,7 @@ def test_path_that_would_leave_the_bag_is_refused(target: Path, path: str) -> No
     assert left_in(target.parent) == []
 
 
-def test_second_file_of_a_path_is_refused(target: Path) -> None:
+def test_two_files_with_the_same_path_are_refused(target: Path) -> None:
     with pytest.raises(Refused, match="BAD_PATH"):
         write_bag(target, [bag_file("a", b"1"), bag_file("a", b"2")], {})
 
@@ -305,14 +305,16 @@ def test_second_file_of_a_path_is_refused(target: Path) -> None:
 
 @contextmanager
 def source_that_explains_errors() -> Iterator[BinaryIO]:
-    """As the store's: it takes every error of the system for its own."""
+    """Yield a source that reports every OSError as its own, as the store does."""
     try:
         yield BytesIO(b"x" * 4 * MIB)
     except OSError as error:
         raise Transient("the store failed to read") from error
 
 
-def test_full_disk_is_told_as_the_exports_own_and_leaves_nothing(target: Path, file_size_limit: None) -> None:
+def test_full_disk_is_reported_as_an_error_of_the_export_and_leaves_nothing(
+    target: Path, file_size_limit: None
+) -> None:
     with pytest.raises(Transient, match="the export could not be written: EFBIG"):
         write_bag(target, [BagFile("large", source_that_explains_errors)], {})
 
@@ -321,7 +323,7 @@ def test_full_disk_is_told_as_the_exports_own_and_leaves_nothing(target: Path, f
 
 @pytest.fixture
 def file_size_limit() -> Iterator[None]:
-    """No file may be larger than 2 MiB: the system refuses a write in the midst, as a full disk does."""
+    """Limit files to 2 MiB, so that a write fails halfway as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
@@ -330,7 +332,7 @@ def file_size_limit() -> Iterator[None]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_exported_files_are_as_readable_as_others(target: Path) -> None:
+def test_exported_files_get_the_usual_permissions(target: Path) -> None:
     write_bag(target, sample_files(), INFO)
 
     umask = os.umask(0)

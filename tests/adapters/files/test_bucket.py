@@ -1,4 +1,4 @@
-"""A storage in a bucket: what it refuses, breaks off or does not answer."""
+"""A storage in a bucket: refusals, broken connections and outages."""
 
 import json
 import os
@@ -27,8 +27,8 @@ def storage(configure: Configure, s3_server: str) -> Bucket:
     return Bucket(f"s3://archives/{secrets.token_hex(8)}")
 
 
-def test_second_content_never_takes_the_place_of_the_first(storage: Bucket) -> None:
-    """The other writer comes between our look and our upload: the bucket itself refuses."""
+def test_second_content_never_replaces_the_first(storage: Bucket) -> None:
+    """The bucket itself refuses, even if another writer comes between our check and our upload."""
     keep(b"first", KEY, storage)
 
     with pytest.raises(Transient):
@@ -45,7 +45,7 @@ def test_second_content_never_takes_the_place_of_the_first(storage: Bucket) -> N
     ],
     ids=["replace", "remove"],
 )
-def test_bucket_refuses_who_has_looked_before_another_wrote(
+def test_bucket_refuses_a_change_based_on_an_outdated_read(
     storage: Bucket, change: Callable[[Bucket], bool], call: str
 ) -> None:
     storage.overwrite_bytes(b"one", KEY)
@@ -64,7 +64,7 @@ def test_bucket_refuses_who_has_looked_before_another_wrote(
 
 @contextmanager
 def breaking_off(endpoint: str, answers: int) -> Iterator[str]:
-    """A way to a server that breaks off the first answers after a million bytes."""
+    """Yield the URL of a proxy that breaks off the first `answers` answers after a million bytes."""
     port = int(endpoint.rpartition(":")[2])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         passing = threading.Thread(target=_pass, args=(listener, port, answers))
@@ -91,7 +91,7 @@ def _pass(listener: socket.socket, port: int, broken: int) -> None:
                     left -= len(data)
 
 
-def test_read_that_breaks_off_goes_on_where_it_stopped(configure: Configure, storage: Bucket, s3_server: str) -> None:
+def test_broken_read_resumes_where_it_stopped(configure: Configure, storage: Bucket, s3_server: str) -> None:
     data = os.urandom(3_000_000)
     storage.overwrite_bytes(data, KEY)
 
@@ -100,7 +100,7 @@ def test_read_that_breaks_off_goes_on_where_it_stopped(configure: Configure, sto
         assert storage.read_bytes(KEY) == data
 
 
-@pytest.mark.faults  # smart-open tries for 31 s
+@pytest.mark.faults  # smart-open retries for 31 s
 def test_bucket_that_always_breaks_off_is_transient(configure: Configure, storage: Bucket, s3_server: str) -> None:
     storage.overwrite_bytes(bytes(9_000_000), KEY)
 
@@ -130,7 +130,7 @@ def test_bucket_that_is_down_is_transient(configure: Configure, call: Callable[[
             call(Bucket("s3://archives/x"))
 
 
-def test_bucket_that_refuses_us_is_transient(configure: Configure, storage: Bucket) -> None:
+def test_bucket_that_refuses_the_credentials_is_transient(configure: Configure, storage: Bucket) -> None:
     configure(AWS_SECRET_ACCESS_KEY="wrong")
 
     with pytest.raises(Transient):
@@ -139,7 +139,7 @@ def test_bucket_that_refuses_us_is_transient(configure: Configure, storage: Buck
         storage.read_bytes(KEY)
 
 
-def test_bucket_has_nothing_outside_its_prefix(configure: Configure, s3_server: str) -> None:
+def test_bucket_keys_stay_below_the_prefix(configure: Configure, s3_server: str) -> None:
     location = configure(store_url="s3://archives/a-prefix/of-two/", **bucket_at(s3_server)).store_location
 
     Bucket(location).overwrite_bytes(json.dumps({}).encode(), KEY)

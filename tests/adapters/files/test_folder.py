@@ -1,4 +1,4 @@
-"""A storage in a folder: whole and durable, whoever is killed or runs out of disk."""
+"""A storage in a folder: files are whole and durable, even after a kill or on a full disk."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ KEY = f"some/folder/{'ab' * 32}"
 
 @pytest.fixture
 def folder(configure: Callable[..., Settings]) -> Path:
-    """Where the store of the settings is, for programs that use it."""
+    """Return the folder of the store in the settings, for programs that use it."""
     return Path(configure().store_location)
 
 
@@ -32,7 +32,7 @@ def storage(folder: Path) -> Folder:
     return Folder(folder)
 
 
-def test_folder_is_placed_whole_and_never_over_another(folder: Path, storage: Folder) -> None:
+def test_folder_is_placed_whole_and_never_replaces_another(folder: Path, storage: Folder) -> None:
     for name, placed in (("first", True), ("second", False)):
         with staging(storage.spool_folder) as stage:
             (stage / "made").mkdir()
@@ -64,7 +64,7 @@ with staging(storage.spool_folder) as stage:
 """
 
 
-def test_writer_killed_before_a_folder_is_placed_leaves_no_empty_one_above_it(folder: Path) -> None:
+def test_writer_killed_before_placing_a_folder_leaves_no_empty_parent(folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
     done = subprocess.run(
@@ -75,7 +75,7 @@ def test_writer_killed_before_a_folder_is_placed_leaves_no_empty_one_above_it(fo
     assert [path.name for path in folder.iterdir()] == ["spool"]
 
 
-def test_folders_that_are_placed_beside_each_other_at_once_are_all_there(folder: Path, storage: Folder) -> None:
+def test_folders_placed_concurrently_in_one_parent_all_exist(folder: Path, storage: Folder) -> None:
     start = threading.Barrier(4)
 
     def place(number: int) -> bool:
@@ -93,7 +93,7 @@ def test_folders_that_are_placed_beside_each_other_at_once_are_all_there(folder:
     assert len(list(folder.glob("some/*/folder/*/file"))) == 200
 
 
-def test_spool_and_unfinished_parts_leave_nothing(folder: Path, storage: Folder) -> None:
+def test_spooled_file_that_is_never_kept_leaves_nothing(folder: Path, storage: Folder) -> None:
     with spooled(storage.spool_folder) as spool:
         spool.write(b"never kept")
     storage.overwrite_bytes(b"kept", KEY)
@@ -101,7 +101,7 @@ def test_spool_and_unfinished_parts_leave_nothing(folder: Path, storage: Folder)
     assert [each.name for each in folder.rglob("*") if each.is_file()] == ["ab" * 32]
 
 
-def test_file_of_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
+def test_file_from_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
     source = Path("/dev/shm") / f"cellar-{os.getpid()}"
     if not source.parent.is_dir() or source.parent.stat().st_dev == folder.parent.parent.stat().st_dev:
         pytest.skip("no second file system here")
@@ -114,7 +114,7 @@ def test_file_of_another_file_system_is_copied_whole(folder: Path, storage: Fold
     assert storage.read_bytes(KEY) == b"from elsewhere"
 
 
-def test_damaged_file_in_a_folder_is_put_right_by_keeping_it_again(folder: Path, storage: Folder) -> None:
+def test_keeping_a_file_again_repairs_it(folder: Path, storage: Folder) -> None:
     keep(b"whole", KEY, storage)
     (folder / KEY).unlink()
     (folder / KEY).write_bytes(b"ha")
@@ -124,7 +124,7 @@ def test_damaged_file_in_a_folder_is_put_right_by_keeping_it_again(folder: Path,
     assert storage.read_bytes(KEY) == b"whole"
 
 
-# Tells each fsync and what shows a file under its key, in order.
+# Prints each fsync and each link of a file to its key, in order.
 TRACE = """
 import os, pathlib
 from adapters.files.spool import spooled
@@ -151,8 +151,8 @@ for _ in range(2):
 """
 
 
-def test_nothing_counts_as_kept_before_file_and_folder_are_synced(folder: Path) -> None:
-    """Also where it is there already: whoever put it there may have been killed before the sync of the folder."""
+def test_file_is_kept_only_after_file_and_folder_are_synced(folder: Path) -> None:
+    """An existing file is synced too: its writer may have been killed before it synced the folder."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
     done = subprocess.run([sys.executable, "-c", TRACE], env=environment, capture_output=True, text=True, check=True)
@@ -168,7 +168,7 @@ def test_nothing_counts_as_kept_before_file_and_folder_are_synced(folder: Path) 
     assert (folder / "made" / "key").read_bytes() == b"data"
 
 
-def test_folder_that_takes_nothing_is_transient(folder: Path, storage: Folder) -> None:
+def test_unwritable_folder_is_transient(folder: Path, storage: Folder) -> None:
     folder.parent.mkdir()
     folder.write_bytes(b"a file where the folder should be")
 
@@ -188,7 +188,7 @@ except Transient:
 """
 
 
-def test_disk_that_fills_up_is_transient_and_leaves_no_half(configure: Callable[..., Settings]) -> None:
+def test_full_disk_is_transient_and_leaves_no_partial_file(configure: Callable[..., Settings]) -> None:
     configure()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
@@ -199,7 +199,7 @@ def test_disk_that_fills_up_is_transient_and_leaves_no_half(configure: Callable[
     assert done.stdout == "None\n"
 
 
-def test_file_that_is_there_and_cannot_be_read_is_unreadable(folder: Path, storage: Folder) -> None:
+def test_existing_file_that_cannot_be_read_is_unreadable(folder: Path, storage: Folder) -> None:
     (folder / "a directory").mkdir(parents=True)
     for name, target in (("to nothing", "nowhere"), ("to itself", "to itself"), ("no memory", "/proc/self/mem")):
         (folder / name).symlink_to(target)
@@ -211,14 +211,14 @@ def test_file_that_is_there_and_cannot_be_read_is_unreadable(folder: Path, stora
             list(storage.chunks(name))
 
 
-def test_error_of_whoever_reads_a_file_is_not_taken_for_the_file_s(storage: Folder) -> None:
+def test_error_in_the_reading_block_is_not_reported_as_an_error_of_the_file(storage: Folder) -> None:
     storage.overwrite_bytes(b"kept", KEY)
 
     with pytest.raises(OSError, match="of the reader"), storage.opened(KEY):
         raise OSError("of the reader")
 
 
-def test_file_that_is_being_written_is_not_at_rest(folder: Path, storage: Folder) -> None:
+def test_recently_written_file_is_not_at_rest(folder: Path, storage: Folder) -> None:
     now = datetime.now(UTC)
     storage.write(b"1", "report.csv")
     (folder / "folder.csv").mkdir()

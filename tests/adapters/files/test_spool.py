@@ -1,4 +1,4 @@
-"""The spool: it reports errors of its own disk alone, and removes what killed processes left."""
+"""The spool reports errors of its own disk only, and removes leftovers of killed processes."""
 
 import os
 import subprocess
@@ -19,7 +19,9 @@ Block = Callable[[Path], AbstractContextManager[object]]
 
 @BLOCKS
 @pytest.mark.parametrize("error", [FileNotFoundError(), TimeoutError(), ConnectionResetError()])
-def test_error_of_the_block_travels_as_it_is_and_nothing_is_left(block: Block, error: OSError, tmp_path: Path) -> None:
+def test_error_of_the_block_is_raised_unchanged_and_leaves_nothing(
+    block: Block, error: OSError, tmp_path: Path
+) -> None:
     with pytest.raises(type(error)) as raised, block(tmp_path):
         raise error
 
@@ -28,7 +30,7 @@ def test_error_of_the_block_travels_as_it_is_and_nothing_is_left(block: Block, e
 
 
 @BLOCKS
-def test_folder_that_takes_nothing_is_transient(block: Block, tmp_path: Path) -> None:
+def test_unwritable_folder_is_transient(block: Block, tmp_path: Path) -> None:
     (tmp_path / "spool").write_bytes(b"a file where the folder should be")
 
     with pytest.raises(Transient, match="the spool folder does not take more: EEXIST"), block(tmp_path / "spool"):
@@ -50,7 +52,7 @@ except Transient as error:
 """
 
 
-def test_disk_that_fills_up_is_transient_and_leaves_nothing(tmp_path: Path) -> None:
+def test_full_disk_is_transient_and_leaves_nothing(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
 
@@ -59,7 +61,7 @@ def test_disk_that_fills_up_is_transient_and_leaves_nothing(tmp_path: Path) -> N
     assert done.stdout == "the spool folder does not take more: EFBIG []\n"
 
 
-def test_leftovers_of_a_killed_process_are_removed_and_what_is_in_use_stays(tmp_path: Path) -> None:
+def test_leftovers_are_removed_and_files_in_use_are_kept(tmp_path: Path) -> None:
     with spooled(tmp_path) as dead, spooled(tmp_path) as living:
         os.utime(dead.name, (0, 0))
         (tmp_path / "dead" / "content").mkdir(parents=True)
@@ -67,4 +69,4 @@ def test_leftovers_of_a_killed_process_are_removed_and_what_is_in_use_stays(tmp_
 
         assert remove_leftovers(tmp_path, datetime(2026, 1, 1, tzinfo=UTC)) == 2
         assert [each.name for each in tmp_path.iterdir()] == [Path(living.name).name]
-        Path(dead.name).touch()  # its block removes it once more
+        Path(dead.name).touch()  # because its block removes the file at its end

@@ -1,4 +1,4 @@
-"""What every storage does, in a folder and in a bucket: bytes are kept whole, once, and under keys of our own."""
+"""A storage, in a folder and in a bucket, keeps bytes whole, once, and under our own keys."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ KEY = f"some/folder/{'ab' * 32}"
 
 @pytest.fixture(params=["folder", "bucket"])
 def storage(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Storage:
-    """An empty storage of either kind."""
+    """Return an empty storage of each kind."""
     if request.param == "folder":
         return storage_at(str(tmp_path / "storage"))
     configure(**bucket_at(request.getfixturevalue("s3_server")))
@@ -40,7 +40,7 @@ def test_kept_bytes_are_read_back(storage: Storage, size_bytes: int) -> None:
     assert storage.digest_of(KEY) == hashlib.sha256(data).hexdigest()
 
 
-def test_big_file_is_kept_whole_and_read_as_a_stream(storage: Storage, tmp_path: Path) -> None:
+def test_big_file_is_kept_whole_and_can_be_streamed(storage: Storage, tmp_path: Path) -> None:
     data = os.urandom(20_000_000)
     source = tmp_path / "big"
     source.write_bytes(data)
@@ -56,7 +56,7 @@ def test_big_file_is_kept_whole_and_read_as_a_stream(storage: Storage, tmp_path:
     assert source.read_bytes() == data
 
 
-def test_missing_key_is_told_as_missing(storage: Storage) -> None:
+def test_missing_key_raises_file_not_found(storage: Storage) -> None:
     assert storage.size(KEY) is None
     with pytest.raises(FileNotFoundError), storage.opened(KEY):
         pass
@@ -64,7 +64,7 @@ def test_missing_key_is_told_as_missing(storage: Storage) -> None:
         storage.read_bytes(KEY)
 
 
-def test_what_is_missing_is_none_where_it_is_asked_for(storage: Storage) -> None:
+def test_missing_key_is_none_for_found_bytes_and_digest_of(storage: Storage) -> None:
     storage.overwrite_bytes(b"kept", KEY)
 
     assert (storage.found_bytes(KEY), storage.found_bytes("some/other")) == (b"kept", None)
@@ -74,7 +74,7 @@ def test_what_is_missing_is_none_where_it_is_asked_for(storage: Storage) -> None
 
 
 @pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
-def test_kept_again_it_stays_as_it_is(storage: Storage, size_bytes: int) -> None:
+def test_keeping_the_same_bytes_again_changes_nothing(storage: Storage, size_bytes: int) -> None:
     data = os.urandom(size_bytes)
 
     for _ in range(2):
@@ -92,7 +92,7 @@ def test_two_writers_of_the_same_bytes_both_succeed(storage: Storage, size_bytes
         start.wait()
         try:
             keep(data, KEY, storage)
-        except BaseException as error:  # noqa: BLE001 -- told to the test's own thread
+        except BaseException as error:  # noqa: BLE001 -- reported to the test's own thread
             failed.append(error)
 
     writers = [threading.Thread(target=write) for _ in range(2)]
@@ -111,8 +111,8 @@ def test_bytes_may_be_overwritten(storage: Storage) -> None:
         assert storage.read_bytes("results/x") == data
 
 
-def test_compressed_content_comes_back_as_it_was_sent(storage: Storage) -> None:
-    """smart-open would unpack what is called .gz; keys have no such names, and a result's may."""
+def test_key_that_ends_in_gz_is_not_decompressed(storage: Storage) -> None:
+    """smart-open would decompress a name in .gz. Our keys have none, but the key of a result may."""
     data = b"\x1f\x8b\x08 no gzip"
 
     storage.overwrite_bytes(data, "results/x.gz")
@@ -120,7 +120,7 @@ def test_compressed_content_comes_back_as_it_was_sent(storage: Storage) -> None:
     assert storage.read_bytes("results/x.gz") == data
 
 
-def test_of_several_that_write_the_same_key_one_is_first(storage: Storage) -> None:
+def test_exactly_one_of_several_writers_of_a_key_is_first(storage: Storage) -> None:
     won: list[int] = []
 
     def write(number: int) -> None:
@@ -137,21 +137,21 @@ def test_of_several_that_write_the_same_key_one_is_first(storage: Storage) -> No
     assert storage.read_bytes(KEY) == b"%d" % won[0]
 
 
-def test_bytes_take_the_place_of_those_that_are_expected_there_and_of_no_others(storage: Storage) -> None:
+def test_bytes_are_replaced_or_removed_only_if_as_expected(storage: Storage) -> None:
     assert storage.replace_bytes(None, b"one", KEY)
     assert not storage.replace_bytes(None, b"other", KEY)
     assert not storage.replace_bytes(b"another", b"other", KEY)
     assert storage.replace_bytes(b"one", b"two", KEY)
-    assert storage.replace_bytes(b"one", b"two", KEY)  # it is there already
+    assert storage.replace_bytes(b"one", b"two", KEY)  # already replaced
     assert storage.read_bytes(KEY) == b"two"
 
     assert not storage.remove_same(b"one", KEY)
     assert storage.read_bytes(KEY) == b"two"
     assert storage.remove_same(b"two", KEY)
-    assert storage.remove_same(b"two", KEY)  # nothing lies there
+    assert storage.remove_same(b"two", KEY)  # already removed
 
 
-def test_file_takes_the_place_of_another_and_stays_itself(storage: Storage, tmp_path: Path) -> None:
+def test_file_overwrites_a_key_and_the_source_stays(storage: Storage, tmp_path: Path) -> None:
     source = tmp_path / "source"
     storage.overwrite_bytes(b"before", KEY)
     source.write_bytes(b"after")
@@ -173,7 +173,7 @@ def test_everything_below_a_key_is_listed_with_its_size(storage: Storage) -> Non
     assert storage.size("listed/v1/a") is None
 
 
-def test_part_that_was_taken_and_bytes_that_were_written_lie_under_their_names(storage: Storage) -> None:
+def test_taken_parts_and_written_bytes_are_found_by_name(storage: Storage) -> None:
     assert storage.names("*") == []
     for data in (b"first", b"second of another size"):
         part, descriptor = open_part(storage.part_folder)
@@ -191,7 +191,7 @@ def test_part_that_was_taken_and_bytes_that_were_written_lie_under_their_names(s
     assert storage.location("0.json").endswith("/0.json")
 
 
-def test_what_is_at_rest_has_a_tag_that_changes_with_its_bytes(storage: Storage) -> None:
+def test_tag_of_a_file_at_rest_changes_with_its_bytes(storage: Storage) -> None:
     later, tags = datetime.now(UTC) + timedelta(days=1), set[str]()
     storage.overwrite_bytes(b"deeper", "folder/report.csv")
     for data in (b"one", b"another"):
@@ -204,7 +204,7 @@ def test_what_is_at_rest_has_a_tag_that_changes_with_its_bytes(storage: Storage)
     assert len(tags) == 2
 
 
-def test_removed_folder_takes_everything_below_it_and_nothing_beside_it(storage: Storage) -> None:
+def test_removing_a_folder_removes_only_the_keys_below_it(storage: Storage) -> None:
     for key in ("removed/a", "removed/b/c", "removedtoo/a"):
         storage.overwrite_bytes(b"x", key)
 

@@ -1,4 +1,4 @@
-"""The inbox, in a folder and in a bucket: what was accepted is there, once, and what was not leaves nothing."""
+"""The inbox, in a folder and in a bucket, keeps accepted bodies once and nothing of others."""
 
 import hashlib
 import itertools
@@ -35,13 +35,13 @@ Configure = Callable[..., Settings]
 
 @pytest.fixture
 def bucket_inbox(configure: Configure, s3_server: str) -> str:
-    """The URL of an empty inbox in a bucket."""
+    """Return the URL of an empty inbox in a bucket."""
     return configure(inbox_url=f"s3://archives/{secrets.token_hex(8)}", **bucket_at(s3_server)).inbox_location
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def location(request: pytest.FixtureRequest, configure: Configure) -> str:
-    """Where an empty inbox of either kind is."""
+    """Return the location of an empty inbox of each kind."""
     if request.param == "folder":
         return configure().inbox_location
     return str(request.getfixturevalue("bucket_inbox"))
@@ -64,14 +64,14 @@ def accepted(body: bytes = BODY, at: datetime = NOON) -> Delivery:
 
 
 def names(location: str) -> list[str]:
-    """Everything in the inbox, also what is half there."""
+    """Return the names of everything in the inbox, including unfinished files."""
     if location.startswith("s3://"):
         return sorted(objects_below(location))
     return sorted(str(path.relative_to(location)) for path in Path(location).rglob("*") if path.is_file())
 
 
 def spooled() -> list[Path]:
-    """What lies on this disk on its way to a bucket."""
+    """Return the local files that wait for their upload to a bucket."""
     return list(settings().spool_dir.glob("*"))
 
 
@@ -80,7 +80,7 @@ def body_of(receipt_id: str) -> bytes:
         return body.read()
 
 
-def test_accepted_body_and_its_sending_are_read_back(location: str) -> None:
+def test_accepted_body_and_its_delivery_are_read_back(location: str) -> None:
     intake = Intake()
     for start in range(0, len(BODY), 1000):
         intake.digest(BODY[start : start + 1000])
@@ -98,13 +98,13 @@ def test_accepted_body_and_its_sending_are_read_back(location: str) -> None:
     assert spooled() == []
 
 
-def test_body_is_for_its_owner_alone(folder: Path) -> None:
+def test_body_is_readable_by_its_owner_only(folder: Path) -> None:
     accepted()
 
     assert stat.S_IMODE((folder / "waiting" / f"{DIGEST}.body").stat().st_mode) == 0o600
 
 
-def test_body_on_its_way_to_a_bucket_is_for_its_owner_alone(bucket_inbox: str) -> None:
+def test_body_spooled_for_a_bucket_is_readable_by_its_owner_only(bucket_inbox: str) -> None:
     intake = taken_in(BODY)
 
     (part,) = spooled()
@@ -112,7 +112,7 @@ def test_body_on_its_way_to_a_bucket_is_for_its_owner_alone(bucket_inbox: str) -
     intake.discard()
 
 
-def test_same_body_twice_is_kept_once_with_two_sendings(location: str) -> None:
+def test_body_delivered_twice_is_kept_once_with_two_deliveries(location: str) -> None:
     first, second = accepted(), accepted()
 
     assert first.receipt_id == second.receipt_id
@@ -133,7 +133,7 @@ def test_big_body_comes_back_byte_for_byte() -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_sendings_come_oldest_first() -> None:
+def test_deliveries_are_listed_oldest_first() -> None:
     times = [NOON + timedelta(seconds=each) for each in (3, 0, 0.5, 86400, 1)]
     for number, at in enumerate(times):
         accepted(b"%d" % number, at)
@@ -142,7 +142,7 @@ def test_sendings_come_oldest_first() -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_inbox_that_was_never_used_is_empty() -> None:
+def test_unused_inbox_is_empty() -> None:
     assert list(inbox.deliveries()) == []
     assert inbox.quarantined() == []
     assert inbox.remove_leftovers() == 0
@@ -152,7 +152,7 @@ def test_inbox_that_was_never_used_is_empty() -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_body_on_its_way_is_no_sending() -> None:
+def test_body_that_is_still_arriving_is_not_listed() -> None:
     intake = taken_in(BODY)
 
     assert list(inbox.deliveries()) == []
@@ -203,7 +203,7 @@ def test_quarantine_lists_newest_first_and_each_body_once(location: str) -> None
     assert len(names(location)) == 2
 
 
-def test_record_that_cannot_be_read_holds_up_no_other(location: str) -> None:
+def test_unreadable_record_does_not_block_others(location: str) -> None:
     delivery = accepted()
     entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON)
     storage_at(f"{location}/waiting").write(b"{", "0.json")
@@ -213,7 +213,7 @@ def test_record_that_cannot_be_read_holds_up_no_other(location: str) -> None:
     assert inbox.quarantined() == [entry]
 
 
-def test_removed_sending_and_body_are_gone_and_removing_again_is_fine(location: str) -> None:
+def test_delivery_and_body_can_be_removed_twice(location: str) -> None:
     delivery = accepted()
     for _ in range(2):
         inbox.remove_delivery(delivery.delivery_id)
@@ -222,7 +222,7 @@ def test_removed_sending_and_body_are_gone_and_removing_again_is_fine(location: 
     assert names(location) == []
 
 
-def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay(location: str) -> None:
+def test_only_leftovers_of_dead_receivers_are_removed(location: str) -> None:
     delivery = accepted()
     living = Intake()
     living.write([b"half a body"])
@@ -236,8 +236,8 @@ def test_leftovers_of_a_dead_receiver_are_removed_and_those_of_a_living_one_stay
     living.discard()
 
 
-def test_sweep_takes_no_body_away_from_a_living_receiver(location: str) -> None:
-    """A part may be swept before it is locked, or be gone between its listing and its lock."""
+def test_sweep_removes_no_body_of_a_living_receiver(location: str) -> None:
+    """A part may be swept before it is locked, or disappear between its listing and its lock."""
     stop = threading.Event()
 
     def receive(first: bytes) -> list[Delivery]:
@@ -261,7 +261,7 @@ def test_sweep_takes_no_body_away_from_a_living_receiver(location: str) -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_sendings_may_be_taken_out_while_they_are_listed() -> None:
+def test_deliveries_can_be_removed_while_they_are_listed() -> None:
     first, second, third = (accepted(b"%d" % each, NOON + timedelta(seconds=each)) for each in range(3))
     listing = inbox.deliveries()
 
@@ -272,8 +272,8 @@ def test_sendings_may_be_taken_out_while_they_are_listed() -> None:
 
 
 @pytest.mark.usefixtures("location")
-def test_sending_that_was_taken_out_is_not_listed_again() -> None:
-    """Records are read once, and those that are there decide."""
+def test_removed_delivery_is_not_listed_again() -> None:
+    """Records are read once, and only existing records are listed."""
     first, second = accepted(), accepted()
     assert len(list(inbox.deliveries())) == 2
 
@@ -293,21 +293,21 @@ def test_many_receivers_share_an_inbox() -> None:
         assert body_of(hashlib.sha256(body).hexdigest()) == body
 
 
-def test_inbox_that_takes_writes_is_left_as_it_was(location: str) -> None:
+def test_try_out_leaves_nothing_in_the_inbox(location: str) -> None:
     inbox.try_out()
 
     assert (names(location), spooled()) == ([], [])
 
 
 def ended(program: str) -> "subprocess.CompletedProcess[str]":
-    """Another process with the settings of this one."""
+    """Run a program in another process with the settings of this one."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
 
 
-# Tells every call that matters to the kernel, in order. It stands around the functions of `os`, which our code calls.
+# Prints every call that matters for durability, in order, by wrapping the functions of `os` that our code calls.
 TRACE = """
 import os, pathlib, sys
 from datetime import UTC, datetime
@@ -332,8 +332,8 @@ print("acknowledged", sending.delivery_id)
 """
 
 
-def test_nothing_is_acknowledged_before_body_sending_and_folder_are_synced(configure: Configure) -> None:
-    """A rename is durable once its folder is synced, a file's bytes once the file is; in this order."""
+def test_delivery_is_acknowledged_only_after_body_record_and_folder_are_synced(configure: Configure) -> None:
+    """A rename is durable once its folder is synced, and bytes once their file is synced. Order matters."""
     folder = configure().data_dir
     steps = [line.split() for line in ended(TRACE).stdout.splitlines()]
 
@@ -348,7 +348,7 @@ def test_nothing_is_acknowledged_before_body_sending_and_folder_are_synced(confi
     assert synced == ["fsync", "waiting"]
 
 
-def test_inbox_that_takes_nothing_raises_at_once(folder: Path) -> None:
+def test_unwritable_inbox_raises_at_once(folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_bytes(b"a file where the folder should be")
 
@@ -358,7 +358,7 @@ def test_inbox_that_takes_nothing_raises_at_once(folder: Path) -> None:
         inbox.try_out()
 
 
-# Tells every call that changes the bucket, in order.
+# Prints every call to the bucket, in order.
 TRACE_OF_BUCKET = """
 from datetime import UTC, datetime
 from adapters.files import bucket
@@ -379,8 +379,8 @@ for size_bytes in (4, 9 << 20):
 
 
 @pytest.mark.usefixtures("bucket_inbox")
-def test_nothing_is_acknowledged_before_body_and_record_are_in_the_bucket() -> None:
-    """The body goes up once, and the record after it."""
+def test_delivery_is_acknowledged_only_after_body_and_record_are_in_the_bucket() -> None:
+    """The body is uploaded once, and the record after it."""
     told = ended(TRACE_OF_BUCKET).stdout
 
     again = "HeadObject PutObject acknowledged"
@@ -389,8 +389,8 @@ def test_nothing_is_acknowledged_before_body_and_record_are_in_the_bucket() -> N
     assert told.split() == f"{small} HeadObject {parts} PutObject acknowledged {again}".split()
 
 
-def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: str) -> None:
-    """Its name is the digest of what we hold, so what has another size is not what was sent."""
+def test_next_delivery_repairs_a_damaged_body_in_the_bucket(bucket_inbox: str) -> None:
+    """The name of the body is its digest, so a body of a different size must be damaged."""
     delivery = accepted()
     storage_at(f"{bucket_inbox}/waiting").write(b"half a bo", f"{delivery.receipt_id}.body")
 
@@ -399,7 +399,7 @@ def test_damaged_body_in_the_bucket_is_mended_by_the_next_sending(bucket_inbox: 
     assert body_of(delivery.receipt_id) == BODY
 
 
-def test_body_without_a_record_harms_nothing(bucket_inbox: str) -> None:
+def test_body_without_a_record_does_no_harm(bucket_inbox: str) -> None:
     storage_at(f"{bucket_inbox}/waiting").write(BODY, f"{DIGEST}.body")
     assert list(inbox.deliveries()) == []
 
@@ -418,7 +418,7 @@ AWAY = {
 
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
 @pytest.mark.parametrize("size_bytes", [1000, 9_000_000])
-def test_bucket_that_takes_nothing_is_transient_and_leaves_nothing(
+def test_unwritable_bucket_is_transient_and_leaves_nothing(
     configure: Configure, s3_server: str, bucket_inbox: str, size_bytes: int, away: dict[str, str]
 ) -> None:
     configure(**away)
@@ -438,7 +438,7 @@ def test_bucket_that_takes_nothing_is_transient_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY)
-def test_each_question_to_a_bucket_that_is_away_is_transient(
+def test_every_call_to_an_unreachable_bucket_is_transient(
     configure: Configure, bucket_inbox: str, away: dict[str, str]
 ) -> None:
     configure(**away)
@@ -455,7 +455,7 @@ def test_each_question_to_a_bucket_that_is_away_is_transient(
     assert spooled() == []
 
 
-# Kills itself right before an upload, of which the body's is the first and the record's the second.
+# Kills itself right before an upload: the first is of the body, the second of the record.
 KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
@@ -480,7 +480,7 @@ print("acknowledged")
 
 
 @pytest.mark.parametrize(("uploads", "bodies", "parts"), [(0, 0, 1), (1, 1, 0)])
-def test_receiver_killed_before_an_upload_has_acknowledged_nothing_and_its_spool_is_swept(
+def test_receiver_killed_before_an_upload_acknowledges_nothing_and_its_spool_is_swept(
     bucket_inbox: str, uploads: int, bodies: int, parts: int
 ) -> None:
     killed = ended(KILLED.format(left=uploads))
@@ -494,7 +494,7 @@ def test_receiver_killed_before_an_upload_has_acknowledged_nothing_and_its_spool
     assert list(inbox.deliveries()) == [delivery]
 
 
-# Its memory before and after many large bodies at once, in MiB.
+# Prints how much its memory grows with many large bodies at once, in MiB.
 MEMORY = """
 import resource
 from concurrent.futures import ThreadPoolExecutor
@@ -523,6 +523,6 @@ print(peak() - before)
 
 @pytest.mark.usefixtures("bucket_inbox")
 @pytest.mark.parametrize("chunks", [8, 20])
-def test_memory_does_not_grow_with_bodies_on_their_way_to_a_bucket(chunks: int) -> None:
-    """128 and 320 MB at once; each would hold up to 8 MiB of its body in smart-open's own buffer."""
+def test_memory_does_not_grow_with_bodies_spooled_for_a_bucket(chunks: int) -> None:
+    """128 and 320 MB at once; smart-open's own buffer would hold up to 8 MiB of each body."""
     assert int(ended(MEMORY.format(chunks=chunks)).stdout) < 32

@@ -1,4 +1,4 @@
-"""A deployment on the session's Prefect server, as `cellar worker` makes it, but with nobody to work."""
+"""Provides a deployment on the session's Prefect server, like that of `cellar worker` but without a worker."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from adapters.platform.settings import Settings
 
 @pytest.fixture
 def deployment(configure: Callable[..., Settings], prefect_server: str) -> str:
-    """The URL of a Prefect server that has our deployment; settings point there."""
+    """Return the URL of a Prefect server that has our deployment, and point the settings to it."""
     configure(PREFECT_API_URL=prefect_server)
     asyncio.run(_deploy(prefect_server))
     return prefect_server

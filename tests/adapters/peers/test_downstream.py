@@ -1,4 +1,4 @@
-"""Messages to downstream systems: signed, to public addresses alone, and never waiting for ever."""
+"""Messages to downstream systems are signed, go to public addresses only, and time out."""
 
 import asyncio
 import ssl
@@ -36,7 +36,7 @@ def sent(url: str, *, timeout_s: float = 5) -> int:
 
 
 @pytest.mark.usefixtures("private_allowed")
-def test_message_is_signed_by_standard_webhooks(httpserver: HTTPServer) -> None:
+def test_message_is_signed_according_to_standard_webhooks(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook", method="POST").respond_with_data("", status=204)
 
     assert sent(httpserver.url_for("/hook?a=b")) == 204
@@ -52,7 +52,7 @@ def test_message_is_signed_by_standard_webhooks(httpserver: HTTPServer) -> None:
 
 
 @pytest.mark.usefixtures("private_allowed")
-def test_peer_sees_the_name_that_was_called_and_credentials_as_basic_auth(httpserver: HTTPServer) -> None:
+def test_peer_receives_the_host_name_and_basic_auth_credentials(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
 
     sent(f"http://user:pass@localhost:{httpserver.port}/hook")
@@ -64,7 +64,7 @@ def test_peer_sees_the_name_that_was_called_and_credentials_as_basic_auth(httpse
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("status", [200, 202, 400, 401, 410, 429, 500, 503])
-def test_status_is_told_whatever_it_is(httpserver: HTTPServer, status: int) -> None:
+def test_every_status_is_returned(httpserver: HTTPServer, status: int) -> None:
     httpserver.expect_request("/hook").respond_with_data("", status=status)
 
     assert sent(httpserver.url_for("/hook")) == status
@@ -116,7 +116,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_private_address_is_refused_in_whatever_spelling(configure: Configure, host: str) -> None:
+def test_private_address_is_refused_in_every_spelling(configure: Configure, host: str) -> None:
     configure(notify_secret=SECRET)
 
     with pytest.raises(Refused) as refused:
@@ -127,7 +127,7 @@ def test_private_address_is_refused_in_whatever_spelling(configure: Configure, h
 
 
 @pytest.mark.parametrize("host", ["0177.0.0.1", "[::1", "", "[fe80::1%25lo]"])
-def test_spelling_that_is_no_address_is_refused(configure: Configure, host: str) -> None:
+def test_malformed_address_is_refused(configure: Configure, host: str) -> None:
     configure(notify_secret=SECRET)
 
     with pytest.raises((Refused, Transient)):
@@ -145,7 +145,7 @@ def test_public_address_may_be_called(configure: Configure, host: str) -> None:
         assert address == IPv4Address("93.184.216.34")
 
 
-def test_private_address_gets_nothing(configure: Configure, httpserver: HTTPServer) -> None:
+def test_private_address_receives_no_request(configure: Configure, httpserver: HTTPServer) -> None:
     configure(notify_secret=SECRET)
     httpserver.expect_request("/hook").respond_with_data("")
 
@@ -169,7 +169,7 @@ def test_private_address_gets_nothing(configure: Configure, httpserver: HTTPServ
         "x" * 70_000,
     ],
 )
-def test_endpoint_that_is_no_url_is_refused(url: str) -> None:
+def test_malformed_endpoint_url_is_refused(url: str) -> None:
     with pytest.raises(Refused) as refused:
         sent(url)
 
@@ -185,7 +185,7 @@ def test_name_that_does_not_resolve_is_transient(host: str) -> None:
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("answer", [hang, drip, break_off])
-def test_peer_that_gives_no_answer_is_transient_in_time(answer: Answer) -> None:
+def test_peer_without_an_answer_is_transient_after_the_timeout(answer: Answer) -> None:
     async def call() -> None:
         async with listening(answer) as url:
             await post(url, "msg_1", BODY, datetime.now(UTC), timeout_s=0.5)
@@ -203,7 +203,7 @@ def test_peer_that_is_down_is_transient() -> None:
 
 
 @pytest.mark.usefixtures("private_allowed")
-def test_answer_without_an_end_is_not_read() -> None:
+def test_endless_answer_is_not_read() -> None:
     async def call() -> int:
         async with listening(gush) as url:
             return await post(url, "msg_1", BODY, datetime.now(UTC), timeout_s=5)
@@ -214,7 +214,7 @@ def test_answer_without_an_end_is_not_read() -> None:
 
 
 def certificate(folder: Path, name: str) -> ssl.SSLContext:
-    """A server's context with a throwaway certificate of a name, which lies in `folder/cert.pem` as well."""
+    """Return a server's context with a throwaway certificate for a name, and write `folder/cert.pem`."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -236,7 +236,7 @@ def certificate(folder: Path, name: str) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize(("name", "reached"), [("localhost", True), ("erp.example", False)])
-def test_certificate_must_be_of_the_name_although_the_address_is_pinned(
+def test_certificate_must_match_the_host_name_despite_the_pinned_address(
     configure: Configure, tmp_path: Path, name: str, reached: bool
 ) -> None:
     context = certificate(tmp_path, name)

@@ -1,4 +1,4 @@
-"""Prefect's API: one run an attempt, and every way of being away is told as Transient."""
+"""Prefect's API: each attempt has one run, and every kind of outage is Transient."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Configure = Callable[..., Settings]
 
 @pytest.fixture(autouse=True)
 def _no_deployment_is_known() -> None:
-    """Peers of these tests share a URL, and their deployments an id."""
+    """Clear the cache, because the peers of these tests share a URL and a deployment id."""
     prefect_api._deployment_ids.clear()
 
 
@@ -49,7 +49,7 @@ async def _set(api_url: str, flow_run_id: str, state: State[Any]) -> None:
         await client.set_flow_run_state(UUID(flow_run_id), state, force=True)
 
 
-def test_run_has_name_parameters_and_tags_that_people_look_for(deployment: str) -> None:
+def test_run_has_name_parameters_and_tags_to_search_by(deployment: str) -> None:
     run = created("named", reference="תהליך 1/x", trigger=Trigger.SWEEP)
 
     found = asyncio.run(_read(deployment, run.flow_run_id))
@@ -67,7 +67,7 @@ def test_any_reference_may_name_a_run(deployment: str, reference: str) -> None:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_same_attempt_is_the_same_run_and_the_next_attempt_another() -> None:
+def test_each_attempt_has_its_own_run() -> None:
     first, again, second, other = created("a"), created("a"), created("a", attempt=2), created("b")
 
     assert first == again
@@ -75,8 +75,8 @@ def test_same_attempt_is_the_same_run_and_the_next_attempt_another() -> None:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_attempt_that_is_triggered_many_times_at_once_is_one_run() -> None:
-    """On SQLite, Prefect answers 503 to many of these; they are tried again."""
+def test_concurrent_triggers_of_an_attempt_create_one_run() -> None:
+    """On SQLite, Prefect answers 503 to many of these requests; they are retried."""
 
     async def trigger() -> list[FlowRun]:
         return await asyncio.gather(*(prefect_api.create_run("r", digest("c"), 1, Trigger.SWEEP) for _ in range(6)))
@@ -84,7 +84,7 @@ def test_attempt_that_is_triggered_many_times_at_once_is_one_run() -> None:
     assert len({each.flow_run_id for each in asyncio.run(trigger())}) == 1
 
 
-def test_deployment_is_looked_up_once_and_again_when_it_was_made_anew(
+def test_deployment_is_looked_up_once_and_again_after_its_recreation(
     configure: Configure, httpserver: HTTPServer
 ) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
@@ -102,7 +102,7 @@ def test_deployment_is_looked_up_once_and_again_when_it_was_made_anew(
     assert requests_of(httpserver) == again
 
 
-def test_deployment_that_a_person_deleted_and_made_anew_gets_the_next_runs(deployment: str) -> None:
+def test_recreated_deployment_gets_the_next_runs(deployment: str) -> None:
     created("before")
     asyncio.run(_make_anew(deployment))
 
@@ -116,7 +116,7 @@ async def _make_anew(api_url: str) -> None:
         await client.create_deployment(known.flow_id, known.name, entrypoint="nowhere:nothing")
 
 
-def test_runs_that_have_ended_or_are_unknown_are_not_on_their_way(deployment: str) -> None:
+def test_ended_and_unknown_runs_are_not_on_their_way(deployment: str) -> None:
     waiting, running, crashed = (created(f"asked {number}").flow_run_id for number in range(3))
     asyncio.run(_set(deployment, running, Running()))
     asyncio.run(_set(deployment, crashed, Crashed()))
@@ -126,14 +126,14 @@ def test_runs_that_have_ended_or_are_unknown_are_not_on_their_way(deployment: st
     assert asyncio.run(prefect_api.on_their_way([])) == set()
 
 
-def test_more_runs_are_asked_for_than_prefect_lists_at_once(deployment: str) -> None:
+def test_on_their_way_handles_more_runs_than_a_page_of_prefect(deployment: str) -> None:
     first, last = created("first").flow_run_id, created("last").flow_run_id
     many = [first, *(str(uuid4()) for _ in range(500)), last]
 
     assert asyncio.run(prefect_api.on_their_way(many)) == {first, last}
 
 
-def test_bulk_question_to_a_server_that_is_down_is_transient(configure: Configure) -> None:
+def test_on_their_way_is_transient_when_the_server_is_down(configure: Configure) -> None:
     configure(PREFECT_API_URL="http://127.0.0.1:1/api")
 
     with pytest.raises(Transient):
@@ -145,7 +145,7 @@ def test_bulk_question_to_a_server_that_is_down_is_transient(configure: Configur
     [(Completed(), True), (Failed(), True), (Crashed(), True), (Cancelled(), True), (Running(), False)],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_run_that_has_ended_is_told_as_such(deployment: str, state: State[Any], ended: bool) -> None:
+def test_create_run_reports_whether_the_run_has_ended(deployment: str, state: State[Any], ended: bool) -> None:
     run = created(f"ended {state.name}")
     asyncio.run(_set(deployment, run.flow_run_id, state))
 
@@ -158,7 +158,7 @@ def test_server_is_healthy(deployment: str) -> None:
 
 
 def test_missing_deployment_is_transient(configure: Configure, httpserver: HTTPServer) -> None:
-    """The worker, which makes it, may come later than the first archive."""
+    """The worker creates the deployment, and may start after the first archive arrives."""
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     httpserver.expect_request(LOOK_UP).respond_with_json({}, status=404)
 
@@ -175,7 +175,7 @@ def test_server_that_is_down_is_transient(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("answer", [hang, break_off])
-def test_server_that_gives_no_answer_is_transient_in_time(configure: Configure, answer: Answer) -> None:
+def test_server_without_an_answer_is_transient_after_the_timeout(configure: Configure, answer: Answer) -> None:
     async def call() -> None:
         async with listening(answer) as url:
             configure(PREFECT_API_URL=f"{url}/api")
@@ -195,7 +195,7 @@ def requests_of(httpserver: HTTPServer) -> list[str]:
 
 
 def peer(httpserver: HTTPServer, refusals: int, status: int = 503, deployment_id: str = "d") -> list[str]:
-    """A Prefect server that refuses so many times to create a run; returns the log of its refusals."""
+    """Make a Prefect server refuse to create a run `refusals` times; return the log of refusals."""
     log: list[str] = []
 
     def create(request: Request) -> Response:
@@ -210,9 +210,7 @@ def peer(httpserver: HTTPServer, refusals: int, status: int = 503, deployment_id
     return log
 
 
-def test_server_that_was_busy_once_is_asked_again_with_the_same_request(
-    configure: Configure, httpserver: HTTPServer
-) -> None:
+def test_busy_server_gets_the_same_request_again(configure: Configure, httpserver: HTTPServer) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     log = peer(httpserver, refusals=1)
 
@@ -232,9 +230,7 @@ def test_server_that_stays_busy_is_transient(configure: Configure, httpserver: H
 
 
 @pytest.mark.parametrize("status", [401, 422, 500])
-def test_other_refusal_is_transient_and_not_asked_again(
-    configure: Configure, httpserver: HTTPServer, status: int
-) -> None:
+def test_other_refusal_is_transient_and_not_retried(configure: Configure, httpserver: HTTPServer, status: int) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     log = peer(httpserver, refusals=1000, status=status)
 
@@ -244,7 +240,7 @@ def test_other_refusal_is_transient_and_not_asked_again(
 
 
 @pytest.mark.parametrize("text", ["<html>Welcome</html>", "{}", "[]", "null", '{"id": "run-1", "state": null}'])
-def test_server_that_is_no_prefect_is_transient(configure: Configure, httpserver: HTTPServer, text: str) -> None:
+def test_server_other_than_prefect_is_transient(configure: Configure, httpserver: HTTPServer, text: str) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
     httpserver.expect_request(LOOK_UP).respond_with_data(text)
     httpserver.expect_request("/api/deployments/run-1/create_flow_run").respond_with_data(text)
@@ -253,7 +249,7 @@ def test_server_that_is_no_prefect_is_transient(configure: Configure, httpserver
         created("a")
 
 
-def test_server_may_want_a_password(configure: Configure, httpserver: HTTPServer) -> None:
+def test_password_is_sent_to_the_server(configure: Configure, httpserver: HTTPServer) -> None:
     configure(PREFECT_API_URL=httpserver.url_for("/api"), PREFECT_API_AUTH_STRING="admin:pass:word")
     peer(httpserver, refusals=0)
 

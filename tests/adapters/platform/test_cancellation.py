@@ -1,4 +1,4 @@
-"""Threads end before whoever waits for them does."""
+"""Work in a thread ends before the caller that awaits it."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ who: ContextVar[str] = ContextVar("who", default="nobody")
 
 
 class Endless:
-    """Work that goes on until a checkpoint ends it, and then takes a while to clean up, until it may end."""
+    """Work that runs until a checkpoint stops it, then cleans up until `may_end` is set."""
 
     def __init__(self) -> None:
         self.began = threading.Event()
@@ -52,7 +52,7 @@ async def begun(work: Endless) -> "asyncio.Task[None]":
     return waiting
 
 
-def test_work_has_arguments_context_and_result() -> None:
+def test_work_gets_arguments_and_context_and_returns_a_result() -> None:
     def greet(greeting: str, *, mark: str) -> str:
         return f"{greeting} {who.get()}{mark}"
 
@@ -63,7 +63,7 @@ def test_work_has_arguments_context_and_result() -> None:
     assert asyncio.run(ask()) == "hello caller!"
 
 
-def test_what_work_raises_is_raised() -> None:
+def test_error_of_the_work_reaches_the_caller() -> None:
     def fail() -> None:
         raise Transient("the world is down")
 
@@ -76,7 +76,7 @@ def test_checkpoint_outside_of_a_thread_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("cancellations", [1, 2, 3])
-def test_cancelled_work_has_ended_before_cancellation_goes_on(cancellations: int) -> None:
+def test_cancelled_work_ends_before_its_caller(cancellations: int) -> None:
     work = Endless()
     work.may_end.clear()
 
@@ -95,8 +95,8 @@ def test_cancelled_work_has_ended_before_cancellation_goes_on(cancellations: int
     assert work.was_stopped
 
 
-def test_work_whose_deadline_is_over_ends_between_two_chunks_and_can_be_done_again() -> None:
-    """The process stood still: no loop has told the thread to stop."""
+def test_work_past_its_deadline_stops_and_can_be_retried() -> None:
+    """The process was suspended, so that no event loop has stopped the thread."""
     work = Endless()
 
     async def run() -> None:
@@ -115,7 +115,7 @@ def test_work_whose_deadline_is_over_ends_between_two_chunks_and_can_be_done_aga
     assert work.has_ended
 
 
-def test_other_work_goes_on_when_one_is_cancelled() -> None:
+def test_cancelling_one_work_does_not_stop_another() -> None:
     cancelled, other = Endless(), Endless()
 
     async def run() -> None:
@@ -130,7 +130,7 @@ def test_other_work_goes_on_when_one_is_cancelled() -> None:
     asyncio.run(run())
 
 
-def test_time_limit_around_work_ends_it_and_is_told_as_one() -> None:
+def test_timeout_around_work_stops_it_and_raises_timeout_error() -> None:
     work = Endless()
 
     async def run() -> None:
@@ -145,7 +145,7 @@ def test_time_limit_around_work_ends_it_and_is_told_as_one() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done() -> None:
+def test_cancelled_persisting_stops_early_and_leaves_nothing_behind() -> None:
     body = sample_body(signed_document={"content": "QUJD" * (25 << 20)})
     delivery = received("process-1", body)
     spool = Path(settings().store_location) / "spool"
@@ -170,15 +170,15 @@ def test_cancelled_persisting_stops_within_the_body_and_leaves_nothing_half_done
 
 
 def _written_bytes(spool: Path) -> int:
-    """The size of the largest file that is half there."""
+    """Return the size of the largest unfinished file."""
     sizes = [0]
-    with suppress(FileNotFoundError):  # it was removed meanwhile
+    with suppress(FileNotFoundError):  # removed since it was listed
         for path in spool.rglob("*.part"):
             sizes.append(path.stat().st_size)
     return max(sizes)
 
 
-def test_threads_that_work_for_a_block_end_when_it_fails() -> None:
+def test_threads_of_a_block_stop_when_the_block_fails() -> None:
     def work() -> None:
         while True:
             checkpoint()

@@ -1,4 +1,4 @@
-"""Local files: whole or not at all."""
+"""Local files are written whole or not at all."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from adapters.platform.durable import write_file
 
 
-def test_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(IsADirectoryError):
@@ -16,7 +16,7 @@ def test_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
-def test_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
+def test_missing_folder_is_created(tmp_path: Path) -> None:
     write_file(tmp_path / "new" / "folder" / "file", b"data")
 
     assert (tmp_path / "new" / "folder" / "file").read_bytes() == b"data"

@@ -1,4 +1,4 @@
-"""A loop that ends begins again, and is known to be down until it has lived for a while."""
+"""A loop that ends is restarted, and is reported as down until it has run for a while."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from tests.conftest import wait_until
 
 
 class Loop:
-    """Ends at its first start, and lives from the second on."""
+    """A loop that ends at its first start and keeps running from its second start."""
 
     def __init__(self, end: BaseException | None) -> None:
         self._end = end
@@ -30,7 +30,7 @@ class Loop:
     ("end", "why"),
     [(RuntimeError(), "RuntimeError"), (asyncio.CancelledError(), "CancelledError"), (None, "no error")],
 )
-def test_loop_that_ends_begins_again_and_is_down_until_it_has_lived(end: BaseException | None, why: str) -> None:
+def test_restarted_loop_is_down_until_it_has_run_for_a_while(end: BaseException | None, why: str) -> None:
     loop = Loop(end)
 
     async def _watch() -> None:
@@ -42,7 +42,7 @@ def test_loop_that_ends_begins_again_and_is_down_until_it_has_lived(end: BaseExc
     asyncio.run(_beside(loop, _watch))
 
 
-def test_loop_that_ends_again_and_again_is_never_up_between() -> None:
+def test_loop_that_keeps_ending_stays_down() -> None:
     starts: list[dict[str, str]] = []
 
     async def _loop() -> None:
@@ -71,7 +71,7 @@ def broken_log() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("broken_log")
-def test_loop_begins_again_although_its_end_cannot_be_logged() -> None:
+def test_loop_restarts_even_when_logging_its_end_fails() -> None:
     loop = Loop(RuntimeError())
 
     asyncio.run(_beside(loop, lambda: _until(lambda: loop.starts == 2)))

@@ -1,4 +1,4 @@
-"""Settings: where they come from, and that what is secret stays so."""
+"""Settings: their sources, and secrets that stay secret."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ from models.payments.payment_terms import PaymentType
 Configure = Callable[..., Settings]
 
 
-def test_defaults_are_those_that_scripts_rely_on(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_do_not_change(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CELLAR_DATA_DIR")
 
     made = configure()
@@ -62,21 +62,21 @@ def test_each_setting_is_read_from_its_variable(configure: Configure, tmp_path: 
     assert (made.timezone, made.amount_unit, made.error_http) == ("Asia/Jerusalem", "major", "200")
 
 
-def test_password_in_prefects_url_is_not_in_what_people_see() -> None:
+def test_displayed_prefect_url_has_no_password() -> None:
     made = Settings(prefect_api_url="https://user:pass@prefect.example:4300/api/")
 
     assert made.prefect_url == "https://user:pass@prefect.example:4300/api"
     assert made.prefect_ui_url == "https://prefect.example:4300"
 
 
-def test_inbox_may_be_a_bucket_and_so_it_is_for_each_process_that_is_started(configure: Configure) -> None:
+def test_bucket_inbox_is_passed_to_started_processes(configure: Configure) -> None:
     made = configure(inbox_url="s3://archives/of two/inbox/")
 
     assert made.inbox_location == "s3://archives/of two/inbox"
     assert settings_environment(made)["CELLAR_INBOX_URL"] == made.inbox_location
 
 
-def test_dotenv_file_is_read_and_a_variable_is_stronger(configure: Configure) -> None:
+def test_variable_overrides_the_dotenv_file(configure: Configure) -> None:
     Path(".env").write_text(
         "CELLAR_PORT=8001\nCELLAR_HOST=example.org\nOTHER_PROGRAM=1\nPREFECT_API_URL=http://p/api\n"
     )
@@ -125,7 +125,7 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("notify_secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ],
 )
-def test_wrong_setting_is_told_at_the_start(configure: Configure, name: str, value: str) -> None:
+def test_wrong_setting_is_reported_at_start(configure: Configure, name: str, value: str) -> None:
     with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_"):
         configure(**{name: value})
 
@@ -160,7 +160,7 @@ def test_payments_are_booked_by_a_table_of_types(configure: Configure) -> None:
     assert configure(payment_types="").payment_terms.types == {}
 
 
-def test_wrong_setting_does_not_tell_the_secrets_beside_it(configure: Configure) -> None:
+def test_error_about_a_setting_reveals_no_secrets(configure: Configure) -> None:
     with pytest.raises(ValidationError) as wrong:
         configure(
             webhook_secrets="secret-1,secret-2",
@@ -194,7 +194,7 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
     assert "hidden" not in str(made)
 
 
-def test_secret_that_is_set_is_used_and_none_is_made(configure: Configure) -> None:
+def test_configured_secret_is_used_and_none_is_generated(configure: Configure) -> None:
     made = configure(webhook_secrets="old,new", api_tokens="t", link_secret="l")
 
     assert made.active_webhook_secrets() == ("old", "new")
@@ -202,7 +202,7 @@ def test_secret_that_is_set_is_used_and_none_is_made(configure: Configure) -> No
     assert not (made.data_dir / "secrets").exists()
 
 
-def test_made_secret_is_kept_for_its_owner_alone(configure: Configure) -> None:
+def test_generated_secret_is_readable_by_its_owner_only(configure: Configure) -> None:
     made = configure()
 
     (secret,) = made.active_webhook_secrets()
@@ -214,7 +214,7 @@ def test_made_secret_is_kept_for_its_owner_alone(configure: Configure) -> None:
     assert [each.name for each in kept.iterdir()] == ["webhook"]
 
 
-def test_made_secret_is_the_same_at_the_next_start_and_another_for_each_purpose(configure: Configure) -> None:
+def test_generated_secrets_survive_a_restart_and_differ_by_purpose(configure: Configure) -> None:
     first = configure()
     secrets = {*first.active_webhook_secrets(), *first.active_api_tokens(), first.active_link_secret()}
 
@@ -224,7 +224,7 @@ def test_made_secret_is_the_same_at_the_next_start_and_another_for_each_purpose(
     assert {*again.active_webhook_secrets(), *again.active_api_tokens(), again.active_link_secret()} == secrets
 
 
-def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> None:
+def test_processes_that_start_together_share_one_secret(configure: Configure) -> None:
     configure()
     project = Path(__file__).parents[3]
     make = "from adapters.platform.settings import Settings; print(Settings().active_link_secret())"
@@ -241,7 +241,7 @@ def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> No
     ]
     for process in started:
         assert process.stdin
-        process.stdin.close()  # go
+        process.stdin.close()  # starts the process
 
     said = []
     for process in started:
@@ -253,7 +253,7 @@ def test_processes_that_start_at_once_get_one_secret(configure: Configure) -> No
     assert len(said[0]) >= 40
 
 
-# Tells each fsync and the link of a secret, in order.
+# Prints each fsync and the link of a secret, in order.
 TRACE = """
 import os, pathlib
 from adapters.platform.settings import Settings
@@ -271,7 +271,7 @@ Settings().active_seal_keys()
 """
 
 
-def test_made_secret_survives_a_power_cut(configure: Configure) -> None:
+def test_generated_secret_survives_a_power_cut(configure: Configure) -> None:
     data_dir = configure().data_dir.absolute()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
 
@@ -282,7 +282,7 @@ def test_made_secret_survives_a_power_cut(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("name", ["webhook", "api", "link"])
-def test_secret_that_is_empty_lets_nobody_in(configure: Configure, name: str) -> None:
+def test_empty_secret_file_is_refused_as_damaged(configure: Configure, name: str) -> None:
     made = configure()
     (made.data_dir / "secrets").mkdir(parents=True)
     (made.data_dir / "secrets" / name).touch()
@@ -297,7 +297,7 @@ def test_secret_that_is_empty_lets_nobody_in(configure: Configure, name: str) ->
 
 
 @pytest.mark.parametrize("root", ["nowhere.pem", "no-certificate.pem"])
-def test_trusted_root_that_is_no_certificate_is_refused_at_start(tmp_path: Path, root: str) -> None:
+def test_trusted_root_without_a_certificate_is_refused_at_start(tmp_path: Path, root: str) -> None:
     (tmp_path / "no-certificate.pem").write_text("a key, or a letter")
 
     with pytest.raises(ValidationError, match="CELLAR_TRUST_ROOTS"):
@@ -305,14 +305,14 @@ def test_trusted_root_that_is_no_certificate_is_refused_at_start(tmp_path: Path,
 
 
 @pytest.mark.parametrize("keys", ["short", "c2hvcnQ=", f"{'A' * 86}==,{'A' * 85}", f"{'-' * 86}=="])
-def test_seal_key_that_is_none_is_refused_without_repeating_it(configure: Configure, keys: str) -> None:
+def test_malformed_seal_key_is_refused_without_repeating_it(configure: Configure, keys: str) -> None:
     with pytest.raises(ValidationError, match="CELLAR_SEAL_KEYS") as wrong:
         configure(seal_keys=keys)
 
     assert keys not in str(wrong.value)
 
 
-def test_seal_keys_are_those_that_are_set_or_one_that_is_made_and_kept(configure: Configure) -> None:
+def test_seal_keys_are_configured_or_generated_once(configure: Configure) -> None:
     made = configure()
 
     (key,) = made.active_seal_keys()

@@ -1,4 +1,4 @@
-"""What was kept of discrepancies stays kept, whoever writes late and whichever database counts."""
+"""Kept discrepancies are not lost to late writers or new databases."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -41,13 +41,13 @@ def told() -> list[str]:
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_process_that_stalled_and_writes_late_takes_nothing_away() -> None:
+def test_late_write_of_a_stalled_worker_loses_nothing() -> None:
     archived("process-1", sample_body("process-1"))
     found(HELD)
     ((key, what_it_was_about_to_write),) = kept().items()
     explain("a long trip")
 
-    store().overwrite_bytes(what_it_was_about_to_write, key)  # and killed
+    store().overwrite_bytes(what_it_was_about_to_write, key)  # and is killed
 
     assert told() == ["a long trip"]
     assert kept_discrepancies.unkept() == []
@@ -56,7 +56,7 @@ def test_process_that_stalled_and_writes_late_takes_nothing_away() -> None:
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_only_the_last_two_states_lie_in_the_store() -> None:
+def test_store_holds_only_the_last_two_states() -> None:
     archived("process-1", sample_body("process-1"))
     for _ in range(3):
         found(HELD)
@@ -66,13 +66,13 @@ def test_only_the_last_two_states_lie_in_the_store() -> None:
     assert len(stored_discrepancies("process-1")["discrepancy_event"]) == 6
 
 
-def test_next_database_counts_on_from_what_the_lost_one_has_kept(configure: Callable[..., Settings]) -> None:
+def test_new_database_continues_the_numbers_of_the_lost_database(configure: Callable[..., Settings]) -> None:
     receipt_id = archived("process-1", sample_body("process-1"))
     found(HELD)
     explain("a long trip")
     configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     migrate()
-    archived("process-1", sample_body("process-1"))  # sent again, and not rebuilt
+    archived("process-1", sample_body("process-1"))  # delivered again, and not rebuilt
     finished("process-1", receipt_id)
 
     found(HELD)
@@ -83,7 +83,7 @@ def test_next_database_counts_on_from_what_the_lost_one_has_kept(configure: Call
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
+def test_unknown_file_beside_the_kept_states_is_ignored() -> None:
     archived("process-1", sample_body("process-1"))
     strange = ocfl.log_key("process-1", "history/discrepancies/strange.json")
     store().overwrite_bytes(b"{}", strange)
@@ -94,10 +94,10 @@ def test_strange_file_among_those_that_are_kept_is_in_nobodys_way() -> None:
     assert not kept_discrepancies.is_kept(kept_discrepancies.key_of("process-1", 1), [strange])
 
 
-def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
+def test_archive_whose_discrepancies_cannot_be_kept_does_not_block_others() -> None:
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
-    store().overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # where their folder should be
+    store().overwrite_bytes(b"", ocfl.log_key("process-1", "history/discrepancies"))  # in place of their folder
 
     with pytest.raises(Transient):
         discrepancies.reconcile_many({"process-1": [HELD], "process-2": [HELD]}, HOLD_CODES, NOW)

@@ -1,4 +1,4 @@
-"""Objects are OCFL 1.1 as an independent validator understands it, whatever is done to them."""
+"""Objects are valid OCFL 1.1 for an independent validator, also after kills, races and repairs."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(params=["folder", "bucket"], autouse=True)
 def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
-    """Settings with an empty store of either kind."""
+    """Configure an empty store of each kind."""
     if request.param == "bucket":
         prefix = hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
         configure(store_url=f"s3://archives/{prefix}", **bucket_at(request.getfixturevalue("s3_server")))
@@ -37,7 +37,7 @@ def kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> 
 def added(
     reference: str, *files: bytes, message: str = "message", checkpoint: Callable[[], None] = lambda: None
 ) -> Inventory:
-    """Add a version with some files, which are named by their numbers."""
+    """Add a version with files that are named by their numbers."""
     digests = [hashlib.sha256(file).hexdigest() for file in files]
     with staging(store().spool_folder) as stage:
         (stage / "content" / "files").mkdir(parents=True)
@@ -78,7 +78,7 @@ def test_process_without_an_object_has_no_inventory() -> None:
     "reference",
     ["../../etc/passwd", "/etc", "a/b", "..", ".", "s3://other/x", "a\\b", "x" * 255, "ש" * 255, "%2e%2e", "\n", "a b"],
 )
-def test_hostile_reference_is_an_object_like_any_other(reference: str) -> None:
+def test_hostile_reference_gets_an_ordinary_object(reference: str) -> None:
     added(reference, b"one")
     added(reference, b"two")
 
@@ -88,26 +88,26 @@ def test_hostile_reference_is_an_object_like_any_other(reference: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
-def test_objects_of_two_processes_never_meet(one: str, other: str) -> None:
+def test_objects_of_two_processes_never_overlap(one: str, other: str) -> None:
     of_one, of_other = (ocfl.object_key(each) for each in (one, other))
 
     assert (of_one == of_other) == (one == other)
     assert not of_one.startswith(f"{of_other}/")
 
 
-def test_object_lies_where_the_layout_of_the_root_says() -> None:
-    """Extension 0003's own example of an id, by its algorithm: tuples of the digest, then the id percent-encoded."""
+def test_key_of_an_object_follows_the_layout_of_the_root() -> None:
+    """As in the example of extension 0003: tuples of the digest, then the percent-encoded id."""
     digest = hashlib.sha256(b"urn:cellar:a%20b").hexdigest()
 
     assert ocfl.object_key("a b") == f"archives/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/urn%3acellar%3aa%2520b"
 
 
 @given(st.text(min_size=1, max_size=255))
-def test_object_lies_where_the_judge_looks_for_it(reference: str) -> None:
+def test_key_of_an_object_is_where_the_validator_expects_it(reference: str) -> None:
     assert ocfl.object_key(reference) == f"{ocfl.ROOT}/{place_of(ocfl.object_id(reference))}"
 
 
-def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
+def test_validator_rejects_a_root_without_objects() -> None:
     for key, text in ocfl.root_files().items():
         store().overwrite_bytes(text, key)
     assert any("Objects checked: 0 / 0 are VALID" in line for line in judged())
@@ -116,7 +116,7 @@ def test_judge_is_not_content_with_a_root_that_has_no_object() -> None:
     assert judged() == []
 
 
-def test_damaged_inventory_is_told_and_never_written_over() -> None:
+def test_damaged_inventory_is_a_conflict_and_never_overwritten() -> None:
     added("r", b"one")
     damaged = store().read_bytes(f"{ocfl.object_key('r')}/inventory.json").replace(b"message", b"massage")
     store().overwrite_bytes(damaged, f"{ocfl.object_key('r')}/inventory.json")
@@ -128,7 +128,7 @@ def test_damaged_inventory_is_told_and_never_written_over() -> None:
         ocfl.inventory("r")
 
 
-def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
+def test_next_writer_finishes_a_version_whose_sidecar_is_missing() -> None:
     added("r", b"one")
     before = store().read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
     added("r", b"two")
@@ -139,7 +139,7 @@ def test_writer_killed_before_the_sidecar_is_finished_by_the_next() -> None:
     assert judged() == []
 
 
-def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> None:
+def test_next_writer_finishes_a_version_missing_from_the_root_inventory() -> None:
     key = ocfl.object_key("r")
     added("r", b"one")
     names = ("inventory.json", "inventory.json.sha256")
@@ -155,7 +155,7 @@ def test_writer_killed_before_the_root_inventory_is_finished_by_the_next() -> No
 
 
 def killed_at_checkpoint(number: int) -> Callable[[], None]:
-    """A checkpoint that ends its writer when it is reached for that time."""
+    """Return a checkpoint that ends its writer at call `number`."""
     left = iter(range(number - 1))
 
     def _checkpoint() -> None:
@@ -167,7 +167,7 @@ def killed_at_checkpoint(number: int) -> Callable[[], None]:
 
 @pytest.mark.parametrize("kind", ["bucket"], indirect=True)
 @pytest.mark.parametrize("version", [1, 2])
-def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: int) -> None:
+def test_version_half_written_to_a_bucket_is_removed(version: int) -> None:
     before = [added("r", b"one") for _ in range(1, version)]
     with pytest.raises(KeyboardInterrupt):
         added("r", b"half", b"other", checkpoint=killed_at_checkpoint(3))
@@ -180,8 +180,8 @@ def test_writer_killed_between_two_contents_of_a_bucket_is_forgotten(version: in
 
 
 @pytest.mark.parametrize("kind", ["bucket"], indirect=True)
-def test_version_that_was_half_taken_back_is_taken_back_by_the_next() -> None:
-    """Of what a killed writer has left of it, its inventory goes last."""
+def test_next_writer_completes_a_half_done_removal() -> None:
+    """The removal of an unfinished version deletes its inventory last."""
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"two", checkpoint=killed_at_checkpoint(1))
@@ -192,8 +192,10 @@ def test_version_that_was_half_taken_back_is_taken_back_by_the_next() -> None:
 
 
 def told_back_without_a_content(state: str) -> str:
-    """Let an object tell of its first version, while the second has lost a content; return the key of the history, by
-    which the second is in that state.
+    """Set the root inventory back to version 1, remove a content of version 2, and put version 2 in `state`.
+
+    Returns:
+        The key of the history that holds `state`.
     """
     key, names = ocfl.object_key("r"), ("inventory.json", "inventory.json.sha256")
     added("r", b"one")
@@ -207,8 +209,8 @@ def told_back_without_a_content(state: str) -> str:
 
 
 @pytest.mark.parametrize("damage", [b"", b"x"])
-def test_version_that_was_complete_is_never_taken_back(damage: bytes) -> None:
-    """Its receipt's history says so, or is damaged and may have said so."""
+def test_complete_version_is_never_removed(damage: bytes) -> None:
+    """The history of its receipt says that it is complete, or is damaged and may have said so."""
     its_history = told_back_without_a_content("completed")
     store().overwrite_bytes(store().read_bytes(its_history) + damage, its_history)
     before = list(store().listed(ocfl.object_key("r")))
@@ -219,10 +221,10 @@ def test_version_that_was_complete_is_never_taken_back(damage: bytes) -> None:
     assert list(store().listed(ocfl.object_key("r"))) == before
 
 
-def test_version_that_was_not_complete_is_taken_back_from_a_bucket(kind: str) -> None:
+def test_incomplete_version_is_removed_from_a_bucket(kind: str) -> None:
     told_back_without_a_content("failed")
 
-    if kind == "folder":  # where a version comes whole
+    if kind == "folder":  # a version enters a folder whole
         with pytest.raises(Conflict):
             added("r", b"four")
     else:
@@ -231,7 +233,7 @@ def test_version_that_was_not_complete_is_taken_back_from_a_bucket(kind: str) ->
 
 
 @pytest.mark.parametrize("has_object", [True, False])
-def test_what_no_writer_has_left_is_for_a_person(has_object: bool) -> None:
+def test_content_of_unknown_origin_is_a_conflict(has_object: bool) -> None:
     if has_object:
         added("r", b"one")
     strange = f"{ocfl.object_key('r')}/v{1 + has_object}/content/unknown"
@@ -243,7 +245,7 @@ def test_what_no_writer_has_left_is_for_a_person(has_object: bool) -> None:
     assert store().read_bytes(strange) == b"unknown"
 
 
-def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version() -> None:
+def test_lost_root_inventory_is_restored_from_the_last_version() -> None:
     for file in (b"one", b"two"):
         added("r", file)
     store().remove(f"{ocfl.object_key('r')}/inventory.json")
@@ -253,7 +255,7 @@ def test_object_that_has_lost_its_inventory_has_it_again_from_its_last_version()
     assert judged() == []
 
 
-def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -> None:
+def test_object_without_inventory_and_content_is_a_conflict() -> None:
     found = [added("r", file) for file in (b"one", b"two")][-1]
     store().remove(f"{ocfl.object_key('r')}/inventory.json")
     store().remove(ocfl.content_key("r", found, hashlib.sha256(b"two").hexdigest()))
@@ -265,7 +267,7 @@ def test_object_that_has_lost_its_inventory_and_content_is_left_for_a_person() -
     assert list(store().listed(ocfl.object_key("r"))) == before
 
 
-def test_object_of_one_version_that_was_told_of_is_never_taken_back() -> None:
+def test_only_version_is_never_removed_when_its_root_inventory_is_lost() -> None:
     found = added("r", b"one")
     store().remove(f"{ocfl.object_key('r')}/inventory.json")
     store().remove(ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
@@ -275,8 +277,8 @@ def test_object_of_one_version_that_was_told_of_is_never_taken_back() -> None:
 
 
 @pytest.mark.parametrize("others", [1, 2])
-def test_writer_that_comes_late_never_turns_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
-    """Its lease was lost, and others have gone on before it tells of its version."""
+def test_late_writer_never_sets_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    """It lost its lease, and other writers added versions before it writes the root inventory."""
     added("r", b"one")
     tell = ocfl._tell
 
@@ -308,10 +310,8 @@ def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
     assert judged() == []
 
 
-def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other comes between our look and our write."""
+def test_only_one_of_two_writers_of_a_version_wins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other writer comes between our check and our write."""
     added("r", b"one")
     make_root = ocfl._make_root
 
@@ -330,8 +330,8 @@ def test_of_two_writers_of_one_version_one_wins_and_the_other_tries_again(
 
 @pytest.mark.parametrize("kind", ["bucket"], indirect=True)
 @pytest.mark.parametrize("late_at", [1, 2, 3])
-def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another(late_at: int) -> None:
-    """The others come between two of its writes, and take back what it has begun. A folder is renamed into place."""
+def test_writer_presumed_dead_leaves_nothing_in_the_version_of_another(late_at: int) -> None:
+    """Another writer removes its unfinished version between two of its writes. A folder is renamed into place."""
     added("r", b"one")
     reached: list[int] = []
 
@@ -349,8 +349,8 @@ def test_writer_that_was_taken_for_dead_leaves_nothing_in_the_version_of_another
 
 
 @pytest.mark.parametrize("kind", ["bucket"], indirect=True)
-def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands still between its look at what a killed writer has left and the removal."""
+def test_late_removal_leaves_the_version_of_another_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remover stalls between finding what a killed writer left and removing it."""
     added("r", b"one")
     with pytest.raises(KeyboardInterrupt):
         added("r", b"a dead one's", checkpoint=killed_at_checkpoint(2))
@@ -370,13 +370,13 @@ def test_writer_that_takes_back_too_late_leaves_the_version_of_another_alone(mon
     assert judged() == []
 
 
-def test_writer_that_finishes_another_version_too_late_never_turns_the_object_back(
+def test_late_finish_of_a_killed_version_never_sets_the_object_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = ocfl.object_key("r")
     before = added("r", b"one").to_json()
     added("r", b"two")
-    store().overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before it told of it
+    store().overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before the root inventory
     store().overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
     tell_of = ocfl.tell_of
 
@@ -395,7 +395,7 @@ def test_writer_that_finishes_another_version_too_late_never_turns_the_object_ba
     assert judged() == []
 
 
-def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
+def test_logs_of_an_object_are_not_part_of_its_content() -> None:
     added("r", b"one")
 
     store().overwrite_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
@@ -403,15 +403,15 @@ def test_what_is_in_the_logs_of_an_object_is_none_of_its_content() -> None:
     assert judged() == []
 
 
-def test_corrupt_content_is_found_by_the_judge(kind: str) -> None:
-    """The judge of these tests can say no."""
+def test_validator_finds_corrupt_content(kind: str) -> None:
+    """The validator of these tests does reject objects."""
     found = added("r", b"one")
     store().overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
 
     assert any("digest" in line.lower() for line in judged())
 
 
-def test_inventory_is_json_that_comes_back(kind: str) -> None:
+def test_inventory_survives_a_round_trip_through_json(kind: str) -> None:
     found = added("r", b"one", message="a message")
 
     assert Inventory.from_json(found.to_json()) == found

@@ -1,4 +1,4 @@
-"""Requests as they are archived: what is kept of a delivery proves itself."""
+"""Archived requests: damage to the record of a delivery is detected."""
 
 import hashlib
 import json
@@ -19,13 +19,13 @@ from tests.samples import sample_body
 
 @pytest.fixture
 def delivery(sqlite_installation: Settings) -> str:
-    """The receipt of a request that says the same as the version before."""
+    """Return the receipt of a request with the same content as the previous version."""
     archived("process-1", sample_body())
     return archived("process-1", json.dumps(json.loads(sample_body()), indent=1).encode())
 
 
 def _record(reference: str, receipt_id: str) -> str:
-    """Where in the store it lies that a delivery is kept."""
+    """Return the key of the record of a delivery in the store."""
     return f"{ocfl.object_key(reference)}/{delivery_path(receipt_id)}"
 
 
@@ -46,7 +46,7 @@ def test_any_flipped_bit_of_a_delivery_is_damage(delivery: str) -> None:
     assert len(text) > 100
 
 
-def test_what_a_delivery_keeps_and_does_not_need_to_rebuild_is_held_against_its_digest(delivery: str) -> None:
+def test_file_that_the_body_does_not_need_is_checked_against_its_digest(delivery: str) -> None:
     request = stored_request("process-1", delivery)
     assert request
     assert request.is_whole()

@@ -1,4 +1,4 @@
-"""Sealed values, bodies and fingerprints, with keys in a folder and in a bucket."""
+"""Sealed values, bodies and fingerprints, with keys in a folder or a bucket."""
 
 import hashlib
 import json
@@ -30,14 +30,14 @@ def master_key() -> str:
 
 @pytest.fixture(params=["folder", "bucket"], autouse=True)
 def kind(request: pytest.FixtureRequest, configure: Configure) -> str:
-    """An empty store of either kind."""
+    """Configure an empty store of each kind."""
     if request.param == "bucket":
         url = f"s3://archives/{secrets.token_hex(8)}"
         configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
     return str(request.param)
 
 
-def test_what_is_sealed_is_opened_by_the_archive_that_sealed_it_alone() -> None:
+def test_sealed_value_is_opened_only_for_its_archive() -> None:
     ciphertext = seals.sealer("process-1")(b"secret")
     seals.sealer("process-2")(b"another")
 
@@ -47,14 +47,14 @@ def test_what_is_sealed_is_opened_by_the_archive_that_sealed_it_alone() -> None:
         seals.opener("process-2")(ciphertext)
 
 
-def test_same_value_seals_the_same_within_an_archive_and_otherwise_in_another() -> None:
+def test_sealing_is_deterministic_within_an_archive_only() -> None:
     first, again, other = seals.sealer("process-1"), seals.sealer("process-1"), seals.sealer("process-2")
 
     assert first(b"secret") == again(b"secret")
     assert first(b"secret") != other(b"secret")
 
 
-def test_key_lies_outside_of_the_object_and_is_not_read_without_the_master_key() -> None:
+def test_key_is_kept_outside_the_object_and_wrapped() -> None:
     seals.sealer("process-1")(b"secret")
 
     digest = hashlib.sha256(b"urn:cellar:process-1").hexdigest()
@@ -65,7 +65,7 @@ def test_key_lies_outside_of_the_object_and_is_not_read_without_the_master_key()
     assert json.loads(store().read_bytes(expected)).keys() == {"format", "wrapped"}
 
 
-def test_several_that_make_a_key_at_once_get_one() -> None:
+def test_concurrent_makers_of_a_key_get_the_same_key() -> None:
     sealed: list[bytes] = []
     makers = [threading.Thread(target=lambda: sealed.append(seals.sealer("process-1")(b"secret"))) for _ in range(8)]
 
@@ -77,7 +77,7 @@ def test_several_that_make_a_key_at_once_get_one() -> None:
     assert (len(sealed), len(set(sealed))) == (8, 1)
 
 
-def test_key_that_is_gone_is_neither_used_nor_made_for_reading() -> None:
+def test_missing_key_is_locked_and_not_made_for_reading() -> None:
     ciphertext = seals.sealer("process-1")(b"secret")
 
     with pytest.raises(Locked, match="is gone"):
@@ -88,7 +88,7 @@ def test_key_that_is_gone_is_neither_used_nor_made_for_reading() -> None:
 
 
 @pytest.mark.parametrize("damage", [b"{", b"{}", b'{"format": 1, "wrapped": "*"}', b'{"format": 2, "wrapped": "YQ=="}'])
-def test_damaged_key_is_told_and_never_replaced(damage: bytes) -> None:
+def test_damaged_key_is_locked_and_never_replaced(damage: bytes) -> None:
     seals.sealer("process-1")(b"secret")
     store().overwrite_bytes(damage, seals.key_location("process-1"))
 
@@ -97,7 +97,7 @@ def test_damaged_key_is_told_and_never_replaced(damage: bytes) -> None:
     assert store().read_bytes(seals.key_location("process-1")) == damage
 
 
-def test_wrong_master_key_is_told_by_the_setting_alone(configure: Configure) -> None:
+def test_wrong_master_key_is_reported_by_the_name_of_its_setting(configure: Configure) -> None:
     configure(seal_keys=master_key())
     ciphertext = seals.sealer("process-1")(b"secret")
     configure(seal_keys=(other := master_key()))
@@ -110,7 +110,7 @@ def test_wrong_master_key_is_told_by_the_setting_alone(configure: Configure) -> 
         seals.rewrap(seals.key_location("process-1"))
 
 
-def test_rotation_leaves_what_is_sealed_as_it_is_and_the_old_key_may_go(configure: Configure) -> None:
+def test_rotation_keeps_sealed_values_and_makes_the_old_key_removable(configure: Configure) -> None:
     old, new = master_key(), master_key()
     configure(seal_keys=old)
     ciphertext, told = seals.sealer("process-1")(b"secret"), seals.fingerprint("69796709")
@@ -126,7 +126,7 @@ def test_rotation_leaves_what_is_sealed_as_it_is_and_the_old_key_may_go(configur
     assert seals.fingerprint("69796709") == told
 
 
-def test_key_of_one_archive_does_not_stand_in_for_that_of_another() -> None:
+def test_key_of_another_archive_is_locked() -> None:
     for reference in ("process-1", "process-2"):
         seals.sealer(reference)(b"secret")
     store().overwrite_bytes(store().read_bytes(seals.key_location("process-1")), seals.key_location("process-2"))
@@ -135,7 +135,7 @@ def test_key_of_one_archive_does_not_stand_in_for_that_of_another() -> None:
         seals.opener("process-2")(b"ciphertext")
 
 
-def test_fingerprint_tells_equal_secrets_and_nothing_else() -> None:
+def test_fingerprint_reveals_only_whether_secrets_are_equal() -> None:
     assert seals.fingerprint("69796709") == seals.fingerprint("69796709")
     assert seals.fingerprint("69796709") != seals.fingerprint("69796708")
     assert seals.fingerprint("69796709") != hashlib.sha256(b"69796709").hexdigest()
@@ -144,7 +144,7 @@ def test_fingerprint_tells_equal_secrets_and_nothing_else() -> None:
 
 @given(st.lists(st.integers(0, 3 * MIB), max_size=3))
 @with_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_body_comes_back_whatever_its_pieces_were(sizes: list[int]) -> None:
+def test_body_comes_back_whole_from_pieces_of_any_size(sizes: list[int]) -> None:
     pieces = [os.urandom(size) for size in sizes]
     body = b"".join(pieces)
 
@@ -155,7 +155,7 @@ def test_body_comes_back_whatever_its_pieces_were(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("size_bytes", [MIB, 2 * MIB, 2 * MIB + 5])
-def test_body_that_was_cut_swapped_or_changed_is_told(size_bytes: int) -> None:
+def test_truncated_swapped_or_changed_body_is_a_conflict(size_bytes: int) -> None:
     sealed = b"".join(seals.sealed_chunks("process-1", "receipt", [os.urandom(size_bytes)]))
     chunk = MIB + 16
     changed = {bytes(chunk) + sealed, sealed + b"x", sealed[:-1], b"", sealed[chunk:] + sealed[:chunk], sealed[:chunk]}

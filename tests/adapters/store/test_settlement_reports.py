@@ -1,4 +1,4 @@
-"""Settlement reports on both kinds of store: kept without secrets, and brought back."""
+"""Settlement reports in both kinds of store: kept without secrets, and restored."""
 
 import resource
 import time
@@ -25,7 +25,7 @@ from tests.settlements import NOW, covering, days_later, emptied, forgotten, imp
 
 @pytest.fixture(scope="module", params=["folder", "bucket"])
 def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An installation with each kind of store."""
+    """Set up an installation with each kind of store."""
     values = {}
     if request.param == "bucket":
         endpoint = request.getfixturevalue("s3_server")
@@ -51,7 +51,7 @@ def test_secrets_are_not_in_the_store() -> None:
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_reports_come_back_from_the_store() -> None:
+def test_reports_are_restored_from_the_store() -> None:
     paid("r", "c1")
     imported(report(line("c1", amount="20.00"), line("c2")), now=days_later(1))
     imported(report(line("c1", amount="1.00"), *covering(day(0), day(20))), now=days_later(2))
@@ -73,7 +73,7 @@ def test_report_is_named_by_its_digest() -> None:
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_again() -> None:
+def test_damaged_report_is_named_and_blocks_no_other_report() -> None:
     reports = [report(line(f"c{number}")) for number in range(3)]
     for each in reports:
         imported(each)
@@ -93,7 +93,7 @@ def test_damaged_report_is_named_and_holds_up_no_other_until_it_is_imported_agai
 
 
 @pytest.mark.usefixtures("empty_store")
-def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database_is_made_again() -> None:
+def test_report_removed_from_the_store_leaves_nothing_in_a_new_database() -> None:
     paid("r", "c1")
     paid("missed", "c2")
     imported(report(line("c1", amount="20.00"), line("c3")))
@@ -101,7 +101,7 @@ def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database
     ((report_id, _),) = settlement_reports.kept(print)
     for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
         store().remove(name)
-    with writing() as session:  # what a new database has of it: discrepancies, which are kept with their archives
+    with writing() as session:  # a new database has only its discrepancies, which are kept with their archives
         for table in (SettlementEntryRow, SettlementReportRow):
             session.execute(delete(table))
 
@@ -111,7 +111,7 @@ def test_report_that_was_taken_out_of_the_store_leaves_nothing_when_the_database
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_many_reports_come_back_with_few_open_files() -> None:
+def test_many_reports_are_restored_with_few_open_files() -> None:
     for number in range(12):
         imported(report(line(f"c{number}")))
     forgotten()
