@@ -1,7 +1,7 @@
-"""Real parts for the tests: a data folder, SQLite and Postgres with the migrations, an S3 server, a Prefect server.
+"""Provides real parts to the tests: a data folder, migrated SQLite and Postgres, an S3 server, a Prefect server.
 
-Servers start once a session, on free ports of loopback, each in its own process group, and end with it, also where the
-session is killed.
+Servers start once per session, on free loopback ports, each in its own process group. They end with the session, even
+if it is killed.
 """
 
 import os
@@ -44,11 +44,11 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Settings]]:
-    """Set settings by name, as environment variables; what is not set has its default, in a folder of the test."""
+    """Return a function that sets settings by name, as environment variables, in a folder of the test."""
     for name in set(os.environ) - {"PREFECT_HOME"}:
         if name.startswith(("CELLAR_", "PREFECT_")):
             monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)  # no .env of the developer's
+    monkeypatch.chdir(tmp_path)  # so that the developer's .env is not read
     monkeypatch.setenv("CELLAR_DATA_DIR", str(tmp_path / "data"))
 
     def _configure(**values: object) -> Settings:
@@ -63,7 +63,7 @@ def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 
 def _forget() -> None:
-    """Settings are read once a process, and so is what hangs on them."""
+    """Clear everything that a process derives from its settings once."""
     if transactions.engine.cache_info().currsize:
         transactions.engine().dispose()
     for cached in (settings, transactions.engine, bucket._client, tls.tls_context):
@@ -72,7 +72,7 @@ def _forget() -> None:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def installation(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> Settings:
-    """Settings with a migrated database: the test runs once on each kind."""
+    """Return settings with a migrated database; the test runs once on each kind."""
     if request.param == "postgres":
         return configure(database_url=request.getfixturevalue("postgres_installation"))
     installed: Settings = request.getfixturevalue("sqlite_installation")
@@ -80,7 +80,7 @@ def installation(request: pytest.FixtureRequest, configure: Callable[..., Settin
 
 
 def bucket_at(endpoint: str) -> dict[str, str]:
-    """What an installation needs besides the URL to use the S3 server of the tests."""
+    """Return the settings, besides the URL, with which an installation uses the S3 server of the tests."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "cellar-test",
@@ -92,7 +92,7 @@ def bucket_at(endpoint: str) -> dict[str, str]:
 
 @pytest.fixture(params=["folder", "bucket"])
 def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
-    """Settings with an empty store: the test runs once on each kind."""
+    """Configure an empty store; the test runs once on each kind."""
     if request.param == "bucket":
         url = f"s3://archives/{secrets.token_hex(8)}"
         configure(store_url=url, **bucket_at(request.getfixturevalue("s3_server")))
@@ -101,7 +101,7 @@ def store_kind(request: pytest.FixtureRequest, configure: Callable[..., Settings
 
 @pytest.fixture
 def sqlite_installation(configure: Callable[..., Settings], migrated_file: Path) -> Settings:
-    """Settings with a migrated SQLite database, where the kind does not matter."""
+    """Return settings with a migrated SQLite database, for tests that do not depend on the kind."""
     settings().data_dir.mkdir(exist_ok=True)
     shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
     return settings()
@@ -109,7 +109,7 @@ def sqlite_installation(configure: Callable[..., Settings], migrated_file: Path)
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite database with all migrations, to be copied: to apply them takes longer than most tests."""
+    """Return a migrated SQLite database to copy, since applying the migrations takes longer than most tests."""
     path = tmp_path_factory.mktemp("migrated") / "cellar.db"
     _migrate_at(f"sqlite:///{path}")
     return path
@@ -125,10 +125,10 @@ def _migrate_at(database_url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Not below pytest's own folder: as root, Postgres runs as another user, and pytest shuts that folder to others."""
+    """Start a Postgres outside of pytest's folder: under root, it runs as another user, who cannot enter that folder."""
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # no test cuts the power
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # because no test cuts the power
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
@@ -137,19 +137,19 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def postgres_database(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty database."""
+    """Return the URL of an empty database."""
     yield from _database(postgres_server, "template1")
 
 
 @pytest.fixture
 def postgres_installation(postgres_server: str, migrated_database: str) -> Iterator[str]:
-    """The URL of a database with all migrations."""
+    """Return the URL of a database with all migrations."""
     yield from _database(postgres_server, migrated_database)
 
 
 @pytest.fixture(scope="session")
 def migrated_database(postgres_server: str) -> str:
-    """The name of a database with all migrations, to be copied."""
+    """Return the name of a database with all migrations, to be copied."""
     name = "migrated"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -174,13 +174,13 @@ def url_of(server: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the Prefect server of the session has its database."""
+    """Return the folder with the database of the session's Prefect server."""
     return tmp_path_factory.mktemp("prefect")
 
 
 @pytest.fixture(scope="session")
 def prefect_server(prefect_home: Path) -> Iterator[str]:
-    """The API's URL of a real Prefect server on SQLite, as `cellar up` starts it."""
+    """Return the API URL of a real Prefect server on SQLite, started as `cellar up` starts it."""
     home, port = prefect_home, free_port()
     environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     origins = prefect_server_defaults(Settings(prefect_port=port))["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
@@ -204,7 +204,7 @@ def prefect_server(prefect_home: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a real S3 server, which enforces signatures and checksums."""
+    """Return the endpoint of a real S3 server, which enforces signatures and checksums."""
     folder, port = tmp_path_factory.mktemp("s3"), free_port()
     environment = os.environ | {"AWS_ACCESS_KEY_ID": "cellar-test", "AWS_SECRET_ACCESS_KEY": "cellar-test-secret"}
     weed = str(Path(sys.executable).with_name("weed"))
@@ -219,7 +219,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
-    """A program in a process group of its own, ended with the block."""
+    """A program in its own process group, which ends with the block."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path, folder: Path | None = None) -> None:
         self._command, self._environment, self._log, self._folder = command, environment, log, folder
@@ -249,14 +249,14 @@ class running:  # noqa: N801 -- reads as a verb: with running(command, ...)
 
 
 _held: deque[socket.socket] = deque()
-_MOST_HELD = 200  # files that a process may open are few, and by then the server listens
+_MOST_HELD = 200  # open files are limited, and the oldest servers listen already
 
 
 def free_port() -> int:
-    """A port of loopback for a server that starts soon.
+    """Return a loopback port for a server that starts soon.
 
-    A socket holds it, bound and without listening. Until the server listens, which it may beside that, connections are
-    refused, and the kernel gives the port to no other server, nor to a connection.
+    A bound socket that does not listen holds the port, and the server may still listen on it. Until it does,
+    connections are refused, and the kernel gives the port to no other server or connection.
     """
     holding = socket.socket()
     holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do

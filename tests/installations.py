@@ -1,6 +1,6 @@
-"""Installations that tests share, and archives in them.
+"""Sets up installations that tests share, with archives in them.
 
-Archives are taken to their end in this process, by the functions that the flow calls: no Prefect is needed.
+Archives are completed in this process by the functions that the flow calls, without Prefect.
 """
 
 import os
@@ -32,8 +32,8 @@ from tests.conftest import _forget, free_port
 
 @contextmanager
 def installed(folder: Path, **values: object) -> Iterator[Settings]:
-    """This process has the settings of an installation in `folder` until the end of the block."""
-    with pytest.MonkeyPatch.context() as patch, chdir(folder):  # no .env of the developer's
+    """Give this process the settings of an installation in `folder` until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch, chdir(folder):  # so that the developer's .env is not read
         for name in [name for name in os.environ if name.startswith(("CELLAR_", "PREFECT_"))]:
             patch.delenv(name)
         environment = {"PREFECT_API_URL": closed_url(), "CELLAR_DATA_DIR": folder / "data", "CELLAR_PORT": free_port()}
@@ -48,7 +48,7 @@ def installed(folder: Path, **values: object) -> Iterator[Settings]:
 
 
 def objects_below(url: str) -> dict[str, int]:
-    """Sizes of the objects below `s3://BUCKET/PREFIX`, by the rest of their keys."""
+    """Return the sizes of the objects below `s3://BUCKET/PREFIX`, by the remainder of their keys."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     pages = boto3.Session().client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     found = [each for page in pages for each in page.get("Contents", [])]
@@ -57,16 +57,16 @@ def objects_below(url: str) -> dict[str, int]:
 
 @cache
 def closed_url() -> str:
-    """Where nobody listens, as long as this process lives."""
+    """Return a URL on which nothing listens as long as this process lives."""
     with socket.socket() as holding:
         holding.bind(("127.0.0.1", 0))
         port = holding.getsockname()[1]
-        holding.detach()  # it stays open
+        holding.detach()  # keeps the port reserved
     return f"http://127.0.0.1:{port}"
 
 
 def store_that_does_not_answer(store_kind: str, folder: Path) -> dict[str, str]:
-    """Settings of a store that is none, or takes no requests of ours."""
+    """Return the settings of a store that is not a folder, or that refuses our requests."""
     if store_kind == "bucket":
         return {"AWS_SECRET_ACCESS_KEY": "the secret of another"}
     (folder / "a file").write_text("")
@@ -79,7 +79,7 @@ def database_that_is_away() -> str:
 
 @contextmanager
 def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Prefect knows the deployment, and no worker serves it: its runs, which are yielded, stay scheduled."""
+    """Deploy without a worker, so that runs stay scheduled; yield a function that lists them."""
     with httpx.Client(base_url=prefect_url, timeout=30, trust_env=False) as client:
         known = client.get("/deployments/name/process-archive/archive")
         if known.is_success:
@@ -99,7 +99,7 @@ def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def stored_body(reference: str, receipt_id: str) -> bytes:
-    """The request as the store gives it back."""
+    """Return the request as rebuilt from the store."""
     stored = stored_request(reference, receipt_id)
     assert stored
     return b"".join(stored.body())
@@ -112,7 +112,7 @@ def stored_file(reference: str, sha256: str) -> bytes:
 
 
 def stored_discrepancies(reference: str) -> history.Rows:
-    """What the store has of a process's discrepancies and their history."""
+    """Return the discrepancies of a process, and their history, from the store."""
     rows: history.Rows = {}
     for key, _ in store().listed(ocfl.log_key(reference, "history/discrepancies")):
         rows = kept_discrepancies.merged(rows, history.found_rows(key))
@@ -120,7 +120,7 @@ def stored_discrepancies(reference: str) -> history.Rows:
 
 
 def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
-    """An archive of the installation, received, registered and taken to its end; returns the receipt id."""
+    """Receive, register and complete an archive of the installation, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
@@ -131,7 +131,7 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None) -
 
 
 def finished(reference: str, receipt_id: str) -> None:
-    """Take a registered receipt to its end."""
+    """Complete a registered receipt."""
     persist(reference, receipt_id)
     archived = stored_archive(reference, receipt_id)
     load(archived)
@@ -140,7 +140,7 @@ def finished(reference: str, receipt_id: str) -> None:
 
 
 def damaged_file(reference: str) -> str:
-    """Damage a content of an archive in the store, and return its key."""
+    """Damage a content of an archive in the store and return its key."""
     found = ocfl.inventory(reference)
     assert found
     key = ocfl.content_key(reference, found, next(iter(found.manifest)))

@@ -1,4 +1,4 @@
-"""An independent judge of the store: `ocfl-py`, its validator run as a person would run it."""
+"""Validates the store with an independent OCFL validator, `ocfl-py`, run from its command line."""
 
 import json
 import subprocess
@@ -18,9 +18,9 @@ from tests.installations import objects_below
 
 
 def judged() -> list[str]:
-    """What the judge finds wrong in the store of the settings, with objects and digests checked.
+    """Return what the validator finds wrong in the store of the settings, with objects and digests checked.
 
-    It must have seen each object that is there, and one at least.
+    The validator must have seen every object, and at least one.
     """
     location = f"{settings().store_location}/{ROOT}"
     if "://" not in location:
@@ -31,14 +31,14 @@ def judged() -> list[str]:
 
 
 def place_of(object_id: str) -> str:
-    """Where in a storage root the judge looks for an object, by the configuration that lies in ours."""
+    """Return where the validator expects an object in a storage root that has our configuration."""
     place: str = _layout().identifier_to_path(object_id)
     return place
 
 
 @cache
 def _layout() -> Any:
-    with warnings.catch_warnings(action="ignore"):  # of pkg_resources
+    with warnings.catch_warnings(action="ignore"):  # pkg_resources warns
         from ocfl.layout_registry import get_layout  # noqa: PLC0415
     (config,) = (json.loads(text) for key, text in root_files().items() if key.endswith("config.json"))
     layout = get_layout(config["extensionName"])
@@ -65,7 +65,7 @@ def _judged(root: Path) -> list[str]:
         [*command, "--validate-objects", "--check-digests"], capture_output=True, text=True, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    # Its exit status tells nothing, and of a root in which it has found no object it says that it is valid.
+    # Its exit status means nothing, and it calls a root valid in which it has found no object.
     number = sum(1 for _ in root.rglob(OBJECT_DECLARATION))
     sound = [f"Objects checked: {number} / {number} are VALID", f"Storage root {root} is VALID"]
     return [] if number and lines[-2:] == sound else [f"{number} objects are there", *lines, done.stderr]

@@ -1,4 +1,4 @@
-"""Payments and settlement entries in the test's database, without the archives that they come from."""
+"""Puts payments and settlement entries into the database of a test, without their archives and reports."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -15,7 +15,7 @@ from tests.records import NOON, digest
 
 
 def payment(reference: str, transaction_id: str | None, position: int = 0, **members: Any) -> dict[str, Any]:
-    """The row of a payment; members are its columns."""
+    """Return the row of a payment; `members` are its columns."""
     made = PaymentRow(
         reference=reference,
         position=position,
@@ -29,13 +29,13 @@ def payment(reference: str, transaction_id: str | None, position: int = 0, **mem
 
 
 def attempt(payment: dict[str, Any], position: int = 0, **members: Any) -> dict[str, Any]:
-    """The row of an attempt at a payment that does not decide."""
+    """Return the row of an attempt that does not decide its payment."""
     its = {name: payment[name] for name in ("reference", "payment_id", "standing")} | {"position": position}
     return PaymentKeyRow(**its | members).model_dump()
 
 
 def booked(reference: str, *payments: dict[str, Any], attempts: Iterable[dict[str, Any]] = ()) -> None:
-    """Let these be the payments of an archive, as `load-metadata` does."""
+    """Make these the payments of an archive, as `load-metadata` does."""
     with writing() as session:
         insert_new(session, ArchiveRow, {"reference": reference, "state": "completed", "received_at": NOON})
         for table, its in ((PaymentRow, payments), (PaymentKeyRow, attempts)):
@@ -44,7 +44,7 @@ def booked(reference: str, *payments: dict[str, Any], attempts: Iterable[dict[st
 
 
 def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any) -> None:
-    """Let a row of a report be matched to a payment."""
+    """Insert an entry of a report that is matched to a payment."""
     row = {
         "entry_id": digest(f"{payment_id} {amount_minor} {settled_on} {members}")[:32],
         "report_id": digest("report"),
@@ -61,7 +61,7 @@ def settled(payment_id: str, amount_minor: int, settled_on: date, **members: Any
 
 
 def unsettled() -> None:
-    """Let no report have been imported."""
+    """Delete all entries, as if no report had been imported."""
     with writing() as session:
         session.execute(delete(SettlementEntryRow))
 

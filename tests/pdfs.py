@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-untyped-call"
-"""Real PDFs, signed with pyHanko by throw-away certificates, and what is done to them afterwards."""
+"""Makes real PDFs, signs them with pyHanko and throw-away certificates, and changes them afterwards."""
 
 import asyncio
 import hashlib
@@ -53,7 +53,7 @@ class Identity:
 
 
 def authority(name: str = "Test root") -> Identity:
-    """A root that issues certificates of signers. The same for the same name."""
+    """Return a root that issues certificates of signers. The same name returns the same root."""
     return _authority(name)
 
 
@@ -71,7 +71,7 @@ def _authority(name: str) -> Identity:
 def identity(
     name: str = SIGNER_NAME, root: str = "Test root", valid_from: datetime | None = None, valid_days: int = 7300
 ) -> Identity:
-    """A signer whose certificate was issued by the authority of that name. The same for the same arguments."""
+    """Return a signer with a certificate of the authority named `root`. The same arguments return the same signer."""
     return _identity(name, root, valid_from or _years()[0], valid_days)
 
 
@@ -88,7 +88,7 @@ def _identity(name: str, root: str, begins: datetime, valid_days: int) -> Identi
 @cache
 def _time_stamping_identity(root: str, begins: datetime, valid_days: int) -> Identity:
     issuer = authority(root)
-    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)  # DummyTimeStamper knows RSA only
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)  # DummyTimeStamper supports RSA only
     ends = begins + timedelta(days=valid_days)
     builder = _builder(_name("Test time", None), issuer.certificate.subject, private_key, begins, ends)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
@@ -98,14 +98,14 @@ def _time_stamping_identity(root: str, begins: datetime, valid_days: int) -> Ide
 def time_stamper(
     at: datetime | None = None, root: str = "Test root", valid_from: datetime | None = None, valid_days: int = 7300
 ) -> DummyTimeStamper:
-    """A time-stamping authority in this process, whose certificate was issued by the authority of that name."""
+    """Return a time-stamping authority in this process, with a certificate of the authority named `root`."""
     signer = _signer(_time_stamping_identity(root, valid_from or _years()[0], valid_days))
     return DummyTimeStamper(signer.signing_cert, signer.signing_key, signer.cert_registry, fixed_dt=at)
 
 
 @cache
 def form(*, filler_bytes: int = 0, with_xref_stream: bool = False) -> bytes:
-    """A PDF of one page with a text field; `filler_bytes` of it are a stream that does not compress."""
+    """Return a PDF of one page with a text field; `filler_bytes` of it are a stream that does not compress."""
     writer = PdfFileWriter(stream_xrefs=with_xref_stream)
     contents = writer.add_object(StreamObject(stream_data=b"BT /F1 12 Tf 72 720 Td (I owe you 100) Tj ET"))
     page = PageObject(contents, (0, 0, 595, 842), _fonts())
@@ -137,7 +137,7 @@ def signed(
     lock: FieldMDPSpec | None = None,
     stamper: DummyTimeStamper | None = None,
 ) -> bytes:
-    """Sign a PDF: with `certify`, as its author, who says what may be changed."""
+    """Sign a PDF. With `certify`, sign as its author, and permit these changes."""
     writer = _writer(pdf)
     if lock:
         append_signature_field(writer, SigFieldSpec(field, field_mdp_spec=lock))
@@ -153,7 +153,7 @@ def signed(
 
 
 def signed_over(pdf: bytes, digest: str) -> bytes:
-    """Sign a PDF over a digest of this kind."""
+    """Sign a PDF with a digest of this algorithm."""
     metadata = PdfSignatureMetadata(field_name="First", md_algorithm=digest)
     output: BytesIO = sign_pdf(
         IncrementalPdfFileWriter(BytesIO(pdf)), metadata, _signer(identity()), bytes_reserved=_SIGNATURE_HEX_DIGITS
@@ -174,7 +174,7 @@ def time_stamped(pdf: bytes) -> bytes:
 
 
 def with_time_stamp_put_in(pdf: bytes, stamper: DummyTimeStamper, stamped: bytes | None = None) -> bytes:
-    """Put a time stamp into the last signature, as anybody can: of its value, or of something else."""
+    """Put a time stamp of the signature value, or of `stamped`, into the last signature, as anybody can."""
     start, end = value_range(pdf)
     signature = cms.ContentInfo.load(bytes.fromhex(pdf[start:end].decode()))
     (signer,) = signature["content"]["signer_infos"]
@@ -189,7 +189,7 @@ def with_time_stamp_put_in(pdf: bytes, stamper: DummyTimeStamper, stamped: bytes
 
 
 def with_validation_data(pdf: bytes) -> bytes:
-    """Add a document security store with certificates: what long-term validation asks for."""
+    """Add a document security store with certificates, as long-term validation requires."""
     output = BytesIO(pdf)
     certificates = list(_signer(identity()).cert_registry)
     DocumentSecurityStore.add_dss(output, None, certs=certificates, force_write=True)
@@ -215,7 +215,7 @@ def filled(pdf: bytes, text: str = "Paid") -> bytes:
 
 
 def edited(pdf: bytes, text: str = "I owe you 900") -> bytes:
-    """Replace what the page shows."""
+    """Replace the text on the page."""
 
     def edit(writer: IncrementalPdfFileWriter) -> None:
         page = writer.root["/Pages"]["/Kids"][0]
@@ -227,7 +227,7 @@ def edited(pdf: bytes, text: str = "I owe you 900") -> bytes:
 
 
 def with_attachment(pdf: bytes, attached: bytes) -> bytes:
-    """Attach a document, not compressed."""
+    """Attach a document without compression."""
 
     def attach(writer: IncrementalPdfFileWriter) -> None:
         writer.root["/Attached"] = writer.add_object(StreamObject(stream_data=attached))
@@ -237,7 +237,7 @@ def with_attachment(pdf: bytes, attached: bytes) -> bytes:
 
 
 def without_signature(pdf: bytes, name: str = "First") -> bytes:
-    """Take the signature out of its field, by an update."""
+    """Remove the signature from its field, by an update."""
 
     def remove(writer: IncrementalPdfFileWriter) -> None:
         field = _field(writer, name)
@@ -248,7 +248,7 @@ def without_signature(pdf: bytes, name: str = "First") -> bytes:
 
 
 def skipping(pdf: bytes, hidden: bytes) -> bytes:
-    """Append an update of a document that ends in another, `hidden`, which its chain of updates leaves out."""
+    """Append `hidden`, and an update whose chain of updates leaves `hidden` out."""
     visible = with_validation_data(pdf)
     update = visible[len(pdf) :]
     moved_by = len(hidden) - len(pdf)
@@ -256,10 +256,10 @@ def skipping(pdf: bytes, hidden: bytes) -> bytes:
 
 
 def wrapped(pdf: bytes) -> bytes:
-    """Put another document between the two parts that the signature covers, where its value was.
+    """Put another document between the two parts that the signature covers, in place of the signature value.
 
-    Its table of objects stands where the signed end of the file says that it is. Its signature has the old value, with
-    zeros added until twice its length is the room between the parts, as if it filled that.
+    The table of objects stands at the offset that the signed end of the file gives. The signature has the old value,
+    padded with zeros until its hexadecimal digits would fill the gap between the parts.
     """
     start, end = value_range(pdf)
     before, after = pdf[: start - 1], pdf[end + 1 :]
@@ -273,7 +273,7 @@ def wrapped(pdf: bytes) -> bytes:
     )
     body, places = before, []
     for number, content in enumerate((*_another_document(), signature), start=1):
-        if number == 7:  # the table comes first: it cannot move
+        if number == 7:  # the table comes first because its place is fixed
             body = body.ljust(int(after.split()[-2]), b" ") + bytes(400)
         places.append(len(body))
         body += b"%d 0 obj\n%b\nendobj\n" % (number, content)
@@ -296,7 +296,7 @@ def _another_document() -> Sequence[bytes]:
 
 
 def bottom_line(pdf: bytes) -> bool:
-    """What pyHanko itself says of the first signature, with the root of all signers trusted."""
+    """Return pyHanko's own verdict on the first signature, with the root of all signers trusted."""
     signature = PdfFileReader(BytesIO(pdf)).embedded_signatures[0]
     context = ValidationContext(trust_roots=[_signer(authority()).signing_cert])
     said: bool = validate_pdf_signature(signature, context).bottom_line
@@ -304,14 +304,14 @@ def bottom_line(pdf: bytes) -> bool:
 
 
 def encrypted_for_all(*, has_mac: bool) -> bytes:
-    """The form, encrypted (AES-256) so that it opens without a password; `has_mac` is what pyHanko does by itself."""
+    """Return the form, encrypted (AES-256) so that it opens without a password; pyHanko defaults to `has_mac`."""
     writer = copy_into_new_writer(PdfFileReader(BytesIO(form())))
     writer.encrypt(_PASSWORD, "", pdf_mac=has_mac)
     return _written(writer)
 
 
 def encrypted() -> bytes:
-    """A PDF that opens with a password only."""
+    """Return a PDF that opens with a password only."""
     writer = PdfFileWriter()
     writer.insert_page(PageObject(writer.add_object(StreamObject(stream_data=b"")), (0, 0, 595, 842)))
     writer.encrypt(_PASSWORD, _PASSWORD)
@@ -319,13 +319,13 @@ def encrypted() -> bytes:
 
 
 def value_range(pdf: bytes) -> tuple[int, int]:
-    """Return where the hexadecimal digits of the last signature's value begin and end."""
+    """Return the begin and the end of the hexadecimal digits of the last signature's value."""
     gap = re.findall(rb"/ByteRange \[0 (\d+) (\d+) \d+ *\]", pdf)[-1]
     return int(gap[0]) + 1, int(gap[1]) - 1
 
 
 def document(objects: Sequence[bytes], *, trailer: bytes = b"/Root 1 0 R") -> bytes:
-    """A PDF written by hand. Objects are numbered from 1."""
+    """Return a PDF written by hand. Objects are numbered from 1."""
     output = b"%PDF-1.7\n"
     places = []
     for number, body in enumerate(objects, start=1):
@@ -342,9 +342,10 @@ def stream(entries: bytes, data: bytes) -> bytes:
 
 
 def xref_stream_document(objects: Sequence[bytes], entries: Sequence[tuple[int, int, int]], data: bytes) -> bytes:
-    """A PDF with a cross-reference stream of these entries; an entry of kind 1 has the number of its object for place.
+    """Return a PDF with a cross-reference stream of these entries.
 
-    `data` is what the cross-reference stream holds in place of its entries, when not empty.
+    The place of an entry of kind 1 is the number of its object. `data` replaces the entries in the stream, if not
+    empty.
     """
     output = b"%PDF-1.7\n"
     places = {}
@@ -361,14 +362,14 @@ def xref_stream_document(objects: Sequence[bytes], entries: Sequence[tuple[int, 
 
 
 def bomb(unpacked_bytes: int) -> bytes:
-    """Zeros, deflated to a thousandth; the checksum at the end is missing."""
+    """Return zeros, deflated to a thousandth of their size, without the checksum at the end."""
     packer = zlib.compressobj(9)
     first, again = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + again * (unpacked_bytes >> 20)
 
 
 def _moved(update: bytes, above: int, by: int) -> bytes:
-    """Return an update with a classic cross-reference table, to stand `by` bytes later."""
+    """Move an update that has a classic cross-reference table by `by` bytes."""
     update = re.sub(
         rb"(\d{10}) (\d{5} n)",
         lambda entry: b"%010d %b" % (int(entry[1]) + (by if int(entry[1]) >= above else 0), entry[2]),
@@ -378,7 +379,7 @@ def _moved(update: bytes, above: int, by: int) -> bytes:
 
 
 def _writer(pdf: bytes) -> IncrementalPdfFileWriter:
-    """What writes an update, also of a document that is encrypted for all."""
+    """Return a writer of an update, also for a document that opens without a password."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
     if writer.prev.encrypted:
         writer.encrypt("")
@@ -466,11 +467,11 @@ def _usages(*, signs_certificates: bool) -> x509.KeyUsage:
 
 CATALOGUE = b"<</Type /Catalog /Pages 2 0 R /AcroForm 3 0 R>>"
 PAGES = b"<</Type /Pages /Kids [] /Count 0>>"
-"""Of a document by hand: its objects 1 and 2; object 3 is its form."""
+"""Objects 1 and 2 of a document written by hand; its object 3 is the form."""
 
 
 def with_usage_rights() -> bytes:
-    """A document whose readers have rights by a signature of Adobe's, which no field has."""
+    """Return a document with usage rights, which are a signature of Adobe's outside of any field."""
     catalogue = CATALOGUE.replace(b">>", b" /Perms <</UR3 4 0 R>>>>")
     page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 595 842]>>"
     rights = b"<</ByteRange [0 %06d %06d %06d] /Contents <3003020100>>>" % (0, 0, 0)
@@ -482,7 +483,7 @@ def with_usage_rights() -> bytes:
 
 
 def endless() -> bytes:
-    """A signature that covers the same megabyte again and again."""
+    """Return a document whose signature covers the same megabyte again and again."""
     document_signed = signed(form())
     start, end = value_range(document_signed)
     ranges = b"0 1000000 " * 100_000
@@ -495,6 +496,6 @@ def endless() -> bytes:
 
 
 def many_objects(number: int) -> bytes:
-    """A cross-reference stream that promises more objects than it has bytes."""
+    """Return a document whose cross-reference stream promises more objects than it has bytes."""
     pdf = xref_stream_document([CATALOGUE], [(0, 0, 0)], b"")
     return pdf.replace(b"/Size 1 ", b"/Size %d /Index [0 %d] " % (number, number))

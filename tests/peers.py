@@ -1,4 +1,4 @@
-"""Peers that do not behave: they accept and then stay silent, or never come to an end."""
+"""Provides misbehaving peers, which accept a connection and then stay silent, break off or never end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,7 +9,7 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def listening(answer: Answer) -> AsyncIterator[str]:
-    """A server on loopback that answers as told, as long as the block runs."""
+    """Run a loopback server that answers with `answer`, and yield its URL."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ async def hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> 
 
 
 async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A header that comes drop by drop: no step of reading it ever takes long."""
+    """Send an endless header byte by byte, so that no single read takes long."""
     writer.write(b"HTTP/1.1 200 OK\r\nx-long: ")
     while True:
         writer.write(b"x")
@@ -47,7 +47,7 @@ async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def gush(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """An answer whose body has no end."""
+    """Send an answer whose body never ends."""
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         writer.write(bytes(1 << 16))

@@ -1,4 +1,4 @@
-"""Puts receipts and archives into the test's database, as receiver and flow do it."""
+"""Puts receipts and archives into the database of a test, as the receiver and the flow do."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def digest(name: str) -> str:
 
 
 def delivery(reference: str = "r", body: str = "body", *, minute: float = 0, number: int = 0) -> Delivery:
-    """A sending of a body, `minute` minutes after noon. `number` tells deliveries of one body apart."""
+    """Return a delivery `minute` minutes after noon. `number` distinguishes deliveries of the same body."""
     at = NOON + timedelta(minutes=minute)
     return Delivery(
         f"{at:%Y%m%dT%H%M%S.%fZ}-{digest(reference + body)[:6]}{number:02}", digest(body), reference, at, 10, {}
@@ -32,14 +32,14 @@ def delivery(reference: str = "r", body: str = "body", *, minute: float = 0, num
 
 
 def document(reference: str = "r", **session: Any) -> dict[str, Any]:
-    """The sample for a process, with members of its session replaced."""
+    """Return the sample for a process, with members of its session replaced."""
     made = sample_document() | {"reference": reference}
     made["sessions"][0] |= {"reference": reference, "process_id": reference} | session
     return made
 
 
 def registered(reference: str = "r", body: str = "body", *, minute: float = 0) -> str:
-    """Register a sending and return the id of its receipt."""
+    """Register a delivery and return the id of its receipt."""
     made = delivery(reference, body, minute=minute)
     receipts.register(made)
     return made.receipt_id
@@ -64,7 +64,7 @@ def loaded(archive: Archive, receipt_id: str) -> int:
 
 
 def _number(reference: str, receipt_id: str) -> int:
-    """The number that the store would give."""
+    """Return the version number that the store would assign."""
     found = archive_view.archive(reference)
     numbers = {each.receipt_id: each.version for each in found.versions} if found else {}
     return numbers.get(receipt_id, len(numbers) + 1)

@@ -1,4 +1,4 @@
-"""A way to an S3 server for who reads, on which some requests are refused."""
+"""Provides a read-only proxy to an S3 server that refuses some requests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def refusing(endpoint: str, status_of: Callable[[str], int | None]) -> Iterator[str]:
-    """Answer a request for a path with the status that `status_of` returns, where it returns one."""
+    """Answer a request with the status that `status_of` returns for its path; pass it on if that is None."""
     server = urlsplit(endpoint).netloc
 
     class Handler(BaseHTTPRequestHandler):

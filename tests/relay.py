@@ -1,4 +1,4 @@
-"""A way to a server that can be taken away with all its connections: `python -m tests.relay PORT SERVERS_PORT`."""
+"""Relays connections to a server, and can be killed with all of them: `python -m tests.relay PORT SERVERS_PORT`."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Payloads for tests, made from the sample on Cellosign's page."""
+"""Makes payloads for tests from the sample on Cellosign's page."""
 
 import base64
 import json
@@ -8,11 +8,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 PDF = (Path(__file__).parent / "sample-signed.pdf").read_bytes()
-"""Signed once and sound; `tests.pdfs` has made it: `signed(form())`."""
+"""A sound document with one signature, made by `tests.pdfs`: `signed(form())`."""
 
 
 def sample_document() -> dict[str, Any]:
-    """The vendor's sample, with real base64 in place of the words "BASE64 file content"."""
+    """Return the vendor's sample, with real base64 in place of the words "BASE64 file content"."""
     document: dict[str, Any] = json.loads((Path(__file__).parent / "sample-archive.json").read_bytes())
     document["attachments"][0]["content"] = base64.b64encode(PNG).decode()
     document["signed_document"]["content"] = base64.b64encode(PDF).decode()
@@ -20,7 +20,7 @@ def sample_document() -> dict[str, Any]:
 
 
 def sample_body(reference: str = "process-1", **members: Any) -> bytes:
-    """The sample's body for a process, with transactions of its own, and members of the root replaced."""
+    """Return the sample as the body of a process, with its own transactions, and members of the root replaced."""
     document = sample_document()
     payment = document["payments"][0]
     if reference != "process-1":

@@ -1,4 +1,4 @@
-"""Archives with payments, and settlement reports, as tests of settlements need them."""
+"""Makes archives with payments, and settlement reports, for tests of settlements."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -43,7 +43,7 @@ FORM = read_format(COLUMNS)
 
 
 def line(cguid: str = "", **cells: Any) -> str:
-    """A row for the charge that `domain.settled.payment` makes."""
+    """Return a row for the charge that `domain.settled.payment` makes."""
     made: dict[str, Any] = {"settled": day(2), "paid": day(0), "amount": "21.00", "currency": "ILS", "cguid": cguid}
     return ",".join(str((made | cells).get(head, "")) for head in HEAD.split(","))
 
@@ -53,7 +53,7 @@ def report(*lines: str) -> bytes:
 
 
 def paid(reference: str, cguid: str | None = None, **values: Any) -> None:
-    """Let an archive have one payment, in place of those that it has."""
+    """Replace the payments of an archive with one payment."""
     secrets = {"cguid_fingerprint": cguid and fingerprint(cguid)}
     if "auth" in values:
         secrets["authorisation_fingerprint"] = fingerprint(plain_authorisation(values.pop("auth")))
@@ -70,7 +70,7 @@ def unpaid(reference: str) -> None:
 
 
 def emptied() -> None:
-    """Nothing is there but the key of the fingerprints, as in a new installation."""
+    """Remove everything but the key of the fingerprints, as in a new installation."""
     for key, _ in list(store().listed("settlements")):
         store().remove(key)
     forgotten()
@@ -79,7 +79,7 @@ def emptied() -> None:
 
 
 def forgotten() -> None:
-    """The database has lost all that follows from reports."""
+    """Delete everything that the database derives from reports."""
     tables = (
         SettlementEntryRow,
         SettlementCandidateRow,
@@ -102,7 +102,7 @@ def imported(*reports: bytes, now: datetime = NOW, preview: bool = False) -> Set
 
 
 def rows(table: type[SQLModel], *but: str) -> list[dict[str, Any]]:
-    """All rows of a table, in an order that holds; of discrepancies those that are not closed."""
+    """Return all rows of a table in a stable order, without closed discrepancies."""
     with reading() as session:
         found = [each.model_dump(exclude=set(but)) for each in session.exec(select(table))]
     return sorted((each for each in found if each.get("state") != DiscrepancyState.CLOSED), key=str)
@@ -120,7 +120,7 @@ def everything() -> dict[str, Any]:
 
 
 def told() -> list[tuple[str | None, str]]:
-    """Archive and code of what is on record and not closed."""
+    """Return archive and code of each discrepancy that is not closed."""
     found = rows(DiscrepancyRow)
     open_ones = [(each["reference"], each["code"]) for each in found if each["state"] != DiscrepancyState.CLOSED]
     return sorted(open_ones, key=lambda each: (each[0] or "", each[1]))
@@ -135,5 +135,5 @@ def days_later(count: int) -> datetime:
 
 
 def covering(first: date, last: date) -> Iterable[str]:
-    """Rows of two other terminals' charges, so that a report covers these days."""
+    """Return rows of two unrelated charges, so that a report covers these days."""
     return [line(f"other {each}", paid=each, settled=each, amount="1.00") for each in (first, last)]

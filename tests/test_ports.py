@@ -1,4 +1,4 @@
-"""Ports that tests choose for their servers."""
+"""Ports that tests choose for their servers stay reserved."""
 
 import socket
 from struct import pack
@@ -10,7 +10,7 @@ from tests.conftest import free_port
 _IP_LOCAL_PORT_RANGE = 51  # of linux/in.h, since Linux 6.3
 
 
-def test_port_is_given_to_nobody_else_before_its_server_listens() -> None:
+def test_port_stays_reserved_until_its_server_listens() -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", 0)) as server, _that_wants(port) as other, _that_wants(port) as client:
         with pytest.raises(OSError, match="Address already in use"):
@@ -25,7 +25,7 @@ def test_port_is_given_to_nobody_else_before_its_server_listens() -> None:
 
 
 def _that_wants(port: int) -> socket.socket:
-    """A socket that the kernel can give this port only."""
+    """Return a socket that the kernel can give this port only."""
     wanting = socket.socket()
     try:
         wanting.setsockopt(socket.IPPROTO_IP, _IP_LOCAL_PORT_RANGE, pack("I", port << 16 | port))

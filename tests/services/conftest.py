@@ -1,4 +1,4 @@
-"""Fixtures of the services: a Prefect server that knows the flow, and both kinds of store and database."""
+"""Provides a Prefect server that knows the flow, and both kinds of store and database, to tests of services."""
 
 from tests.adapters.peers.conftest import deployment
 from tests.flows.conftest import kinds, prefect
