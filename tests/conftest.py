@@ -125,7 +125,7 @@ def _migrate_at(database_url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Start a Postgres outside of pytest's folder: under root, it runs as another user, who cannot enter that folder."""
+    """Start a Postgres outside of pytest's folder: under root, it runs as another user, who may not enter it."""
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:  # because no test cuts the power

@@ -178,7 +178,7 @@ def test_unwritable_folder_is_transient(folder: Path, storage: Folder) -> None:
 
 FULL_DISK = """
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # writes fail as on a full disk
 from adapters.files.store import store
 from models.errors import Transient
 try:

@@ -40,7 +40,7 @@ def test_unwritable_folder_is_transient(block: Block, tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # a disk that takes no more, as far as writes go
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))  # writes fail as on a full disk
 from adapters.files.spool import spooled, write_spooled
 from models.errors import Transient
 folder = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The inbox, in a folder and in a bucket, keeps accepted bodies once and nothing of others."""
+"""The inbox, in a folder and in a bucket, keeps each accepted body once and nothing of discarded bodies."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""The database is made again from the store alone, row for row."""
+"""The database is rebuilt from the store alone, row for row."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def _installation(configure: Callable[..., Settings], sqlite_installation: Setti
 
 def run(reference: str, body: bytes, at: datetime | None = None) -> str:
     receipt_id = received(reference, body, at).receipt_id
-    with suppress(Refused):  # the endpoint that is gone
+    with suppress(Refused):  # of the endpoint that answers 410
         asyncio.run(process_archive(reference, receipt_id))
     return receipt_id
 
@@ -61,14 +61,14 @@ def body_at(timestamp: str, **members: Any) -> bytes:
 
 
 def charge(reference: str, **result: Any) -> Any:
-    """An attempt at the payment of the sample."""
+    """Return an attempt at the payment of the sample."""
     made = json.loads(sample_body(reference))["payments"][0] | {"type": "charge"}
     made["provider_transaction_result"] |= {"auth_number": AUTHORISATION} | result
     return made
 
 
 def explain_one(reference: str | None) -> None:
-    """Explain a discrepancy of a process, or one that belongs to no archive."""
+    """Explain a discrepancy of a process, or a discrepancy without an archive."""
     now = datetime.now(UTC)
     if reference is None:
         imported(report(line("of nobody", settled=now.date())))
@@ -78,7 +78,7 @@ def explain_one(reference: str | None) -> None:
 
 
 @pytest.mark.usefixtures("kinds")
-def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Callable[..., Settings]) -> None:
+def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callable[..., Settings]) -> None:
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     run("process-1", body_at("2026-03-01T00:00:00Z"), long_ago)
     run("process-1", body_at("2026-05-01T00:00:00Z", data=[]), long_ago + timedelta(days=1))
@@ -93,7 +93,7 @@ def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Ca
     for reference in ("process-2", None):
         explain_one(reference)
     with suppress(Refused):
-        asyncio.run(process_archive("process-2"))  # a person's re-run
+        asyncio.run(process_archive("process-2"))  # a rerun by a person
     again = received("process-2", sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x"}]))
     asyncio.run(trigger(again, Trigger.WEBHOOK))
     before = rows()
@@ -111,7 +111,7 @@ def test_database_is_equal_row_for_row_to_the_one_that_it_replaces(configure: Ca
     assert judged() == []
 
 
-def test_receipt_that_failed_before_there_was_an_object_is_there_again(configure: Callable[..., Settings]) -> None:
+def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Callable[..., Settings]) -> None:
     failed = received("process-1", body_at("2026-01-01T00:00:00Z", data=[]), datetime(2026, 1, 1, tzinfo=UTC))
     inbox.remove_body(failed.receipt_id)
     with pytest.raises(Refused):
@@ -125,10 +125,10 @@ def test_receipt_that_failed_before_there_was_an_object_is_there_again(configure
     assert rows() == before
 
 
-def test_sending_that_is_registered_after_a_later_one_makes_no_other_version_the_current_one(
+def test_delivery_registered_out_of_order_does_not_change_the_current_version(
     configure: Callable[..., Settings],
 ) -> None:
-    """It waited for the database. No payload tells when it was made, so times of receipt decide whose rows stand."""
+    """It waited for the database. No payload has an event time, so times of receipt decide which version is current."""
     first, second, third = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3))
     body = sample_body("process-1", event={"type": "WHP_ARCHIVE"})
     run("process-1", sample_body("process-1", event={"type": "WHP_ARCHIVE"}, data=[]), second)
@@ -141,7 +141,7 @@ def test_sending_that_is_registered_after_a_later_one_makes_no_other_version_the
     assert rows() == before
 
 
-def test_version_whose_history_was_not_kept_has_a_receipt_all_the_same(configure: Callable[..., Settings]) -> None:
+def test_version_without_a_history_gets_a_receipt(configure: Callable[..., Settings]) -> None:
     receipt_id = run("process-1", sample_body("process-1"))
     for path in object_of("process-1").sizes:
         if path.startswith("logs/history/"):
@@ -153,14 +153,14 @@ def test_version_whose_history_was_not_kept_has_a_receipt_all_the_same(configure
     assert receipts.get(receipt_id).state == "completed"
 
 
-def test_database_that_has_archives_is_left_alone() -> None:
+def test_database_with_archives_is_not_rebuilt() -> None:
     run("process-1", sample_body("process-1"))
 
     with pytest.raises(Refused):
         check_empty()
 
 
-def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..., Settings]) -> None:
+def test_damaged_history_is_named_and_nothing_else_is_lost(configure: Callable[..., Settings]) -> None:
     for reference in ("process-1", "process-2"):
         run(reference, sample_body(reference))
     stored = object_of("process-1")
@@ -173,7 +173,7 @@ def test_damaged_history_is_named_and_is_all_that_is_lost(configure: Callable[..
     assert len(rows()["archive"]) == len(rows()["version"]) == len(rows()["signed_document"]) == 2
 
 
-def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
+def test_damaged_discrepancies_of_no_archive_are_named_and_block_no_archive(
     configure: Callable[..., Settings],
 ) -> None:
     run("process-1", sample_body("process-1"))
@@ -186,7 +186,7 @@ def test_damaged_discrepancies_of_no_archive_are_named_and_hold_up_no_archive(
     assert (rebuilt.archives, [key for key, _ in rebuilt.damaged]) == (1, [key])
 
 
-def test_damaged_history_holds_nobody_up_and_stays_beside_the_new_one() -> None:
+def test_damaged_history_is_replaced_and_stays_beside_its_replacement() -> None:
     receipt_id = run("process-1", sample_body("process-1"))
     stored = object_of("process-1")
     key = f"{stored.key}/logs/history/{receipt_id}.json"
@@ -210,8 +210,8 @@ def damage(reference: str, number: int, name: str) -> None:
     store().overwrite_bytes(b"{", ocfl.content_key(reference, found, found.versions[number - 1].state[name]))
 
 
-def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callable[..., Settings]) -> None:
-    """What the damaged one's history tells is there again: where it stands, and its deliveries."""
+def test_damaged_skeleton_and_lost_inventory_block_no_other_archive(configure: Callable[..., Settings]) -> None:
+    """The history of the damaged archive restores its state and its deliveries."""
     receipt_ids = [run(f"process-{number}", sample_body(f"process-{number}")) for number in range(3)]
     before = rows()
     damage("process-0", 1, "skeleton.json")
@@ -233,7 +233,7 @@ def test_damaged_skeleton_and_lost_inventory_hold_up_no_other(configure: Callabl
 
 @pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize(("number", "name"), [(1, "cuts.json"), (2, "skeleton.json")])
-def test_damaged_version_is_named_and_the_others_are_there(
+def test_damaged_version_is_named_and_the_other_versions_are_rebuilt(
     configure: Callable[..., Settings], number: int, name: str
 ) -> None:
     run("process-1", body_at("2026-01-01T00:00:00Z"))
@@ -252,7 +252,7 @@ def test_damaged_version_is_named_and_the_others_are_there(
         assert after[table] == before[table], table
 
 
-def test_damaged_delivery_is_named_and_its_version_is_there(configure: Callable[..., Settings]) -> None:
+def test_damaged_delivery_is_named_and_its_version_is_rebuilt(configure: Callable[..., Settings]) -> None:
     run("process-1", body_at("2026-01-01T00:00:00Z"))
     receipt_id = run("process-1", body_at("2026-02-01T00:00:00Z"))
     folder = f"{ocfl.object_key('process-1')}/logs/receipts/{receipt_id}"
@@ -278,10 +278,8 @@ def test_version_without_history_that_has_lost_a_file_is_named(configure: Callab
 
 
 @pytest.mark.parametrize("has_history", [True, False])
-def test_receipt_that_was_not_complete_is_awaited_after_a_rebuild(
-    configure: Callable[..., Settings], has_history: bool
-) -> None:
-    """Its run was killed between its version, or what is kept of a delivery, and the end; the inbox has the body."""
+def test_incomplete_receipt_is_awaited_after_a_rebuild(configure: Callable[..., Settings], has_history: bool) -> None:
+    """Its run was killed after it wrote the version or the delivery; the inbox has the body."""
     run("process-1", sample_body("process-1"))
     again = received("process-1", json.dumps(json.loads(sample_body("process-1")), indent=1).encode())
     persist("process-1", again.receipt_id)

@@ -1,4 +1,4 @@
-"""What is wrong in the store is found in one pass, and named."""
+"""Verification finds and names everything that is wrong in the store, in one pass."""
 
 import json
 import secrets
@@ -39,12 +39,12 @@ def verified() -> Fixity:
 
 
 def findings() -> list[tuple[str, str]]:
-    """Faults and what they are at, within its object."""
+    """Return each fault with its path within its object."""
     return [(each.fault, "/".join(each.key.split("/")[5:])) for each in verified().findings]
 
 
 def path_of(reference: str, ending: str) -> str:
-    """The path in its object of the only content that ends so in the first version."""
+    """Return the path, in its object, of the only content of version 1 that ends with `ending`."""
     found = ocfl.inventory(reference)
     assert found
     (path,) = [path for path in found.content_of(1).values() if path.endswith(ending)]
@@ -74,7 +74,7 @@ def test_flipped_byte_is_found(ending: str) -> None:
     assert not verified().is_sound
 
 
-def test_truncated_and_missing_and_extra_files_are_found_in_one_pass() -> None:
+def test_truncated_missing_and_extra_files_are_found_in_one_pass() -> None:
     files = [path for path in ocfl.inventory("process-2").content_of(1).values() if "/files/" in path]  # type: ignore[union-attr]
     truncated, missing = sorted(files)
     store().overwrite_bytes(store().read_bytes(key_of("process-2", truncated))[:-1], key_of("process-2", truncated))
@@ -116,7 +116,7 @@ def test_damaged_inventories_are_found(path: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("manifest", [[], {}])
-def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(manifest: object) -> None:
+def test_inventory_without_content_is_damaged_despite_a_correct_sidecar(manifest: object) -> None:
     text = json.dumps(json.loads(store().read_bytes(key_of("process-0", "inventory.json"))) | {"manifest": manifest})
     for folder in ("", "v1/"):
         store().overwrite_bytes(text.encode(), key_of("process-0", f"{folder}inventory.json"))
@@ -125,8 +125,8 @@ def test_inventory_with_a_right_sidecar_that_tells_of_no_content_is_damaged(mani
     assert findings() == [("damaged", "inventory.json")]
 
 
-def test_inventory_of_a_version_that_is_a_later_ones_is_damaged() -> None:
-    """With its sidecar it is whole by itself."""
+def test_inventory_of_a_later_version_in_place_of_an_earlier_is_damaged() -> None:
+    """By itself, it matches its sidecar."""
     for name in ("inventory.json", "inventory.json.sha256"):
         store().overwrite_bytes(
             store().read_bytes(key_of("process-1", f"v2/{name}")), key_of("process-1", f"v1/{name}")
@@ -135,7 +135,7 @@ def test_inventory_of_a_version_that_is_a_later_ones_is_damaged() -> None:
     assert findings() == [("damaged", "v1/inventory.json")]
 
 
-def test_inventory_that_is_gone_or_is_none_is_found() -> None:
+def test_missing_and_malformed_inventories_are_found() -> None:
     store().remove(key_of("process-0", "inventory.json"))
     store().overwrite_bytes(b"{", key_of("process-2", "inventory.json"))
 
@@ -152,7 +152,7 @@ def test_delivery_that_does_not_rebuild_its_request_is_found() -> None:
     assert findings() == [("damaged", skeleton.rpartition("/")[0])]
 
 
-def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
+def test_delivery_that_lost_all_its_files_is_missing() -> None:
     kept = [path for path in object_of("process-1").sizes if path.startswith("logs/receipts/")]
     for path in kept:
         store().remove(key_of("process-1", path))
@@ -162,7 +162,7 @@ def test_delivery_that_is_gone_as_a_whole_is_missing() -> None:
 
 
 def test_lost_histories_are_missing() -> None:
-    """They alone tell of deliveries and runs, once the database is gone."""
+    """Without the database, only the histories record deliveries and runs."""
     paths = [path for path in object_of("process-1").sizes if path.startswith("logs/history/")]
     for path in paths:
         store().remove(key_of("process-1", path))
@@ -189,7 +189,7 @@ def test_damaged_and_missing_files_of_the_storage_root_are_found(key: str) -> No
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
-def test_strange_files_in_the_storage_root_are_extra() -> None:
+def test_unknown_files_in_the_storage_root_are_extra() -> None:
     layout = next(iter(ocfl.root_files())).rpartition("/")[0]
     strange = {f"{ocfl.ROOT}/{name}" for name in ("0=ocfl_1.0", "ocfl_layout.json.exe", "extensions/evil.exe")}
     strange |= {f"{layout}/evil.json"}
@@ -207,7 +207,7 @@ def test_damaged_and_missing_declarations_of_objects_are_found() -> None:
     assert findings() == [("missing", ocfl.OBJECT_DECLARATION)]
 
 
-def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
+def test_discrepancies_of_no_archive_are_verified() -> None:
     imported(report(line("of nobody", settled=datetime.now(UTC).date())))
     assert verify_beside().findings == ()
     (key,) = kept_discrepancies.of_no_archive()
@@ -218,8 +218,8 @@ def test_discrepancies_of_no_archive_are_verified_and_are_no_reports() -> None:
     assert [(each.fault, each.key) for each in verify_beside().findings] == [(Fault.MISSING, key)]
 
 
-def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_body() -> None:
-    """A run completes its receipt, then keeps its history, then lets go of the body."""
+def test_missing_history_is_interrupted_while_the_inbox_has_the_body() -> None:
+    """A run completes its receipt, then keeps its history, then removes the body from the inbox."""
     again = received("process-0", sample_body("process-0"))
     path = history.path_of(again.receipt_id)
     store().remove(key_of("process-0", path))
@@ -230,7 +230,7 @@ def test_history_that_is_not_kept_yet_is_interrupted_while_the_inbox_has_the_bod
     assert findings() == []
 
 
-def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
+def test_object_reset_to_an_earlier_version_is_not_sound() -> None:
     key = ocfl.object_key("process-0")
     before = {path: store().read_bytes(f"{key}/{path}") for path in object_of("process-0").sizes}
     receipt_id = archived("process-0", sample_body("process-0", data=[]))
@@ -243,7 +243,7 @@ def test_object_that_was_put_back_to_an_earlier_version_is_not_sound() -> None:
     assert {("missing", "v2/"), ("missing", history.path_of(receipt_id))} <= set(findings())
 
 
-def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content_is_not_sound() -> None:
+def test_complete_version_missing_from_the_root_inventory_with_lost_content_is_not_sound() -> None:
     key, names = ocfl.object_key("process-0"), ("inventory.json", "inventory.json.sha256")
     before = {name: store().read_bytes(f"{key}/{name}") for name in names}
     archived("process-0", sample_body("process-0", data=[]))
@@ -257,7 +257,7 @@ def test_complete_version_that_nobody_is_told_of_any_more_and_has_lost_a_content
     assert findings() == [("missing", lost), ("missing", "v2/")]
 
 
-def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> None:
+def test_flipped_byte_in_a_history_and_unknown_files_in_the_logs_are_found() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
     damaged = bytearray(store().read_bytes(key_of("process-0", path)))
     damaged[-3] ^= 1
@@ -276,7 +276,7 @@ def test_flipped_byte_in_a_history_and_strange_files_in_the_logs_are_found() -> 
 
 
 def test_history_in_the_place_of_another_is_damaged() -> None:
-    """By its digest it is whole."""
+    """By itself, it matches its digest."""
     histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
     for key, another in permutations(histories, 2):
         text = store().read_bytes(key)
@@ -289,7 +289,7 @@ def test_history_in_the_place_of_another_is_damaged() -> None:
 
 
 def test_old_copy_of_a_history_is_damaged() -> None:
-    """It lacks a delivery, or that the receipt is complete. While the body is in the inbox, a run keeps it again."""
+    """It lacks a delivery or the completion. While the inbox has the body, a run will write it again."""
     delivery = received("process-0", sample_body("process-0", data=[]))
     persist("process-0", delivery.receipt_id)
     path = history.path_of(delivery.receipt_id)
@@ -307,14 +307,14 @@ def test_old_copy_of_a_history_is_damaged() -> None:
     assert findings() == []
 
 
-def test_what_no_writer_has_left_of_a_next_version_is_extra() -> None:
+def test_remains_of_a_version_that_no_writer_leaves_are_extra() -> None:
     store().overwrite_bytes(b"x", key_of("process-2", "v2/content/unknown"))
     store().overwrite_bytes(b"x", key_of("process-0", "v2/inventory.json"))
 
     assert sorted(findings()) == [("extra", "v2/content/unknown"), ("extra", "v2/inventory.json")]
 
 
-def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() -> None:
+def test_store_is_sound_after_a_damaged_history_is_set_aside() -> None:
     (path, *_) = [path for path in object_of("process-0").sizes if path.startswith("logs/history/")]
     store().overwrite_bytes(b"{", key_of("process-0", path))
     assert not verified().is_sound
@@ -325,14 +325,14 @@ def test_damaged_history_that_was_put_aside_keeps_the_store_unsound_no_longer() 
     assert verified().is_sound
 
 
-def test_object_that_the_database_knows_and_the_store_does_not_is_missing() -> None:
+def test_object_that_only_the_database_knows_is_missing() -> None:
     for path in object_of("process-2").sizes:
         store().remove(key_of("process-2", path))
 
     assert [(each.fault, each.key) for each in verified().findings] == [(Fault.MISSING, ocfl.object_key("process-2"))]
 
 
-def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound(store_kind: str) -> None:
+def test_version_of_a_killed_writer_is_interrupted_and_the_store_is_sound(store_kind: str) -> None:
     key = ocfl.object_key("process-2")
     names = ("inventory.json", "inventory.json.sha256")
     before = {name: store().read_bytes(f"{key}/{name}") for name in names}
@@ -343,7 +343,7 @@ def test_version_whose_writer_was_killed_is_interrupted_and_the_store_is_sound(s
 
     store().overwrite_bytes(before["inventory.json"], f"{key}/inventory.json")
     assert findings() == [("interrupted", "v2/")]
-    if store_kind == "bucket":  # where its inventory comes first
+    if store_kind == "bucket":  # a bucket gets the inventory of a version first
         found = ocfl.inventory_at(f"{key}/v2")
         assert found
         store().remove(f"{key}/{next(iter(found.content_of(2).values()))}")
@@ -360,7 +360,7 @@ def test_sidecar_of_a_complete_version_is_damaged() -> None:
     assert findings() == [("damaged", "inventory.json.sha256")]
 
 
-def test_first_version_that_nobody_is_told_of_is_interrupted_in_a_bucket_unless_it_was_complete(
+def test_first_version_without_a_root_inventory_is_interrupted_only_in_a_bucket(
     store_kind: str,
 ) -> None:
     new = received("process-3", sample_body("process-3"))
@@ -386,7 +386,7 @@ def test_object_of_another_process_is_damaged() -> None:
     assert findings() == [("damaged", "inventory.json")]
 
 
-def test_nothing_false_is_found_while_archives_are_written() -> None:
+def test_verification_reports_no_false_findings_during_writes() -> None:
     bodies = [sample_body(f"process-{number % 3}", data=[], labels={"n": str(number)}) for number in range(12)]
 
     def write(number: int) -> None:
@@ -410,12 +410,12 @@ def make_unreadable(key: str, how: str) -> None:
     if how == "a directory":
         path.mkdir()
     else:
-        path.symlink_to("/proc/self/mem")  # of which the first byte gives an input/output error
+        path.symlink_to("/proc/self/mem")  # reading its first byte is an input/output error
 
 
 @pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
 @pytest.mark.parametrize("how", ["a directory", "an input/output error"])
-def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(how: str) -> None:
+def test_unreadable_file_is_named_and_the_other_files_are_verified(how: str) -> None:
     skeleton, cuts = (path_of("process-0", name) for name in ("skeleton.json", "cuts.json"))
     make_unreadable(key_of("process-0", skeleton), how)
     store().overwrite_bytes(b"damaged", key_of("process-0", cuts))
@@ -426,7 +426,7 @@ def test_file_that_cannot_be_read_is_named_and_the_others_are_verified(how: str)
 
 
 @pytest.mark.parametrize("store_kind", ["bucket"], indirect=True)
-def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_again(
+def test_refused_object_is_named_and_a_temporary_refusal_is_retried(
     configure: Callable[..., Settings], s3_server: str
 ) -> None:
     skeleton, once = path_of("process-0", "skeleton.json"), set[str]()
@@ -445,7 +445,7 @@ def test_object_that_a_bucket_refuses_is_named_and_one_refusal_for_now_is_tried_
     assert once
 
 
-def test_sample_is_a_share_of_the_objects_and_one_at_least() -> None:
+def test_sample_is_a_share_of_the_objects_and_at_least_one_object() -> None:
     everything = list(stored_objects())
     objects = [StoredObject(f"archives/{number}", {}) for number in range(200)]
     outside = StoredObject("", {"archives/unknown": 1})
@@ -461,7 +461,7 @@ def test_sample_is_a_share_of_the_objects_and_one_at_least() -> None:
     assert outside in drawn([outside, *objects], 1e-9, 1)
 
 
-def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
+def test_empty_store_is_not_sound_when_the_database_has_archives(
     store_kind: str, configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     configure(
@@ -471,7 +471,7 @@ def test_store_that_is_empty_although_the_database_has_archives_is_not_sound(
     assert [each.fault for each in verified().findings] == [Fault.MISSING] * 3
 
 
-def test_store_that_does_not_answer_is_never_called_sound(
+def test_store_that_does_not_answer_is_never_reported_as_sound(
     store_kind: str, configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     if store_kind == "bucket":

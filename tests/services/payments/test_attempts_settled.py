@@ -1,4 +1,4 @@
-"""Of several attempts at one payment, a report may have any that took money."""
+"""A settlement report may contain any attempt at a payment that took money."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ DAYS = {"paid": "2022-12-21", "settled": "2022-12-23"}
 
 
 def attempt(cguid: str, auth_number: str | None = None, **members: str | int) -> dict[str, Any]:
-    """A charge at the sample's transaction."""
+    """Return a charge of the sample's transaction."""
     made: dict[str, Any] = sample_document()["payments"][0]
     result = made["provider_transaction_result"] | {"cguid": cguid, "auth_number": auth_number}
     return made | {"type": "charge", "provider_transaction_result": result} | members
@@ -28,7 +28,7 @@ BY_AUTHORISATION = line(auth="11", card="4580", **DAYS)
 
 
 def body(year: int, *attempts: dict[str, Any]) -> bytes:
-    """An archive whose event was in a year, with these attempts at one payment."""
+    """Return an archive with an event in a year, and with these attempts at one payment."""
     event = {"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}
     return sample_body("process-1", event=event, payments=list(attempts))
 
@@ -57,7 +57,7 @@ def test_payment_is_settled_by_any_attempt_that_took_money(row: str, *, archive_
     assert told() == []
 
 
-def test_attempt_that_may_have_taken_money_is_settled_beside_a_verification() -> None:
+def test_attempt_that_may_have_taken_money_settles_despite_a_verification() -> None:
     pending, verified = attempt("c1", status="pending"), attempt("c2", type="verify_credit_card")
     archived("process-1", body(2023, pending, verified))
     assert standings() == ["unknown"]
@@ -68,7 +68,7 @@ def test_attempt_that_may_have_taken_money_is_settled_beside_a_verification() ->
     assert told() == []
 
 
-def test_both_attempts_settled_are_twice_what_was_paid() -> None:
+def test_two_settled_attempts_exceed_the_amount_of_the_payment() -> None:
     archived("process-1", body(2023, FIRST, SECOND))
 
     settled_by(BY_FIRST, BY_SECOND)
@@ -78,7 +78,7 @@ def test_both_attempts_settled_are_twice_what_was_paid() -> None:
 
 @pytest.mark.parametrize("archive_comes_first", [True, False])
 @pytest.mark.parametrize("other", [attempt("c1", status="failure"), attempt("c1", type="verify_credit_card")])
-def test_row_of_an_attempt_that_took_no_money_is_told_of_its_archive(
+def test_row_of_an_attempt_without_money_is_a_discrepancy_of_its_archive(
     other: dict[str, Any], *, archive_comes_first: bool
 ) -> None:
     if archive_comes_first:
@@ -103,7 +103,7 @@ def test_attempt_is_matched_by_its_own_amount() -> None:
     assert told() == [("process-1", "AMOUNT_MISMATCH"), ("process-1", "SETTLED_AMOUNT_MISMATCH")]
 
 
-def test_version_without_the_attempt_gives_its_row_back() -> None:
+def test_entry_becomes_unmatched_in_a_version_without_its_attempt() -> None:
     archived("process-1", body(2023, FIRST, SECOND))
     settled_by(BY_FIRST)
 

@@ -1,4 +1,4 @@
-"""Discrepancies in the database: their life, their history, and several who settle at once."""
+"""Discrepancies in the database: their lifecycle, their history, and concurrent reconciliation."""
 
 import threading
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ from tests.records import NOON, archived, document
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
-"""Where the kind of database does not matter."""
+"""For tests that do not depend on the kind of database."""
 
 MISMATCH = Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")
 ANOTHER = replace(MISMATCH, transaction_id="u")
@@ -58,7 +58,7 @@ def whole(reference: str = "r") -> ArchiveView:
 
 
 def history(discrepancy_id: str = ID) -> list[str]:
-    """The states that a discrepancy has been in, with the hour after noon."""
+    """Return the past states of a discrepancy, with the hour after noon."""
     with reading() as session:
         its = select(DiscrepancyEventRow).where(DiscrepancyEventRow.discrepancy_id == discrepancy_id)
         events = session.exec(its.order_by(col(DiscrepancyEventRow.number))).all()
@@ -67,7 +67,7 @@ def history(discrepancy_id: str = ID) -> list[str]:
 
 
 @ON_BOTH
-def test_discrepancy_lives_from_its_opening_to_its_end_and_may_open_again() -> None:
+def test_discrepancy_opens_closes_and_reopens() -> None:
     archived()
     for hour, these in enumerate([[MISMATCH], [MISMATCH, ANOTHER], [ANOTHER], [], [MISMATCH]]):
         for _ in range(2):
@@ -83,7 +83,7 @@ def test_discrepancy_lives_from_its_opening_to_its_end_and_may_open_again() -> N
 
 
 @ON_SQLITE
-def test_codes_of_others_and_other_archives_stay() -> None:
+def test_other_codes_and_other_archives_are_untouched() -> None:
     archived()
     archived("s")
     found(MISMATCH)
@@ -97,7 +97,7 @@ def test_codes_of_others_and_other_archives_stay() -> None:
 
 
 @ON_BOTH
-def test_what_belongs_to_no_archive_is_settled_alone() -> None:
+def test_discrepancies_of_no_archive_are_reconciled_separately() -> None:
     archived()
     reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
     reconcile(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
@@ -110,7 +110,7 @@ def test_what_belongs_to_no_archive_is_settled_alone() -> None:
 
 
 @ON_SQLITE
-def test_explanation_stands_until_the_numbers_change() -> None:
+def test_explanation_applies_until_the_amounts_change() -> None:
     archived()
     found(MISMATCH)
     assert discrepancies.open_discrepancies("r", 9) == [MISMATCH]
@@ -134,7 +134,7 @@ def test_explanation_stands_until_the_numbers_change() -> None:
 
 
 @ON_SQLITE
-def test_another_explanation_takes_the_place_of_the_first_and_both_are_history() -> None:
+def test_second_explanation_replaces_the_first_and_both_are_history() -> None:
     archived()
     found(MISMATCH)
     discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON)
@@ -157,7 +157,7 @@ def test_another_explanation_takes_the_place_of_the_first_and_both_are_history()
         ({"found": "26.00 ILS"}, 409),
     ],
 )
-def test_explanation_is_for_the_numbers_that_were_read(read: dict[str, str], status: int | None) -> None:
+def test_explanation_of_outdated_amounts_is_refused(read: dict[str, str], status: int | None) -> None:
     archived()
     found(MISMATCH)
 
@@ -172,7 +172,7 @@ def test_explanation_is_for_the_numbers_that_were_read(read: dict[str, str], sta
 
 
 @ON_SQLITE
-def test_what_is_closed_or_unknown_is_not_explained() -> None:
+def test_closed_and_unknown_discrepancies_cannot_be_explained() -> None:
     archived()
     found(MISMATCH)
     found()
@@ -185,7 +185,7 @@ def test_what_is_closed_or_unknown_is_not_explained() -> None:
 
 
 @ON_SQLITE
-def test_lists_tell_and_find_what_is_not_closed() -> None:
+def test_lists_count_and_find_discrepancies_that_are_not_closed() -> None:
     archived("r")
     archived("s", minute=1)
     found(MISMATCH)
@@ -200,7 +200,7 @@ def test_lists_tell_and_find_what_is_not_closed() -> None:
 
 
 @ON_SQLITE
-def test_only_the_current_version_settles() -> None:
+def test_only_the_current_version_is_reconciled() -> None:
     older, current = (
         archived(
             body=year, payload=document() | {"event": {"type": "WHP_ARCHIVE", "timestamp": f"{year}-01-01T00:00:00"}}
@@ -215,7 +215,7 @@ def test_only_the_current_version_settles() -> None:
 
 
 @ON_BOTH
-def test_many_archives_are_settled_as_one_is() -> None:
+def test_many_archives_are_reconciled_at_once() -> None:
     references = [f"r{number:04}" for number in range(1200)]
     archived(references[0])
     found: dict[str | None, list[Discrepancy]] = {reference: [MISMATCH, LATE] for reference in references}
@@ -232,7 +232,7 @@ def test_many_archives_are_settled_as_one_is() -> None:
 
 
 @ON_BOTH
-def test_two_who_settle_the_same_at_once_open_it_once() -> None:
+def test_concurrent_reconciliations_open_a_discrepancy_once() -> None:
     for reference in "rs":
         archived(reference)
     ready = threading.Barrier(6)
@@ -253,12 +253,12 @@ def test_two_who_settle_the_same_at_once_open_it_once() -> None:
 
 
 @ON_SQLITE
-def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
+def test_reconciling_without_changes_does_not_wait_for_a_writer() -> None:
     receipt_id = archived()
     found(MISMATCH)
     reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
 
-    with writing():  # the only one who may, on SQLite
+    with writing():  # on SQLite, this blocks every other writer
         found(MISMATCH)
         reconcile_judged(["r"], HOLD_CODES, lambda *_: {"r": []}, NOON)
         assert reconcile_version("r", receipt_id, PAYLOAD_CODES, [MISMATCH], NOON)
@@ -267,7 +267,7 @@ def test_what_is_settled_already_waits_for_nobody_who_writes() -> None:
 
 
 @ON_SQLITE
-def test_what_became_another_while_it_was_written_is_settled_again() -> None:
+def test_findings_that_change_during_the_write_are_reconciled_again() -> None:
     archived()
     truth = iter([[MISMATCH], [MISMATCH], [], [], []])
 
@@ -277,7 +277,7 @@ def test_what_became_another_while_it_was_written_is_settled_again() -> None:
 
 
 @ON_BOTH
-def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
+def test_archive_may_have_discrepancies_if_it_has_payments_or_open_discrepancies() -> None:
     archived("with payments")
     archived("r", payload=document("r") | {"payments": []})
     assert [may_have_discrepancies(each, HOLD_CODES) for each in ("with payments", "r", "nowhere")] == [
@@ -297,7 +297,7 @@ def test_archive_is_concerned_by_its_payments_and_by_what_stands() -> None:
 
 
 @ON_SQLITE
-def test_changes_without_an_object_in_the_store_wait_to_be_kept() -> None:
+def test_changes_of_an_archive_without_an_object_stay_unkept() -> None:
     archived()
     found(MISMATCH)
 

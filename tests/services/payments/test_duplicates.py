@@ -1,4 +1,4 @@
-"""Payments that stand in several archives: found on both sides, whichever came first."""
+"""Payments that occur in several archives are found on both sides, in any order of arrival."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +23,11 @@ from tests.records import NOON
 
 ON_BOTH = pytest.mark.usefixtures("installation")
 ON_SQLITE = pytest.mark.usefixtures("sqlite_installation")
-"""Where the kind of database does not matter."""
+"""For tests that do not depend on the kind of database."""
 
 
 def arrived(reference: str, *payments: tuple[str | None, str | None]) -> None:
-    """A run of an archive has loaded its payments, by transaction and fingerprint, and settles."""
+    """Load payments of an archive, by transaction and fingerprint, and reconcile duplicates as a run does."""
     load(reference, *payments)
     reconcile_duplicates(reference, NOON)
 
@@ -41,7 +41,7 @@ def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
 
 
 def told(*references: str) -> dict[str, list[str]]:
-    """What is found of archives now, in short."""
+    """Return the duplicates of archives that are not closed, in short form."""
     return {
         reference: sorted(_short(each) for each in discrepancies.not_closed_by_id(reference, DUPLICATE_CODES).values())
         for reference in references
@@ -89,7 +89,7 @@ def test_attempt_that_does_not_decide_is_found_under_another_transaction(*, atte
 
 
 @ON_BOTH
-def test_transaction_of_several_attempts_is_told_once() -> None:
+def test_transaction_of_several_attempts_is_reported_once() -> None:
     a = payment("a", "t", cguid_fingerprint="f")
     booked("a", a, attempts=[attempt(a, cguid_fingerprint="g")])
     arrived("b", ("t", "g"))
@@ -99,7 +99,7 @@ def test_transaction_of_several_attempts_is_told_once() -> None:
 
 
 @ON_SQLITE
-def test_attempts_and_what_has_no_id_are_no_duplicates() -> None:
+def test_attempts_and_payments_without_ids_are_no_duplicates() -> None:
     arrived("a", ("t", "f"), ("t", "f"), (None, None), ("", ""))
     arrived("b", (None, None), ("", ""))
 
@@ -138,7 +138,7 @@ def _forget() -> None:
 
 
 @ON_BOTH
-def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
+def test_concurrent_duplicates_are_found_on_both_sides() -> None:
     for number in range(5):
         pair = (f"a{number}", f"b{number}")
         with ThreadPoolExecutor(2) as threads:
@@ -147,7 +147,7 @@ def test_two_that_arrive_at_once_are_found_on_both_sides() -> None:
 
 
 @ON_SQLITE
-def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
+def test_duplicates_of_a_killed_run_are_reconciled_with_all_archives() -> None:
     load("a", ("t", None))
     load("b", ("t", None))
     reconcile_all_duplicates(NOON)
@@ -159,7 +159,7 @@ def test_all_are_settled_after_what_a_killed_run_has_left() -> None:
 
 
 @ON_BOTH
-def test_transaction_of_very_many_archives_is_told_in_each_and_changes_nothing_in_the_others() -> None:
+def test_duplicate_in_very_many_archives_changes_only_the_new_archive() -> None:
     references = [f"r{number:02}" for number in range(2 * MOST_NEEDED)]
     for reference in references:
         arrived(reference, ("t", "f"))

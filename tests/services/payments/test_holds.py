@@ -1,4 +1,4 @@
-"""Holds that have grown old are told of until they are charged or released."""
+"""Aged holds are reported until they are charged or released."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ HELD = {"type": "hold"}
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_hold_that_a_report_settles_is_old_no_more() -> None:
+def test_settled_hold_is_no_longer_aged() -> None:
     hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
     assert [each.code for each in discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
@@ -42,7 +42,7 @@ OLD: list[tuple[str, list[dict[str, str]], bool]] = [
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_only_a_hold_that_nothing_took_grows_old() -> None:
+def test_only_a_hold_without_a_later_charge_ages() -> None:
     (payment,) = sample_document()["payments"]
     for name, attempts, _ in OLD:
         archived(name, sample_body(name, payments=[payment | each for each in attempts]))
@@ -56,7 +56,7 @@ def test_only_a_hold_that_nothing_took_grows_old() -> None:
 
 
 def dateless(reference: str) -> bytes:
-    """An archive with a hold of which nothing tells the day."""
+    """Return an archive with a hold that has no day."""
     document: dict[str, Any] = sample_document()
     document["sessions"][0]["submitted_at"] = None
     return sample_body(
@@ -68,7 +68,7 @@ def dateless(reference: str) -> bytes:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_hold_without_a_day_is_as_old_as_its_archive() -> None:
+def test_hold_without_a_day_ages_from_the_receipt_of_its_archive() -> None:
     archived("process-1", dateless("process-1"))
     archive = archive_view.archive("process-1")
     assert archive

@@ -1,4 +1,4 @@
-"""A key that is lost is never made anew: nothing changes until it is back, and then all is right."""
+"""A lost key is never replaced: nothing changes until it is restored, and then everything works again."""
 
 import asyncio
 import hashlib
@@ -53,17 +53,17 @@ def body(
 ) -> bytes:
     document = sample_document()
     document |= {"reference": reference, "event": document["event"] | {"timestamp": timestamp}}
-    document["payments"][0]["type"] = "charge"  # which needs an authorisation
+    document["payments"][0]["type"] = "charge"  # needs an authorisation
     document["payments"][0]["provider_transaction_result"] |= secrets
     text = json.dumps(document).encode()
     return text.replace(b64encode(PDF), content) if content else text
 
 
 def lose(location: str) -> bytes:
-    """Take a key out of the store, and return the backup."""
+    """Remove a key from the store, and return its backup."""
     backup = store().read_bytes(location)
     store().remove(location)
-    seals._fingerprint_key.cache_clear()  # another process
+    seals._fingerprint_key.cache_clear()  # as in another process
     return backup
 
 
@@ -76,7 +76,7 @@ def swept(delivery: Delivery) -> bool:
     return asyncio.run(trigger(delivery, Trigger.SWEEP))
 
 
-def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
+def test_lost_data_key_locks_its_archive_until_it_is_restored() -> None:
     sent = body()
     first = archived("process-1", sent)
     backup = lose(seals.key_location("process-1"))
@@ -108,8 +108,8 @@ def test_lost_data_key_locks_its_archive_until_it_is_back() -> None:
     assert verify_object(object_of("process-1")).findings == ()
 
 
-def test_archive_that_has_nothing_sealed_may_get_a_key() -> None:
-    """It is from before sealing, or had no secret yet."""
+def test_archive_without_sealed_values_gets_a_new_key() -> None:
+    """It precedes sealing, or had no secret yet."""
     plain = json.loads(body())
     plain["payments"] = []
     archived("process-1", json.dumps(plain).encode())
@@ -122,12 +122,12 @@ def test_archive_that_has_nothing_sealed_may_get_a_key() -> None:
 
 
 @pytest.mark.parametrize("left", [(), ("key",)])
-def test_lost_key_of_the_fingerprints_is_not_made_anew_where_there_are_some(left: tuple[str, ...]) -> None:
+def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: tuple[str, ...]) -> None:
     archived("process-1", body())
     told = seals.fingerprint("69796709")
     backup = lose(FINGERPRINT)
     if not left:
-        lose(seals.key_location("process-1"))  # all keys are: the archive is sealed
+        lose(seals.key_location("process-1"))  # no key is left, but the archive is sealed
 
     with pytest.raises(Locked, match=r"fingerprint\.json is gone"):
         seals.fingerprint("69796709")
@@ -139,7 +139,7 @@ def test_lost_key_of_the_fingerprints_is_not_made_anew_where_there_are_some(left
     assert seals.fingerprint("69796709") == told
 
 
-def test_settlements_alone_keep_the_key_of_the_fingerprints() -> None:
+def test_lost_fingerprint_key_is_not_replaced_while_settlement_reports_exist() -> None:
     seals.fingerprint("69796709")
     store().overwrite_bytes(b"{}", f"{seals.SETTLEMENTS}/{'a' * 64}.json")
     lose(FINGERPRINT)
@@ -149,7 +149,7 @@ def test_settlements_alone_keep_the_key_of_the_fingerprints() -> None:
 
 
 @pytest.mark.parametrize("damage", [None, "", "A" * 87 + "\n=", "\udcff"])
-def test_lost_or_damaged_master_key_locks_and_no_other_is_made(
+def test_lost_or_damaged_master_key_locks_and_is_not_replaced(
     configure: Callable[..., Settings], damage: str | None
 ) -> None:
     receipt_id = archived("process-1", body())
@@ -177,7 +177,7 @@ def findings() -> list[tuple[str, Fault]]:
     return [(each.key, each.fault) for each in fixity.findings]
 
 
-def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
+def test_unavailable_key_is_one_finding_per_archive() -> None:
     archived("process-1", body())
     archived("process-1", body("2026-02-01T00:00:00Z"))  # a delivery
     archived("process-2", body(reference="process-2"))
@@ -195,8 +195,8 @@ def test_key_that_cannot_be_had_is_a_finding_once_an_archive() -> None:
 
 
 @pytest.mark.usefixtures("store_kind")
-def test_key_that_is_destroyed_takes_what_was_sealed_with_it_and_changes_no_archive(tmp_path: Path) -> None:
-    """Versions and deliveries of its archive are as valid as before, and the others can be read."""
+def test_destroyed_key_makes_sealed_values_unreadable_and_changes_no_archive(tmp_path: Path) -> None:
+    """Versions and deliveries of its archive stay valid, and other archives stay readable."""
     other = body(reference="process-2")
     receipt_ids = [archived("process-1", body(each)) for each in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")]
     receipt_ids.append(archived("process-1", body("2026-03-01T00:00:00Z", cguid="another")))
@@ -216,7 +216,7 @@ def test_key_that_is_destroyed_takes_what_was_sealed_with_it_and_changes_no_arch
     assert judged() == []
 
 
-def test_settlement_reports_are_held_against_their_digests() -> None:
+def test_settlement_reports_are_compared_with_their_digests() -> None:
     seals.fingerprint("69796709")
     rows = b'{"entries": [\n]}\n'
     whole, damaged, gone = hashlib.sha256(rows).hexdigest(), "a" * 64, "b" * 64
@@ -232,7 +232,7 @@ def test_settlement_reports_are_held_against_their_digests() -> None:
     assert fixity.files == 5
 
 
-def test_discrepancies_of_no_archive_are_held_against_their_digests_and_are_no_reports() -> None:
+def test_discrepancies_of_no_archive_are_compared_with_their_digests() -> None:
     imported(report(line("of nobody")))
     (key,) = of_no_archive()
     assert verify_beside().findings == ()
@@ -254,7 +254,7 @@ def transaction(sent: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("lost", ["archive", "archive, without its history", "fingerprints"])
-def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
+def test_rebuilding_without_a_key_keeps_the_archive_and_its_discrepancies(
     configure: Callable[..., Settings], lost: str
 ) -> None:
     sent = body()
@@ -294,7 +294,7 @@ def test_rebuilding_without_a_key_keeps_the_archive_and_settles_nothing(
 
 @pytest.mark.parametrize("types", ["charge=charged+auth", "charge=charged"])
 @pytest.mark.parametrize("lost", ["archive", "fingerprints"])
-def test_rebuilding_without_a_key_settles_nothing_that_reports_say(
+def test_rebuilding_without_a_key_keeps_the_discrepancies_of_reports(
     configure: Callable[..., Settings], types: str, lost: str
 ) -> None:
     configure(payment_types=types)
@@ -325,7 +325,7 @@ def of_nobody() -> list[DiscrepancyView]:
         return views_of(session, rows)
 
 
-def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
+def test_unmatched_row_is_not_reported_while_it_may_belong_to_a_locked_archive(
     configure: Callable[..., Settings],
 ) -> None:
     receipt_id, now = archived("process-1", body()), datetime.now(UTC)
@@ -343,7 +343,7 @@ def test_row_without_a_payment_is_not_told_while_it_may_be_of_a_locked_archive(
     assert view().discrepancies == []
 
 
-def test_bag_without_a_key_has_what_is_not_sealed_and_says_so(tmp_path: Path) -> None:
+def test_bag_without_a_key_has_the_unsealed_parts_and_says_so(tmp_path: Path) -> None:
     archived("process-1", body())
     lose(seals.key_location("process-1"))
 

@@ -1,6 +1,4 @@
-"""Whatever comes first, archives or settlement reports, and in whatever version: in the end the same is on record, and
-whatever comes again changes none of it.
-"""
+"""Archives, their versions and settlement reports give the same records in any order, and repeats change nothing."""
 
 import json
 import shutil
@@ -33,7 +31,7 @@ from tests.settlements import everything, imported, line, report, rows, told
 
 NOW = datetime.now(UTC)
 PAID = {"paid": "2022-12-21", "settled": "2022-12-23"}
-"""Of the charges of these archives: their sessions were submitted on that day."""
+"""The days of the charges of these archives, whose sessions were submitted on the day `paid`."""
 
 
 def body(reference: str, year: int, *payments: dict[str, Any]) -> bytes:
@@ -44,7 +42,7 @@ def body(reference: str, year: int, *payments: dict[str, Any]) -> bytes:
 
 
 def payment(transaction_id: str | None, cguid: str | None, **members: Any) -> dict[str, Any]:
-    """A charge of 21.00 ILS."""
+    """Return a charge of 21.00 ILS."""
     made: dict[str, Any] = sample_document()["payments"][0] | {"type": "charge", "transaction_id": transaction_id}
     result = made["provider_transaction_result"]
     result |= {"cguid": cguid, "auth_number": members.pop("auth", "1"), "total": str(members.get("amount", 2100))}
@@ -90,7 +88,7 @@ def taken(step: Step, now: datetime = NOW) -> None:
 
 
 def taken_from_the_start(steps_in_order: list[Step]) -> None:
-    """In an installation that is empty before them."""
+    """Take the steps in an installation that is empty before them."""
     for folder in ("archives", "settlements"):
         shutil.rmtree(Path(settings().store_location) / folder, ignore_errors=True)
     with writing() as session:
@@ -101,7 +99,7 @@ def taken_from_the_start(steps_in_order: list[Step]) -> None:
 
 
 def outcome(steps_in_order: list[Step]) -> dict[str, Any]:
-    """What is on record after some steps: all but when, and in which order, things came."""
+    """Return the records after some steps, without times and order of arrival."""
     taken_from_the_start(steps_in_order)
     columns = [each for each in LEDGER.columns if each.name not in ("version", "received_at", "completed_at")]
     with reading() as session:
@@ -114,13 +112,13 @@ def outcome(steps_in_order: list[Step]) -> dict[str, Any]:
 @pytest.mark.usefixtures("installation")
 @drawn_by(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
-def test_order_in_which_archives_and_reports_arrive_does_not_matter(drawn: list[Step]) -> None:
-    """Nor that one comes twice, or that a night goes by. In plain order each comes once, and archives come first."""
+def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> None:
+    """Repeats and nightly runs do not matter either. In plain order, each comes once and archives come first."""
     assert outcome(sorted(set(drawn) - {("night", 0)})) == outcome(drawn)
 
 
 def all_but_deliveries() -> dict[str, Any]:
-    """Every row of the database, and every file of the store: its digest, or what else a history tells."""
+    """Return every row of the database and every file of the store, as digests or as rows of histories."""
     found: dict[str, Any] = databases.rows() | {"discrepancy_log": rows(DiscrepancyLogRow)}
     del found["delivery"]
     for folder in ("archives", "settlements", "keys"):
@@ -136,8 +134,8 @@ def all_but_deliveries() -> dict[str, Any]:
 @drawn_by(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(sorted(ALL_STEPS, key=lambda step: step[1]))
 @given(steps)
-def test_all_of_it_once_more_adds_deliveries_and_nothing_else(drawn: list[Step]) -> None:
-    """Old versions, reports and a night come again a day later, and no moment and no byte is another."""
+def test_repeating_all_steps_adds_only_deliveries(drawn: list[Step]) -> None:
+    """Versions, reports and a nightly run are repeated a day later, and no time and no byte changes."""
     taken_from_the_start(drawn)
     before = all_but_deliveries()
 
@@ -148,8 +146,8 @@ def test_all_of_it_once_more_adds_deliveries_and_nothing_else(drawn: list[Step])
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_what_arrives_there_is_of_many_kinds() -> None:
-    """The proof above compares something."""
+def test_steps_lead_to_many_kinds_of_discrepancies() -> None:
+    """Otherwise the tests above would compare nothing."""
     codes: set[str] = set()
     for archives in ((0, 3, 5), (4,), (1,), (2,)):
         for number in archives:

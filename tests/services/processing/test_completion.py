@@ -1,4 +1,4 @@
-"""Completion, from each kind of inbox into each kind of store."""
+"""Completion of receipts, from each kind of inbox into each kind of store."""
 
 import secrets
 from collections.abc import Callable

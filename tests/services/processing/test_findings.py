@@ -1,4 +1,4 @@
-"""What does not add up is that of the current version, whichever receipt is worked on; and that of its peers."""
+"""Discrepancies are those of the current version, whichever receipt is processed, and of its peers."""
 
 import copy
 import json
@@ -47,20 +47,20 @@ def with_amount(amount: int) -> list[dict[str, Any]]:
     return [sample_document()["payments"][0] | {"amount": amount}]
 
 
-def test_version_that_a_delivery_makes_the_current_one_is_judged_though_its_run_was_killed() -> None:
+def test_version_that_a_delivery_makes_current_is_reconciled_after_a_killed_run() -> None:
     archived("process-1", body(2023, payments=with_amount(2500)))
     archived("process-1", body(2024))
     assert codes() == []
     again = received("process-1", body(2025, payments=with_amount(2500)))
     persist("process-1", again.receipt_id)
-    load(stored_archive("process-1", again.receipt_id))  # and killed before anything was judged
+    load(stored_archive("process-1", again.receipt_id))  # and is killed before reconciling
 
     finished("process-1", again.receipt_id)
 
     assert codes() == ["AMOUNT_MISMATCH"]
 
 
-def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_version_does_not() -> None:
+def test_delivery_of_the_current_version_is_current() -> None:
     older, current = (archived("process-1", body(year, payments=with_amount(year))) for year in (2023, 2024))
     delivery = archived("process-1", body(2025, payments=with_amount(2024)))
 
@@ -69,7 +69,7 @@ def test_delivery_of_the_current_version_says_what_has_the_rows_and_an_older_ver
     assert says == [False, True, True]
 
 
-def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> None:
+def test_archive_is_not_complete_without_its_discrepancies() -> None:
     receipt_id = received("process-1", body(2023, payments=with_amount(2500))).receipt_id
     persist("process-1", receipt_id)
     archived = stored_archive("process-1", receipt_id)
@@ -80,7 +80,7 @@ def test_archive_without_the_discrepancies_that_were_found_is_not_complete() -> 
 
 
 def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> dict[str, Any]:
-    """Of an archive of its own: others have none of the same."""
+    """Return a charge whose ids occur in no other archive."""
     payment: dict[str, Any] = copy.deepcopy(sample_document()["payments"][0])
     payment["provider_transaction_result"] |= {"cguid": f"{cguid} of {name}", "total": str(amount)}
     return payment | {"type": "charge", "transaction_id": f"{transaction_id} of {name}", "amount": amount}
@@ -89,9 +89,9 @@ def charge(name: str, transaction_id: str, cguid: str, amount: int = 2100) -> di
 RENAMED = {2019: ("first", "1", 2100), 2020: ("other", "1", 2100), 2021: ("other", "2", 2500), 2022: None}
 
 
-def test_what_vanished_does_not_hang_on_the_order_of_arrival() -> None:
+def test_vanished_payment_does_not_depend_on_the_order_of_arrival() -> None:
     for order in [*permutations(RENAMED, 4)][::4]:
-        name = "".join("abcd"[year - 2019] for year in order)  # digits might be a card's
+        name = "".join("abcd"[year - 2019] for year in order)  # digits might be taken for a card number
         for year in order:
             payments = [charge(name, *made)] if (made := RENAMED[year]) else []
             archived(name, sample_body(name, event=event(year), payments=payments, data=[]))
@@ -108,7 +108,7 @@ def damage(version: int) -> None:
     store().overwrite_bytes(b"{", ocfl.content_key("process-1", inventory, skeleton))
 
 
-def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:
+def test_damaged_old_version_does_not_close_vanished_payments() -> None:
     archived("process-1", body(2023, payments=[charge("process-1", "first", "1")], data=[]))
     receipt_id = archived("process-1", body(2024, payments=with_amount(2500), data=[]))
     told = ["AMOUNT_MISMATCH", "PAYMENT_VANISHED", "PAYMENT_WITHOUT_FIELD"]
@@ -122,7 +122,7 @@ def test_damaged_old_version_closes_nothing_that_has_vanished_since() -> None:
     assert codes() == told[1:]
 
 
-def test_damaged_current_version_keeps_what_stands_and_fails_no_older_one_that_comes_late() -> None:
+def test_damaged_current_version_keeps_its_discrepancies_and_fails_no_late_version() -> None:
     archived("process-1", body(2024, payments=with_amount(2500)))
     damage(version=1)
 
@@ -137,7 +137,7 @@ def test_damaged_current_version_keeps_what_stands_and_fails_no_older_one_that_c
     )
 
 
-def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -> None:
+def test_duplicate_is_recorded_in_the_object_of_a_completed_peer() -> None:
     payments, data = sample_document()["payments"], sample_document()["data"]
     archived("process-1", sample_body("process-1"))
     archived("process-2", sample_body("process-2", payments=payments, data=data))
@@ -155,10 +155,10 @@ def test_peer_that_is_complete_already_is_told_of_and_keeps_it_in_its_object() -
     ("zone", "paid_on", "found"),
     [("Asia/Jerusalem", date(2023, 1, 1), {"CARD_EXPIRED"}), ("", date(2022, 12, 31), {"MISSING_IN_SETTLEMENT"})],
 )
-def test_days_of_payments_are_those_of_the_provider_where_timestamps_are_in_another_zone(
+def test_days_of_payments_are_in_the_time_zone_of_the_provider(
     configure: Callable[..., Settings], zone: str, paid_on: date, found: set[str]
 ) -> None:
-    """It was new year there: the payment is of no report of December, and its card valid until then has expired."""
+    """There, it was January: no December report has the payment, and the card, valid until 12/22, has expired."""
     configure(business_timezone=zone)
     session = sample_document()["sessions"][0] | {"submitted_at": "2022-12-31T22:30:00"}
     payment = charge("new year", "t", "c")

@@ -1,4 +1,4 @@
-"""What a receipt becomes in the store: a version, or a delivery; and the request comes back byte for byte."""
+"""A receipt becomes a version or a delivery in the store, and the request can be rebuilt byte for byte."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
 
 
 def body_at(timestamp: str, *, indent: int | None = None, **members: Any) -> bytes:
-    """The sample, made at some time, in some spelling."""
+    """Return the sample with this event time and this indentation."""
     document = json.loads(sample_body("process-1")) | members
     document["event"] = document["event"] | {"timestamp": timestamp}
     return json.dumps(document, indent=indent).encode()
@@ -64,7 +64,7 @@ def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None
 
 
 def lines(content: str) -> str:
-    """Base64 as MIME has it."""
+    """Return base64 in lines, as in MIME."""
     return "".join(f"{content[at : at + 76]}\r\n" for at in range(0, len(content), 76))
 
 
@@ -72,7 +72,7 @@ def lines(content: str) -> str:
 def test_archive_takes_less_than_four_fifths_of_requests_that_are_mostly_files(
     spelled: Callable[[str], str], solidus: str
 ) -> None:
-    """Of two versions: the second brings a file, and has the others of the first."""
+    """The second of two versions adds a file, and shares the files of the first."""
     files = [spelled(base64.b64encode(os.urandom(60_000)).decode()) for _ in range(6)]
     bodies = []
     for timestamp, count in ((JANUARY, 5), (FEBRUARY, 6)):
@@ -110,7 +110,7 @@ def test_request_that_cannot_be_rebuilt_is_kept_whole(content: str) -> None:
 
 
 @pytest.mark.parametrize("again", [body_at(FEBRUARY), body_at(JANUARY, indent=2), body_at(FEBRUARY, indent=1)])
-def test_sending_that_says_nothing_new_is_a_delivery_and_no_version(again: bytes) -> None:
+def test_repeated_content_is_a_delivery_and_no_version(again: bytes) -> None:
     first_body = body_at(JANUARY)
     first = archived("process-1", first_body)
 
@@ -126,7 +126,7 @@ def test_sending_that_says_nothing_new_is_a_delivery_and_no_version(again: bytes
     assert judged() == []
 
 
-def test_identical_sending_is_a_second_delivery_of_one_version() -> None:
+def test_identical_body_is_a_second_delivery_of_one_version() -> None:
     body = body_at(JANUARY)
 
     receipts = {archived("process-1", body) for _ in range(2)}
@@ -142,7 +142,7 @@ def test_identical_sending_is_a_second_delivery_of_one_version() -> None:
     assert judged() == []
 
 
-def test_changed_sending_is_the_next_version_and_stores_equal_files_once() -> None:
+def test_changed_body_is_the_next_version_and_stores_equal_files_once() -> None:
     first = archived("process-1", body_at(JANUARY))
     second = archived("process-1", body_at(FEBRUARY, data=[]))
 
@@ -155,14 +155,14 @@ def test_changed_sending_is_the_next_version_and_stores_equal_files_once() -> No
     assert judged() == []
 
 
-def test_sending_that_goes_back_to_an_earlier_content_is_a_version() -> None:
+def test_return_to_an_earlier_content_is_a_version() -> None:
     receipts = [archived("process-1", body) for body in (body_at(JANUARY), body_at(FEBRUARY, data=[]), body_at(MARCH))]
 
     assert [each.receipt_id for each in view().versions] == receipts
     assert view().fields != []
 
 
-def test_old_sending_that_arrives_late_is_a_version_and_not_the_current_one() -> None:
+def test_old_body_that_arrives_late_is_a_version_but_not_current() -> None:
     archived("process-1", body_at(MARCH))
     archived("process-1", body_at(FEBRUARY, data=[]))
 
@@ -171,7 +171,7 @@ def test_old_sending_that_arrives_late_is_a_version_and_not_the_current_one() ->
 
 
 def test_version_is_as_new_as_its_latest_delivery() -> None:
-    """What was sent between two equal deliveries, and comes after them, is older than the second of them."""
+    """A body sent between two equal deliveries, which arrives after them, is older than the second delivery."""
     archived("process-1", body_at(JANUARY))
     archived("process-1", body_at(MARCH))
     archived("process-1", body_at(FEBRUARY, data=[]))
@@ -180,8 +180,8 @@ def test_version_is_as_new_as_its_latest_delivery() -> None:
     assert view().fields != []
 
 
-def test_file_that_changes_alone_makes_a_version() -> None:
-    """The skeletons of both are equal: an index stands in the place of the file."""
+def test_change_in_a_file_alone_makes_a_version() -> None:
+    """Both skeletons are equal, since an index replaces the file."""
     document = json.loads(sample_body("process-1"))
     archived("process-1", json.dumps(document).encode())
     document["signed_document"]["content"] = base64.b64encode(b"%PDF-1.7 another").decode()
@@ -204,7 +204,7 @@ def test_persisting_again_changes_nothing() -> None:
     assert judged() == []
 
 
-def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> None:
+def test_damaged_files_are_repaired_by_another_delivery() -> None:
     body = body_at(JANUARY)
     receipt_id = archived("process-1", body)
     stored = stored_request("process-1", receipt_id)
@@ -221,7 +221,7 @@ def test_what_the_store_has_lost_or_damaged_is_mended_by_sending_it_again() -> N
     assert judged() == []
 
 
-def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> None:
+def test_damaged_record_of_a_delivery_is_repaired_by_another_delivery() -> None:
     archived("process-1", body_at(JANUARY))
     again = body_at(FEBRUARY)
     receipt_id = archived("process-1", again)
@@ -238,7 +238,7 @@ def test_delivery_whose_record_is_damaged_is_kept_anew_when_it_comes_again() -> 
     assert judged() == []
 
 
-def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() -> None:
+def test_request_is_whole_without_its_scans() -> None:
     receipt_id = archived("process-1", body_at(JANUARY))
     stored = stored_request("process-1", receipt_id)
     assert stored
@@ -250,7 +250,7 @@ def test_what_a_file_was_seen_to_be_may_be_damaged_and_the_request_is_whole() ->
     assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
 
 
-def test_file_whose_bytes_are_of_another_type_than_was_declared_is_kept_with_a_warning() -> None:
+def test_file_that_differs_from_its_declared_type_is_kept_with_a_warning() -> None:
     page = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
     attachment = {"id": "1", "filename": "a.png", "mimetype": "image/png", "content": base64.b64encode(page).decode()}
 
@@ -267,7 +267,7 @@ def test_file_whose_bytes_are_of_another_type_than_was_declared_is_kept_with_a_w
     assert stored.is_whole()
 
 
-def test_damaged_file_is_told_when_the_request_is_rebuilt() -> None:
+def test_damaged_file_is_a_conflict_when_the_request_is_rebuilt() -> None:
     receipt_id = archived("process-1", body_at(JANUARY))
     stored = stored_request("process-1", receipt_id)
     assert stored
@@ -288,7 +288,7 @@ def test_body_of_another_process_is_refused_and_leaves_nothing() -> None:
     assert ocfl.inventory("process-1") is None
 
 
-def test_time_of_a_version_is_when_its_receipt_came() -> None:
+def test_time_of_a_version_is_the_time_of_its_receipt() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     delivery = received("process-1", body_at(JANUARY), at)
 
@@ -309,16 +309,16 @@ WRITES: dict[str, tuple[type[Storage], tuple[str, ...]]] = {
 MOST_WRITES = 30
 IN_A_BUCKET = {"nothing", "a part of the content", "content alone", "all but the sidecar", "all"}
 LEFT_BEHIND = {
-    ("folder", 1): {"nothing", "all"},  # it comes with its object
+    ("folder", 1): {"nothing", "all"},  # the version enters the store with its object
     ("folder", 2): IN_A_BUCKET - {"a part of the content"},
     ("bucket", 1): IN_A_BUCKET,
     ("bucket", 2): IN_A_BUCKET,
 }
-"""How far a writer has come in telling of a version, at one end or another."""
+"""How much of a version a killed writer can leave."""
 
 
 def break_off_before(patch: pytest.MonkeyPatch, store_kind: str, writes: int) -> None:
-    """Let a write of the store fail, after so many have taken effect."""
+    """Make a write of the store fail after `writes` writes have taken effect."""
     left = iter(range(writes))
 
     def breaking(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -335,7 +335,7 @@ def break_off_before(patch: pytest.MonkeyPatch, store_kind: str, writes: int) ->
 
 
 def there(reference: str, version: int) -> str:
-    """What the object of a process has of a version."""
+    """Return how much of a version the object of a process has."""
     key = ocfl.object_key(reference)
     inventory = store().found_bytes(f"{key}/v{version}/{ocfl.INVENTORY}")
     if inventory is None:
@@ -349,7 +349,7 @@ def there(reference: str, version: int) -> str:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_writer_that_ends_before_any_write_leaves_what_the_next_run_completes(
+def test_next_run_completes_the_version_of_a_writer_killed_before_any_write(
     monkeypatch: pytest.MonkeyPatch, store_kind: str, version: int
 ) -> None:
     left_behind = set()
@@ -384,7 +384,7 @@ def test_writer_that_ends_before_any_write_leaves_what_the_next_run_completes(
 
 @pytest.fixture
 def file_size_limit() -> Iterator[Callable[[], None]]:
-    """Lets no file be larger than 2 MiB from then on: the system refuses a write in the midst, as a full disk does."""
+    """Return a function that limits files to 2 MiB, so that a write fails halfway as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, before[1]))
@@ -393,7 +393,7 @@ def file_size_limit() -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("name", ["a file", "the skeleton"])
-def test_disk_that_fills_up_while_a_body_is_staged_is_transient(file_size_limit: Callable[[], None], name: str) -> None:
+def test_full_disk_while_staging_a_body_is_transient(file_size_limit: Callable[[], None], name: str) -> None:
     document = json.loads(body_at(JANUARY))
     if name == "a file":
         document["signed_document"]["content"] = base64.b64encode(bytes(3 << 20)).decode()

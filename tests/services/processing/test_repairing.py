@@ -1,4 +1,4 @@
-"""An archive from before today's rules of sealing is mended as it was: by what is left of it, and by its digests."""
+"""An archive with earlier rules of sealing is repaired by them, as derived from its remains and its digests."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ DAMAGES = [{CUTS}, {SKELETON}, {CUTS, SKELETON}]
 def body(**members: object) -> bytes:
     document = sample_document() | members
     document["reference"] = "process-1"
-    document["payments"][0]["provider_transaction_result"]["session_cd"] = None  # sealed, and looks as if it were not
+    document["payments"][0]["provider_transaction_result"]["session_cd"] = None  # sealed, but looks unsealed
     return json.dumps(document).encode()
 
 
@@ -65,7 +65,9 @@ def damage(receipt_id: str, names: Collection[str]) -> None:
         if (rule, names) != (less, DAMAGES[2])
     ],
 )
-def test_archive_of_other_rules_is_mended(monkeypatch: pytest.MonkeyPatch, rule: Rule, names: Collection[str]) -> None:
+def test_archive_with_other_sealing_rules_is_repaired(
+    monkeypatch: pytest.MonkeyPatch, rule: Rule, names: Collection[str]
+) -> None:
     receipt_id = archived_by(rule, monkeypatch)
     damage(receipt_id, names)
 
@@ -76,7 +78,7 @@ def test_archive_of_other_rules_is_mended(monkeypatch: pytest.MonkeyPatch, rule:
     assert judged() == []
 
 
-def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_with_unknown_sealing_rules_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     receipt_id = archived_by(less, monkeypatch)
     damage(receipt_id, {CUTS, SKELETON})
 
@@ -84,7 +86,7 @@ def test_archive_of_other_rules_of_which_nothing_tells_is_for_a_person(monkeypat
         persist("process-1", received("process-1", body()).receipt_id)
 
 
-def test_damaged_cuts_are_mended_when_clamav_says_something_else_by_now(
+def test_damaged_cuts_are_repaired_although_clamav_has_changed_its_result(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     content = base64.b64encode(BAD).decode()

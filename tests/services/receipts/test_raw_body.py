@@ -1,4 +1,4 @@
-"""The raw body of a receipt is found wherever it is."""
+"""The raw body of a receipt is read from the inbox or rebuilt from the store."""
 
 import secrets
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def receipt_id(
     inbox_kind: str,
     store_kind: str,
 ) -> str:
-    """A body that waits in the inbox: each kind of inbox before each kind of store."""
+    """Put a body into each kind of inbox before each kind of store, and return its receipt."""
     prefix = f"s3://archives/{secrets.token_hex(8)}"
     kinds = {"inbox_url": inbox_kind, "store_url": store_kind}
     urls = {name: f"{prefix}/{name}" for name, kind in kinds.items() if kind == "bucket"}
@@ -49,25 +49,25 @@ def read(reference: str, receipt_id: str) -> tuple[bytes, bool]:
         return b"".join(body.chunks), body.is_from_inbox
 
 
-def test_body_is_read_from_the_inbox_while_it_waits_there(receipt_id: str) -> None:
+def test_waiting_body_is_read_from_the_inbox(receipt_id: str) -> None:
     assert read("r", receipt_id) == (BODY, True)
 
 
-def test_body_is_rebuilt_from_the_store_afterwards(receipt_id: str) -> None:
+def test_persisted_body_is_rebuilt_from_the_store(receipt_id: str) -> None:
     persist("r", receipt_id)
     inbox.remove_body(receipt_id)
 
     assert read("r", receipt_id) == (BODY, False)
 
 
-def test_body_that_leaves_the_inbox_while_it_is_read_is_read_to_its_end(receipt_id: str) -> None:
+def test_body_that_leaves_the_inbox_during_a_read_is_read_to_its_end(receipt_id: str) -> None:
     with opened_raw_body("r", receipt_id) as body:
         inbox.remove_body(receipt_id)
 
         assert b"".join(body.chunks) == BODY
 
 
-def test_body_that_is_nowhere_is_refused(receipt_id: str) -> None:
+def test_unknown_body_is_refused(receipt_id: str) -> None:
     for reference, unknown in (("r", "ab" * 32), ("another", receipt_id)):
         persist("r", receipt_id)
         inbox.remove_body(receipt_id)
@@ -79,10 +79,10 @@ def test_body_that_is_nowhere_is_refused(receipt_id: str) -> None:
 
 
 @pytest.mark.parametrize("inbox_kind", ["folder"])
-def test_body_that_the_inbox_does_not_give_is_transient(receipt_id: str, sqlite_installation: Settings) -> None:
+def test_unreadable_body_in_the_inbox_is_transient(receipt_id: str, sqlite_installation: Settings) -> None:
     path = Path(sqlite_installation.inbox_location) / "waiting" / f"{receipt_id}.body"
     path.unlink()
-    path.mkdir()  # which no one can read, root neither
+    path.mkdir()  # nobody can read it, not even root
 
     with pytest.raises(Transient, match=r"the inbox does not give the body of receipt .*: EISDIR"):
         read("r", receipt_id)

@@ -1,4 +1,4 @@
-"""A settlement report that the store does not give back: what it bears out stands until it is imported again."""
+"""Discrepancies of a damaged settlement report stay open until it is imported again or removed."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ OTHER = report(
 
 
 def body(timestamp: str = "2026-01-01T00:00:00Z", amount: int = 2100) -> bytes:
-    """An archive with a charge, of which the report has another amount."""
+    """Return an archive with a charge whose amount differs from that in the report."""
     (payment,) = sample_document()["payments"]
     result = payment["provider_transaction_result"] | {"total": str(amount)}
     charge = payment | {"type": "charge", "amount": amount, "provider_transaction_result": result}
@@ -45,7 +45,7 @@ def explained() -> list[dict[str, object]]:
 
 
 def damaged(kind: str) -> str:
-    """Damage the only report, and return the key under which it is told."""
+    """Damage the only report, and return the key that names it in findings."""
     (row,) = rows(SettlementReportRow)
     key = report_key(row["report_id"])
     store().overwrite_bytes(b"{", key.replace(".json", kind))
@@ -76,13 +76,13 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(
     finished("process-1", receipt_id)
 
     assert explained() == before
-    assert ("process-1", "MISSING_IN_SETTLEMENT") in told()  # what is new is told
+    assert ("process-1", "MISSING_IN_SETTLEMENT") in told()  # new discrepancies are reported
     imported(REPORT, now=NOW)
     assert explained() == before
     assert ("process-1", "MISSING_IN_SETTLEMENT") not in told()
 
 
-def test_what_was_told_closes_again_once_the_damaged_report_is_taken_out_for_good(
+def test_discrepancies_close_once_the_damaged_report_is_removed(
     configure: Callable[..., Settings],
 ) -> None:
     archived("process-1", body())
@@ -98,7 +98,7 @@ def test_what_was_told_closes_again_once_the_damaged_report_is_taken_out_for_goo
     assert told() == []
 
 
-def test_mended_report_lets_what_is_right_close_again(configure: Callable[..., Settings]) -> None:
+def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure: Callable[..., Settings]) -> None:
     archived("process-1", body())
     imported(REPORT, now=NOW)
     damaged(".json")

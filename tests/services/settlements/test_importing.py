@@ -1,4 +1,4 @@
-"""Settlements on both databases: rows count once, in any order."""
+"""Settlement imports, on both databases: each row counts once, in any order."""
 
 import shutil
 import threading
@@ -64,7 +64,7 @@ KINDS = (("c", "charge"), ("r", "refund"))
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An installation for all tests of this file, on each kind of database."""
+    """Set up an installation for all tests of this file, on each kind of database."""
     values = {"database_url": new_database(request)} if request.param == "postgres" else {}
     with installed(tmp_path_factory.mktemp("settlements"), **values):
         migrate()
@@ -87,7 +87,7 @@ def new_database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.usefixtures("empty")
-def test_rows_are_matched_and_what_differs_is_told() -> None:
+def test_rows_are_matched_and_differences_are_reported() -> None:
     paid("by cguid", "c1")
     paid("by authorisation", auth="0123456")
     paid("differs", "c2")
@@ -125,7 +125,7 @@ def test_rows_are_matched_and_what_differs_is_told() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_authorisation_that_a_spreadsheet_took_the_zeros_of_is_matched() -> None:
+def test_authorisation_without_its_leading_zeros_is_matched() -> None:
     paid("r", auth="0123456")
 
     imported(report(line(auth="123456", card="1234")))
@@ -148,7 +148,7 @@ def test_importing_again_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_row_that_another_report_has_too_counts_once() -> None:
+def test_row_in_two_reports_counts_once() -> None:
     paid("r", "c1")
 
     imported(report(line("c1"), line("c2")))
@@ -159,7 +159,7 @@ def test_row_that_another_report_has_too_counts_once() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_equal_rows_of_one_report_count_each() -> None:
+def test_equal_rows_of_one_report_count_separately() -> None:
     paid("r", "c1")
 
     imported(report(line("c1"), line("c1")))
@@ -168,7 +168,7 @@ def test_equal_rows_of_one_report_count_each() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_preview_shows_what_an_import_would_and_changes_nothing() -> None:
+def test_preview_shows_the_result_of_an_import_and_changes_nothing() -> None:
     paid("r", "c1")
     paid("missed")
     reports = (report(line("c1", amount="20.00"), line("c2")), report(line("c1", amount="1.00"), line("c2")))
@@ -186,7 +186,7 @@ def kept_files() -> set[Path]:
 
 
 @pytest.mark.usefixtures("empty")
-def test_payment_that_comes_after_its_settlement_closes_what_was_missed() -> None:
+def test_payment_that_arrives_after_its_settlement_closes_the_discrepancy() -> None:
     imported(report(line("c1")))
     assert told() == [(None, C.MISSING_IN_ARCHIVE)]
     paid("late", "c1")
@@ -198,7 +198,7 @@ def test_payment_that_comes_after_its_settlement_closes_what_was_missed() -> Non
 
 
 @pytest.mark.usefixtures("empty")
-def test_payment_that_becomes_another_gives_its_row_back() -> None:
+def test_entry_becomes_unmatched_when_its_payment_changes() -> None:
     paid("r", "c1")
     imported(report(line("c1")))
     paid("r", "c2")
@@ -209,7 +209,7 @@ def test_payment_that_becomes_another_gives_its_row_back() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_second_payment_with_the_same_cguid_takes_the_match_away_and_gives_it_back() -> None:
+def test_second_payment_with_the_same_cguid_makes_the_match_ambiguous() -> None:
     paid("r", "c1")
     imported(report(line("c1")))
     before = everything()
@@ -228,7 +228,7 @@ def test_second_payment_with_the_same_cguid_takes_the_match_away_and_gives_it_ba
 
 
 @pytest.mark.usefixtures("empty")
-def test_row_for_a_failed_payment_is_told_of_its_archive() -> None:
+def test_row_for_a_failed_payment_is_a_discrepancy_of_its_archive() -> None:
     paid("r", "c1", standing=Standing.FAILED)
 
     imported(report(line("c1")))
@@ -240,7 +240,7 @@ def test_row_for_a_failed_payment_is_told_of_its_archive() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None:
+def test_next_match_completes_a_match_that_was_killed_before_reconciling() -> None:
     imported(report(line("c1")))
     paid("r", "c1", amount_minor=1900)
     matched = Decision(Match.CGUID, "r", "payment of r")
@@ -257,7 +257,7 @@ def test_match_that_was_killed_before_it_told_is_made_good_by_the_next() -> None
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize("killed_at", ["match", "judge"])
 @pytest.mark.parametrize("next_is", ["the same import", "another import", "the night"])
-def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, next_is: str) -> None:
+def test_killed_import_is_completed_by_the_next_import_or_night(killed_at: str, next_is: str) -> None:
     paid("r", "c1")
     paid("s", "c3")
     another = report(line("c4", paid=day(0)))
@@ -287,7 +287,7 @@ def test_import_that_was_killed_is_made_good_by_what_comes_next(killed_at: str, 
 
 
 @pytest.mark.usefixtures("empty")
-def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
+def test_nightly_run_reports_unmatched_entries_that_a_killed_run_left() -> None:
     paid("r", "c1")
     imported(report(line("c1")))
     with matching_alone() as session:
@@ -301,7 +301,7 @@ def test_what_no_archive_has_is_told_by_night_where_a_run_was_killed() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
+def test_archive_that_arrives_during_an_import_is_matched() -> None:
     arriving, matched = threading.Event(), threading.Event()
 
     def arrive() -> None:
@@ -317,7 +317,7 @@ def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
             decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
             archive.start()
             assert arriving.wait(10)
-            assert not matched.wait(0.2)  # it would not see the row, nor have we seen its payment
+            assert not matched.wait(0.2)  # it would miss the row, and we have missed its payment
             insert_entries(session, made.report_id, [DecidedEntry(entry, decided)])
     archive.join(10)
 
@@ -326,7 +326,7 @@ def test_archive_that_arrives_in_the_middle_of_an_import_is_matched() -> None:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What the database is asked for until the end of the block."""
+    """Yield the statements that the database gets until the end of the block."""
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -340,7 +340,7 @@ def statements() -> Iterator[list[str]]:
         event.remove(engine(), "before_cursor_execute", note)
 
 
-def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_among_archives(empty: str) -> None:
+def test_archive_absent_from_all_reports_costs_one_query_and_no_lock(empty: str) -> None:
     paid("r", "c1")
     paid("s", "c1")
     imported(report(line("c1"), line("c2")), now=days_later(-90))
@@ -359,7 +359,7 @@ def test_archive_that_no_report_has_anything_of_costs_one_query_and_no_lock_amon
 
 
 @pytest.mark.usefixtures("empty")
-def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
+def test_rematch_reads_only_entries_that_may_concern_the_archive() -> None:
     for reference, cguid in (("r", "c1"), ("s", "c1"), ("t", "c1"), ("u", "c2"), ("v", "c2"), ("w", "c3")):
         paid(reference, cguid)
     imported(report(line("c1"), line("c2"), line("c3"), line("c4")))
@@ -375,11 +375,11 @@ def test_only_rows_that_may_be_an_archives_are_looked_at() -> None:
 
     assert [concerned(each) for each in "rsuwx"] == [of("c1", "c4"), of("c1"), of("c2"), of("c3"), []]
     importing.rematch("r", NOW)
-    assert concerned("r") == of("c4")  # it has nothing to do with the other any more
+    assert concerned("r") == of("c4")  # c1 no longer concerns it
 
 
 @pytest.mark.usefixtures("empty")
-def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was_killed() -> None:
+def test_archives_that_shared_a_row_are_reconciled_after_a_killed_run() -> None:
     paid("r", "c1")
     paid("s", "c1")
     imported(report(line("c1")))
@@ -396,7 +396,7 @@ def test_archives_that_shared_a_row_are_told_though_the_run_that_parted_them_was
 
 @contextmanager
 def killed_at(beginning: str) -> Iterator[None]:
-    """A process dies before a statement that begins so."""
+    """Kill the process before a statement that begins with `beginning`."""
 
     def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith(beginning):
@@ -410,10 +410,10 @@ def killed_at(beginning: str) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("installation")
-def test_instalments_less_their_fees_and_the_tolerance_settle_a_payment_and_an_agora_less_is_told(
+def test_instalments_minus_fees_and_tolerance_settle_a_payment_to_the_agora(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    """Of 1,200.00 ILS as 500.00 and twice 350.00, where each row may bring ten agorot less than was paid."""
+    """1,200.00 ILS are paid as 500.00 and twice 350.00, and each row may be short by ten agorot."""
     (tmp_path / "columns.toml").write_text(COLUMNS.replace("fee_tolerance_minor = 0", "fee_tolerance_minor = 10"))
     configure(settlement_columns="columns.toml")
     for reference in ("full", "short"):
@@ -436,7 +436,7 @@ def test_instalments_less_their_fees_and_the_tolerance_settle_a_payment_and_an_a
 
 
 @pytest.mark.usefixtures("empty")
-def test_what_becomes_late_is_told_when_all_is_judged() -> None:
+def test_overdue_payment_is_reported_when_all_archives_are_reconciled() -> None:
     paid("r", paid_on=day(5))
     imported(report(*covering(day(0), day(10))), now=days_later(-60))
     assert ("r", C.MISSING_IN_SETTLEMENT) not in told()
@@ -447,7 +447,7 @@ def test_what_becomes_late_is_told_when_all_is_judged() -> None:
 
 
 @pytest.mark.usefixtures("empty")
-def test_settled_is_what_may_be_and_has_a_charge() -> None:
+def test_payment_is_settled_if_its_standing_permits_and_a_charge_matches() -> None:
     for standing in Standing:
         paid(standing, f"c {standing}", standing=standing)
         paid(f"{standing} refunded", f"r {standing}", standing=standing)
@@ -458,7 +458,7 @@ def test_settled_is_what_may_be_and_has_a_charge() -> None:
     with reading() as session:
         settled = session.exec(select(PaymentRow.reference).where(is_settled())).all()
         held = session.exec(select(func.count()).select_from(PaymentRow).where(PaymentRow.standing == Standing.HELD))
-        assert held.one() == 2  # what the payload says stays
+        assert held.one() == 2  # the standing in the payload is unchanged
 
     expected = {each for each in Standing if standing_after(each, has_charge=True) is not each}
     assert set(settled) == {*expected} == {"charged", "held", "unknown"}
@@ -476,7 +476,7 @@ def test_secrets_are_in_no_row() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_wrong_line_keeps_all_others_out() -> None:
+def test_wrong_line_refuses_the_whole_report() -> None:
     with pytest.raises(Refused, match="line 3"):
         imported(report(line("c1"), line("c2", amount="x")))
 
@@ -525,7 +525,7 @@ def taken(step: Step) -> None:
 
 
 def in_plain_order(drawn: list[Step]) -> list[Step]:
-    """The last payment of each archive first, then the reports."""
+    """Return the last payment of each archive first, then the reports."""
     last = {PAYMENTS[number]["reference"]: number for what, number in drawn if what == "paid"}
     return [("paid", each) for each in last.values()] + [each for each in drawn if each[0] == "imported"]
 
@@ -533,7 +533,7 @@ def in_plain_order(drawn: list[Step]) -> list[Step]:
 @pytest.mark.usefixtures("sqlite_installation")
 @drawn_by(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
-def test_order_in_which_archives_and_reports_arrive_does_not_matter(drawn: list[Step]) -> None:
+def test_order_of_archives_and_reports_does_not_matter(drawn: list[Step]) -> None:
     emptied()
     for step in drawn:
         taken(step)

@@ -1,4 +1,4 @@
-"""Triggering: every sending is registered and has a run, once, however often it is tried."""
+"""Triggering: every delivery is registered and gets one run, however often it is triggered."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("deployment", "sqlite_installation")
 
 @pytest.fixture
 def body() -> bytes:
-    """A body that the session's Prefect server has never seen."""
+    """Return a body that the session's Prefect server has never seen."""
     return sample_body("r", note=uuid4().hex)
 
 
@@ -59,13 +59,13 @@ def _arrived(body: bytes, at: datetime) -> Delivery:
 
 
 def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:
-    """Trigger a sending, and return the run that it has."""
+    """Trigger a delivery, and return its run."""
     asyncio.run(trigger(delivery, why))
     return receipts.register(delivery).flow_run_id
 
 
 def recorded(flow_run_id: str, delivery: Delivery, state: RunState | None) -> None:
-    """Put a run on record, as the flow does, with its end where it has one."""
+    """Record a run, as the flow does, and its end if `state` is given."""
     runs.begin(
         RunRow(
             flow_run_id=flow_run_id,
@@ -96,13 +96,13 @@ def waiting() -> list[str]:
 
 
 def completed(delivery: Delivery) -> None:
-    """Take a receipt to its end, but leave it in the inbox: its run was killed just before."""
+    """Complete a receipt but leave it in the inbox, as if its run was killed before the removal."""
     receipts.set_state(delivery.receipt_id, ArchiveState.COMPLETED, NOON)
 
 
 @contextmanager
 def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Iterator[list[str]]:
-    """Requests to Prefect, which go through a server that counts them, and queries to the database."""
+    """Yield a log of the requests to Prefect, by way of a proxy, and of the queries to the database."""
     prefect_url, log = settings().prefect_url, list[str]()
 
     def pass_on(request: Request) -> Response:
@@ -117,7 +117,7 @@ def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Itera
     yield log
 
 
-def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
+def test_delivery_is_registered_and_gets_a_run(body: bytes) -> None:
     delivery = arrived(body)
 
     assert triggered(delivery)
@@ -128,7 +128,7 @@ def test_sending_is_registered_and_has_a_run(body: bytes) -> None:
     assert len(waiting()) == 2
 
 
-def test_triggered_again_changes_nothing(body: bytes) -> None:
+def test_triggering_again_changes_nothing(body: bytes) -> None:
     delivery = arrived(body)
     first = triggered(delivery)
     before = archive_view.archive("r")
@@ -137,8 +137,8 @@ def test_triggered_again_changes_nothing(body: bytes) -> None:
     assert archive_view.archive("r") == before
 
 
-def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes) -> None:
-    """Killed after the run was made and before the sending remembered it."""
+def test_delivery_whose_trigger_was_killed_gets_the_existing_run(body: bytes) -> None:
+    """The trigger was killed after it created the run and before it recorded the run of the delivery."""
     delivery = arrived(body)
     receipts.register(delivery)
     made = asyncio.run(start_run("r", delivery.receipt_id, Trigger.WEBHOOK))
@@ -146,7 +146,7 @@ def test_sending_whose_trigger_was_killed_gets_the_run_that_there_is(body: bytes
     assert triggered(delivery, Trigger.SWEEP) == made.flow_run_id
 
 
-def test_two_sendings_of_one_body_share_the_run_that_is_on_its_way(body: bytes) -> None:
+def test_two_deliveries_of_one_body_share_the_pending_run(body: bytes) -> None:
     assert triggered(arrived(body)) == triggered(arrived(body, minute=1))
 
 
@@ -169,7 +169,7 @@ def test_duplicate_of_a_completed_receipt_leaves_the_inbox_and_starts_no_run(bod
     assert (archive.state, len(archive.runs)) == ("completed", 1)
 
 
-def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
+def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> None:
     first = arrived(body)
     run = triggered(first)
     assert run
@@ -184,7 +184,7 @@ def test_failed_receipt_sent_again_starts_a_new_attempt(body: bytes) -> None:
     assert triggered(arrived(body, minute=2)) == second
 
 
-def test_sweep_starts_again_what_crashed_or_was_forgotten_by_prefect(body: bytes) -> None:
+def test_sweep_restarts_runs_that_crashed_or_were_deleted(body: bytes) -> None:
     delivery = arrived(body)
     run = triggered(delivery)
     assert run
@@ -197,7 +197,7 @@ def test_sweep_starts_again_what_crashed_or_was_forgotten_by_prefect(body: bytes
     assert triggered(delivery, Trigger.SWEEP) not in {run, second}
 
 
-def test_sweep_leaves_what_a_person_has_cancelled(body: bytes) -> None:
+def test_sweep_does_not_restart_cancelled_runs(body: bytes) -> None:
     delivery = arrived(body)
     run = triggered(delivery)
     assert run
@@ -209,8 +209,8 @@ def test_sweep_leaves_what_a_person_has_cancelled(body: bytes) -> None:
     assert triggered(arrived(body, minute=1)) != run
 
 
-def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> None:
-    """Prefect knows that it crashed, our history has it running."""
+def test_run_of_a_killed_worker_is_replaced(body: bytes) -> None:
+    """Prefect knows that it crashed, but our history has it running."""
     delivery = arrived(body)
     run = triggered(delivery)
     assert run
@@ -225,7 +225,7 @@ def test_run_whose_worker_was_killed_makes_room_for_the_next(body: bytes) -> Non
     assert [(each.flow_run_id, each.state) for each in archive.runs] == [(run, "Crashed")]
 
 
-def test_run_that_ended_before_it_could_be_recorded_makes_room_for_the_next(body: bytes) -> None:
+def test_run_that_ended_unrecorded_is_replaced(body: bytes) -> None:
     delivery = arrived(body)
     run = triggered(delivery)
     assert run
@@ -237,7 +237,7 @@ def test_run_that_ended_before_it_could_be_recorded_makes_room_for_the_next(body
     assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == second
 
 
-def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
+def test_delivery_stays_registered_for_the_sweep_while_prefect_is_down(
     configure: Callable[..., Settings], body: bytes, deployment: str
 ) -> None:
     delivery = arrived(body)
@@ -252,7 +252,7 @@ def test_prefect_that_is_down_leaves_the_sending_registered_for_the_sweep(
     assert triggered(delivery, Trigger.SWEEP)
 
 
-def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: bytes) -> None:
+def test_unregistered_delivery_stays_in_the_inbox_when_its_receipt_leaves(body: bytes) -> None:
     first = arrived(body)
     receipts.register(first)
     second = arrived(body, minute=1)
@@ -262,10 +262,10 @@ def test_sending_that_is_not_registered_yet_stays_when_its_receipt_leaves(body: 
     assert list(inbox.deliveries()) == [second]
 
 
-def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
+def test_receipt_whose_runs_always_end_unrecorded_is_a_conflict(
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
-    """Each attempt is another run, and Prefect says of each that it has ended."""
+    """Each attempt is a new run, and Prefect reports each as ended."""
     delivery = arrived(body)
     receipts.register(delivery)
     configure(PREFECT_API_URL=httpserver.url_for("/api"))
@@ -281,7 +281,7 @@ def test_receipt_whose_runs_always_end_unseen_is_for_a_person(
     assert not asyncio.run(trigger(delivery, Trigger.SWEEP))
 
 
-def test_untriggered_is_what_has_no_run_or_is_complete_oldest_first(body: bytes) -> None:
+def test_untriggered_lists_deliveries_without_a_run_or_complete_oldest_first(body: bytes) -> None:
     with_run, failed, done, registered, new = (arrived(body + b"%d" % each, minute=-each) for each in range(5))
     for delivery in (with_run, failed, done):
         assert triggered(delivery)
@@ -293,7 +293,7 @@ def test_untriggered_is_what_has_no_run_or_is_complete_oldest_first(body: bytes)
     assert asyncio.run(untriggered()) == [new, registered, done]
 
 
-def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(body: bytes) -> None:
+def test_new_delivery_of_a_failed_receipt_is_untriggered(body: bytes) -> None:
     first = arrived(body)
     assert triggered(first)
     receipts.set_state(first.receipt_id, ArchiveState.FAILED, NOON)
@@ -303,7 +303,7 @@ def test_another_sending_of_a_failed_receipt_that_has_no_run_yet_is_untriggered(
     assert asyncio.run(untriggered()) == [second]
 
 
-def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: bytes) -> None:
+def test_completed_receipt_leaves_the_inbox_when_triggered_again(body: bytes) -> None:
     delivery = arrived(body)
     assert triggered(delivery)
     persist("r", delivery.receipt_id)
@@ -313,7 +313,7 @@ def test_completed_receipt_leaves_the_inbox_when_it_is_triggered_again(body: byt
     assert waiting() == []
 
 
-def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_until_one_mends_it_or_fails(
+def test_duplicate_of_a_damaged_receipt_starts_runs_until_a_run_repairs_it_or_fails(
     body: bytes,
 ) -> None:
     first = arrived(body)
@@ -346,7 +346,7 @@ def test_duplicate_of_a_completed_receipt_that_the_store_has_lost_starts_runs_un
     assert len(waiting()) == 2
 
 
-def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(body: bytes) -> None:
+def test_forgotten_lists_deliveries_whose_run_ended_or_is_unknown_oldest_first(body: bytes) -> None:
     deliveries = [arrived(body + b"%d" % each, minute=-each) for each in range(6)]
     alive, crashed, deleted, failed, done, _without_run = deliveries
     of = {delivery.delivery_id: triggered(delivery) or "" for delivery in deliveries[:-1]}
@@ -362,7 +362,7 @@ def test_forgotten_is_what_waits_for_a_run_that_is_over_or_unknown_oldest_first(
     assert asyncio.run(forgotten()) == []
 
 
-def test_what_a_person_has_cancelled_is_asked_about_once(body: bytes) -> None:
+def test_cancelled_run_is_looked_up_once(body: bytes) -> None:
     delivery = arrived(body)
     run = triggered(delivery)
     assert run
@@ -373,7 +373,7 @@ def test_what_a_person_has_cancelled_is_asked_about_once(body: bytes) -> None:
     assert asyncio.run(forgotten()) == []
 
 
-def test_hundreds_that_wait_with_their_runs_cost_two_queries_and_two_requests(
+def test_hundreds_of_waiting_deliveries_cost_two_queries_and_two_requests(
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
     async def all_triggered() -> list[bool]:
@@ -400,7 +400,7 @@ def test_sweep_without_a_database_is_transient(
         asyncio.run(find())
 
 
-def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_all_the_same(
+def test_history_has_a_run_that_completes_before_its_delivery_records_it(
     configure: Callable[..., Settings], httpserver: HTTPServer, body: bytes
 ) -> None:
     """The worker was faster than Prefect's answer."""
@@ -423,8 +423,8 @@ def test_run_that_completes_before_its_sending_remembers_it_is_in_the_history_al
     assert row["flow_run_id"] == "run-1"
 
 
-def test_run_that_completes_while_it_is_asked_for_gets_no_sibling(body: bytes) -> None:
-    """The state was read before Prefect answered; a person's re-run is another thing."""
+def test_run_that_completes_while_it_is_requested_is_not_repeated(body: bytes) -> None:
+    """The state was read before Prefect answered. Only a rerun starts another run."""
     delivery = arrived(body)
     flow_run_id = triggered(delivery)
     assert flow_run_id

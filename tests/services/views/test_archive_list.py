@@ -1,4 +1,4 @@
-"""The catalogue: every filter, pages without gaps, and searches that people really type."""
+"""The list of archives: every filter, pages without gaps, and realistic searches."""
 
 import base64
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("installation")
 
 
 def found(**query: Any) -> list[str]:
-    """The references that a query finds, newest first."""
+    """Return the references that a query finds, newest first."""
     return [each.reference for each in archive_list.page(ArchiveQuery(**query)).items]
 
 
 @pytest.fixture
 def three(installation: Settings) -> None:
-    """Three archives that differ in all that there are filters for."""
+    """Load three archives that differ in every filter."""
     assert installation
     archived("alpha", minute=1)
     payload = document(
@@ -48,7 +48,7 @@ def three(installation: Settings) -> None:
 
 
 @pytest.mark.usefixtures("three")
-def test_list_tells_the_newest_first_with_counts() -> None:
+def test_list_shows_the_newest_first_with_counts() -> None:
     page = archive_list.page(ArchiveQuery())
 
     assert [each.reference for each in page.items] == ["gamma/3", "beta", "alpha"]
@@ -91,7 +91,7 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.usefixtures("three")
-def test_filters_narrow_the_list_and_all_must_hold() -> None:
+def test_filters_narrow_the_list_and_all_apply() -> None:
     assert [(query, found(**query)) for query, _ in FILTERS] == FILTERS
 
 
@@ -120,16 +120,16 @@ SEARCHES = [
 
 
 @pytest.mark.usefixtures("three")
-def test_search_finds_what_people_see_in_cellosign() -> None:
+def test_search_finds_values_that_cellosign_displays() -> None:
     assert [(text, found(q=text)) for text, _ in SEARCHES] == SEARCHES
 
 
-def test_number_of_64_bits_is_looked_for() -> None:
+def test_numbers_of_64_bits_can_be_searched() -> None:
     for number in ((1 << 63) - 1, -(1 << 63), 0):
         assert found(process_number=number, transaction_number=number) == []
 
 
-def test_pages_have_no_gap_and_no_overlap_also_where_times_are_equal() -> None:
+def test_pages_have_no_gaps_or_overlaps_even_for_equal_times() -> None:
     references = [f"{name} {number}" for number in range(4) for name in ("a", "ב", "Z", "%")]
     for number, reference in enumerate(references):
         registered(reference, reference, minute=number // 6)
@@ -143,7 +143,7 @@ def test_pages_have_no_gap_and_no_overlap_also_where_times_are_equal() -> None:
 
 
 def turned(limit: int) -> Iterator[list[str]]:
-    """The references of page after page."""
+    """Yield the references of each page."""
     cursor = None
     while True:
         page = archive_list.page(ArchiveQuery(limit=limit, cursor=cursor))
@@ -153,7 +153,7 @@ def turned(limit: int) -> Iterator[list[str]]:
         cursor = page.next
 
 
-def test_archive_that_comes_meanwhile_does_not_shift_the_pages() -> None:
+def test_archive_that_arrives_between_pages_does_not_shift_them() -> None:
     for number in range(4):
         registered(f"r{number}", f"r{number}", minute=number)
     first = archive_list.page(ArchiveQuery(limit=2))
@@ -163,7 +163,7 @@ def test_archive_that_comes_meanwhile_does_not_shift_the_pages() -> None:
     assert found(limit=2, cursor=first.next) == ["r1", "r0"]
 
 
-def test_filters_hold_on_every_page() -> None:
+def test_filters_apply_to_every_page() -> None:
     for number in range(6):
         archived(f"r{number}", minute=number, template={"id": f"t{number % 2}"})
     first = archive_list.page(ArchiveQuery(limit=2, template="t0"))
@@ -176,7 +176,7 @@ def cursor_of(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def test_cursor_that_is_none_of_ours_is_refused() -> None:
+def test_invalid_cursor_is_refused() -> None:
     registered()
     texts = ["a", "2026-13-01 r", "0001-01-01T00:00:00+03:00 r", "2026-01-01T00:00:00+00:00 a\x00"]
     for cursor in ["x", "====", "////", "ש", *(cursor_of(text) for text in texts)]:
@@ -224,7 +224,7 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
     assert file.position == 9
 
 
-def test_public_standing_tells_nothing_personal() -> None:
+def test_public_standing_has_no_personal_data() -> None:
     receipt_id = registered("תהליך", "body")
     before = archive_view.public_standing(receipt_id)
     archived("תהליך", "body")
@@ -239,7 +239,7 @@ def test_public_standing_tells_nothing_personal() -> None:
     assert "תהליך" not in repr(standing)
 
 
-def test_number_search_does_not_find_part_of_a_date() -> None:
+def test_search_for_a_number_does_not_match_parts_of_dates() -> None:
     registered("r", "r")
 
     assert found(q="2026") == []
