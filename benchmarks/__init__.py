@@ -1,1 +1,1 @@
-"""Ratios, not times: cellar beside references that are measured in the same run."""
+"""Compares cellar with references in the same run: ratios, not times."""

@@ -1,4 +1,4 @@
-"""Archives for the engine: a signed lease with its form, about 200 KB each; payment and scan are its own."""
+"""Makes archives for the engines: signed leases with a form, about 200 KB, each with its own payment and scan."""
 
 import base64
 import itertools
@@ -12,14 +12,14 @@ from cli.simulation.payloads.scenarios import lease_he
 
 SIZE_BYTES = 200_000
 _PLACEHOLDER = b"@reference@"
-_REFERENCE_DIGITS = 12  # digits are base64 too, so the reference is also how the scan begins
-# Two archives with one transaction would be a discrepancy, and each would settle that of all before it.
+_REFERENCE_DIGITS = 12  # digits are valid base64, so the scan begins with the reference
+# A transaction in two archives would be a discrepancy, and each archive would reconcile all earlier archives.
 _TRANSACTION = f"8f14e45f-ceea-467f-a0e6-{_PLACEHOLDER.decode()}"
 _numbers = itertools.count(random.randrange(10**9))
 
 
 def template() -> bytes:
-    """An archive without its reference. Not to be called inside a running event loop, as its PDF is signed here."""
+    """Return an archive without its reference. Call it outside of a running event loop, since it signs a PDF."""
     now = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)  # as Cellosign writes times
     case = Case(_PLACEHOLDER.decode(), _TRANSACTION, 17, now, random.Random(17))
     body, _ = lease_he(case)
@@ -33,12 +33,12 @@ def template() -> bytes:
 
 
 def references(count: int) -> list[str]:
-    """References that were never used before."""
+    """Return references that were never used before."""
     return [f"{number:0{_REFERENCE_DIGITS}}" for number in itertools.islice(_numbers, count)]
 
 
 def archive(made: bytes, reference: str) -> bytes:
-    """The body of an archive: its reference stands wherever it belongs; payment and scan are its own."""
+    """Return the body of an archive: the template with the reference, which makes payment and scan unique."""
     return made.replace(_PLACEHOLDER, reference.encode())
 
 

@@ -1,4 +1,4 @@
-"""Archives of any size to send: each with a reference of its own, all else shared, so that sending costs little."""
+"""Makes archives of any size to send. Only their references differ, so that sending costs little."""
 
 import base64
 import itertools
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _SAMPLE = Path(__file__).parent.parent / "docs" / "hello.json"
 _REFERENCE_CHARACTERS = 12
-_BLOCK_BYTES = 3 << 20  # so that a block of base64 ends without padding
+_BLOCK_BYTES = 3 << 20  # a multiple of 3, so that a block of base64 ends without padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ _numbers = itertools.count(random.randrange(10**9))
 
 
 def template(size_bytes: int, strings: int, *, is_escaped: bool = False) -> Template:
-    """An archive of about that size, nearly all of it in so many attachments; with `\\/` for `/` as PHP writes it."""
+    """Return an archive of about `size_bytes`, nearly all in `strings` attachments; escaped, `/` is `\\/` as in PHP."""
     document = json.loads(_SAMPLE.read_bytes())
     empty = {"id": "A", "filename": "scan.png", "mimetype": "image/png", "content": "@content@"}
     document |= {"reference": "@reference@", "attachments": [empty] * strings}
@@ -41,7 +41,7 @@ def template(size_bytes: int, strings: int, *, is_escaped: bool = False) -> Temp
 
 
 def body_parts(made: Template) -> tuple[bytes, bytes]:
-    """A body that was never sent before, in two parts: the second is shared by all of them."""
+    """Return a body that was never sent before, in two parts. All bodies share the second part."""
     return made.before + b"%0*d" % (_REFERENCE_CHARACTERS, next(_numbers)), made.after
 
 

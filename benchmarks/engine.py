@@ -1,11 +1,11 @@
-"""`make bench-engine`: cellar's worker beside Prefect's stock process worker and `flow.serve()`, in one run on 2 cores.
+"""`make bench-engine`: compares cellar's worker with Prefect's stock process worker and `flow.serve()` on 2 cores.
 
-Each engine gets an installation of its own in each round, and the rounds are interleaved. What counts are medians over
-the rounds, of each engine's figures and of the ratios within a round.
+Each engine gets a new installation in each round, and the rounds are interleaved. Results are medians over the rounds,
+of each engine's figures and of the ratios within a round.
 
     python -m benchmarks.engine --only cellar --kind postgres --part burst --count 100
 
-Only a run without such a choice is written down; what is chosen is printed.
+Only a run without such options is written down. A run with options only prints its figures.
 """
 
 import argparse
@@ -50,7 +50,7 @@ _PARTS: dict[str, Callable[[Installation, bytes, int], Awaitable[Figures]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """So many archives for one engine. Steps that follow each other on one site share an installation."""
+    """A number of archives for one engine. Consecutive steps on one site share an installation."""
 
     site: str
     kind: str
@@ -60,11 +60,11 @@ class Step:
 
 
 def steps(rounds: int) -> Iterator[Step]:
-    """The whole benchmark. Slow engines get fewer archives; in later rounds only what a goal compares with them."""
+    """Return the whole benchmark. Slow engines get fewer archives, and in later rounds only the parts of a goal."""
     for number in range(rounds):
         for kind in KINDS:
             yield from _round(number, kind)
-    # The memory of a worker is that of the one that gets the thousand.
+    # Memory is measured at the worker that gets the thousand archives.
     yield Step("long-postgres", "postgres", "cellar", "memory", _MEMORY_FIRST - _WARMING_UP)
     yield Step("long-postgres", "postgres", "cellar", "minute", _IN_A_MINUTE)
     yield Step("long-postgres", "postgres", "cellar", "memory", _MEMORY_LAST - _MEMORY_FIRST - _IN_A_MINUTE)
@@ -82,7 +82,7 @@ def _round(number: int, kind: str) -> Iterator[Step]:
 
 
 def quick(planned: Sequence[Step]) -> list[Step]:
-    """A small run that touches every engine on every kind."""
+    """Return a small run that touches every engine on every kind of installation."""
     return [replace(step, count=_QUICK[step.part]) for step in planned if step.part in _QUICK]
 
 
@@ -99,7 +99,7 @@ def chosen(
 async def measure(
     planned: Sequence[Step], folder: Path, server: Postgres | None, template: bytes, progress: Progress
 ) -> list[tuple[Step, Figures]]:
-    """Do the steps in their order."""
+    """Execute the steps in order, and return their figures."""
     task = progress.add_task("steps", total=len(planned))
     measured: list[tuple[Step, Figures]] = []
     for site, on_site in groupby(planned, lambda step: step.site):
@@ -118,7 +118,7 @@ async def measure(
 
 
 def document(rounds: int, measured: Sequence[tuple[Step, Figures]]) -> dict[str, Any]:
-    """What is written down of a run: by part, kind and engine the figures of each round."""
+    """Return what is written down of a run: the figures of each round by part, kind and engine."""
     found: dict[str, Any] = {}
     for step, figures in measured:
         of_kind = found.setdefault(step.part, {}).setdefault(step.kind, {})
@@ -135,7 +135,7 @@ def _rounded(value: Any) -> Any:
 
 
 def run(planned: Sequence[Step], folder: Path) -> list[tuple[Step, Figures]]:
-    """Do the steps in a folder, with a Postgres server when one of them needs it."""
+    """Execute the steps in a folder, with a Postgres server if a step needs it."""
     needs_postgres = any(step.kind == "postgres" for step in planned)
     template = archives.template()
     with postgres(folder) if needs_postgres else nullcontext() as server, Progress() as progress:
@@ -143,9 +143,9 @@ def run(planned: Sequence[Step], folder: Path) -> list[tuple[Step, Figures]]:
 
 
 def set_up_process() -> None:
-    """Two cores at most for all that is started from here, and nothing of what the person's shell has set.
+    """Limit this process and its children to two cores, and remove the settings of the user's shell.
 
-    SIGTERM ends it as Ctrl-C does, so that no server is left.
+    SIGTERM ends the process as Ctrl-C does, so that no server is left.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_CORES])
@@ -174,10 +174,10 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="few archives, one round, no long parts")
+    parser.add_argument("--quick", action="store_true", help="few archives and no long parts")
     parser.add_argument("--only", choices=list(ENGINES), help="one engine")
     parser.add_argument("--kind", choices=KINDS, help="one kind of installation")
-    parser.add_argument("--part", choices=list(_PARTS), action="append", help="one part, or several")
+    parser.add_argument("--part", choices=list(_PARTS), action="append", help="one part; repeat the option for several")
     parser.add_argument("--count", type=int, help="archives in each part")
-    parser.add_argument("--keep", type=Path, help="a folder to work in, which is kept with all logs")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it with all logs")
     main(parser.parse_args())

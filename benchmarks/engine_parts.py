@@ -1,4 +1,4 @@
-"""What is measured of an engine: latency when idle, a burst, a thousand archives in a minute, memory."""
+"""Measures an engine: latency when idle, a burst, a thousand archives in a minute, memory."""
 
 import asyncio
 import random
@@ -34,10 +34,10 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Archives that were posted as fast as they were acknowledged.
+    """Archives posted as fast as they are acknowledged.
 
     `runs_per_s` counts from the first post until all runs are Completed and their task runs are recorded.
-    `visible_p95_s` is from a run's end until all its task runs can be seen.
+    `visible_p95_s` is the time from a run's end until all its task runs are visible.
     """
 
     posted: int
@@ -50,11 +50,11 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """Archives that were posted evenly spaced over a minute.
+    """Archives posted evenly over a minute.
 
-    `drained_s` is from the last post to the last Completed. Order is that of the starts, compared with that of the
-    acknowledgements: the share of pairs that are the wrong way round, and by how many places a run is off at most.
-    `complaints` are lines in the logs of all programs.
+    `drained_s` is the time from the last post to the last Completed. The order of starts is compared with the order of
+    acknowledgements: `inversions` is the share of pairs in the wrong order, `largest_displacement` the most places that
+    a run is off. `complaints` counts lines in the logs of all programs.
     """
 
     posted: int
@@ -72,14 +72,14 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of the worker and its children after so many runs, when nothing is to do."""
+    """Resident memory of the idle worker and its children after a number of runs."""
 
     runs: int
     rss_mb: float
 
 
 async def idle(site: Installation, template: bytes, count: int) -> Idle:
-    """One archive after the other, with a pause before each."""
+    """Measure the latency of archives one after the other, with a pause before each."""
     return Idle([await _latency_s(site, template, reference) for reference in references(count)])
 
 
@@ -91,7 +91,7 @@ async def _latency_s(site: Installation, template: bytes, reference: str) -> flo
         await asyncio.sleep(_LOOK_AGAIN_S)
         for run in await history.completed_runs(site.prefect, [reference]):
             return run.ended_at - posted.answered_at
-    raise TimeoutError(f"a run does not complete; see {site.log_folder}")
+    raise TimeoutError(f"a run did not complete; see {site.log_folder}")
 
 
 async def burst(site: Installation, template: bytes, count: int) -> Burst:
@@ -127,14 +127,14 @@ async def minute(site: Installation, template: bytes, count: int) -> Minute:
 
 
 async def memory(site: Installation, template: bytes, count: int) -> Memory:
-    """After so many runs more, in a burst."""
+    """Measure memory after a burst of `count` runs."""
     await burst(site, template, count)
     await asyncio.sleep(_SETTLES_WITHIN_S)
     return Memory(await history.count_runs(site.prefect), site.worker_rss_bytes() / 1e6)
 
 
 def disorder(due: Sequence[str], found: Sequence[str]) -> tuple[float, int]:
-    """Return the share of pairs that stand the wrong way round, and the largest distance from the place that is due."""
+    """Return the share of pairs in the wrong order, and the largest distance from the due place."""
     place = {each: number for number, each in enumerate(each for each in due if each in set(found))}
     places = [place[each] for each in found]
     pairs = len(places) * (len(places) - 1) // 2
@@ -144,7 +144,7 @@ def disorder(due: Sequence[str], found: Sequence[str]) -> tuple[float, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Drained:
-    """Archives that were posted, and what has become of them."""
+    """Posted archives and their runs."""
 
     posted: list[Posted]
     runs: list[CompletedRun]
@@ -168,7 +168,7 @@ class _Drained:
 
     @property
     def visible_p95_s(self) -> float:
-        """Task runs that were recorded before their flow run had ended were visible at once."""
+        """Seconds from the end of a run to its recorded task runs; 0 if they were recorded before."""
         delays_s = [
             max(0.0, self.recorded_at[run.flow_run_id] - run.ended_at)
             for run in self.runs
@@ -180,7 +180,7 @@ class _Drained:
 async def _drained(
     site: Installation, count: int, post_all: Callable[[Sequence[str]], Awaitable[list[Posted]]]
 ) -> _Drained:
-    """Post archives, and wait until their runs are Completed and recorded, or nothing happens any more."""
+    """Post archives, and wait until their runs are Completed and recorded, or nothing changes any longer."""
     runs_before = await history.count_runs(site.prefect)
     tasks_before = await history.count_task_runs(site.prefect)
     new = references(count)
@@ -191,12 +191,12 @@ async def _drained(
     runs = await history.completed_runs(site.prefect, new)
     recorded_at = {run.flow_run_id: seen_at[run.flow_run_id] for run in runs if run.flow_run_id in seen_at}
     if len(recorded_at) < 2:
-        raise TimeoutError(f"the runs do not complete; see {site.log_folder}")
+        raise TimeoutError(f"the runs did not complete; see {site.log_folder}")
     return _Drained(posted, runs, recorded_at)
 
 
 async def _reached(count: Callable[[], Awaitable[int]], wanted: int) -> None:
-    """Wait for a number, and no longer when it has not grown for a while: what is missing then shows in the figures."""
+    """Wait until a count is reached or has stopped growing; missing runs then show in the figures."""
     largest, changed = -1, time.monotonic()
     while largest < wanted and time.monotonic() - changed < _NO_PROGRESS_S:
         if (found := await count()) > largest:

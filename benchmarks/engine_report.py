@@ -1,4 +1,4 @@
-"""Prints what was measured of the engines as tables, and writes them into `benchmarks/README.md`.
+"""Prints the figures of the engines as tables, and writes them into `benchmarks/README.md`.
 
 python -m benchmarks.engine_report
 """
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def goals(measured: dict[str, Any]) -> Rows:
-    """Each goal of the issue, as measured. A ratio of latencies is the median of the ratios within the rounds."""
+    """Return each goal with the figure reached. A ratio of latencies is the median of the ratios within the rounds."""
     ours_s, theirs_s = (_p50s(measured, "postgres", name) for name in ("cellar", "stock"))
     faster = [theirs / ours for ours, theirs in zip(ours_s, theirs_s, strict=True)]
     runs_per_s = {kind: _burst(measured, kind, "cellar", "runs_per_s") for kind in engine.KINDS}
@@ -60,12 +60,12 @@ def _memory_goal(measured: dict[str, Any]) -> Rows:
 
 
 def engines(measured: dict[str, Any]) -> Rows:
-    """Every engine on both kinds of installation."""
+    """Return a row for each engine on each kind of installation."""
     return [_engine(measured, kind, name) for kind in engine.KINDS for name in measured["idle"][kind]]
 
 
 def minutes(measured: dict[str, Any]) -> Rows:
-    """The thousand archives in a minute."""
+    """Return a row for each thousand archives in a minute."""
     return [_minute(kind, found["cellar"][0]) for kind, found in measured.get("minute", {}).items()]
 
 
@@ -116,7 +116,7 @@ def _p95s(measured: dict[str, Any], kind: str, name: str) -> list[float]:
 
 
 def _latencies_s(measured: dict[str, Any], kind: str, name: str) -> Sequence[list[float]]:
-    """Of each round."""
+    """The latencies of each round."""
     return [found["latencies_s"] for found in measured["idle"][kind][name]]
 
 
@@ -124,7 +124,7 @@ _MISSED = {"runs_per_s": 0.0, "visible_p95_s": float("inf")}
 
 
 def _burst(measured: dict[str, Any], kind: str, name: str, figure: str) -> float:
-    """A figure's median; the worst there is for a burst that did not complete."""
+    """The median of a figure. A burst that did not complete counts as the worst possible."""
     rounds = measured["burst"][kind][name]
     return float(median(each[figure] if each["recorded"] >= each["posted"] else _MISSED[figure] for each in rounds))
 

@@ -1,4 +1,4 @@
-"""What executes the runs: cellar's worker, Prefect's stock process worker, and `flow.serve()`, four runs at once."""
+"""The programs of each engine: cellar's worker, Prefect's stock process worker, and `flow.serve()`."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from cli.programs.supervisor import Program
 RUNS_AT_ONCE = 4
 _PREFECT = [sys.executable, "-P", "-m", "prefect"]
 _PREFECT_FILE = Path(__file__).parents[1] / "prefect.yaml"
-_ASK_EVERY_S = "1"  # for the references too, which by themselves ask every 10 s
+_ASK_EVERY_S = "1"  # the default of the references is 10 s
 
 
 def cellar(settings: Settings) -> list[Program]:
-    """As `cellar up` starts it."""
+    """Return the worker as `cellar up` starts it."""
     return [up._worker(settings)]
 
 
 def stock(settings: Settings) -> list[Program]:
-    """Pool and deployment are made as `prefect.yaml` says."""
+    """Return the stock worker, after the commands that make its pool and the deployments of `prefect.yaml`."""
     environment = up._environment(settings) | {"PREFECT_WORKER_QUERY_SECONDS": _ASK_EVERY_S}
     commands = {
         "pool": ["work-pool", "create", POOL, "--type", "process"],
@@ -32,10 +32,10 @@ def stock(settings: Settings) -> list[Program]:
 
 
 def serve(settings: Settings) -> list[Program]:
-    """The deployment has the name that the receiver triggers."""
+    """Return the served flow; its deployment has the name that the receiver triggers."""
     environment = up._environment(settings) | {"PREFECT_RUNNER_POLL_FREQUENCY": _ASK_EVERY_S}
     return [Program("worker", [sys.executable, "-m", "benchmarks.served", str(RUNS_AT_ONCE)], environment)]
 
 
 ENGINES: dict[str, Callable[[Settings], Sequence[Program]]] = {"cellar": cellar, "stock": stock, "serve": serve}
-"""For each, the programs to run to their end, and last the one that stays."""
+"""By engine: the programs that run to their end, and last the program that stays."""

@@ -1,4 +1,4 @@
-"""The floor: a bare socket to disk with fsync. No HTTP but a length, no digest, no check, no rename.
+"""The floor: writes a bare socket to disk with fsync. No HTTP but a length, no digest, no check, no rename.
 
 python -m benchmarks.floor PORT FOLDER
 """
@@ -30,7 +30,7 @@ def _serve(connection: socket.socket, folder: Path) -> None:
             head, _, begun = bytes(buffer[:size_bytes]).partition(b"\r\n\r\n")
             length = _LENGTH.search(head)
             if not length:
-                raise ValueError("the sender puts the whole head into its first segment")
+                raise ValueError("expected the whole head in the first segment")
             path = folder / secrets.token_hex(16)
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             _take(connection, file, buffer, begun, int(length[1]))

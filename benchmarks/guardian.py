@@ -1,9 +1,9 @@
-"""End what a process has started when that process ends, SIGKILL included.
+"""Ends all programs that a process started when that process ends, SIGKILL included.
 
 A test or a benchmark starts servers that start programs of their own: Postgres becomes a daemon, a browser forks, each
-program of `cellar up` has a session of its own. No process group holds all of them, and a signal for the end of a
-parent goes to its children alone. But each inherits the environment. So the process puts a mark there, and a guardian,
-which waits at a pipe that the kernel closes at the end of the process, ends whatever carries the mark.
+program of `cellar up` has a session of its own. No process group holds all of them, and a parent's end signals only its
+children. But all inherit the environment. So the process puts a mark into it. A guardian waits at a pipe that the
+kernel closes at the end of the process, and then ends every process with the mark.
 """
 
 import asyncio
@@ -14,18 +14,18 @@ from functools import cache
 
 from adapters.platform.processes import end_marked
 
-_MARK = "CARRIED_BY_WHAT_ENDS_WITH"  # no name of ours: tests take variables of cellar out of the environment
+_MARK = "CARRIED_BY_WHAT_ENDS_WITH"  # without cellar's prefix, since tests remove such variables
 _END_WITHIN_S = 10
 
 
 @cache
 def guard() -> None:
-    """Have everything that this process starts from now on end with it.
+    """Make everything that this process starts from now on end with it.
 
-    The guardian has a session of its own, so that what ends this process at a terminal does not end the guardian too.
+    The guardian has a session of its own, so that a signal from the terminal does not end it too.
     """
     mark = f"{os.getpid()}-{secrets.token_hex(8)}"
-    its_end, _ours = os.pipe()  # ours is closed by nobody but the kernel
+    its_end, _ours = os.pipe()  # only the kernel closes `_ours`
     os.posix_spawn(
         sys.executable,
         [sys.executable, "-P", __file__, f"{_MARK}={mark}"],
@@ -41,7 +41,7 @@ def guard() -> None:
 
 
 def main() -> None:
-    """Wait for the end of the process that holds the other end of the standard input, and end what it has left."""
+    """Wait until the process at the other end of standard input ends, and end what it started."""
     sys.stdin.read()
     asyncio.run(end_marked(sys.argv[1], within_s=_END_WITHIN_S))
 

@@ -1,6 +1,6 @@
-"""What Prefect's API tells of runs: how many have completed so far, and when each began and ended.
+"""Reads from Prefect's API how many runs have completed, and when each began and ended.
 
-Asked seldom while runs are on their way: each answer costs the server time that the runs then lack.
+Ask seldom while runs are on their way: each answer costs the server time that the runs then lack.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ _COMPLETED = {"state": {"type": {"any_": ["COMPLETED"]}}}
 
 @dataclass(frozen=True, slots=True)
 class CompletedRun:
-    """Times are seconds since the epoch; a run's name is the reference of its archive."""
+    """A completed run of an archive. Times are seconds since the epoch."""
 
     flow_run_id: str
     reference: str
@@ -28,7 +28,7 @@ class CompletedRun:
 
 
 async def count_runs(prefect: httpx.AsyncClient) -> int:
-    """How many runs of the flow have completed."""
+    """Return how many runs of the flow have completed."""
     return await _count(prefect, "flow_runs")
 
 
@@ -37,7 +37,7 @@ async def count_task_runs(prefect: httpx.AsyncClient) -> int:
 
 
 async def completed_runs(prefect: httpx.AsyncClient, references: Sequence[str]) -> list[CompletedRun]:
-    """Return the archives' runs that have completed, in order of their start. An archive has one, or none yet."""
+    """Return the completed runs of archives, in order of their start. An archive has one run, or none yet."""
     runs = [
         CompletedRun(run["id"], run["name"], _seconds(run["start_time"]), _seconds(run["state"]["timestamp"]))
         async for run in _pages(prefect, references)
@@ -54,7 +54,7 @@ async def _pages(prefect: httpx.AsyncClient, references: Sequence[str]) -> Async
 
 
 async def _count(prefect: httpx.AsyncClient, kind: str) -> int:
-    of_flow = {"flows": {"name": {"any_": [_FLOW]}}}  # not those of the sweep
+    of_flow = {"flows": {"name": {"any_": [_FLOW]}}}  # not the runs of the sweep
     answer = await prefect.post(f"/{kind}/count", json=of_flow | {kind: _COMPLETED})
     return int(answer.raise_for_status().text)
 

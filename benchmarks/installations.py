@@ -1,6 +1,6 @@
-"""Installations of cellar that are measured: Prefect server, database, receiver and an engine, as `cellar up` has them.
+"""Starts installations to measure: Prefect server, database, receiver and an engine, as `cellar up` has them.
 
-Two kinds: `sqlite`, the embedded default, and `postgres`, the same with both databases on Postgres.
+There are two kinds: `sqlite`, the embedded default, and `postgres`, with both databases on Postgres.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One that runs."""
+    """A running installation."""
 
     log_folder: Path
     receiver: httpx.AsyncClient
@@ -49,7 +49,7 @@ class Installation:
 
 @asynccontextmanager
 async def installation(folder: Path, engine: str, postgres: Postgres | None) -> AsyncIterator[Installation]:
-    """A new one in a folder: on Postgres, or on the embedded defaults when there is none."""
+    """Run a new installation in a folder, on Postgres if given, else on the embedded defaults."""
     settings = _settings(folder / "data", postgres)
     database = postgres.new_database("prefect") if postgres else None
     log_folder = folder / "logs"
@@ -114,5 +114,5 @@ async def _until(ready: Callable[[], Awaitable[bool]], process: Process) -> None
     deadline = time.monotonic() + _READY_WITHIN_S
     while not await ready():
         if process.poll() is not None or time.monotonic() >= deadline:
-            raise ChildProcessError(f"not ready, see its log: {process.args!r}")
+            raise ChildProcessError(f"a program is not ready, see its log: {process.args!r}")
         await asyncio.sleep(_LOOK_AGAIN_S)

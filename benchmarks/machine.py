@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on."""
+"""Describes the machine that a benchmark runs on."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""A Postgres server from a wheel, with default settings."""
+"""Runs a Postgres server from a wheel, with default settings."""
 
 import shutil
 import tempfile
@@ -16,12 +16,12 @@ from benchmarks.guardian import guard
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A server that runs."""
+    """A running server."""
 
     url: str
 
     def new_database(self, name: str) -> str:
-        """Make an empty database; return its URL, for psycopg."""
+        """Make an empty database, and return its URL for psycopg."""
         name = f"{name}_{time.monotonic_ns()}"
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
@@ -31,8 +31,8 @@ class Postgres:
 
 @contextmanager
 def postgres(log_folder: Path) -> Iterator[Postgres]:
-    """Its data lie in the system's folder for temporary files: as root, Postgres runs as another user."""
-    guard()  # it is a daemon, and outlives a benchmark that is killed
+    """Run a server. Its data lie in the system's temporary folder, since under root Postgres runs as another user."""
+    guard()  # Postgres is a daemon and outlives a killed benchmark
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         server = pgserver.get_server(folder, cleanup_mode="stop")
         try:

@@ -1,4 +1,4 @@
-"""Archives posted to the receiver: as fast as they are acknowledged, or evenly spaced."""
+"""Posts archives to the receiver, as fast as they are acknowledged or evenly spaced."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from benchmarks.servers import SECRET
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One archive, in seconds since the epoch."""
+    """A posted archive. Times are seconds since the epoch."""
 
     reference: str
     begun_at: float
@@ -36,7 +36,7 @@ async def post(receiver: httpx.AsyncClient, template: bytes, reference: str) -> 
 async def post_at_once(
     receiver: httpx.AsyncClient, template: bytes, references: Sequence[str], lanes: int
 ) -> list[Posted]:
-    """Post as fast as they are acknowledged, by so many lanes."""
+    """Post archives by some lanes; each lane posts the next when its last is acknowledged."""
     left = iter(references)
     posted = await asyncio.gather(*(_lane(receiver, template, left) for _ in range(lanes)))
     return [each for of_lane in posted for each in of_lane]
@@ -49,7 +49,7 @@ async def _lane(receiver: httpx.AsyncClient, template: bytes, left: Iterator[str
 async def post_within(
     receiver: httpx.AsyncClient, template: bytes, references: Sequence[str], within_s: float
 ) -> list[Posted]:
-    """Post evenly spaced over that time, each when it is due, whether or not those before it are acknowledged."""
+    """Post archives evenly over `within_s`, each when it is due, without waiting for acknowledgements."""
     begun = time.monotonic()
 
     async def _post_when_due(number: int, reference: str) -> Posted:

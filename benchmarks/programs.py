@@ -1,4 +1,4 @@
-"""Programs as children of the benchmark: each in a process group of its own, with a log, ended with its block."""
+"""Runs programs as children of the benchmark, each in a process group of its own and with a log."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Process = subprocess.Popen[bytes]
 
 @contextmanager
 def running(program: Program, log_folder: Path) -> Iterator[Process]:
-    """Run a program as long as the block; it also gets SIGTERM when the benchmark is killed."""
+    """Run a program until the block ends. The program also gets SIGTERM when the benchmark is killed."""
     process = _started(program, log_folder)
     try:
         yield process
@@ -35,7 +35,7 @@ def run(program: Program, log_folder: Path) -> None:
     """Run a program to its end.
 
     Raises:
-        ChildProcessError: it failed; its log tells why.
+        ChildProcessError: the program failed; its log says why.
     """
     if _started(program, log_folder).wait(_RUN_WITHIN_S):
         raise ChildProcessError(f"{program.name} failed; see {log_folder}")

@@ -1,7 +1,7 @@
-"""`make bench-receiver`: the receiver beside references, on this machine, in one run.
+"""`make bench-receiver`: compares the receiver with references, on this machine, in one run.
 
-Rounds are interleaved: each case goes to every server before the next case, and all cases before the next round. What
-counts are medians over the rounds, of each server's figures and of the ratios within a round.
+Rounds are interleaved: each case goes to every server before the next case, and all cases before the next round.
+Results are medians over the rounds, of each server's figures and of the ratios within a round.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _REST_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Bodies of one size and kind, sent by so many lanes at once."""
+    """Bodies of one size and kind, sent by some lanes at once."""
 
     size_bytes: int
     strings: int
@@ -49,26 +49,26 @@ class Case:
 
     @property
     def requests(self) -> int:
-        """As many as take a second or so, whatever the size; at least one a lane."""
+        """The number of requests: about a second of work at any size, and at least one for each lane."""
         return max(self.lanes, min(40 * self.lanes, _MOST_REQUESTS, _SENT_IN_ALL_BYTES // self.size_bytes))
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One server, one case, one round."""
+    """The figures of one server in one case and round."""
 
     mb_per_s: float
     requests_per_s: float
     p50_ms: float
     p99_ms: float
     growth_mb: float
-    """Of the peak of resident memory, over what it was when the server was idle."""
+    """Growth of peak resident memory over the memory of the idle server."""
 
 
 def cases() -> list[Case]:
-    """Every size with every number of lanes, as far as what is in flight together fits the machine.
+    """Return every size with every number of lanes, as far as the bodies in flight fit into the machine.
 
-    Few lanes first: a process keeps memory that it once had, so what many took would show with all that follow.
+    Few lanes come first: a process keeps memory that it once had, so many lanes would show in all later cases.
     """
     matrix = [
         Case(size_bytes, strings, lanes)
@@ -81,7 +81,7 @@ def cases() -> list[Case]:
 
 
 def names(case: Case, available: list[str]) -> Iterator[str]:
-    """The servers that take part in a case: who holds bodies in memory does so only up to a bound."""
+    """Return the servers of a case. Servers that hold bodies in memory take part only up to a bound."""
     for name in available:
         if name not in ("parameter", "whole") or case.size_bytes * case.lanes <= _MOST_IN_MEMORY_BYTES:
             yield name
@@ -95,7 +95,7 @@ def measure(server: Server, case: Case, idle_bytes: int) -> Figures:
     growth_bytes = server.memory("VmHWM") - idle_bytes
     server.empty()
     server.wait_until_idle()
-    os.sync()  # the disk discards what was removed; the next server must not wait for that
+    os.sync()  # the disk discards removed files; the next server must not wait for that
     time.sleep(_REST_S)
     spread_ms = [1000 * seconds for seconds in sent.each_s]
     p99_ms = quantiles(spread_ms, n=100)[98] if len(spread_ms) > 1 else spread_ms[0]
@@ -111,7 +111,7 @@ def _sent(load: Load) -> Sent:
 
 
 def run_round(work: Path, planned: list[Case], progress: Progress) -> dict[tuple[int, str], Figures]:
-    """Each case on each server; the servers are started anew for the round."""
+    """Measure each case on each server. The servers are started anew for the round."""
     with ExitStack() as stack:
         started = [servers.floor(work), servers.cellar(work)]
         started += [servers.reference(name, work) for name in ("streaming", "whole", "parameter")]
@@ -149,7 +149,7 @@ def main(rounds: int, planned: list[Case]) -> None:
 
 
 def _touch_memory(folder: Path) -> None:
-    """A virtual machine gets its memory from its host when it first touches it, which costs whoever comes first."""
+    """Touch memory: a virtual machine gets it from its host at the first touch, which would slow the first server."""
     path = folder / "touch"
     with path.open("wb") as file:
         for _ in range(_TOUCHED_BYTES // _MB):
@@ -158,7 +158,7 @@ def _touch_memory(folder: Path) -> None:
 
 
 def document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]) -> dict[str, object]:
-    """What is written down of a run."""
+    """Return what is written down of a run."""
     return {
         "machine": {
             "cores": os.cpu_count(),
@@ -186,6 +186,6 @@ def _processor() -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--largest-mb", type=int, default=1000, help="leave larger bodies out")
+    parser.add_argument("--largest-mb", type=int, default=1000, help="skip larger bodies")
     chosen = parser.parse_args()
     main(chosen.rounds, [case for case in cases() if case.size_bytes <= chosen.largest_mb * _MB])

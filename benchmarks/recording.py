@@ -1,7 +1,7 @@
-"""When the task runs of a run can be seen: when Prefect's server has committed the end of the last of them.
+"""Observes when the task runs of a run are visible: when Prefect's server has committed the end of the last task run.
 
-Read from the server's database beside it, which costs the server nothing. The time that it puts into a row (`updated`)
-is that of the attempt: under load the commit comes up to two seconds later.
+Reads the server's database directly, which costs the server nothing. The time in a row (`updated`) is the time of the
+attempt: under load the commit comes up to two seconds later.
 """
 
 import time
@@ -21,7 +21,7 @@ _COMPLETE = text(
 
 @contextmanager
 def watched(database_url: str) -> Iterator[dict[str, float]]:
-    """Yield when all task runs of each flow run were first seen, by flow run id; at most 0.1 s late. It fills up."""
+    """Yield a growing dict: when all task runs of a flow run were first seen, by flow run id; at most 0.1 s late."""
     engine, seen_at, stop = create_engine(database_url), dict[str, float](), Event()
     _look(engine, seen_at)
     watch = Thread(target=_watch, args=(engine, seen_at, stop))

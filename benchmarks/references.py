@@ -1,8 +1,8 @@
-"""What cellar is measured against: FastAPI as its pages show it, and streaming without any check.
+"""The references of the receiver: FastAPI as its documentation shows it, and streaming without any check.
 
     uvicorn benchmarks.references:streaming
 
-Each takes `POST /webhooks/cellosign` and answers as documented. FOLDER is where `streaming` writes.
+Each takes `POST /webhooks/cellosign` and answers as documented. `streaming` writes into FOLDER.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class _Archive(BaseModel):
 
 
 parameter = FastAPI()
-"""A pydantic body parameter. It keeps nothing: no disk holds it up."""
+"""A pydantic body parameter. It keeps nothing, so no disk slows it down."""
 
 
 @parameter.post("/webhooks/cellosign")
@@ -46,7 +46,7 @@ async def _parameter(archive: Annotated[_Archive, Body()]) -> dict[str, Any]:
 
 
 whole = FastAPI()
-"""`await request.body()`. It keeps nothing either."""
+"""`await request.body()`. It keeps nothing."""
 
 
 @whole.post("/webhooks/cellosign")
@@ -56,7 +56,7 @@ async def _whole(request: Request) -> dict[str, Any]:
 
 
 streaming = FastAPI()
-"""Streams to disk with cellar's syncs and renames, and looks at nothing: no digest, no JSON, no secret."""
+"""Streams to disk with cellar's syncs and renames, and checks nothing: no digest, no JSON, no secret."""
 
 
 @streaming.post("/webhooks/cellosign")
@@ -80,7 +80,7 @@ async def _batches(request: Request) -> AsyncIterator[bytes]:
 
 
 def _keep(file: int, path: Path) -> None:
-    """Body, record and folder are synced, as cellar does it."""
+    """Sync body, record and folder, as cellar does."""
     os.fsync(file)
     os.close(file)
     path.rename(path.with_suffix(".body"))

@@ -1,4 +1,4 @@
-"""Prints what was measured as tables, and writes them into `benchmarks/README.md`, with a picture for the README.
+"""Prints the receiver's figures as tables, writes them into `benchmarks/README.md`, and draws the picture of the docs.
 
 python -m benchmarks.report
 """
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _goals(measured: dict[str, Any], scanned: dict[str, Any]) -> Rows:
-    """Each goal of the issue, as measured. A ratio is the median of the ratios within the rounds."""
+    """Return each goal with the figure reached. A ratio is the median of the ratios within the rounds."""
     large = {size_mb: _case(measured, size_mb * 10**6, 1, 1) for size_mb in (20, 200, 1000)}
     many = _case(measured, 10**9, 200, 1)
     escaped = _case(measured, 200 * 10**6, 1, 1, is_escaped=True)
@@ -83,11 +83,11 @@ _OURS: dict[str, Callable[[Any], str]] = {
     "p99 ms": lambda rounds: f"{median(each['p99_ms'] for each in rounds):.1f}",
     "growth MB": lambda rounds: f"{median(each['growth_mb'] for each in rounds):.0f}",
 }
-"""Columns that are told of cellar alone; its peak memory is over that of the idle receiver."""
+"""Columns of cellar alone. Memory is the growth of the peak over the idle receiver."""
 
 
 def matrix(measured: dict[str, Any]) -> Rows:
-    """cellar's MB/s, and each reference's as a multiple of it."""
+    """Return cellar's MB/s, and the MB/s of each reference as a multiple of it."""
     rows = []
     for case in measured["cases"]:
         found, ours = case["servers"], case["servers"]["cellar"]
@@ -108,7 +108,7 @@ def _size(size_bytes: int) -> str:
 
 
 def _bars(measured: dict[str, Any], figure: str) -> dict[str, dict[str, float]]:
-    """Of one sender, for large bodies: the figure by size and server."""
+    """A figure by size and server, for large bodies of one sender."""
     return {
         _size(size_bytes): {
             name: median(each[figure] for each in rounds)

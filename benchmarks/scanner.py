@@ -1,6 +1,6 @@
-"""`make bench-receiver`, second part: the scanner in memory, and files persisted, beside what they cannot beat.
+"""`make bench-receiver`, second part: measures the scanner in memory, and the persisting of files.
 
-The scanner's figures are absolute, since nothing else does what it does. Persisting is measured against `sha256sum` and
+The scanner's figures are absolute, since no other program does its work. Persisting is compared with `sha256sum` and
 `cp` of the same decoded bytes, followed by a sync of the copies.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _scan() -> dict[str, list[float]]:
-    """GB/s of each round: plain base64 at each alignment of chunks, and with `\\/` for `/`."""
+    """Return GB/s of each round: plain base64 at each alignment of chunks, and with `\\/` for `/`."""
     plain = template(_SCANNED_BYTES, 1)
     escaped = template(_SCANNED_BYTES, 1, is_escaped=True)
     runs = {f"plain, shifted by {shift}": partial(_gb_per_s, plain, shift) for shift in range(4)}
@@ -58,14 +58,14 @@ def _gb_per_s(made: Template, shift: int) -> float:
 
 
 def _persist(work: Path) -> dict[str, list[float]]:
-    """Seconds of each round for 400 MB of base64: decoded, hashed and written, and what the shell takes for as much."""
+    """Return the seconds of each round for 400 MB of base64, decoded, hashed and written by cellar and by the shell."""
     body, files = _waiting_body(work)
     os.environ["CELLAR_DATA_DIR"] = str(work / "data")
     return _interleaved({"cellar": partial(_persisted, work, body), "sha256sum and cp": partial(_copied, work, files)})
 
 
 def _waiting_body(work: Path) -> tuple[Path, list[Path]]:
-    """A body in the inbox, and its files decoded."""
+    """Write a body into the inbox, and its decoded files."""
     from domain.body.scan import Scanner  # noqa: PLC0415
 
     first, rest = body_parts(template(_PERSISTED_BYTES, _FILES))
@@ -90,14 +90,14 @@ class _Files:
         self.paths.append(self._folder / str(index))
 
     def text(self, piece: memoryview) -> None:
-        """How it was spelled does not matter here."""
+        """Ignore the spelling."""
 
     def write(self, data: bytes) -> None:
         with self.paths[-1].open("ab") as file:
             file.write(data)
 
     def end(self, *, is_plain: bool) -> None:
-        """The file is complete."""
+        """Do nothing: the file is complete."""
 
 
 def _persisted(work: Path, body: Path) -> float:

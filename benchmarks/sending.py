@@ -1,6 +1,6 @@
-"""A sender that costs little, in a process of its own: plain sockets, one a lane, each sends body after body.
+"""Sends bodies at little cost, in a process of its own: a plain socket for each lane sends body after body.
 
-python -m benchmarks.sending '{"port": …}'  →  one line of JSON: seconds of each request, and of all together
+python -m benchmarks.sending '{"port": …}'  →  one line of JSON: seconds of each request and of all requests
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _SMALL_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send, and where to. `folder` is emptied after each request of a lane that is alone."""
+    """What to send, and where. `folder` is emptied after each request of a single lane."""
 
     port: int
     secret: str
@@ -38,7 +38,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Wall time of all, and of each request from its first byte to the last of the answer."""
+    """Wall time of all requests, and of each request from its first byte to the last byte of the answer."""
 
     body_bytes: int
     all_s: float
@@ -105,7 +105,7 @@ async def _read_answer(connection: socket) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Give the disk cache back: the next body takes the same memory, and no machine has to find new."""
+    """Remove the files, so that the next body takes the same memory of the disk cache, and not new memory."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The flow by `flow.serve()`, as Prefect's pages show it, under the deployment that the receiver triggers.
+"""Serves the flow by `flow.serve()`, as Prefect's documentation shows it, as the deployment that the receiver triggers.
 
 python -m benchmarks.served RUNS_AT_ONCE
 """

@@ -1,4 +1,4 @@
-"""The servers that are measured, each a process of its own that keeps what it takes in a folder of its own.
+"""Runs the servers to measure, each a process that keeps bodies in a folder of its own.
 
 Each gets SIGTERM when the benchmark is killed.
 """
@@ -25,12 +25,12 @@ _UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--http", "httpt
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs."""
+    """A running server."""
 
     name: str
     port: int
     folder: Path
-    """Where it keeps bodies."""
+    """Where the server keeps bodies."""
     process: "subprocess.Popen[bytes]" = field(repr=False)
 
     def empty(self) -> None:
@@ -38,7 +38,7 @@ class Server:
         self.folder.mkdir(parents=True)
 
     def memory(self, name: str) -> int:
-        """`VmRSS` or `VmHWM` in bytes, of the process or of the children that do its work."""
+        """Return `VmRSS` or `VmHWM` in bytes, of the process or of the children that do its work."""
         return sum(memory_of(pid, name) for pid in self._pids())
 
     def forget_peak(self) -> None:
@@ -46,7 +46,7 @@ class Server:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def wait_until_idle(self) -> None:
-        """cellar registers in the background what it took in; the next server must not pay for that."""
+        """Wait until cellar has registered its receipts in the background; the next server must not pay for that."""
         before_s = -1.0
         while (spent_s := sum(map(_spent_s, self._pids()))) - before_s > _IDLE_S:
             before_s = spent_s
@@ -65,14 +65,14 @@ def _spent_s(pid: int) -> float:
 
 
 def memory_of(pid: int, name: str) -> int:
-    """`VmRSS` or `VmHWM` of one process in bytes."""
+    """Return `VmRSS` or `VmHWM` of a process in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
 @contextmanager
 def cellar(work: Path) -> Iterator[Server]:
-    """The receiver as it is delivered. Prefect is away, as after an outage: nothing but the receiver runs."""
+    """Run the receiver as delivered. Prefect is away, as after an outage: only the receiver runs."""
     data, port = work / "cellar", free_port()
     values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
@@ -95,7 +95,7 @@ def floor(work: Path) -> Iterator[Server]:
 
 @contextmanager
 def reference(name: str, work: Path) -> Iterator[Server]:
-    """One of `benchmarks.references`."""
+    """Run a server of `benchmarks.references`."""
     port, folder = free_port(), work / name
     folder.mkdir()
     command = [*_UVICORN, "--port", str(port), f"benchmarks.references:{name}"]
@@ -105,7 +105,7 @@ def reference(name: str, work: Path) -> Iterator[Server]:
 
 @contextmanager
 def nginx(work: Path) -> Iterator[Server]:
-    """nginx's upload to file: each body lies in a file when the upstream is asked, which here is nginx itself."""
+    """Run nginx's upload to file: each body lies in a file when nginx asks the upstream, which is nginx itself."""
     port, folder = free_port(), work / "nginx"
     folder.mkdir()
     folder.chmod(0o777)

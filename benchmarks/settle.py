@@ -1,8 +1,8 @@
-"""`make bench-settle`: `cellar settle` with 100,000 rows against 1,000,000 payments, on SQLite and on Postgres.
+"""`make bench-settle`: measures `cellar settle` with 100,000 rows and 1,000,000 payments, on SQLite and Postgres.
 
     python -m benchmarks.settle
 
-Seconds and peak memory are those of the whole command, as the system counts them for its process.
+Seconds and peak memory are of the whole command, as the system counts them for its process.
 """
 
 import json
@@ -85,7 +85,7 @@ def _publish(found: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Paid:
-    """A payment as the benchmark makes it; its number tells everything."""
+    """A payment of the benchmark; everything follows from its number."""
 
     number: int
 
@@ -99,12 +99,12 @@ class _Paid:
 
     @property
     def cguid(self) -> str:
-        """Every thousandth has that of the one before it."""
+        """Every thousandth payment has the cguid of the payment before it."""
         return f"cguid-{self.number - (self.number % 1_000 == 501)}"
 
     @property
     def other_cguid(self) -> str | None:
-        """Of the other attempt, where there is one: it is a hold that was taken, or has failed."""
+        """The cguid of the other attempt, if there is one: a hold that was taken, or a failed attempt."""
         return f"other-{self.number}" if self.number % 20 == 3 else None
 
     @property
@@ -113,7 +113,7 @@ class _Paid:
 
     @property
     def is_in_instalments(self) -> bool:
-        """Of three, the first of which has what is left over."""
+        """Whether there are three instalments; the first has the remainder."""
         return self.number % 100 == 7
 
     @property
@@ -145,8 +145,8 @@ def _write_report(path: Path) -> None:
 
 
 def _report_rows() -> Iterator[dict[str, Any]]:
-    """Of 100 rows, 2 are instalments and 3 are matched by authorisation number; one brings too little, and one is for a
-    payment that no archive has. Of 1,000, 24 are for an attempt that does not decide, 5 are refunds, and 2 ambiguous.
+    """Of 100 rows, 2 are instalments, 3 are matched by authorisation number, 1 brings too little, and 1 belongs to no
+    archive. Of 1,000 rows, 24 belong to an attempt that does not decide, 5 are refunds, and 2 are ambiguous.
     """
     chance = random.Random(6)
     for paid in map(_Paid, range(_FIRST_ROW, PAYMENTS)):
@@ -169,7 +169,7 @@ def _charge(paid: _Paid, drawn: int) -> dict[str, Any]:
 
 
 def _row(paid: _Paid, amount_minor: int, days: int = 2, **cells: Any) -> dict[str, Any]:
-    """A row of the report, settled so many days after the payment."""
+    """A row of the report, settled `days` days after the payment."""
     return {
         "settled": paid.paid_on + timedelta(days=days),
         "paid": paid.paid_on,
@@ -198,7 +198,7 @@ def _measured(folder: Path, database_url: str | None) -> dict[str, dict[str, flo
 
 
 def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Run a command to its end, which finds that something differs."""
+    """Run a command to its end; it must find that something differs."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     assert process.stdout
@@ -215,7 +215,7 @@ def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
 
 
 def _fill() -> None:
-    """Put the payments into the database of the settings. In a process of its own, for its settings."""
+    """Insert the payments into the database of the settings; in a process of its own, with settings of its own."""
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.database.transactions import engine, insert_rows, writing  # noqa: PLC0415
     from models.payments.payment import PaymentKeyRow, PaymentRow  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Tables of what was measured: printed, and written between their markers in `benchmarks/README.md`."""
+"""Prints tables of figures, and writes them between their markers in `benchmarks/README.md`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ def at_most(what: str, goal: float, reached: float, *, decimals: int = 0) -> lis
 
 
 def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str]) -> None:
-    """Print tables, and put tables and texts into the page, each between the markers of its name."""
+    """Print tables, and write tables and texts into the page, each between the markers of its name."""
     page = _README.read_text()
     for name, (head, rows) in tables.items():
         _print(head, rows)
@@ -32,7 +32,7 @@ def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, st
 
 
 def machine(measured: dict[str, Any]) -> str:
-    """Tell what a benchmark ran on, and how often."""
+    """Return a description of the machine and of the number of rounds."""
     found = measured["machine"]
     return (
         f"{found['cores']} cores ({found['processor']}), {found['memory_gb']} GB, {found['system']}, "
@@ -55,5 +55,5 @@ def _replaced(text: str, name: str, made: str) -> str:
     before, begin, rest = text.partition(f"<!-- {name} -->")
     _, end, after = rest.partition(f"<!-- end of {name} -->")
     if not (begin and end):
-        raise LookupError(f"{_README} has no place for {name}")
+        raise LookupError(f"{_README} has no markers for {name}")
     return f"{before}{begin}\n{made}\n{end}{after}"

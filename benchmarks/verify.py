@@ -1,8 +1,8 @@
-"""`make bench-verify`: `cellar verify` beside what the shell takes to read, and to hash, the same files.
+"""`make bench-verify`: compares `cellar verify` with reading and hashing the same files in the shell.
 
     python -m benchmarks.verify
 
-The files are in the page cache, so what is compared is the work, not the disk.
+The files are in the page cache, so the benchmark compares the work, not the disk.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _row(name: str, of_store: dict[str, list[float]]) -> list[str]:
-    """A ratio is the median of those of the rounds."""
+    """A row of the table. A ratio is the median of the ratios within the rounds."""
     megabytes = of_store["megabytes"][0]
     ratios = [
         median(theirs / ours for ours, theirs in zip(of_store["cellar"], of_store[other], strict=True))
@@ -46,7 +46,7 @@ def _row(name: str, of_store: dict[str, list[float]]) -> list[str]:
 
 
 def _measured(archives: int, files: int, file_bytes: int) -> dict[str, list[float]]:
-    """The seconds of each round, and how much there is to read."""
+    """Return the seconds of each round, and the megabytes to read."""
     work = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
     try:
         _fill(work, archives, files, file_bytes)
@@ -71,7 +71,7 @@ def _fill(work: Path, archives: int, files: int, file_bytes: int) -> None:
 
 
 def _fill_store(archives: int, files: int, file_bytes: int) -> None:
-    """Write archives of random files into the store of the settings. In a process of its own, for its settings."""
+    """Write archives of random files into the store of the settings; in a process of its own, with its own settings."""
     from adapters.database.migration import migrate  # noqa: PLC0415
     from adapters.files.spool import staging  # noqa: PLC0415
     from adapters.files.store import store  # noqa: PLC0415

@@ -1,1 +1,1 @@
-"""Alembic migrations of the metadata database."""
+"""Makes the schema of the metadata database, with Alembic."""

@@ -1,4 +1,4 @@
-"""Alembic's environment. `adapters.database.transactions.migrate` hands the connection over."""
+"""Runs the migrations on the connection that `adapters.database.migration.migrate` passes."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -1,6 +1,6 @@
-"""The views of the ledger. `docs/ledger.md` says what each column means.
+"""Creates the views of the ledger, `payment_ledger` and `payment_daily_totals`.
 
-Null means that a number is not known, or is beyond 64 bits.
+Null means that a number is unknown or beyond 64 bits. `docs/ledger.md` describes each column.
 """
 
 from alembic import op
@@ -84,7 +84,7 @@ GROUP BY paid_on, currency, standing
 
 
 def create_views() -> None:
-    """Create `payment_ledger` and `payment_daily_totals`, in the SQL of the database at hand."""
+    """Create the views in the SQL dialect of the database."""
     total = _postgres_sum if _is_postgres() else _sqlite_sum
     joined = "string_agg(found.code, ',' ORDER BY found.code)" if _is_postgres() else "group_concat(found.code, ',')"
     sums = {
@@ -113,17 +113,17 @@ def _sum_of(kind: str, sum_of_entries: str, *, of_none: str) -> str:
 
 
 def _if_all_are_known(column: str, sum_: str) -> str:
-    """A sum that is null where one of its numbers is, which `sum` alone would pass over."""
+    """A sum that is null where one of its numbers is null. `sum` alone would skip that number."""
     return f"CASE WHEN count({column}) = count(*) THEN {sum_} END"
 
 
 def _postgres_sum(column: str) -> str:
-    """A sum that is null beyond 64 bits, where another would fail the whole query."""
+    """A sum that is null beyond 64 bits, where a plain sum would fail the whole query."""
     return f"CASE WHEN abs(sum({column})) < {_MOST_BILLIONS * _BILLION} THEN CAST(sum({column}) AS bigint) END"
 
 
 def _sqlite_sum(column: str) -> str:
-    """The same, of numbers that SQLite adds up without an overflow: billions, and what is left of each."""
+    """The same sum on SQLite: billions and remainders are added up apart, which cannot overflow."""
     billions = f"(sum({column} / {_BILLION}) + sum({column} % {_BILLION}) / {_BILLION})"
     whole = f"{billions} * {_BILLION} + sum({column} % {_BILLION}) % {_BILLION}"
     return f"CASE WHEN abs({billions}) < {_MOST_BILLIONS} THEN {whole} END"

@@ -1,4 +1,4 @@
-"""Every table, and the views of the ledger."""
+"""Creates every table and the views of the ledger."""
 
 import sqlalchemy as sa
 from alembic import op
