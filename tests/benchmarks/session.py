@@ -1,4 +1,4 @@
-"""Sessions of tests that start a service of each kind and then wait to be killed: `test_guardian.py` runs them."""
+"""Sessions of `test_guardian.py`: tests that start a service of each kind and then wait to be killed."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""The engine's benchmark runs on a real installation, and its report tells all of it."""
+"""The engine's benchmark runs on a real installation, and its report has every figure."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ MEMORY = Memory(200, 150.0)
 MINUTE = Minute(1000, 1000, 1000, 1000, 0.02, 70.0, 7.5, 0.5, 0.001, 3, NO_COMPLAINTS)
 
 
-def test_archives_are_of_their_size_and_no_two_share_a_scan_or_a_payment() -> None:
+def test_archives_have_their_size_and_share_no_scan_and_no_payment() -> None:
     made = archives.template()
     first, second = (archives.archive(made, reference) for reference in archives.references(2))
 
@@ -37,7 +37,7 @@ def test_disorder_is_the_share_of_pairs_and_the_largest_displacement() -> None:
     assert disorder("abcd", "ad") == (0, 0)
 
 
-def test_complaints_are_lines_that_tell_of_503s_locks_and_time_outs(tmp_path: Path) -> None:
+def test_complaints_count_lines_with_503s_locks_and_time_outs(tmp_path: Path) -> None:
     lines = [
         "12:00:00.503 | INFO | run 503f2a of 1-503-2 started",
         "Server error '503 Service Unavailable'",
@@ -49,7 +49,7 @@ def test_complaints_are_lines_that_tell_of_503s_locks_and_time_outs(tmp_path: Pa
     assert complaints(tmp_path) == {"503": 1, "database is locked": 1, "time-out": 1}
 
 
-def test_report_tells_what_falls_short_of_each_goal() -> None:
+def test_report_marks_goals_that_fall_short() -> None:
     measured = _measured(list(engine.steps(3)))
 
     goals = engine_report.goals(measured)
@@ -82,7 +82,7 @@ def test_archives_are_measured_from_post_to_their_recorded_task_runs(
     assert [0 < latency_s < 60 for latency_s in idle.latencies_s] == [True] * 2
     assert (burst.posted, burst.completed, burst.recorded) == (2, 2, 2)
     assert burst.runs_per_s > 0
-    assert memory.runs == 8  # two of them to warm up
+    assert memory.runs == 8  # with two to warm up
     assert memory.rss_mb > 20
     assert {log.name for log in (tmp_path / "work" / "site" / "logs").iterdir()} >= {"api.log", "prefect.log"}
 
@@ -94,7 +94,7 @@ def _scanned(body: bytes) -> list[object]:
 
 
 def _measured(planned: list[Step]) -> dict[str, object]:
-    """What is written down of a run with the same figures for all engines, but idle ones."""
+    """The document of a run in which engines differ only in their idle figures."""
     measured: list[tuple[Step, Figures]] = []
     for step in planned:
         idle = Idle([0.4, 0.5] if step.engine == "cellar" else [3.9, 4.0])

@@ -1,4 +1,4 @@
-"""Whatever a session of tests has started ends with it, however it ends."""
+"""Every program that a session of tests started ends with the session, however the session ends."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ OTHERS = [pytest.param(each, marks=pytest.mark.faults) for each in (signal.SIGTE
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, *OTHERS])
-def test_servers_end_with_the_session_that_has_started_them(tmp_path: Path, how: signal.Signals) -> None:
+def test_servers_end_with_the_session_that_started_them(tmp_path: Path, how: signal.Signals) -> None:
     with session("test_some_services", tmp_path) as started:
         assert_running(SOME, tmp_path)
 
@@ -38,7 +38,7 @@ def test_servers_end_with_the_session_that_has_started_them(tmp_path: Path, how:
 
 
 @pytest.mark.faults
-def test_servers_end_with_the_worker_of_xdist_that_has_started_them(tmp_path: Path) -> None:
+def test_servers_end_with_the_worker_of_xdist_that_started_them(tmp_path: Path) -> None:
     with session("test_some_services", tmp_path, "--numprocesses", "1") as worker:
         assert_running(SOME, tmp_path)
 
@@ -47,9 +47,7 @@ def test_servers_end_with_the_worker_of_xdist_that_has_started_them(tmp_path: Pa
 
 @pytest.mark.faults
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_installation_and_browser_end_with_the_session_that_has_started_them(
-    tmp_path: Path, how: signal.Signals
-) -> None:
+def test_installation_and_browser_end_with_the_session_that_started_them(tmp_path: Path, how: signal.Signals) -> None:
     with session("test_all_services", tmp_path) as started:
         assert_running(ALL, tmp_path)
 
@@ -58,7 +56,7 @@ def test_installation_and_browser_end_with_the_session_that_has_started_them(
 
 @contextmanager
 def session(test: str, folder: Path, *options: str) -> Iterator[int]:
-    """The process that runs a test of `session.py`, once that has started all that it starts.
+    """Run a test of `session.py`, and yield the id of its process once all its services have started.
 
     Every process of the session carries the path of a file in `folder`.
     """
@@ -88,7 +86,7 @@ def assert_running(names: set[str], folder: Path) -> None:
 
 
 def assert_ends(pid: int, how: signal.Signals, folder: Path) -> None:
-    """The process and all that the session has started."""
+    """Signal a process, and wait until it and every process of its session have ended."""
     before = of_session(folder)
     os.kill(pid, how)
     wait_until(lambda: not (before & living() or of_session(folder)), timeout_s=90)
@@ -96,7 +94,7 @@ def assert_ends(pid: int, how: signal.Signals, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that has not ended. Its number may be another's later, but not with the same start."""
+    """A process that has not ended. A later process may have the same number, but not the same start."""
 
     pid: int
     started_at: int
@@ -106,7 +104,7 @@ class Process:
 
 
 def of_session(folder: Path) -> set[Process]:
-    """Processes that carry the session's variable, and their descendants, which may have written over it."""
+    """Return the processes with the session's variable, and their descendants, which may have overwritten it."""
     every, mark = living(), f"SESSION_OF_TESTS={folder / 'ready'}".encode()
     found = {each for each in every if mark in each.environment.split(b"\0")}
     while more := {each for each in every - found if each.parent in {above.pid for above in found}}:
@@ -122,6 +120,6 @@ def _process(entry: Path) -> Process | None:
     with suppress(OSError):
         state, parent, *fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
         command = (entry / "cmdline").read_text(errors="replace").replace("\0", " ")
-        if state not in "ZX":  # ended, and nobody has asked how
+        if state not in "ZX":  # Z, X: ended, and not yet waited for
             return Process(int(entry.name), int(fields[17]), int(parent), command, (entry / "environ").read_bytes())
     return None

@@ -1,4 +1,4 @@
-"""Archive bodies at random: in every spelling that is legitimate, then broken."""
+"""Makes random archive bodies in every legitimate spelling, and breaks them."""
 
 import base64
 import json
@@ -90,7 +90,7 @@ def _character(character: str, rate: float, chance: Chance) -> str:
 # --- contents --------------------------------------------------------------------------------------------------------
 
 _SIZES_BYTES = [0, 1, 2, 3, 4, 5, 20, 57, 100, 1000]
-_LARGE_BYTES = [49_152, 196_607, 196_608, 300_000]  # blocks of 64 and 256 KiB, and more than one
+_LARGE_BYTES = [49_152, 196_607, 196_608, 300_000]  # in base64, blocks of 64 and 256 KiB, and several blocks
 
 
 def _content(chance: Chance) -> str:
@@ -166,7 +166,7 @@ _RESPELLINGS: list[Callable[[str, Chance], str]] = [
     _unpadded,
 ]
 
-# --- what breaks a body ----------------------------------------------------------------------------------------------
+# --- broken bodies ---------------------------------------------------------------------------------------------------
 
 _TOKENS = [
     *(bytes([byte]) for byte in b'"\\{}[],: \n/u0=*-_A\x00\x1f\x7f\xe9\xff'),
@@ -199,7 +199,7 @@ _TOKENS = [
 
 
 def broken(body: bytes, chance: Chance) -> bytes:
-    """Return the body with up to four things done to it, of which some leave it whole."""
+    """Return the body after up to four changes, some of which leave it valid."""
     for _ in range(chance.choice([1, 1, 1, 2, 2, 3, 4])):
         at = chance.randrange(len(body) + 1)
         size = min(chance.choice([1, 1, 2, 5, 40, 1000]), len(body) - at)
@@ -232,7 +232,7 @@ def _flipped(body: bytes, at: int, chance: Chance) -> bytes:
 
 
 def chunk_sizes(body: bytes, chance: Chance) -> list[list[int]]:
-    """Return some ways to divide the body into chunks; what is left is the last chunk."""
+    """Return several lists of chunk sizes for the body; the rest of the body is the last chunk."""
     ways = [_around_marks(body, chance), [chance.randrange(1 + len(body))]]
     if len(body) < 3000 and chance.random() < 0.5:
         ways.append([1] * len(body))
@@ -243,7 +243,7 @@ def chunk_sizes(body: bytes, chance: Chance) -> list[list[int]]:
 
 
 def _around_marks(body: bytes, chance: Chance) -> list[int]:
-    """Return sizes of chunks of which many end beside a mark."""
+    """Return sizes of chunks, many of which end beside a mark."""
     mark = chance.choice([b'"', b"\\", b":", b",", b"[", b"{", b"=", b"}"])
     sizes: list[int] = []
     start, found = 0, body.find(mark)

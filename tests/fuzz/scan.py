@@ -1,10 +1,10 @@
 """Fuzz the scanner against the standard library: `python -m tests.fuzz.scan --minutes 30 [--seed N]`.
 
-Bodies of archives in all spellings are made at random, broken at random and scanned in random chunks. Whatever the
-chunks, the verdict must be the same, and it must be the oracle's (`tests/domain/body/scan_oracle.py`). Each execution
-depends on the seed and its own number alone, so `--seed N --first NUMBER` repeats it.
+Random archive bodies in all spellings are broken at random and scanned in random chunks. The verdict must be the same
+for all chunks, and equal to the oracle's (`tests/domain/body/scan_oracle.py`). An execution depends only on the seed
+and its number, so `--seed N --first NUMBER` repeats it.
 
-Exit status 0: nothing was found. 1: the scanner was wrong; the body is in a file and the last lines say how to repeat.
+Exit status 0: nothing was found. 1: the scanner was wrong; the body is in a file, and the last lines say how to repeat.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MAX_SECONDS_PER_BYTE = 20e-6
 
 @dataclass
 class Counts:
-    """What has been done so far."""
+    """The work and the verdicts so far."""
 
     executions: int = 0
     scans: int = 0
@@ -40,7 +40,7 @@ class Counts:
     slowest_s: float = 0.0
     refused: Counter[str] = field(default_factory=Counter)
     spellings: Counter[str] = field(default_factory=Counter)
-    """Of accepted bodies: how many had which peculiarity."""
+    """Accepted bodies by peculiarity."""
 
     def __str__(self) -> str:
         refused = ", ".join(f"{code} {count}" for code, count in sorted(self.refused.items()))
@@ -78,7 +78,7 @@ _PECULIARITIES = {
 
 @dataclass(frozen=True)
 class Case:
-    """A body, ways to divide it, and how large its skeleton may be."""
+    """A body, ways to divide it into chunks, and the limit of its skeleton."""
 
     body: bytes
     chunkings: list[list[int]]
@@ -86,7 +86,7 @@ class Case:
 
 
 def case_of(chance: random.Random) -> Case:
-    """Return a case at random; its body may be valid or not."""
+    """Return a random case; its body may be valid or not."""
     body = body_of(chance)
     if chance.random() < 0.6:
         body = broken(body, chance)
@@ -95,10 +95,10 @@ def case_of(chance: random.Random) -> Case:
 
 
 def check(case: Case, counts: Counts, scanner_class: type[Scanner] = Scanner) -> None:
-    """Scan a body whole and in every given chunking, and compare.
+    """Scan a body whole and in every given chunking, and compare the answers.
 
     Raises:
-        Wrongness: the answers differ, are not the oracle's, or took too long.
+        Wrongness: the answers differ, differ from the oracle's, or took too long.
     """
     whole = _timed_outcome(case, [], counts, scanner_class)
     for sizes in case.chunkings:
@@ -158,7 +158,7 @@ def fuzz(
     scanner_class: type[Scanner] = Scanner,
     progress: Callable[[Counts], None] = lambda _: None,
 ) -> tuple[Counts, Mismatch | None]:
-    """Run executions from number `first` on until it is over or the scanner is wrong."""
+    """Run executions from number `first` until `is_over` or until the scanner is wrong."""
     counts = Counts()
     while not is_over(counts):
         number = first + counts.executions
@@ -173,7 +173,7 @@ def fuzz(
 
 
 class _EveryMinute:
-    """Say where we are, once a minute."""
+    """Prints the counts once a minute."""
 
     def __init__(self) -> None:
         self._began = self._said = time.monotonic()

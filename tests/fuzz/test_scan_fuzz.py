@@ -1,4 +1,4 @@
-"""The fuzz target runs, meets every kind of verdict, repeats itself, and finds what is wrong."""
+"""The fuzz target meets every kind of verdict, finds planted faults, and repeats itself."""
 
 from domain.body.scan import Scanner
 from tests.fuzz.scan import Counts, fuzz
@@ -28,13 +28,13 @@ class DropsAByte(Scanner):
 
 
 class TakesAnyPadding(Scanner):
-    """A scanner that is wrong however the body is divided: it does not see padding."""
+    """A scanner that ignores padding, and so is wrong in every division of the body."""
 
     def feed(self, chunk: bytes) -> None:
         super().feed(chunk.replace(b"=", b" "))
 
 
-def test_planted_faults_are_found_and_their_execution_finds_them_again() -> None:
+def test_planted_faults_are_found_again_by_their_execution_number() -> None:
     for wrong in DropsAByte, TakesAnyPadding:
         _, mismatch = fuzz(SEED, is_over=lambda counts: until(1000, counts), scanner_class=wrong)
         assert mismatch is not None
