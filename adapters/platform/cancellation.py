@@ -1,4 +1,4 @@
-"""Heavy work in threads, which end before whoever waits for them does."""
+"""Runs heavy work in threads that end before their caller does."""
 
 import asyncio
 import threading
@@ -15,21 +15,21 @@ from models.errors import Transient
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-# Not asyncio's own threads, which are 6 on 2 cores: bodies of gigabytes would take them all, and the renewal of leases
-# would wait behind them. These begin when they are needed, and a run has one or two at a time.
+# Asyncio's own threads are 6 on 2 cores. Bodies of gigabytes would occupy all 6, and the renewal of leases would wait
+# behind them. These threads start on demand, and a run uses one or two at a time.
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 _limits: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("limits", default=())
 
 
 def clock() -> float:
-    """Seconds that nobody sets, and that pass while the machine sleeps, which those of `time.monotonic` do not."""
+    """Return monotonic seconds that also pass while the machine sleeps, unlike those of `time.monotonic`."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextmanager
 def limited(limit: Callable[[], None]) -> Iterator[None]:
-    """A block in which `checkpoint` also calls `limit`, which ends work by raising; in threads of the block too."""
+    """Let `checkpoint` also call `limit` within the block and its threads; `limit` ends the work by raising."""
     token = _limits.set((*_limits.get(), limit))
     try:
         yield
@@ -38,30 +38,30 @@ def limited(limit: Callable[[], None]) -> Iterator[None]:
 
 
 class Deadline:
-    """A time of `clock` by which work must have ended, and which may be put off. A limit for `limited`."""
+    """A time of `clock` by which work must have ended. It may be postponed. Its `check` is a limit for `limited`."""
 
     def __init__(self, at_s: float) -> None:
         self.at_s = at_s
 
     def check(self) -> None:
-        """Raise once the time is over.
+        """Raise once the deadline has passed.
 
         Raises:
-            Transient: it is.
+            Transient: the deadline has passed.
         """
         if clock() > self.at_s:
-            raise Transient("this process stood still for so long that another may do its work")
+            raise Transient("this process stood still for so long that another process may have taken over its work")
 
 
 class Stopped(Exception):
-    """A thread was told to stop. It ends the work and never leaves `in_thread`, which raises CancelledError."""
+    """Ends the work of a thread that must stop. It never leaves `in_thread`, which raises CancelledError."""
 
 
 async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     """Run `work` in a thread, with the context variables of the caller.
 
-    When the caller is cancelled the thread is told to stop, which `checkpoint` hears, and cancellation goes on only
-    when it has ended: a run that is over has nobody left who writes. `asyncio.to_thread` would leave it running.
+    When the caller is cancelled, `checkpoint` stops the thread. Cancellation continues only after the thread has ended,
+    so no thread of an ended run still writes. `asyncio.to_thread` would leave the thread running.
     """
     stop = threading.Event()
     context = copy_context()
@@ -72,7 +72,7 @@ async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
         await asyncio.wait({ended})
     except asyncio.CancelledError:
         stop.set()
-        working.cancel()  # one that has not begun never does
+        working.cancel()  # work that has not begun never begins
         await _until(ended)
         raise
     return ended.result()
@@ -85,7 +85,7 @@ def _from_checkpoint(work: Callable[[], Result]) -> Result:
 
 @contextmanager
 def one_fate() -> Iterator[None]:
-    """A block that other threads work for, in copies of its context: when it fails, `checkpoint` ends them too."""
+    """When the block fails, let `checkpoint` also end the threads that run in copies of its context."""
     stop = _stop.get() or threading.Event()
     token = _stop.set(stop)
     try:
@@ -98,13 +98,13 @@ def one_fate() -> Iterator[None]:
 
 
 def checkpoint() -> None:
-    """Between two chunks of long work: end the work if its caller was cancelled or one of its limits says so.
+    """End the work if its caller was cancelled or one of its limits raises. Call it between two chunks of long work.
 
-    Outside of `in_thread` and `limited` it does nothing.
+    Outside `in_thread` and `limited` it does nothing.
 
     Raises:
         Stopped: the caller that waits for the work was cancelled.
-        Transient: a deadline is over.
+        Transient: a deadline has passed.
     """
     stop = _stop.get()
     if stop and stop.is_set():
@@ -114,9 +114,9 @@ def checkpoint() -> None:
 
 
 async def _until(ended: "asyncio.Future[Result]") -> None:
-    """Wait for the end, however often this is cancelled, and whatever came of it."""
+    """Wait for the end, however often this wait is cancelled and whether or not the work fails."""
     while not ended.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait({ended})
     if not ended.cancelled():
-        ended.exception()  # else asyncio logs that nobody asked for it
+        ended.exception()  # else asyncio logs that the exception was never retrieved

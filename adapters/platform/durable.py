@@ -1,6 +1,6 @@
-"""Local files that survive a power cut.
+"""Writes local files that survive a power cut.
 
-A rename is durable only once its folder is synced: with a synced file and an unsynced folder, simulated power cuts lost
+A rename is durable only once its folder is synced. With a synced file in an unsynced folder, simulated power cuts lost
 every file.
 """
 
@@ -22,7 +22,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Let a folder survive a power cut with all that is in it; its own name is its parent's."""
+    """Sync a folder and everything in it. The folder's own name is durable once its parent is synced."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -33,7 +33,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and what lies above it, each of them durable. One that is there is left alone."""
+    """Make a folder and its missing parents, durably. An existing folder is left alone."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -42,17 +42,17 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(file: BinaryIO, data: bytes) -> None:
-    """Write to an unbuffered file. The system may take less than it is given, and says why only at the next write."""
+    """Write all of `data` to an unbuffered file. A write may be partial; only the next write reports the reason."""
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
 
 
 def pushed(descriptor: int, pushed_bytes: int, written_bytes: int) -> int:
-    """Let the disk begin with what is written to a file, or it stands idle until the sync at the end.
+    """Let the disk begin to write a file's bytes. Otherwise the disk is idle until the sync at the end.
 
-    Returns how many bytes it has begun with, to be passed in the next time. Linux starts to write pages that are said
-    to be needed no more, and keeps those that are not written yet.
+    Returns how many bytes the disk has begun with: the `pushed_bytes` of the next call. Linux starts to write pages
+    that are declared no longer needed, and keeps pages that are not written yet.
     """
     fresh_bytes = written_bytes - pushed_bytes
     if fresh_bytes < _PUSHED_AT_ONCE_BYTES:
@@ -62,7 +62,7 @@ def pushed(descriptor: int, pushed_bytes: int, written_bytes: int) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all; its folder is synced by the caller."""
+    """Write a small file whole or not at all. The caller syncs its folder."""
     part, descriptor = open_part(path.parent)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         try:
@@ -75,9 +75,9 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def open_part(folder: Path) -> tuple[Path, int]:
-    """Make a file for something half done, for its owner alone, and lock it until it is closed: nobody sweeps it.
+    """Create a temporary file with mode 0600. It stays locked until it is closed, so `remove_parts` spares it.
 
-    The folder is made where it is missing.
+    A missing folder is created.
     """
     while True:
         part = Path(f"{folder}/.{secrets.token_hex(16)}.part")
@@ -89,19 +89,19 @@ def open_part(folder: Path) -> tuple[Path, int]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return part, descriptor
-        os.close(descriptor)  # a sweep came between the two calls
+        os.close(descriptor)  # `remove_parts` removed the file between the two calls
 
 
 def remove_parts(folder: Path) -> int:
-    """Remove the parts in a folder whose owners have died, and return how many."""
+    """Remove the parts in a folder whose owner has died, and return how many."""
     return sum(_is_removed(part) for part in folder.glob(".*.part"))
 
 
 def _is_removed(part: Path) -> bool:
     try:
-        with part.open("r+b") as file:  # NFS locks only what may be written
+        with part.open("r+b") as file:  # NFS locks only files that are open for writing
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
-    except (FileNotFoundError, BlockingIOError):  # its living owner has just done with it, or is at it
+    except (FileNotFoundError, BlockingIOError):  # its living owner has just finished with it, or is using it
         return False
     return True

@@ -1,4 +1,4 @@
-"""The environment that cellar's own processes are started with: settings, and how Prefect is to behave."""
+"""Builds the environment of cellar's child processes: settings, and the configuration of Prefect."""
 
 from pathlib import Path
 
@@ -15,24 +15,24 @@ _NO_TELEMETRY = {
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
 }
 
-# Measured: without the batches, task runs appear in the UI up to 27 s after their flow has ended.
+# Measured: without batches, task runs appear in the UI up to 27 s after their flow has ended.
 _SERVER_TUNING = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
-    # In whole seconds: Prefect 3.9 cuts the rest off, and with 0 its loop never rests, which takes a core for nothing.
+    # In whole seconds: Prefect 3.9 truncates. With 0 its loop never sleeps and occupies a core.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
-    # In a burst nearly every run would be marked as late after 15 s, which costs the server as much as a task.
+    # In a burst nearly every run would be marked as late after 15 s. Each mark costs the server as much as a task.
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
 }
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """Return every setting that was made, as environment variables, with absolute paths.
+    """Return every explicit setting as an environment variable, with absolute paths.
 
-    A flow run starts in a temporary folder, where a relative path means another place and there is no `.env` file.
+    A flow run starts in a temporary folder. There a relative path means another place, and there is no `.env` file.
     """
     made = {name: getattr(settings, name) for name in Settings.model_fields if name in settings.model_fields_set}
     made["data_dir"] = settings.data_dir.absolute()
@@ -50,35 +50,35 @@ def settings_environment(settings: Settings) -> dict[str, str]:
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
-    """Return what every process that talks to Prefect must have."""
+    """Return the variables that every process that calls Prefect must have."""
     environment = {"PREFECT_API_URL": settings.prefect_url, "PREFECT_CLI_PROMPT": "false"}
     if settings.prefect_api_url is None:
-        # The person's own ~/.prefect may hold a profile that points elsewhere.
+        # The user's own ~/.prefect may hold a profile with another API.
         environment["PREFECT_HOME"] = str(settings.data_dir.absolute() / "prefect")
     return environment
 
 
 def prefect_defaults() -> dict[str, str]:
-    """Return how we want Prefect to behave where the person at the keyboard has not said otherwise."""
+    """Return our defaults for Prefect. The user's own environment takes precedence."""
     return {
         **_NO_TELEMETRY,
-        # The stock worker asks every 10 s: that would be the waiting time of each archive.
+        # Prefect's own worker polls every 10 s: each archive would wait that long.
         "PREFECT_WORKER_QUERY_SECONDS": "1",
-        # Five by default, and a minute until a run learns that its server is away, with its process held all the while.
+        # With the default of 5, a run notices only after a minute that its server is down, and keeps its process.
         "PREFECT_CLIENT_MAX_RETRIES": "2",
         "PREFECT_LOGGING_COLORS": "false",
-        # The UI has every line of a run. To write each once more takes a worker 6 % of its time in a burst.
+        # The UI has every line of a run. Writing each line again takes a worker 6 % of its time in a burst.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
 
 
 def prefect_server_environment(settings: Settings) -> dict[str, str]:
-    """Return what the embedded Prefect server must have."""
+    """Return the variables that the embedded Prefect server must have."""
     port = str(settings.prefect_port)
     environment = {
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": port,
-        # `--port` alone does not reach the UI, which would ask port 4200 and show nothing.
+        # `--port` alone does not reach the UI: it would call port 4200 and show nothing.
         "PREFECT_SERVER_UI_API_URL": settings.prefect_url,
     }
     if settings.prefect_auth_string:
@@ -87,12 +87,12 @@ def prefect_server_environment(settings: Settings) -> dict[str, str]:
 
 
 def prefect_server_defaults(settings: Settings) -> dict[str, str]:
-    """Return how we want the embedded Prefect server to behave, likewise."""
+    """Return our defaults for the embedded Prefect server. The user's own environment takes precedence."""
     hosts = ("127.0.0.1", "localhost")
     return {
         **_SERVER_TUNING,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # `cli.programs.prefect_server` goes by it; Prefect's own default is any.
+        # `cli.programs.prefect_server` reads this variable. Prefect's own default allows every origin.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}:{settings.prefect_port}" for host in hosts),
     }
 

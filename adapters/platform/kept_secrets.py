@@ -1,4 +1,4 @@
-"""Secrets that are made at the first start, each in a file that its owner alone may read."""
+"""Keeps the secrets that are generated at the first start, each in a file that only its owner may read."""
 
 import base64
 import os
@@ -16,18 +16,22 @@ _SEAL_KEY_BYTES = 64
 
 @lru_cache
 def kept_secret(path: Path) -> str:
-    """The secret made at the first start, kept with mode 0600; made now if there is none. Read once a process."""
+    """Return a generated secret, kept with mode 0600. A missing secret is generated. A process reads it once.
+
+    Raises:
+        Locked: the file is empty, or holds no valid seal key.
+    """
     if not path.exists():
         _make_secret(path)
-    sync_folder(path.parent)  # also where another has made it, who may have been killed before this
+    sync_folder(path.parent)  # another process may have made the secret and been killed before it synced
     text = path.read_text(errors="replace")
     if not text or (path.name == "seal" and not is_seal_key(text)):
-        raise Locked(f"{path} is damaged; restore it from a backup")
+        raise Locked(f"{path} is damaged; restore the file from a backup")
     return text
 
 
 def _make_secret(path: Path) -> None:
-    """Durably: with a master key that a power cut takes away, all is lost that it has wrapped."""
+    """Generate a secret, durably: if a power cut loses a master key, all that it has wrapped is lost."""
     make_folder(path.parent.parent)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     sync_folder(path.parent.parent)
@@ -35,7 +39,7 @@ def _make_secret(path: Path) -> None:
         made.write(_made_secret(path.name))
         made.flush()
         os.fsync(made.fileno())
-        # Two processes may start at once: a link appears whole, and only the first one does.
+        # Two processes may start at once. A link appears whole, and only the first link succeeds.
         with suppress(FileExistsError):
             os.link(made.name, path)
 

@@ -1,4 +1,4 @@
-"""The log: a line of `key=value` for each thing that happened, on standard error."""
+"""Sets up the log: a line of `key=value` for each event, on standard error."""
 
 import io
 import logging
@@ -9,9 +9,9 @@ import structlog
 
 
 class _StandardError(io.StringIO):
-    """Whatever standard error is when a line is written: loggers are kept for ever, a stream may be replaced.
+    """Standard error as it is when a line is written: loggers are cached, and the stream may be replaced.
 
-    A full disk or a closed stream loses the line and stops nobody: what logs is mostly about to go on after a failure.
+    A full disk or a closed stream loses the line and raises nothing: most callers log a failure and continue.
     """
 
     def __init__(self) -> None:
@@ -41,8 +41,9 @@ def failed_writes() -> int:
 
 
 def set_up_log() -> None:
-    """structlog's own default is a console for developers: it writes colours, into the output of commands too, and
-    takes 50 µs a line.
+    """Configure structlog and the standard library's logging for this process.
+
+    structlog's default is a developer's console: it colours even the output of commands and takes 50 µs a line.
     """
     structlog.configure(
         processors=[
@@ -54,7 +55,7 @@ def set_up_log() -> None:
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )
-    # Traces go through the standard library. Its handler takes the same way, so that their loss is counted too.
+    # Traces go through the standard library. Its handler writes to the same stream, so their loss is counted too.
     logging.lastResort = logging.StreamHandler(_STANDARD_ERROR)
     logging.lastResort.setLevel(logging.WARNING)
-    stamina.instrumentation.set_on_retry_hooks(())  # a retry that helps is no news; who gives up reports it
+    stamina.instrumentation.set_on_retry_hooks(())  # a retry that succeeds is not logged; the caller reports a failure

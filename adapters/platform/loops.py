@@ -1,4 +1,4 @@
-"""Loops that live as long as their process. A loop that ends begins again, and the process knows that it is down."""
+"""Supervises loops that run as long as their process: restarts a loop that ends, and lists the loops that are down."""
 
 import asyncio
 import logging
@@ -12,19 +12,18 @@ _LONGEST_PAUSE_S = 30.0
 _PROVEN_AFTER_S = 5.0
 
 _down: dict[str, str] = {}
-"""Why each loop that is down has ended, by the name of the loop."""
+"""Why each loop that is down ended, by the name of the loop."""
 
 
 def loops_down() -> dict[str, str]:
-    """Return why each loop of this process that is down has ended, by its name."""
+    """Return why each loop of this process that is down ended, by the name of the loop."""
     return dict(_down)
 
 
 async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn:
-    """Run a loop until this is cancelled, and begin it again whenever it ends: after 1 s, 2, 4, and at most 30.
+    """Run a loop until cancelled, and restart it whenever it ends: after 1 s, 2 s, 4 s, and at most 30 s.
 
-    The loop is down from its end until it has lived for 5 s again: a loop that ends at once was never up between two
-    pauses.
+    The loop is down from its end until it has run for 5 s again. So a loop that ends at once never counts as up.
     """
     pause_s = _FIRST_PAUSE_S
     try:
@@ -44,7 +43,7 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn
 
 
 async def _end_of(name: str, loop: Callable[[], Awaitable[None]]) -> str:
-    """Run a loop to its end and return why it has ended. Our own cancellation passes through; a stray one is an end."""
+    """Run a loop to its end and return why it ended. Our own cancellation propagates; a stray one counts as an end."""
     try:
         await loop()
     except asyncio.CancelledError:
@@ -53,9 +52,9 @@ async def _end_of(name: str, loop: Callable[[], Awaitable[None]]) -> str:
         why = "CancelledError"
     except Exception as error:
         why = type(error).__name__
-        with suppress(Exception):  # a loop must not die of the report of its death
+        with suppress(Exception):  # a failure to report must not end the supervision
             # structlog's own trace would show values from payloads
-            logging.getLogger(__name__).exception("%s has ended and begins again", name)
+            logging.getLogger(__name__).exception("%s has ended and will be restarted", name)
     else:
         why = "no error"
     return why

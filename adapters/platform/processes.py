@@ -1,7 +1,7 @@
-"""Linux processes: whose child is whose, and how none is left behind.
+"""Starts and ends Linux child processes so that none is left behind.
 
-Run as a program this file is the first moment of a supervised child, see `main`. It imports the standard library only,
-so that this moment is short.
+Run as a program, this file starts a supervised child, see `main`. It imports only the standard library, so that the
+child starts fast.
 """
 
 import asyncio
@@ -20,23 +20,24 @@ _LOOK_AGAIN_S = 0.05
 
 
 def command_of_child(command: Sequence[str]) -> list[str]:
-    """Return the command that starts `command` as a child that ends when this process ends, however that happens.
+    """Return the command that starts `command` as a child that ends when this process ends, for whatever reason.
 
-    An interpreter in between, gone after 20 ms: `preexec_fn` is not safe beside the threads of a progress display.
+    It starts an interpreter that `command` replaces after 20 ms: `preexec_fn` is not safe beside the threads of a
+    progress display.
     """
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends.
+    """Make this process the parent of every descendant whose own parent ends.
 
-    Prefect's worker starts each flow run in a session of its own, so ending the worker's process group misses them.
+    Prefect's worker starts each flow run in a session of its own, so ending the worker's process group misses the runs.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def reap(spared: Collection[int]) -> None:
-    """Take the exit status of adopted children that have ended, which nobody else will ask for."""
+    """Reap the adopted children that have ended, except `spared`. No other code waits for them."""
     for pid, state in _children():
         if state == "Z" and pid not in spared:
             with suppress(ChildProcessError):
@@ -44,15 +45,15 @@ def reap(spared: Collection[int]) -> None:
 
 
 async def end_children(spared: Collection[int] = (), *, within_s: float) -> None:
-    """End every child that is not spared: SIGTERM, and SIGKILL after `within_s`; return when none is left.
+    """End every child that is not spared: SIGTERM, then SIGKILL after `within_s`. Return when none is left.
 
-    Children of a child that ends become children here (`adopt_orphans`) and are ended as well.
+    The children of a child that ends become children of this process (`adopt_orphans`) and are ended as well.
     """
     await _end(lambda: (pid for pid, state in _children() if state != "Z" and pid not in spared), within_s)
 
 
 async def end_marked(mark: str, *, within_s: float) -> int:
-    """End every process that carries the mark `NAME=value` in the environment it was started with; return how many."""
+    """End every process whose initial environment contains the mark `NAME=value`, and return how many."""
     return await _end(lambda: (pid for pid in _pids() if pid != os.getpid() and _carries(pid, mark)), within_s)
 
 
@@ -70,10 +71,10 @@ async def _end(left: Callable[[], Iterable[int]], within_s: float) -> int:
 
 
 def _children() -> Iterator[tuple[int, str]]:
-    """Yield process id and state (`Z`: ended, not reaped) of each child of this process."""
+    """Yield the process id and the state (`Z`: ended, not reaped) of each child of this process."""
     for pid in _pids():
         with suppress(OSError):
-            # The name in the middle may hold spaces and parentheses.
+            # The program's name in the middle may contain spaces and parentheses.
             state, parent, *_ = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
             if int(parent) == os.getpid():
                 yield pid, state
@@ -95,15 +96,15 @@ def _prctl(option: int, value: int) -> None:
 
 
 def main() -> None:
-    """Become the program in `sys.argv[2:]`, which gets SIGTERM when the process `sys.argv[1]` ends.
+    """Become the program in `sys.argv[2:]`. It gets SIGTERM when the process with the id `sys.argv[1]` ends.
 
-    Signals are set back to their defaults: those ignored by the parent stay ignored otherwise, and a shell starts
+    Signals are reset to their defaults: otherwise a signal that the parent ignores stays ignored, and a shell starts
     background jobs with SIGINT ignored.
     """
     parent, *command = sys.argv[1:]
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
-        sys.exit("The supervisor ended before this program had started.")
+        sys.exit("The supervisor ended before this program started; start cellar again.")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606

@@ -1,4 +1,7 @@
-"""Settings: environment variables with the prefix `CELLAR_`, or a `.env` file. The only reader of the environment."""
+"""Reads the settings: environment variables with the prefix `CELLAR_`, or a `.env` file.
+
+No other module reads the environment.
+"""
 
 import base64
 import re
@@ -39,12 +42,12 @@ def _is_bucket_url(text: str) -> bool:
 
 
 def _is_certificate(path: Path) -> bool:
-    """A wrong path would hold up every archive that has a signed document."""
+    """Check for a certificate in PEM or DER: a wrong path would delay every archive that has a signed document."""
     try:
         text = path.read_bytes()
     except OSError:
         return False
-    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # a sequence in DER
+    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # DER begins with a sequence
 
 
 def _is_zone(name: str) -> bool:
@@ -56,7 +59,7 @@ def _is_zone(name: str) -> bool:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, with its default. The README's table is made from the descriptions here."""
+    """All settings with their defaults. The README's table is generated from these descriptions."""
 
     model_config = SettingsConfigDict(
         env_prefix="CELLAR_",
@@ -64,10 +67,10 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         validate_by_name=True,
-        hide_input_in_errors=True,  # an error in one setting would print all others, secrets too
+        hide_input_in_errors=True,  # else an error in one setting prints all settings, secrets too
     )
 
-    data_dir: Path = Field(Path("data"), description="Folder for everything that the embedded defaults write.")
+    data_dir: Path = Field(Path("data"), description="Folder of all data that has no location of its own.")
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
     port: int = Field(8000, description="Port that the receiver listens on.")
     prefect_port: int = Field(4200, description="Port of the embedded Prefect server.")
@@ -75,49 +78,50 @@ class Settings(BaseSettings):
         None,
         repr=False,
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
-        description="A Prefect server's API to use; when set, `cellar up` starts none.",
+        description="API of an existing Prefect server. If set, `cellar up` starts no server.",
     )
     prefect_auth_string: str | None = Field(
         None,
         repr=False,
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string"),
-        description="`user:password` of that Prefect server, where it wants one.",
+        description="`user:password` of the Prefect server, if it requires a login.",
     )
     inbox_url: str | None = Field(
         None,
         repr=False,
-        description="Where raw payloads wait: a folder or an `s3://…` URL. Default: `inbox` in the data folder.",
+        description="Location of the inbox: a folder or an `s3://…` URL. Default: `inbox` in the data folder.",
     )
     store_url: str | None = Field(
         None,
         repr=False,
-        description="Where archives are kept: a folder or an `s3://…` URL. Default: `store` in the data folder.",
+        description="Location of the store: a folder or an `s3://…` URL. Default: `store` in the data folder.",
     )
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
     )
-    public_url: str = Field("", description="Base of every link that leaves the system. Default: from host and port.")
+    public_url: str = Field("", description="Base of every link that cellar gives out. Default: from host and port.")
     webhook_secrets: CommaSeparated = Field(
-        (), repr=False, description="Active secrets of the sender, two or more while rotating. Default: one is made."
+        (), repr=False, description="Active secrets of the sender; several while rotating. Default: a generated one."
     )
     api_tokens: CommaSeparated = Field(
-        (), repr=False, description="Tokens for the JSON API. Default: one is made at the first start."
+        (), repr=False, description="Tokens for the JSON API. Default: one, generated at the first start."
     )
     link_secret: str = Field(
-        "", repr=False, description="Key that signs public links. Default: one is made at the first start."
+        "", repr=False, description="Key that signs public links. Default: generated at the first start."
     )
     seal_keys: CommaSeparated = Field(
         (),
         repr=False,
-        description="Keys of what is sealed in the store, each 64 bytes in base64: the first one seals, all open. "
-        "Default: one is made at the first start.",
+        description="Master keys for sealed values in the store, each 64 bytes in base64: the first seals, all open. "
+        "Default: one, generated at the first start.",
     )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
     notify_urls: CommaSeparated = Field(
         (),
         repr=False,
-        description="Endpoints told about completed archives, discrepancies and damage; see docs/notifications.md.",
+        description="Endpoints that are notified of completed archives, discrepancies and damage; see "
+        "docs/notifications.md.",
     )
     notify_secret: str = Field(
         "", repr=False, description="Standard Webhooks secret (`whsec_…`) that signs notifications."
@@ -125,86 +129,90 @@ class Settings(BaseSettings):
     notify_allow_private: bool = Field(
         False, description="Whether endpoints on loopback and private addresses are allowed."
     )
-    max_body_bytes: int = Field(2 << 30, ge=1, description="Larger requests are refused with 413.")
+    max_body_bytes: int = Field(2 << 30, ge=1, description="Largest body. Larger requests are refused with 413.")
     body_timeout_s: float = Field(
         60,
         gt=0,
-        description="Longest silence of a sender in the middle of a body, and longest time below 1 KiB a second.",
+        description="Longest time that a sender may pause within a body, or send less than 1 KiB a second.",
     )
     header_timeout_s: float = Field(20, gt=0, description="Longest time that the head of a request may take.")
     max_requests_in_flight: int = Field(
-        128, ge=1, description="Archives that are taken in at the same time; more are asked to come again."
+        128, ge=1, description="Most requests received at the same time. Further senders are asked to send again later."
     )
     max_bytes_in_flight: int = Field(
-        8 << 30, ge=1, description="Bytes of those archives together; what exceeds them is asked to come again."
+        8 << 30,
+        ge=1,
+        description="Most bytes of these requests together. Further senders are asked to send again later.",
     )
     sweep_interval_s: float = Field(
-        15, gt=0, description="How often the inbox is searched for receipts that were not triggered."
+        15, gt=0, description="Seconds between two searches of the inbox for receipts without a run."
     )
     run_timeout_s: float = Field(
-        3600, gt=0, description="Longest time that a run may work on an archive; it fails then."
+        3600, gt=0, description="Longest time that a run may work on an archive. Then it fails."
     )
     trust_roots: CommaSeparated = Field(
         (),
-        description="Files of root certificates that signers are held against. Without one, `trusted` is null.",
+        description="Files of trusted root certificates for signed documents. Without them, `trusted` is null.",
     )
     clamd: str | None = Field(
-        None, description="ClamAV's daemon that looks through files: `HOST:PORT`, or the path of its socket."
+        None, description="ClamAV daemon that scans files: `HOST:PORT`, or the path of its socket."
     )
-    timezone: str = Field("UTC", description="Zone of Cellosign's timestamps, which carry none.")
+    timezone: str = Field("UTC", description="Time zone of Cellosign's timestamps, which have no zone.")
     business_timezone: str | None = Field(
         None,
-        description="Zone of the provider's days, as in its reports: that on which something was paid, and today. "
-        "Payments that are there already get it by a re-run. Default: that of `CELLAR_TIMEZONE`.",
+        description="Time zone of the days in the provider's reports, of days of payment, and of today. A re-run "
+        "applies a change to existing payments. Default: `CELLAR_TIMEZONE`.",
     )
     amount_unit: AmountUnit = Field(
         "minor", description="Unit of `payments[].amount`: agorot (`minor`) or shekels (`major`)."
     )
     payment_types: CommaSeparated = Field(
         ("charge=charged+auth", "verify_credit_card=verified", "hold=held"),
-        description="What a success of each type of payment means: `charged`, `held` or `verified`; `+auth`: with an "
-        "authorisation number only. Other types stand as unknown.",
+        description="Standing of a successful payment, by its type: `charged`, `held` or `verified`. `+auth`: only "
+        "with an authorisation number. Other types are `unknown`.",
     )
     payment_successes: CommaSeparated = Field(("success",), description="Statuses of payments that succeeded.")
     payment_failures: CommaSeparated = Field(
         ("failure", "failed", "error", "declined", "rejected", "refused", "cancelled", "canceled"),
-        description="Statuses of payments that failed. Any other than these and those of success stands as unknown.",
+        description="Statuses of payments that failed. A payment with a status in neither list is `unknown`.",
     )
     payment_results: CommaSeparated = Field(
         ("result=000",),
-        description="What members of `provider_transaction_result` say of a success. A success with another result "
-        "stands as unknown; a member that is not there is not judged.",
+        description="Members of `provider_transaction_result` and their values in a success. A success with another "
+        "value is `unknown`. A missing member is not judged.",
     )
-    hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before that is a discrepancy.")
+    hold_days: int = Field(7, ge=0, le=3650, description="Days that money may stay held before a discrepancy opens.")
     settlement_columns: Path | None = Field(
-        None, description="TOML file that tells the form of settlement reports; see docs/settlement.md."
+        None, description="TOML file that describes the format of settlement reports; see docs/settlement.md."
     )
     settlements_url: str | None = Field(
         None,
         repr=False,
-        description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none is.",
+        description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none.",
     )
     error_http: Literal["mapped", "200"] = Field(
-        "mapped", description="HTTP status of errors: `mapped` to a fitting one, or always `200`."
+        "mapped", description="HTTP status of errors: `mapped` to a status that fits, or always `200`."
     )
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
-            raise ValueError("CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs it")
+            raise ValueError(
+                "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs the secret"
+            )
         if not all(map(is_seal_key, self.seal_keys)):
             raise ValueError(
-                "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64; `openssl rand -base64 64 | tr -d '\\n'`"
+                "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64, as from `openssl rand -base64 64 | tr -d '\\n'`"
             )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         for name in ("timezone", "business_timezone"):
             if not _is_zone(getattr(self, name) or self.timezone):
-                raise ValueError(f"CELLAR_{name.upper()}: expected a zone as Asia/Jerusalem")
+                raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")
         if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
             raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
-            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that CELLAR_PAYMENT_SUCCESSES has")
+            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
         read_types(self.payment_types)
         read_results(self.payment_results)
         if self.settlements_url and "://" in self.settlements_url and not _is_bucket_url(self.settlements_url):
@@ -215,9 +223,9 @@ class Settings(BaseSettings):
             raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
         return self
 
-    @cached_property  # each archive that settlements speak of is held against its terms
+    @cached_property  # used for each archive that settlement reports concern
     def report_format(self) -> ReportFormat | None:
-        """The form of settlement reports, None where nobody has told."""
+        """The format of settlement reports, None where none is set."""
         return read_format(self.settlement_columns.read_text("utf-8-sig")) if self.settlement_columns else None
 
     @property
@@ -228,7 +236,7 @@ class Settings(BaseSettings):
     def settlements_location(self) -> str | None:
         return self._location(self.settlements_url, "") if self.settlements_url else None
 
-    @cached_property  # asked several times for each archive
+    @cached_property  # read several times for each archive
     def inbox_location(self) -> str:
         return self._location(self.inbox_url, "inbox")
 
@@ -238,7 +246,7 @@ class Settings(BaseSettings):
 
     @property
     def spool_dir(self) -> Path:
-        """Where a file is written that goes into a bucket."""
+        """The folder where files are written before they go into a bucket."""
         return self.data_dir.absolute() / "spool"
 
     @property
@@ -255,13 +263,13 @@ class Settings(BaseSettings):
 
     @property
     def prefect_ui_url(self) -> str:
-        """For people to see: a user and a password in the API's URL are not in it."""
+        """The URL of Prefect's UI for people, without the user and password of the API's URL."""
         scheme, _, place = self.prefect_url.removesuffix("/api").partition("://")
         return f"{scheme}://{place.rpartition('@')[2]}"
 
     @cached_property
     def payment_terms(self) -> PaymentTerms:
-        """What payments are booked by."""
+        """The terms that decide the standing of payments."""
         return PaymentTerms(
             unit=self.amount_unit,
             types=read_types(self.payment_types),
@@ -272,7 +280,7 @@ class Settings(BaseSettings):
         )
 
     def active_webhook_secrets(self) -> tuple[str, ...]:
-        """The sender's secrets, newest first."""
+        """Return the sender's secrets, newest first."""
         return self.webhook_secrets or (self._kept_secret("webhook"),)
 
     def active_api_tokens(self) -> tuple[str, ...]:
@@ -282,15 +290,15 @@ class Settings(BaseSettings):
         return self.link_secret or self._kept_secret("link")
 
     def active_seal_keys(self) -> tuple[bytes, ...]:
-        """The master keys, of which the first one wraps; made now if there is none.
+        """Return the master keys; the first one wraps. A missing key is generated.
 
         Raises:
-            Locked: the one that was made at the first start is damaged.
+            Locked: the generated key is damaged.
         """
         return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
 
     def known_seal_keys(self) -> tuple[bytes, ...]:
-        """`active_seal_keys`, and none is made: a new one would not open what is sealed already."""
+        """Return `active_seal_keys`, but generate none: a new key does not open existing sealed values."""
         is_there = self.seal_keys or self._secret_path("seal").exists()
         return self.active_seal_keys() if is_there else ()
 
@@ -308,5 +316,5 @@ class Settings(BaseSettings):
 
 @lru_cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, read once."""
     return Settings()

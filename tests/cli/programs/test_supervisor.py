@@ -273,7 +273,7 @@ def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Sta
         driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
         log.unlink()
         log.mkdir()
-        wait_for(lambda: "the watch over crashing has ended and begins again" in told.read_text())
+        wait_for(lambda: "the watch over crashing has ended and will be restarted" in told.read_text())
         assert len(driver.notes("started")) == 1
 
         log.rmdir()
