@@ -1,1 +1,1 @@
-"""Bytes under keys, in a folder or a bucket. Nothing that knows what the bytes mean comes in."""
+"""Bytes under keys, in a folder or a bucket. No code here knows what the bytes mean."""

@@ -1,4 +1,4 @@
-"""Writes BagIt bags: files with their digests, in a folder or a zip that other programs can check.
+"""Writes BagIt bags: files with their digests, in a folder or a zip, that other programs can check.
 
 Source: RFC 8493, BagIt 1.0.
 """
@@ -26,14 +26,14 @@ _ENCODED = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 NewFile = Callable[[str], AbstractContextManager[IO[bytes]]]
-"""Opens a new file of a bag for writing, by its path in it."""
+"""Opens a new file of a bag for writing, by its path in the bag."""
 
 
 @dataclass(frozen=True, slots=True)
 class BagFile:
     """A file for a bag.
 
-    `path` is its place inside `data/`, `opened` gives its bytes, `sha256` is what these must have where it is known.
+    `path` is its path inside `data/`, `opened` gives its bytes, `sha256` is their expected digest, if known.
     """
 
     path: str
@@ -54,21 +54,21 @@ def write_bag(
     info: Mapping[str, str],
     on_written: Callable[[int], None] | None = None,
 ) -> None:
-    """Write a bag into the new folder `target`, or the new zip, where its name ends in `.zip`.
+    """Write a bag into a new folder `target`, or into a new zip if the name of `target` ends in `.zip`.
 
-    It is there whole or not at all: it is built beside `target` under another name, synced and renamed. Memory stays
-    flat. The same files and info make the same bytes.
+    The bag appears whole or not at all: it is built beside `target` under another name, synced and renamed. Memory
+    stays flat. The same files and info make the same bytes.
 
     Args:
-        files: each is opened when its turn comes.
-        info: what `bag-info.txt` says, by label; `Payload-Oxum` is added.
-        on_written: is told of each number of the files' bytes that were written.
+        files: Each is opened when its turn comes.
+        info: The values of `bag-info.txt`, by label; `Payload-Oxum` is added.
+        on_written: Gets the number of the files' bytes of each write.
 
     Raises:
-        Refused: something is at `target`, its folder is missing, or a file's path is none.
-        Conflict: a file has other bytes than its digest says.
-        Transient: the disk does not take it now.
-        FileNotFoundError: a file is not where its `opened` looks.
+        Refused: `target` exists, its folder is missing, or the path of a file is invalid.
+        Conflict: the bytes of a file do not match its digest.
+        Transient: the disk does not take the bag now.
+        FileNotFoundError: `opened` does not find its file.
     """
     with built_beside(target) as part, _new_bag(target, part) as new_file:
         payload = list(_write_payload(new_file, files, on_written))
@@ -85,8 +85,8 @@ def _write_payload(
         with file.opened() as source:
             written = _copy(source, new_file, f"data/{file.path}", on_written)
         if file.sha256 not in (None, written.sha256):
-            # Told by its digest: its name may be a person's.
-            raise Conflict(f"the file with the SHA-256 {file.sha256} has another, {written.sha256}; run cellar verify")
+            # The message names the digest, since the file's name may contain a person's name.
+            raise Conflict(f"a file has not the SHA-256 {file.sha256} but {written.sha256}; run `cellar verify`")
         yield written
 
 
@@ -103,7 +103,7 @@ def _write_tags(new_file: NewFile, payload: Sequence[_Written], info: Mapping[st
 
 def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[int], None] | None) -> _Written:
     digest, size_bytes = hashlib.sha256(), 0
-    # Caught here too, or the source's own context would take an error of this disk for one of its own.
+    # Caught here too: otherwise the source's own context would take an error of this disk for its own.
     with disk_errors(), new_file(path) as copy:
         while chunk := source.read(_COPY_BYTES):
             digest.update(chunk)
@@ -119,7 +119,7 @@ def _manifest(written: Iterable[_Written]) -> str:
 
 
 def _info_text(info: Mapping[str, str]) -> str:
-    """One line for each label: no value can begin another, or continue the one before."""
+    """Return one line per label: no value can begin another line or continue the line before."""
     return "".join(f"{_one_line(label).replace(':', ' ')}: {_one_line(value)}\n" for label, value in info.items())
 
 
@@ -154,18 +154,18 @@ def _synced_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _new_zip(path: Path, name: str) -> Iterator[NewFile]:
-    """A zip with the bag as a folder in it. Nothing is compressed: documents and images are already."""
+    """Make a zip that contains the bag as a folder. It compresses nothing: documents and images are compressed."""
     with path.open("xb") as file:
         with ZipFile(file, "w", ZIP_STORED) as bag:
             bag.writestr(_zip_entry(f"{name}/data/", 0o40755), b"")
-            # A file's size is known at its end: zip64 from its start, or none could have 2 GiB.
+            # A file's size is known only at its end, so every file is zip64 from its start: files may exceed 2 GiB.
             yield lambda inside: bag.open(_zip_entry(f"{name}/{inside}", 0o100644), "w", force_zip64=True)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _zip_entry(path: str, mode: int) -> ZipInfo:
-    """Its time is that of `ZipInfo`, always the same."""
+    """Return a zip entry with the default time of `ZipInfo`, which is always the same."""
     entry = ZipInfo(path)
     entry.external_attr = mode << 16
     return entry
@@ -174,4 +174,4 @@ def _zip_entry(path: str, mode: int) -> ZipInfo:
 def _refuse_bad_path(path: str, taken: set[str]) -> None:
     parts = path.split("/")
     if path in taken or "\\" in path or "\0" in path or any(part in ("", ".", "..") for part in parts):
-        raise Refused("BAD_PATH", "expected a path inside data/ that no other file of the bag has", where="files")
+        raise Refused("BAD_PATH", "expected a path inside data/ that is unique in the bag", where="files")

@@ -1,6 +1,6 @@
-"""A storage in a bucket, below a URL as s3://BUCKET/PREFIX. What a bucket says becomes our own errors here.
+"""A storage in a bucket, below a URL like s3://BUCKET/PREFIX. Errors of the bucket become our own errors here.
 
-No call is tried again but in a `patient` block: a retry belongs to the sender, the sweep or the flow's tasks.
+Calls are retried only in a `patient` block: otherwise a retry belongs to the sender, the sweep or the flow's tasks.
 """
 
 import shutil
@@ -40,7 +40,7 @@ class Bucket(Storage):
 
     @property
     def spool_folder(self) -> Path:
-        """Never synced: what counts is that the bucket has it."""
+        """The spool in the data folder. Never synced: a file is durable once it is in the bucket."""
         return settings().spool_dir
 
     part_folder = spool_folder
@@ -49,7 +49,7 @@ class Bucket(Storage):
         return f"{self.url}/{key}"
 
     def size(self, key: str) -> int | None:
-        found = self._asked("tell of", key, lambda at: client().head_object(**at))
+        found = self._asked("describe", key, lambda at: client().head_object(**at))
         return found["ContentLength"] if found else None
 
     @contextmanager
@@ -58,15 +58,15 @@ class Bucket(Storage):
         try:
             stream = _smart_open()(self.location(key), "rb", compression="disable", transport_params=transport)
         except (OSError, ClientError, BotoCoreError) as error:
-            # smart-open wraps whatever the bucket says of a missing key.
+            # smart-open wraps the bucket's error for a missing key.
             if self.size(key) is None:
                 raise FileNotFoundError(f"nothing lies under {key}") from error
-            raise _transient("give", key, error) from error
+            raise _transient("return", key, error) from error
         try:
             with stream:
                 yield stream
         except (OSError, ClientError, BotoCoreError) as error:
-            raise _transient("give", key, error) from error
+            raise _transient("return", key, error) from error
 
     def chunks(self, key: str) -> Iterator[bytes]:
         with self.opened(key) as stream:
@@ -87,13 +87,13 @@ class Bucket(Storage):
             self._upload(source, key, once=True)
 
     def keep_first(self, data: bytes, key: str) -> bool:
-        return bool(self._asked("take", key, lambda at: client().put_object(**at, Body=data, IfNoneMatch="*")))
+        return bool(self._asked("store", key, lambda at: client().put_object(**at, Body=data, IfNoneMatch="*")))
 
     def overwrite(self, source: Path, key: str) -> None:
         self._upload(source, key, once=False)
 
     def overwrite_bytes(self, data: bytes, key: str) -> None:
-        with _ours("take", key):
+        with _ours("store", key):
             client().put_object(**self._at(key), Body=data)
 
     write = overwrite_bytes
@@ -104,7 +104,7 @@ class Bucket(Storage):
             return found == data
         if before is None:
             return self.keep_first(data, key)
-        return bool(self._asked("take", key, lambda at: client().put_object(**at, Body=data, IfMatch=tag)))
+        return bool(self._asked("store", key, lambda at: client().put_object(**at, Body=data, IfMatch=tag)))
 
     def remove(self, key: str) -> None:
         with _ours("remove", key):
@@ -121,14 +121,14 @@ class Bucket(Storage):
         return bool(self._asked("remove", key, lambda at: client().delete_object(**at, IfMatch=tag)))
 
     def take(self, part: Path, descriptor: int, key: str) -> None:
-        """What has the part's size is the same, and what has another was damaged and is mended."""
+        """Keep bytes of the part's size, since they are the same. Bytes of another size are damaged: repair them."""
         found = self.size(key)
         if found != part.stat().st_size:
             self._upload(part, key, once=found is None)
         part.unlink()
 
     def sync(self) -> None:
-        """Nothing to do: an upload that is answered is durable."""
+        """Do nothing: an upload is durable once the bucket has answered."""
 
     def suited(self, folder: Callable[[Folder], R], bucket: Callable[[Storage], R]) -> R:
         return bucket(self)
@@ -138,7 +138,7 @@ class Bucket(Storage):
         return {"Bucket": bucket, "Key": in_bucket}
 
     def _found_below(self, prefix: str, **options: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """What the bucket says of each object whose key begins so, with its key."""
+        """Yield the key of each object whose key begins with `prefix`, and the bucket's entry for it."""
         bucket, in_bucket = self._at(prefix).values()
         home_length = len(in_bucket) - len(prefix)
         with _ours("list", prefix or self.url):
@@ -148,9 +148,9 @@ class Bucket(Storage):
                     yield each["Key"][home_length:], each
 
     def _upload(self, source: Path, key: str, *, once: bool) -> None:
-        """Put a file under a key. With `once`, what is there stays, and has to have the same size.
+        """Put a file under a key. With `once`, an existing object stays, and must have the same size.
 
-        Memory stays flat: what smart-open has to hold is held beside the file.
+        Memory stays flat: smart-open's buffer is a temporary file beside `source`.
         """
         small = source.stat().st_size <= _PART_SIZE_BYTES
         final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
@@ -163,21 +163,21 @@ class Bucket(Storage):
                 with _smart_open()(self.location(key), "wb", **options) as target:
                     shutil.copyfileobj(original, target, _COPY_BYTES)
         except (ValueError, OSError, ClientError, BotoCoreError) as error:
-            # Another writer of the same may have been first, which smart-open reports as a ValueError.
+            # Another writer of the same bytes may have been first, which smart-open reports as a ValueError.
             if not once or self.size(key) != source.stat().st_size:
-                raise _transient("take", key, error) from error
+                raise _transient("store", key, error) from error
 
     def _found_with_tag(self, key: str) -> tuple[bytes | None, str]:
-        """A few bytes, and the tag of just these; None where there are none."""
+        """Return the bytes under a key and their tag; None and an empty tag if the key does not exist."""
 
         def found(at: dict[str, str]) -> tuple[bytes, str]:
             answer = client().get_object(**at)
             return answer["Body"].read(), answer["ETag"]
 
-        return self._asked("give", key, found) or (None, "")
+        return self._asked("return", key, found) or (None, "")
 
     def _asked(self, verb: str, key: str, call: Callable[[dict[str, str]], Any]) -> Any:
-        """Make a call, and return its answer, None where nothing is there or a condition does not hold."""
+        """Make a call and return its answer. Return None if the key does not exist or a condition is not met."""
         try:
             with _ours(verb, key):
                 return call(self._at(key))
@@ -188,16 +188,16 @@ class Bucket(Storage):
 
 
 def client() -> Any:
-    """The client of this process, for all its threads. It takes 0.1 s to make, so it is made by one of them."""
+    """Return the client of this process, for all its threads. It takes 0.1 s to make, so only one thread makes it."""
     with _MAKING:
         return _client(_ATTEMPTS.get())
 
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """A block in which calls are tried again, a few times and ever later: for long work that nobody begins anew.
+    """Retry calls in the block, with growing pauses and at most 4 attempts: for long work that is not restarted.
 
-    Where nothing lies in a bucket, it does nothing.
+    It does nothing if no storage is a bucket.
     """
     token = _ATTEMPTS.set(_PATIENT_ATTEMPTS)
     try:
@@ -208,10 +208,10 @@ def patient() -> Iterator[None]:
 
 @lru_cache
 def _smart_open() -> Callable[..., BinaryIO]:
-    """It takes 0.2 s to import with boto3, which a command with a store on disk need not wait for."""
+    """Import smart-open. With boto3 this takes 0.2 s, which commands with a store on disk do not need."""
     import smart_open.s3  # noqa: PLC0415
 
-    # It would try for a minute by itself, in a thread that other bodies wait for.
+    # By itself it would retry for a minute, in a thread that other bodies wait for.
     smart_open.s3.RETRY.exceptions, smart_open.s3.RETRY.client_error_codes = [], []
     return smart_open.open
 
@@ -236,13 +236,13 @@ def _ours(verb: str, key: str) -> Iterator[None]:
 
 def _transient(verb: str, key: str, error: Exception) -> Transient:
     reason = _reason(error)
-    if verb in ("tell of", "give") and reason in _REFUSED:
+    if verb in ("describe", "return") and reason in _REFUSED:
         return Unreadable(key, reason)
     return Transient(f"the bucket does not {verb} {key}: {reason}")
 
 
 def _reason(error: BaseException) -> str:
-    """The bucket's own code where it gave one; smart-open wraps it."""
+    """Return the bucket's own error code if it gave one; smart-open wraps it."""
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return _reason(error.__cause__) if error.__cause__ else type(error).__name__

@@ -1,4 +1,4 @@
-"""A storage in a folder: of this machine, or mounted."""
+"""A storage in a folder, local or mounted."""
 
 import errno
 import os
@@ -27,16 +27,16 @@ _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 @dataclass(frozen=True)
 class Folder(Storage):
     path: Path
-    worth_a_thread_bytes = 4 << 20  # with less, threads wait for the interpreter longer than for the disk
+    worth_a_thread_bytes = 4 << 20  # below this size, threads wait longer for the interpreter than for the disk
 
     @property
     def spool_folder(self) -> Path:
-        """On the same file system, so that keeping a file is a link and no copy."""
+        """A folder on the same file system, so that keeping a file takes a link and no copy."""
         return self.path / "spool"
 
     @property
     def part_folder(self) -> Path:
-        """The folder itself, so that a part takes its name by a rename."""
+        """The folder itself, so that a part gets its name by a rename."""
         return self.path
 
     def location(self, key: str) -> str:
@@ -48,7 +48,7 @@ class Folder(Storage):
         except OSError as error:
             if error.errno in _NOTHING_THERE:
                 return None
-            raise _transient("give", key, error) from error
+            raise _transient("return", key, error) from error
 
     @contextmanager
     def opened(self, key: str) -> Iterator[BinaryIO]:
@@ -58,13 +58,13 @@ class Folder(Storage):
         except OSError as error:
             if error.errno in _NOTHING_THERE and not os.path.lexists(path):
                 raise FileNotFoundError(f"nothing lies under {key}") from error
-            raise _transient("give", key, error) from error
+            raise _transient("return", key, error) from error
         with BufferedReader(file) as stream:
             yield stream
 
     def chunks(self, key: str) -> Iterator[bytes]:
         with self.opened(key) as stream:
-            # To ask for a MiB of a small file takes as long as to digest it.
+            # Reading 1 MiB at once takes as long for a small file as digesting it.
             at_once = min(_COPY_BYTES, os.fstat(stream.fileno()).st_size + 1)
             while chunk := stream.read(at_once):
                 yield chunk
@@ -81,7 +81,7 @@ class Folder(Storage):
                 else:
                     yield each.path[root_length:], each.stat(follow_symlinks=False).st_size
         except FileNotFoundError:
-            return  # nothing was ever written there, or a part has just gone
+            return  # nothing was ever written there, or a part has just been removed
         except OSError as error:
             raise _transient("list", str(folder)[root_length:], error) from error
 
@@ -98,24 +98,24 @@ class Folder(Storage):
         if self.size(key) != source.stat().st_size:
             self.overwrite(source, key)
             return
-        with _ours("take", key):
-            # Whoever put it there may have been killed just before this, and a power cut would still take it away.
+        with _ours("store", key):
+            # The writer of the existing file may have been killed before it synced: a power cut would lose the file.
             sync_folder((self.path / key).parent)
 
     def keep_first(self, data: bytes, key: str) -> bool:
         target = self.path / key
-        with _ours("take", key), spooled(self.spool_folder) as spool:
+        with _ours("store", key), spooled(self.spool_folder) as spool:
             make_folder(target.parent)
             write_spooled(spool, data)
             os.fsync(spool.fileno())
             is_first = _is_linked(Path(spool.name), target)
-            sync_folder(target.parent)  # for the other too, who may have been killed before this
+            sync_folder(target.parent)  # the writer that was first may have been killed before it synced
         return is_first
 
     def overwrite(self, source: Path, key: str) -> None:
-        """A link appears whole. Where none can be made, on another file system, a synced copy is made first."""
+        """Link `source` to its key: a link appears whole. On another file system, link a synced copy instead."""
         target = self.path / key
-        with _ours("take", key):
+        with _ours("store", key):
             make_folder(target.parent)
             with source.open("rb") as file:
                 os.fsync(file.fileno())
@@ -146,7 +146,7 @@ class Folder(Storage):
             (self.path / key).unlink(missing_ok=True)
 
     def remove_folder(self, key: str) -> None:
-        with _ours("remove", key), suppress(FileNotFoundError):  # nothing was there, or another removes it too
+        with _ours("remove", key), suppress(FileNotFoundError):  # it never existed, or another process removes it too
             shutil.rmtree(self.path / key)
 
     def remove_same(self, data: bytes, key: str) -> bool:
@@ -157,7 +157,7 @@ class Folder(Storage):
         return True
 
     def take(self, part: Path, descriptor: int, key: str) -> None:
-        with _ours("take", key):
+        with _ours("store", key):
             os.fsync(descriptor)
             try:
                 os.replace(part, f"{self.path}/{key}")  # noqa: PTH105 -- pathlib takes as long as the call
@@ -166,37 +166,37 @@ class Folder(Storage):
                 part.replace(self.path / key)
 
     def write(self, data: bytes, key: str) -> None:
-        with _ours("take", key):
+        with _ours("store", key):
             write_file(self.path / key, data)
 
     def sync(self) -> None:
-        with _ours("take", self.path.name):
+        with _ours("store", self.path.name):
             sync_folder(self.path)
 
     def suited(self, folder: "Callable[[Folder], R]", bucket: Callable[[Storage], R]) -> R:
         return folder(self)
 
     def place_folder(self, source: Path, key: str) -> bool:
-        """Rename a folder from `staging` into this one, durably; return whether nothing was there, and it was done.
+        """Rename a folder from `staging` to a key, durably, unless something is there; return whether it was renamed.
 
-        The folders above it that are missing come with it, in one rename: whenever its writer is killed, none is empty,
-        which a storage root of OCFL must not have.
+        Missing parent folders come with it in the same rename. So no folder is ever empty, even when the writer is
+        killed: an OCFL storage root must not contain empty folders.
 
         Raises:
-            Transient: the disk does not take it now.
+            Transient: the disk does not take the folder now.
         """
         target = self.path / key
-        with _ours("take", key):
+        with _ours("store", key):
             placed, place = _with_missing_folders(source, target)
             if _is_renamed(placed, place):
                 return True
             if place == target:
                 return False
-            make_folder(target.parent)  # another has just made one of them
+            make_folder(target.parent)  # another process has just made one of the parents
             return _is_renamed(placed / target.relative_to(place), target)
 
     def _link(self, source: Path, target: Path) -> None:
-        """Let `target` be `source`, at once. What is there already is replaced by way of the spool folder."""
+        """Make `target` a link to `source` in one step. An existing file is replaced by a link in the spool folder."""
         if not _is_linked(source, target):
             make_folder(self.spool_folder)
             link = self.spool_folder / secrets.token_hex(8)
@@ -213,7 +213,7 @@ class Folder(Storage):
 
 
 class _File(FileIO):
-    """A file that raises as `Storage.opened` says. A block around it would take errors of the caller for its own."""
+    """A file whose reads raise the errors of `Storage.opened`. A block would also translate the caller's errors."""
 
     def __init__(self, path: str, key: str) -> None:
         super().__init__(path)
@@ -223,17 +223,17 @@ class _File(FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise _transient("give", self._key, error) from error
+            raise _transient("return", self._key, error) from error
 
     def readall(self) -> Any:
         try:
             return super().readall()
         except OSError as error:
-            raise _transient("give", self._key, error) from error
+            raise _transient("return", self._key, error) from error
 
 
 def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
-    """Put a folder into new ones that are to lie above it; return the uppermost, and the place for it."""
+    """Move a folder into new parents for those that `target` lacks; return the topmost new folder and its target."""
     placed, place = source, target
     while not place.parent.is_dir():
         above = source.parent / secrets.token_hex(8)
@@ -245,7 +245,7 @@ def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
 
 
 def _is_renamed(source: Path, target: Path) -> bool:
-    """Rename a folder, durably, unless something is there."""
+    """Rename a folder, durably, and return True, unless `target` exists."""
     try:
         os.rename(source, target)  # noqa: PTH104 -- where tests count what takes effect
     except OSError as error:
@@ -257,7 +257,7 @@ def _is_renamed(source: Path, target: Path) -> bool:
 
 
 def _is_linked(source: Path, target: Path) -> bool:
-    """Let `target` be `source`, unless something is there."""
+    """Make `target` a link to `source` and return True, unless `target` exists."""
     with suppress(FileExistsError):
         target.hardlink_to(source)
         return True
@@ -265,7 +265,7 @@ def _is_linked(source: Path, target: Path) -> bool:
 
 
 def _tag(path: Path, until: datetime) -> str | None:
-    """None where it is no file, or is being written. Why nobody can look at it is told to who reads it."""
+    """Return a file's tag; None if it is no file or is being written; empty if unreadable, so a read reports why."""
     try:
         found = path.stat()
     except OSError:
@@ -285,6 +285,6 @@ def _ours(verb: str, key: str) -> Iterator[None]:
 
 def _transient(verb: str, key: str, error: OSError) -> Transient:
     reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
-    if verb == "give" and error.errno in _OF_ONE_FILE:
+    if verb == "return" and error.errno in _OF_ONE_FILE:
         return Unreadable(key, reason)
     return Transient(f"the folder does not {verb} {key}: {reason}")

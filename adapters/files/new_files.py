@@ -1,4 +1,4 @@
-"""Exports are there whole or not at all: built beside their place under another name, synced and renamed."""
+"""Writes exports whole or not at all: builds them beside their target under another name, syncs and renames them."""
 
 import errno
 import os
@@ -15,13 +15,12 @@ from models.errors import Refused, Transient
 
 @contextmanager
 def built_beside(target: Path) -> Iterator[Path]:
-    """Give a path where a new file or folder is built, which takes its place at the end; what is in it is synced by the
-    caller.
+    """Yield a path where the caller builds and syncs a new file or folder; it is renamed to `target` at the end.
 
     Raises:
-        Refused: something is at `target`, or its folder is missing.
-        Transient: the disk does not take it now.
-        FileNotFoundError: the caller's own.
+        Refused: `target` exists, or its folder is missing.
+        Transient: the disk does not take the export now.
+        FileNotFoundError: raised by the block.
     """
     _refuse_what_is_there(target)
     if not target.parent.is_dir():
@@ -30,7 +29,7 @@ def built_beside(target: Path) -> Iterator[Path]:
     with disk_errors():
         try:
             yield part
-            _refuse_what_is_there(target)  # it may have come meanwhile
+            _refuse_what_is_there(target)  # it may have appeared since the first check
             part.rename(target)
             sync_folder(target.parent)
         finally:
@@ -41,7 +40,7 @@ def built_beside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_file(target: Path) -> Iterator[BinaryIO]:
-    """Give a file to write into. It is at `target` once all went well, and raises what `built_beside` does."""
+    """Yield a file to write into. It appears at `target` if the block succeeds. Raises as `built_beside` does."""
     with built_beside(target) as part, part.open("xb") as file:
         yield file
         file.flush()
@@ -50,16 +49,18 @@ def new_file(target: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def disk_errors() -> Iterator[None]:
-    """Tell of a disk that does not take an export."""
+    """Translate the errors of a disk that does not take an export."""
     try:
         yield
     except FileNotFoundError:
-        raise  # a source's own
+        raise  # the source of the export is missing
     except OSError as error:
         raise Transient(f"the export could not be written: {errno.errorcode.get(error.errno or 0)}") from error
 
 
 def _refuse_what_is_there(target: Path) -> None:
-    """Raise Refused where something is at `target`, be it a link to nothing."""
+    """Raise Refused if `target` exists, even as a broken link."""
     if target.exists() or target.is_symlink():
-        raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another", where="target")
+        raise Refused(
+            "TARGET_EXISTS", "expected a path that does not exist; remove it or choose another", where="target"
+        )

@@ -1,4 +1,4 @@
-"""Files for their owner alone: what cellar keeps is other people's documents and payments."""
+"""Makes files readable for their owner alone: cellar keeps other people's documents and payments."""
 
 import os
 import stat
@@ -16,10 +16,10 @@ _persons_umask: ContextVar[int] = ContextVar("persons_umask")
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Give whatever this process and its children write the mode 0600, and 0700 to folders.
+    """Give files of this process and its children the mode 0600, and folders 0700.
 
-    By the umask, since SQLite, Prefect and the log of a child know no mode. Every child inherits it, and so does a
-    program that takes the place of this one.
+    Uses the umask, since SQLite, Prefect and the log of a child set no mode. Every child inherits it, and so does a
+    program that replaces this one.
     """
     before = os.umask(_OTHERS)
     token = _persons_umask.set(before)
@@ -32,10 +32,10 @@ def private_files() -> Iterator[None]:
 
 @contextmanager
 def persons_files() -> Iterator[None]:
-    """Give what the block writes the modes of the person who started this process.
+    """Give files of the block the modes of the umask with which this process was started.
 
-    For exports: a person asked for them, at a place of their choice, to hand them on. A share or a spool of a printer
-    may be read by a group, and whoever wants an export for themselves alone has a umask that says so.
+    For exports: a person asked for them at a place of their choice, to pass them on. A group may have to read a share
+    or a printer's spool. A person who wants a private export sets the umask.
     """
     private = os.umask(_persons_umask.get())
     try:
@@ -45,22 +45,22 @@ def persons_files() -> Iterator[None]:
 
 
 def shut_folders(settings: Settings) -> None:
-    """Shut others out of the folders and the database that are there already, and are this user's.
+    """Deny other users access to existing folders and databases of this user.
 
-    An earlier cellar made them, or a person did, by a umask that let others read. What lies below a folder that is shut
-    is out of reach, so nothing walks through a store of millions of files.
+    An earlier cellar or a person may have made them with a permissive umask. Files below a closed folder are out of
+    reach, so a store of millions of files need not be walked.
     """
     storages = [storage_at(each) for each in (settings.inbox_location, settings.store_location)]
     folders = [path for each in storages for path in each.suited(folder=lambda it: [it.path], bucket=lambda _: [])]
     scheme, _, database = settings.database_location.partition(":///")
     files = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if scheme == "sqlite" else []
     for path in (settings.data_dir.absolute(), *folders, *files):
-        with suppress(OSError):  # it is not there, or on a file system that knows no modes
+        with suppress(OSError):  # the path is missing, or its file system has no modes
             _shut(path)
 
 
 def _shut(path: Path) -> None:
-    """One with the sticky bit is everybody's, as /tmp is."""
+    """Deny other users access to a path of this user. A sticky folder such as /tmp stays open."""
     found = path.stat()
     if found.st_uid == os.geteuid() and found.st_mode & _OTHERS and not found.st_mode & stat.S_ISVTX:
         path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)

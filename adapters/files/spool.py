@@ -1,4 +1,4 @@
-"""The spool: the local folder in which a storage builds what it is to take."""
+"""The spool: the local folder where files and folders are built before they enter a storage."""
 
 import errno
 import shutil
@@ -15,15 +15,14 @@ from models.errors import Transient
 
 @contextmanager
 def spooled(folder: Path) -> Iterator[BinaryIO]:
-    """A temporary file to write what will be kept, by `write_spooled`: it has no buffer. It lies where the storage can
-    take it over without a copy.
+    """Yield an unbuffered temporary file; write to it with `write_spooled`. A storage takes it over without a copy.
 
     Raises:
-        Transient: the disk does not take it now. Errors of the block travel as they are.
+        Transient: the disk does not take the file now. Errors of the block are not translated.
     """
     with translated():
         make_folder(folder)
-        file = NamedTemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 -- closed below, translated too
+        file = NamedTemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 -- closed below, where errors are translated too
     try:
         yield cast(BinaryIO, file)
     finally:
@@ -33,12 +32,12 @@ def spooled(folder: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """A folder in which a version is built for a storage, on the storage's own disk if it is a folder.
+    """Yield a temporary folder to build a version in, on the storage's own disk if the storage is a folder.
 
-    Code that writes into the folder translates its own errors, by `write_spooled` or `translated`.
+    Code that writes into it translates its own errors, by `write_spooled` or `translated`.
 
     Raises:
-        Transient: the disk does not take it now. Errors of the block travel as they are.
+        Transient: the disk does not take the folder now. Errors of the block are not translated.
     """
     with translated():
         make_folder(folder)
@@ -54,7 +53,7 @@ def write_spooled(file: BinaryIO, data: bytes) -> None:
     """Write to an unbuffered file in the spool folder.
 
     Raises:
-        Transient: the disk does not take it now.
+        Transient: the disk does not take the data now.
     """
     with translated():
         write_whole(file, data)
@@ -62,9 +61,9 @@ def write_spooled(file: BinaryIO, data: bytes) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn an error of a write into the spool folder into one of ours.
+    """Translate errors of a write into the spool folder to Transient.
 
-    Put it around that write alone: any other failure in the block would be called the spool's.
+    Put it around the write alone: it would blame any other failure in the block on the spool.
     """
     try:
         yield
@@ -73,10 +72,10 @@ def translated() -> Iterator[None]:
 
 
 def remove_leftovers(folder: Path, older_than: datetime) -> int:
-    """Remove temporary files and folders that killed processes left, and return how many. Those in use are younger."""
+    """Remove temporary files and folders of killed processes, and return how many. Files in use are younger."""
     removed = 0
     for leftover in folder.glob("*"):
-        with suppress(FileNotFoundError):  # its living owner has just removed it
+        with suppress(FileNotFoundError):  # its owner is alive and has just removed it
             if leftover.stat().st_mtime < older_than.timestamp():
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
                 removed += 1

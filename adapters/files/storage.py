@@ -1,6 +1,7 @@
-"""Where bytes are kept under keys: a folder or a bucket, behind one interface.
+"""The interface of a storage: bytes under keys, in a folder or a bucket.
 
-Store, inbox and the place of settlement reports are storages. Nothing but `storage_at` tells a folder from a bucket.
+The store, the inbox and the place of settlement reports are storages. Only `storage_at` chooses between folder and
+bucket.
 """
 
 import hashlib
@@ -21,19 +22,17 @@ R = TypeVar("R")
 class Storage(ABC):
     """Bytes under keys, which are relative paths with slashes.
 
-    A write takes effect whole or not at all. Each method raises Transient where the storage does not answer, or does
-    not take something now; its own list of errors has the others.
+    A write takes effect whole or not at all. Each method raises Transient if the storage does not answer or does not
+    take the bytes now. The `Raises` of a method lists its other errors.
     """
 
     worth_a_thread_bytes: int
-    """From this size on, a thread of its own saves time when something is read and digested."""
+    """From this size on, reading and digesting a file is faster in a thread of its own."""
 
     @property
     @abstractmethod
     def spool_folder(self) -> Path:
-        """The local folder in which files and folders are built for this storage: it takes them without a copy, if it
-        is a folder. See `spool`.
-        """
+        """The local folder where files are built for this storage. A folder takes them without a copy. See `spool`."""
 
     @property
     @abstractmethod
@@ -46,24 +45,24 @@ class Storage(ABC):
 
     @abstractmethod
     def size(self, key: str) -> int | None:
-        """Return the number of bytes under a key, None where there is nothing.
+        """Return the number of bytes under a key, None if the key does not exist.
 
         Raises:
-            Unreadable: the storage does not say.
+            Unreadable: the storage does not report the size.
         """
 
     @abstractmethod
     def opened(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Give the bytes under a key as a stream. Entering and reading it raise:
+        """Open the bytes under a key as a stream. The errors come on entering and reading it.
 
         Raises:
-            FileNotFoundError: there is nothing.
-            Unreadable: there is something, and the storage does not give it.
+            FileNotFoundError: the key does not exist.
+            Unreadable: the key exists, and the storage does not return its bytes.
         """
 
     @abstractmethod
     def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes under a key in pieces of 1 MiB at most. Raises as `opened` does."""
+        """Yield the bytes under a key in chunks of at most 1 MiB. Raises as `opened` does."""
 
     def read_bytes(self, key: str) -> bytes:
         """Return the bytes under a key. Raises as `opened` does."""
@@ -71,10 +70,10 @@ class Storage(ABC):
             return stream.read()
 
     def found_bytes(self, key: str) -> bytes | None:
-        """Return the bytes under a key, None where there is nothing.
+        """Return the bytes under a key, None if the key does not exist.
 
         Raises:
-            Unreadable: there is something, and the storage does not give it.
+            Unreadable: the key exists, and the storage does not return its bytes.
         """
         try:
             return self.read_bytes(key)
@@ -82,7 +81,7 @@ class Storage(ABC):
             return None
 
     def digest_of(self, key: str) -> str | None:
-        """Return the SHA-256 in hex of the bytes under a key, None where there is nothing. Raises as `found_bytes`."""
+        """Return the SHA-256 in hex of the bytes under a key, None if it does not exist. Raises as `found_bytes`."""
         if self.size(key) is None:
             return None
         digest = hashlib.sha256()
@@ -92,84 +91,79 @@ class Storage(ABC):
 
     @abstractmethod
     def listed(self, key: str) -> Iterator[tuple[str, int]]:
-        """Yield the keys of everything below a key, in order, with the sizes in bytes. Files of one folder come
-        together.
-        """
+        """Yield all keys below a key with their sizes in bytes, in order. Files of one folder are adjacent."""
 
     @abstractmethod
     def names(self, pattern: str) -> list[str]:
-        """Return the keys without a slash that match a pattern as `*.json`, in order."""
+        """Return the keys without a slash that match a pattern such as `*.json`, in order."""
 
     @abstractmethod
     def at_rest(self, until: datetime) -> list[tuple[str, str]]:
-        """Return the keys without a slash that are not being written, each with a tag that changes with the bytes.
+        """Return the keys without a slash that are not being written. Their tags change with their bytes.
 
-        A file in a folder is at rest if nobody has written to it since `until`; an object in a bucket always is.
+        A file in a folder is at rest if it has not been written to since `until`; an object in a bucket always is.
         """
 
     @abstractmethod
     def keep(self, source: Path, key: str) -> None:
-        """Put the file `source` under a key, durably, unless something of its size is there. `source` stays.
+        """Put the file `source` under a key, durably, unless the key holds bytes of the same size. `source` stays.
 
-        What has another size is damaged: a folder replaces it, a bucket refuses.
+        Bytes of another size are damaged: a folder replaces them, a bucket refuses.
         """
 
     @abstractmethod
     def keep_first(self, data: bytes, key: str) -> bool:
-        """Put `data` under a key, durably, if nothing is there. Return whether nothing was: one of several wins."""
+        """Put `data` under a key, durably, if the key is free. Return whether it was: one of several writers wins."""
 
     @abstractmethod
     def overwrite(self, source: Path, key: str) -> None:
-        """Put the file `source` under a key, durably, in place of what is there. `source` stays."""
+        """Put the file `source` under a key, durably, and replace its bytes, if any. `source` stays."""
 
     @abstractmethod
     def overwrite_bytes(self, data: bytes, key: str) -> None:
-        """Put `data` under a key, durably, in place of what is there."""
+        """Put `data` under a key, durably, and replace its bytes, if any."""
 
     @abstractmethod
     def replace_bytes(self, before: bytes | None, data: bytes, key: str) -> bool:
-        """Put `data` under a key in place of `before`, or of nothing. Return whether `data` is there now.
+        """Replace `before` under a key with `data`; None means a free key. Return whether the key holds `data` now.
 
-        Another may change it between the look and the write: never in a bucket, within microseconds in a folder.
+        In a folder, another writer may change the bytes in the microseconds between check and write; never in a bucket.
         """
 
     @abstractmethod
     def remove(self, key: str) -> None:
-        """Remove what lies under a key, if anything does."""
+        """Remove a key, if it exists."""
 
     @abstractmethod
     def remove_folder(self, key: str) -> None:
-        """Remove everything below a key, if anything is there. Nobody else writes there meanwhile."""
+        """Remove all keys below a key, if any. The caller ensures that nobody else writes there."""
 
     @abstractmethod
     def remove_same(self, data: bytes, key: str) -> bool:
-        """Remove `data` from a key. Return whether nothing lies there now. Otherwise as `replace_bytes`."""
+        """Remove a key that holds `data`. Return whether the key is free now. Races as `replace_bytes` does."""
 
     @abstractmethod
     def take(self, part: Path, descriptor: int, key: str) -> None:
-        """Put a part from `part_folder`, open as `descriptor`, under a key that its bytes give. The part is gone then.
-
-        It is durable after `sync`.
-        """
+        """Move a part from `part_folder`, open as `descriptor`, to a key made from its bytes. Durable after `sync`."""
 
     @abstractmethod
     def write(self, data: bytes, key: str) -> None:
-        """Put `data` under a key without a slash, in place of what is there. It is durable after `sync`."""
+        """Put `data` under a key without a slash, and replace its bytes, if any. Durable after `sync`."""
 
     @abstractmethod
     def sync(self) -> None:
-        """Make durable what `take` and `write` have put under keys without a slash."""
+        """Make durable the keys without a slash that `take` and `write` have written."""
 
     @abstractmethod
     def suited(self, folder: "Callable[[Folder], R]", bucket: "Callable[[Storage], R]") -> R:
-        """Return what the caller has for this implementation, where more than a method differs."""
+        """Call the function for this implementation and return its result: for differences larger than a method."""
 
 
 @lru_cache
 def storage_at(location: str) -> Storage:
-    """Return the storage at a path, or at a URL as s3://BUCKET/PREFIX."""
+    """Return the storage at a path or at a URL like s3://BUCKET/PREFIX."""
     if "://" in location:
-        from adapters.files.bucket import Bucket  # noqa: PLC0415 -- a folder needs nothing of boto3
+        from adapters.files.bucket import Bucket  # noqa: PLC0415 -- a folder does not need boto3
 
         return Bucket(location)
     from adapters.files.folder import Folder  # noqa: PLC0415 -- it imports this module

@@ -5,7 +5,7 @@ from adapters.platform.settings import settings
 
 
 def store() -> Storage:
-    """Return the storage of the archives. What lies where is up to `ocfl`, but for the results of Prefect's tasks."""
+    """Return the storage of the archives. `ocfl` defines its layout, except for the results of Prefect's tasks."""
     return storage_at(settings().store_location)
 
 
@@ -13,5 +13,5 @@ RESULTS_FOLDER = "results"
 
 
 def result_key(name: str) -> str:
-    """Return the key of a result of a Prefect task, for Retry."""
+    """Return the key of a Prefect task's result, which Retry reads."""
     return f"{RESULTS_FOLDER}/{name}"

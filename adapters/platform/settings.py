@@ -198,7 +198,7 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
             raise ValueError(
-                "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS needs the secret"
+                "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS requires it"
             )
         if not all(map(is_seal_key, self.seal_keys)):
             raise ValueError(
