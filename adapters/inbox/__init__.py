@@ -1,1 +1,1 @@
-"""Payloads from their acknowledgement until their archive is complete. No database comes in."""
+"""Payloads from their acknowledgement until their archive is complete. Does not use the database."""

@@ -1,10 +1,10 @@
 """The inbox: raw payloads on stable storage, from the acknowledgement until their archive is complete.
 
-It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per sending, as
-SENDING_ID.json. `quarantine/` keeps the bodies that were refused, each with the reason. The inbox is the queue of the
-system: nothing else remembers what was acknowledged and not yet archived.
+It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per delivery, as
+DELIVERY_ID.json. `quarantine/` keeps the refused bodies, each with the reason. The inbox is the queue of the system:
+nothing else remembers which deliveries were acknowledged and are not yet archived.
 
-What goes wrong is Transient, but that the part of a body which is on its way in raises OSError.
+Failures raise Transient, except that writing the part of an incoming body raises OSError.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ _MOST_KNOWN_SENDINGS = 20_000
 
 
 class Intake:
-    """A body on its way in, under a temporary name from the first `write` on. One thread may `digest` meanwhile."""
+    """An incoming body, in a temporary file from the first `write` on. Another thread may `digest` during `write`."""
 
     def __init__(self) -> None:
         self._part: tuple[Path, int] | None = None
@@ -46,16 +46,16 @@ class Intake:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something on the disk that `discard` would remove."""
+        """Whether a file exists on the disk that `discard` would remove."""
         return self._part is not None
 
     def digest(self, chunk: bytes) -> None:
-        """Take note of the next chunk; `write` has to follow."""
+        """Add the next chunk to the digest. It must also be written by `write`."""
         self._digest.update(chunk)
         self.size_bytes += len(chunk)
 
     def write(self, chunks: Sequence[bytes]) -> None:
-        """Write the next chunks, of which `digest` knows already or soon."""
+        """Write the next chunks. They must also be added by `digest`, before or after."""
         _, descriptor = self._opened()
         for chunk in chunks:
             view = memoryview(chunk)
@@ -70,11 +70,11 @@ class Intake:
         return self._part
 
     def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Delivery:
-        """Put body and sending on stable storage and return the sending. Only then may it be acknowledged.
+        """Put body and delivery on stable storage and return the delivery. Only then may it be acknowledged.
 
         Raises:
-            OSError: the disk does not take a part.
-            Transient: folder or bucket does not take it, or the answer was lost; what is there of it harms nothing.
+            OSError: the disk does not take the part.
+            Transient: the storage does not take the delivery, or its answer was lost. What was written does no harm.
         """
         receipt_id = self._digest.hexdigest()
         delivery = Delivery(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
@@ -82,14 +82,14 @@ class Intake:
         return delivery
 
     def quarantine(self, refused: Refused, received_at: datetime) -> "Quarantined":
-        """Keep a refused body with the reason, out of the way of the queue."""
+        """Keep a refused body with the reason, outside the queue."""
         receipt_id = self._digest.hexdigest()
         entry = Quarantined(receipt_id, received_at, self.size_bytes, refused.code, refused.where, refused.detail)
         self._become(_quarantine(), f"{receipt_id}.json", entry)
         return entry
 
     def discard(self) -> None:
-        """Leave nothing behind. Does nothing after `accept` or `quarantine`."""
+        """Remove the temporary file. Does nothing after `accept` or `quarantine`."""
         if self._part:
             path, descriptor = self._part
             self._part = None
@@ -97,7 +97,7 @@ class Intake:
             path.unlink(missing_ok=True)
 
     def _become(self, place: Storage, name: str, record: "Delivery | Quarantined") -> None:
-        """The record comes last: a body without one was never acknowledged."""
+        """Store the body, then its record: a body without a record was never acknowledged."""
         path, descriptor = self._opened()
         place.take(path, descriptor, _body(record.receipt_id))
         os.close(descriptor)
@@ -108,7 +108,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A refused body. `where` and `detail` say why, and repeat nothing of what was sent."""
+    """A refused body. `where` and `detail` state the reason and contain no value of the body."""
 
     receipt_id: str
     received_at: datetime
@@ -119,7 +119,7 @@ class Quarantined:
 
 
 def deliveries() -> Iterator[Delivery]:
-    """The deliveries that wait, oldest first."""
+    """Yield the waiting deliveries, oldest first."""
     return _readable(_delivery, _waiting(), "[0-9]*.json")
 
 
@@ -132,7 +132,7 @@ def has_body(receipt_id: str) -> bool:
 
 
 def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
-    """A body that waits, as a stream. Raises FileNotFoundError on entering, where it does not."""
+    """Open a waiting body as a stream. Entering it raises FileNotFoundError if the body is not in the inbox."""
     return _waiting().opened(_body(receipt_id))
 
 
@@ -141,18 +141,18 @@ def remove_body(receipt_id: str) -> None:
 
 
 def quarantined() -> list[Quarantined]:
-    """What was refused, newest first."""
+    """Return the refused bodies, newest first."""
     entries = _readable(_quarantined, _quarantine(), "*.json")
     return sorted(entries, key=lambda entry: entry.received_at, reverse=True)
 
 
 def quarantined_location(receipt_id: str) -> str:
-    """The path or the URL of a refused body."""
+    """Return the path or the URL of a refused body."""
     return _quarantine().location(_body(receipt_id))
 
 
 def opened_quarantined(receipt_id: str) -> AbstractContextManager[BinaryIO]:
-    """A refused body, as a stream. Raises FileNotFoundError on entering, where there is none."""
+    """Open a refused body as a stream. Entering it raises FileNotFoundError if the body is not in quarantine."""
     return _quarantine().opened(_body(receipt_id))
 
 
@@ -162,9 +162,7 @@ def remove_quarantined(receipt_id: str) -> None:
 
 
 def try_out() -> None:
-    """Write a few bytes wherever a payload is written, and remove them: what is amiss with a disk, a mount or a bucket
-    shows at the first of them.
-    """
+    """Write a few bytes at each place of a payload, and remove them, to detect a fault of a disk, mount or bucket."""
     intake = Intake()
     try:
         intake.write([b"probe"])
@@ -175,12 +173,12 @@ def try_out() -> None:
 
 
 def remove_leftovers() -> int:
-    """Remove what dead receivers left half done, and return how many.
+    """Remove the temporary files of dead receivers, and return how many.
 
-    Makes the folders too: later, of two threads that miss one, the other could go on before it is durable.
+    Creates the folders too: if two threads created one later, the second could go on before the folder is durable.
     """
     folders = {_waiting().part_folder, _quarantine().part_folder}
-    with suppress(OSError):  # /readyz tells
+    with suppress(OSError):  # /readyz reports it
         for folder in folders:
             make_folder(folder)
     return sum(map(remove_parts, folders))
@@ -203,9 +201,9 @@ def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -
         try:
             record = read(place, name)
         except FileNotFoundError:
-            continue  # another process has just taken it out
+            continue  # another process has just removed it
         except (ValueError, TypeError, KeyError) as error:
-            # One record that rotted must not hold up all others; its body stays, and a person has to look.
+            # A damaged record must not delay all others. Its body stays, and a person has to examine it.
             log.error("a record is unreadable", record=name, why=type(error).__name__)
             continue
         yield record
@@ -213,7 +211,7 @@ def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -
 
 @lru_cache(_MOST_KNOWN_SENDINGS)
 def _delivery(place: Storage, name: str) -> Delivery:
-    """Read once: it never changes, and what waits for long is asked for again and again."""
+    """Return a delivery, cached: a record never changes, and a delivery that waits for long is read repeatedly."""
     record = json.loads(place.read_bytes(name))
     return Delivery(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 

@@ -1,7 +1,6 @@
-"""The folder or bucket that settlement reports are put into, and which of its files have been imported.
+"""Finds new settlement reports in the watched folder or bucket, and remembers which files were imported.
 
-A file is known by its name and by what tells one state of it from the next, and is marked in the store, where no
-database is needed to remember it.
+A file is identified by its name and its state. Its mark lies in the store, so remembering it needs no database.
 """
 
 import hashlib
@@ -15,35 +14,35 @@ from adapters.platform.settings import settings
 from adapters.store.settlement_reports import FOLDER
 from models.errors import Refused, Transient
 
-_AT_REST = timedelta(minutes=1)  # a file that is still being written ends in the middle of an amount
+_AT_REST = timedelta(minutes=1)  # a file that is still being written may end in the middle of an amount
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """`state` is another when the file is."""
+    """A settlement report in the watched place. `state` changes with the file's bytes."""
 
     place: Storage
     name: str
     state: str
 
     def read(self) -> bytes:
-        """Return what is in it.
+        """Return the bytes of the file.
 
         Raises:
-            FileNotFoundError: it has gone.
-            Refused: it cannot be read, or is a link to nothing.
+            FileNotFoundError: the file has disappeared.
+            Refused: the file cannot be read, or is a broken link.
         """
         try:
             return self.place.read_bytes(self.name)
         except Transient as error:
-            raise Refused("UNREADABLE", f"expected a file that can be read: {error}") from error
+            raise Refused("UNREADABLE", f"expected a readable file: {error}") from error
 
 
 def new_files(now: datetime) -> list[ReportFile]:
-    """Return the reports that were not imported yet, by name. There are none where nothing is watched.
+    """Return the reports that were not imported yet, by name. Return none if no place is watched.
 
     Raises:
-        Transient: folder, bucket or store does not answer.
+        Transient: the folder, the bucket or the store does not answer.
     """
     location = settings().settlements_location
     if location is None:
