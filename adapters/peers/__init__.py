@@ -1,1 +1,1 @@
-"""HTTP to Prefect and to downstream endpoints. Nothing that decides what to send comes in."""
+"""HTTP to Prefect and to downstream endpoints. No code here decides what to send."""

@@ -1,7 +1,7 @@
-"""HTTP to downstream systems, signed by the Standard Webhooks specification.
+"""Sends messages to downstream systems by HTTP, signed by the Standard Webhooks specification.
 
-Addresses are checked when they are used and the connection goes to the very address that was checked: a name that
-resolves to a public address at start and to 169.254.169.254 later gets nothing.
+Addresses are checked for each message, and the connection goes to the address that was checked. A name that resolves
+to a public address at start and to 169.254.169.254 later gets no message.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout_s: float = _TIMEOUT_S) -> int:
-    """POST a signed message and return the status of the answer, whatever it is. Redirects are not followed.
+    """POST a signed message and return the status of the answer, even of an error. Redirects are not followed.
 
     Raises:
-        Refused: the endpoint is no URL, or on a private address and those are not allowed.
+        Refused: the endpoint is no URL, or its address is private and private addresses are not allowed.
         Transient: no answer came in time.
     """
     _host_and_port(url)
@@ -42,7 +42,7 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
         "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
     }
     try:
-        # The client's own time-out is for each step: an answer that comes drop by drop would pass it.
+        # The client's own time-out applies to each read: an answer that trickles in would never reach it.
         async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, verify=tls_context()) as client:
             return await _first_answer(client, endpoint, await public_addresses(url), content=body, headers=headers)
     except (httpx.HTTPError, TimeoutError) as error:
@@ -50,7 +50,7 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
 
 
 async def _first_answer(client: httpx.AsyncClient, endpoint: httpx.URL, addresses: list[str], **request: Any) -> int:
-    """The status of the first address that takes the connection: `localhost` may be ::1 where nobody listens."""
+    """Return the status from the first address that accepts: `localhost` may be ::1, where no server listens."""
     sni = {"sni_hostname": endpoint.raw_host.decode()}
     for address in addresses[:-1]:
         with suppress(httpx.ConnectError, httpx.ConnectTimeout):
@@ -60,14 +60,15 @@ async def _first_answer(client: httpx.AsyncClient, endpoint: httpx.URL, addresse
 
 async def _status(client: httpx.AsyncClient, pinned: httpx.URL, **request: Any) -> int:
     async with client.stream("POST", pinned, **request) as answer:
-        return answer.status_code  # the rest of the answer says nothing to us, and may be endless
+        return answer.status_code  # the rest of the answer is not used, and may be endless
 
 
 async def public_addresses(url: str) -> list[str]:
-    """Return the addresses of the endpoint's host, all of which may be called.
+    """Return the addresses of the endpoint's host. All of them may be called.
 
     Raises:
-        Refused: it is no URL, or on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.
+        Refused: the endpoint is no URL, or is on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is
+            not set.
         Transient: the name does not resolve.
     """
     host, port = _host_and_port(url)
@@ -77,13 +78,13 @@ async def public_addresses(url: str) -> list[str]:
         raise Transient(f"the endpoint's name does not resolve: {type(error).__name__}") from error
     addresses = [str(entry[4][0]) for entry in found]
     if not settings().notify_allow_private and not all(_is_public(each) for each in addresses):
-        detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow that"
+        detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private addresses"
         raise Refused("PRIVATE_ENDPOINT", detail)
     return list(dict.fromkeys(addresses))
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
-    """Taken from the very object that the request is made of: two parsers could see two hosts in one URL."""
+    """Return host and port as httpx parses them for the request: another parser could see another host in the URL."""
     try:
         endpoint = httpx.URL(url)
         host, port = endpoint.raw_host.decode(), endpoint.port or _PORTS[endpoint.scheme]
@@ -95,7 +96,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 
 def _is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, also where it leads through a gateway to an IPv4 address."""
+    """Return whether an address is on the public internet. For NAT64, the IPv4 address behind the gateway decides."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
         ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)

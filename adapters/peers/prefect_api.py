@@ -1,7 +1,7 @@
-"""Prefect's REST API, as far as triggering needs it.
+"""Calls Prefect's REST API to trigger runs.
 
-Plain HTTP rather than Prefect's client: the receiver then starts fast and small, every call has a time-out of ours, and
-the client's own retries do not stand inside the sweep's.
+It uses plain HTTP, not Prefect's client: so the receiver starts fast and small, every call has our time-out, and the
+client's retries do not multiply those of the sweep.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
 _TIMEOUT_S = 10
-# On SQLite, Prefect answers 503 to the creation of a run whenever another transaction was faster: soon again is right.
+# On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
@@ -46,7 +46,7 @@ class _Runs(RootModel[list[_Run]]):
 
 
 class _NotFound(Transient):
-    """What was asked for is not there, or not there yet."""
+    """The requested object does not exist, or does not exist yet."""
 
 
 class _Busy(Transient):
@@ -71,10 +71,10 @@ class FlowRun:
 async def create_run(
     reference: str, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
 ) -> FlowRun:
-    """Create the run of an attempt at a receipt, or return the one that there is: the attempt is its idempotency key.
+    """Create the run of an attempt at a receipt, or return the existing run. The attempt makes its idempotency key.
 
     Raises:
-        Transient: Prefect is down, slow or hung, or has no such deployment yet.
+        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {
         "name": reference,
@@ -93,7 +93,7 @@ def run_url(flow_run_id: str) -> str:
 
 
 async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
-    """Return which of these runs have not ended. One that Prefect does not know, or no longer, is not among them.
+    """Return which of these runs have not ended. Runs that Prefect does not know, or no longer knows, are left out.
 
     Raises:
         Transient: Prefect is down, slow or hung.
@@ -118,7 +118,7 @@ async def is_healthy() -> bool:
 
 
 async def _create(client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
-    """Create a run of our deployment, whose id is looked up once, and again when somebody has made it anew."""
+    """Create a run of our deployment. Its id is looked up once, and again after the deployment was replaced."""
     known = _deployment_ids.get(settings().prefect_url)
     try:
         return await _create_run_of(known or await _look_up_deployment(client), client, new)
@@ -147,7 +147,7 @@ async def _call(
     try:
         return shape.model_validate_json(content)
     except ValidationError:
-        raise Transient(f"what answers at {settings().prefect_ui_url} is not Prefect's API") from None
+        raise Transient(f"the server at {settings().prefect_ui_url} does not answer as Prefect's API") from None
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None) -> bytes:
