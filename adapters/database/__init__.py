@@ -1,1 +1,1 @@
-"""The metadata database: one file a table or a question. Nothing that reads the store comes in."""
+"""The metadata database: one file per table or question. No code here reads the store."""

@@ -1,4 +1,4 @@
-"""Writes archives into the database."""
+"""Reads and writes archives and their versions in the database."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -26,17 +26,17 @@ def load(
     rows: Rows,
     replaces: Callable[[VersionRow, VersionRow], bool],
 ) -> None:
-    """Put a receipt on record as a version and, unless a newer one has them, its rows as the archive's.
+    """Record a receipt as a version. Unless another version stays current, make its rows the archive's rows.
 
-    `described` are the archive's own columns that come from the payload. `replaces(candidate, current)` decides whose
-    rows stand. One transaction: a reader sees the old rows or the new ones.
+    `described` are the columns of the archive that come from the payload. `replaces(candidate, current)` decides which
+    version is current. One transaction: a reader sees the old rows or the new rows.
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, version.reference, with_for_update=True)
         known = _known(session, version)
         current = session.get(VersionRow, archive.current_receipt_id or "")
         if current is None or current.receipt_id == version.receipt_id or replaces(known, current):
-            if current is not None:  # else there are none: they come with the first current version
+            if current is not None:  # else no rows exist: they come with the first current version
                 _remove(session, version.reference, rows)
             for table, its_rows in rows.items():
                 insert_rows(session, table, its_rows)
@@ -46,14 +46,14 @@ def load(
 def repeat(
     reference: str, receipt_id: str, number: int, made_at: datetime, replaces: Callable[[VersionRow, VersionRow], bool]
 ) -> str | None:
-    """Put on record that a receipt says what a version says: its deliveries are duplicates, and the version is no older
-    than it.
+    """Record that a receipt says nothing new beyond a version: its deliveries are duplicates, and the version becomes
+    no older than the receipt.
 
     Returns:
-        The receipt of that version, if it is newer now than the one whose rows stand: then it is to be loaded again.
+        The receipt of the version, if it is now newer than the current version. The caller loads it again.
 
     Raises:
-        Conflict: the database numbers the versions otherwise.
+        Conflict: the database numbers the versions differently.
     """
     with writing() as session:
         archive = session.get_one(ArchiveRow, reference, with_for_update=True)
@@ -70,10 +70,10 @@ def repeat(
 
 
 def _known(session: Session, version: VersionRow) -> VersionRow:
-    """The row of a version, which is added if it is missing. Deliveries may have made it newer than its payload says.
+    """Return the row of a version, and add it if missing. Deliveries may have made it newer than its payload says.
 
     Raises:
-        Conflict: another receipt has its number.
+        Conflict: another receipt has its version number.
     """
     wanted = (VersionRow.reference == version.reference, VersionRow.version == version.version)
     known = session.exec(select(VersionRow).where(*wanted)).first()
@@ -86,7 +86,7 @@ def _known(session: Session, version: VersionRow) -> VersionRow:
 
 def _numbered_otherwise(number: int) -> Conflict:
     return Conflict(
-        f"version {number} is another receipt in the database than in the store; make the database again with "
+        f"version {number} is a different receipt in the database than in the store; rebuild the database with "
         "`cellar rebuild`"
     )
 
@@ -103,13 +103,13 @@ def has_warnings(reference: str) -> bool:
 
 
 def signed_document_outcome(reference: str) -> str | None:
-    """What the verdict on the signed document is, None where there is none."""
+    """Return the verdict on the signed document, None if the archive has no verdict."""
     with reading() as session:
         return session.exec(select(SignedDocumentRow.outcome).where(SignedDocumentRow.reference == reference)).first()
 
 
 def references() -> Iterator[str]:
-    """The processes that have a version, in pages: there may be millions."""
+    """Yield the references of the processes that have a version. Reads in pages, since there may be millions."""
     last = ""
     while True:
         with reading() as session:
@@ -132,7 +132,7 @@ def has_version(receipt_id: str) -> bool:
 
 
 def ages(reference: str) -> list[Age]:
-    """Those of all versions of a process. A delivery may have made one newer than its payload says."""
+    """Return the ages of all versions of a process. A delivery may have made a version newer than its payload says."""
     found = select(VersionRow.event_at, VersionRow.received_at, VersionRow.receipt_id)
     with reading() as session:
         return [Age(*row) for row in session.exec(found.where(VersionRow.reference == reference))]

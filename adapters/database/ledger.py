@@ -24,12 +24,12 @@ SCHEMA = pa.schema(
 
 
 def write_payments(file: BinaryIO, template_id: str | None, on_written: Callable[[int], None]) -> None:
-    """Write the ledger as one Parquet table, in the order of references; memory is flat.
+    """Write the ledger as one Parquet table, in the order of references. Memory stays flat.
 
     Args:
-        file: takes the bytes.
-        template_id: only payments of its archives, where it is given.
-        on_written: is told the number of rows, batch by batch.
+        file: The target.
+        template_id: If given, only payments of archives of this template are written.
+        on_written: Gets the number of rows of each batch.
 
     Raises:
         Transient: the database does not answer.

@@ -1,4 +1,4 @@
-"""Pages of a list: each page ends with a cursor, and the next page begins behind it."""
+"""Reads lists in pages: each page ends with a cursor, after which the next page begins."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from models.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a list: by `first`, and among equals by `key`, which no two rows share. `first` has no space."""
+    """The order of a list: by `first`, then by `key`, which is unique. Values of `first` contain no space."""
 
     first: Any
     key: Any
@@ -29,10 +29,10 @@ class Order:
 def listed(
     session: Session, statement: Any, order: Order, cursor: str | None, limit: int
 ) -> tuple[Sequence[Any], str | None]:
-    """Return up to `limit` rows behind a cursor, in order, and the cursor of the next page; None where none follows.
+    """Return up to `limit` rows after a cursor, in order, and the cursor of the next page, None on the last page.
 
     Args:
-        statement: a select whose rows are table rows, or tuples that begin with one.
+        statement: A select whose rows are table rows, or tuples that begin with a table row.
 
     Raises:
         Refused: the cursor is not from a page of this list.
@@ -53,12 +53,12 @@ def _cursor(row: Any, order: Order) -> str:
 def _behind(cursor: str, order: Order) -> ColumnElement[bool]:
     try:
         text, _, key = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        if "\0" in text + key:  # which Postgres does not take
+        if "\0" in text + key:  # Postgres does not accept NUL
             raise ValueError("no row has NUL in its key")
         is_moment = isinstance(order.first.type, Moment)
         first = datetime.fromisoformat(text).astimezone(UTC) if is_moment else text
     except (binascii.Error, ValueError, OverflowError) as error:
-        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the page before", where="cursor") from error
+        raise Refused("BAD_PARAMETER", "expected a cursor from `next` of the previous page", where="cursor") from error
     if order.is_descending:
         return or_(order.first < first, and_(order.first == first, order.key < key))
     return or_(order.first > first, and_(order.first == first, order.key > key))

@@ -1,4 +1,4 @@
-"""Archives that were loaded without their key: what is sealed of them reads as null."""
+"""Finds archives that were loaded without their key, so that their sealed values are null."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -14,10 +14,10 @@ _IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
 
 
 def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[str | None, Item]:
-    """Return what was found in archives but for those that are locked: of them nothing is claimed, and nothing closed.
+    """Return what was found in archives, without locked archives: no discrepancy of them is opened or closed.
 
     Args:
-        found: by the reference of the archive; of a thousand archives at most.
+        found: By the reference of the archive; at most 1,000 archives.
     """
     locked = select(WarningRow.reference).where(_IS_LOCKED, col(WarningRow.reference).in_(found))
     passed_over = set(session.exec(locked))
@@ -25,6 +25,6 @@ def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[s
 
 
 def has_locked_payments(session: Session) -> bool:
-    """Whether any archive that is locked has payments: what they have in common with anything is not known."""
+    """Return whether any locked archive has payments: it is unknown what these share with entries and payments."""
     its_payments = exists().where(col(PaymentRow.reference) == col(WarningRow.reference))
     return session.exec(select(WarningRow.reference).where(_IS_LOCKED, its_payments).limit(1)).first() is not None

@@ -1,4 +1,4 @@
-"""Brings the metadata database to the newest schema. Apart from `database`, since Alembic is slow to import."""
+"""Migrates the metadata database to the newest schema. A module of its own, since Alembic is slow to import."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from adapters.platform.settings import settings
 
 
 def migrate() -> None:
-    """Apply the migrations that are missing; none is a good answer.
+    """Apply the missing migrations, if any.
 
     Raises:
         Transient: the database does not answer.

@@ -1,4 +1,4 @@
-"""Notifications in the database: what is to be told, and every attempt at it."""
+"""Notifications in the database: the messages to deliver, and every attempt."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from models.runs.notification import NotificationAttemptRow, NotificationRow, No
 
 
 def plan(notifications: Iterable[NotificationRow]) -> None:
-    """Put notifications on record as pending; those that are there stay as they are."""
+    """Record new notifications as pending. Known notifications stay unchanged."""
     with writing() as session:
         for notification in notifications:
             insert_new(session, NotificationRow, notification.model_dump())
@@ -22,7 +22,7 @@ def get(message_id: str) -> NotificationRow:
 
 
 def undelivered(receipt_id: str) -> list[str]:
-    """The ids of the messages about a receipt that nobody has confirmed."""
+    """Return the ids of the messages about a receipt that are not delivered."""
     with reading() as session:
         return list(
             session.exec(
@@ -42,10 +42,10 @@ def of_receipt(receipt_id: str) -> list[NotificationRow]:
 def record_attempt(
     message_id: str, state: NotificationState, now: datetime, *, status_code: int | None, error: str | None
 ) -> None:
-    """Put an attempt and what it led to on record. A message that was delivered stays delivered.
+    """Record an attempt and its outcome. A delivered message stays delivered.
 
-    Two attempts may end at once, and the slower may have failed: they take their turns at the notification's row, so
-    each has a number of its own.
+    Two attempts may end at once, and the slower may have failed. Each locks the notification's row in turn, so each has
+    a number of its own.
     """
     with writing() as session:
         notification = session.get_one(NotificationRow, message_id, with_for_update=True)

@@ -1,4 +1,4 @@
-"""Receipts and deliveries in the database: what was registered, and where it stands."""
+"""Receipts and deliveries in the database, and their states."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from models.runs.run import RunRow
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """`state` is that of the receipt. `flow_run_id`: the run that this sending has triggered."""
+    """A registered delivery. `state` is the receipt's state, `flow_run_id` the run that this delivery triggered."""
 
     outcome: Outcome
     state: State
@@ -24,7 +24,7 @@ class Registration:
 
 
 def register(delivery: Delivery) -> Registration:
-    """Register a sending, once: doing it again changes nothing and returns the same.
+    """Register a delivery. A repetition changes nothing and returns the same outcome.
 
     Raises:
         Transient: the database does not answer.
@@ -46,7 +46,7 @@ def register(delivery: Delivery) -> Registration:
 
 
 def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
-    """What `register` would return for each of these deliveries; one that is not registered is missing. One query."""
+    """Return what `register` would return for each registered delivery, by its id. One query per page of ids."""
     found = select(DeliveryRow.delivery_id, DeliveryRow.outcome, ReceiptRow.state, DeliveryRow.flow_run_id).join(
         ReceiptRow, col(ReceiptRow.receipt_id) == col(DeliveryRow.receipt_id)
     )
@@ -60,7 +60,7 @@ def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:
 
 
 def set_triggered(delivery_id: str, flow_run_id: str) -> State:
-    """Put on record which run a sending has, and return where its receipt stands by then."""
+    """Record the run that a delivery triggered, and return the present state of its receipt."""
     its_receipt = select(ReceiptRow.state).where(ReceiptRow.receipt_id == DeliveryRow.receipt_id).scalar_subquery()
     triggered = update(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id).values(flow_run_id=flow_run_id)
     with writing() as session:
@@ -68,7 +68,7 @@ def set_triggered(delivery_id: str, flow_run_id: str) -> State:
 
 
 def set_awaited(receipt_id: str) -> None:
-    """A run of a receipt that had failed is on its way again. One that has begun meanwhile is not set back."""
+    """Set a failed receipt to received, since a new run will come. A receipt whose run has begun stays unchanged."""
     failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
     with writing() as session:
         awaited = update(ReceiptRow).where(*failed).values(state=State.RECEIVED).returning(col(ReceiptRow.reference))
@@ -78,17 +78,17 @@ def set_awaited(receipt_id: str) -> None:
 
 
 def set_state(receipt_id: str, state: State, now: datetime) -> None:
-    """Set where a receipt stands, and with it its archive. A completed receipt stays completed.
+    """Set the state of a receipt and update its archive. A completed receipt stays completed.
 
-    A re-run that fails has taken nothing away from an archive that was right before it.
+    A failed re-run takes nothing away from a complete archive.
     """
     with writing() as session:
         set_state_within(session, receipt_id, state, now)
 
 
 def set_state_within(session: Session, receipt_id: str, state: State, now: datetime) -> None:
-    """`set_state`, in a transaction that does more."""
-    # Locked: two that both read "processing" would otherwise both write, and the later one might say "failed".
+    """Do as `set_state`, in the caller's transaction."""
+    # Locked: otherwise two writers could both read "processing" and both write, and the later might write "failed".
     receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
     if receipt.state != State.COMPLETED:
         receipt.state = state
@@ -98,7 +98,7 @@ def set_state_within(session: Session, receipt_id: str, state: State, now: datet
 
 
 def newest_receipt_id(reference: str) -> str | None:
-    """The receipt that came last for a process, whatever became of it."""
+    """Return the newest receipt of a process, in whatever state."""
     with reading() as session:
         return session.exec(
             select(ReceiptRow.receipt_id)
@@ -108,7 +108,7 @@ def newest_receipt_id(reference: str) -> str | None:
 
 
 def current_receipt_id(reference: str) -> str | None:
-    """The receipt of the current version, before there is one the newest."""
+    """Return the receipt of the current version, or the newest receipt if no version is current."""
     with reading() as session:
         archive = session.get(ArchiveRow, reference)
     return archive.current_receipt_id or newest_receipt_id(reference) if archive else None
@@ -116,8 +116,8 @@ def current_receipt_id(reference: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What is complete of a process. `receipts` tells which version each has made, None where it said nothing new;
-    `deliveries` how often each came; `kept_changes` up to which change its discrepancies are kept.
+    """The complete parts of a process. `receipts` has the version of each complete receipt, None if it said nothing
+    new; `deliveries` how often each receipt came; `kept_changes` the last change of discrepancies that is kept.
     """
 
     receipts: Mapping[str, int | None]
@@ -131,7 +131,7 @@ _ITS_DELIVERIES = (
     .correlate(ReceiptRow)
     .scalar_subquery()
 )
-# Compiled once, and without the ORM: a check of the store asks it for each object.
+# Compiled once and without the ORM, since a check of the store runs it for each object.
 _COMPLETED = (
     sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), _ITS_DELIVERIES, col(DiscrepancyLogRow.kept))
     .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
@@ -141,7 +141,7 @@ _COMPLETED = (
 
 
 def completed(reference: str) -> Completed:
-    """What is complete of a process."""
+    """Return the complete parts of a process."""
     with reading() as session:
         found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
     return Completed(
@@ -162,20 +162,20 @@ def get(receipt_id: str) -> ReceiptRow:
 
 
 def delivery_ids(receipt_id: str) -> list[str]:
-    """The registered deliveries of a receipt."""
+    """Return the ids of the registered deliveries of a receipt."""
     with reading() as session:
         return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
 def failed(reference: str) -> list[str]:
-    """The receipts of a process that have failed."""
+    """Return the failed receipts of a process."""
     with reading() as session:
         theirs = select(ReceiptRow.receipt_id).where(ReceiptRow.reference == reference)
         return list(session.exec(theirs.where(ReceiptRow.state == State.FAILED)))
 
 
 def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
-    """Put a process on record, if it has receipts, with some whose rows are taken only where they are missing."""
+    """Record the missing receipts of a process, and its archive if it has any receipt. Existing rows stay."""
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
@@ -189,10 +189,10 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
 
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:
-    """A sending that waited for the database may be registered after a later one of the same body or process.
+    """Move the times of receipt and archive back: a delivery may be registered after a later one of the same process.
 
-    Once a run has begun, its receipt's time stays: by that it was decided whose rows stand, and a rebuild shall decide
-    the same.
+    Once a run has begun, its receipt's time stays: it decided which version is current, and a rebuild must decide the
+    same.
     """
     is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == delivery.receipt_id).exists()
     waits = (col(ReceiptRow.receipt_id) == delivery.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
@@ -209,7 +209,7 @@ def _set_earliest(session: Session, delivery: Delivery) -> None:
 
 
 def _pass_on_state(session: Session, reference: str) -> None:
-    # The archive is locked before the newest receipt is looked for: what was read earlier may be over by now.
+    # The archive is locked before the newest receipt is read: an earlier read may be outdated.
     archive = session.get_one(ArchiveRow, reference, with_for_update=True)
     newest = session.exec(
         select(ReceiptRow)

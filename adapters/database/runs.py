@@ -1,4 +1,4 @@
-"""The history of runs, and the lease that keeps two of them from working on one process at once."""
+"""The history of runs, and the lease that prevents two runs from working on one process at once."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,9 @@ from models.runs.run import LeaseRow, RunRow, RunState
 
 
 def begin(run: RunRow) -> None:
-    """Put a run on record, and that its receipt is worked on.
+    """Record an attempt of a run, and set its receipt to processing.
 
-    Earlier attempts of it that were never ended have crashed: no process can have two.
+    Earlier attempts of the run without an end have crashed: no process has two attempts at once.
     """
     with writing() as session:
         session.execute(
@@ -34,9 +34,9 @@ def begin(run: RunRow) -> None:
 def end(
     flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, failed_task: str | None = None
 ) -> None:
-    """Put the end of an open attempt of a run on record, and with it where its receipt stands.
+    """Record the end of an open attempt of a run, and the state of its receipt.
 
-    An attempt that was taken for dead, and is not, changes nothing: the next one has closed it.
+    An attempt that was wrongly taken for dead changes nothing: the next attempt has closed it.
     """
     open_attempt = (
         col(RunRow.flow_run_id) == flow_run_id,
@@ -53,7 +53,7 @@ def end(
 
 
 def record_unseen(run: RunRow) -> None:
-    """Put on record that a run has ended of which our history knows no end: its process was killed."""
+    """Record the end of a run that our history lacks, since the run's process was killed."""
     with writing() as session:
         if not insert_new(session, RunRow, run.model_dump()):
             session.execute(
@@ -64,7 +64,7 @@ def record_unseen(run: RunRow) -> None:
 
 
 def ended_runs(receipt_id: str) -> int:
-    """How many flow runs of a receipt have ended and are not being retried."""
+    """Return how many flow runs of a receipt have ended and are not being retried."""
     with reading() as session:
         attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
     open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
@@ -72,7 +72,7 @@ def ended_runs(receipt_id: str) -> int:
 
 
 def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
-    """Return those of the runs of which an attempt has begun at or after a time."""
+    """Return the flow runs that have an attempt which began at or after a time."""
     with reading() as session:
         return {
             found
@@ -84,7 +84,7 @@ def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
 
 
 def has_failed(flow_run_id: str) -> bool:
-    """Whether the last attempt of a run is on record as failed, or as cancelled by a person."""
+    """Return whether the last attempt of a run failed or was cancelled by a person, according to the history."""
     with reading() as session:
         attempts = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id).order_by(col(RunRow.attempt).desc())
         return session.exec(attempts).first() in (RunState.FAILED, RunState.CANCELLED)
@@ -93,7 +93,7 @@ def has_failed(flow_run_id: str) -> bool:
 def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
     """Take or renew the lease on a process, and return whether `holder` has it.
 
-    One statement each: whoever's update or insert takes effect has it, in whatever order two processes try.
+    One statement each: the process whose update or insert takes effect has the lease, whichever tries first.
     """
     with writing() as session:
         now = _now(session)
@@ -110,7 +110,7 @@ def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
 
 
 def release_lease(reference: str, holder: str) -> None:
-    """Let the next run have the process."""
+    """Release the lease on a process, so that the next run can take it."""
     with writing() as session:
         session.execute(
             update(LeaseRow)
@@ -120,7 +120,7 @@ def release_lease(reference: str, holder: str) -> None:
 
 
 def release_leases_of(flow_run_id: str) -> None:
-    """Let go of what the attempts of a run have held, which nobody executes any more."""
+    """Release the leases of the attempts of a run that is no longer executed."""
     with writing() as session:
         now = _now(session)
         session.execute(
@@ -131,7 +131,7 @@ def release_leases_of(flow_run_id: str) -> None:
 
 
 def _now(session: Session) -> datetime:
-    """The database's own time: hosts that share it may have clocks that differ. SQLite has none, and one host."""
+    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, and only one host."""
     if session.get_bind().dialect.name != "postgresql":
         return datetime.now(UTC)
     now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()
@@ -139,7 +139,7 @@ def _now(session: Session) -> datetime:
 
 
 def lease_expiry(flow_run_id: str) -> datetime | None:
-    """When the newest lease of a run's attempts expires or did. None: it has not held one, or another run does now."""
+    """Return when the newest lease of a run's attempts expires or expired. None: no lease, or another run has it."""
     with reading() as session:
         held = select(LeaseRow.expires_at).where(col(LeaseRow.holder).startswith(f"{flow_run_id}:"))
         return session.exec(held.order_by(col(LeaseRow.expires_at).desc())).first()

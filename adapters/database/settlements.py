@@ -1,4 +1,4 @@
-"""Rows of settlements in the database, and the payments that they may belong to."""
+"""Entries and settlement reports in the database, and the payments that entries may belong to."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from models.settlements.settlement import (
     SettlementReportRow,
 )
 
-_LOCK = 0x5E771E  # of Postgres; any number that nothing else takes
+_LOCK = 0x5E771E  # a Postgres advisory lock; any number that no other code uses
 _UNMATCHED = [Match.NONE, Match.AMBIGUOUS]
 
 
@@ -51,8 +51,8 @@ _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Dec
 
 @contextmanager
 def matching_alone() -> Iterator[Session]:
-    """A transaction that matches, one at a time: of two at once, one with a payment and one with the row for it,
-    neither would see the other's. On SQLite every transaction that writes is alone.
+    """Yield a transaction that matches, one at a time: of two at once, one with a payment and one with the entry for
+    it, neither would see the row of the other. On SQLite only one transaction writes at a time.
     """
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":
@@ -62,23 +62,23 @@ def matching_alone() -> Iterator[Session]:
 
 @contextmanager
 def seeing_all_matches() -> Iterator[Session]:
-    """A transaction that sees all that was matched before it began, and keeps nobody else from looking.
+    """Yield a transaction that sees every match made before it began, and that does not block other readers.
 
-    On Postgres it waits for whoever matches just now: that one may have read payments that are others meanwhile. On
-    SQLite he has all the writing to himself, so such payments came before him, or he is done.
+    On Postgres it waits for a running match, which may have read payments that have since changed. On SQLite a match
+    is the only writer, so such changes come before it or after it.
     """
     if engine().dialect.name != "postgresql":
         with reading() as session:
             yield session
         return
-    with writing() as session:  # of the level that sees what was committed while it waited
+    with writing() as session:  # its isolation level sees commits made while it waited
         session.connection().execute(text("SELECT pg_advisory_xact_lock_shared(:number)"), {"number": _LOCK})
         yield session
 
 
 def is_settled() -> ColumnElement[bool]:
-    """Whether a row of `payment` is settled: it may be, and a charge is matched to it. The view of the ledger and
-    `domain.settlements.matching.standing_after` say the same.
+    """Return the condition that a row of `payment` is settled: its standing allows it, and a charge is matched to it.
+    The view `payment_ledger` and `domain.settlements.matching.standing_after` use the same rule.
     """
     return _PAYMENT.c.standing.in_(sorted(MAY_BE_SETTLED)) & _has_charge()
 
@@ -92,7 +92,7 @@ def _has_charge() -> ColumnElement[bool]:
 
 
 class Candidates:
-    """The payments that have the cguid or the authorisation number of some entries."""
+    """The payments that share the cguid or the authorisation number with some entries."""
 
     def __init__(self, session: Session, entries: Iterable[Entry]) -> None:
         wanted = list(entries)
@@ -100,7 +100,7 @@ class Candidates:
         self._by_authorisation = self._found(session, "authorisation_fingerprint", wanted)
 
     def of(self, entry: Entry) -> list[Candidate]:
-        """Those of one entry."""
+        """Return the candidates of an entry."""
         both = (
             *self._by_cguid.get(entry.cguid_fingerprint or "", ()),
             *self._by_authorisation.get(entry.authorisation_fingerprint or "", ()),
@@ -120,7 +120,7 @@ class Candidates:
 
 
 def payments_of(session: Session, references: Sequence[str]) -> dict[str, list[Candidate]]:
-    """The payments of some archives, each once."""
+    """Return the payments of some archives, each once, by the reference of the archive."""
     found: dict[str, dict[str, Candidate]] = defaultdict(dict)
     for each in _payments(session, _PAYMENTS.where(_PAYMENT.c.reference.in_(references))):
         found[each.reference].setdefault(each.payment_id, each)
@@ -141,16 +141,16 @@ def entries_of_archives(session: Session, references: Sequence[str]) -> dict[str
 
 
 def entries_known(session: Session, entry_ids: Sequence[str]) -> dict[str, Decision]:
-    """What was decided for those of some entries that are there."""
+    """Return the decisions for the entries that the database has, by the id of the entry."""
     known = _entries(session, _ENTRIES.where(_ENTRY.c.entry_id.in_(entry_ids)))
     return {each.entry.entry_id: each.decision for each in known}
 
 
 def may_differ(session: Session, reference: str, last_missed: date) -> bool:
-    """Whether anything about settlements may be said of an archive, or was.
+    """Return whether an archive may have discrepancies from settlement reports, or had some.
 
     Args:
-        last_missed: the last day of payment of which a settlement would be late by now.
+        last_missed: The last day of payment whose settlement is late today.
     """
     fingerprints = _fingerprints(reference)
     paid_on = _PAYMENT.c.paid_on
@@ -167,7 +167,7 @@ def may_differ(session: Session, reference: str, last_missed: date) -> bool:
 
 
 def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
-    """The entries that belong to an archive, could, or were decided by what its payments had."""
+    """Return the entries that belong or could belong to an archive, or were decided by its earlier payments."""
     fingerprints = _fingerprints(reference)
     wanted = (
         _ENTRY.c.reference == reference,
@@ -179,7 +179,7 @@ def entries_concerned(session: Session, reference: str) -> list[DecidedEntry]:
 
 
 def _fingerprints(reference: str) -> CompoundSelect[Any]:
-    """Those that an archive's payments have, and had as far as entries were decided by them."""
+    """Select the fingerprints of an archive's payments, and earlier fingerprints by which entries were decided."""
     had = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference)
     return union_all(had, *_has(reference))
 
@@ -189,7 +189,7 @@ def _has(reference: str) -> list[Select[Any]]:
 
 
 def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
-    """Keep which archives entries were decided by, beside the one that a decision names."""
+    """Record the archives by which entries were decided, beside the archive that a decision names."""
     pairs = {
         (reference, fingerprint)
         for entry, references in entries
@@ -203,7 +203,7 @@ def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -
 
 
 def outlived(session: Session, reference: str) -> list[str]:
-    """The fingerprints that are remembered of an archive and that its payments have no more."""
+    """Return the remembered fingerprints of an archive that its payments no longer have."""
     is_there = _CANDIDATE.c.fingerprint.in_(union_all(*_has(reference)))
     wanted = select(_CANDIDATE.c.fingerprint).where(_CANDIDATE.c.reference == reference, ~is_there)
     return list(session.connection().execute(wanted).scalars())
@@ -216,7 +216,7 @@ def forget(session: Session, reference: str, fingerprints: Iterable[str]) -> Non
 
 
 def unmatched_entries(session: Session) -> Iterator[DecidedEntry]:
-    """The entries that lead to no archive."""
+    """Yield the entries that match no archive."""
     return _entries(session, _ENTRIES.where(_ENTRY.c.match.in_(_UNMATCHED), _ENTRY.c.reference.is_(None)))
 
 
@@ -246,12 +246,12 @@ def insert_report(session: Session, row: SettlementReportRow) -> None:
 
 
 def damaged_reports(session: Session) -> set[str]:
-    """The reports that the store did not give back when it was asked last, and whose rows are missing."""
+    """Return the reports that the store did not return at the last attempt, and whose rows are missing."""
     return set(session.connection().execute(select(_DAMAGED.c.report_id)).scalars())
 
 
 def set_damaged(session: Session, report_ids: Iterable[str]) -> None:
-    """Let these be the damaged ones."""
+    """Make the damaged reports equal to `report_ids`."""
     session.connection().execute(_DAMAGED.delete())
     insert_rows(session, DamagedReportRow, [{"report_id": each} for each in sorted(report_ids)])
 
@@ -266,13 +266,13 @@ def set_judged(session: Session, report_ids: Iterable[str]) -> None:
 
 
 def coverage(session: Session) -> list[Days]:
-    """The days that reports have the charges of."""
+    """Return the days whose charges are in the reports."""
     covered = select(_REPORT.c.covers_from, _REPORT.c.covers_to).where(_REPORT.c.covers_from.is_not(None))
     return merged(Days(*row) for row in session.connection().execute(covered))
 
 
 def archives_without_settlement(session: Session, days: Days) -> Iterator[str]:
-    """The archives that have a charge, paid on one of these days, that stands in no report."""
+    """Yield the archives with a charged payment that was paid in these days and is in no report."""
     wanted = select(_PAYMENT.c.reference).where(
         _PAYMENT.c.paid_on.between(days.first, days.last), _PAYMENT.c.standing == Standing.CHARGED, ~_has_charge()
     )

@@ -1,4 +1,4 @@
-"""The metadata database: SQLite by default, Postgres where set. Several processes share it."""
+"""Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it."""
 
 import math
 import time
@@ -26,13 +26,13 @@ _CONNECT_TIMEOUT_S = 10
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
-"""A connection that was used so short a while ago is not asked whether it lives, as most would be, 40 times a run."""
-_CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # sixteen runs of a worker, each with threads, and its own duties
+"""A connection that was used within this time is not pinged. Pinging each use would cost up to 40 pings a run."""
+_CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # 16 runs of a worker, each with threads, and the worker itself
 
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A transaction that may write; committed at the end, rolled back by an error.
+    """Yield a transaction that may write. It is committed at the end, and rolled back by an error.
 
     Raises:
         Transient: the database does not answer, or stayed locked.
@@ -43,14 +43,14 @@ def writing() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A transaction that only reads. It never waits for writers.
+    """Yield a transaction that only reads. It never waits for writers.
 
     Raises:
         Transient: the database does not answer.
     """
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"  # several queries see one moment, as they do on SQLite
+        options["isolation_level"] = "REPEATABLE READ"  # all queries see the same moment, as on SQLite
     with translated(), Session(engine().execution_options(**options), expire_on_commit=False) as session:
         yield session
 
@@ -61,29 +61,29 @@ def upsert(session: Session, table: type[SQLModel]) -> postgresql.Insert | sqlit
 
 
 def insert_new(session: Session, table: type[SQLModel], row: Mapping[str, Any]) -> bool:
-    """Insert a row unless its key is there, and return whether it was new.
+    """Insert a row unless its key exists, and return whether it was new.
 
-    One statement answers "new or seen?": a look before the insert would let two processes both see nothing.
+    One statement answers "new or seen?": with a query before the insert, two processes could both find nothing.
     """
     statement = upsert(session, table).values(**row).on_conflict_do_nothing()
-    # psycopg counts no rows of such a statement, hence RETURNING.
+    # psycopg reports no row count for this statement, hence RETURNING.
     returned = session.connection().execute(statement.returning(*inspect(table).primary_key))
     return returned.first() is not None
 
 
 def insert_rows(session: Session, table: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert many rows, a thousand at once: 3 ms for 526 rows on SQLite, where row by row takes 20 times that."""
-    for page in pages(rows, _ROWS_AT_ONCE):  # the driver makes a copy of what it inserts at once
+    """Insert many rows, a thousand at once: 3 ms for 526 rows on SQLite; row by row takes 20 times as long."""
+    for page in pages(rows, _ROWS_AT_ONCE):  # the driver copies the rows of each statement
         session.connection().execute(SQLModel.metadata.tables[str(table.__tablename__)].insert(), page)
 
 
 def streamed(session: Session, statement: Executable) -> Iterator[Row[Any]]:
-    """Rows without the ORM, a few at a time: an archive may have 100,000, and the ORM's take ten times the memory."""
+    """Yield rows without the ORM, a few at a time: an archive may have 100,000, and the ORM needs ten times the memory."""
     yield from session.connection().execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
 
 
 def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list[Item]]:
-    """Items in portions that a query takes as its values."""
+    """Yield items in pages that fit into a query as its values."""
     rest = iter(items)
     while page := list(islice(rest, size)):
         yield page
@@ -91,11 +91,11 @@ def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list
 
 @lru_cache
 def engine() -> Engine:
-    """The connections of this process. Its errors hide what was to be written: that is people's data."""
+    """Return the connections of this process. Errors hide the values to be written, since these are people's data."""
     location = settings().database_location
     if location.startswith("sqlite"):
         return _sqlite(location)
-    # `postgresql://` alone would ask for another driver than the one installed.
+    # `postgresql://` alone would need another driver than the installed one.
     driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
         "postgres://", "postgresql+psycopg://", 1
     )
@@ -106,7 +106,7 @@ def engine() -> Engine:
 
 
 def _ask_idle_connections(engine: Engine) -> None:
-    """As `pool_pre_ping`, which asks at each use. After a restart of the server no connection of before is good."""
+    """Ping connections that were idle: a restart of the server breaks them. `pool_pre_ping` would ping each use."""
 
     @event.listens_for(engine, "checkin")
     def _note(_connection: Any, record: ConnectionPoolEntry) -> None:
@@ -126,15 +126,15 @@ def _sqlite(location: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # sqlite3's own BEGIN comes too late and is deferred; see _begin
+        connection.isolation_level = None  # sqlite3's own BEGIN comes too late and is deferred; see `_begin`
         connection.execute("PRAGMA journal_mode=WAL")
-        # With NORMAL, simulated power cuts lost every commit since the last checkpoint; with FULL none.
+        # With NORMAL, simulated power cuts lost every commit since the last checkpoint; with FULL, none.
         connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        # A deferred transaction that reads first and then writes fails at once when another has written meanwhile,
-        # whatever the busy time-out; an immediate one waits for its turn.
+        # A deferred transaction that reads and then writes fails at once if another has written in between, whatever
+        # the busy time-out. An immediate transaction waits for its turn.
         reads = connection.get_execution_options().get("cellar_reading", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -143,14 +143,14 @@ def _sqlite(location: str) -> Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns the drivers' ways of saying that the database is away into one of ours."""
+    """Translate the drivers' errors for an unreachable database to Transient."""
     try:
         yield
     except PoolTimeout as error:
-        raise Transient("every connection to the database is taken") from error
+        raise Transient("every connection to the database is in use; try again later") from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_no_tables(error):
-            raise Transient("the database lacks tables: run `cellar migrate`") from error
+            raise Transient("the database lacks tables; run `cellar migrate`") from error
         if isinstance(error, ProgrammingError):
             raise
         raise Transient(f"the database does not answer: {type(error.orig).__name__}") from error
