@@ -1,1 +1,1 @@
-"""Files that may be hostile, examined in processes with limits. Nothing of the store or database comes in."""
+"""Examines files that may be hostile, in processes with limits. Uses neither the store nor the database."""

@@ -1,4 +1,4 @@
-"""ClamAV's daemon, which looks through files for malware where the setting names one.
+"""Has files scanned for malware by ClamAV's daemon, if the setting names a daemon.
 
 Source: clamd(8), "COMMANDS", INSTREAM.
 """
@@ -20,7 +20,7 @@ _LONGEST_ANSWER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """`infection` names what was found. A file that the daemon takes no longer than a part of is not whole."""
+    """The result of a scan. `infection` names the malware found. Not `is_whole`: the daemon took only a part."""
 
     infection: str | None
     is_whole: bool
@@ -30,10 +30,7 @@ SOUND = Scanned(None, True)
 
 
 def scanned(path: Path) -> Scanned:
-    """Have a file looked through; without a daemon in the settings it counts as sound.
-
-    Args:
-        path: the file.
+    """Have a file scanned. Without a daemon in the settings, it counts as sound.
 
     Raises:
         Transient: the daemon does not answer, or cannot scan now.
@@ -56,7 +53,7 @@ def scanned(path: Path) -> Scanned:
 
 
 def _connected(address: str) -> socket.socket:
-    """Connect to `HOST:PORT` or to the path of a socket."""
+    """Connect to `HOST:PORT`, or to a socket by its path."""
     if address.startswith("/"):
         daemon = socket.socket(socket.AF_UNIX)
         daemon.settimeout(_TIMEOUT_S)
@@ -78,7 +75,7 @@ def _asked(daemon: socket.socket, file: BinaryIO) -> str:
             daemon.sendall(struct.pack(">I", len(chunk)) + chunk)
         daemon.sendall(struct.pack(">I", 0))
     except (BrokenPipeError, ConnectionResetError):
-        pass  # it has answered already, that the file is too large
+        pass  # the daemon has already answered that the file is too large
     answer = b""
     while not answer.endswith(b"\0") and len(answer) < _LONGEST_ANSWER_BYTES:
         part = daemon.recv(_LONGEST_ANSWER_BYTES)

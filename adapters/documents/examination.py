@@ -1,7 +1,7 @@
-"""The verdict on a signed document, from a child process with limits.
+"""Returns the verdict on a signed document, from a child process with limits.
 
-A PDF comes from outside, and can be made to cost without end. What reads it is ended when it takes too much memory,
-too much of the processor or too long; it holds none of our secrets, and fetches nothing.
+A PDF comes from outside, and a crafted PDF can cost unlimited time and memory. The child that reads it is ended at its
+limit of memory, processor time or time. The child has none of our secrets and fetches nothing.
 """
 
 import atexit
@@ -30,35 +30,35 @@ from models.errors import Transient
 
 log = structlog.get_logger()
 
-# An honest document of 200 KB takes 0.25 s and 50 MB. Each signature hashes the file, a GiB in about a second.
+# An honest document of 200 KB takes 0.25 s and 50 MB. Each signature hashes the file, about 1 GiB a second.
 CPU_LIMIT_S = 20
 CPU_LIMIT_S_PER_GIB = 10
 MEMORY_LIMIT_BYTES = 1 << 30
-"""Of addresses. On top comes the size of the file: pyHanko holds what it compares."""
+"""Of address space. The size of the file is added: pyHanko holds in memory what it compares."""
 TIME_LIMIT_PER_CPU_LIMIT = 6
-"""The processor may have other work."""
+"""Elapsed time may exceed processor time, since the processor may have other work."""
 ANSWER_LIMIT_BYTES = 1 << 20
 
 _LOOK_AGAIN_S = 0.05
 _TO_END_S = 1
 _FROM_OUTSIDE = {-SIGHUP, -SIGINT, -SIGTERM}
-_PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # what an interpreter may need; settings hold secrets
+_PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # an interpreter may need these; other variables may be secrets
 _VERDICT = TypeAdapter(Verdict)
 _ENDED = b"\n\n%d" % -SIGKILL
-"""In place of the answer of a child that was ended here."""
+"""Replaces the answer of a child that this module has ended."""
 _STATUS = re.compile(rb"-?\d+")
 
 
 def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
-    """Return the verdict on the PDF at `path`. Whatever is wrong with it is in the verdict.
+    """Return the verdict on the PDF at `path`. The verdict contains every fault of the PDF.
 
-    Two are examined at a time, whoever asks: each may take as much memory as it is allowed.
+    Two PDFs are examined at a time in this process, since each may take its whole limit of memory.
 
     Args:
         roots: Files of trusted root certificates, PEM or DER.
 
     Raises:
-        Transient: the child could not be started, could not read the roots, or was ended by somebody else.
+        Transient: the child could not be started, could not read the roots, or was killed by another process.
     """
     while not _PLACES.acquire(timeout=_LOOK_AGAIN_S):
         checkpoint()
@@ -73,13 +73,13 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
             answer = _answered(request, deadline)
         return _verdict(answer)
     except OSError as error:
-        raise Transient(f"the check of a signed document could not be started: {error.strerror}") from error
+        raise Transient(f"the examination of a signed document could not be started: {error.strerror}") from error
     finally:
         _PLACES.release()
 
 
 class _Examiner:
-    """The process that forks a child for each document, in a session of its own: Ctrl-C at a terminal is not for it."""
+    """The process that forks a child for each document. In a session of its own, so that Ctrl-C does not end it."""
 
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -89,7 +89,7 @@ class _Examiner:
                 command_of_child([sys.executable, "-P", "-m", "adapters.documents.pdf_examiner"]),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # an exception may repeat what stands in the document
+                stderr=subprocess.DEVNULL,  # an exception may repeat text of the document
                 env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                 start_new_session=True,
             )
@@ -105,8 +105,8 @@ class _Examiner:
 
 
 def _was_killed(answer: bytes) -> bool:
-    """Whether somebody else has killed the child, or the examiner with the request in its hands: where memory is short,
-    the kernel does. What we have ended ourselves has no process id in its first line.
+    """Return whether the child, or the examiner while it held the request, was killed by another process. The kernel
+    kills when memory is short. The answer of a child that we have ended has no process id in its first line.
     """
     return not answer or (answer != _ENDED and answer.endswith(b"\n%d" % -SIGKILL))
 
@@ -127,7 +127,7 @@ def _answered(request: bytes, deadline: float) -> bytes:
 
 
 def _ask(request: bytes, theirs: int) -> _Examiner:
-    """Have a document examined, and return who does it. An examiner that has died is replaced."""
+    """Request the examination of a document, and return its examiner. A dead examiner is replaced."""
     with _STARTING:
         if not _examiners:
             _examiners.append(_Examiner())
@@ -141,7 +141,7 @@ def _ask(request: bytes, theirs: int) -> _Examiner:
 
 
 def _bury(examiner: _Examiner) -> None:
-    """End an examiner that was killed with a request in its hands: while it dies, it may take the next one too."""
+    """End an examiner that was killed while it held a request: a dying examiner may take the next request too."""
     with _STARTING:
         if examiner in _examiners:
             _end_examiner()
@@ -153,7 +153,7 @@ def _end_examiner() -> None:
 
 
 def _answer(output: int, deadline: float) -> bytes:
-    """Return what came until the output was closed; a child that is too late or says too much is ended."""
+    """Return the bytes until the output is closed. End a child that exceeds the deadline or the size of an answer."""
     answer = bytearray()
     readable = select.poll()
     readable.register(output, select.POLLIN)
@@ -173,7 +173,7 @@ def _answer(output: int, deadline: float) -> bytes:
 
 
 def _end_child(answer: bytes, readable: select.poll) -> None:
-    """End the child that has not closed its output, so that its process id is still its own, and see it closed."""
+    """End a child and wait until its output is closed. The output is still open, so the process id is still its own."""
     process_id, told, _ = answer.partition(b"\n")
     if told:
         with suppress(ProcessLookupError):
@@ -186,11 +186,11 @@ def _end_child(answer: bytes, readable: select.poll) -> None:
 
 def _verdict(answer: bytes) -> Verdict:
     verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
-    status = int(status_text) if _STATUS.fullmatch(status_text) else None  # else its keeper was ended before it
+    status = int(status_text) if _STATUS.fullmatch(status_text) else None  # else its keeper ended first
     if status is None or status in _FROM_OUTSIDE:
-        raise Transient("the check of a signed document was ended from outside; try again")
+        raise Transient("the process that examines a signed document was killed; try again")
     if status == os.EX_CONFIG:
-        raise Transient("a file of trusted root certificates holds none; expected PEM or DER")
+        raise Transient("a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER")
     try:
         return _VERDICT.validate_json(verdict)
     except ValidationError:

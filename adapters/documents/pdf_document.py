@@ -1,4 +1,4 @@
-"""A PDF as pyHanko reads it: its fields with signatures, and its updates, as every viewer must find them."""
+"""Reads a PDF by pyHanko: its fields with signatures, and its updates as every viewer must find them."""
 
 import mmap
 import os
@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 _END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
 _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
 _ANY_END = re.compile(rb"[\r\n]startxref[\s\0]*\d+[\s\0]*%%EOF")
-"""As the most tolerant viewer reads it. The word alone may stand in what somebody has filled in."""
+"""The end as the most tolerant viewer reads it. `startxref` alone may also be in the text of a field."""
 _NEARBY_BYTES = 2048
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s")
 _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
@@ -37,7 +37,7 @@ _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`roots` are certificates, as asn1crypto has them."""
+    """A PDF to judge. `roots` are certificates as objects of asn1crypto."""
 
     reader: PdfFileReader
     file: BinaryIO
@@ -47,10 +47,10 @@ class Document:
 
 
 def opened(file: BinaryIO) -> PdfFileReader:
-    """Read a PDF, one that asks for no password.
+    """Read a PDF that needs no password.
 
-    Not strictly: that would refuse what Word writes, and honest sloppiness, for no gain in safety. A file whose end is
-    not where it should be is searched by pyHanko backwards, byte for byte.
+    Not strictly: strict reading would refuse Word's files and other harmless faults, for no gain in safety. Refuse a
+    file whose end is not in place: pyHanko would search it backwards, byte for byte.
     """
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
@@ -61,7 +61,7 @@ def opened(file: BinaryIO) -> PdfFileReader:
 
 
 def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject]]:
-    """Yield each field that has a signature, with its name. Damaged ones too: pyHanko stops at those."""
+    """Yield each field that has a signature, with its name. Damaged fields too, at which pyHanko stops."""
     form = entry(handler.root, "/AcroForm")
     waiting = deque([(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)])
     seen = set()
@@ -89,7 +89,7 @@ def _is_filled(field: DictionaryObject) -> bool:
 
 
 def entry(dictionary: DictionaryObject, key: str) -> Any:
-    """Return what an entry refers to, which `get` does not."""
+    """Return the object of an entry, resolved, which `get` does not do. None if the entry is missing or null."""
     if key not in dictionary:
         return None
     value = dictionary[key]
@@ -97,7 +97,7 @@ def entry(dictionary: DictionaryObject, key: str) -> Any:
 
 
 def signature_values(handler: PdfHandler) -> set[tuple[str, bytes | None]]:
-    """Return the names of the fields that have a signature, with its value; None where that is damaged."""
+    """Return the names of the fields with a signature, each with its value, None if the value is damaged."""
     return {(name, _value(field, "/V")) for name, field in filled_fields(handler)}
 
 
@@ -109,7 +109,7 @@ def _value(dictionary: DictionaryObject, key: str) -> bytes | None:
 
 
 def earlier_signature_values(reader: PdfFileReader) -> set[tuple[str, bytes | None]]:
-    """Return what `signature_values` says of the revisions before the last one."""
+    """Return the `signature_values` of all revisions before the last."""
     return _of_earlier_revisions(reader, signature_values)
 
 
@@ -119,15 +119,15 @@ def _of_earlier_revisions(reader: PdfFileReader, look: Callable[[PdfHandler], se
         try:
             found |= look(reader.get_historical_resolver(revision))
         except (PdfReadError, KeyError, AttributeError):
-            continue  # the first revision of a linearized file is no whole document
+            continue  # the first revision of a linearized file is not a whole document
     return found
 
 
 def has_stray_signature(document: Document, known: Set[bytes | None]) -> bool:
-    """Say if there is a signature beside the known values, which no field leads to: one that an update hides, or where
-    a byte of the way to it is damaged.
+    """Return whether the file has a signature that is not in `known` and that no field leads to. An update may hide
+    the signature, or a byte on the way to it may be damaged.
 
-    Adobe's usage rights are one that belongs to no field, and an encrypted document's MAC looks like one.
+    Two values belong to no field and are no stray signatures: Adobe's usage rights, and an encrypted document's MAC.
     """
     others = _values_of_no_field(document.reader) | _of_earlier_revisions(document.reader, _values_of_no_field)
     return any(value not in known | others for value in _values_in_gaps(document))
@@ -145,9 +145,9 @@ def _values_of_no_field(handler: PdfHandler) -> set[bytes | None]:
 
 
 def _values_in_gaps(document: Document) -> Iterator[bytes]:
-    """Yield what stands, in hexadecimal, in the gap of each byte range in the file, whether an object has it or not.
+    """Yield the hexadecimal value in the gap of each byte range in the file, even if no object contains the range.
 
-    In a text, or in a document within this one, a byte range is not one of this file: its gap holds something else.
+    A byte range in a text or in an embedded document does not describe this file: its gap holds no such value.
     """
     with mmap.mmap(document.file.fileno(), 0, access=mmap.ACCESS_READ) as file:
         for found in _BYTE_RANGE.finditer(file):
@@ -158,9 +158,9 @@ def _values_in_gaps(document: Document) -> Iterator[bytes]:
 
 
 def updates_behind(document: Document, place: int) -> int:
-    """Count the updates behind a place by their ends, whether the chain of updates has them or not.
+    """Count the updates behind a place by their ends, even those that are not in the chain of updates.
 
-    The file is mapped, not read: what lies between two ends may be as long as it likes.
+    The file is mapped, not read, since the bytes between two ends may have any length.
     """
     page = place // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
     with mmap.mmap(document.file.fileno(), 0, access=mmap.ACCESS_READ, offset=page) as rest:
@@ -168,7 +168,7 @@ def updates_behind(document: Document, place: int) -> int:
 
 
 def last_update(document: Document) -> int | None:
-    """Return where the last update begins, as the very end of the file says."""
+    """Return where the last update begins, according to the end of the file. None if the file does not end there."""
     end = _VERY_END.search(_tail(document.file))
     return int(end[1]) if end else None
 
@@ -179,10 +179,10 @@ def _tail(file: BinaryIO) -> bytes:
 
 
 def is_unambiguous(document: Document, revision: int) -> bool:
-    """Say if every viewer finds the same in an update.
+    """Return whether every viewer reads the same from an update.
 
-    Hybrid ones say one thing to old viewers and another to new ones. Where the table of objects is not where it should
-    be, pyHanko looks nearby, and others collect all objects that they find.
+    Hybrid updates show old viewers another content than new viewers. If the table of objects is not in its place,
+    pyHanko searches nearby, and other viewers collect all objects that they find.
     """
     table = document.reader.xrefs.get_xref_container_info(revision)
     document.file.seek(table.declared_startxref)

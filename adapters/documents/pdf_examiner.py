@@ -1,7 +1,7 @@
-# ruff: noqa: E402 -- what pyHanko leaves out is settled before it is imported
-"""The program that `adapters/documents/examination.py` starts. It forks a child for each document, which judges it.
+# ruff: noqa: E402 -- parts of pyHanko are left out before it is imported
+"""The program that `adapters/documents/examination.py` starts. It forks a child for each document to judge it.
 
-Where a child ends without a verdict, be it by an exception or by a limit, nobody can say what the document is worth.
+If a child ends without a verdict, by an exception or a limit, the document counts as unreadable.
 """
 
 import sys
@@ -11,10 +11,10 @@ from types import ModuleType
 
 
 def _leave_out_signing() -> None:
-    """Have `pyhanko.sign` and `pyhanko.sign.signers` without their own `__init__`: those make signatures, which takes
-    an HTTP client. Of the signers, the check of an encrypted document's MAC needs one module.
+    """Replace `pyhanko.sign` and `pyhanko.sign.signers` by empty packages: their `__init__` imports the making of
+    signatures and an HTTP client. The check of an encrypted document's MAC needs only one module of the signers.
 
-    It halves the time to start. And what should want to fetch something after all finds no client.
+    This halves the time to start. Code that tries to fetch something nevertheless finds no client.
     """
     above = find_spec("pyhanko")
     folders = (above and above.submodule_search_locations) or ()
@@ -47,14 +47,14 @@ from adapters.documents.pdf_signatures import judge
 from models.archive.verdict import verdict_as_json
 
 _LONGEST_REQUEST_BYTES = 64 << 10
-_DEEPEST = 20_000  # calls; a thousand bookmarks are a chain that pyHanko follows by calling itself
+_DEEPEST = 20_000  # calls; pyHanko follows a chain of a thousand bookmarks by recursion
 
 
 def _usable(paths: Sequence[str]) -> list[Any]:
     """Return the certificates in these files.
 
     Raises:
-        ValueError: one of them holds none.
+        ValueError: a file contains no certificate.
     """
     roots = []
     for path in paths:
@@ -62,14 +62,14 @@ def _usable(paths: Sequence[str]) -> list[Any]:
         if not certificates:
             raise ValueError("no certificate")
         for certificate in certificates:
-            certificate.native  # noqa: B018 -- asn1crypto reads it only now
+            certificate.native  # noqa: B018 -- asn1crypto parses lazily
         roots += certificates
     return roots
 
 
 def _limit(memory_bytes: int, cpu_s: int) -> None:
-    """Past these limits the kernel refuses memory, and ends the process by SIGXCPU: a SIGKILL is somebody else's. It
-    leaves no core behind.
+    """Limit this process. At the limits the kernel refuses memory, and ends the process by SIGXCPU. So a SIGKILL comes
+    from elsewhere. No core file is written.
     """
     for kind, soft, hard in (
         (resource.RLIMIT_AS, memory_bytes, memory_bytes),
@@ -82,16 +82,16 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
 
 
 def serve(requests: socket.socket) -> None:
-    """Judge documents, each in a child of its own, until the other end is closed. To read all modules takes 0.2 s.
+    """Judge documents, each in a child of its own, until the other end is closed. Importing all modules takes 0.2 s.
 
     A request is JSON: the limits of memory in bytes and of the processor in seconds, the time, the PDF, trusted roots.
-    With it comes where the answer goes: the child's process id in a line, the verdict as JSON, and in a line how the
-    child ended, as `os.waitstatus_to_exitcode` tells it; `EX_CONFIG` where a trusted root is not a certificate.
+    A descriptor for the answer comes with it. An answer is a line with the child's process id, the verdict as JSON,
+    and a line with the child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG` if a root is no certificate.
     """
-    logging.disable()  # pyHanko's warnings name people
+    logging.disable()  # pyHanko's warnings contain names of people
     sys.setrecursionlimit(_DEEPEST)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a keeper ended
-    gc.freeze()  # or each child would copy whatever the collector touches
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the exit status of a keeper is not used
+    gc.freeze()  # else each child copies every page that the garbage collector touches
     while True:
         request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST_BYTES, 1)
         if not request:
@@ -103,13 +103,13 @@ def serve(requests: socket.socket) -> None:
 
 
 def _keep(request: bytes, answer: int) -> NoReturn:
-    """Have a child judge, and tell how it ended: the kernel may end it at any moment."""
+    """Have a child judge a document, and report how the child ended: the kernel may end it at any moment."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:
         _answer(request, answer)
     _, status = os.waitpid(child, 0)
-    with suppress(OSError):  # whoever asked has had enough
+    with suppress(OSError):  # the reader of the answer has closed it
         os.write(answer, b"\n%d" % os.waitstatus_to_exitcode(status))
     os._exit(0)
 

@@ -1,8 +1,8 @@
-"""Judge the signatures of a PDF. Whatever a file makes pyHanko do happens in a process with limits: `pdf_examiner`.
+"""Judges the signatures of a PDF. It runs in a process with limits, `pdf_examiner`, since a PDF may be hostile.
 
-pyHanko's own bottom line is not enough. It counts the bytes of a signature's range without looking where they lie, it
-never sees bytes that belong to no revision, and it drops signatures of kinds that it does not know. And what it says of
-a signature leaves out the time stamps in it.
+pyHanko's own overall result is not enough. It counts the bytes of a signature's range without checking where they lie,
+never sees bytes that belong to no revision, and drops signatures of unknown kinds. Its result for a signature ignores
+the time stamps in the signature.
 """
 
 import os
@@ -71,7 +71,7 @@ _LONGEST_TEXT = 256
 
 
 async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
-    """Return the verdict on a PDF. pyHanko may raise anything at all where the file is malformed."""
+    """Return the verdict on a PDF. If the file is malformed, pyHanko may raise any exception."""
     with path.open("rb") as file:
         try:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
@@ -93,7 +93,7 @@ async def _judged(document: Document, name: str, field: DictionaryObject) -> Sig
         return await _judged_signature(document, EmbeddedPdfSignature(document.reader, field, name))
     except (MemoryError, RecursionError):
         raise
-    except Exception:  # noqa: BLE001 -- pyHanko raises whatever a damaged signature makes it raise
+    except Exception:  # noqa: BLE001 -- a damaged signature may make pyHanko raise any exception
         return _unjudged(document, name, valid=False)
 
 
@@ -140,20 +140,21 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
 
 
 async def _status(document: Document, signature: EmbeddedPdfSignature, signed_at: datetime | None) -> Status:
-    """Return what pyHanko says; where it cannot compare revisions, what it says without that."""
+    """Return pyHanko's status of a signature, without a comparison of revisions if the comparison fails."""
     context = _context(document, signed_at)
     try:
         return await _validated(signature, context, skip_diff=False)
     except (MemoryError, RecursionError):
         raise
-    except Exception:  # noqa: BLE001 -- an update may be made so that the comparison stumbles over it
+    except Exception:  # noqa: BLE001 -- an update may be crafted to break the comparison
         return await _validated(signature, context, skip_diff=True)
 
 
 async def _validated(signature: EmbeddedPdfSignature, context: ValidationContext, *, skip_diff: bool) -> Status:
     if signature.sig_object_type == "/DocTimeStamp":
         return await async_validate_pdf_timestamp(signature, context, skip_diff=skip_diff)
-    # Seals have digital_signature only. pyHanko wants non_repudiation by itself, and no certificate without usages.
+    # Seals have only digital_signature. By default pyHanko requires non_repudiation, and refuses a certificate without
+    # usages.
     usages = {"digital_signature", "non_repudiation"} if signature.signer_cert.key_usage_value else set()
     return await async_validate_pdf_signature(
         signature, context, key_usage_settings=KeyUsageConstraints(key_usage=usages), skip_diff=skip_diff
@@ -171,7 +172,7 @@ def _context(document: Document, moment: datetime | None) -> ValidationContext:
 async def _time_stamps(
     document: Document, signature: EmbeddedPdfSignature
 ) -> tuple[list[TimestampSignatureStatus], list[TimestampSignatureStatus]]:
-    """Judge the time stamps in a signature: those of its value, and those of the content, which the signer made first.
+    """Judge the time stamps in a signature: of its value, and of the content, made before the signature.
 
     A document time stamp is judged as a signature.
     """
@@ -192,9 +193,9 @@ async def _time_stamp(document: Document, token: Any, imprint: Callable[[str], b
 
 
 def _signed_at(signature: EmbeddedPdfSignature, stamps: Sequence[TimestampSignatureStatus]) -> datetime | None:
-    """Return the earliest time in a time stamp of a trusted authority, or else the signer's own.
+    """Return the earliest time in a time stamp of a trusted authority, or else the time that the signer states.
 
-    The signature does not cover its time stamp: anybody can put in one of an authority of his own.
+    A signature does not cover its time stamp, so anybody can insert a time stamp of an authority of their own.
     """
     if signature.sig_object_type == "/DocTimeStamp":
         return _time_in(signature.signed_data)
@@ -218,9 +219,9 @@ def _coverage(document: Document, signature: EmbeddedPdfSignature, status: Statu
 
 
 def _gap_is_signature(document: Document, signature: EmbeddedPdfSignature) -> bool:
-    """Say if between the two parts of the signed range is the signature's value and nothing else.
+    """Return whether the gap between the two parts of the signed range holds only the signature's value.
 
-    pyHanko compares lengths only, and its value need not be that one: something else may stand there unsigned.
+    pyHanko compares only lengths, and may read the value elsewhere: the gap may hold other, unsigned bytes.
     """
     if len(signature.byte_range) != 4:
         return False
@@ -239,9 +240,9 @@ def _change(document: Document, signature: EmbeddedPdfSignature, status: Status,
 
 
 def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> bool:
-    """Say if what follows the signed bytes is as many updates as pyHanko has found, to the last byte of the file.
+    """Return whether exactly the updates that pyHanko has found follow the signed bytes, to the last byte of the file.
 
-    A viewer may see more in it: bytes behind the end, and updates that the chain of updates leaves out.
+    A viewer may also read bytes behind the end, and updates that are not in the chain of updates.
     """
     *_, start, length = signature.byte_range
     end = start + length
@@ -256,7 +257,7 @@ def _rest_is_updates(document: Document, signature: EmbeddedPdfSignature) -> boo
 
 
 def _text(value: object) -> str | None:
-    """Return text that every database takes. A name may occur more than once in a certificate."""
+    """Return text that every database accepts. A certificate may contain a name more than once; join the names."""
     parts = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
     return _UNSTORABLE.sub("\ufffd", ", ".join(parts))[:_LONGEST_TEXT] if parts else None
 
@@ -287,7 +288,7 @@ def _outcome(signatures: Sequence[SignatureVerdict], *, changed: bool) -> Outcom
 
 
 def _all(answers: Iterable[bool | None]) -> bool | None:
-    """All of them, as far as is known."""
+    """Return False if any answer is False, True if all are True, else None."""
     known = set(answers)
     if False in known:
         return False
