@@ -78,7 +78,7 @@ def insert_rows(session: Session, table: type[SQLModel], rows: Iterable[Mapping[
 
 
 def streamed(session: Session, statement: Executable) -> Iterator[Row[Any]]:
-    """Yield rows without the ORM, a few at a time: an archive may have 100,000, and the ORM needs ten times the memory."""
+    """Yield rows without the ORM, a few at a time. An archive may have 100,000; the ORM needs ten times the memory."""
     yield from session.connection().execute(statement, execution_options={"yield_per": _ROWS_AT_ONCE})
 
 

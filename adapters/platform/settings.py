@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         15, gt=0, description="Seconds between two searches of the inbox for receipts without a run."
     )
     run_timeout_s: float = Field(
-        3600, gt=0, description="Longest time that a run may work on an archive. Then it fails."
+        3600, gt=0, description="Longest time that a run may work on an archive. Then the run fails."
     )
     trust_roots: CommaSeparated = Field(
         (),
