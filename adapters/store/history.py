@@ -1,7 +1,7 @@
-"""What happened to a receipt, kept in the logs of its object: deliveries, runs and notifications outlive the database.
+"""Keeps the history of a receipt in its object's logs, so that deliveries, runs and notifications outlive the database.
 
-One file a receipt, with the rows that there are and those that were there before: what a lost database knew is not
-forgotten by the next one.
+Each receipt has one file. It merges the rows of the database with those of earlier writes, so the history that a lost
+database held survives.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 FOLDER = "history"
 PUT_ASIDE = ".damaged"
-"""What the key of a damaged one ends with from then on."""
+"""The suffix of the key under which a damaged history is set aside."""
 _HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
 _OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
     ReceiptRow,
@@ -51,20 +51,19 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def path_of(receipt_id: str) -> str:
-    """Where in its object the history of a receipt lies."""
+    """Return the path of a receipt's history in its object."""
     return f"{ocfl.LOGS}/{FOLDER}/{receipt_id}.json"
 
 
 def is_one(path: str) -> bool:
-    """Whether a file of an object, by its path in it, is a history: of a receipt, or of the process's discrepancies."""
+    """Return whether a path in an object is that of a history: of a receipt, or of the process's discrepancies."""
     return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
 
 
 def keep(reference: str, receipt_id: str) -> None:
-    """Keep what the database has of a receipt's history, where its process has an object; without one it still waits
-    in the inbox.
+    """Write a receipt's history from the database into its object. Without an object, the receipt waits in the inbox.
 
-    A damaged one stays beside the new one, and holds nobody up.
+    A damaged history is set aside beside the new one, and blocks nothing.
 
     Raises:
         Transient: database or store does not answer.
@@ -74,19 +73,19 @@ def keep(reference: str, receipt_id: str) -> None:
     key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
     now = _rows_of(receipt_id)
     kept: Rows | None = None
-    while kept != now:  # whoever kept it between our look and our write knew more, and was overwritten
+    while kept != now:  # another writer, between our read and our write, knew more and was overwritten
         kept = now
         write(_merged(found_rows(key), kept), key)
         now = _rows_of(receipt_id)
 
 
 def write(rows: Rows, key: str) -> None:
-    """Put rows under a key of the store, below their digest, in place of what is there."""
+    """Write rows under a key of the store, below their digest. Replaces any earlier rows."""
     write_text([json.dumps(rows).encode()], key)
 
 
 def write_text(pieces: Sequence[bytes], key: str) -> None:
-    """`write`, of rows that are JSON already, in pieces: there may be too many of them for a copy in memory."""
+    """Write rows that are JSON already, in pieces: a copy of them may be too large for memory. Otherwise as `write`."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
@@ -97,10 +96,10 @@ def write_text(pieces: Sequence[bytes], key: str) -> None:
 
 
 def restore(key: str) -> None:
-    """Put what is kept under a key of the store into the database.
+    """Merge the history under a key of the store into the database.
 
     Raises:
-        Conflict: it is damaged, or another's.
+        Conflict: the history is damaged, or belongs to another receipt or process.
         Transient: database or store does not answer.
     """
     kept = _parsed(store().read_bytes(key), key)
@@ -111,7 +110,7 @@ def restore(key: str) -> None:
 
 
 def is_whole(key: str) -> bool:
-    """Whether what is kept under a key is what was written there; nothing, once it is put aside, is whole too."""
+    """Return whether the history under a key is as it was written. A missing history counts: it may be set aside."""
     try:
         kept_rows(key)
     except Conflict:
@@ -120,10 +119,10 @@ def is_whole(key: str) -> bool:
 
 
 def kept_rows(key: str) -> Rows | None:
-    """The rows that are kept under a key, None where nothing is.
+    """Return the rows of the history under a key; None where there is no history.
 
     Raises:
-        Conflict: they are damaged, or another's.
+        Conflict: the history is damaged, or belongs to another receipt or process.
         Transient: the store does not answer.
     """
     text = store().found_bytes(key)
@@ -131,12 +130,12 @@ def kept_rows(key: str) -> Rows | None:
 
 
 def deliveries_of_complete(rows: Rows) -> int:
-    """How many deliveries rows tell of, if they tell that their receipt is complete."""
+    """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
     return len(rows.get(str(DeliveryRow.__tablename__), [])) if _tells_of_completion(rows) else 0
 
 
 def is_complete(object_key: str, receipt_id: str) -> bool:
-    """Whether a receipt is complete, as far as its history in an object tells; a damaged one may have said so."""
+    """Return whether a receipt's history in an object calls it complete. A damaged history counts: it may have done."""
     try:
         rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
     except Conflict:
@@ -149,12 +148,12 @@ def _tells_of_completion(rows: Rows) -> bool:
 
 
 def found_rows(key: str) -> Rows:
-    """The rows that are kept under a key; none where nothing is, or where it is damaged: that is put aside."""
+    """Return the rows of the history under a key; no rows where it is missing, or damaged and now set aside."""
     text = store().found_bytes(key)
     try:
         return _parsed(text, key) if text is not None else {}
     except Conflict:
-        log.error("a history is damaged; it is put aside", key=key)
+        log.error("a history is damaged; it is set aside", key=key)
         store().overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
         store().remove(key)
         return {}
@@ -163,15 +162,15 @@ def found_rows(key: str) -> Rows:
 def _parsed(text: bytes, key: str) -> Rows:
     digest, _, rows_text = text.partition(b"\n")
     if hashlib.sha256(rows_text).hexdigest().encode() != digest:
-        raise Conflict(f"the history {key} is damaged; remove it, and what it tells is lost")
+        raise Conflict(f"the history {key} is damaged; remove it to continue without its rows")
     rows: Rows = json.loads(rows_text)
     if not _is_of(rows, key):
-        raise Conflict(f"the history {key} is another's; remove it, and what was there is lost")
+        raise Conflict(f"the history {key} belongs to another receipt or process; remove it to continue without it")
     return rows
 
 
 def _is_of(rows: Rows, key: str) -> bool:
-    """Whether rows are of what their key tells: the digest goes along, wherever somebody copies them."""
+    """Return whether rows belong to their key. The digest does not prove it, since it is copied with the rows."""
     folder, _, name = key.rpartition("/")
     tables = _OF_DISCREPANCIES if folder.endswith("/discrepancies") else _OF_RECEIPTS
     every = [row for its_rows in rows.values() for row in its_rows]
@@ -205,7 +204,7 @@ def _found(
 
 
 def _merged(before: Rows, now: Rows) -> Rows:
-    """The rows of both; where both have one, that of now, unless it has less to tell: two may be kept at a time."""
+    """Merge two sets of rows. The row of `now` wins unless it says less, since two processes may write at a time."""
     merged: Rows = {}
     for name, table in _OF_RECEIPTS.items():
         key_names = [column.name for column in inspect(table).primary_key]
@@ -220,6 +219,6 @@ def _merged(before: Rows, now: Rows) -> Rows:
 
 
 def _tells_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
-    """A run that is open where it had ended, a receipt that is not complete where it was."""
+    """Return whether a row reopens a run that had ended, or a receipt that was complete."""
     is_open_again = than.get("ended_at") is not None and row.get("ended_at") is None
     return is_open_again or (than.get("state") == State.COMPLETED and row.get("state") != State.COMPLETED)

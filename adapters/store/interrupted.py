@@ -1,8 +1,7 @@
-"""Versions that their object does not tell of yet: whoever writes next finishes what a killed writer has left, or takes
-it back.
+"""Finishes or removes versions that are written but not yet in the root inventory, because their writer was killed.
 
-In a folder a version comes whole; in a bucket its inventory comes first, and what that names may lack. Whatever else
-lies there no writer of ours has left: it is damage, and nothing of it is removed.
+The next writer does so. In a folder a version appears whole. In a bucket its inventory comes first, so files that it
+names may be missing. No writer of ours leaves any other files: they are damage, and are not removed.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,16 +16,16 @@ from models.store.inventory import Inventory
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A version that its object does not tell of, by the paths of its files in the object."""
+    """A version that is not in the root inventory, by the paths of its files in the object."""
 
     number: int
     receipt_id: str
     named: Sequence[str]
-    """What its inventory says that it is made of, that itself at the end; nothing where it is gone or damaged."""
+    """The files that its inventory names, the inventory itself last; empty if the inventory is missing or damaged."""
     strange: Sequence[str]
-    """What is there and not named."""
+    """Files that exist and are not named."""
     lost: Sequence[str]
-    """What is named and not there."""
+    """Files that are named and do not exist."""
     inventory: bytes = b""
 
     @property
@@ -35,12 +34,12 @@ class Begun:
 
 
 def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
-    """Return what there is of a version that the object at a key does not tell of; None where nothing is.
+    """Return a version that is not in the root inventory of the object at a key; None where it has no file.
 
     Args:
-        key: that of the object.
-        number: that of the version.
-        paths: those of the object, or of that version.
+        key: the key of the object.
+        number: the number of the version.
+        paths: all paths in the object, or in that version.
     """
     there = {path for path in paths if path.startswith(f"v{number}/")}
     if not there:
@@ -55,15 +54,15 @@ def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
 
 
 def may_be_half(key: str, found: Begun) -> bool:
-    """Whether a killed writer can have left a version that lacks something. One that was complete has lost it."""
+    """Return whether a killed writer can have left a version with missing files. A complete version has lost them."""
     return ocfl.version_writer().leaves_halves and not history.is_complete(key, found.receipt_id)
 
 
 def repaired(reference: str) -> Inventory | None:
-    """Finish, or take back, what a killed writer has left, and return the inventory; None where there is no object.
+    """Finish or remove what a killed writer left, and return the inventory; None where there is no object.
 
     Raises:
-        Conflict: what is there is damaged.
+        Conflict: the object is damaged.
         Transient: the store does not answer.
     """
     key = ocfl.object_key(reference)
@@ -81,7 +80,7 @@ def repaired(reference: str) -> Inventory | None:
 
 
 def _repaired_first(key: str) -> Inventory | None:
-    """An object without an inventory: its first writer was killed; or it has lost it, and its versions have it too."""
+    """Finish or remove an object without an inventory: its first writer was killed, or only versions' copies remain."""
     paths = _paths(key, key)
     numbers = [int(number) for path in paths if (number := path.partition("/")[0].removeprefix("v")).isdecimal()]
     head = max(numbers, default=0)
@@ -111,7 +110,7 @@ def _paths(key: str, below: str) -> list[str]:
 
 
 def _inventory(key: str, number: int) -> bytes | None:
-    """That of a version, if it is one, and its sidecar says nothing else."""
+    """Return the inventory of a version if it is valid and its sidecar does not contradict it."""
     text, sidecar = (store().found_bytes(f"{key}/v{number}/{name}") for name in (INVENTORY, SIDECAR))
     if text is None or sidecar not in (None, ocfl.sidecar(text)):
         return None

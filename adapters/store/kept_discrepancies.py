@@ -1,10 +1,10 @@
-"""Discrepancies in the store: those of a process in the logs of its object, and those that are of no archive.
+"""Keeps discrepancies in the store: in the logs of their process's object, or beside the reports for no archive.
 
-Whoever changes a discrepancy counts it in the same transaction (`count`), and then keeps what is new (`keep`). Where
-that was killed, the next run of the process or the next night keeps it.
+A change of a discrepancy is counted in its own transaction (`count`), and then written to the store (`keep`). If the
+writer is killed in between, the next run of the process or the next nightly flow writes the change.
 
-They lie in a file that is named by the number of changes that it has. A process that stalled and writes late so writes
-beside what came after it, and not over it: what was kept once, an explanation perhaps, is not lost.
+Each file is named by the number of changes that it includes. So a writer that stalled and writes late writes beside the
+newer files and not over them. Nothing that was kept, such as an explanation, is lost.
 """
 
 import json
@@ -38,14 +38,13 @@ def count(session: Session, references: Collection[str | None]) -> None:
     first = upsert(session, DiscrepancyLogRow)
     again = {"changes": DiscrepancyLogRow.changes + 1}
     counted = first.on_conflict_do_update(index_elements=["reference"], set_=again)
-    # In one order: two that count several would else wait for each other.
+    # Sorted, so that two transactions cannot deadlock.
     rows = [{"reference": name, "changes": 1, "kept": 0} for name in sorted(map(_name, references))]
     session.connection().execute(counted, rows)
 
 
 def keep(references: Collection[str | None]) -> None:
-    """Keep the discrepancies of processes that have changed since they were kept last. One that cannot be kept holds
-    up no other.
+    """Write the discrepancies of the processes that have changes the store lacks. A failure of one blocks no other.
 
     Raises:
         Transient: database or store does not answer.
@@ -58,12 +57,12 @@ def keep(references: Collection[str | None]) -> None:
         stored = {each: number for each, number in done if number is not None}
         _note(stored)
         for _, future in written:
-            future.result()  # raises what was in the way of one
+            future.result()  # raises if this write failed
         names = [each.name for each in stored]
 
 
 def unkept() -> list[str | None]:
-    """The processes whose last changes are not kept."""
+    """Return the processes that have changes the store lacks."""
     with reading() as session:
         is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
         behind = select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
@@ -71,28 +70,28 @@ def unkept() -> list[str | None]:
 
 
 def kept_changes(reference: str | None) -> int:
-    """Up to which change the discrepancies of a process are kept."""
+    """Return the number of the last change of a process's discrepancies in the store."""
     with reading() as session:
         log = session.get(DiscrepancyLogRow, _name(reference))
     return log.kept if log else 0
 
 
 def key_of(reference: str | None, changes: int) -> str:
-    """Where in the store the discrepancies of a process lie after so many changes."""
+    """Return the key of a process's discrepancies after a number of changes."""
     return _key(_folder(_name(reference)), changes)
 
 
 def is_kept(key: str, keys: Iterable[str]) -> bool:
-    """Whether that key is among the keys of a store, or one of what came after it."""
+    """Return whether a key, or a later key of its folder, is among the keys of a store."""
     folder = key.rpartition("/")[0]
     return any(each >= key for each in keys if _is_one(each, folder))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changed:
-    """What a process has, after how many changes: by table its rows, each as JSON.
+    """The rows of a process by table, each as JSON, and their number of changes.
 
-    A process may have 100,000 discrepancies, and as dicts these take several times the memory.
+    A process may have 100,000 discrepancies. As dicts they need several times the memory.
     """
 
     name: str
@@ -120,7 +119,7 @@ def _name(reference: str | None) -> str:
 
 
 def _found(names: Collection[str]) -> list[_Changed]:
-    """What there is of processes that have changed since they were kept."""
+    """Return the rows of the processes that have changes the store lacks."""
     with reading() as session:
         is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
         behind = select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
@@ -149,8 +148,8 @@ def _add_rows(session: Session, found: Mapping[str, _Changed]) -> None:
 
 
 def _write(changed: _Changed) -> int | None:
-    """Write what a process has under the number of its changes, unless the store knows more of them. Of the others the
-    last stays, since somebody may be about to read it.
+    """Write a process's rows under their number of changes, unless the store has more changes. Remove earlier files but
+    the last, since a reader may be about to open it.
 
     Returns:
         The number of changes that the store has now; None where there is no object to write into.
@@ -187,7 +186,7 @@ def _kept_in(folder: str) -> list[str]:
 
 
 def _is_one(key: str, folder: str) -> bool:
-    """Whether a key is that of a number of changes; what somebody else has put there does not count."""
+    """Return whether a key in a folder names a number of changes. Foreign files do not."""
     return key.startswith(f"{folder}/") and _NAME.fullmatch(key, len(folder) + 1) is not None
 
 
@@ -207,7 +206,7 @@ def _discrepancy_id(event: Mapping[str, Any]) -> str:
 
 
 def merged(before: Rows, now: Rows) -> Rows:
-    """The discrepancies of both; of one that both have, the longer history: that of a lost database may be. Pure."""
+    """Merge two sets of discrepancies. The longer history wins, since it may be that of a lost database. Pure."""
     histories = [_histories(rows) for rows in (before, now)]
     rows: Rows = {_DISCREPANCIES: [], _EVENTS: []}
     for discrepancy_id in sorted(histories[0].keys() | histories[1].keys()):
@@ -228,13 +227,13 @@ def _histories(rows: Rows) -> dict[str, tuple[list[dict[str, Any]], list[dict[st
 
 
 def _note(stored: Mapping[_Changed, int]) -> None:
-    """Note up to which change the store has those of each process."""
+    """Record up to which change the store has the discrepancies of each process."""
     if not stored:
         return
     with writing() as session:
         for each, number in sorted(stored.items(), key=lambda item: item[0].name):
             its = col(DiscrepancyLogRow.reference) == each.name
-            if number > each.changes:  # counted by a database that was lost, or by another process just now
+            if number > each.changes:  # counted by a lost database, or just now by another writer
                 fewer = col(DiscrepancyLogRow.changes) <= number
                 session.execute(update(DiscrepancyLogRow).where(its, fewer).values(changes=number + 1))
             behind = col(DiscrepancyLogRow.kept) < number
@@ -242,5 +241,5 @@ def _note(stored: Mapping[_Changed, int]) -> None:
 
 
 def of_no_archive() -> list[str]:
-    """The keys of what is kept of discrepancies that belong to no archive, in order."""
+    """Return the keys of the discrepancies that belong to no archive, in order."""
     return _kept_in(OF_NO_ARCHIVE)

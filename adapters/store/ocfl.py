@@ -1,9 +1,9 @@
 """Archives as OCFL 1.1 objects, one per process reference, in one storage root: a folder or a bucket.
 
 Folders come from a digest of the object's id, contents from digests: no name from a payload is a path. A version is
-written once. In a folder it is built beside and renamed into place; in a bucket it is won by a conditional write of its
-inventory before any content. The inventory of the object and its sidecar come last, so until then readers see the
-version before. What a killed writer has left is settled in `interrupted`.
+written once. In a folder it is built beside the store and renamed into place. In a bucket the conditional write of its
+inventory wins the version before any content is written. The root inventory and its sidecar come last, so until then
+readers see the previous version. `interrupted` finishes or removes what a killed writer left.
 
 Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension 0003".
 """
@@ -33,7 +33,7 @@ LOGS = "logs"
 _LAYOUT = "0003-hash-and-id-n-tuple-storage-layout"
 ROOT_DECLARATION = f"{ROOT}/0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
-_LONGEST_FOLDER = 100  # of an id; a longer one is cut, and its digest appended
+_LONGEST_FOLDER = 100  # of an id; a longer id is cut, and its digest appended
 
 
 def object_id(reference: str) -> str:
@@ -41,12 +41,12 @@ def object_id(reference: str) -> str:
 
 
 def reference_of(found: Inventory) -> str:
-    """The process that an object is of."""
+    """Return the reference of an object's process."""
     return unquote(found.object_id.removeprefix("urn:cellar:"))
 
 
 def object_key(reference: str) -> str:
-    """Where in the store the object of a process lies."""
+    """Return the key of a process's object in the store."""
     digest = hashlib.sha256(object_id(reference).encode()).hexdigest()
     folder = re.sub(r"[^A-Za-z0-9_-]", lambda found: f"%{ord(found[0]):02x}", object_id(reference))
     if len(folder) > _LONGEST_FOLDER:
@@ -55,7 +55,7 @@ def object_key(reference: str) -> str:
 
 
 def log_key(reference: str, path: str) -> str:
-    """Where something lies that belongs to the object and to none of its versions."""
+    """Return the key of a file that belongs to the object and to none of its versions."""
     return f"{object_key(reference)}/{LOGS}/{path}"
 
 
@@ -63,23 +63,23 @@ def inventory(reference: str) -> Inventory | None:
     """Return the inventory of a process's object; None where there is no object.
 
     Raises:
-        Conflict: it cannot be read.
+        Conflict: the inventory cannot be read.
         Transient: the store does not answer.
     """
     return inventory_at(object_key(reference))
 
 
 def inventory_at(key: str) -> Inventory | None:
-    """`inventory`, of the object at a key of the store."""
+    """Return the inventory of the object at a key of the store; None if there is no object. Raises as `inventory`."""
     text = store().found_bytes(f"{key}/{INVENTORY}")
     return parsed(text, key) if text is not None else None
 
 
 def parsed(text: bytes, key: str) -> Inventory:
-    """Read the inventory of the object at a key.
+    """Parse the inventory of the object at a key.
 
     Raises:
-        Conflict: it is none.
+        Conflict: the text is not an inventory.
     """
     try:
         return Inventory.from_json(text)
@@ -88,16 +88,16 @@ def parsed(text: bytes, key: str) -> Inventory:
 
 
 def damaged(key: str) -> Conflict:
-    return Conflict(f"the object {key} is damaged; `cellar verify` tells more, a copy of the store has it whole")
+    return Conflict(f"the object {key} is damaged; see `cellar verify`, and restore it from a copy of the store")
 
 
 def content_key(reference: str, found: Inventory, sha256: str) -> str:
-    """Where in the store a content of an object lies."""
+    """Return the key of a content of an object in the store."""
     return f"{object_key(reference)}/{found.manifest[sha256]}"
 
 
 def sidecar(text: bytes) -> bytes:
-    """What stands beside an inventory to prove it."""
+    """Return the sidecar that proves an inventory."""
     return f"{hashlib.sha256(text).hexdigest()} {INVENTORY}\n".encode()
 
 
@@ -108,17 +108,17 @@ def add_version(
     stage: Path,
     contents: Mapping[str, str],
 ) -> Inventory:
-    """Add the next version to a process's object, which is made by its first. Takes effect whole or not at all.
+    """Add the next version to a process's object. The first version makes the object. Takes effect whole or not at all.
 
     Args:
-        reference: that of the process. One writer at a time works on it.
-        before: what `interrupted.settled` has returned.
+        reference: the reference of the process. One writer at a time works on it.
+        before: the inventory that `interrupted.repaired` returned.
         version: the version.
-        stage: a folder of `spool.staging` whose folder `content` holds at least what is new. It is used up.
+        stage: a folder of `spool.staging` whose folder `content` holds at least the new contents. It is used up.
         contents: the paths in `content`, by their digests.
 
     Raises:
-        Transient: the store does not take it now, or another writer was first.
+        Transient: the store does not accept the version now, or another writer was first.
     """
     writer = version_writer()
     paths = {sha256: f"{writer.folder}{path}" for sha256, path in contents.items()}
@@ -132,15 +132,15 @@ def add_version(
 
 
 def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
-    """Let the object at a key tell of a version that is whole, whoever has written it.
+    """Write a whole version, of any writer, into the root inventory of the object at a key, and return the inventory.
 
     Args:
-        key: that of the object.
-        number: that of the version.
-        before: the inventory that the object has.
+        key: the key of the object.
+        number: the number of the version.
+        before: the root inventory that the object has.
 
     Raises:
-        Transient: the store does not take it now, or another has told of it, or of a later one.
+        Transient: the store does not accept it now, or another writer has recorded this version or a later one.
     """
     text = store().read_bytes(f"{key}/v{number}/{INVENTORY}")
     if store().size(f"{key}/{OBJECT_DECLARATION}") is None:
@@ -150,15 +150,15 @@ def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
 
 
 def take_back(key: str, number: int, text: bytes) -> None:
-    """Remove a version, of which nobody was told, without its content: another may win it then.
+    """Remove inventory and sidecar of a version that is not in the root inventory. Another writer may then win it.
 
     Args:
-        key: that of the object.
-        number: that of the version.
-        text: its inventory, by which it was won.
+        key: the key of the object.
+        number: the number of the version.
+        text: the inventory that won the version.
 
     Raises:
-        Transient: the store does not answer, or the version is another's by now.
+        Transient: the store does not answer, or the version now belongs to another writer.
     """
     version = f"{key}/v{number}"
     store().remove_same(sidecar(text), f"{version}/{SIDECAR}")
@@ -167,19 +167,19 @@ def take_back(key: str, number: int, text: bytes) -> None:
 
 
 class VersionWriter(ABC):
-    """How a version comes into the store."""
+    """A way to bring a version into the store."""
 
     leaves_halves: bool
-    """Whether a killed writer can have left a version that lacks something."""
+    """Whether a killed writer can leave a version with missing files."""
     folder: str
-    """What the path of each content begins with, below `content`."""
+    """The prefix of the path of each content, below `content`."""
 
     @abstractmethod
     def write(self, key: str, after: Inventory, stage: Path) -> None:
-        """Bring the last version of `after` from `stage` into the object at a key, which does not tell of it yet.
+        """Bring the last version of `after` from `stage` into the object at a key, but not into the root inventory.
 
         Raises:
-            Transient: the store does not take it now, or another writer was first.
+            Transient: the store does not accept the version now, or another writer was first.
         """
 
 
@@ -189,7 +189,7 @@ def version_writer() -> VersionWriter:
 
 
 class _Placing(VersionWriter):
-    """Builds a version, or with the first one the object, and renames it into place."""
+    """A writer that builds a version, the first one with its object, and renames it into place."""
 
     leaves_halves = False
     folder = ""
@@ -216,9 +216,9 @@ class _Placing(VersionWriter):
 
 
 class _Winning(VersionWriter):
-    """Wins a version by its inventory, then brings its content.
+    """A writer that wins a version by its inventory, then brings its content.
 
-    Each writer has keys of its own: one that was taken for dead, and is not, meets nobody else's content.
+    Each writer has its own keys, so a writer that was wrongly taken for dead touches no content of another writer.
     """
 
     leaves_halves = True
@@ -245,7 +245,7 @@ class _Winning(VersionWriter):
 
 
 def _make_way(key: str, after: Inventory) -> None:
-    """Leave nothing in a version that is another's by now: we were taken for dead, and ours was taken back."""
+    """Remove our files from a version that another writer has won since we were taken for dead."""
     version, ours = f"{key}/v{after.head}", sidecar(after.to_json())
     text = store().found_bytes(f"{version}/{INVENTORY}")
     if text == after.to_json():
@@ -259,7 +259,7 @@ def _make_way(key: str, after: Inventory) -> None:
 
 
 def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
-    """Let the object tell of its new version, unless that is another's by now."""
+    """Write the new version into the root inventory, unless the version now belongs to another writer."""
     text = after.to_json()
     if store().found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
         raise _other_writer(after.head)
@@ -267,11 +267,11 @@ def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
 
 
 def _other_writer(number: int) -> Transient:
-    return Transient(f"another run has written version {number} of this archive meanwhile; this one begins anew")
+    return Transient(f"another run has written version {number} of this archive; this run starts again")
 
 
 def _remove_known(content: Path, after: Inventory) -> None:
-    """Leave only what the version brings: OCFL knows no content that no version names, and no empty folder."""
+    """Remove all but the version's new files: OCFL allows no content that no version names, and no empty folder."""
     brought = {path.partition("/content/")[2] for path in after.content_of(after.head).values()}
     for path in sorted(content.rglob("*"), reverse=True):
         if path.is_file() and str(path.relative_to(content)) not in brought:
@@ -281,7 +281,7 @@ def _remove_known(content: Path, after: Inventory) -> None:
 
 
 def root_files() -> dict[str, bytes]:
-    """What makes a folder an OCFL storage root, by key. The declaration comes last."""
+    """Return the files that make a folder an OCFL storage root, by key. The declaration comes last."""
     layout = {"extension": _LAYOUT, "description": "By the SHA-256 of the object's id, and the id itself."}
     config = {"extensionName": _LAYOUT, "digestAlgorithm": "sha256", "tupleSize": 3, "numberOfTuples": 3}
     return {
@@ -298,7 +298,7 @@ def _make_root() -> None:
 
 
 def _write_inventory(before: bytes | None, text: bytes, key: str, number: int) -> None:
-    """Whoever is here too late, after another, never turns an object back."""
+    """Replace the inventory `before`, then the sidecar. A writer that comes too late never reverts an object."""
     if not store().replace_bytes(before, text, f"{key}/{INVENTORY}"):
         raise _other_writer(number)
     store().replace_bytes(sidecar(before) if before else None, sidecar(text), f"{key}/{SIDECAR}")
@@ -310,7 +310,7 @@ def _write_files(folder: Path, text: bytes) -> None:
 
 
 def declaration(path: str) -> bytes:
-    """What a file says that declares a folder to be of OCFL: the same as its name."""
+    """Return the content of a file that declares an OCFL folder: the same as its name."""
     return path.rpartition("0=")[2].encode() + b"\n"
 
 

@@ -1,6 +1,4 @@
-"""An archived request in the store: its skeleton, its cuts and its files, in a version or, where it brought nothing
-new, among what the object's logs keep of a delivery.
-"""
+"""Reads archived requests: skeleton, cuts and files, in a version or, if they say nothing new, in the object's logs."""
 
 import hashlib
 import json
@@ -35,72 +33,72 @@ _OF_A_DELIVERY = re.compile(
     rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
 )
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
-"""What a flipped byte in cuts or skeleton comes out as."""
+"""The errors that a flipped byte in cuts or skeleton causes."""
 _VERDICT = TypeAdapter(Verdict)
 _SECRETS_LOCKED = ArchiveWarning(
     WarningCode.SECRETS_LOCKED,
     "",
-    "what is sealed is shown as null: the archive's key is missing; restore it, and re-run",
+    "sealed values are shown as null: the archive's key is missing; restore it, and re-run the archive",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """`version` is the number of the version that has the same content; `is_version`: this receipt has made it."""
+    """An archived request. `version` numbers the version that says the same; `is_version`: this receipt made it."""
 
     reference: str
     receipt_id: str
     version: int
     is_version: bool
     keys: Mapping[str, str]
-    """Of skeleton, cuts and scans; of verdict and raw body where there is one."""
+    """Keys by name: of skeleton, cuts and scans, and of verdict and raw body where they exist."""
     files: Mapping[str, str]
     """Keys of contents by their digests."""
     digests: Mapping[str, str]
-    """SHA-256 by name of what is kept of a delivery. An inventory tells those of a version."""
+    """SHA-256 by name of the files of a delivery. For a version it is empty, since the inventory has the digests."""
 
     def skeleton(self) -> bytes:
-        """Without card secrets: JSON with null in their places."""
+        """Return the skeleton without card secrets: JSON with null in their places."""
         return self._read(SKELETON)
 
     def clear_skeleton(self) -> bytes:
-        """With the card secrets. It must not be written anywhere.
+        """Return the skeleton with the card secrets. It must not be written anywhere.
 
         Raises:
-            Locked: the archive's key cannot be had.
-            Conflict: something is gone, or damaged.
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
             Transient: the store does not answer.
         """
         return unsealed(self.skeleton(), self.all_cuts(), seals.opener(self.reference))
 
     def cuts(self) -> list[ContentCut]:
-        """Those of the files' contents."""
+        """Return the cuts of the files' contents."""
         cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
         return with_scans(cuts, store().found_bytes(self.keys[SCANS]) or b"")
 
     def all_cuts(self) -> list[Cut]:
-        """Those of the sealed values too."""
+        """Return the cuts of the files' contents and of the sealed values."""
         return read_cuts(self._read(CUTS))
 
     def archive(self) -> Archive:
-        """What the request says. Small: no file's content is read.
+        """Return the archive that the request describes. Small: no file's content is read.
 
         Raises:
-            Locked: the archive's key cannot be had.
-            Conflict: something of it is gone, or damaged.
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
             Transient: the store does not answer.
         """
         return self._archive_in(self.clear_skeleton)
 
     def locked_archive(self) -> Archive:
-        """`archive` without its key: what is sealed reads as null, and a warning tells so."""
+        """Return the archive without its key: sealed values read as null, and a warning says so."""
         archive = self._archive_in(self.skeleton)
         return replace(archive, warnings=(*archive.warnings, _SECRETS_LOCKED))
 
     def readable_archive(self) -> Archive:
-        """`archive`, or what can be read of it where its key cannot be had."""
+        """Return the archive, or the locked archive if its key is not available."""
         try:
             return self.archive()
         except Locked:
@@ -117,20 +115,20 @@ class StoredRequest:
         return with_verdict(archive, verdict) if verdict else archive
 
     def verdict(self) -> Verdict | None:
-        """The verdict on the signed document, None where there was none to judge."""
+        """Return the verdict on the signed document; None where there was no document to judge."""
         if VERDICT not in self.keys:
             return None
         try:
             return _VERDICT.validate_json(self._read(VERDICT))
         except (ValidationError, Conflict):
-            return UNREADABLE  # nobody can make it again as it was; `verify` tells that it is damaged
+            return UNREADABLE  # it cannot be made again as it was; `verify` reports the damage
 
     def body(self) -> Iterator[bytes]:
-        """The request as it was sent, in pieces. Whoever needs to be sure digests them: that is the receipt id.
+        """Yield the request as it was sent, in pieces. To prove them, compare their digest with the receipt id.
 
         Raises:
-            Locked: the archive's key cannot be had.
-            Conflict: something of it is gone.
+            Locked: the archive's key is not available.
+            Conflict: part of the request is missing or damaged.
             Transient: the store does not answer.
         """
         try:
@@ -138,16 +136,16 @@ class StoredRequest:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, store().chunks(self.keys[REQUEST]))
             else:
                 if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
-                    seals.check_key(self.reference)  # now, and not behind the files
+                    seals.check_key(self.reference)  # fail now, not after the files
                 yield from self._pieces(seals.opener(self.reference))
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
     def size_bytes(self) -> int:
-        """Of the request; no key is needed for that.
+        """Return the size of the request. Needs no key.
 
         Raises:
-            Conflict: something of it is gone, or damaged.
+            Conflict: part of the request is missing or damaged.
             Transient: the store does not answer.
         """
         if REQUEST in self.keys:
@@ -158,10 +156,10 @@ class StoredRequest:
             raise self._gone() from error
 
     def is_whole(self) -> bool:
-        """Whether the store gives back the request, byte for byte.
+        """Return whether the store gives back the request, byte for byte.
 
         Raises:
-            Locked: the archive's key cannot be had, so nobody can tell.
+            Locked: the archive's key is not available, so the answer is unknown.
             Transient: the store does not answer.
         """
         if any(store().digest_of(self.keys[name]) != sha256 for name, sha256 in self.digests.items()):
@@ -187,11 +185,11 @@ class StoredRequest:
             raise self._gone() from error
 
     def _gone(self) -> Conflict:
-        return Conflict(f"something of receipt {self.receipt_id} is gone or damaged; send the archive again")
+        return Conflict(f"part of receipt {self.receipt_id} is missing or damaged; send the archive again")
 
 
 def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
-    """Return a receipt's request as it is archived; None where it is not.
+    """Return the archived request of a receipt; None where the receipt is not archived.
 
     Raises:
         Conflict: the object is damaged.
@@ -210,11 +208,11 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         receipt = json.loads(kept)
         digests = receipt["kept"]
         if kept != _delivery_text(receipt_id, receipt["version"], digests):
-            raise ValueError("not what was written")
+            raise ValueError("the record is not as it was written")
         keys = {name: _log_key(reference, receipt_id, name) for name in digests}
         version = _of_version(reference, inventory, receipt["version"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise Conflict(f"what is kept of receipt {receipt_id} is damaged; send the archive again") from error
+        raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
     return StoredRequest(reference, receipt_id, version.version, False, keys, version.files, digests)
 
@@ -223,7 +221,7 @@ def stored_version(reference: str, number: int) -> StoredRequest:
     """Return the request that made a version of a process's archive.
 
     Raises:
-        Refused: there is no such version.
+        Refused: the archive has no such version.
         Conflict: the object is damaged.
         Transient: the store does not answer.
     """
@@ -246,26 +244,26 @@ def _files(reference: str, inventory: Inventory) -> dict[str, str]:
 
 
 def delivery_of(path: str) -> str | None:
-    """The receipt of a delivery, by the path in its object of a file that is kept of it; None for any other file."""
+    """Return the receipt of the delivery that a path in an object belongs to; None for any other path."""
     found = _OF_A_DELIVERY.fullmatch(path)
     return found[1] if found else None
 
 
 def delivered(paths: Iterable[str]) -> list[str]:
-    """The receipts of which an object's logs keep what rebuilds their requests, by the paths in the object."""
+    """Return the receipts of the deliveries in an object's logs, from the paths in the object."""
     return sorted({receipt_id for path in paths if (receipt_id := delivery_of(path))})
 
 
 def delivery_path(receipt_id: str) -> str:
-    """Where in its object it lies that a delivery is kept."""
+    """Return the path of a delivery's record in its object."""
     return f"{ocfl.LOGS}/{DELIVERIES}/{receipt_id}/{_RECEIPT}"
 
 
 def keep_delivery(reference: str, receipt_id: str, version: int, content: Path) -> None:
-    """Keep what rebuilds a request that brought nothing new. Done again, it changes nothing.
+    """Write the files that rebuild a request that said nothing new. Idempotent.
 
     Raises:
-        Transient: the store does not take it now.
+        Transient: the store does not accept them now.
     """
     kept = {name: _digest(content / name) for name in (SKELETON, CUTS, REQUEST) if (content / name).exists()}
     for name in kept:

@@ -1,12 +1,12 @@
-"""Seals what must not lie in the store in clear: with a data key per archive, which lies there wrapped by a master key.
+"""Seals card secrets and raw bodies in the store, with a data key per archive that is wrapped by a master key.
 
-A data key lies beside the archives, outside of every object: to wrap it anew, or to destroy it, changes no version and
-no digest. Encryption is deterministic (AES-SIV): the same value under the same key comes out the same, so an archive
-that is made again is the same, byte for byte. Nothing here keeps a data key: one that is gone must not be used on.
+Data keys lie outside the objects, so rewrapping or destroying a key changes no version and no digest. Encryption is
+deterministic (AES-SIV): the same value under the same key gives the same ciphertext, so an archive that is made again
+is the same, byte for byte. Data keys are not cached, since a key that is gone must not be used any longer.
 
-A key is made while there is nothing that it might have sealed, and never again: one that is lost comes back from a
-backup, and what was sealed with another one meanwhile would be lost then. The key of the fingerprints is made before
-any other, so where there is a data key and no key of the fingerprints, that one is lost.
+A key is made only while it cannot have sealed anything, and never again. A lost key comes back from a backup; values
+that were sealed with a replacement would then be lost. The key of the fingerprints is made before any other key. So if
+a data key exists and the key of the fingerprints does not, the key of the fingerprints is lost.
 
 Source: RFC 5297, "Synthetic Initialization Vector (SIV) Authenticated Encryption Using AES".
 """
@@ -32,7 +32,7 @@ from models.errors import Conflict, Locked
 
 ROOT = "keys"
 SETTLEMENTS = "settlements"
-"""Beside it: the reports, which hold fingerprints."""
+"""The folder of the settlement reports, which hold fingerprints."""
 FINGERPRINT_KEY = f"{ROOT}/fingerprint.json"
 _KEY_BYTES = 64
 _TAG_BYTES = 16
@@ -41,16 +41,16 @@ _FORMAT = 1
 
 
 def key_location(reference: str) -> str:
-    """Where in the store the wrapped data key of a process's archive lies."""
+    """Return the location of the wrapped data key of a process's archive in the store."""
     digest = hashlib.sha256(ocfl.object_id(reference).encode()).hexdigest()
     return f"{ROOT}/{digest[:3]}/{digest[3:6]}/{digest[6:9]}/{digest}.json"
 
 
 def sealer(reference: str) -> Callable[[bytes], bytes]:
-    """Return what seals a value of a process's archive. Its key is made at the first value.
+    """Return a function that seals a value of a process's archive. The archive's key is made at the first value.
 
     Raises (at a value):
-        Locked: the settings do not unwrap the archive's key, or it is gone, and something was sealed with it.
+        Locked: the settings do not unwrap the archive's key, or the key is gone after it sealed something.
         Transient: the store does not answer.
     """
     key, object_id = cache(lambda: AESSIV(_made_key(reference))), ocfl.object_id(reference).encode()
@@ -58,10 +58,10 @@ def sealer(reference: str) -> Callable[[bytes], bytes]:
 
 
 def opener(reference: str) -> Callable[[bytes], bytes]:
-    """Return what opens a sealed value of a process's archive.
+    """Return a function that opens a sealed value of a process's archive.
 
     Raises (at a value):
-        Locked: the settings do not unwrap the archive's key, or it has none.
+        Locked: the settings do not unwrap the archive's key, or the archive has no key.
         Conflict: the value is damaged, or was sealed with a key that is gone.
         Transient: the store does not answer.
     """
@@ -70,42 +70,42 @@ def opener(reference: str) -> Callable[[bytes], bytes]:
 
 
 def sealed_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Seal a body in pieces, of which none can be changed, moved or left out. Flat memory. Raises as `sealer` does."""
+    """Seal a body in pieces. No piece can be changed, moved or left out. Flat memory. Raises as `sealer` does."""
     key = AESSIV(_made_key(reference))
     for index, (chunk, is_last) in enumerate(_chunks(pieces, _CHUNK_BYTES)):
         yield key.encrypt(chunk, _place(reference, receipt_id, index, is_last=is_last))
 
 
 def opened_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Open in pieces what `sealed_chunks` has sealed. Raises as `opener` does."""
+    """Open a body that `sealed_chunks` has sealed, in pieces. Raises as `opener` does."""
     key = AESSIV(_kept_key(key_location(reference)))
     for index, (chunk, is_last) in enumerate(_chunks(pieces, _CHUNK_BYTES + _TAG_BYTES)):
         yield _opened(key, chunk, _place(reference, receipt_id, index, is_last=is_last))
 
 
 def stand_in(ciphertext: bytes) -> bytes:
-    """Something as long as what was sealed, without a key."""
+    """Return a placeholder as long as the sealed value, without a key."""
     return bytes(max(0, len(ciphertext) - _TAG_BYTES))
 
 
 def clear_size_bytes(sealed_bytes: int) -> int:
-    """Return how long the body is that `sealed_chunks` has made so many bytes of."""
+    """Return the size of a body that `sealed_chunks` has sealed into `sealed_bytes` bytes."""
     return sealed_bytes - _TAG_BYTES * -(-sealed_bytes // (_CHUNK_BYTES + _TAG_BYTES))
 
 
 def fingerprint(text: str) -> str:
-    """Return a keyed fingerprint of a secret, in hex: equal for equal secrets of this store, and it tells nothing else.
+    """Return a keyed fingerprint of a secret, in hex. It reveals only whether secrets of this store are equal.
 
     Raises:
-        Locked: the settings do not unwrap the key of the fingerprints, or it is gone, and there are some.
+        Locked: the settings do not unwrap the key of the fingerprints, or the key is gone and fingerprints may exist.
         Transient: the store does not answer.
     """
     return _keyed(_fingerprint_key(settings().store_location, settings().seal_keys), text)
 
 
 def previewed_fingerprints() -> Callable[[str], str]:
-    """Return `fingerprint`, or what stands for it where nothing may be changed and there is no key yet: nothing has a
-    fingerprint then that it could be equal to.
+    """Return `fingerprint`, or a substitute that writes no key. It serves while there is no key, and so no fingerprint
+    that its results could equal.
 
     Raises:
         Transient: the store does not answer.
@@ -120,16 +120,15 @@ def _keyed(key: bytes, text: str) -> str:
 
 
 def wrapped_keys() -> list[str]:
-    """Where in the store the wrapped keys lie, in order."""
+    """Return the locations of the wrapped keys in the store, in order."""
     return [location for location, _ in store().listed(ROOT) if location.endswith(".json")]
 
 
 def rewrap(location: str) -> bool:
-    """Wrap a key under the first of the master keys, and return whether it was under another. One that has been
-    destroyed meanwhile stays so.
+    """Wrap a key under the first master key; return whether another had wrapped it. A destroyed key stays destroyed.
 
     Raises:
-        Locked: no master key unwraps it.
+        Locked: no master key unwraps the key.
         Transient: the store does not answer.
     """
     before = store().found_bytes(location)
@@ -143,7 +142,7 @@ def rewrap(location: str) -> bool:
 
 
 def has_sealed(reference: str) -> bool:
-    """Return whether anything of a process's archive lies sealed in the store.
+    """Return whether the store has sealed values of a process's archive.
 
     Raises:
         Transient: the store does not answer.
@@ -152,7 +151,7 @@ def has_sealed(reference: str) -> bool:
 
 
 def is_sealed(key: str) -> bool:
-    """Return whether a file of an object is sealed, or tells of what is. One that is damaged may."""
+    """Return whether a file of an object is sealed or lists sealed values. A damaged list counts if it may do so."""
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
     text = store().found_bytes(key) or b""
@@ -163,20 +162,20 @@ def is_sealed(key: str) -> bool:
 
 
 def check_key(reference: str) -> None:
-    """See that the key of a process's archive can be had. Cheap.
+    """Check that the key of a process's archive is available. Cheap.
 
     Raises:
-        Locked: it cannot.
+        Locked: the key is not available.
         Transient: the store does not answer.
     """
     _kept_key(key_location(reference))
 
 
 def check_fingerprint_key() -> None:
-    """See that the key of the fingerprints can be had, where there may be any.
+    """Check that the key of the fingerprints is available, if fingerprints may exist.
 
     Raises:
-        Locked: it cannot.
+        Locked: the key is not available.
         Transient: the store does not answer.
     """
     if store().size(FINGERPRINT_KEY) is not None or _has_fingerprints():
@@ -185,19 +184,19 @@ def check_fingerprint_key() -> None:
 
 @lru_cache(4)
 def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
-    """Read once a process: a settlement asks for it a hundred thousand times, and nobody destroys it."""
+    """Return the cached key: an import asks for it a hundred thousand times, and nobody destroys it."""
     if store().size(FINGERPRINT_KEY) is None and not _has_fingerprints():
         store().keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
     return _kept_key(FINGERPRINT_KEY)
 
 
 def _has_fingerprints() -> bool:
-    """Whether there may be any. In a store of many archives from before sealing this takes long, once."""
+    """Return whether fingerprints may exist. Slow, once, in a store of many archives from before sealing."""
     return any(True for folder in (ROOT, SETTLEMENTS) for _ in store().listed(folder)) or _has_sealed_below(ocfl.ROOT)
 
 
 def _made_key(reference: str) -> bytes:
-    """An archive's key; the first one to ask makes it, and everybody reads what that one has written."""
+    """Return an archive's key. The first caller makes it, and every caller reads the key that is then in the store."""
     location = key_location(reference)
     if store().size(location) is None and not has_sealed(reference):
         _fingerprint_key(settings().store_location, settings().seal_keys)
@@ -212,7 +211,7 @@ def _has_sealed_below(key: str) -> bool:
 def _kept_key(location: str) -> bytes:
     wrapped = store().found_bytes(location)
     if wrapped is None:
-        raise Locked(f"the key {location} is gone, and what it has sealed cannot be opened; restore it from a backup")
+        raise Locked(f"the key {location} is gone, so its sealed values cannot be opened; restore it from a backup")
     return _key_of(wrapped, location)
 
 
@@ -224,7 +223,7 @@ def _key_of(wrapped: bytes, location: str) -> bytes:
     except (ValueError, KeyError, TypeError) as error:
         raise Locked(f"the key {location} is damaged; restore it from a backup") from error
     if not is_ours:
-        raise Locked(f"expected the key {location} in format {_FORMAT}, got that of a newer cellar; use that one")
+        raise Locked(f"expected the key {location} in format {_FORMAT}, got a newer format; use a newer cellar")
     return _unwrapped(ciphertext, location)
 
 
@@ -250,7 +249,7 @@ def _unwrapped(ciphertext: bytes, location: str) -> bytes:
 
 def _without_master(location: str) -> Locked:
     return Locked(
-        f"no key of CELLAR_SEAL_KEYS opens {location}; add the one that it was wrapped with, or restore `secrets/seal`"
+        f"no key of CELLAR_SEAL_KEYS opens {location}; add the key that wrapped it, or restore `secrets/seal`"
     )
 
 
@@ -258,16 +257,16 @@ def _opened(key: AESSIV, ciphertext: bytes, associated: list[bytes]) -> bytes:
     try:
         return key.decrypt(ciphertext, associated)
     except InvalidTag as error:
-        raise Conflict("something sealed is damaged, or its key was replaced; send the archive again") from error
+        raise Conflict("a sealed value is damaged, or its key was replaced; send the archive again") from error
 
 
 def _place(reference: str, receipt_id: str, index: int, *, is_last: bool) -> list[bytes]:
-    """What a chunk of a body is bound to."""
+    """Return the associated data that a chunk of a body is bound to."""
     return [ocfl.object_id(reference).encode(), receipt_id.encode(), b"%d" % index, b"last" if is_last else b"more"]
 
 
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    """The same bytes in chunks of one size, each with whether it is the last one, which may be shorter."""
+    """Yield the same bytes in chunks of one size, each with whether it is the last, which may be shorter."""
     pending = bytearray()
     for piece in pieces:
         pending += piece

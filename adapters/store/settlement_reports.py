@@ -1,7 +1,7 @@
-"""Settlement reports in the store: their rows as they were read, with fingerprints in place of secrets, written once.
+"""Keeps settlement reports in the store: their entries, with fingerprints in place of secrets, written once.
 
-A report is named by the SHA-256 of its file, which is a JSON document with a row on each line. Beside it stands when it
-was imported first. The database is made of both again.
+A report is named by the SHA-256 of its file, a JSON document with one entry per line. A file beside it has the time of
+its first import. The database is rebuilt from both.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import Days, Entry, EntryKind
 
 OnDamaged = Callable[[str, str], None]
-"""Called with the id of a report that does not come back, and with the reason."""
+"""Called with the id of a report that cannot be restored, and with the reason."""
 
 FOLDER = "settlements"
 _IMPORTED = ".imported"
@@ -34,7 +34,7 @@ _LONGEST_END_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as it is kept, in a file on the local disk."""
+    """A report in its stored form, in a file on the local disk."""
 
     report_id: str
     path: Path
@@ -52,16 +52,16 @@ class Report:
 
 @contextmanager
 def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fingerprint) -> Iterator[Report]:
-    """A report, read to its end and written down as it will be kept, until the end of the block.
+    """Read a report to its end, and provide it in its stored form until the end of the block.
 
     Args:
         data: the file.
-        form: of the file.
-        fingerprint: what stands for a secret.
+        form: the format of the file.
+        fingerprint: the function whose result replaces a secret.
 
     Raises:
-        Refused: it is not in that form, or has no row.
-        Transient: the disk does not take it now.
+        Refused: the file is not in that format, or has no row.
+        Transient: the disk does not accept the report now.
     """
     with spooled(store().spool_folder) as spool:
         covers = coverage_of(_written(entries_of(data, form, fingerprint), spool), form.terms)
@@ -69,16 +69,16 @@ def staged(data: bytes, form: ReportFormat, fingerprint: Fingerprint = seals.fin
         path = Path(spool.name)
         report = Report(_digest(path), path, _count(path), covers)
         if report.entries < 1:
-            raise Refused("NO_ROWS", "expected a report with one row at least")
+            raise Refused("NO_ROWS", "expected a report with at least one row")
         yield report
 
 
 @contextmanager
 def stored(report_id: str) -> Iterator[Report]:
-    """A report from the store, on the local disk until the end of the block.
+    """Provide a report from the store on the local disk, until the end of the block.
 
     Raises:
-        Conflict: it is gone or damaged.
+        Conflict: the report is missing or damaged.
         Transient: the store does not answer.
     """
     with spooled(store().spool_folder) as spool:
@@ -94,10 +94,10 @@ def stored(report_id: str) -> Iterator[Report]:
 
 
 def keep(report: Report, now: datetime) -> datetime:
-    """Keep a report, once; return when it was imported first. One that is damaged is mended.
+    """Write a report once, and return the time of its first import. A damaged report is repaired.
 
     Raises:
-        Transient: the store does not take it now.
+        Transient: the store does not accept it now.
     """
     is_damaged = store().digest_of(report_key(report.report_id)) not in (report.report_id, None)
     (store().overwrite if is_damaged else store().keep)(report.path, report_key(report.report_id))
@@ -109,7 +109,7 @@ def keep(report: Report, now: datetime) -> datetime:
 
 
 def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, datetime]]:
-    """Id and time of import of the reports in the store but some, in order of that time.
+    """Return the reports in the store except `but`, with their time of import, in order of that time.
 
     Raises:
         Transient: the store does not answer.
@@ -120,14 +120,14 @@ def kept(on_damaged: OnDamaged, but: Collection[str] = ()) -> list[tuple[str, da
         if key == f"{FOLDER}/{report_id}{_IMPORTED}" and report_id not in but:
             imported_at = _imported_at(key)
             if imported_at is None:
-                on_damaged(report_id, "the time of its import is damaged; import its file again with `cellar settle`")
+                on_damaged(report_id, "its time of import is damaged; import its file again with `cellar settle`")
             else:
                 times[report_id] = imported_at
     return sorted(times.items(), key=lambda each: (each[1], each[0]))
 
 
 def _imported_at(key: str) -> datetime | None:
-    """None where nothing is, or nothing that tells a time."""
+    """Return the time of import under a key; None where it is missing or damaged."""
     text = store().found_bytes(key) or b""
     try:
         imported_at = datetime.fromisoformat(text.decode())
@@ -137,7 +137,7 @@ def _imported_at(key: str) -> datetime | None:
 
 
 def _written(entries: Iterable[Entry], spool: BinaryIO) -> Iterator[Entry]:
-    """Write entries down as they pass."""
+    """Write entries as they pass through."""
     lines, separator = [b'{"entries": ['], b"\n"
     for entry in entries:
         lines.append(separator + orjson.dumps(entry))
@@ -155,7 +155,7 @@ def _end(covers: Days | None) -> bytes:
 
 
 def _count(path: Path) -> int:
-    """Of rows: all lines but the first and the last."""
+    """Return the number of entries: all lines but the first and the last."""
     with path.open("rb") as lines:
         return sum(1 for _ in lines) - 2
 
@@ -181,9 +181,9 @@ def _digest(path: Path) -> str:
 
 
 def report_key(report_id: str) -> str:
-    """Where a report lies in the store."""
+    """Return the key of a report in the store."""
     return f"{FOLDER}/{report_id}.json"
 
 
 def _damaged(report_id: str) -> Conflict:
-    return Conflict(f"settlement report {report_id} is gone or damaged; import its file again with `cellar settle`")
+    return Conflict(f"settlement report {report_id} is missing or damaged; import its file again with `cellar settle`")
