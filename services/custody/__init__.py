@@ -1,1 +1,1 @@
-"""The store against what it must hold: checked, and the database rebuilt from it. No run comes in."""
+"""Checks of the store, and the rebuild of the database from the store. No run comes in."""

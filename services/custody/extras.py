@@ -1,4 +1,4 @@
-"""What lies in an object and is in none of its versions: what a writer has begun, and what nobody has written."""
+"""Finds the files of an object that are in none of its versions: begun by a writer, or unknown."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from models.store.inventory import Inventory
 
 
 def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
-    """Find what no inventory of an object names, and what is begun of its next version."""
+    """Find the files that no inventory of an object names, and the next version if it is begun."""
     begun = interrupted.begun(stored.key, inventory.head + 1, stored.sizes)
     if begun:
         yield from _of_begun(stored, begun)
@@ -27,7 +27,7 @@ def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding
 
 
 def is_begun_object(stored: StoredObject) -> bool:
-    """Whether an object without an inventory is one of whose first version nobody is told yet."""
+    """Return whether an object without an inventory has only a first version that is being written."""
     begun = interrupted.begun(stored.key, 1, stored.sizes)
     if begun is None or begun.strange or not interrupted.may_be_half(stored.key, begun):
         return False
@@ -42,4 +42,4 @@ def _of_begun(stored: StoredObject, begun: Begun) -> Iterator[FixityFinding]:
     if begun.lost and not interrupted.may_be_half(stored.key, begun):
         yield from (stored.missing(path) for path in begun.lost)
     elif begun.named:
-        yield stored.interrupted(f"v{begun.number}/", "a whole version", "one that is not told of yet")
+        yield stored.interrupted(f"v{begun.number}/", "a whole version", "not yet in the root inventory")

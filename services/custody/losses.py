@@ -1,7 +1,7 @@
-"""What the database knows to be complete, and an object does not have: versions, deliveries, histories.
+"""Finds complete versions, deliveries and histories that have disappeared from an object.
 
-A run writes into the object first, then completes its receipt, then keeps its history, and then lets go of the body in
-the inbox. Whatever seems to be missing is looked for once more in that order, so a run that is at it misses nothing.
+A run writes into the object, completes its receipt, writes its history, and then removes the body from the inbox.
+Missing files are looked up again in that order, so a run that is at work causes no finding.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from models.store.inventory import Inventory
 
 
 def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> Iterator[FixityFinding]:
-    """Find what an object has lost of what was complete."""
+    """Find the complete receipts, histories and discrepancies that an object has lost."""
     reference = reference_of(inventory)
     told = {version.message for version in inventory.versions}
     for receipt_id, version in completed.receipts.items():
@@ -33,9 +33,9 @@ def losses(stored: StoredObject, inventory: Inventory, completed: Completed) -> 
 
 
 def lost_rows(stored: StoredObject, path: str, rows: Rows, completed: Completed) -> Iterator[FixityFinding]:
-    """Find whether a history has lost a delivery, or that its receipt is complete: an old copy of it is whole too.
+    """Find a history that lacks deliveries or the completion of its receipt: an old copy has a valid digest too.
 
-    While the body is in the inbox, a run is going to keep all of it again.
+    While the body is in the inbox, a run is about to write the whole history again.
     """
     receipt_id = PurePosixPath(path).stem
     expected, found = completed.deliveries.get(receipt_id, 0), history.deliveries_of_complete(rows)
@@ -49,10 +49,10 @@ def _lost_request(
     try:
         is_lost = stored_request(reference, receipt_id) is None
     except Conflict:
-        return  # there is something, and the finding is its own
+        return  # it is damaged, which another check reports
     if is_lost:
         path = f"v{version}/" if version else delivery_path(receipt_id)
-        yield stored.missing(path, f"what receipt {receipt_id} was archived as")
+        yield stored.missing(path, f"receipt {receipt_id} as a version or a delivery")
 
 
 def _lost_history(stored: StoredObject, receipt_id: str) -> Iterator[FixityFinding]:

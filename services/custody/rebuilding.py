@@ -25,19 +25,19 @@ OnDamaged = Callable[[tuple[str, str]], None]
 
 
 def check_empty() -> None:
-    """See that the database has no archives yet.
+    """Check that the database has no archives yet.
 
     Raises:
-        Refused: it has.
-        Transient: it does not answer.
+        Refused: the database has archives.
+        Transient: the database does not answer.
     """
     if next(archives.references(), None) is not None:
-        raise Refused("NOT_EMPTY", "the database has archives; expected an empty one, as `cellar migrate` makes")
+        raise Refused("NOT_EMPTY", "the database has archives; expected an empty database from `cellar migrate`")
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How many archives and reports are in the database again, and the keys of what is not, with the reason."""
+    """The numbers of restored archives and reports, and the keys of damaged files, each with the reason."""
 
     archives: int
     reports: int
@@ -45,10 +45,10 @@ class Rebuilt:
 
 
 def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject], None]) -> Rebuilt:
-    """Put every object of the store into an empty database. What is damaged is told, and holds up no other.
+    """Restore every object of the store into an empty database. A damaged object is reported, and blocks no other.
 
     Raises:
-        Transient: store or database does not answer. Begin anew with an empty database.
+        Transient: store or database does not answer. Start again with an empty database.
     """
     count, damaged = 0, list[tuple[str, str]]()
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
@@ -59,7 +59,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
             except Conflict as conflict:
                 damaged.append((each.key, str(conflict)))
         on_rebuilt(each)
-    now = datetime.now(UTC)  # by now everyone's peers are there
+    now = datetime.now(UTC)  # now that all archives are loaded, they can be compared
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
@@ -67,14 +67,14 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
-    """Put an object into the database, if it is one: its history, then its versions, each with its deliveries. Return
-    whether it has a version there.
+    """Restore an object into the database: its history, then its versions, each with its deliveries. Return whether a
+    version was restored.
 
-    Where its key cannot be had, that is what is not sealed, and its discrepancies stay as they are kept. A version, a
-    delivery or a history that is damaged is told, and is all that is lost.
+    If the archive's key is not available, sealed values read as null, and discrepancies stay as they are kept. A
+    damaged version, delivery or history is reported, and nothing else is lost.
 
     Raises:
-        Conflict: its inventory is damaged.
+        Conflict: the object's inventory is damaged.
         Transient: store or database does not answer.
     """
     found = ocfl.inventory_at(stored.key) or ocfl.inventory_at(f"{stored.key}/v1")
@@ -110,8 +110,8 @@ def _places_of_deliveries(stored: StoredObject) -> dict[str, str]:
 def _readable(
     reference: str, places: Mapping[str, str], inventory: Inventory, on_damaged: OnDamaged
 ) -> Iterator[StoredArchive]:
-    """Put the receipts that can be read on record, by where they lie; the others are told. Half a delivery waits in the
-    inbox.
+    """Record and yield the readable receipts of `places`; report the damaged ones. An incomplete delivery is skipped,
+    since its receipt waits in the inbox.
     """
     for receipt_id, key in places.items():
         try:
@@ -133,8 +133,8 @@ def _restore_histories(keys: Iterable[str], on_damaged: OnDamaged) -> None:
 
 
 def _receipt(archived: StoredArchive, inventory: Inventory) -> ReceiptRow:
-    """For a receipt without history, which is kept before it leaves the inbox. So it waits there, to be completed; or
-    its history was lost.
+    """Make the row of a receipt without a history. The history is written before the receipt leaves the inbox, so the
+    receipt is still in the inbox, or its history was lost.
     """
     received_at = inventory.versions[archived.request.version - 1].created_at
     waits = inbox.has_body(archived.receipt_id)

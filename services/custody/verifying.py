@@ -1,4 +1,4 @@
-"""Verifies the store: every file of every object against the digests that its inventory tells, and the keys."""
+"""Verifies the store: every file of every object against the digests in its inventory, and the keys."""
 
 import hashlib
 from collections import deque
@@ -28,7 +28,7 @@ _PARTS_OF_AN_OBJECT = 5  # of a key: the root, three tuples, the object
 
 
 def stored_objects() -> Iterator[StoredObject]:
-    """The objects of the store in the order of their keys. Files that are in none come as one without a key.
+    """Yield the objects of the store in the order of their keys. Files outside objects come as an object without a key.
 
     Raises:
         Transient: the store does not answer.
@@ -39,7 +39,7 @@ def stored_objects() -> Iterator[StoredObject]:
 
 
 def object_of(reference: str) -> StoredObject:
-    """The object of a process; without files where there is none."""
+    """Return the object of a process; an object without files if the store has none."""
     return _listed(ocfl.object_key(reference))
 
 
@@ -48,15 +48,15 @@ def _listed(key: str) -> StoredObject:
 
 
 def drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator[StoredObject]:
-    """Draw a share of the objects by chance, one at least where there are any. Files that are in none always come.
+    """Draw a random share of the objects, at least one if any exist. Files outside objects are always included.
 
     The same seed draws the same objects again.
 
     Raises:
-        Refused: the share is none: to read nothing, and to call it sound, would be a lie.
+        Refused: the share is not above 0 and at most 1. A check that reads nothing must not call the store sound.
     """
     if not 0 < share <= 1:
-        raise Refused("BAD_PARAMETER", "expected a share above 0, and of 1 at most", where="share")
+        raise Refused("BAD_PARAMETER", "expected a share above 0 and at most 1", where="share")
     return _drawn(objects, share, seed)
 
 
@@ -77,17 +77,17 @@ def _drawn(objects: Iterable[StoredObject], share: float, seed: int) -> Iterator
 
 
 def _lot(key: str, seed: int) -> float:
-    """A number from 0 up to 1, by chance."""
+    """Return a pseudo-random number from 0 up to 1."""
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:8]) / 2**64
 
 
 def verify_objects(
     objects: Iterable[StoredObject], on_verified: Callable[[StoredObject, Fixity], None] = lambda _, __: None
 ) -> Fixity:
-    """Verify objects, several at once, and tell of each in their order when it is done.
+    """Verify objects, several at once, and report each when it is done, in the order of `objects`.
 
     Raises:
-        Transient: the store does not answer: then nothing is said of what is left.
+        Transient: the store does not answer. The remaining objects are not reported.
     """
     whole, waiting = NOTHING, deque[tuple[StoredObject, Future[Fixity]]]()
     with ThreadPoolExecutor(_AT_ONCE) as threads, one_fate():
@@ -112,17 +112,17 @@ def _begun(threads: ThreadPoolExecutor, stored: StoredObject) -> Future[Fixity]:
 
 
 def verify_object(stored: StoredObject) -> Fixity:
-    """Verify one object: its inventories, its contents, that nothing else lies there, what its logs rebuild, and that
-    all is there that the database knows to be complete.
+    """Verify one object: inventories, contents, unknown files, deliveries, histories, the key, and that it has all that
+    the database calls complete.
 
     Raises:
-        Transient: the store does not answer, or the database.
+        Transient: store or database does not answer.
     """
     if not stored.key:
         return Fixity(0, 0, 0, tuple(unnamed(path) for path in stored.sizes if path not in ocfl.root_files()))
     fixity = _verified(stored)
     before: set[tuple[str, Fault]] = set()
-    # Writers may be at work: what is wrong stays wrong.
+    # Writers may be at work, so only findings that persist count.
     while (found := {(each.key, each.fault) for each in fixity.findings}) and found != before:
         before, fixity = found, _verified(_listed(stored.key))
     return fixity
@@ -140,11 +140,11 @@ def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
     try:
         inventory = ocfl.parsed(text, stored.key)
     except Conflict:
-        yield stored.damaged(INVENTORY, "an inventory", "what is none")
+        yield stored.damaged(INVENTORY, "an inventory", "text that is not an inventory")
         return
     reference = ocfl.reference_of(inventory)
     if ocfl.object_key(reference) != stored.key:
-        yield stored.damaged(INVENTORY, "that of this object", "another's")
+        yield stored.damaged(INVENTORY, "the inventory of this object", "that of another object")
         return
     completed = receipts.completed(reference)
     yield from _findings(
@@ -163,28 +163,28 @@ def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
 
 
 def _findings(checks: Iterable[Iterator[FixityFinding]]) -> Iterator[FixityFinding]:
-    """What several checks find. What one of them cannot read is found by that, and ends no other."""
+    """Yield the findings of several checks. An unreadable file is a finding of its check, and ends no other check."""
     for check in checks:
         try:
             yield from check
         except Unreadable as error:
-            yield FixityFinding(error.key, Fault.UNREADABLE, "what can be read", error.reason)
+            yield FixityFinding(error.key, Fault.UNREADABLE, "a readable file", error.reason)
 
 
 def missing(seen: Collection[str]) -> Fixity:
     """Find the objects that the database knows and the store does not have at all.
 
     Args:
-        seen: the keys of objects that were listed; what is not among them is looked for once more.
+        seen: the keys of the listed objects. Other objects are looked up once more.
     """
     keys = [key for reference in archives.references() if (key := ocfl.object_key(reference)) not in seen]
     gone = [key for key in keys if store().size(f"{key}/{INVENTORY}") is None]
-    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "what was archived", "nothing") for key in gone))
+    return Fixity(0, 0, 0, tuple(FixityFinding(key, Fault.MISSING, "an archived object", "nothing") for key in gone))
 
 
 def verify_beside() -> Fixity:
-    """Verify what lies beside the archives: what makes their folder an OCFL storage root, the key of the fingerprints,
-    the settlement reports, which are named by their digests, and the discrepancies that are of no archive.
+    """Verify the files beside the archives: those that make an OCFL storage root, the key of the fingerprints, the
+    settlement reports, which are named by their digests, and the discrepancies that belong to no archive.
 
     Raises:
         Transient: the store does not answer.
@@ -212,7 +212,7 @@ def _wrong_root() -> Iterator[FixityFinding]:
         if found[key] is None:
             yield FixityFinding(key, Fault.MISSING, "a file of the storage root", "nothing")
         elif found[key] != expected:
-            yield FixityFinding(key, Fault.DAMAGED, "what was written there", "something else")
+            yield FixityFinding(key, Fault.DAMAGED, "the file as it was written", "different content")
 
 
 def _wrong_report(report_id: str) -> Iterator[FixityFinding]:
@@ -234,7 +234,7 @@ def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFin
 def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
     of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
     if of_none and not history.is_whole(key):
-        yield FixityFinding(key, Fault.DAMAGED, "what was kept there", "what is damaged, or another's")
+        yield FixityFinding(key, Fault.DAMAGED, "the history as it was written", "a damaged or foreign history")
 
 
 def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, number: int) -> Iterator[FixityFinding]:
@@ -243,24 +243,24 @@ def _wrong_inventory(stored: StoredObject, inventory: Inventory, text: bytes, nu
     if of_version is None:
         yield stored.missing(path)
     elif store().found_bytes(f"{stored.key}/v{number}/{SIDECAR}") != ocfl.sidecar(of_version):
-        yield stored.damaged(path, "what its sidecar says", "another digest")
+        yield stored.damaged(path, "the digest in its sidecar", "another digest")
     elif number == inventory.head and of_version != text:
-        yield stored.damaged(INVENTORY, f"that of v{number}", "another")
+        yield stored.damaged(INVENTORY, f"the inventory of v{number}", "another inventory")
     elif number < inventory.head and of_version != inventory.as_of(number).to_json():
-        yield stored.damaged(path, "what the object's inventory tells up to that version", "something else")
+        yield stored.damaged(path, "the root inventory up to that version", "another inventory")
 
 
 def _wrong_sidecar(
     stored: StoredObject, inventory: Inventory, text: bytes, completed: Completed
 ) -> Iterator[FixityFinding]:
-    """It is written last of all, so until then its version cannot be complete."""
+    """Check the sidecar of the root inventory. It is written last, so before that no run can complete the version."""
     if store().found_bytes(f"{stored.key}/{SIDECAR}") == ocfl.sidecar(text):
         return
     is_complete = inventory.versions[-1].message in completed.receipts
     if is_complete or text != store().found_bytes(f"{stored.key}/v{inventory.head}/{INVENTORY}"):
-        yield stored.damaged(SIDECAR, "the digest of the inventory", "another")
+        yield stored.damaged(SIDECAR, "the digest of the inventory", "another digest")
     else:
-        yield stored.interrupted(SIDECAR, "the digest of the inventory", "another")
+        yield stored.interrupted(SIDECAR, "the digest of the inventory", "another digest")
 
 
 def _wrong_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
@@ -269,7 +269,7 @@ def _wrong_declaration(stored: StoredObject) -> Iterator[FixityFinding]:
     if text is None:
         yield stored.missing(path)
     elif text != ocfl.declaration(path):
-        yield stored.damaged(path, "the same as its name", "something else")
+        yield stored.damaged(path, "the same as its name", "different content")
 
 
 def _wrong_content(stored: StoredObject, path: str, sha256: str) -> Iterator[FixityFinding]:
@@ -281,23 +281,23 @@ def _wrong_content(stored: StoredObject, path: str, sha256: str) -> Iterator[Fix
 
 
 def _wrong_delivery(stored: StoredObject, reference: str, receipt_id: str) -> Iterator[FixityFinding]:
-    """What is kept of a delivery proves itself: it rebuilds the request, whose digest is the receipt id."""
+    """Check that a delivery rebuilds its request, whose digest is the receipt id."""
     path = f"{LOGS}/{DELIVERIES}/{receipt_id}"
     try:
         request = stored_request(reference, receipt_id)
         is_whole = request is None or request.is_whole()
     except Locked:
-        return  # the finding is its key's
+        return  # `_wrong_key` reports it
     except Conflict:
         request, is_whole = None, False
     if not is_whole:
-        yield stored.damaged(path, receipt_id, "what does not rebuild it")
+        yield stored.damaged(path, receipt_id, "files that do not rebuild it")
     elif request is None:
-        yield stored.interrupted(path, "a whole delivery", "a part")
+        yield stored.interrupted(path, "a whole delivery", "part of a delivery")
 
 
 def _wrong_key(stored: StoredObject, reference: str) -> Iterator[FixityFinding]:
-    """What is sealed is whole by its digest, and lost all the same without the key that lies outside of the object."""
+    """Check an archive's key. Without it, sealed values are lost although their digests are right."""
     if any(seals.is_sealed(f"{stored.key}/{path}") for path in stored.sizes):
         yield from _locked(seals.key_location(reference), lambda: seals.check_key(reference))
 
@@ -316,16 +316,16 @@ def _wrong_history(stored: StoredObject, path: str, completed: Completed) -> Ite
     try:
         rows = history.kept_rows(f"{stored.key}/{path}")
     except Conflict:
-        yield stored.damaged(path, "what was kept there", "what is damaged, or another's")
+        yield stored.damaged(path, "the history as it was written", "a damaged or foreign history")
         return
     if rows is not None:
         yield from lost_rows(stored, path, rows, completed)
 
 
 def _without_inventory(stored: StoredObject) -> FixityFinding:
-    """In a bucket a version is won before the inventory of the object tells of it."""
+    """Return the finding for an object without an inventory. In a bucket a version is won before the root inventory."""
     if is_begun_object(stored):
-        return stored.interrupted("v1", "a whole version", "one that is not told of yet")
+        return stored.interrupted("v1", "a whole version", "not yet in the root inventory")
     return stored.missing(INVENTORY)
 
 

@@ -1,6 +1,4 @@
-"""Completes an archive: the request is rebuilt from what was written, and the rows are counted; only then does the
-receipt leave the inbox.
-"""
+"""Completes an archive: the request is rebuilt and the rows are counted before the receipt leaves the inbox."""
 
 from datetime import UTC, datetime
 
@@ -18,14 +16,14 @@ from services.receipts.stored_archive import StoredArchive
 
 
 def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
-    """Read an archive back and complete its receipt. Done again, it changes nothing.
+    """Read an archive back and complete its receipt. Idempotent.
 
     Args:
-        settled: what was settled of the current version's payload just before, which nobody has to find again.
+        settled: the findings in the current version's payload, as just reconciled, to save finding them again.
 
     Raises:
-        Conflict: store or database do not hold what was written there.
-        Transient: one of them does not answer, or the inbox's bucket does not.
+        Conflict: store or database does not return what was written.
+        Transient: store, database or the inbox's bucket does not answer.
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
     _read_back_request(archived)
@@ -37,17 +35,17 @@ def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
 
 
 def _read_back_request(archived: StoredArchive) -> None:
-    """The raw body leaves with the receipt: what the store gives in its place must be that, byte for byte."""
+    """Check that the store gives back the raw body, byte for byte, since that body leaves the inbox."""
     if not archived.request.is_whole():
-        raise Conflict(f"the store gives back another body than receipt {archived.receipt_id}; run the archive again")
+        raise Conflict(f"the body in the store does not match receipt {archived.receipt_id}; run the archive again")
 
 
 def _read_back_rows(archived: StoredArchive, settled: PayloadFindings | None) -> bool:
-    """Return whether the receipt is the current version; no other has rows of its own to read back."""
+    """Check the rows, and return whether the receipt is the current version. No other receipt has rows of its own."""
     if not archived.request.is_version:
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:
-        raise Conflict(f"the database holds another skeleton of receipt {archived.receipt_id}; run the archive again")
+        raise Conflict(f"the skeleton in the database is not of receipt {archived.receipt_id}; run the archive again")
     if receipts.current_receipt_id(archived.archive.reference) != archived.receipt_id:
         return False
     for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
@@ -59,12 +57,12 @@ def _read_back_rows(archived: StoredArchive, settled: PayloadFindings | None) ->
 
 
 def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) -> None:
-    """Those of the payload; others come and go without it."""
+    """Check the discrepancies of the payload. Other discrepancies change independently of the payload."""
     if settled is None:
-        raise Conflict("the current version became another while its archive was completed; run the archive again")
+        raise Conflict("the current version changed while its archive was completed; run the archive again")
     if not discrepancies.are_standing(reference, settled.codes, settled.found):
         raise Conflict(
-            f"expected {len(settled.found)} discrepancies of the payload, got others or another number; "
+            f"expected {len(settled.found)} discrepancies of the payload, got different ones or a different number; "
             "run the archive again"
         )
 

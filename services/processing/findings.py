@@ -1,4 +1,4 @@
-"""Settles what does not add up in an archive, and between it and others."""
+"""Reconciles the discrepancies in an archive, and between archives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PayloadFindings:
-    """What does not add up in the current version, and between it and those before: of these codes, all there is."""
+    """All discrepancies of `codes` in the current version, and between it and earlier versions."""
 
     codes: frozenset[DiscrepancyCode]
     found: list[Discrepancy]
@@ -36,20 +36,20 @@ class PayloadFindings:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """`is_current`: the receipt says what the current version says. `payload` is None where that is damaged."""
+    """`is_current`: the receipt says what the current version says. `payload` is None if that version is damaged."""
 
     is_current: bool
     payload: PayloadFindings | None
 
 
 def reconcile_findings(archived: StoredArchive) -> Reconciled:
-    """Settle the discrepancies of an archive that has loaded a receipt.
+    """Reconcile the discrepancies of an archive after one of its receipts was loaded. Idempotent.
 
-    What the current version says is settled in any case: a delivery may have made it the current one, and been killed.
-    Where that is damaged, what stands of it stays. Done again, it changes nothing.
+    The current version is always reconciled, since a run that was killed may have made it current. If the current
+    version is damaged, its discrepancies stay.
 
     Raises:
-        Locked: the archive's key cannot be had.
+        Locked: the archive's key is not available.
         Transient: store or database does not answer.
     """
     reference, now = archived.archive.reference, datetime.now(UTC)
@@ -64,7 +64,7 @@ def reconcile_findings(archived: StoredArchive) -> Reconciled:
 
 
 def _current(archived: StoredArchive) -> StoredArchive | None:
-    """The current version; None where it is damaged, which must not fail the receipt that is worked on."""
+    """Return the current version; None if it is damaged, which must not fail the receipt of this run."""
     reference = archived.archive.reference
     current_id = receipts.current_receipt_id(reference)
     if current_id is None or current_id == archived.receipt_id:
@@ -74,32 +74,34 @@ def _current(archived: StoredArchive) -> StoredArchive | None:
     except Locked:
         raise
     except Conflict as conflict:
-        log.error("the current version is damaged; what it says is not settled", why=str(conflict))
+        log.error("the current version is damaged; its discrepancies stay", why=str(conflict))
         return None
 
 
 def reconcile_payload(current: StoredArchive, now: datetime) -> PayloadFindings:
-    """Settle what the current version says, by itself and beside those that it has taken the place of."""
+    """Reconcile the discrepancies in the current version, and between it and the versions that it superseded."""
     findings = payload_findings(current)
     reconcile_version(current.archive.reference, current.receipt_id, findings.codes, findings.found, now)
     return findings
 
 
 def payload_findings(current: StoredArchive) -> PayloadFindings:
-    """A version that is damaged holds nobody up, and `verify` tells of it. But what has vanished is not known then."""
+    """Return the findings of the current version. Vanished payments are unknown if an older version is damaged, which
+    `verify` reports.
+    """
     try:
         older = list(_others(current))
     except Locked:
         raise
     except Conflict as conflict:
-        log.error("a version is damaged; what has vanished is not known", why=str(conflict))
+        log.error("a version is damaged; vanished payments are unknown", why=str(conflict))
         return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
     payments = booked(current.archive, settings().payment_terms)
     return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
 
 
 def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
-    """The payments of the other versions, newest first."""
+    """Yield the payments of the other versions, newest first."""
     reference = current.archive.reference
     for age in newest_first(archives.ages(reference)):
         if age.receipt_id != current.receipt_id:

@@ -1,4 +1,4 @@
-"""Loads what a payload says into the database."""
+"""Loads archived receipts into the database."""
 
 from datetime import datetime
 
@@ -10,10 +10,7 @@ from services.receipts.stored_archive import StoredArchive, stored_archive
 
 
 def load(archived: StoredArchive) -> None:
-    """Put an archived receipt on record: as a version, with its rows if it is the current one, or as a delivery of one.
-
-    Done again, it changes nothing.
-    """
+    """Record an archived receipt as a version, with its rows if it is current, or as a delivery. Idempotent."""
     archive, request = archived.archive, archived.request
     received_at = receipts.get(request.receipt_id).received_at
     if not request.is_version:
@@ -32,7 +29,7 @@ def load(archived: StoredArchive) -> None:
 
 
 def _load_delivery(archived: StoredArchive, made_at: datetime) -> None:
-    """A delivery may make its version the newest, and come before that is on record: both were killed."""
+    """Load a delivery. It may make its version the newest. Its version may be missing, if both runs were killed."""
     reference, request, is_locked = archived.archive.reference, archived.request, archived.archive.is_locked
     version = stored_version(reference, request.version)
     if not archives.has_version(version.receipt_id):

@@ -1,6 +1,4 @@
-"""Persists a receipt: what was staged of it becomes the next version of its process's archive, or a delivery, where it
-says nothing new.
-"""
+"""Persists a receipt as the next version of its process's archive, or as a delivery if it says nothing new."""
 
 import json
 from collections.abc import Iterable
@@ -39,9 +37,9 @@ class Persisted:
 
 
 def persist(reference: str, receipt_id: str) -> Persisted:
-    """Archive a receipt's files and skeleton in the store. Done again, it changes nothing that is right.
+    """Archive a receipt's files and skeleton in the store. Repeating it changes nothing that is right.
 
-    Streams: memory does not grow with the body. Where the inbox still has it, what is damaged in the store is mended.
+    Streams: memory does not grow with the body. While the inbox has the body, damage in the store is repaired.
 
     Raises:
         Refused: the body is no archive of this process.
@@ -67,14 +65,14 @@ def persist(reference: str, receipt_id: str) -> Persisted:
 
 
 def _keep_failures(reference: str) -> None:
-    """Keep the histories of receipts that have failed before there was an object to keep them in."""
+    """Write the histories of receipts that failed before the object existed."""
     for receipt_id in receipts.failed(reference):
         history.keep(reference, receipt_id)
 
 
 def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | None:
-    """The receipt as it is archived. A delivery whose record is damaged is kept anew, as one of the version that says
-    the same.
+    """Return the archived receipt; None if it is new. A delivery with a damaged record is written again, for the
+    version that says the same.
     """
     try:
         return stored_request(reference, staged.receipt_id)
@@ -92,7 +90,7 @@ def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | Non
 
 
 def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
-    """Make the next version, or a delivery of the current one, and return the version's number."""
+    """Make the next version, or a delivery of the current version, and return the version's number."""
     current = _current(reference, before)
     if current and _said(staged.scan.document, staged.cuts) == _said_by(current):
         keep_delivery(reference, staged.receipt_id, current.version, staged.content)
@@ -105,7 +103,7 @@ def _archive(reference: str, before: Inventory | None, staged: Staged, folder: P
 
 
 def _examine(staged: Staged) -> None:
-    """Judge the signed document, where one came. Of duplicate keys the last counts, here as everywhere."""
+    """Judge the signed document, if the body has one. Of duplicate keys the last counts, as everywhere."""
     signed = staged.scan.document.get(Role.SIGNED_DOCUMENT)
     index = signed.get("content") if isinstance(signed, dict) else None
     if index is None or not staged.cuts[int(index)].content.size_bytes:
@@ -118,7 +116,7 @@ def _examine(staged: Staged) -> None:
 
 
 def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:
-    """The version whose rows stand; before there are rows, the last."""
+    """Return the version whose rows are in the database; the last version before any rows exist."""
     if inventory is None:
         return None
     receipt_id = receipts.current_receipt_id(reference)
@@ -127,7 +125,7 @@ def _current(reference: str, inventory: Inventory | None) -> StoredRequest | Non
 
 
 def _said_by(current: StoredRequest) -> str | None:
-    """What a version says; nothing if it is damaged, which must not hold up the next one."""
+    """Return what a version says; None if it is damaged, which must not block the next version."""
     try:
         return _said(parse(current.clear_skeleton()), current.cuts())
     except Locked:

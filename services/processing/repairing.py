@@ -1,4 +1,4 @@
-"""Mends an archived receipt whose body is at hand: what is staged takes the place of what the store lost or damaged."""
+"""Repairs an archived receipt: staged files replace the files that the store has lost or damaged."""
 
 import structlog
 
@@ -18,14 +18,14 @@ Ranges = list[tuple[int, int]]
 
 
 def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
-    """Put what was staged in the place of what the store has lost or has damaged.
+    """Replace the files that the store has lost or damaged by the staged files.
 
     Raises:
-        Conflict: that does not make it whole.
-        Locked: the archive's key cannot be had.
+        Conflict: the receipt is still damaged afterwards.
+        Locked: the archive's key is not available.
         Transient: the store does not work now.
     """
-    log.warning("a damaged archive is mended", receipt_id=known.receipt_id)
+    log.warning("a damaged archive is repaired", receipt_id=known.receipt_id)
     if known.is_version and not _is_as_archived(known, staged):
         _seal_as_then(reference, known, staged)
     for path, sha256 in staged.digests().items():
@@ -36,7 +36,7 @@ def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
     if not known.is_whole():
-        raise Conflict(f"receipt {known.receipt_id} cannot be mended; `cellar verify` names what is damaged")
+        raise Conflict(f"receipt {known.receipt_id} cannot be repaired; `cellar verify` names the damaged files")
 
 
 def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
@@ -45,17 +45,17 @@ def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
 
 
 def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
-    """Other values were sealed then: rules have changed since, or there were none. Digests tell what is right."""
+    """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
     for told in (_told_by_cuts, _told_by_skeleton, _nothing):
         checkpoint()
         try:
             ranges = told(known, staged)
         except Conflict:
-            continue  # what would tell is damaged itself
+            continue  # this source is damaged itself
         write_sealed(staged.content, staged.scan.skeleton, staged.cuts, ranges, reference)
         if _is_as_archived(known, staged):
             return
-    log.error("nothing tells any more what was sealed of an archive", receipt_id=known.receipt_id)
+    log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)
 
 
 def _told_by_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
@@ -63,7 +63,7 @@ def _told_by_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
 
 
 def _told_by_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
-    """A null that was sealed looks like one that was not; today's rules tell."""
+    """Return the differing ranges. A sealed null looks like any other null, so today's rules decide."""
     clear = staged.scan.skeleton
     nulls = [each for each in secret_ranges(clear) if clear[slice(*each)] == SEALED_VALUE]
     return sorted([*ranges_between(clear, known.skeleton()), *nulls])

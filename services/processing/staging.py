@@ -1,4 +1,4 @@
-"""Stages a receipt: its body is scanned into a folder that holds what a version of its archive is made of."""
+"""Stages a receipt: scans its body into a folder with the files that make up a version of its archive."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -33,8 +33,8 @@ _READ_BYTES = 1 << 20
 class Staged:
     """A receipt in the folder `content`: files by their digests, skeleton and cuts, with the card secrets sealed.
 
-    `scan` and `cuts` are those of the body as it came, and are written nowhere.
-    `is_plain`: every file's base64 is as encoding it gives it, so they are known to rebuild the request.
+    `scan` and `cuts` are those of the body as it arrived, and are written nowhere.
+    `is_plain`: encoding each file gives the base64 that arrived, so the files are known to rebuild the request.
     """
 
     receipt_id: str
@@ -44,19 +44,19 @@ class Staged:
     is_plain: bool
 
     def digests(self) -> dict[str, str]:
-        """Of all that is staged, by the paths in `content`."""
+        """Return the digests of all staged files, by their paths in `content`."""
         files = {f"{FILES}/{path.name}": path.name for path in sorted((self.content / FILES).iterdir())}
         others = [name for name in (SKELETON, CUTS, SCANS, VERDICT, REQUEST) if (self.content / name).exists()]
         return files | {name: _digest(_chunks(self.content / name)) for name in others}
 
 
 def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Staged:
-    """Scan a body into the empty folder `content`, which one thread digests while another decodes it.
+    """Scan a body into the empty folder `content`. One thread computes the digest while another decodes the body.
 
     Raises:
-        Refused: the body is no archive of this process.
-        Conflict: it is not the one that was received, or what it was rebuilt from is damaged; or the archive's key
-            cannot be had.
+        Refused: the body is not an archive of this process.
+        Conflict: the body is not the one that was received, or was rebuilt from damaged files; or the archive's key is
+            not available.
         Transient: the store or the inbox does not work now.
     """
     with translated():
@@ -74,7 +74,7 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
         raise _damaged(receipt_id)
     scan = scanner.close()
     if reference_of(scan.document) != reference:
-        raise Refused("WRONG_REFERENCE", f"receipt {receipt_id} is an archive of another process than asked for")
+        raise Refused("WRONG_REFERENCE", f"receipt {receipt_id} is an archive of another process, not of this one")
     cuts = [
         ContentCut(each, cut.skeleton_offset, spelling)
         for each, cut, spelling in zip(sink.stored, scan.cuts, sink.spellings, strict=True)
@@ -92,7 +92,7 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
 def write_sealed(
     content: Path, skeleton: bytes, cuts: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], reference: str
 ) -> None:
-    """Write a skeleton and its cuts into `content`, with the ranges `secrets` of it sealed. Raises as `sealer` does."""
+    """Write a skeleton and its cuts into `content`, with the ranges `secrets` sealed. Raises as `sealer` does."""
     left, all_cuts = sealed(skeleton, cuts, secrets, seals.sealer(reference))
     with translated():
         (content / SKELETON).write_bytes(left)
@@ -100,7 +100,7 @@ def write_sealed(
 
 
 def stage_what_rebuilds(staged: Staged) -> None:
-    """Stage the raw body too, encrypted, if it cannot be rebuilt from the rest."""
+    """Stage the encrypted raw body too, if it cannot be rebuilt from the other files."""
     folder = staged.content / FILES
     pieces = rebuilt(staged.scan.skeleton, staged.cuts, lambda sha256: _chunks(folder / sha256), bytes)
     if staged.is_plain or _digest(pieces) == staged.receipt_id:
@@ -117,7 +117,7 @@ def stage_what_rebuilds(staged: Staged) -> None:
 
 @contextmanager
 def _damage_told(body: RawBody, receipt_id: str) -> Iterator[None]:
-    """What was rebuilt was a sound archive once."""
+    """Report a refused body from the store as damaged, since it was a sound archive once."""
     try:
         yield
     except Refused as error:
@@ -127,7 +127,7 @@ def _damage_told(body: RawBody, receipt_id: str) -> Iterator[None]:
 
 
 def _damaged(receipt_id: str) -> Conflict:
-    return Conflict(f"receipt {receipt_id} is not what was received: something of it is damaged; send it again")
+    return Conflict(f"receipt {receipt_id} is damaged: its body is not the one that was received; send it again")
 
 
 def _digest(pieces: Iterator[bytes]) -> str:
@@ -144,18 +144,18 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 class _StagingSink:
-    """Takes decoded contents, one after the other, into files of a folder that are named by their digests."""
+    """A sink that writes decoded contents, one after the other, into files of a folder, named by their digests."""
 
     def __init__(self, folder: Path, *, is_new: bool) -> None:
         self.stored: list[StoredContent] = []
         self.spellings: list[Spelling] = []
         self.is_plain = True
-        self._is_new = is_new  # what comes from the store was looked through when it was
+        self._is_new = is_new  # contents from the store were scanned at their arrival
         self._folder = folder
         self._open = ExitStack()
 
     def close(self) -> None:
-        """Let go of a file that is not complete."""
+        """Close a file that is not complete."""
         self._open.close()
 
     def begin(self, index: int) -> None:

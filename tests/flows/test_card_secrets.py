@@ -133,7 +133,7 @@ def test_no_output_has_a_secret_in_clear(
     assert judged() == []
 
     outputs["own logs"] = cellar()
-    assert b"a damaged archive is mended" in outputs["own logs"]
+    assert b"a damaged archive is repaired" in outputs["own logs"]
     for name, arguments in {
         "show": ["show", "process-1"],
         "show as JSON": ["show", "process-1", "--json"],

@@ -82,7 +82,7 @@ def test_archive_with_unknown_sealing_rules_is_a_conflict(monkeypatch: pytest.Mo
     receipt_id = archived_by(less, monkeypatch)
     damage(receipt_id, {CUTS, SKELETON})
 
-    with pytest.raises(Conflict, match="cannot be mended"):
+    with pytest.raises(Conflict, match="cannot be repaired"):
         persist("process-1", received("process-1", body()).receipt_id)
 
 
