@@ -1,1 +1,1 @@
-"""Messages to endpoints and summaries for people. Nothing that decides what is right comes in."""
+"""Sends messages to endpoints, and makes summaries for people. Nothing that decides what is right comes in."""

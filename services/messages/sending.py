@@ -19,7 +19,7 @@ from services.payments import discrepancies
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of a message. `status_code` is None where no answer came; `error` then says why."""
+    """The result of an attempt. `status_code` is None if no answer came; `error` then says why."""
 
     state: NotificationState
     status_code: int | None = None
@@ -27,7 +27,7 @@ class Attempt:
 
 
 async def send(message_id: str) -> Attempt:
-    """Make one attempt at a message about an archive, and put the attempt on record.
+    """Make one attempt at a message about an archive, and record the attempt.
 
     Raises:
         Transient: the database does not answer.

@@ -1,4 +1,4 @@
-"""Summaries of runs for people, as Markdown."""
+"""Makes summaries of runs for people, as Markdown."""
 
 from adapters.database import notifications
 from adapters.platform.settings import settings
@@ -12,7 +12,7 @@ def archive_summary(reference: str, receipt_id: str, version: int) -> str:
     """Return the summary of a run of an archive, for Prefect's UI.
 
     Raises:
-        Locked: the archive's key cannot be had.
+        Locked: the archive's key is not available.
         Conflict: the store does not give the receipt back.
         Transient: database or store does not answer.
     """

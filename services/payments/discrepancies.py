@@ -1,4 +1,4 @@
-"""Discrepancies in the database: what is found settles them, people explain them, and each keeps its history."""
+"""Opens, explains and closes discrepancies in the database, and keeps their history."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from models.payments.discrepancy import (
 from models.payments.payment import PaymentRow, Standing
 from models.views.payments import DiscrepancyView, Explanation, ExplanationView
 
-AT_ONCE = 1_000  # archives a transaction: they are locked until it ends
-_LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that is nobody else's
+AT_ONCE = 1_000  # archives per transaction: they are locked until it ends
+_LOCK_OF_NO_ARCHIVE = 0x63656C6C6172  # any number that no other lock uses
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
@@ -42,16 +42,16 @@ Judge = Callable[[Session, Sequence[str | None]], FoundByArchive]
 def reconcile(
     reference: str | None, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> None:
-    """Of these codes, exactly these are found in an archive now; with None, in what belongs to no archive.
+    """Make the open discrepancies with `codes` equal to `found`, in an archive or, with None, outside of archives.
 
     Raises:
-        Transient: database or store does not answer. The first may have the change by then; doing it again is right.
+        Transient: database or store does not answer. The database may have the change already; repeating it is safe.
     """
     reconcile_many({reference: found}, codes, now)
 
 
 def reconcile_many(found: FoundByArchive, codes: Collection[DiscrepancyCode], now: datetime) -> None:
-    """`reconcile`, for each of many archives. Those that are not named stay as they are."""
+    """Reconcile each of many archives, as `reconcile` does. Archives that are not named stay as they are."""
     for page in _in_order(found):
         _reconcile_differing(page, codes, lambda _, references: {each: found[each] for each in references}, now)
         kept_discrepancies.keep(page)
@@ -63,10 +63,10 @@ def reconcile_judged(
     judge: Judge,
     now: datetime,
 ) -> None:
-    """`reconcile`, for each of many archives, what `judge` finds in the same transaction.
+    """Reconcile each of many archives with what `judge` finds in the same transaction.
 
-    After writing it is judged again: somebody may have found the truth standing meanwhile, and was written over. An
-    archive that was loaded without its key is passed over.
+    After writing it judges again: another process may have found the right state before this one overwrote it. An
+    archive that was loaded without its key is skipped.
     """
 
     def _judged(session: Session, references: Sequence[str | None]) -> FoundByArchive:
@@ -81,10 +81,10 @@ def reconcile_judged(
 def _reconcile_differing(
     page: Sequence[str | None], codes: Collection[DiscrepancyCode], judge: Judge, now: datetime
 ) -> bool:
-    """Settle those of some archives of which something changes, and return whether there were any.
+    """Reconcile the archives whose discrepancies change, and return whether there were any.
 
-    Mostly there are none, so the first look takes no lock. Those that differ are locked and judged once more: of two
-    that settle the same archive, the later has seen what the other has.
+    Mostly there are none, so the first comparison takes no lock. Archives that differ are locked and judged once more:
+    of two processes that reconcile the same archive, the later has seen the result of the earlier.
     """
     with reading() as session:
         differing = list(_compared(session, judge(session, page), codes).changed)
@@ -102,7 +102,7 @@ def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
 def reconcile_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
-    """`reconcile`, if the receipt is that of the current version, and return whether it is."""
+    """Reconcile an archive if the receipt is that of the current version, and return whether it is."""
     with reading() as session:
         is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
         differs = is_current and bool(_compared(session, {reference: found}, codes).changed)
@@ -117,10 +117,10 @@ def reconcile_version(
 
 
 def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
-    """Put on record why a discrepancy is in order, and who says so. The same again changes nothing.
+    """Record why a discrepancy is in order, and who says so. Idempotent.
 
     Raises:
-        Refused: there is none, it is closed, or its numbers are others than those that are explained.
+        Refused: the discrepancy does not exist, is closed, or its amounts have changed since they were explained.
         Transient: database or store does not answer.
     """
     with writing() as session:
@@ -144,7 +144,7 @@ def _check_explainable(row: DiscrepancyRow, said: Explanation) -> None:
         raise Refused("DISCREPANCY_CLOSED", "its cause is gone", where="discrepancy_id", status=HTTPStatus.CONFLICT)
     for name in ("expected", "found"):
         if getattr(said, name) not in (None, getattr(row, name)):
-            changed = "it is another by now; look at it again"
+            changed = "the discrepancy has changed; examine it again"
             raise Refused("DISCREPANCY_CHANGED", changed, where=name, status=HTTPStatus.CONFLICT)
 
 
@@ -160,7 +160,7 @@ def unknown() -> Refused:
 def not_closed_by_id(
     reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
 ) -> dict[str, Discrepancy]:
-    """What is not closed of an archive, be it open or explained, by id, in the order of the codes."""
+    """Return the open and explained discrepancies of an archive, by id, in the order of the codes."""
     wanted = (col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
     ordered = select(DiscrepancyRow).where(_of([reference]), *wanted).order_by(*_ORDER)
     with reading() as session:
@@ -182,8 +182,8 @@ def are_standing(reference: str, codes: Collection[DiscrepancyCode], found: Sequ
 def may_have_discrepancies(
     reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
 ) -> bool:
-    """Whether anything of codes that follow from payments, which stand like that, may be found or closed in an archive.
-    One query.
+    """Return whether an archive has payments with one of `standings`, from which `codes` follow, or discrepancies of
+    `codes` that are not closed. One query.
     """
     of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
     of_rows = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
@@ -200,7 +200,7 @@ def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:
 
 
 def explained(found: Mapping[str, Discrepancy]) -> set[str]:
-    """Which of what was found, by id, a person has explained: with these numbers, and no others."""
+    """Return the ids of the found discrepancies that a person has explained with exactly these amounts."""
     ids = set[str]()
     with reading() as session:
         for page in pages(found):
@@ -213,9 +213,7 @@ def explained(found: Mapping[str, Discrepancy]) -> set[str]:
 
 
 def not_closed(reference: str, most: int) -> list[DiscrepancyView]:
-    """Return the first discrepancies of an archive that are not closed, with their history, in the order of the
-    codes.
-    """
+    """Return the first open and explained discrepancies of an archive with their history, in the order of the codes."""
     found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference, _NOT_CLOSED)
     with reading() as session:
         return views_of(session, session.exec(found.order_by(*_ORDER).limit(most)).all())
@@ -232,14 +230,14 @@ def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
 
 
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
-    """The discrepancies of an archive with their history, closed ones too, in the order of their codes."""
+    """Return all discrepancies of an archive, also closed, with their history, in the order of the codes."""
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
     found = sqlalchemy.select(table).where(table.c.reference == reference)
     return views_of(session, list(streamed(session, found.order_by(*_ORDER))))
 
 
 def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
-    """Discrepancies with their history, in the order of the rows."""
+    """Return discrepancies with their history, in the order of the rows."""
     events = _events(session, [row.discrepancy_id for row in rows])
     by_id = {key: list(its) for key, its in groupby(events, lambda each: str(each.discrepancy_id))}
     return [_view(row, by_id[row.discrepancy_id]) for row in rows]
@@ -265,7 +263,7 @@ def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> Discrep
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """The numbers of the last events of what there is, by id, and what changes in which archive."""
+    """The numbers of the last events of known discrepancies, by id, and the changes by archive."""
 
     numbers: dict[str, int]
     changed: dict[str | None, list[Transition]]
@@ -299,7 +297,7 @@ def _flat(changed: Mapping[str | None, Sequence[Transition]]) -> Iterator[Transi
 
 
 def _known_rows(references: Collection[str | None], codes: Collection[DiscrepancyCode]) -> Any:
-    """What there is of these codes, each with the number of its last event."""
+    """Select the rows of these codes, each with the number of its last event."""
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
     last = (
         select(func.max(DiscrepancyEventRow.number))
@@ -339,17 +337,17 @@ def _event(change: Transition, numbers: Mapping[str, int], now: datetime) -> dic
 
 
 def _lock(session: Session, references: Sequence[str | None]) -> None:
-    """Keep others from changing the discrepancies of archives. SQLite has one writer at a time anyway."""
+    """Lock the discrepancies of archives against other writers. SQLite has one writer at a time anyway."""
     named = [each for each in references if each is not None]
     locked = select(ArchiveRow.reference).where(col(ArchiveRow.reference).in_(named))
-    # In one order: two that lock several would else wait for each other.
+    # Sorted, so that two transactions cannot deadlock.
     session.exec(locked.order_by(ArchiveRow.reference).with_for_update()).all()
     if len(named) < len(references) and session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_NO_ARCHIVE})
 
 
 def _events(session: Session, discrepancy_ids: Iterable[str]) -> Iterator[Row[Any]]:
-    """In order, by discrepancy and number."""
+    """Yield the events of discrepancies, in order of discrepancy and number."""
     events = SQLModel.metadata.tables[str(DiscrepancyEventRow.__tablename__)]
     in_order = sqlalchemy.select(events).order_by(events.c.discrepancy_id, events.c.number)
     for page in pages(sorted(discrepancy_ids)):

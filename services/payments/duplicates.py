@@ -1,4 +1,4 @@
-"""Finds payments that stand more than once, over all archives in the database."""
+"""Finds payments that are booked more than once, over all archives in the database."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,14 +27,14 @@ _ATTEMPTS = select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_fr
     and_(col(PaymentKeyRow.reference) == _REFERENCE, col(PaymentKeyRow.payment_id) == col(PaymentRow.payment_id)),
 )
 _BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
-"""Where what the provider calls a payment stands: an attempt that does not decide is another to it."""
+"""The tables with the provider's ids, and their queries: an attempt that does not decide has an id of its own."""
 _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
 
 
 def reconcile_duplicates(reference: str, now: datetime) -> None:
-    """Settle the duplicates of an archive whose payments were loaded, and those of its peers: on both sides.
+    """Reconcile the duplicates of an archive whose payments were loaded, and those of its peers.
 
-    Peers come no later: as long as they are not all settled, what stands of the archive itself tells which they are.
+    Peers come first or together with the archive: until then the archive's own discrepancies still name its peers.
 
     Raises:
         Transient: database or store does not answer.
@@ -47,7 +47,7 @@ def reconcile_duplicates(reference: str, now: datetime) -> None:
 
 
 def reconcile_all_duplicates(now: datetime) -> None:
-    """Settle the duplicates of all archives.
+    """Reconcile the duplicates of all archives.
 
     Raises:
         Transient: database or store does not answer.
@@ -75,7 +75,7 @@ def _judge(session: Session, references: Sequence[str | None]) -> Mapping[str | 
 
 
 def _own(session: Session, references: Sequence[str | None]) -> list[Booked]:
-    """Their payments in order, then those by what the provider calls other attempts at them."""
+    """Return the payments of archives in order, then the same payments under the provider's ids of other attempts."""
     theirs = (
         each.where(col(row.reference).in_(references)).order_by(col(row.reference), col(row.position))
         for row, each in _BY_PROVIDER
@@ -84,7 +84,7 @@ def _own(session: Session, references: Sequence[str | None]) -> list[Booked]:
 
 
 def _first_of_transactions(session: Session, references: Sequence[str | None]) -> Groups:
-    """Of each transaction that is in one of some archives, the first archives that have it."""
+    """Return, for each transaction in some archives, the payments of the first archives that have it."""
     place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(session, _REFERENCE))
     theirs = select(_TRANSACTION).where(_REFERENCE.in_(references), _TRANSACTION != "")
     ranked = select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
@@ -92,9 +92,7 @@ def _first_of_transactions(session: Session, references: Sequence[str | None]) -
 
 
 def _first_of_providers(session: Session, references: Sequence[str | None]) -> Groups:
-    """Of each transaction of the provider that is in one of some archives, the first ids that it has, and the first
-    archive of each.
-    """
+    """Return, for each of the provider's transactions in some archives, its first ids, each in its first archive."""
     theirs = union_all(
         *(select(col(row.cguid_fingerprint)).where(col(row.reference).in_(references)) for row, _ in _BY_PROVIDER)
     )
@@ -124,13 +122,13 @@ def _grouped(session: Session, ranked: Subquery, is_first: ColumnElement[bool], 
 
 
 def _in_byte_order(session: Session, column: Any) -> Any:
-    """The order of Python and SQLite. That of a language has ties."""
+    """Return a column in the byte order of Python and SQLite, since the order of a language has ties."""
     return column.collate("C") if session.get_bind().dialect.name == "postgresql" else column
 
 
 def _peers(session: Session, reference: str) -> set[str]:
-    """The archives of which something else may be said since this one was loaded: of what it has now, where it is among
-    the first of a group, and of what it has no more.
+    """Return the archives whose duplicates may change now that this archive was loaded: those that share a group in
+    which this archive is among the first, and those that share what it no longer has.
     """
     first_of_transactions = _first_of_transactions(session, [reference])
     first_of_providers = _first_of_providers(session, [reference])
@@ -153,7 +151,7 @@ def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[st
 
 
 def _left(session: Session, reference: str) -> Iterator[str]:
-    """The archives with which this one shared what it has no more."""
+    """Yield the archives that share a recorded duplicate with this archive that it no longer has."""
     own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
     transactions = {transaction_id for transaction_id, _ in own}
     its = session.scalars(select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)).all()

@@ -1,4 +1,4 @@
-"""Finds holds that have grown old. One that nothing tells the day of is as old as its archive."""
+"""Finds holds that have grown old. A hold without a day is as old as its archive."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time
@@ -17,7 +17,7 @@ from services.payments.discrepancies import reconcile_judged
 
 
 def reconcile_holds(references: Collection[str], now: datetime) -> None:
-    """Settle which holds of some archives are old.
+    """Reconcile the old holds of some archives.
 
     Raises:
         Transient: database or store does not answer.
@@ -26,7 +26,7 @@ def reconcile_holds(references: Collection[str], now: datetime) -> None:
 
 
 def reconcile_all_holds(now: datetime) -> None:
-    """Settle which holds of all archives are old.
+    """Reconcile the old holds of all archives.
 
     Raises:
         Transient: database or store does not answer.
@@ -59,5 +59,5 @@ def _judge(
 
 
 def _today(now: datetime) -> date:
-    """In the zone that days of payments are in."""
+    """Return today in the time zone of the payments' days."""
     return now.astimezone(settings().payment_terms.zone).date()

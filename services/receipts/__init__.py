@@ -1,1 +1,1 @@
-"""One receipt: its raw body, its archive as read back, its way out of the inbox. No step of a run comes in."""
+"""Reads a receipt's raw body and archive, and removes the receipt from the inbox. No step of a run comes in."""

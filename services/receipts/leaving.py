@@ -1,11 +1,11 @@
-"""A completed receipt and the inbox."""
+"""Removes completed receipts from the inbox."""
 
 from adapters.database import receipts
 from adapters.inbox import inbox
 
 
 def leave_inbox(receipt_id: str) -> None:
-    """Remove a completed receipt from the inbox. A delivery that is not registered yet stays, to be registered.
+    """Remove a completed receipt from the inbox. A delivery that is not yet registered stays, to be registered.
 
     Raises:
         Transient: the database or the inbox's bucket does not answer.

@@ -5,7 +5,7 @@ from models.errors import Refused
 
 
 def latest_receipt_id(reference: str) -> str:
-    """Return the receipt of a process that was received last.
+    """Return the receipt of a process that arrived last.
 
     Raises:
         Refused: no archive of the process was received.

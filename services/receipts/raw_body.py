@@ -1,4 +1,4 @@
-"""The raw body of a receipt, wherever it is."""
+"""Opens the raw body of a receipt, from the inbox or the store."""
 
 import errno
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _CHUNK_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """A body in pieces. One from the inbox is as it came; one from the store is rebuilt from what lies there."""
+    """A body in pieces: from the inbox as it arrived, or rebuilt from the files of the store."""
 
     chunks: Iterator[bytes]
     is_from_inbox: bool
@@ -23,10 +23,10 @@ class RawBody:
 
 @contextmanager
 def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
-    """The body as it was sent: from the inbox while it waits there, from the store afterwards.
+    """Open the body as it was sent: from the inbox while it waits there, from the store afterwards.
 
     Raises:
-        Refused: neither has it.
+        Refused: neither inbox nor store has the body.
         Transient: the inbox or the store does not answer.
     """
     with ExitStack() as stack:
@@ -48,7 +48,7 @@ def _waiting(body: BinaryIO, receipt_id: str) -> Iterator[bytes]:
 
 
 def _not_given(receipt_id: str, error: OSError) -> Transient:
-    """What a folder says; a bucket's own words are translated already."""
+    """Translate an error of a folder. Errors of a bucket are already translated."""
     reason = errno.errorcode.get(error.errno or 0)
     return Transient(f"the inbox does not give the body of receipt {receipt_id}: {reason}")
 

@@ -1,4 +1,4 @@
-"""An archive as read back from the store, with what follows from it."""
+"""Reads an archive back from the store, and derives its rows and discrepancies."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from models.payments.discrepancy import Discrepancy
 
 @dataclass(frozen=True)
 class StoredArchive:
-    """A receipt's archive. What follows from it is derived when it is asked for, and once."""
+    """A receipt's archive. Its rows and discrepancies are derived once, on first use."""
 
     request: StoredRequest
     archive: Archive
@@ -34,27 +34,27 @@ class StoredArchive:
         """Rows of every table.
 
         Raises:
-            Locked: the key of the fingerprints cannot be had.
+            Locked: the key of the fingerprints is not available.
         """
         checkpoint()
         return rows_of(self.archive, settings().payment_terms, fingerprint)
 
     @cached_property
     def discrepancies(self) -> list[Discrepancy]:
-        """What does not add up in this archive alone. Of a locked archive nothing is claimed."""
+        """Discrepancies within this archive alone. A locked archive has none."""
         checkpoint()
         return [] if self.archive.is_locked else reconcile(self.archive, settings().payment_terms)
 
 
 def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False) -> StoredArchive:
-    """Read back what `persist-files` left of a receipt. Small: no file's content is read.
+    """Return the archive of a receipt, as `persist-files` stored it. Small: no file's content is read.
 
     Args:
-        even_locked: where a key cannot be had, sealed values read as null, in the rows too.
+        even_locked: if a key is not available, sealed values read as null, in the rows too.
 
     Raises:
-        Locked: the archive's key cannot be had.
-        Conflict: `persist-files` left nothing, or what it left is damaged.
+        Locked: the archive's key is not available.
+        Conflict: `persist-files` has stored nothing, or its files are damaged.
         Transient: the store does not answer.
     """
     request = stored_request(reference, receipt_id)
@@ -66,7 +66,7 @@ def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False
 def _even_locked(request: StoredRequest) -> StoredArchive:
     try:
         archived = StoredArchive(request, request.archive())
-        _ = archived.rows  # also the key of the fingerprints may be gone
+        _ = archived.rows  # the key of the fingerprints may be gone too
     except Locked:
         return StoredArchive(request, request.locked_archive())
     return archived

@@ -1,7 +1,6 @@
-"""Settlements: reports are imported, their rows matched to payments, and what differs is put on record.
+"""Imports settlement reports: matches their entries to payments, and records the discrepancies.
 
-Each step may be repeated: rows are told apart by what they say, and matches and discrepancies follow from what there
-is.
+Each step can be repeated: entries are identified by their content; matches and discrepancies follow from the data.
 """
 
 from collections import defaultdict
@@ -28,7 +27,7 @@ from services.payments import discrepancies
 from services.settlements import judging
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it has been done, and how much there is."""
+"""Called with the name of a step, how much of it was just done, and how much there is in all."""
 
 log = structlog.get_logger()
 
@@ -36,9 +35,9 @@ _ROWS_AT_ONCE = 2000
 
 
 def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
-    """Keep reports, match their rows and put on record what differs. Done again, it changes nothing.
+    """Keep reports, match their entries and record the discrepancies. Idempotent.
 
-    Others whose import was killed are finished first.
+    Other reports whose import was killed are imported first.
 
     Raises:
         Transient: store or database does not answer; import them again.
@@ -63,9 +62,9 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
 
 
 def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
-    """Bring the reports of the store back into a database that has its archives already, and return how many there are.
+    """Restore the reports of the store into a database that has its archives already, and return their number.
 
-    One that is damaged is told, and holds up no other.
+    A damaged report is passed to `on_damaged`, and blocks no other report.
 
     Raises:
         Transient: store or database does not answer.
@@ -76,10 +75,10 @@ def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
 
 
 def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozenset()) -> int:
-    """Take in the reports of the store that were not judged to the end, and return how many there are.
+    """Import the reports of the store that were not judged to the end, and return their number.
 
     Args:
-        but: those that are taken in by the caller.
+        but: the reports that the caller imports.
     """
     with reading() as session:
         done = settlements.judged_reports(session).union(but)
@@ -105,7 +104,7 @@ def _finish(now: datetime, on_damaged: OnDamaged, but: Collection[str] = frozens
 
 
 def _matched(report: Report) -> Iterator[list[TakenEntry]]:
-    """The rows of a report in portions, each of which is in the database by then, with its match."""
+    """Yield the entries of a report in portions, after writing each portion with its matches to the database."""
     for entries in pages(report.rows(), _ROWS_AT_ONCE):
         with settlements.matching_alone() as session:
             taken = _taken(session, entries)
@@ -116,14 +115,14 @@ def _matched(report: Report) -> Iterator[list[TakenEntry]]:
 
 
 def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
-    """After their rows: the days that they cover lack none of these."""
+    """Record reports, after their entries: days that count as covered then lack no entry."""
     with settlements.matching_alone() as session:
         for each in imported:
             settlements.insert_report(session, each)
 
 
 def _set_damaged(damaged: Mapping[str, str], on_damaged: OnDamaged, but: Collection[str]) -> None:
-    """Tell which reports are damaged, and let it be known before anything is judged. Some are about to be mended."""
+    """Report damaged reports, and record them before anything is judged. Those in `but` are about to be repaired."""
     for report_id, reason in damaged.items():
         on_damaged(report_id, reason)
     with reading() as session:
@@ -146,11 +145,11 @@ def _set_judged(imported: Iterable[SettlementReportRow]) -> None:
 
 
 def _log_damaged(report_id: str, reason: str) -> None:
-    log.error("a settlement report is not taken in", report_id=report_id, reason=reason)
+    log.error("a settlement report is not imported", report_id=report_id, reason=reason)
 
 
 def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnProgress) -> SettlementSummary:
-    """Return what `import_reports` would, and change nothing.
+    """Return the summary that `import_reports` would return, and change nothing.
 
     Raises:
         Transient: the database does not answer.
@@ -176,7 +175,7 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
 
 
 def reconcile_all_archives(now: datetime) -> None:
-    """Put on record what has become late since reports were imported, and what a killed process has not.
+    """Record the payments that have become late since the last import, and finish the work of killed processes.
 
     Raises:
         Transient: store or database does not answer.
@@ -186,10 +185,10 @@ def reconcile_all_archives(now: datetime) -> None:
 
 
 def rematch(reference: str, now: datetime) -> None:
-    """Decide again the entries that belong to an archive or could, and put on record what differs: its payments may be
-    others than before.
+    """Decide again the entries that belong or could belong to an archive, since its payments may have changed, and
+    record the discrepancies.
 
-    Done again, it changes nothing, and makes good what one that was killed has left.
+    Idempotent; it also finishes the work of a killed run.
 
     Raises:
         Transient: the database does not answer.
@@ -208,8 +207,8 @@ def rematch(reference: str, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Redecided:
-    """What is to be judged now: archives, and perhaps what belongs to none. `outlived` leads to the same entries again,
-    should this be killed before they are judged.
+    """The archives to judge, and whether the entries of no archive are recorded rightly. `outlived` leads to the same
+    entries again if the process is killed before they are judged.
     """
 
     references: set[str]
@@ -238,7 +237,7 @@ def _decided_again(reference: str) -> _Redecided:
 
 
 def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> None:
-    """Let the archives be found again whose payments are among the several that an entry fits to."""
+    """Remember the archives whose payments are candidates of an ambiguous entry."""
     terms = settings().settlement_terms
     several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
     candidates = Candidates(session, several)
@@ -246,7 +245,7 @@ def _remember_candidates(session: Session, decided: Iterable[DecidedEntry]) -> N
 
 
 def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
-    """What is decided for entries, those that are there already as before."""
+    """Decide new entries; known entries keep their decision."""
     terms = settings().settlement_terms
     known = settlements.entries_known(session, [each.entry_id for each in entries])
     candidates = Candidates(session, [each for each in entries if each.entry_id not in known])
@@ -260,7 +259,7 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
 
 
 def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:
-    """The archives that rows lead to, and those that should be in the reports and are not."""
+    """Return the archives that entries lead to, and the archives that the reports should have and lack."""
     return tally.references | judging.unsettled_archives(_covered(reports), now)
 
 

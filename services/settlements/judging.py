@@ -1,7 +1,7 @@
-"""Holds archives against settlements, and puts on record what differs.
+"""Compares archives with settlement reports, and records the discrepancies.
 
-What differs follows from what the database has. It is written in another transaction than the one that it was found in,
-so it is found once more afterwards: of several who judge at once, the last one to write is right.
+Discrepancies follow from the database. One transaction finds them and another writes them, so they are found once more
+after writing: of several processes that judge at once, the last to write is right.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from services.payments import discrepancies
 from services.payments.holds import reconcile_holds
 
 FoundByArchive = dict[str | None, list[Discrepancy]]
-"""By archive; None where a row leads to none."""
+"""By archive; None has the entries that lead to no archive."""
 
 _ARCHIVES_AT_ONCE = 1000
 _NOBODYS_CODES = (DiscrepancyCode.AMBIGUOUS_MATCH, DiscrepancyCode.MISSING_IN_ARCHIVE)
@@ -35,13 +35,13 @@ def in_batches(references: Iterable[str]) -> Iterator[list[str]]:
 
 
 def reconcile_archives(references: Sequence[str], now: datetime) -> FoundByArchive:
-    """Put on record what differs between some archives and the settlements, and return it.
+    """Record the discrepancies between archives and settlement reports, and return them.
 
     Raises:
         Transient: the database does not answer.
     """
     found = _written(lambda: discrepancies_of(references, now), now)
-    reconcile_holds(references, now)  # what is settled is held no more
+    reconcile_holds(references, now)  # a settled payment is no longer held
     return found
 
 
@@ -51,13 +51,13 @@ def discrepancies_of(
     pending: Mapping[str, Sequence[DecidedEntry]] | None = None,
     covered: Iterable[Days] = (),
 ) -> FoundByArchive:
-    """Return what differs between some archives and the settlements. Those that are locked are passed over.
+    """Return the discrepancies between archives and settlement reports. Locked archives are skipped.
 
     Args:
         references: the archives, a thousand at most.
-        now: what was paid so lately that it is not late yet is not missed.
-        pending: rows that the database does not have, by archive.
-        covered: the days of reports that it does not have.
+        now: decides which payments are too recent to be missed in the reports.
+        pending: entries that the database does not have, by archive.
+        covered: the days of reports that the database does not have.
     """
     with reading() as session:
         payments = settlements.payments_of(session, references)
@@ -74,7 +74,7 @@ def discrepancies_of(
 
 
 def _with_what_may_stand(found: FoundByArchive) -> FoundByArchive:
-    """Add what is on record already, as it is, while a report is damaged: its rows may bear that out."""
+    """Add the recorded discrepancies, unchanged, while a report is damaged: its entries may confirm them."""
     with reading() as session:
         if not settlements.damaged_reports(session):
             return found
@@ -85,13 +85,13 @@ def _with_what_may_stand(found: FoundByArchive) -> FoundByArchive:
 
 
 def may_be_settled_differently(reference: str, now: datetime) -> bool:
-    """Whether anything about settlements may be said of an archive, or was: one query, and no lock among archives."""
+    """Return whether an archive has or may get discrepancies with reports. One query, without a lock on archives."""
     with settlements.seeing_all_matches() as session:
         return settlements.may_differ(session, reference, _last_missed(now))
 
 
 def unsettled_archives(covered: Iterable[Days], now: datetime) -> set[str]:
-    """Return the archives with a charge of these days that no report has, and that is not merely late.
+    """Return the archives with a charge of these days that no report has, and that is old enough to be missed.
 
     Raises:
         Transient: the database does not answer.
@@ -103,7 +103,7 @@ def unsettled_archives(covered: Iterable[Days], now: datetime) -> set[str]:
 
 
 def with_open_discrepancies() -> set[str]:
-    """The archives of which something is on record: it may be right no more."""
+    """Return the archives with recorded discrepancies, which may no longer be right."""
     wanted = select(DiscrepancyRow.reference).where(
         col(DiscrepancyRow.code).in_(sorted(CODES)),
         DiscrepancyRow.state != DiscrepancyState.CLOSED,
@@ -114,13 +114,13 @@ def with_open_discrepancies() -> set[str]:
 
 
 def coverage() -> list[Days]:
-    """The days that reports have the charges of."""
+    """Return the days whose charges are in the reports."""
     with reading() as session:
         return settlements.coverage(session)
 
 
 def reconcile_unmatched(now: datetime) -> None:
-    """Put on record the rows that lead to no archive.
+    """Record the entries that lead to no archive.
 
     Raises:
         Transient: the database does not answer.
@@ -137,10 +137,10 @@ def reconcile_unmatched(now: datetime) -> None:
 
 
 def unmatched_discrepancies(session: Session, decided: Sequence[DecidedEntry]) -> list[Discrepancy]:
-    """The discrepancies of those entries that lead to no archive.
+    """Return the discrepancies of the entries that lead to no archive.
 
-    While an archive is locked, a row without a payment may be its: such rows are told where they are on record, and no
-    others.
+    While an archive is locked, an entry without a payment may belong to it, so only recorded discrepancies of such
+    entries are returned.
     """
     several = [each.entry for each in decided if each.decision.match is Match.AMBIGUOUS]
     none = [each.entry for each in decided if each.decision.match is Match.NONE and each.decision.reference is None]
@@ -156,7 +156,7 @@ def unmatched_discrepancies(session: Session, decided: Sequence[DecidedEntry]) -
 
 
 def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
-    """Whether exactly those of some entries that lead to no archive are on record as such."""
+    """Return whether the discrepancies of entries that lead to no archive are exactly the recorded ones."""
     found = {
         discrepancy_id(None, each): (each.expected, each.found) for each in unmatched_discrepancies(session, decided)
     }
@@ -166,7 +166,7 @@ def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
 def _on_record(
     session: Session, codes: Iterable[DiscrepancyCode], entries: Iterable[Entry]
 ) -> dict[str, tuple[str, str]]:
-    """What was expected and found by id, where such a thing is told of one of some entries and is not closed."""
+    """Return, by id, the expected and found values of the discrepancies of entries that are recorded and not closed."""
     on_record: dict[str, tuple[str, str]] = {}
     for page in pages(_id(code, entry.entry_id) for entry in entries for code in codes):
         wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state != DiscrepancyState.CLOSED

@@ -1,1 +1,1 @@
-"""Deliveries become runs, and people re-run them. Nothing that a run does comes in."""
+"""Starts runs of deliveries, and re-runs for people. Nothing that a run does comes in."""

@@ -1,4 +1,4 @@
-"""Re-runs that people ask for."""
+"""Starts the re-runs that people ask for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from services.triggering.trigger import start_run
 async def rerun(references: Sequence[str]) -> list[RerunStarted]:
     """Run the latest receipt of each process again, and return the runs in the order of `references`.
 
-    Every reference is checked before the first run starts. Where a run is on its way already, that run is returned.
+    Every reference is checked before the first run starts. A run that is already on its way is returned.
 
     Raises:
         Refused: no archive of one of the processes was received.

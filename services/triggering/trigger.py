@@ -1,4 +1,4 @@
-"""Registers deliveries and starts their runs. Every step may be repeated and then changes nothing."""
+"""Registers deliveries and starts their runs. Every step is idempotent."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -23,15 +23,15 @@ log = structlog.get_logger()
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
 _not_mended: set[str] = set()
-"""The runs that are known to have left an archive damaged. To read it again at each sweep would hold up the others."""
+"""The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
-"""The receipts that are known to wait for the key of their archive. That is told once."""
+"""The receipts that wait for the key of their archive. Each is logged once."""
 
 
 async def untriggered() -> list[Delivery]:
-    """Return what waits in the inbox without a run, and what is complete and has not left, oldest first.
+    """Return the deliveries in the inbox that have no run or whose receipt is complete, oldest first.
 
-    What came a moment ago is left to its announcement. However many wait, that is one query and no request to Prefect.
+    Deliveries of the last moments are left to their announcement. Any number takes one query and no request to Prefect.
 
     Raises:
         Transient: the database or the inbox's bucket does not answer.
@@ -46,9 +46,9 @@ async def untriggered() -> list[Delivery]:
 
 
 async def forgotten() -> list[Delivery]:
-    """Return what waits although its run has ended or Prefect knows it no longer, oldest first.
+    """Return the waiting deliveries whose run has ended or is no longer known to Prefect, oldest first.
 
-    What has failed is left: it waits for a person or for the next sending.
+    Failed receipts are left out: they wait for a person or for the next delivery.
 
     Raises:
         Transient: the database, Prefect or the inbox's bucket does not answer.
@@ -63,13 +63,13 @@ async def forgotten() -> list[Delivery]:
 
 
 async def trigger(delivery: Delivery, why: Trigger) -> bool:
-    """Register a sending and see that a run of its receipt is on its way, unless it is archived already, and whole.
+    """Register a delivery and ensure that a run of its receipt is on its way, unless the receipt is archived and whole.
 
-    A receipt whose failure is on record waits for a person or for the next sending. One that only seems to be on its
-    way is looked after: its run may have been killed, or Prefect may have forgotten it.
+    A receipt with a recorded failure waits for a person or for the next delivery. A receipt that seems to be on its way
+    is checked: its run may have been killed, or Prefect may have forgotten it.
 
     Returns:
-        Whether the sending has a run that it did not have.
+        Whether the delivery has a new run.
 
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
@@ -78,27 +78,27 @@ async def trigger(delivery: Delivery, why: Trigger) -> bool:
     if registration.state is State.COMPLETED:
         if await _needs_no_run(delivery, registration):
             return False
-        log.error("a complete archive is damaged; this sending mends it", receipt_id=delivery.receipt_id)
+        log.error("a complete archive is damaged; this delivery repairs it", receipt_id=delivery.receipt_id)
         why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
         return False
     try:
         run = await start_run(delivery.reference, delivery.receipt_id, why)
     except Conflict as conflict:
-        log.error("not triggered; a person has to look", receipt_id=delivery.receipt_id, why=str(conflict))
+        log.error("not triggered; a person must examine it", receipt_id=delivery.receipt_id, why=str(conflict))
         return False
     if run.flow_run_id == registration.flow_run_id:
         return False
     state = await asyncio.to_thread(receipts.set_triggered, delivery.delivery_id, run.flow_run_id)
-    if state is State.COMPLETED:  # the run was faster, and has kept the history without this
+    if state is State.COMPLETED:  # the run was faster, and wrote the history without this delivery
         await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
     log.info("run started", receipt_id=delivery.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
     return True
 
 
 async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:
-    """Let a sending of what is complete leave the inbox. What the store does not give back, a run mends; where that has
-    failed, a person has to look, and where it is only locked, bring the key back.
+    """Return whether a delivery of a complete receipt needs no run, and remove it from the inbox if the store has it.
+    A damaged receipt needs a run; after a failed repair it waits for a person. A locked receipt waits for its key.
     """
     if registration.flow_run_id in _not_mended:
         return True
@@ -112,28 +112,28 @@ async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:
     if is_kept:
         await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
         await asyncio.to_thread(leave_inbox, delivery.receipt_id)
-        log.info("sending of what is complete", receipt_id=delivery.receipt_id, outcome=registration.outcome)
+        log.info("delivery of a complete receipt", receipt_id=delivery.receipt_id, outcome=registration.outcome)
         return True
     return registration.flow_run_id is not None and await _is_left_to(registration.flow_run_id, delivery.receipt_id)
 
 
 async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
-    """Whether the run that was to mend an archive is on its way, or has failed. A lost one is followed by another."""
+    """Return whether the run that repairs an archive is on its way, or has failed. A lost run is replaced."""
     if await prefect_api.on_their_way({flow_run_id}):
         return True
     if not await asyncio.to_thread(runs.has_failed, flow_run_id):
         return False
-    log.error("a complete archive is damaged; its run has not mended it", receipt_id=receipt_id)
+    log.error("a complete archive is damaged; its run has not repaired it", receipt_id=receipt_id)
     _not_mended.add(flow_run_id)
     return True
 
 
 async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
-    """Start the next attempt at a receipt, or return the one on its way.
+    """Start the next attempt at a receipt, or return the run that is on its way.
 
-    Attempts are counted by the runs that have ended: while one is on its way, or is retried in Prefect, its number is
-    its idempotency key, and Prefect returns that run. A run that Prefect knows to have ended and our history does not
-    (its worker was killed) is put on record here. The sweep does not start again what a person has cancelled.
+    Attempts are counted by ended runs. While a run is on its way, or is retried in Prefect, its number is its
+    idempotency key, so Prefect returns that run. A run that has ended in Prefect and not in our history, because its
+    worker was killed, is recorded here. The sweep does not restart a run that a person has cancelled.
 
     Raises:
         Transient: the database or Prefect does not answer.
@@ -145,12 +145,12 @@ async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
             return run
         if why is not Trigger.RERUN and await asyncio.to_thread(_is_complete, receipt_id):
-            return run  # it has ended well while it was asked for
+            return run  # it completed the receipt during the request
         await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why))
         if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
             await asyncio.to_thread(receipts.set_state, receipt_id, State.FAILED, datetime.now(UTC))
             return run
-    raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; look at them in Prefect")
+    raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; examine them in Prefect")
 
 
 def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRow:
@@ -168,10 +168,10 @@ def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRo
 
 
 def _is_kept(delivery: Delivery) -> bool:
-    """Whether the store gives back what is about to leave the inbox.
+    """Return whether the store gives back the receipt that is about to leave the inbox.
 
     Raises:
-        Locked: nobody can tell, for want of the archive's key.
+        Locked: the archive's key is not available, so the answer is unknown.
     """
     try:
         stored = stored_request(delivery.reference, delivery.receipt_id)
@@ -187,7 +187,7 @@ def _is_complete(receipt_id: str) -> bool:
 
 
 def _waiting() -> list[tuple[Delivery, Registration | None]]:
-    """The deliveries that wait, oldest first, each with what the database knows of it."""
+    """Return the waiting deliveries, oldest first, each with its registration in the database."""
     deliveries = list(inbox.deliveries())
     known = receipts.registrations([delivery.delivery_id for delivery in deliveries])
     return [(delivery, known.get(delivery.delivery_id)) for delivery in deliveries]

@@ -1,1 +1,1 @@
-"""What is shown of archives and discrepancies. Nothing that changes anything comes in."""
+"""Reads archives and discrepancies for display. Nothing that writes comes in."""

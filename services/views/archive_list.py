@@ -29,7 +29,7 @@ def page(query: ArchiveQuery) -> ArchivePage:
     """Return archives, newest first.
 
     Raises:
-        Refused: the cursor is none of ours, or the label has no `=`.
+        Refused: the cursor is invalid, or the label has no `=`.
         Transient: the database does not answer.
     """
     counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
@@ -83,7 +83,7 @@ def _has(table: type[SQLModel], *conditions: Any) -> ColumnElement[bool]:
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    """What people search by: the numbers and names that they see in Cellosign, labels and file names."""
+    """Match the text that people search for: numbers and names that they see in Cellosign, labels and file names."""
     return or_(
         col(ArchiveRow.reference).icontains(text, autoescape=True),
         cast(col(ArchiveRow.process_number), String).contains(text, autoescape=True),

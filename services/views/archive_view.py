@@ -1,4 +1,4 @@
-"""One archive for people, whole; its files; and where a receipt stands."""
+"""Reads an archive for people, one of its files, or the state of a receipt."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
 
 
 def archive(reference: str) -> ArchiveView | None:
-    """Return one archive, whole; None where there is none.
+    """Return the complete view of an archive; None if the database has no such archive.
 
     Raises:
         Transient: the database does not answer.
@@ -69,14 +69,14 @@ def archive(reference: str) -> ArchiveView | None:
 
 
 def file(reference: str, sha256: str) -> FileRow | None:
-    """Return a file of an archive by its digest; None unless that archive holds it."""
+    """Return a file of an archive by its digest; None unless the archive has it."""
     with reading() as session:
         return session.exec(select(FileRow).where(FileRow.reference == reference, FileRow.sha256 == sha256)).first()
 
 
 @dataclass(frozen=True, slots=True)
 class PublicStanding:
-    """Where a receipt's archive stands, without anything personal."""
+    """The state of a receipt and its archive, without personal data."""
 
     receipt_id: str
     state: str
@@ -87,7 +87,7 @@ class PublicStanding:
 
 
 def public_standing(receipt_id: str) -> PublicStanding | None:
-    """Return where a receipt's archive stands; None before the receipt is registered.
+    """Return the state of a receipt and its archive; None before the receipt is registered.
 
     Raises:
         Transient: the database does not answer.
@@ -138,7 +138,7 @@ def _by_session(rows: Iterable[OfSession]) -> defaultdict[int, list[OfSession]]:
 
 
 def _payments(session: Session, reference: str) -> list[dict[str, Any]]:
-    """Those of the payload, with the standing of the ledger: whether one is settled, the payload cannot tell."""
+    """Return the payments of the payload with their standing in the ledger, since only reports say what is settled."""
     ledger = select(LEDGER.c.position, LEDGER.c.standing).where(LEDGER.c.reference == reference)
     standings = {row.position: row.standing for row in session.connection().execute(ledger)}
     rows = _rows(session, PaymentRow, reference)

@@ -1,4 +1,4 @@
-"""What differs between two versions of an archive."""
+"""Compares two versions of an archive."""
 
 from adapters.platform.settings import settings
 from adapters.store.requests import stored_version
@@ -7,11 +7,11 @@ from models.archive.difference import Difference
 
 
 def version_differences(reference: str, before: int, after: int) -> list[Difference]:
-    """Return what differs between two versions of a process's archive, by their numbers.
+    """Return the differences between two versions of a process's archive, by the versions' numbers.
 
     Raises:
         Refused: the archive has no such version.
-        Locked: the archive's key cannot be had.
+        Locked: the archive's key is not available.
         Conflict: the store does not give a version back.
         Transient: the store does not answer.
     """

@@ -1,4 +1,4 @@
-"""Lists discrepancies for people, over all archives and those that belong to none."""
+"""Lists discrepancies for people: those of all archives, and those that belong to no archive."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def page(query: DiscrepancyQuery) -> DiscrepancyPage:
     """Return discrepancies in the order of their codes.
 
     Raises:
-        Refused: the cursor is none of ours.
+        Refused: the cursor is invalid.
         Transient: the database does not answer.
     """
     found = select(DiscrepancyRow).where(*_conditions(query))
@@ -28,20 +28,20 @@ def page(query: DiscrepancyQuery) -> DiscrepancyPage:
 
 
 def find(discrepancy_id: str) -> ListedDiscrepancy | None:
-    """Return one by its id; None where there is none."""
+    """Return a discrepancy by its id; None if there is no such discrepancy."""
     with reading() as session:
         row = session.get(DiscrepancyRow, discrepancy_id)
         return _listed(session, [row])[0] if row else None
 
 
 def newest_open(limit: int) -> list[ListedDiscrepancy]:
-    """What nobody has explained, that which was opened last first.
+    """Return the open discrepancies, the last opened first.
 
     Raises:
         Transient: the database does not answer.
     """
     its_events = DiscrepancyEventRow.discrepancy_id == DiscrepancyRow.discrepancy_id
-    # For each open one on its own: what was closed is never forgotten, and would be read each time.
+    # Per open discrepancy: closed discrepancies are never deleted, and would be read each time.
     opened_at = (
         select(func.max(DiscrepancyEventRow.at))
         .where(its_events, DiscrepancyEventRow.state == DiscrepancyState.OPEN)
@@ -55,7 +55,7 @@ def newest_open(limit: int) -> list[ListedDiscrepancy]:
 
 
 def open_by_code() -> dict[str, int]:
-    """How many of each code nobody has explained, in the order of the codes; codes of which there is none are left out.
+    """Return the number of open discrepancies by code, in the order of the codes. Codes without any are left out.
 
     Raises:
         Transient: the database does not answer.
