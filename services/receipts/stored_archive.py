@@ -41,7 +41,7 @@ class StoredArchive:
 
     @cached_property
     def discrepancies(self) -> list[Discrepancy]:
-        """Discrepancies within this archive alone. A locked archive has none."""
+        """Discrepancies within this archive alone; none are claimed for a locked archive."""
         checkpoint()
         return [] if self.archive.is_locked else reconcile(self.archive, settings().payment_terms)
 
