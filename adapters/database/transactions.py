@@ -1,4 +1,8 @@
-"""Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it."""
+"""Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it.
+
+One way to query: table rows by `session.exec(select(Row))`, changes by `session.execute(update(Row))`, plain tuples,
+without the ORM, by `session.connection().execute`.
+"""
 
 import math
 import time

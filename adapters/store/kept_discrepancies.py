@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+import sqlmodel
 from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel, col
 
@@ -65,8 +66,8 @@ def unkept() -> list[str | None]:
     """Return the processes that have changes the store lacks."""
     with reading() as session:
         is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
-        behind = select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
-        return [row.reference or None for row in session.scalars(behind)]
+        behind = sqlmodel.select(DiscrepancyLogRow).where(is_behind).order_by(col(DiscrepancyLogRow.reference))
+        return [row.reference or None for row in session.exec(behind)]
 
 
 def kept_changes(reference: str | None) -> int:
@@ -122,8 +123,8 @@ def _found(names: Collection[str]) -> list[_Changed]:
     """Return the rows of the processes that have changes the store lacks."""
     with reading() as session:
         is_behind = col(DiscrepancyLogRow.kept) < col(DiscrepancyLogRow.changes)
-        behind = select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
-        found = {each.reference: _Changed(each.reference, each.changes) for each in session.scalars(behind)}
+        behind = sqlmodel.select(DiscrepancyLogRow).where(col(DiscrepancyLogRow.reference).in_(names), is_behind)
+        found = {each.reference: _Changed(each.reference, each.changes) for each in session.exec(behind)}
         if found:
             _add_rows(session, found)
     return list(found.values())

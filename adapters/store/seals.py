@@ -137,8 +137,7 @@ def rewrap(location: str) -> bool:
     wrapped = _wrapped(_key_of(before, location), location, settings().known_seal_keys()[0])
     if before == wrapped:
         return False
-    store().overwrite_bytes(wrapped, location)
-    return True
+    return store().replace_bytes(before, wrapped, location)
 
 
 def has_sealed(reference: str) -> bool:

@@ -33,7 +33,7 @@ def payments(
             task = counted.add_task("export-table", total=None)
             write_payments(file, template, lambda rows: counted.advance(task, rows))
     except FileExistsError as error:
-        raise Refused("TARGET_EXISTS", "expected a path where nothing is; remove it or choose another") from error
+        raise Refused("TARGET_EXISTS", "expected a path that does not exist; remove it or choose another") from error
     except BaseException:
         to.unlink(missing_ok=True)  # half a table looks like a whole one
         raise

@@ -188,7 +188,7 @@ def may_have_discrepancies(
     of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
     of_rows = (_of([reference]), col(DiscrepancyRow.code).in_(codes), _NOT_CLOSED)
     with reading() as session:
-        return bool(session.scalar(select(or_(exists().where(*of_payments), exists().where(*of_rows)))))
+        return bool(session.exec(select(or_(exists().where(*of_payments), exists().where(*of_rows)))).one())
 
 
 def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:

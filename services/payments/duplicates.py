@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlmodel
 from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, select, union, union_all
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, col
@@ -154,7 +155,9 @@ def _left(session: Session, reference: str) -> Iterator[str]:
     """Yield the archives that share a recorded duplicate with this archive that it no longer has."""
     own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
     transactions = {transaction_id for transaction_id, _ in own}
-    its = session.scalars(select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)).all()
+    its = session.exec(
+        sqlmodel.select(DiscrepancyRow).where(_STANDING, col(DiscrepancyRow.reference) == reference)
+    ).all()
     of_transactions = {row.transaction_id for row in its if row.code == DiscrepancyCode.DUPLICATE_TRANSACTION}
     of_providers = {
         row.subject
@@ -167,6 +170,6 @@ def _left(session: Session, reference: str) -> Iterator[str]:
     )
     for code, column, values in left:
         for page in pages(values):
-            others = select(col(DiscrepancyRow.reference)).distinct().where(_STANDING, column.in_(page))
-            found = session.scalars(others.where(col(DiscrepancyRow.code) == code))
+            others = sqlmodel.select(DiscrepancyRow.reference).distinct().where(_STANDING, column.in_(page))
+            found = session.exec(others.where(col(DiscrepancyRow.code) == code))
             yield from (each for each in found if each is not None)
