@@ -1,1 +1,1 @@
-"""Prefect flows, thin: gather, call a service, report. FastAPI stays out."""
+"""Thin Prefect flows: gather input, call a service, report. FastAPI stays out."""

@@ -1,4 +1,4 @@
-"""Tells endpoints: what an answer means, and messages that are of no single archive."""
+"""Notifies the endpoints of what concerns no single archive."""
 
 import asyncio
 from uuid import uuid4
@@ -11,7 +11,7 @@ from services.messages.sending import attempt, check_confirmed
 
 
 async def notify_endpoints(body: bytes) -> None:
-    """Tell each endpoint, side by side. One that is down fails its task run, which tells, and never the flow."""
+    """Notify all endpoints in parallel. An endpoint that is down fails its own task run and never the flow."""
     message_id = f"msg_{uuid4().hex}"
     told = (notify_endpoint(endpoint, message_id, body) for endpoint in settings().notify_urls)
     await asyncio.gather(*told, return_exceptions=True)
@@ -19,5 +19,5 @@ async def notify_endpoints(body: bytes) -> None:
 
 @task(name="notify-endpoint", **RETRIED)
 async def notify_endpoint(endpoint: str, message_id: str, body: bytes) -> None:
-    """Tell one endpoint. Raises as `check_confirmed` does."""
+    """Notify one endpoint. Raises as `check_confirmed` does."""
     check_confirmed(message_id, await attempt(endpoint, message_id, body))

@@ -1,4 +1,4 @@
-"""The flow `import-reports`: settlement reports that are put into a folder or bucket are imported, each once."""
+"""The flow `import-reports`: imports each new settlement report of a folder or bucket, once."""
 
 import logging
 from dataclasses import dataclass, field
@@ -18,15 +18,16 @@ from models.settlements.settlement_summary import SettlementSummary
 from services.settlements import importing
 
 
-# It keeps no result; see `sweep_inbox`.
+# The flow keeps no result. For `result_storage` see `sweep_inbox`.
 @flow(name="import-reports", result_storage=RESULTS, persist_result=False)
 async def import_reports() -> None:
-    """Import each new report, and tell what is open where one has brought something that nobody has explained. One that
-    is wrong, or cannot be read, holds up no other, and is tried again by the next run.
+    """Import each new report. Report the open discrepancies if an import has left some that nobody has explained.
+
+    A report that is wrong or cannot be read holds up no other report. The next run tries it again.
 
     Raises:
-        Conflict: some are; they are named, with their lines.
-        Transient: folder, store or database does not answer.
+        Conflict: some reports are wrong; the message names them, with their lines.
+        Transient: the folder, the store or the database does not answer.
     """
     taken = _Taken()
     try:
@@ -41,7 +42,7 @@ async def import_reports() -> None:
 
 @dataclass
 class _Taken:
-    """Which reports were wrong, and how much that nobody has explained the others have brought."""
+    """The reports that were wrong, and the number of unexplained discrepancies from the other reports."""
 
     wrong: list[str] = field(default_factory=list)
     unexplained: int = 0
@@ -52,29 +53,31 @@ async def _take(file: ReportFile, taken: _Taken) -> None:
     try:
         summary = await in_thread(_import, file)
     except FileNotFoundError:
-        return  # taken away meanwhile
+        return  # removed since the files were listed
     except Refused as refused:
         log.error("%s is not imported: %s", file.name, refused)
         taken.wrong.append(f"{file.name}: {refused}")
         return
     taken.unexplained += summary.unexplained
-    told = "%s: %d rows, %d new, %d matched, %d findings, %d of them not explained"
+    told = "%s: %d rows, %d new, %d matched, %d discrepancies, %d of them not explained"
     counts = (summary.entries, summary.new, summary.matched, len(summary.findings), summary.unexplained)
     log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
 
 
 async def _tell_open_discrepancies() -> None:
-    """What cannot be told now, the night tells: it must not hide which reports are wrong."""
+    """Report the open discrepancies, or leave it to the nightly flow: an error must not hide wrong reports."""
     try:
         await report_open_discrepancies()
     except CellarError as error:
-        get_run_logger().warning("What is open is not told before the night: %s", error)
+        get_run_logger().warning("The open discrepancies are not reported before tonight: %s", error)
 
 
 def _import(file: ReportFile) -> SettlementSummary:
     form = settings().report_format
     if form is None:
-        raise Refused("BAD_SETTLEMENT_COLUMNS", "set CELLAR_SETTLEMENT_COLUMNS to a file as in docs/settlement.md")
+        raise Refused(
+            "BAD_SETTLEMENT_COLUMNS", "set CELLAR_SETTLEMENT_COLUMNS to a file as docs/settlement.md describes it"
+        )
     with staged(file.read(), form) as report:
         summary = importing.import_reports([report], datetime.now(UTC), lambda *_: checkpoint())
         report_files.set_imported(file, report.report_id)

@@ -1,4 +1,4 @@
-"""Tells what nobody has explained yet, also where no run of an archive has found it: reports, time, other archives."""
+"""Reports the open discrepancies, also those that no run of an archive finds: from reports and from time."""
 
 from datetime import UTC, datetime
 
@@ -15,11 +15,9 @@ from services.views import discrepancy_list
 
 
 async def report_open_discrepancies() -> None:
-    """Leave a summary of the discrepancies that are open, of all archives and of none, and tell the endpoints of them,
-    if there are any.
+    """Leave a summary of all open discrepancies, of archives and of none, and notify the endpoints if there are any.
 
-    What is open is told anew each time, the newest first: a process that is killed in between has told nothing too
-    little.
+    Each message lists the open discrepancies again, newest first, so a process that was killed leaves no gap.
 
     Raises:
         Transient: the database does not answer.

@@ -1,7 +1,7 @@
-"""The flow `process-archive`: a receipt becomes files, rows, findings and notifications.
+"""The flow `process-archive`: turns a receipt into files, rows, discrepancies and notifications.
 
-Each task takes ids, reads what it needs, decides in pure code and writes idempotently: killed between any two steps and
-run again, it comes to the same end.
+Each task takes ids, reads its input, decides in pure code and writes idempotently. A run that is killed between any two
+steps and executed again comes to the same end.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ from services.processing.persisting import persist
 from services.receipts.lookup import receipt_of
 from services.receipts.stored_archive import stored_archive
 
-MOST_LOGGED = 20  # of the findings of one kind: each line is a row in Prefect's database; the archive has them all
+MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
 _KEPT: dict[str, Any] = RETRIED | {"persist_result": True}
-"""A finished task is not done again when its run goes on elsewhere."""
+"""A finished task is not repeated when its run goes on in another worker."""
 
 
 class FilesPersisted(BaseModel):
@@ -66,7 +66,7 @@ class MetadataLoaded(BaseModel):
 
 
 class PaymentsReconciled(BaseModel):
-    """`discrepancies` are those that nobody has explained."""
+    """`discrepancies` counts those that nobody has explained."""
 
     payments: int
     discrepancies: int
@@ -80,8 +80,8 @@ class PaymentsReconciled(BaseModel):
     on_completion=[remove_results],
 )
 async def process_archive(reference: str, receipt_id: str | None = None) -> None:
-    """Archive a receipt of a process; without a receipt, that of its current version."""
-    # A triggered run was created with name and tag. One that a person started gets them, however early it fails.
+    """Archive a receipt of a process. Without `receipt_id`, archive the receipt of its current version."""
+    # A triggered run already has name and tag. A run that a person started gets them first, however early it fails.
     await _label(reference, set())
     run = await _run(reference, receipt_id)
     async with recorded(run) as progress:
@@ -93,7 +93,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
             progress.task = reconcile_payments.name
             reconciled = await reconcile_payments(reference, run.receipt_id)
             await _label(reference, _tags_of(loaded, reconciled))
-        # The archive is complete. An endpoint that is down holds up no other archive, and no newer receipt of this one.
+        # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
         leave_slot()
         progress.task = notify_downstream.name
         try:
@@ -104,7 +104,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> None
 
 @task(name="persist-files", **_KEPT)
 async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
-    """Decode the files of a receipt into the store."""
+    """Write the files of a receipt into the store."""
     log = get_run_logger()
     log.info("Scanning the body of receipt %s", receipt_id)
     persisted = await in_thread(persist, reference, receipt_id)
@@ -115,7 +115,7 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
 
 @task(name="load-metadata", **_KEPT)
 async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
-    """Load what the payload says into the database: rows for the current version, the skeleton for each."""
+    """Load the payload into the database: rows for the current version only, the skeleton for each version."""
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
     archive, version = archived.archive, archived.request.version
@@ -124,7 +124,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     if archived.request.is_version:
         log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
     else:
-        log.info("Nothing new but its time: a delivery of version %d", version)
+        log.info("Nothing is new but the time: a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
     if len(archive.warnings) > MOST_LOGGED:
@@ -142,10 +142,10 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
 
 @task(name="reconcile-payments", **_KEPT)
 async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
-    """Compare the payments with form and sessions, keep what does not add up, and complete the archive.
+    """Compare the payments with form and sessions, keep the discrepancies, and complete the archive.
 
-    With the findings everything is there that makes an archive complete. It is read back here, inside a task, because
-    that may fail as any reading may, and is then tried again.
+    The discrepancies are the last part of a complete archive. The archive is read back inside this task, because
+    reading may fail, and the task is then retried.
     """
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
@@ -155,19 +155,19 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     for each in await in_thread(discrepancies.not_closed, reference, MOST_LOGGED):
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not settled.is_current:
-        log.info("Another version has the rows; they stay as they are")
+        log.info("The rows are those of another version; they stay as they are")
     await in_thread(complete, archived, settled.payload)
-    log.info("Read back; the archive is complete")
+    log.info("The archive is read back and complete")
     unexplained = counts[DiscrepancyState.OPEN]
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)
 
 
 @task(name="notify-downstream", **_KEPT)
 async def notify_downstream(message_id: str | None) -> str:
-    """Tell one endpoint about the archive. Every run has this task, also where there is nobody to tell."""
+    """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify."""
     log = get_run_logger()
     if message_id is None:
-        log.info("Nothing to tell: no endpoint is set, or all have confirmed")
+        log.info("Nobody to notify: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
     made = await send(message_id)
     log.info("Message %s: %s (%s)", message_id, made.state, made.status_code or made.error)
@@ -176,7 +176,7 @@ async def notify_downstream(message_id: str | None) -> str:
 
 
 async def _notify_all(receipt_id: str) -> None:
-    """One task run an endpoint, side by side: one that is down holds up no other."""
+    """Notify the endpoints in parallel, one task run each: an endpoint that is down delays no other."""
     message_ids: Sequence[str | None] = await in_thread(notifications.undelivered, receipt_id) or [None]
     results = await asyncio.gather(*(notify_downstream(each) for each in message_ids), return_exceptions=True)
     for result in results:
@@ -186,10 +186,10 @@ async def _notify_all(receipt_id: str) -> None:
 
 @asynccontextmanager
 async def _time_limit() -> AsyncIterator[None]:
-    """Fail a run that takes too long. Its thread ends between two chunks, before the process is let go.
+    """Fail a run that takes too long. Its thread ends between two chunks, before the lease is released.
 
     Raises:
-        Refused: it took too long, which only a person can change.
+        Refused: the run took too long, which only a person can change.
     """
     limit_s = settings().run_timeout_s
     try:
@@ -198,7 +198,7 @@ async def _time_limit() -> AsyncIterator[None]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        reason = f"the run has worked for {limit_s:g} s; set CELLAR_RUN_TIMEOUT_S higher and run it again"
+        reason = f"the run has worked for {limit_s:g} s; set CELLAR_RUN_TIMEOUT_S higher and run the archive again"
         raise Refused("RUN_TIMEOUT", reason) from error
 
 
@@ -208,7 +208,7 @@ async def _run(reference: str, receipt_id: str | None) -> Run:
 
 
 def _trigger_of(tags: Collection[str]) -> Trigger:
-    """What started the run, from the tag that the trigger set. A run without one was started by a person in the UI."""
+    """Return what started the run, from the tag that the trigger set. A person in the UI sets no tag."""
     return next((trigger for trigger in Trigger if f"trigger:{trigger}" in tags), Trigger.RERUN)
 
 
@@ -226,9 +226,9 @@ def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]
 
 
 async def _label(reference: str, found: set[str]) -> None:
-    """Name and tag the run by what people look for: in one request, or in none where nothing differs.
+    """Give the run the name and tags that people search for, in one request, or in none where nothing changes.
 
-    Labels that Prefect does not take must not fail an archive.
+    A name or tag that Prefect refuses must not fail an archive.
     """
     tags = {*flow_run.tags, f"reference:{reference}", *found}
     if (flow_run.name, set(flow_run.tags)) == (reference, tags):
@@ -237,7 +237,7 @@ async def _label(reference: str, found: set[str]) -> None:
         async with get_client() as client:
             await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
     except (PrefectException, httpx.HTTPError) as error:
-        get_run_logger().warning("The run has not got its name and tags: %s", type(error).__name__)
+        get_run_logger().warning("The run could not be given its name and tags: %s", type(error).__name__)
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:

@@ -1,4 +1,4 @@
-"""The flow `reevaluate-payments`: what time changes is judged again, though nothing has come in."""
+"""The flow `reevaluate-payments`: judges again what changes with time, though nothing has arrived."""
 
 from datetime import UTC, datetime
 
@@ -16,20 +16,20 @@ from services.settlements.importing import reconcile_all_archives
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
 async def reevaluate_payments() -> None:
-    """Judge holds, duplicates and missing settlements of all archives again, keep in the store what a killed process
-    has not kept, and tell what is open. Then remove the results of runs that nobody has retried for a month.
+    """Judge holds, duplicates and missing settlements of all archives again.
 
-    Done again, it changes nothing.
+    Then keep in the store the discrepancies that a killed process has not kept, report the open discrepancies, and
+    remove the results of runs that nobody has retried for a month. A second run changes nothing.
 
     Raises:
-        Transient: database or store does not answer.
+        Transient: the database or the store does not answer.
     """
     log, now = get_run_logger(), datetime.now(UTC)
     await in_thread(reconcile_all_holds, now)
     await in_thread(reconcile_all_duplicates, now)
     await in_thread(reconcile_all_archives, now)
-    log.info("Holds, duplicates and what is missing in settlements are judged again")
+    log.info("Holds, duplicates and missing settlements are judged again")
     for page in pages(await in_thread(kept_discrepancies.unkept)):
         await in_thread(kept_discrepancies.keep, page)
     await report_open_discrepancies()
-    log.info("Of %d runs the results are removed", await in_thread(remove_forgotten_results, now))
+    log.info("The results of %d runs are removed", await in_thread(remove_forgotten_results, now))

@@ -1,4 +1,4 @@
-"""The flow `verify-archives`: the store still holds what was written into it, or people are told."""
+"""The flow `verify-archives`: checks the store against its digests, and notifies people of damage."""
 
 import time
 from collections.abc import Iterator
@@ -24,14 +24,13 @@ _MOST_SHOWN = 100
 
 @flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
 async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> None:
-    """Verify a share of the archives, drawn by chance; fail, and tell the endpoints, when one is not as it was written,
-    or when the check itself breaks.
+    """Verify a random share of the archives. Fail, and notify the endpoints, if one is damaged or if the check breaks.
 
-    Prefect refuses another share, when a run is created and before it starts: nobody is notified of a typing error.
+    Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.
 
     Raises:
-        Conflict: the store is damaged; `cellar verify` tells the same at the command line.
-        Transient: store or database does not answer.
+        Conflict: the store is damaged; `cellar verify` reports the same at the command line.
+        Transient: the store or the database does not answer.
     """
     log = get_run_logger()
     try:
@@ -48,7 +47,7 @@ async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> N
     await notify_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
-    raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of the run, and `cellar verify`")
+    raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")
 
 
 def _verify(share: float) -> Fixity:

@@ -1,1 +1,1 @@
-"""What every flow run needs of Prefect: engine, lease, record, results, retries. No flow comes in."""
+"""What every flow run needs: engine, lease, record, results, retries, summaries. Flows stay out."""

@@ -1,8 +1,7 @@
-"""Executes a flow run inside this process, and interrupts it.
+"""Executes flow runs inside this process, and interrupts them.
 
-The one place that reaches into Prefect: its asynchronous engine is subclassed, because a run that is interrupted must
-end as what it is. By itself the engine calls that a crash. Prefect is pinned, and
-`tests/flows/execution/test_engine.py` fails loudly on a release that changes what is used here.
+This module subclasses Prefect's asynchronous engine, because the engine itself reports an interrupted run as crashed.
+Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release that changes the internals used here.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ from models.errors import CellarError
 
 
 class Interruption(Enum):
-    """Why a run does not go on here."""
+    """Why this process stops executing a run."""
 
     CANCELLED = "a person has cancelled it"
     HANDED_BACK = "its worker stops; it is due again at once"
@@ -28,7 +27,7 @@ class Interruption(Enum):
 
 
 class Interrupted(CellarError):
-    """The run was interrupted, and Prefect knows what it must know of that."""
+    """The run was interrupted, and Prefect has the state that follows from the interruption."""
 
 
 class Execution:
@@ -38,29 +37,29 @@ class Execution:
         self.flow_run = flow_run
         self.interruption: Interruption | None = None
         self.holds_slot = True
-        # For runs of a deployment the engine would start a thread and a websocket each to watch for Suspend, and block
-        # the loop at both ends. It reads the run anew before it calls the flow, which sees the deployment.
-        # It is executed once it is taken, and Pending then.
+        # With a `deployment_id` the engine would start a thread and a websocket per run to watch for Suspend, and block
+        # the loop at both ends. It reads the run again before it calls the flow, so the flow sees its deployment.
+        # The state is Pending because a run is executed only after it was taken.
         self._engine = _Engine(flow=flow, parameters=dict(flow_run.parameters))
         self._engine.taken = flow_run.model_copy(update={"deployment_id": None, "state": Pending()})
         self._engine.execution = self
         self._task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Execute the run to its end, in the task that calls this. Prefect then knows the end.
+        """Execute the run to its end, in the calling task. Prefect then knows the end.
 
         Raises:
-            Interrupted: somebody has interrupted it.
-            CancelledError: somebody did, before there was anything that Prefect could be told.
-            Abort, Pause: Prefect does not let it run.
-            Exception: Prefect could not be told how it ended.
+            Interrupted: the run was interrupted.
+            CancelledError: the run was interrupted before there was a state to report to Prefect.
+            Abort, Pause: Prefect does not let the run start or go on.
+            Exception: the end could not be reported to Prefect.
         """
         self._task = asyncio.current_task()
         token = _current.set(self)
         if self.interruption and self._task:
             self._task.cancel()
         try:
-            # As `prefect.flow_engine.run_flow_async` does.
+            # The same steps as in `prefect.flow_engine.run_flow_async`.
             async with self._engine.start():
                 while self._engine.is_running():
                     async with self._engine.run_context():
@@ -74,14 +73,14 @@ class Execution:
 
     @property
     def is_over(self) -> bool:
-        """Whether Prefect knows an end of this execution: a final state, or that the run is due again."""
+        """Whether Prefect knows how this execution ended: in a final state, or with the run due again."""
         if self._engine.flow_run is None:
             return False
         state = self._engine.state
         return self.interruption is not Interruption.LOST and (state.is_final() or state.is_scheduled())
 
     def interrupt(self, why: Interruption) -> None:
-        """Let the run end as soon as it can: between two chunks of what its threads do."""
+        """Make the run end as soon as possible: its threads stop between two chunks of work."""
         if not self.interruption:
             self.interruption = why
             if self._task:
@@ -89,10 +88,10 @@ class Execution:
 
 
 def give_up() -> bool:
-    """Interrupt the run that calls this, which another may have by now; its worker finds out, by its claim.
+    """Interrupt the calling run, since another worker may have it now. Its worker finds out from the claim.
 
     Returns:
-        False where no worker of ours executes it.
+        False where no worker of ours executes the run.
     """
     execution = _current.get()
     if execution:
@@ -101,13 +100,13 @@ def give_up() -> bool:
 
 
 def leave_slot() -> None:
-    """Let another run start beside the one that calls this: from here on it only waits for others."""
+    """Free the slot of the calling run, which from now on only waits for endpoints."""
     if execution := _current.get():
         execution.holds_slot = False
 
 
 def is_cancelled_by_person() -> bool:
-    """Whether the run that calls this was cancelled by a person; false also where nobody can know."""
+    """Return whether a person cancelled the calling run; False also where this cannot be known."""
     execution = _current.get()
     return execution is not None and execution.interruption is Interruption.CANCELLED
 
@@ -119,12 +118,10 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
     execution: Execution
     taken: FlowRun
     has_told = False
-    """Whether Prefect knows what it must know of an interruption."""
+    """Whether Prefect has the state that follows from an interruption, if it needs one."""
 
     async def create_flow_run(self, client: PrefectClient) -> FlowRun:
-        """The run is there. Handed to the engine at once, it would be given retries that this flow has none of, in a
-        request.
-        """
+        """Return the run that was taken. An engine that is made with a run would send a request for its retries."""
         return self.taken
 
     async def handle_crash(self, exc: BaseException) -> None:
@@ -132,13 +129,13 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
         if interruption is None:
             await super().handle_crash(exc)
         elif interruption is Interruption.LOST:
-            self.short_circuit = True  # from here on nothing is reported
+            self.short_circuit = True  # the engine reports nothing more
         else:
             state = _state_after(interruption)
-            # Not forced where the run is to go on: a Cancel that came meanwhile stands, and is settled.
+            # A state that lets the run go on is not forced: a Cancel that came in between stands, and is carried out.
             await self.set_state(state, force=state.is_final())
         self.has_told = True
-        self._raised = exc  # type: ignore[assignment]  # as the engine itself does
+        self._raised = exc  # type: ignore[assignment]  # the engine does the same
 
 
 def _state_after(interruption: Interruption) -> State[Any]:

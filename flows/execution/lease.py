@@ -1,4 +1,4 @@
-"""Keeps a process to one run while it works."""
+"""Keeps a process to one working run at a time."""
 
 import asyncio
 import logging
@@ -22,25 +22,25 @@ class Busy(Transient):
 
 @asynccontextmanager
 async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
-    """Hold the lease on a process, renewed while the block runs. A dead holder's lease is free after 30 s.
+    """Hold the lease on a process and renew it while the block runs. A dead holder's lease expires after 30 s.
 
-    Threads of the block stop by themselves once the lease has run out: after a long sleep of this process, or of the
-    machine, another may have the process before anybody here could be told.
+    Threads of the block stop by themselves once the lease has expired: after a long sleep of this process, or of the
+    machine, another run may hold the lease before this process can notice.
 
     Raises:
-        Busy: another run has held it for ten minutes.
+        Busy: another run has held the lease for ten minutes.
     """
     waited_s = 0
     asked_at_s = clock()
     while not await _take(reference, holder):
         if waited_s >= _LONGEST_WAIT_S:
             raise Busy(
-                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another later"
+                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another run later"
             )
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
         asked_at_s = clock()
-    deadline = Deadline(asked_at_s + _LEASE_S)  # counted from before the lease was asked for
+    deadline = Deadline(asked_at_s + _LEASE_S)  # counted from before the request for the lease
     with limited(deadline.check):
         renewal = asyncio.create_task(_renew(reference, holder, deadline, asyncio.current_task()))
         try:
@@ -49,7 +49,7 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
             renewal.cancel()
             with suppress(asyncio.CancelledError):
                 await renewal
-            with suppress(Transient):  # it expires by itself
+            with suppress(Transient):  # the lease expires by itself
                 await asyncio.to_thread(runs.release_lease, reference, holder)
 
 
@@ -58,12 +58,12 @@ async def _take(reference: str, holder: str) -> bool:
 
 
 async def _renew(reference: str, holder: str, deadline: Deadline, worker: "asyncio.Task[object] | None") -> None:
-    """Renew the lease, and end the run with its renewal: it must not go on beside the next holder."""
+    """Renew the lease. End the run when the renewal ends: the run must not go on beside the next holder."""
     try:
         await _renew_until_lost(reference, holder, deadline)
     except Exception:
         # structlog's own trace would show values from payloads
-        logging.getLogger(__name__).exception("the renewal of a lease has ended, and its run with it")
+        logging.getLogger(__name__).exception("the renewal of a lease has failed; its run is interrupted")
     if not give_up() and worker:
         worker.cancel()
 
@@ -78,7 +78,7 @@ async def _renew_until_lost(reference: str, holder: str, deadline: Deadline) -> 
                     return
         except TimeoutError:
             return
-        except Transient:  # a lease lasts several renewals
+        except Transient:  # a lease outlasts several renewals
             if clock() + _RENEWAL_S >= deadline.at_s:
                 return
         else:

@@ -1,4 +1,4 @@
-"""Puts a run on record."""
+"""Records runs, in the database and in the store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ _RECORDED_AGAIN: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as Prefect knows it; `attempt` is its run count."""
+    """A run as Prefect knows it. `attempt` is Prefect's run count."""
 
     flow_run_id: str
     attempt: int
@@ -40,20 +40,20 @@ class Run:
 
     @property
     def holder(self) -> str:
-        """Who holds the lease on the process: the attempt. One that was taken for dead shares none with the next."""
+        """The holder of the lease: the attempt. An attempt that was taken for dead shares no lease with the next."""
         return f"{self.flow_run_id}:{self.attempt}"
 
 
 @dataclass(slots=True)
 class Progress:
-    """Which task a run is at, for the record of one that fails."""
+    """The task that a run is at. The record of a failed run names it."""
 
     task: str = ""
 
 
 @asynccontextmanager
 async def recorded(run: Run) -> AsyncIterator[Progress]:
-    """Keep a run's history: its begin, and its end with the task that failed."""
+    """Record the start of a run, and its end with the task that failed."""
     trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
     row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
     await asyncio.to_thread(runs.begin, row)
@@ -61,14 +61,14 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
     try:
         yield progress
     except asyncio.CancelledError:
-        with suppress(Transient):  # no time for more than one try
+        with suppress(Transient):  # there is time for one try only
             await asyncio.to_thread(_record_interruption, run)
         raise
-    except TerminationSignal:  # in a process of its own, whose loop may not go on
+    except TerminationSignal:  # the run has its own process, whose loop may not go on
         with suppress(Transient):
             _record_interruption(run)
         raise
-    except Busy:  # nothing is wrong with the archive: it is awaited, not failed
+    except Busy:  # nothing is wrong with the archive: its receipt waits and has not failed
         with suppress(Transient):
             await asyncio.to_thread(_record_interruption, run)
         raise
@@ -79,7 +79,7 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
 
 
 def _record_interruption(run: Run) -> None:
-    """Only a person undoes what a person has cancelled. Else the receipt is awaited, and the sweep asks Prefect."""
+    """Record an interruption. Only a person starts again what a person has cancelled; else the sweep asks Prefect."""
     cancelled = is_cancelled_by_person()
     state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
     now = datetime.now(UTC)
@@ -88,7 +88,7 @@ def _record_interruption(run: Run) -> None:
 
 
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
-    """Never hides why a run failed: where the database stays away, the sweep finds the receipt and starts again."""
+    """Record how a run ended, without hiding why it failed. Where that fails, the sweep starts the receipt again."""
     receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
     try:
         async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):
@@ -97,4 +97,4 @@ async def _record_end(run: Run, state: RunState, failed_task: str | None = None)
                 await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
                 await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
     except Transient as error:
-        get_run_logger().error("The end of this run is not on record: %s", error)
+        get_run_logger().error("The end of this run is not recorded: %s", error)

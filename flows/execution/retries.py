@@ -1,4 +1,4 @@
-"""How tasks are tried again: only where the world was at fault, and ever more rarely."""
+"""Retries tasks: only after transient errors, and with growing pauses."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from models.errors import Transient
 
 
 async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Only what was the world's fault is tried again; a wrong payload stays wrong."""
+    """Return whether a task failed with a transient error, and may be retried. A wrong payload stays wrong."""
     return isinstance(await state.aresult(raise_on_failure=False), Transient)
 
 

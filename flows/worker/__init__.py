@@ -1,1 +1,1 @@
-"""The worker: takes due runs, executes them, recovers abandoned ones. No step of a flow comes in."""
+"""The worker: takes due runs, executes them, recovers abandoned runs. Steps of flows stay out."""

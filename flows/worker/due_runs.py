@@ -1,4 +1,4 @@
-"""What is due in the pool, and which of it may start beside what works already."""
+"""Finds the due runs of the pool, and chooses those that may start beside the working runs."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
@@ -13,12 +13,12 @@ from flows.worker.pool import RUNS_PER_PAGE, due_runs
 SLOTS = 16
 _MOST_LIVE = 200
 _FIRST_PAGE = 32
-_MOMENT = timedelta(microseconds=1)  # Prefect tells no two times apart that are closer
+_MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
 _ALONE_FROM_COUNT = 3
 
 
 class DueRuns:
-    """The runs whose time has come and that were not started yet, the oldest first."""
+    """The runs that are due and not started yet, oldest first."""
 
     def __init__(self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution]) -> None:
         self._client = client
@@ -27,18 +27,18 @@ class DueRuns:
         self._runs: list[FlowRun] = []
 
     def take(self) -> list[FlowRun]:
-        """Remove what may start now, and return it."""
+        """Remove the runs that may start now, and return them."""
         room = _MOST_LIVE - len(self._live)
         taken = startable((each for each in self._runs if str(each.id) not in self._live), self._working())[:room]
         self._runs = [each for each in self._runs if each not in taken]
         return taken
 
     async def look(self) -> None:
-        """Ask what is due: as far as something that may start, since what may not could hide it for ever."""
+        """Ask Prefect for due runs, page by page up to one that may start: earlier runs that may not could hide it."""
         working = self._working()
         if len(working) >= SLOTS or len(self._live) >= _MOST_LIVE:
             return
-        seen = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        seen = set(self._live)  # taken before the request: a run that ends in between may still be in the answer
         found: list[FlowRun] = []
         limit, after = _FIRST_PAGE, None
         while True:
@@ -48,7 +48,7 @@ class DueRuns:
             last_time = page[-1].next_scheduled_start_time if page else None
             if last_time is None or len(page) < limit or startable(found, working):
                 break
-            # Of one moment a page is seen, and the rest when some of those have started: Prefect has no order in it.
+            # Prefect does not order runs of one time. Only a page of them is seen, and the rest once some have started.
             limit, after = RUNS_PER_PAGE, last_time if last_time != after else last_time + _MOMENT
         self._runs = found
 
@@ -57,7 +57,7 @@ class DueRuns:
 
 
 def startable(due: Iterable[FlowRun], working: Collection[FlowRun]) -> list[FlowRun]:
-    """Return what may start beside what works, in the order in which it is due. Pure."""
+    """Return the due runs that may start beside the working runs, in the order in which they are due. Pure."""
     starting: list[FlowRun] = []
     for flow_run in due:
         if _may_start_beside(flow_run, [*working, *starting]):
@@ -70,11 +70,11 @@ def _may_start_beside(flow_run: FlowRun, working: Collection[FlowRun]) -> bool:
         return True
     if len(working) >= SLOTS or _is_suspect(flow_run) or any(_is_suspect(each) for each in working):
         return False
-    # Two runs of one process cannot work at once; the second would wait in a slot for the lease.
+    # Two runs of a process cannot work at once: the second would wait in a slot for the lease.
     reference = flow_run.parameters.get("reference")
     return reference is None or reference not in [each.parameters.get("reference") for each in working]
 
 
 def _is_suspect(flow_run: FlowRun) -> bool:
-    """Whether a run that was begun so often may be what kills its worker. It then takes nobody with it."""
+    """Return whether a run was begun so often that it may be what kills its worker. It then runs alone."""
     return flow_run.run_count >= _ALONE_FROM_COUNT

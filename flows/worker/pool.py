@@ -1,4 +1,4 @@
-"""The work pool `cellar`: it and its deployments are made where missing; what is due in it, taken, and cancelled."""
+"""The work pool `cellar`: makes it and its deployments; finds its due and cancelled runs; takes runs."""
 
 import asyncio
 import sys
@@ -41,10 +41,10 @@ _TAKEN = "Taken by a worker of cellar."
 
 
 async def until_answered() -> None:
-    """Wait for a Prefect server that starts beside us.
+    """Wait for a Prefect server that starts beside this process.
 
     Raises:
-        Transient: it does not answer in time.
+        Transient: the server does not answer in time.
     """
     deadline = time.monotonic() + _API_WITHIN_S
     async with get_client() as client:
@@ -55,7 +55,7 @@ async def until_answered() -> None:
 
 
 async def set_up(client: PrefectClient) -> None:
-    """Make pool and deployments, or update them. They are those of Prefect's own process worker, which may serve them.
+    """Make or update the pool and its deployments. They suit Prefect's own process worker, which may serve them too.
 
     Raises:
         Transient: Prefect refuses the deployments.
@@ -68,8 +68,8 @@ async def set_up(client: PrefectClient) -> None:
 
 
 async def due_runs(client: PrefectClient, limit: int, after: datetime | None = None) -> list[FlowRun]:
-    """The runs whose time has come, oldest first; those from a time on where one is given."""
-    # The client's own method cannot ask for fewer than 200.
+    """Return the runs that are due, oldest first; with `after`, only those due from that time on."""
+    # The client's own method cannot ask for fewer than 200 runs.
     asked = {"limit": limit, "scheduled_before": datetime.now(UTC).isoformat()}
     answer = await client.request(
         "POST",
@@ -81,37 +81,37 @@ async def due_runs(client: PrefectClient, limit: int, after: datetime | None = N
 
 
 async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -> list[FlowRun]:
-    """Those of the runs that nobody has begun."""
+    """Return those of the runs that no worker has begun."""
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
 
 
 async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
-    """Propose that a run is begun, and return whether it is ours: others propose the same, and Prefect accepts one."""
+    """Propose Pending for a run and return whether Prefect accepts. It accepts that from one of several workers."""
     answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
-    # Where an answer is lost, Prefect's client asks again by itself, and the server, which knows the question, rejects
-    # it with the state that the run has. What another has taken is answered with ABORT.
+    # When an answer is lost, Prefect's client repeats the request by itself. The server recognises the repetition and
+    # answers REJECT with the state of the run. For a run that another worker took, the server answers ABORT.
     is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
     return answer.status is SetStateStatus.ACCEPT or is_repeated
 
 
 async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
-    """Whether the last who took a run was a worker of cellar, and no stock one."""
+    """Return whether the last worker that took a run was one of cellar's, and no stock worker."""
     taken = [state for state in await client.read_flow_run_states(flow_run_id) if state.is_pending()]
     return bool(taken) and taken[-1].message == _TAKEN
 
 
 async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
-    """Those of the runs that somebody wants to end, or has ended in Prefect."""
+    """Return those of the runs that are Cancelling or Cancelled in Prefect."""
     return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
 
 
 async def unended_runs(client: PrefectClient, flow_name: str) -> list[FlowRun]:
-    """The runs of a flow that somebody executes, or has left in the middle."""
+    """Return the runs of a flow that a worker executes, or has abandoned."""
     return await _runs_in(client, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING], flow_name=flow_name)
 
 
 async def show_worker(client: PrefectClient, name: str, again_within_s: float) -> None:
-    """Let a worker be ONLINE in Prefect's UI."""
+    """Show a worker as ONLINE in Prefect's UI."""
     await client.send_worker_heartbeat(POOL, name, heartbeat_interval_seconds=again_within_s)
 
 
@@ -127,7 +127,7 @@ async def _runs_in(
         page = await client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])) if flow_name else None,
             flow_run_filter=FlowRunFilter(
-                # By an offset, as many runs would be passed over as have left these states since the last page.
+                # An offset would skip as many runs as have left these states since the last page.
                 id=FlowRunFilterId(any_=flow_run_ids, not_any_=list(found)),
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)),
             ),
@@ -140,9 +140,9 @@ async def _runs_in(
 
 
 def _job_template() -> dict[str, Any]:
-    """That of Prefect's process worker, without defaults, which are those of its own configuration anyway.
+    """Return the job template of Prefect's process worker, without defaults, which its own configuration has anyway.
 
-    Prefect's server holds each default against the schema whenever a run is created: 5 ms of its 26.
+    Prefect's server validates each default against the schema whenever a run is created: 5 ms of 26.
     """
     template = deepcopy(ProcessWorker.get_default_base_job_template())
     for variable in template["variables"]["properties"].values():
@@ -151,20 +151,20 @@ def _job_template() -> dict[str, Any]:
 
 
 async def _deploy() -> None:
-    """Make or update the deployments as `prefect.yaml` says, by Prefect's own command: one truth, with one reader."""
+    """Make or update the deployments of `prefect.yaml`, by Prefect's own command, so that the file has one reader."""
     prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
     deploy = ["deploy", "--all", "--prefect-file", str(_prefect_file())]
     process = await asyncio.create_subprocess_exec(*prefect, *deploy, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
         output, _ = await process.communicate()
     except asyncio.CancelledError:
-        await process.wait()  # half a deployment is none
+        await process.wait()  # half a deployment is of no use
         raise
     if process.returncode:
         raise Transient(f"Prefect refused the deployment:\n{output.decode(errors='replace')}")
 
 
 def _prefect_file() -> Path:
-    """Return the place of `prefect.yaml`: in this package when installed from a wheel, else at the project's root."""
+    """Return the path of `prefect.yaml`: in this package when installed from a wheel, else at the project's root."""
     packaged = Path(__file__).parents[1] / "prefect.yaml"
     return packaged if packaged.exists() else Path(__file__).parents[2] / "prefect.yaml"

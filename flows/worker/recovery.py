@@ -1,7 +1,7 @@
-"""Recovers runs that nobody executes any more: they are due again, as if nothing had happened.
+"""Recovers runs that no worker executes any longer: makes them due again, or ends them.
 
-A run is settled by the worker that has its claim: its own whose end Prefect never heard, and those that it took over
-from a worker that was killed.
+A run is recovered by the worker that has its claim: either the worker executed the run and could not report its end to
+Prefect, or it took the claim over from a worker that was killed.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ _MOST_ATTEMPTS = 12
 _PAUSE_PER_ATTEMPT = timedelta(seconds=2)
 _EXECUTED_ELSEWHERE_WITHIN = timedelta(minutes=15)
 _UNENDED = [each for each in StateType if each not in TERMINAL_STATES]
-_WHY = "Its worker was killed, or could not tell Prefect how the run ended."
+_WHY = "Its worker was killed, or could not report to Prefect how the run ended."
 
 
 class DeathWatch:
-    """Finds workers that are dead: whose beats stand still while somebody looks."""
+    """Finds dead workers: workers whose beats stand still while this process watches."""
 
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
@@ -43,9 +43,9 @@ class DeathWatch:
         self._looked_s = 0.0
 
     def dead(self, beats: dict[str, int], now_s: float) -> dict[str, int]:
-        """Those whose beats have not moved for long enough, with these. `now_s`: a monotonic clock of who looks.
+        """Return the workers whose beats have stood still for long enough. `now_s`: a monotonic clock of this process.
 
-        Whoever has not looked for a while begins anew: nobody's beats could move while the database was away.
+        After a long pause between two calls the watch starts again: no beats could move while the database was away.
         """
         before = {} if now_s - self._looked_s > self._after_s / 2 else self._seen
         self._looked_s = now_s
@@ -59,32 +59,31 @@ class DeathWatch:
 
 
 async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> None:
-    """Bring a claimed run that nobody executes to where it belongs, and drop its claim. Done again, it changes nothing.
+    """Recover a claimed run that nobody executes, and drop its claim. A second call changes nothing.
 
-    A claim alone does not tell that the run was begun under it: a stock worker may have been faster at Prefect.
+    A claim does not prove that the run was begun under it: a stock worker may have taken the run in Prefect first.
 
     Raises:
         Transient: the database does not answer.
-        HTTPError, PrefectException: Prefect does not.
+        HTTPError, PrefectException: Prefect does not answer.
     """
     try:
         flow_run = await client.read_flow_run(UUID(flow_run_id))
     except ObjectNotFound:
-        is_settled = True  # deleted, together with what it would have done; the sweep sees to its receipt
+        is_settled = True  # the run was deleted; the sweep triggers its receipt again
     else:
         if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
-            return  # since this worker looked, it has ended or gone to another
+            return  # the run has since ended, or another worker has its claim
         is_settled = not await is_taken_by_us(client, flow_run.id) or await _recover(client, flow_run)
     if is_settled:
         await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
 
 async def recover_strays(client: PrefectClient, now: datetime) -> None:
-    """Settle runs that were claimed by nobody, because a stock worker had them, and whose process is gone.
+    """Recover runs of `process-archive` without a claim, because a stock worker had them, whose worker is gone.
 
-    Such a run shows that it lives by its lease on the process alone, hence only those of `process-archive`: of other
-    flows, which may be anybody's, nobody can tell. One that waits for a lease gives up in less time than is allowed
-    here.
+    Only its lease shows that such a run lives. Runs of other flows have no lease, so they are never recovered. A run
+    that waits for a lease gives up before the time that is allowed here is over.
     """
     unended = await unended_runs(client, process_archive.name)
     claimed = await asyncio.to_thread(claims.claimed)
@@ -103,7 +102,7 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     """Make a run due again, or end it. Its lease is left to expire, since a worker that stood still may go on.
 
     Returns:
-        False when somebody has changed the run meanwhile: it has to be looked at anew.
+        False when the run has changed in between and must be examined again.
     """
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
         return True
@@ -112,7 +111,7 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     if state.is_final():
         failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)
         await asyncio.to_thread(runs.end, str(flow_run.id), flow_run.run_count, *failed)
-    # Last: it makes the run due. Not forced then, since a Cancel may have come.
+    # The last step, since it makes the run due. A state that does so is not forced, since a Cancel may have come.
     answer: OrchestrationResult[None] = await client.set_flow_run_state(flow_run.id, state, force=state.is_final())
     return answer.status is SetStateStatus.ACCEPT
 
@@ -121,16 +120,18 @@ def _state_after(flow_run: FlowRun) -> "State[None]":
     if flow_run.state_type is StateType.CANCELLING:
         return Cancelled(message="Cancelled through Prefect while its worker was killed.")
     if flow_run.run_count >= _MOST_ATTEMPTS:
-        return Crashed(message=f"It was begun {flow_run.run_count} times, and its worker killed: by it?")
-    # What kills its worker each time must come ever more rarely, or nothing beside it would end.
+        return Crashed(
+            message=f"The run was begun {flow_run.run_count} times, and may have killed its worker each time."
+        )
+    # A run that kills its worker each time must start ever more rarely, or no other run would end.
     pause = _PAUSE_PER_ATTEMPT * max(0, flow_run.run_count - 1)
     return AwaitingRetry(scheduled_time=datetime.now(UTC) + pause, message=_WHY)
 
 
 async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:
-    """A run that goes on makes new task runs; those of the dead process would run for ever in the UI."""
+    """End the task runs of the dead process, which would stay Running in the UI. A run that goes on makes new ones."""
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    # One answer has 200 at most, and a run that was begun often has more of them, which have ended.
+    # An answer has at most 200 task runs. A run that was begun often has more, most of them ended.
     unended = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNENDED)))
     for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=unended):
         await client.set_task_run_state(task_run.id, Crashed(message=_WHY), force=True)

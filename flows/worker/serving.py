@@ -1,4 +1,4 @@
-"""Starts the worker and ends it: by a signal it drains, and hands back what does not end in time."""
+"""Starts the worker, and stops it on a signal: the worker drains, and hands back runs that do not end in time."""
 
 import asyncio
 import signal
@@ -44,18 +44,18 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
 _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90
 _PAUSE_S = 2
-_LEFTOVER_AFTER = timedelta(days=1)  # no file takes so long to write and upload
+_LEFTOVER_AFTER = timedelta(days=1)  # no file takes that long to write and upload
 
 
 def serve(name: str, *, sole: bool) -> None:
-    """Make work pool and deployments where they are missing, then run flow runs until SIGTERM or SIGINT.
+    """Make or update work pool and deployments, then execute flow runs until SIGTERM or SIGINT.
 
-    The first signal drains: nothing new is taken, what runs may end, and after a few seconds is handed back. A second
-    one hands back at once.
+    After the first signal the worker drains: it takes no new run, lets the present runs end, and hands them back after
+    a few seconds. A second signal hands them back at once.
 
     Args:
-        name: names the worker in Prefect; a worker of the same name takes its place.
-        sole: no other worker serves the pool, so runs that are in the middle belong to one that was killed.
+        name: the worker's name in Prefect; a worker of the same name takes its place.
+        sole: no other worker serves the pool, so unfinished runs belong to a worker that was killed.
 
     Raises:
         Transient: Prefect does not answer, or refuses the deployments.
@@ -64,13 +64,13 @@ def serve(name: str, *, sole: bool) -> None:
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.asked)
-    # Not in the main thread: there, Prefect's engine takes over SIGTERM and kills the run at the first one.
+    # Not in the main thread, where Prefect's engine takes over SIGTERM and kills the run at the first signal.
     with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
         other.submit(asyncio.run, _work(name, sole, stop)).result()
 
 
 class _Stop:
-    """What a signal tells the event loop in the other thread."""
+    """Passes signals on to the event loop in the other thread."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -79,7 +79,7 @@ class _Stop:
 
     def asked(self, _number: int, _frame: FrameType | None) -> None:
         self.times += 1
-        # Prefect's client may hang at a server that is gone; the kernel then ends this process.
+        # Prefect's client may hang when its server is gone. The kernel then ends this process.
         signal.alarm(_GIVE_UP_AFTER_S)
         if self._loop:
             self._loop.call_soon_threadsafe(self._changed.set)
@@ -94,7 +94,7 @@ class _Stop:
 async def _work(name: str, sole: bool, stop: _Stop) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="worker"))
     stopping = asyncio.create_task(stop.until(1))
-    # The server does nothing with the heartbeats of runs, and each takes a thread and an event; claims tell who lives.
+    # No heartbeats of runs: each takes a thread and an event, the server ignores them, and claims show which runs live.
     with suppress(_StoppedEarly), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         await _unless(stopping, until_answered())
         # Every run shares these clients. The engine would make one for each, with a TLS context that takes 10 ms.
@@ -106,7 +106,7 @@ async def _work(name: str, sole: bool, stop: _Stop) -> None:
 
 
 class _StoppedEarly(Exception):
-    """The worker was asked to stop before it was one."""
+    """A signal asked the worker to stop before it had started."""
 
 
 async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Result]) -> Result:
@@ -119,17 +119,17 @@ async def _unless(stopping: "asyncio.Task[None]", work: Coroutine[Any, Any, Resu
 
 
 async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
-    # First the deployments: after an upgrade the runs that wait must find the new entry points.
+    # The deployments come first: after an upgrade, waiting runs must find the new entry points.
     worker = Worker(client, name, await deployed_flows(client))
     await worker.join(sole)
     return worker
 
 
 async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
-    """Make or update what a worker needs in Prefect, start a sweep, and return the flows by their ids there.
+    """Make or update what a worker needs in Prefect, start a sweep, and return the flows by their ids in Prefect.
 
     Raises:
-        Transient: Prefect does not take it, asked again and again for a while.
+        Transient: Prefect has not accepted the deployments in 90 s of retries.
     """
     deadline = time.monotonic() + _DEPLOYED_WITHIN_S
     while True:
@@ -137,9 +137,9 @@ async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
             return await _deploy(client)
         except AWAY as error:
             if time.monotonic() >= deadline:
-                reason = f"Prefect at {settings().prefect_ui_url} does not take the deployments: {error}"
+                reason = f"Prefect at {settings().prefect_ui_url} does not accept the deployments: {error}"
                 raise Transient(reason) from error
-            log.warning("Prefect does not take the deployments and is asked again", why=type(error).__name__)
+            log.warning("Prefect does not accept the deployments; this is tried again", why=type(error).__name__)
         await asyncio.sleep(_PAUSE_S)
 
 

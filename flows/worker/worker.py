@@ -1,7 +1,7 @@
-"""The worker: it lives long, and executes the runs of the pool `cellar` in this process, several at once.
+"""The long-lived worker: executes the runs of the pool `cellar` in this process, several at once.
 
-Prefect's own process worker starts a Python process for each run, which takes seconds. Here a run is a task of one
-event loop, with its heavy work in threads. What is due is found by a short poll, and sooner by Prefect's events.
+Prefect's own process worker starts a Python process for each run, which takes seconds. Here each run is a task of one
+event loop, with its heavy work in threads. A short poll finds due runs; Prefect's events find them sooner.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "pref
 
 
 class Worker:
-    """What runs in this process, and what is to run next."""
+    """The runs of this process, and the runs to start next."""
 
     def __init__(self, client: PrefectClient, name: str, flows: dict[UUID, Flow[..., Any]]) -> None:
         self._client = client
@@ -60,7 +60,7 @@ class Worker:
         self._watch = DeathWatch(_DEAD_AFTER_S)
 
     async def join(self, sole: bool) -> None:
-        """Be one of those that live."""
+        """Register this worker. With `sole`, declare all other workers dead first, and release their leases."""
         if sole:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
                 await asyncio.to_thread(claims.bury, worker_id, beats)
@@ -71,12 +71,12 @@ class Worker:
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
 
-        An error of a duty ends no loop: the duty is tried again soon, since a worker that misses its beats for long is
-        taken for dead. A loop that ends all the same ends the process, and the supervisor starts the next: nothing
-        asks a worker whether it is ready, and the next begins with connections and claims of its own.
+        An error in a duty ends no loop. The duty is tried again soon, since a worker that misses its beats for long is
+        taken for dead. A loop that ends all the same ends the process, and the supervisor starts the next worker:
+        nothing asks a worker whether it is ready, and the next worker begins with its own connections and claims.
 
         Raises:
-            Transient: one of its loops has ended, which nobody here expects.
+            Transient: a loop has ended unexpectedly.
         """
         loops = [
             self._for_ever(self._take_due, 0),
@@ -88,10 +88,10 @@ class Worker:
         await end_tasks(duties)
         if not stopping.done():
             await self.drain(hurry=asyncio.create_task(asyncio.sleep(0)))
-            raise Transient("a loop of the worker has ended by itself; start the worker again")
+            raise Transient("a loop of the worker has ended unexpectedly; start the worker again")
 
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
-        """Take nothing new; let what runs end, or hand it back."""
+        """Take no new run. Let the present runs end, or hand them back."""
         duties = [asyncio.create_task(self._for_ever(each, every_s)) for each, every_s in self._duties()]
         ended = asyncio.create_task(self._all_ended())
         await asyncio.wait({ended, hurry}, timeout=_DRAIN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
@@ -100,8 +100,8 @@ class Worker:
         await asyncio.wait({ended}, timeout=_INTERRUPTED_WITHIN_S)
         await end_tasks([*duties, hurry, ended])
         if self._tasks:
-            return  # others take over what does not end once this process has; it still works on it
-        with _surviving("the worker has left without a word; what it has claimed is taken over later"):
+            return  # this process still works on these runs; other workers take them over after its end
+        with _surviving("the worker could not sign off; other workers take over its claims later"):
             await asyncio.to_thread(claims.leave, self._id)
 
     async def _all_ended(self) -> None:
@@ -119,14 +119,14 @@ class Worker:
 
     async def _for_ever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
         while True:
-            with _surviving(f"{duty.__name__.strip('_')} did not work and is tried again"):
+            with _surviving(f"{duty.__name__.strip('_')} failed and is tried again"):
                 await duty()
                 await asyncio.sleep(every_s)
                 continue
             await asyncio.sleep(_PAUSE_S)
 
     async def _take_due(self) -> None:
-        """Fill the free slots, then wait for a wake or the next poll."""
+        """Fill the free slots, then wait for an event or the next poll."""
         self._wake.clear()
         if not await self._start(self._due.take()):
             await self._due.look()
@@ -135,18 +135,18 @@ class Worker:
             await asyncio.wait_for(self._wake.wait(), _POLL_S)
 
     async def _start(self, flow_runs: list[FlowRun]) -> bool:
-        """Start what this worker can claim; return whether there was anything to start."""
+        """Start the runs that this worker can claim, and return whether there was any run to start."""
         starting = {str(each.id): Execution(self._flows[each.flow_id], each) for each in flow_runs}
         self._live |= starting
         try:
             claimed = await asyncio.to_thread(claims.claim, starting, self._id) if starting else set()
-            # What was due when this worker asked may have been executed since, and Prefect would accept it once more.
+            # A run that was due at the request may have been executed since, and Prefect would accept it once more.
             due = {str(each.id) for each in await scheduled_runs(self._client, claimed)} if claimed else set()
             for flow_run_id in claimed - due:
                 await asyncio.to_thread(claims.drop, flow_run_id, self._id)
         except BaseException:
             for flow_run_id in starting:
-                del self._live[flow_run_id]  # `_recover` sees to the claims
+                del self._live[flow_run_id]  # `_recover` takes care of the claims
             raise
         for flow_run_id, execution in starting.items():
             if flow_run_id in due:
@@ -158,10 +158,12 @@ class Worker:
         return bool(starting)
 
     async def _execute(self, execution: Execution) -> None:
-        """Execute a claimed run. Whatever leaves open how it ended keeps its claim, and `_recover` settles it."""
+        """Execute a claimed run. A run whose end Prefect does not know keeps its claim, and `_recover` recovers it."""
         flow_run_id, worker_id = str(execution.flow_run.id), self._id
         try:
-            with _surviving("a run ended without a word to Prefect and is looked after", flow_run_id=flow_run_id):
+            with _surviving(
+                "the end of a run is not reported to Prefect; the run is recovered", flow_run_id=flow_run_id
+            ):
                 is_ours = await take(self._client, execution.flow_run.id)
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
@@ -175,13 +177,13 @@ class Worker:
             self._wake.set()
 
     async def _listen(self) -> None:
-        """Wake up when something is due. Events may be lost, hence the poll."""
+        """Look for due runs on Prefect's events. Events may be lost, hence the poll."""
         async with get_events_subscriber(EventFilter(event=EventNameFilter(name=_EVENTS))) as events:
             async for event in events:
                 if event.event.endswith("Cancelling"):
                     await self._look_for_cancelled()
                 elif not self._wake.is_set():
-                    await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends it before it commits the run
+                    await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends the event before it commits the run
                     self._wake.set()
 
     async def _look_for_cancelled(self) -> None:
@@ -192,31 +194,31 @@ class Worker:
                     execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
 
     async def _beat(self) -> None:
-        """Show the other workers that this one lives, and bury those that do not. Never waits for Prefect."""
+        """Show the other workers that this worker lives, and bury dead workers. Never waits for Prefect."""
         if not await asyncio.to_thread(claims.beat, self._id):
             await self._begin_anew()
         beats = await asyncio.to_thread(claims.beats)
         beats.pop(self._id, None)
         for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
             if await asyncio.to_thread(claims.bury, worker_id, count):
-                log.warning("a worker is dead; its runs are taken over", worker_id=worker_id)
+                log.warning("another worker is dead; its runs are taken over", worker_id=worker_id)
 
     async def _begin_anew(self) -> None:
-        """This process stood still, or had no database, for so long that others have its runs."""
-        log.warning("this worker was taken for dead; what it ran is left to the others")
+        """Drop all runs and join again: this process stood still, or had no database, and others have its runs now."""
+        log.warning("this worker was taken for dead; its runs are left to the other workers")
         for execution in list(self._live.values()):
             execution.interrupt(Interruption.LOST)
         self._id = str(uuid4())
         await asyncio.to_thread(claims.join, self._id)
 
     async def _recover(self) -> None:
-        """Settle what is claimed and not executed: left by the dead, or with an end that Prefect never heard."""
+        """Recover claimed runs that nobody executes: runs of dead workers, or runs whose end Prefect does not know."""
         await asyncio.to_thread(claims.take_orphans, self._id)
-        live = set(self._live)  # before the question: what ends meanwhile may still be in the answer
+        live = set(self._live)  # taken before the request: a run that ends in between may still be in the answer
         for flow_run_id in await asyncio.to_thread(claims.held_by, self._id) - live:
-            if flow_run_id not in self._live:  # settling takes its time
-                with _surviving("a run is not settled and is looked after again", flow_run_id=flow_run_id):
-                    log.warning("a run that nobody executes is settled", flow_run_id=flow_run_id)
+            if flow_run_id not in self._live:  # asked again, since each recovery takes a while
+                with _surviving("a run could not be recovered; this is tried again", flow_run_id=flow_run_id):
+                    log.warning("a run that nobody executes is being recovered", flow_run_id=flow_run_id)
                     await recover(self._client, flow_run_id, self._id)
 
     async def _recover_strays(self) -> None:
@@ -234,7 +236,7 @@ async def end_tasks(tasks: list["asyncio.Task[Any]"]) -> None:
 
 @contextmanager
 def _surviving(message: str, **context: str) -> Iterator[None]:
-    """Prefect or the database may be away at any time; the worker goes on, and tries again."""
+    """Log an error of the block and go on: Prefect or the database may be away at any time."""
     try:
         yield
     except AWAY as error:
