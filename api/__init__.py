@@ -1,1 +1,1 @@
-"""The receiver as a FastAPI application. Prefect and the flows stay out."""
+"""The receiver, as a FastAPI application. Prefect and the flows stay out."""

@@ -1,4 +1,4 @@
-"""The receiver: webhook, JSON API, public link and health in one ASGI application."""
+"""The receiver's ASGI application: webhook, JSON API, public link and health."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from models.errors import Conflict, Refused, Transient
 
 
 class _NoSniffing:
-    """Forbids browsers to guess types: what a sender attached may look like a page or a script."""
+    """Forbids browsers to guess media types: an attached file may look like a page or a script."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,10 +44,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(
     title="cellar",
-    description="Takes in Cellosign archives, and gives them back.",
+    description="Receives Cellosign archives, and serves them as JSON.",
     version=version("cellosign-cellar"),
     lifespan=_lifespan,
-    redirect_slashes=False,  # such a redirect repeats the request's Host, whoever made it up
+    redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
@@ -82,17 +82,17 @@ async def _http_exception(request: Request, error: HTTPException) -> JSONRespons
 @app.exception_handler(RequestValidationError)
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     places = sorted({".".join(str(part) for part in each["loc"]) for each in error.errors()})
-    return _failure(request, 422, "BAD_PARAMETER", f"see /docs for what is expected at {', '.join(places)}")
+    return _failure(request, 422, "BAD_PARAMETER", f"/docs describes the values expected at {', '.join(places)}")
 
 
 @app.exception_handler(Exception)
 async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
-    """The server logs the error with its trace; the sender gets the documented shape all the same, and sends again."""
-    return _failure(request, 500, "INTERNAL", "an error of cellar's own; its log has the trace")
+    """Answer in the documented shape, so that the sender sends again. The server logs the error with its trace."""
+    return _failure(request, 500, "INTERNAL", "an unexpected error of cellar; its log has the trace")
 
 
 def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
-    """One shape for Cellosign, documented by it, and one for everybody else."""
+    """Return a failure, to Cellosign in the shape that Cellosign documents, to all other clients in cellar's own."""
     if request.url.path.startswith(webhook.router.prefix):
         return webhook.failure(request, status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status_code=status)

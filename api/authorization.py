@@ -1,4 +1,4 @@
-"""Who may send, and who may read."""
+"""Checks who may send archives, and who may read them."""
 
 import base64
 import hmac
@@ -14,13 +14,13 @@ from models.errors import Refused
 
 
 def check_sender(headers: Headers) -> None:
-    """Let pass whoever presents an active webhook secret.
+    """Check that a request presents an active webhook secret.
 
-    It may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`: which of
-    them Cellosign sends depends on how its webhook is set up.
+    The secret may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`:
+    which of these Cellosign sends depends on how its webhook is set up.
 
     Raises:
-        Refused: none is presented, or another.
+        Refused: the secret is missing or wrong.
     """
     if not _is_one_of(_presented(headers), settings().active_webhook_secrets()):
         detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
@@ -31,10 +31,10 @@ _bearer = HTTPBearer(auto_error=False, description="One of CELLAR_API_TOKENS")
 
 
 def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-    """Let pass whoever presents an API token.
+    """Check that a request presents an API token.
 
     Raises:
-        Refused: none is presented, or another.
+        Refused: the token is missing or wrong.
     """
     if credentials is None or not _is_one_of([credentials.credentials], settings().active_api_tokens()):
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
@@ -55,11 +55,11 @@ def _presented(headers: Headers) -> list[str]:
 def _password(credentials: str) -> str:
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-    except ValueError:  # of base64, of letters beyond ASCII in its place, and of UTF-8
+    except ValueError:  # not base64, not ASCII, or not UTF-8
         return ""
 
 
 def _is_one_of(presented: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Compares in constant time, and all of them, so that the time tells nothing."""
+    """Compare all pairs, each in constant time, so that the time reveals nothing."""
     pairs = [(each.encode(), secret.encode()) for each in presented for secret in secrets if each]
     return sum(hmac.compare_digest(each, secret) for each, secret in pairs) > 0

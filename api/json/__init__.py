@@ -1,1 +1,1 @@
-"""The JSON API over archives and discrepancies. Nothing that takes deliveries comes in."""
+"""The JSON API over archives and discrepancies. Receiving of deliveries stays out."""

@@ -29,7 +29,7 @@ from services.views.differences import version_differences
 
 
 class _RouteAsSent(APIRoute):
-    """Matches the path as it was sent: a slash within a reference, `%2F`, is none between the parts of the path."""
+    """Matches the path as it was sent, so that `%2F` within a reference does not separate parts of the path."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return super().matches({**scope, "path": scope["raw_path"].decode()})
@@ -42,8 +42,8 @@ router = APIRouter(
 
 def _decoded(sent: str) -> str:
     reference = unquote(sent)
-    if "\0" in reference:  # which Postgres does not take
-        raise ValueError("no reference has NUL in it")
+    if "\0" in reference:  # Postgres refuses NUL in text
+        raise ValueError("a reference must not contain NUL")
     return reference
 
 
@@ -55,15 +55,15 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     return archive_list.page(query)
 
 
-# The file's and the re-run's paths come first: `:path` also takes slashes, which not every sender or proxy encodes.
+# The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
 @router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
 def read_file(reference: Reference, sha256: str) -> StreamingResponse:
-    """404 unless that archive holds it. Always a download: what was attached may be a page with a script. Its name is
-    made safe for the reader's computer; the archive's `filename` has it as it was sent.
+    """404 if the archive has no such file. Always a download, because an attached file may be a page with a script.
+    The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
     """
     file = archive_view.file(reference, sha256)
     if file is None:
-        raise Refused("UNKNOWN_FILE", "that archive holds no such file", where="sha256", status=404)
+        raise Refused("UNKNOWN_FILE", "the archive has no file with this digest", where="sha256", status=404)
     [filename] = safe_names([file.filename or f"{sha256}.bin"], [file.media_type])
     headers = {
         "content-length": str(file.size_bytes),
@@ -75,7 +75,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     if stored is None or sha256 not in stored.manifest:
         raise _gone(sha256)
     key = ocfl.content_key(reference, stored, sha256)
-    if store().size(key) != file.size_bytes:  # once the answer has begun, nothing can be told any more
+    if store().size(key) != file.size_bytes:  # checked first: once the answer has begun, no error can be reported
         raise _gone(sha256)
     stream = store().chunks(key)
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
@@ -93,8 +93,8 @@ async def rerun(reference: Reference) -> RerunStarted:
 
 @router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
 def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
-    """It stays explained until its numbers change or its cause is gone. 409 where that is so already: pass `expected`
-    and `found` as they were read.
+    """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
+    Pass `expected` and `found` as you read them.
     """
     if discrepancy_id not in _discrepancies(reference):
         raise discrepancies.unknown()
@@ -102,7 +102,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     return _discrepancies(reference)[discrepancy_id]
 
 
-@router.get("/{reference:path}", summary="One archive, whole")
+@router.get("/{reference:path}", summary="A whole archive")
 def read_archive(reference: Reference) -> ArchiveView:
     archive = archive_view.archive(reference)
     if archive is None:
@@ -116,11 +116,11 @@ def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
 
 
 def _gone(sha256: str) -> Conflict:
-    return Conflict(f"the store does not have file {sha256}, or not all of it; `cellar verify` tells more")
+    return Conflict(f"the store has lost file {sha256}, or a part of it; run `cellar verify`")
 
 
 def _header_safe(media_type: str | None) -> str:
-    """The declared type where it can stand in a header; it is the sender's word, and comes with `nosniff`."""
+    """Return the type that the sender declared, where it is valid in a header. It goes out with `nosniff`."""
     if media_type and media_type.isascii() and media_type.isprintable() and "/" in media_type:
         return media_type
     return "application/octet-stream"

@@ -1,4 +1,4 @@
-"""`/api/discrepancies`: what does not add up, over all archives and in what belongs to none."""
+"""`/api/discrepancies`: the discrepancies of all archives, and those of no archive."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -21,8 +21,8 @@ def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> Discrepan
 
 @router.post("/{discrepancy_id}/explanation", summary="Explain a discrepancy, of an archive or of none")
 def explain(discrepancy_id: Text, explanation: Explanation) -> ListedDiscrepancy:
-    """It stays explained until its numbers change or its cause is gone. 409 where that is so already: pass `expected`
-    and `found` as they were read.
+    """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
+    Pass `expected` and `found` as you read them.
     """
     discrepancies.explain(discrepancy_id, explanation, datetime.now(UTC))
     found = discrepancy_list.find(discrepancy_id)

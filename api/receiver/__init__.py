@@ -1,1 +1,1 @@
-"""The webhook: from the connection to the answer, and the pages around it. No view of archives comes in."""
+"""The webhook, from the connection to the answer; health and the public link. Views of archives stay out."""

@@ -1,12 +1,12 @@
-"""How much is taken in at the same time.
+"""Limits how many bodies, and how many bytes, the receiver takes in at the same time.
 
-Each body in flight costs memory, a file and its share of the disk. Beyond the bounds a sender is told to come again,
-and what is in flight gets through.
+Each body in flight costs memory, a file and its share of the disk. Beyond the limits a sender is asked to send again
+later, so that the bodies in flight get through.
 
-An address has three quarters of the places and of the bytes at most, so that a sender that only drips leaves room for
-the others. The share is no smaller because all of Cellosign may come from one address. uvicorn says which address that
-is: the connection's, or, where that belongs to a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this machine by
-default), the last address in `X-Forwarded-For` that is no such proxy. Any other sender can write there what it likes.
+An address gets at most three quarters of the places and of the bytes, so that a slow sender leaves room for other
+senders. The share is no smaller because all of Cellosign may come from one address. uvicorn determines the address: the
+connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this machine by default), the last
+address in `X-Forwarded-For` that is no such proxy. Other senders can write any address there.
 """
 
 from collections import defaultdict
@@ -22,22 +22,22 @@ _SHARE_OF_AN_ADDRESS = 0.75
 
 @dataclass(slots=True)
 class _Load:
-    """Requests in flight and their bytes: what they have announced, or sent if that is more."""
+    """The requests in flight and their bytes: those announced, or those sent if they are more."""
 
     requests: int = 0
     size_bytes: int = 0
 
     def check_request(self, share: float, whose: str) -> None:
         if self.requests >= settings().max_requests_in_flight * share:
-            raise Transient(f"{self.requests} archives{whose} are on their way in; send it again later")
+            raise Transient(f"{self.requests} archives{whose} are being received; send this archive again later")
 
     def check_bytes(self, more_bytes: int, share: float, whose: str) -> None:
         if self.requests > 1 and self.size_bytes + more_bytes > settings().max_bytes_in_flight * share:
-            raise Transient(f"{self.size_bytes} bytes of archives{whose} are on their way in; send it again later")
+            raise Transient(f"{self.size_bytes} bytes of archives{whose} are being received; send this one again later")
 
 
 class Admission:
-    """The requests in flight, of all and of each address."""
+    """The requests in flight, in all and of each address."""
 
     def __init__(self) -> None:
         self.admitted = 0
@@ -47,10 +47,10 @@ class Admission:
 
     @contextmanager
     def place(self, address: str) -> Iterator["Place"]:
-        """A place for a request from an address.
+        """Hold a place for a request from an address.
 
         Raises:
-            Transient: there is none.
+            Transient: no place is free.
         """
         self._all.check_request(1, "")
         own = self._by_address[address]
@@ -71,7 +71,7 @@ class Admission:
 
 
 class Place:
-    """What one request takes up."""
+    """The place of one request, with the bytes that are reserved for it."""
 
     def __init__(self, load: _Load, own: _Load) -> None:
         self._all = load
@@ -79,7 +79,7 @@ class Place:
         self.size_bytes = 0
 
     def reserve(self, size_bytes: int) -> None:
-        """See that the place has room for a body of that size. One that is alone may have any.
+        """Reserve room for a body of `size_bytes` in all. A body that is alone may have any size.
 
         Raises:
             Transient: there is no room.

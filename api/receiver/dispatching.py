@@ -1,6 +1,6 @@
-"""Sees that every sending in the inbox is registered and has a run: right after the answer, and again by a sweep.
+"""Registers and triggers every delivery in the inbox: right after the answer, and again by a sweep.
 
-The inbox is the queue. What is announced here is only looked at sooner; lost with the process, the sweep finds it.
+The inbox is the queue. An announced delivery is only triggered sooner. If the process dies, the sweep finds it.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ _FIRST_PAUSE_S = 1.0
 
 
 class Dispatcher:
-    """Triggers one sending at a time. `announce` never waits, so an answer never waits for database or Prefect.
+    """Triggers one delivery at a time. `announce` never waits, so an answer never waits for the database or Prefect.
 
-    Where the database or Prefect is away, what is announced is dropped until the next sweep, which finds it in the
-    inbox: there is one try a sweep rather than one an archive, and no queue grows in memory.
+    While the database or Prefect does not answer, announced deliveries are dropped. The next sweep finds them in the
+    inbox. So there is one try per sweep rather than one per delivery, and no queue grows in memory.
     """
 
     def __init__(self, admission: Admission) -> None:
@@ -91,7 +91,7 @@ class Dispatcher:
             await self._trigger(delivery, Trigger.SWEEP)
 
     async def _trigger(self, delivery: Delivery, why: Trigger) -> None:
-        """Trigger a sending. An error that only this sending has holds up no other; it is in the log, at each sweep."""
+        """Trigger a delivery. An error of this delivery alone delays no other delivery; each sweep logs it again."""
         async with self._one_at_a_time:
             await self._lull()
             try:
@@ -105,7 +105,7 @@ class Dispatcher:
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.
 
-        A registration takes as long as several acknowledgements, and in a burst they would wait for it. They go first.
+        A registration takes as long as several acknowledgements, so in a burst acknowledgements go first.
         """
         deadline = time.monotonic() + _PATIENCE_S
         admitted = -1

@@ -1,4 +1,4 @@
-"""Whether the receiver lives, and whether it can take payloads."""
+"""Reports whether the receiver lives, and whether it can store payloads."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -28,8 +28,8 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="200 while payloads can be stored, and are triggered")
 async def readyz() -> JSONResponse:
-    """503 with the reason otherwise. Database and Prefect are named too, and no reason to refuse: a payload that is
-    stored waits for them.
+    """503 with the reason otherwise. An unreachable database or Prefect is reported but is no reason for 503: stored
+    payloads wait for them.
     """
     reason = await _why_not_ready() or _why_not_triggering()
     database, prefect = await asyncio.gather(
@@ -46,7 +46,7 @@ async def readyz() -> JSONResponse:
 
 
 async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
-    """Whether a check says so soon: one that hangs must not hold up the answer."""
+    """Return the result of a check, or False after 2 s: a check that hangs must not delay the answer."""
     try:
         return await asyncio.wait_for(check, _PATIENCE_S)
     except TimeoutError:

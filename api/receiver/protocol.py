@@ -1,9 +1,9 @@
-"""uvicorn's HTTP protocol, for large bodies and slow senders.
+"""Adapts uvicorn's HTTP protocol to large bodies and slow senders.
 
-uvicorn copies a body twice on its way to the application and stops reading at 64 KiB; it waits for ever for a request's
-head, of any size, and loses the body of a request that offers to upgrade. This protocol hands each chunk on as it was
-read, reads on up to 2 MiB while the application works, gives up a sender whose head does not come, refuses a head that
-is too large, and ignores the offer.
+uvicorn copies a body twice on its way to the application, stops reading at 64 KiB, waits without limit for a request
+head of any size, and loses the body of a request that offers an upgrade. This protocol hands each chunk on as it was
+read, reads up to 2 MiB ahead while the application works, gives up on a sender whose head does not arrive in time,
+refuses a head that is too large, and ignores the offer.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 _READ_AHEAD_BYTES = 2 << 20
 _HANDED_ON_BYTES = 64 << 10
-_CHUNK_COSTS_BYTES = 64  # what an object takes beside its bytes
+_CHUNK_COSTS_BYTES = 64  # memory of a `bytes` object beside its content
 _HEAD_BYTES = 64 << 10
 _HEADERS = 100
 _DIGITS = 100
@@ -34,16 +34,16 @@ _CHUNKED_HEAD = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """The protocol of one connection."""
 
     flow: "_Flow"
     _body: "_Body"
-    _kept_back = b""  # not parsed until an answer has gone out
-    _rest_bytes = 0  # of a body that announced its length
+    _kept_back = b""  # bytes that are not parsed until an answer has gone out
+    _rest_bytes = 0  # bytes still to come of a body that announced its length
     _is_in_chunks = False  # the parser reads a chunked body
-    _fruitless_bytes = 0  # read by the parser since the last whole head or piece of a body
-    _is_refused = False  # nothing more is read
-    _is_offer_chunked = False  # the request offers to upgrade, and its body is chunked
+    _fruitless_bytes = 0  # bytes that the parser read since the last whole head or piece of a body
+    _is_refused = False  # no more is read
+    _is_offer_chunked = False  # the request offers an upgrade, and its body is chunked
     _head_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -56,9 +56,9 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, unless a request waits for the answer to another.
+        """Process the bytes that arrived, unless a request waits for the answer to an earlier request.
 
-        The middle of a body of known length needs no parser, which would copy it.
+        The middle of a body of known length bypasses the parser, which would copy it.
         """
         self._unset_keepalive_if_required()
         data = self._kept_back + data
@@ -71,7 +71,7 @@ class Protocol(HttpToolsProtocol):
             self._expect_head()
 
     def _take_body(self, data: bytes) -> bytes:
-        """Returns what lies behind the body."""
+        """Hand on bytes of the body, and return the bytes behind the body."""
         body, behind = data[: self._rest_bytes], data[self._rest_bytes :]
         self.on_body(body)
         if not self._rest_bytes:
@@ -80,11 +80,11 @@ class Protocol(HttpToolsProtocol):
         return behind
 
     def _parse(self, data: bytes) -> bytes:
-        """Return the bytes that the parser has not read: those behind a head or behind an offer to upgrade.
+        """Parse bytes, and return those that the parser has not read: behind a head, or behind an offer of an upgrade.
 
-        The parser joins the pieces of a header, which costs the square of their number, and does so before anybody is
-        authorised. So it never gets more than a head may have. What stands between the chunks of a body, and behind
-        them, has the same bound.
+        The parser joins the pieces of a header, which costs the square of their number, and does so before the sender
+        is authorised. So the parser never gets more bytes than a head may have. The same bound applies to the bytes
+        between the chunks of a body and behind them.
         """
         piece = data if self._is_in_chunks else self._piece_of_head(data)
         self._fruitless_bytes += len(piece)
@@ -99,10 +99,10 @@ class Protocol(HttpToolsProtocol):
         return data[: room_bytes if end < 0 else end + len(_END_OF_HEAD)]
 
     def _feed(self, data: bytes) -> bytes:
-        """Return the bytes behind an offer to upgrade.
+        """Feed the parser, and return the bytes behind an offer of an upgrade.
 
-        Java's HttpClient offers HTTP/2 along with its first request. The parser takes what follows for the other
-        protocol; to a server that does not speak it, it is the body (RFC 9110, 7.8).
+        Java's HttpClient offers HTTP/2 with its first request. The parser takes the bytes that follow for HTTP/2. To a
+        server without HTTP/2 they are the body (RFC 9110, 7.8).
         """
         try:
             self.parser.feed_data(data)
@@ -113,17 +113,17 @@ class Protocol(HttpToolsProtocol):
                 self.parser.feed_data(_CHUNKED_HEAD)
             return data[offer.args[0] :]
         except httptools.HttpParserError as error:
-            cause = error.__context__  # what a method below has raised
+            cause = error.__context__  # the exception of a callback below
             self._refuse(cause if isinstance(cause, Refused) else _not_http())
         return b""
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= _WAITING_REQUESTS:  # behind a chunked body, where the parser does not stop
-            raise Refused("TOO_MANY_REQUESTS", f"expected at most {_WAITING_REQUESTS} behind a chunked body")
+            raise Refused("TOO_MANY_REQUESTS", f"expected at most {_WAITING_REQUESTS} requests behind a chunked body")
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_in_chunks:  # a trailer, which nobody reads
+        if self._is_in_chunks:  # a trailer, which is ignored
             return
         if len(self.headers) >= _HEADERS:
             raise _too_large()
@@ -136,13 +136,13 @@ class Protocol(HttpToolsProtocol):
         self._rest_bytes = _announced_bytes(headers)
         super().on_headers_complete()
         self._body = _Body(self.cycle)
-        # The task that calls the application takes `receive` from the cycle when it starts, which is later.
+        # The task that calls the application reads `receive` from the cycle when it starts, which is later.
         self.cycle.receive = self._body.receive  # type: ignore[method-assign]
         is_chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
         self._is_in_chunks = is_chunked
         self._is_offer_chunked = is_chunked and self.parser.should_upgrade()
         if self._is_offer_chunked:
-            self.cycle.keep_alive = False  # the parser of the rest knows nothing of a next request
+            self.cycle.keep_alive = False  # the parser of the rest of the body cannot parse a next request
 
     def on_body(self, body: bytes) -> None:
         self._fruitless_bytes = 0
@@ -177,17 +177,17 @@ class Protocol(HttpToolsProtocol):
             self._head_timeout = None
 
     def _give_up(self) -> None:
-        why = f"no whole head of a request within {settings().header_timeout_s:g} s"
+        why = f"no complete request head arrived within {settings().header_timeout_s:g} s"
         self._refuse(Refused("HEADER_TIMEOUT", why, status=HTTPStatus.REQUEST_TIMEOUT))
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer what is no request, in the documented shape, and close. An answer that is owed comes first."""
+        """Answer an invalid request in the documented shape, and close. An answer that is owed goes out first."""
         self._is_refused = True
         is_body_broken = self._is_answer_owed() and self.cycle.more_body and not self.cycle.response_started
         if self._is_answer_owed() and (self.pipeline or not is_body_broken):
             self.cycle.keep_alive = False
             return
-        log.info("what came is no request", why=str(refused))
+        log.info("an invalid request is refused", why=str(refused))
         told = HTTPStatus.OK if settings().error_http == "200" else HTTPStatus(refused.status)
         content = json.dumps({"status": "-1", "document": None, "errordesc": str(refused)}).encode()
         lines = ("connection: close", "content-type: application/json", f"content-length: {len(content)}", "", "")
@@ -197,9 +197,9 @@ class Protocol(HttpToolsProtocol):
 
 
 def _announced_bytes(headers: dict[bytes, bytes]) -> int:
-    """Return the length of the body. The parser has seen that it is a small number; zeros may stand before it."""
+    """Return the length of the body. The parser has checked that it is a small number; it may have leading zeros."""
     text = headers.get(b"content-length", b"0")
-    if len(text) > _DIGITS:  # Python reads a bounded number of digits, here and in the application
+    if len(text) > _DIGITS:  # Python converts a bounded number of digits, here and in the application
         raise Refused("BAD_LENGTH", f"expected at most {_DIGITS} digits", where="content-length", status=400)
     return int(text)
 
@@ -210,13 +210,13 @@ def _too_large() -> Refused:
 
 
 def _not_http() -> Refused:
-    return Refused("NOT_HTTP", "expected a request of HTTP/1.1", status=HTTPStatus.BAD_REQUEST)
+    return Refused("NOT_HTTP", "expected an HTTP/1.1 request", status=HTTPStatus.BAD_REQUEST)
 
 
 class _Flow(FlowControl):
-    """Reads nothing while a request waits for the answer to another, whoever else wants to read on.
+    """Flow control that stays paused while a request waits for the answer to an earlier one, whatever uvicorn asks for.
 
-    A sender that does not read its answers is stopped by that too: uvicorn answers no further while they pile up.
+    This also stops a sender that does not read its answers: uvicorn sends no further answer while they pile up.
     """
 
     is_held = False
@@ -231,7 +231,7 @@ class _Flow(FlowControl):
 
 
 class _ChunkedRest:
-    """What a parser calls that reads a chunked body behind an offer to upgrade."""
+    """The callbacks of the parser that reads a chunked body behind an offer of an upgrade."""
 
     def __init__(self, connection: Protocol) -> None:
         self.on_body = connection.on_body
@@ -255,7 +255,7 @@ class _Body:
         self._cycle.message_event.set()
 
     async def receive(self) -> Any:
-        """ASGI's `receive`, with the flags and the event of uvicorn's cycle."""
+        """Return the next ASGI message. Uses the flags and the event of uvicorn's cycle."""
         cycle = self._cycle
         if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
             cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -276,7 +276,7 @@ class _Body:
         return cycle.disconnected or cycle.response_complete or bool(self._chunks) or is_ended
 
     def _next(self) -> bytes:
-        """A large chunk as it is, small ones together: a sender of single bytes must not cost a call for each."""
+        """Return a large chunk as it is, or small chunks joined: single bytes must not cost a call each."""
         taken, size_bytes = [], 0
         while self._chunks and size_bytes < _HANDED_ON_BYTES:
             taken.append(self._chunks.popleft())

@@ -1,6 +1,6 @@
-"""`/d/{token}`: the public link, a signed and expiring page that tells where an archive stands and nothing personal.
+"""`/d/{token}`: the public link, which is signed and expires. Its page shows an archive's state and nothing personal.
 
-It ends up in the sender's logs. The token is made from the receipt alone, so the answer needs no database.
+The link ends up in the sender's logs. Its token is made from the receipt id alone, so no database is needed to make it.
 """
 
 import base64
@@ -21,7 +21,7 @@ from services.views import archive_view
 
 
 class _ExactSigner(TimestampSigner):
-    """Takes a token only as it was issued: base64 decodes padding, and a last letter with other spare bits, alike."""
+    """Accepts a token only as it was issued. Base64 would also decode added padding and other spare bits at the end."""
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
         return hmac.compare_digest(want_bytes(sig), self.get_signature(value))
@@ -36,9 +36,9 @@ def link_of(receipt_id: str) -> str:
     return f"{settings().receiver_url}/d/{_signer().sign(name).decode()}"
 
 
-@router.get("/d/{token}", response_class=HTMLResponse, summary="Where an archive stands")
+@router.get("/d/{token}", response_class=HTMLResponse, summary="The state of an archive")
 def public_page(request: Request, token: str) -> HTMLResponse:
-    """202 before the archive is processed, 404 for a token that is none, 410 for one that has expired."""
+    """202 before the archive is processed, 404 for an invalid token, 410 for an expired token."""
     try:
         name = _signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:
@@ -64,7 +64,7 @@ def _page(
         "cache-control": "no-store",
         "x-robots-tag": "noindex",
         "referrer-policy": "no-referrer",
-        # The page needs its own style and nothing else. The last three do not follow from `default-src`.
+        # The page needs its own style and nothing else. `default-src` does not cover the last three directives.
         "content-security-policy": f"default-src 'none'; style-src 'nonce-{nonce}';"
         " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     }

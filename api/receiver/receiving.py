@@ -1,8 +1,8 @@
-"""Receives a body: hashed, scanned and written as it comes, and on stable storage before anyone says so.
+"""Receives a body: hashes, scans and writes it as it arrives, and syncs it before the answer.
 
-Memory stays flat: two batches of 4 MiB are all that is held. A chunk is hashed and scanned by the event loop as soon as
-it is there, since then it still lies in the processor's cache: handed to another thread first, it takes 1.4 times as
-long. Batches are written by another thread meanwhile, for the disk may be slow or hang.
+Memory stays flat: at most two batches of 4 MiB are held. The event loop hashes and scans each chunk as soon as it
+arrives, while it lies in the processor's cache: in another thread this takes 1.4 times as long. Another thread writes
+the batches, since the disk may be slow or hang.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait
 
 
 async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Delivery:
-    """Return the sending of a body that is a well-formed archive and lies on stable storage.
+    """Store a body that is a well-formed archive on stable storage, and return its delivery.
 
     Raises:
-        Refused: it is not; then it lies in quarantine, unless it was too large.
-        Transient: so much is on its way in that it has to come again.
-        OSError: the disk does not take it.
+        Refused: the body is no well-formed archive; it lies in quarantine then, unless it was too large.
+        Transient: too much is being received; the body has to be sent again.
+        OSError: the disk cannot store the body.
     """
     incoming = _Incoming(place)
     try:
@@ -44,7 +44,7 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
 
 
 def on_disk(work: Callable[[*Args], R], *args: *Args) -> "asyncio.Future[R]":
-    """Run work that needs nothing but the inbox. A database that hangs can take all of asyncio's own threads."""
+    """Run work that needs only the inbox, in its own threads: a database that hangs can use up all of asyncio's."""
     return asyncio.get_running_loop().run_in_executor(_INBOX_THREADS, work, *args)
 
 
@@ -56,7 +56,7 @@ def check_size(size_bytes: int) -> None:
 
 
 class _Incoming:
-    """A body on its way in, and what is wrong with it so far. A refused one is still kept whole, for quarantine."""
+    """A body that is being received, and its refusal if there is one. A refused body is kept whole, for quarantine."""
 
     def __init__(self, place: Place) -> None:
         self._intake = Intake()
@@ -98,8 +98,8 @@ class _Incoming:
             await on_disk(self._intake.discard)
 
     async def _result(self) -> Any:
-        """What the other thread has done last. Shielded: were this task cancelled, `discard` would close the file that
-        the thread still writes to, and the next body might get its number.
+        """Wait for the last work of the other thread, and return its result. Shielded: if this task were cancelled,
+        `discard` would close the file that the thread still writes to, and the next body might get its descriptor.
         """
         return await asyncio.shield(self._working) if self._working else None
 
@@ -116,10 +116,10 @@ class _Incoming:
 
 
 async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the chunks of a sender that neither falls silent nor drips.
+    """Yield chunks, as long as the sender neither stops nor sends too slowly.
 
-    A sender that drips would hold its place as long as it likes. Only the time that is spent waiting for the sender
-    counts, since the disk may be slow too.
+    A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
+    may be slow too.
     """
     window_s = settings().body_timeout_s
     clock = asyncio.get_running_loop().time
@@ -130,7 +130,7 @@ async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             async with asyncio.timeout(window_s):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            raise _timeout(f"nothing came for {window_s:g} s in the middle of the body") from None
+            raise _timeout(f"no bytes came for {window_s:g} s in the middle of the body") from None
         if chunk is None:
             return
         waited_s += clock() - since_s

@@ -1,4 +1,4 @@
-"""`POST /webhooks/cellosign`: takes an archive in, and answers as Cellosign's page documents it."""
+"""`POST /webhooks/cellosign`: receives an archive, and answers as Cellosign documents it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,10 +27,10 @@ _KEPT_HEADERS = ("content-type", "user-agent", "x-request-id")
 _BODY = {"requestBody": {"content": {"application/json": {}}, "required": True}}
 
 
-@router.post("/cellosign", summary="Take an archive in", openapi_extra=_BODY)
-@router.post("/cellosign/", include_in_schema=False)  # an address that was set up with a slash at its end
+@router.post("/cellosign", summary="Receive an archive", openapi_extra=_BODY)
+@router.post("/cellosign/", include_in_schema=False)  # for a webhook that was set up with a slash at the end
 async def webhook(request: Request) -> JSONResponse:
-    """Status `"0"` means: the body is a well-formed archive, and it is on stable storage."""
+    """Status `"0"` means that the body is a well-formed archive and is on stable storage."""
     check_sender(request.headers)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
@@ -41,9 +41,11 @@ async def webhook(request: Request) -> JSONResponse:
             place.reserve(announced_bytes)
             delivery = await receive(_read(request), headers, place)
     except ClientDisconnect as error:
-        raise Refused("DISCONNECTED", "the sender left in the middle of the body", where="body", status=400) from error
+        raise Refused(
+            "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400
+        ) from error
     except OSError as error:
-        raise Transient(f"the inbox does not take it: {error.strerror}; send it again later") from error
+        raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
     log.info("archive received", receipt_id=delivery.receipt_id, size_bytes=delivery.size_bytes)
     dispatcher: Dispatcher = request.app.state.dispatcher
     dispatcher.announce(delivery)
@@ -54,7 +56,7 @@ async def webhook(request: Request) -> JSONResponse:
 
 
 def failure(request: Request, status: int, why: str) -> JSONResponse:
-    """The documented answer to what was not taken in."""
+    """Return the documented answer to an archive that was not accepted."""
     content: dict[str, Any] = {"status": "-1", "document": None, "errordesc": why}
     headers = {"retry-after": "30"} if status == 503 else None
     answer = JSONResponse if getattr(request.state, "body_is_read", False) else _EarlyAnswer
@@ -68,9 +70,9 @@ async def _read(request: Request) -> AsyncIterator[bytes]:
 
 
 class _EarlyAnswer(JSONResponse):
-    """The answer to a body that is not read to its end. It goes out whole at once, then a bounded rest is dropped.
+    """An answer before the body has ended. It goes out at once; then a bounded rest of the body is read and dropped.
 
-    A connection that is closed while its sender still sends is reset, and the sender may never see the answer.
+    If the connection were closed while the sender still sends, it would be reset, and the sender might miss the answer.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,5 +90,5 @@ async def _drop_rest(receive: Receive) -> None:
     while left_bytes > 0:
         message = await receive()
         left_bytes -= len(message.get("body", b""))
-        if not message.get("more_body", False):  # the body has ended, or the sender has left
+        if not message.get("more_body", False):  # the body has ended, or the sender has disconnected
             return
