@@ -1,1 +1,1 @@
-"""The `cellar` command: one function a subcommand. Decisions stay in services."""
+"""The `cellar` command: one function per subcommand. Decisions stay in services."""

@@ -1,4 +1,4 @@
-"""The `cellar` command."""
+"""The `cellar` command with all its subcommands."""
 
 import sys
 
@@ -23,7 +23,7 @@ from cli.simulation.simulate import simulate
 from models.errors import CellarError
 
 app = typer.Typer(
-    help="Takes in Cellosign archives: stores, loads, reconciles and passes them on.",
+    help="Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -60,7 +60,7 @@ def _setting(place: tuple[int | str, ...]) -> str:
 
 
 def main() -> None:
-    """Exit with 0 when all is well, 1 when something was found wrong, 2 for wrong use."""
+    """Run the command. Exit with 0 if all is well, with 1 if something is wrong, and with 2 for wrong use."""
     set_up_log()
     try:
         with private_files():

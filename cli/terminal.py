@@ -1,6 +1,6 @@
-"""Tables for people. In a file or pipe a line is as long as it needs to be.
+"""Prints tables and JSON. In a file or pipe, a line of a table is as long as needed.
 
-On a narrow terminal the first column, by which people go on, is folded and never cut. The others end in an ellipsis:
+On a narrow terminal the first column is folded and never cut, because people copy it. Other columns end in an ellipsis:
 half a number in the next line would read as another number.
 """
 
@@ -18,12 +18,12 @@ from models.views.payments import DiscrepancyView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-_WIDTH_IN_FILES = 1_000_000  # a table takes what it needs of that
-_UNFOLDED = 36  # a reference
+_WIDTH_IN_FILES = 1_000_000  # a table uses as much of it as it needs
+_UNFOLDED = 36  # the length of a reference
 
 
 def console() -> Console:
-    """What was sent may look like markup, and stays as it is."""
+    """Return a console without markup: text from a payload may look like markup and is printed as it is."""
     terminal = Console(markup=False, emoji=False)
     return terminal if terminal.file.isatty() else Console(markup=False, emoji=False, width=_WIDTH_IN_FILES)
 
@@ -40,7 +40,7 @@ def table_of(heads: Iterable[str], rows: Iterable[Sequence[object]], title: str 
 
 
 def cell(value: object) -> str:
-    """Text for a terminal: what would move its cursor, colour it or turn its letters round is shown as an escape."""
+    """Return text for a terminal. Characters that move the cursor, colour text or reverse it are shown as escapes."""
     text = "" if value is None else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 

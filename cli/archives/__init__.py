@@ -1,1 +1,1 @@
-"""Commands that list, show, export and release archives. Nothing long-lived comes in."""
+"""Commands that list, show, re-run, export and release archives. Long-running commands stay out."""

@@ -1,4 +1,4 @@
-"""`cellar list`, `cellar show`, `cellar rerun`: archives at the command line."""
+"""`cellar list`, `cellar show`, `cellar rerun`: lists, shows and re-runs archives."""
 
 import asyncio
 import json
@@ -20,23 +20,23 @@ from services.views.differences import version_differences
 
 _LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
 _Row = Mapping[str, Any]
-"""Values by the names of their columns."""
+"""Values by column name."""
 
 
-def list_archives(  # noqa: PLR0913 -- one option a filter
+def list_archives(  # noqa: PLR0913 -- an option per filter
     *,
     reference: str | None = None,
     process_number: int | None = None,
     transaction_number: int | None = None,
     session: str | None = None,
-    label: Annotated[str | None, typer.Option(help="KEY=VALUE")] = None,
+    label: Annotated[str | None, typer.Option(help="A label, as KEY=VALUE.")] = None,
     template: str | None = None,
-    state: Annotated[str | None, typer.Option(help="received, processing, completed or failed")] = None,
-    discrepancy: Annotated[str | None, typer.Option(help="a code, like AMOUNT_MISMATCH")] = None,
-    received_after: Annotated[str | None, typer.Option(help="a time with zone, like 2026-11-24T00:00Z")] = None,
-    received_before: Annotated[str | None, typer.Option(help="a time with zone")] = None,
-    q: Annotated[str | None, typer.Option(help="part of a reference, number, name, label or file name")] = None,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the page before")] = None,
+    state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
+    discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
+    received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
+    received_before: Annotated[str | None, typer.Option(help="A time with zone.")] = None,
+    q: Annotated[str | None, typer.Option(help="Part of a reference, number, name, label or file name.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: int = 50,
     as_json: Json = False,
 ) -> None:
@@ -67,10 +67,12 @@ def _listed(found: ArchiveSummary) -> list[object]:
 def show(
     reference: str,
     *,
-    diff: Annotated[tuple[int, int] | None, typer.Option(help="Show what differs between two versions.")] = None,
+    diff: Annotated[
+        tuple[int, int] | None, typer.Option(help="Show only the differences between two versions.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one archive, whole; or what differs between two of its versions."""
+    """Show a whole archive, or the differences between two of its versions."""
     if diff:
         _show_differences(reference, *diff, as_json=as_json)
         return
@@ -93,7 +95,7 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
     if not found:
-        console().print("Nothing differs.")
+        console().print("Nothing differs between the two versions.")
         return
     rows = []
     for each in found:
@@ -104,7 +106,7 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
-    """Run the latest receipt of archives again. What is already right stays as it is."""
+    """Run the latest receipt of each archive again. What is already right stays unchanged."""
     started = asyncio.run(reruns.rerun(references))
     if as_json:
         typer.echo(json.dumps([each.model_dump() for each in started]))
@@ -116,7 +118,7 @@ def rerun(references: list[str], *, as_json: Json = False) -> None:
 def _page(query: ArchiveQuery) -> ArchivePage:
     try:
         return archive_list.page(query)
-    except Refused as refused:  # for what only the catalogue can tell: a label without `=`, a cursor of no page
+    except Refused as refused:  # only the query itself finds a label without `=`, or a cursor of no page
         raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
 
 

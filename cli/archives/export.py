@@ -1,4 +1,4 @@
-"""`cellar export`: an archive for a court, an auditor or a customer; or the request as it was sent."""
+"""`cellar export`: writes an archive for a court, an auditor or a customer, or the request as it was sent."""
 
 import hashlib
 import io
@@ -37,10 +37,10 @@ def export(
     reference: str,
     *,
     to: Annotated[Path, typer.Option(help="A new folder or zip; with --raw a new file, or - for standard output.")],
-    raw: Annotated[bool, typer.Option("--raw", help="The request, byte for byte as it was sent.")] = False,
-    receipt: Annotated[str | None, typer.Option(help="Of this receipt; without one, of the current version.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Write the request, byte for byte as it was sent.")] = False,
+    receipt: Annotated[str | None, typer.Option(help="A receipt id. Default: that of the current version.")] = None,
 ) -> None:
-    """Write an archive as a BagIt bag: its files under their own names, a page to read, and all their digests."""
+    """Write an archive as a BagIt bag: its files under their own names, a summary page, and all digests."""
     receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
     if raw and str(to) == "-":
         _write_raw(reference, receipt_id, sys.stdout.buffer)
@@ -52,7 +52,7 @@ def export(
 
 
 def _own(reference: str, receipt_id: str) -> str:
-    """The inbox tells bodies apart by their receipts alone."""
+    """Return the receipt id if no other process has it: the inbox knows bodies by their receipt ids alone."""
     found = receipts.find(receipt_id)
     if found and found.reference != reference:
         raise _unknown()
@@ -67,15 +67,15 @@ def _current_receipt_id(reference: str) -> str:
 
 
 def _unknown() -> Refused:
-    return Refused("UNKNOWN_ARCHIVE", "nothing of that is archived; try `cellar list` and `cellar show`")
+    return Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
 
 
 def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
-    """Write a body, be it archived or waiting, and find out whether it is that of the receipt.
+    """Write a body from the store or the inbox, and check it against its receipt id.
 
     Raises:
-        Conflict: it is not, and must not be used.
-        Refused: nobody has it.
+        Conflict: the body is not that of the receipt, and must not be used.
+        Refused: neither store nor inbox has the body.
     """
     digest = hashlib.sha256()
     with opened_raw_body(reference, receipt_id) as body:
@@ -83,7 +83,7 @@ def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
             digest.update(chunk)
             target.write(chunk)
     if digest.hexdigest() != receipt_id:
-        raise Conflict(f"the store gives back another body than receipt {receipt_id}; verify the archive")
+        raise Conflict(f"the body does not match receipt {receipt_id}; do not use it, and run `cellar verify`")
 
 
 def _write_bag(reference: str, receipt_id: str, to: Path) -> None:

@@ -1,4 +1,4 @@
-"""`cellar export-table`: tables for data teams, as Parquet files."""
+"""`cellar export-table`: writes tables for data teams as Parquet files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ def export_table() -> None:
 def payments(
     *,
     to: Annotated[Path, typer.Option(help="A new Parquet file.")],
-    template: Annotated[str | None, typer.Option(help="Only archives of this template.")] = None,
+    template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
 ) -> None:
     """Write the ledger of payments. Amounts are integers of minor units."""
     from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
@@ -35,5 +35,5 @@ def payments(
     except FileExistsError as error:
         raise Refused("TARGET_EXISTS", "expected a path that does not exist; remove it or choose another") from error
     except BaseException:
-        to.unlink(missing_ok=True)  # half a table looks like a whole one
+        to.unlink(missing_ok=True)  # half a table looks like a whole table
         raise

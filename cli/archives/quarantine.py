@@ -1,4 +1,4 @@
-"""`cellar quarantine`: what was refused, why, and its release after a fix."""
+"""`cellar quarantine`: shows refused payloads and the reasons, and releases them after a fix."""
 
 import json
 from dataclasses import asdict
@@ -15,14 +15,14 @@ from domain.body.scan import Scanner
 from models.errors import Refused
 from models.runs.receipt import Delivery
 
-app = typer.Typer(help="Payloads that were refused, each with the reason.", no_args_is_help=True)
+app = typer.Typer(help="List, show and release payloads that were refused.", no_args_is_help=True)
 _CHUNK_BYTES = 1 << 20
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @app.command("list")
 def list_quarantined(*, as_json: Json = False) -> None:
-    """List what is in quarantine, newest first."""
+    """List the payloads in quarantine, newest first."""
     entries = inbox.quarantined()
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
@@ -48,7 +48,7 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
 
 @app.command()
 def release(receipt_id: str) -> None:
-    """Take a payload in after a fix of cellar: it is judged again and, where it is sound now, archived."""
+    """Check a payload again, after a fix of cellar, and archive it if it is accepted now."""
     entry = _entry(receipt_id)
     delivery = _take_in(entry.receipt_id)
     inbox.remove_quarantined(entry.receipt_id)
@@ -56,10 +56,10 @@ def release(receipt_id: str) -> None:
 
 
 def _entry(receipt_id: str) -> Quarantined:
-    """By the whole receipt id or as much of it as is unique."""
+    """Return the payload with a receipt id, or with the beginning of one."""
     found = [each for each in inbox.quarantined() if each.receipt_id.startswith(receipt_id)]
     if len(found) != 1:
-        raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with that id, got {len(found)}")
+        raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with this id, got {len(found)}")
     return found[0]
 
 

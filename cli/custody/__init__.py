@@ -1,1 +1,1 @@
-"""Commands that check, rebuild and re-key the store. Nothing long-lived comes in."""
+"""Commands that verify the store, rotate its keys and rebuild the database. Long-running commands stay out."""

@@ -1,4 +1,4 @@
-"""`cellar rotate-keys`: the keys of what is sealed, under another master key."""
+"""`cellar rotate-keys`: wraps the store's keys under another master key."""
 
 import typer
 from rich.console import Console
@@ -9,9 +9,10 @@ from models.errors import Locked
 
 
 def rotate_keys() -> None:
-    """Wrap every key of the store under the first of CELLAR_SEAL_KEYS. The others may go then, if it exits with 0.
+    """Wrap every key of the store under the first of CELLAR_SEAL_KEYS.
 
-    No archive changes. Before it, restart everything with the new key in front of the old one.
+    First restart all processes with the new key in front of the old keys.
+    When this exits with 0, the old keys may be removed. No archive changes.
     """
     locations, rewrapped, locked = seals.wrapped_keys(), 0, []
     for location in track(locations, "rotate keys", console=Console(stderr=True), transient=True):

@@ -1,4 +1,4 @@
-"""`cellar rebuild`: the metadata database, made again from the store."""
+"""`cellar rebuild`: rebuilds the metadata database from the store."""
 
 import typer
 from rich.console import Console
@@ -9,15 +9,15 @@ from services.custody.verifying import stored_objects
 
 
 def rebuild_database() -> None:
-    """Make the metadata database again from the store alone, into an empty one as `cellar migrate` leaves it."""
+    """Rebuild the metadata database from the store alone. The database must be empty, as after `cellar migrate`."""
     check_empty()
     with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rebuild", total=None)
         rebuilt = rebuild(stored_objects(), lambda _: progress.advance(task))
     for key, reason in rebuilt.damaged:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
-    typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep takes in what waits in the inbox")
+    typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives what waits in the inbox")
     if rebuilt.reports:
-        typer.echo(f"{rebuilt.reports} settlement reports are there again")
+        typer.echo(f"{rebuilt.reports} settlement reports are in the database again")
     if rebuilt.damaged:
         raise typer.Exit(1)

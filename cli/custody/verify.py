@@ -1,4 +1,4 @@
-"""`cellar verify`: whether the store still holds what was written into it."""
+"""`cellar verify`: checks the store against its digests."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -29,13 +29,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def verify(
-    references: Annotated[list[str] | None, typer.Argument(help="Processes; without one, the whole store.")] = None,
+    references: Annotated[
+        list[str] | None, typer.Argument(help="Archives to verify. Default: the whole store.")
+    ] = None,
     *,
-    sample: Annotated[float, typer.Option(min=0, max=1, help="Verify such a share of the archives, by chance.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last one was broken off.")] = False,
+    sample: Annotated[float, typer.Option(min=0, max=1, help="Verify a random share of the archives.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the last check was interrupted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check every file of the store against its digest. Exits with 1 when one is damaged, missing or unknown."""
+    """Check every file of the store against its digest. Exits with 1 if a file is damaged, missing or unknown."""
     with bucket.patient():
         fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
     _print(fixity, in_all, as_json=as_json)
@@ -50,21 +52,21 @@ def _verify_some(references: Iterable[str]) -> tuple[Fixity, int]:
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
-    """The objects of some processes.
+    """Return the objects of processes.
 
     Raises:
-        Refused: one is not archived, by store and database alike.
+        Refused: neither store nor database has a version of one of the processes.
     """
     objects = {reference: object_of(reference) for reference in references}
     for reference, stored in objects.items():
         if not stored.sizes and not archives.has_versions(reference):
-            detail = "nothing of this process is archived yet; `cellar show` tells where it stands"
+            detail = "nothing of this process is archived yet; `cellar show` shows its state"
             raise Refused("NOT_ARCHIVED", detail, where=reference)
     return list(objects.values())
 
 
 def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
-    """Verify the store, and count the archives that it has."""
+    """Verify a share of the store, and return the findings and the number of all archives."""
     note = Note(share, resume=resume)
     seen: set[str] = set()
 
@@ -74,7 +76,7 @@ def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
             yield each
 
     def left() -> Iterator[StoredObject]:
-        """Files outside of objects are cheap to look at, and always left."""
+        """Yield the objects that are not verified yet, and always the files outside of objects, which cost little."""
         return (each for each in drawn(listed(), share, note.seed) if not each.key or each.key > note.last_key)
 
     with _bar(left, note.fixity.size_bytes) as advance:
@@ -93,7 +95,7 @@ def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
 def _bar(
     objects: Callable[[], Iterable[StoredObject]], done_bytes: int = 0
 ) -> Iterator[Callable[[StoredObject], None]]:
-    """Show on a terminal how far it is. For that, the objects are listed once before they are read."""
+    """Show the progress on a terminal. For this, the objects are listed once before they are read."""
     console = Console(stderr=True)
     columns = (BarColumn(), TaskProgressColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""How far `cellar verify` is, kept beside the data for a check that is broken off."""
+"""Notes the progress of `cellar verify` in the data folder, so that an interrupted check can be resumed."""
 
 import json
 import time
@@ -15,16 +15,16 @@ _NOTED_EVERY_S = 2
 
 
 class Note:
-    """`last_key` is that of the last object that was verified, `fixity` what was found in all of them; `outside` what
-    was found outside of objects, which is looked at anew each time.
+    """The progress of a check. `last_key`: the key of the last verified object. `fixity`: the findings in the verified
+    objects. `outside`: the findings outside of objects, where every check starts again.
     """
 
     def __init__(self, share: float, *, resume: bool) -> None:
-        """Go on with the check that was broken off, if there is one; or forget it.
+        """Read the note of the interrupted check, if there is one; without `resume`, remove it.
 
         Raises:
-            Refused: it was one of another store, or of another share.
-            Conflict: what was noted of it is damaged.
+            Refused: the check was of another store or another share.
+            Conflict: the note is damaged.
         """
         self._path = settings().data_dir.absolute() / "verify.json"
         self._check = {"store": settings().store_location, "share": share}
@@ -37,14 +37,14 @@ class Note:
             try:
                 self._read(json.loads(self._path.read_bytes()))
             except (ValueError, KeyError, TypeError) as error:
-                raise Conflict(f"{self._path} is damaged: begin anew, without --resume") from error
+                raise Conflict(f"{self._path} is damaged; start a new check, without --resume") from error
 
     def _read(self, noted: dict[str, Any]) -> None:
         self.seed, self._started_at = int(noted["seed"]), str(noted["started_at"])
         if {name: noted[name] for name in self._check} != self._check:
             detail = (
-                f"the check that began at {self._started_at} was of {noted['share']:g} of {noted['store']}; "
-                "go on with that, or begin anew without --resume"
+                f"the check of {self._started_at} had --sample {noted['share']:g} and the store {noted['store']}; "
+                "resume with the same, or start a new check without --resume"
             )
             raise Refused("OTHER_CHECK", detail, where="resume")
         findings = tuple(FixityFinding(**{**each, "fault": Fault(each["fault"])}) for each in noted["findings"])
@@ -52,7 +52,7 @@ class Note:
         self.fixity = Fixity(noted["objects"], noted["files"], noted["size_bytes"], findings)
 
     def take(self, verified: StoredObject, fixity: Fixity) -> None:
-        """Take in what was found in an object, or outside of any, and note it every few seconds."""
+        """Add the findings of an object, or those outside of objects. Write the note every few seconds."""
         if not verified.key:
             self.outside += fixity
             return

@@ -1,1 +1,1 @@
-"""Commands about discrepancies and settlement reports. Nothing long-lived comes in."""
+"""Commands for discrepancies and settlement reports. Long-running commands stay out."""

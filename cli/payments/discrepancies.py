@@ -1,4 +1,4 @@
-"""`cellar discrepancies`: what does not add up, over all archives and in what belongs to none."""
+"""`cellar discrepancies`: lists the discrepancies of all archives, and those of no archive."""
 
 from typing import Annotated
 
@@ -13,14 +13,14 @@ from services.views import discrepancy_list
 
 def list_discrepancies(
     *,
-    code: Annotated[str | None, typer.Option(help="like AMOUNT_MISMATCH")] = None,
-    state: Annotated[str | None, typer.Option(help="open, explained or closed; without it all but closed ones")] = None,
-    reference: Annotated[str | None, typer.Option(help="an archive; '' for what belongs to none")] = None,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the page before")] = None,
+    code: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
+    state: Annotated[str | None, typer.Option(help="open, explained or closed. Default: open and explained.")] = None,
+    reference: Annotated[str | None, typer.Option(help="An archive; '' for discrepancies of no archive.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: int = 50,
     as_json: Json = False,
 ) -> None:
-    """List discrepancies, in the order of their codes."""
+    """List discrepancies, ordered by code."""
     try:
         query = DiscrepancyQuery(code=code, state=state, reference=reference, cursor=cursor, limit=limit)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`cellar explain`: why a discrepancy is in order, and who says so."""
+"""`cellar explain`: records why a discrepancy is in order, and who says so."""
 
 import getpass
 from datetime import UTC, datetime
@@ -16,17 +16,19 @@ from services.views import discrepancy_list
 
 
 def explain(
-    reference: Annotated[str | None, typer.Argument(help="The archive. One without is explained by --id.")] = None,
-    code: Annotated[str | None, typer.Argument(help="Its code, or the id that `cellar show` tells.")] = None,
+    reference: Annotated[str | None, typer.Argument(help="The archive. If the discrepancy has none, use --id.")] = None,
+    code: Annotated[str | None, typer.Argument(help="The discrepancy's code, or its id from `cellar show`.")] = None,
     *,
-    why: Annotated[str, typer.Option(help="Why it is in order.")],
+    why: Annotated[str, typer.Option(help="Why the discrepancy is in order.")],
     by: Annotated[str, typer.Option(help="Who says so.", default_factory=getpass.getuser, show_default="your user")],
-    transaction: Annotated[str | None, typer.Option(help="The transaction, where there are several.")] = None,
+    transaction: Annotated[
+        str | None, typer.Option(help="The transaction, if several discrepancies have the code.")
+    ] = None,
     discrepancy_id: Annotated[
-        str | None, typer.Option("--id", help="The id that `cellar discrepancies` tells, in place of all of these.")
+        str | None, typer.Option("--id", help="Its id from `cellar discrepancies`, instead of archive and code.")
     ] = None,
 ) -> None:
-    """Explain a discrepancy. It stays so until its numbers change or its cause is gone."""
+    """Explain a discrepancy. It stays explained until its values change or its cause is gone."""
     said = _said(by, why)
     read: Discrepancy | ListedDiscrepancy
     if discrepancy_id is not None and (reference, code, transaction) == (None, None, None):
@@ -44,21 +46,21 @@ def _said(by: str, why: str) -> Explanation:
         return Explanation(by=by, why=why)
     except ValidationError as error:
         wrong = " and ".join(f"--{each['loc'][0]}" for each in error.errors())
-        raise typer.BadParameter(f"{wrong}: expected some text, of 10,000 characters at most") from error
+        raise typer.BadParameter(f"{wrong}: expected a text of at most 10,000 characters, not empty") from error
 
 
 def _with_id(discrepancy_id: str) -> ListedDiscrepancy:
     found = discrepancy_list.find(discrepancy_id)
     if found is None:
-        raise Refused("UNKNOWN_DISCREPANCY", "none has this id; try `cellar discrepancies`")
+        raise Refused("UNKNOWN_DISCREPANCY", "no discrepancy has this id; try `cellar discrepancies`")
     return found
 
 
 def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str, Discrepancy]:
-    """Find the one that is meant, with its id.
+    """Return the open or explained discrepancy that matches, with its id.
 
     Raises:
-        Refused: none is, or several are.
+        Refused: no discrepancy matches, or several do.
     """
     shown = None if transaction is None else masked(transaction)
     found = [
@@ -67,7 +69,12 @@ def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str
         if code in (each.code, discrepancy_id) and shown in (None, each.transaction_id)
     ]
     if not found:
-        raise Refused("UNKNOWN_DISCREPANCY", "that archive has none of this code that is not closed; try `cellar show`")
+        raise Refused(
+            "UNKNOWN_DISCREPANCY", "no open or explained discrepancy of the archive matches; try `cellar show`"
+        )
     if len(found) > 1:
-        raise Refused("SEVERAL_DISCREPANCIES", f"there are {len(found)}: give --transaction, or its id for the code")
+        raise Refused(
+            "SEVERAL_DISCREPANCIES",
+            f"there are {len(found)} of this code: add --transaction, or give the id in place of the code",
+        )
     return found[0]

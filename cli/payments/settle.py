@@ -1,4 +1,4 @@
-"""`cellar settle`: the provider's settlement reports held against the payments of the archives."""
+"""`cellar settle`: imports the provider's settlement reports, and compares them with the payments of the archives."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -43,13 +43,18 @@ _console = Console(markup=False, emoji=False, soft_wrap=True)
 
 
 def settle(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Reports as CSV.")],
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Settlement reports, as CSV files.")
+    ],
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be found, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what an import would find. Changes nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Import settlement reports, or none of them when one is wrong. Exits with 1 when something differs that nobody has
-    explained.
+    """Import settlement reports. If a report is wrong, none is imported.
+
+    Exits with 1 if there is a discrepancy that nobody has explained, and with 2 if a report is wrong.
     """
     take = importing.preview_reports if dry_run else importing.import_reports
     with ExitStack() as stack, _progress() as on_progress:
@@ -86,7 +91,7 @@ def _form() -> ReportFormat:
 
 @contextmanager
 def _progress() -> Iterator[OnProgress]:
-    """Shows on a terminal how far it is."""
+    """Show the progress on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks = {what: progress.add_task(what, total=None, start=False) for what in ("match", "judge")}
@@ -120,7 +125,7 @@ def _print(summary: SettlementSummary, *, dry_run: bool) -> None:
     sides = ", ".join(f"{summary.count(*codes)} {name.replace('_', ' ')}" for name, codes in _SIDES.items())
     _console.print(f"{summary.entries} rows, {summary.new} of them new: {summary.matched} matched, {sides}")
     if dry_run:
-        _console.print("This was a dry run: nothing is changed.")
+        _console.print("This was a dry run: nothing has changed.")
 
 
 def _table(totals: Sequence[DayTotal]) -> Table:

@@ -1,1 +1,1 @@
-"""Commands that run until they are stopped, and their supervisor. No view of archives comes in."""
+"""Commands that run until they are stopped, and their supervisor. Views of archives stay out."""

@@ -1,4 +1,4 @@
-"""`cellar api`: the receiver."""
+"""`cellar api`: runs the receiver."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from adapters.platform.settings import settings
 
 log = structlog.get_logger()
 
-# Bodies are large and short-lived: memory from mmap in place of the heap is 1.13-1.35 times as fast at 200 MB.
+# Bodies are large and short-lived. Memory from mmap instead of the heap is 1.13-1.35 times as fast at 200 MB.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 _STOP_WITHIN_S = 10
 
@@ -19,7 +19,7 @@ def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
     shut_folders(settings())
-    import uvicorn  # noqa: PLC0415  # every other command would wait for it
+    import uvicorn  # noqa: PLC0415  # slow to import, for every other command
 
     from api.receiver.protocol import Protocol  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def api() -> None:
 
 
 def _set_up_malloc() -> None:
-    """Start this process anew when malloc's settings are not there: libc reads them before Python starts."""
+    """Start this process again if malloc's settings are missing: libc reads them before Python starts."""
     missing = {name: value for name, value in MALLOC.items() if name not in os.environ}
     if missing:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606

@@ -1,15 +1,16 @@
-"""The embedded Prefect server: Prefect's own command, with SQLite's transactions begun as they should be, and closed to
-web pages of others.
+"""The embedded Prefect server: Prefect's own command, with IMMEDIATE SQLite transactions, and closed to foreign web
+pages.
 
-Prefect begins most of its transactions deferred. One that reads first and then writes fails at once when another has
-written meanwhile, whatever the busy time-out, and Prefect answers 503: under load, the creation of runs above all.
-Begun IMMEDIATE it waits for its turn. Nothing in Prefect's settings does that, and on Postgres there is nothing to do.
+Prefect begins most of its transactions deferred. A deferred transaction that reads before it writes fails at once if
+another transaction has written in between, whatever the busy time-out, and Prefect answers 503: under load, above all
+to the creation of runs. An IMMEDIATE transaction waits for its turn. Prefect has no setting for this. Postgres needs
+none.
 
-The server asks for no login, and any page that the person at this machine visits can call it. CORS alone hides answers
+The server asks for no login, so any page that the user of this machine visits could call it. CORS alone hides answers
 from such a page. It does not stop a POST without a content type, which Prefect takes for JSON, nor a WebSocket, nor a
-page whose own host name is made to lead here (DNS rebinding).
+page whose host name resolves to this machine (DNS rebinding).
 
-Prefect is pinned, and `tests/flows/execution/test_engine.py` fails loudly on a release that changes what is used here.
+Prefect is pinned, and `tests/flows/execution/test_engine.py` fails on a release that changes the internals used here.
 """
 
 from collections.abc import AsyncIterator, Collection
@@ -29,7 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def begin_immediately() -> None:
-    """Let every transaction of Prefect's server on SQLite wait for its turn."""
+    """Make Prefect's server begin every SQLite transaction IMMEDIATE, so that it waits for its turn."""
     begin = AioSqliteConfiguration.begin_transaction
 
     @asynccontextmanager
@@ -43,14 +44,18 @@ def begin_immediately() -> None:
 
 
 class OwnPagesOnly:
-    """Refuses a request or a WebSocket that a page of another origin opens. Programs send no `Origin`."""
+    """Refuses requests and WebSockets from pages of other origins. Programs send no `Origin`."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = PlainTextResponse("no page of this origin may call", 403) if self._is_of_others(scope) else self._app
+        answer = (
+            PlainTextResponse("pages of this origin may not call this server", 403)
+            if self._is_of_others(scope)
+            else self._app
+        )
         await answer(scope, receive, send)
 
     def _is_of_others(self, scope: Scope) -> bool:
@@ -59,12 +64,12 @@ class OwnPagesOnly:
 
 
 def close_to_others() -> None:
-    """Let the server answer under the hosts, and to the pages, of Prefect's setting of allowed origins alone."""
+    """Make the server answer only under the hosts, and to the pages, of Prefect's setting of allowed origins."""
     create_app = server.create_app
 
     def closed(*, final: bool = False, **named: Any) -> ASGIApp:
         made = create_app(final=final, **named)
-        # Only the app that listens is final. The server's own parts call theirs in memory, under a host made up.
+        # Only the listening app is final. The server's own parts call their apps in memory, under an invented host.
         return _closed(made) if final else made
 
     server.create_app = closed  # type: ignore[assignment]

@@ -1,8 +1,8 @@
-"""A small supervisor: starts programs, watches them, restarts them with back-off, stops them all.
+"""Supervises programs: starts them, watches them, restarts them with back-off, stops them all.
 
-Each program has a session of its own, so that Ctrl-C reaches the supervisor alone, and writes to `<name>.log`. It gets
-SIGTERM when the supervisor ends in any way, SIGKILL included; what survives even that is ended by the next start, which
-knows it by a mark in its environment (`adapters.platform.processes`).
+Each program has its own session, so that Ctrl-C reaches only the supervisor, and writes to `<name>.log`. A program gets
+SIGTERM when the supervisor ends in any way, SIGKILL included. The next start ends a program that survives even that,
+and knows it by a mark in its environment (`adapters.platform.processes`).
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Listener:
-    """A place that must be free to listen on, and the setting that moves it."""
+    """An address that must be free to listen on, and the setting that changes it."""
 
     what: str
     host: str
@@ -58,10 +58,10 @@ class Listener:
 
 @contextmanager
 def sole_use(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process alone. The kernel lets go of it when the process ends, however that happens.
+    """Hold the folder for this process alone. The kernel releases it when the process ends, in whatever way.
 
     Raises:
-        Refused: another process holds it, or it cannot be made or written.
+        Refused: another process holds the folder, or the folder cannot be made or written.
     """
     where = "CELLAR_DATA_DIR"
     try:
@@ -87,10 +87,10 @@ def sole_use(folder: Path) -> Iterator[None]:
 
 
 def require_free(listeners: Sequence[Listener]) -> None:
-    """Return when every port can be listened on.
+    """Check that every port is free.
 
     Raises:
-        Refused: one cannot; also when two of them are the same.
+        Refused: a port is taken, or two listeners have the same.
     """
     with ExitStack() as held:
         for each in listeners:
@@ -98,7 +98,7 @@ def require_free(listeners: Sequence[Listener]) -> None:
                 found = socket.getaddrinfo(each.host, each.port, type=socket.SOCK_STREAM)
                 family, kind, protocol, _, address = found[0]
                 listening = held.enter_context(socket.socket(family, kind, protocol))
-                # As the servers do: connections of the last run that linger are no obstacle.
+                # As the servers do, so that lingering connections of the last run are no obstacle.
                 listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listening.bind(address)
                 listening.listen(1)
@@ -107,10 +107,10 @@ def require_free(listeners: Sequence[Listener]) -> None:
 
 
 def next_pause(previous_s: float, lived_s: float) -> float:
-    """Return how long to wait before a program that ended is started again, after a pause of `previous_s` before.
+    """Return the pause before a program that ended is started again. `previous_s`: the pause before its last start.
 
-    0 when it had lived longer than the longest pause: it was healthy, and whatever ended it is no reason to stay down.
-    A program that dies soon after its start waits longer each time.
+    0 if the program had lived longer than the longest pause: it was healthy then. A program that ends soon after its
+    start waits longer each time.
     """
     if lived_s > _LONGEST_PAUSE_S:
         return 0
@@ -118,10 +118,10 @@ def next_pause(previous_s: float, lived_s: float) -> float:
 
 
 class Supervisor:
-    """Programs that run while its `async with` block does.
+    """Runs programs as long as its `async with` block.
 
-    SIGINT, SIGTERM and SIGHUP cancel the block; leaving it stops the programs in reverse order of their start. A second
-    signal ends the waiting for them. A block that was cancelled so ends without an error.
+    SIGINT, SIGTERM and SIGHUP cancel the block. Its end stops the programs in reverse order of their start. A second
+    signal ends the wait for them. A block that a signal has cancelled ends without an error.
     """
 
     def __init__(self, log_folder: Path, tell: Callable[[str], None]) -> None:
@@ -129,8 +129,8 @@ class Supervisor:
         self._tell_person = tell
         self._children: list[_Child] = []
         self._tasks: list[asyncio.Task[None]] = []
-        # Whoever starts a child or ends orphans holds it: a child between its fork and its entry in the list looks like
-        # an orphan.
+        # Held while a child is started or orphans are ended: a child between its fork and its entry in the list looks
+        # like an orphan.
         self._family = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._stopping = False
@@ -141,10 +141,10 @@ class Supervisor:
         body = asyncio.current_task()
         assert body is not None  # noqa: S101  # a coroutine always runs in a task
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # SIGHUP is ignored under nohup and stays so. SIGINT is ignored in a shell's background job and is not.
+            # SIGHUP stays ignored under nohup. SIGINT is handled even in a shell's background job, which ignores it.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop_asked, body)
-        self._supervise("the look at the logs", self._bound_logs)
+        self._supervise("the check of the logs' size", self._bound_logs)
         return self
 
     async def __aexit__(
@@ -163,7 +163,7 @@ class Supervisor:
         return asked and isinstance(error, asyncio.CancelledError)
 
     async def start(self, program: Program) -> None:
-        """Start a program. It is watched once it has been found ready with `until`."""
+        """Start a program. Its watch begins when `until` has found it ready."""
         log = self._log_folder / f"{program.name}.log"
         if log.exists():
             log.replace(f"{log}.1")
@@ -175,8 +175,7 @@ class Supervisor:
         """Wait until a program is ready, then restart it whenever it ends.
 
         Raises:
-            Transient: it ended, or was not ready in time. It would end again, so nothing is retried before a first
-                success.
+            Transient: the program ended, or was not ready in time. It is not restarted, since it would end again.
         """
         child = self._child(name)
         deadline = time.monotonic() + within_s
@@ -193,7 +192,7 @@ class Supervisor:
         """Run a program to its end.
 
         Raises:
-            Transient: it failed.
+            Transient: the program failed.
         """
         await self.start(program)
         child = self._child(program.name)
@@ -206,7 +205,7 @@ class Supervisor:
         self._tasks.append(asyncio.create_task(supervised(name, loop)))
 
     def _tell(self, what: str) -> None:
-        """Tell the person. A full disk or a terminal that has gone keeps no program down, and stops no stopping."""
+        """Report to the person. A full disk or a closed terminal must prevent neither a restart nor a stop."""
         with suppress(OSError):
             self._tell_person(what)
 
@@ -229,7 +228,7 @@ class Supervisor:
             await child.spawn()
 
     async def _stop(self, child: "_Child") -> None:
-        """Stop the last of the programs, and whatever it has left."""
+        """Stop a program, and end the orphans that it leaves."""
         if child.running:
             child.signal(signal.SIGTERM)
             await self._wait_for(child)
@@ -241,7 +240,7 @@ class Supervisor:
         await self._end_orphans()
 
     async def _wait_for(self, child: "_Child") -> None:
-        """Wait for the end of a child, its time to stop, or a person who lost patience: the first of these."""
+        """Wait until a child has ended, its time to stop is over, or a second signal came."""
         waits = [asyncio.create_task(child.process.wait()), asyncio.create_task(self._hurry.wait())]
         await asyncio.wait(waits, timeout=child.program.stop_within_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -255,11 +254,11 @@ class Supervisor:
             reap(ours)
 
     async def _bound_logs(self) -> None:
-        """Keep each log from growing without end: its content moves to `<name>.log.1` when it is large."""
+        """Bound each log: the content of a large log moves to `<name>.log.1`."""
         while True:
             await asyncio.sleep(_LOG_LOOK_S)
             for child in self._children:
-                with suppress(OSError):  # the disk is full, or a person has taken the log away: the next look is soon
+                with suppress(OSError):  # the disk is full, or the log was removed: the next check is soon
                     child.bound_log()
 
     def _stop_asked(self, body: asyncio.Task[None]) -> None:
@@ -275,7 +274,7 @@ class Supervisor:
 
 
 class _Child:
-    """A program with its present process and its log. The log is opened for appending, so it can be cut at any time."""
+    """A program with its process and its log. The log is opened for appending, so it can be truncated at any time."""
 
     process: Process
 
@@ -306,7 +305,7 @@ class _Child:
         return time.monotonic() - self._started
 
     def signal(self, number: int) -> None:
-        """Send a signal to the program and whatever is in its process group."""
+        """Send a signal to all processes of the program's process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
@@ -315,7 +314,7 @@ class _Child:
         return f"exit status {code}" if code is None or code >= 0 else signal.Signals(-code).name
 
     def last_words(self) -> str:
-        """Return the last lines of this start's output, with the place of the rest."""
+        """Return the last lines of output since the last start, and the path of the log."""
         try:
             lines = self._last_lines()
         except OSError as error:
@@ -344,4 +343,4 @@ def _why_not(listener: Listener, error: OSError) -> str:
             f" {listener.setting} to a free port"
         )
     settings = f"CELLAR_HOST and {listener.setting}"
-    return f"{listener.what} cannot listen on {place}: {error.strerror}; look at {settings}"
+    return f"{listener.what} cannot listen on {place}: {error.strerror}; check {settings}"

@@ -1,4 +1,4 @@
-"""`cellar up`: everything on embedded defaults, in the foreground."""
+"""`cellar up`: runs all of cellar in the foreground, with embedded defaults."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ _HELLO = {
 
 
 def up() -> None:
-    """Run receiver, Prefect server, deployment and worker in the foreground. Ctrl-C stops all of it."""
+    """Run the receiver, a Prefect server with deployments, and a worker in the foreground. Ctrl-C stops all of them."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
         asyncio.run(_up(settings(), console))
@@ -75,7 +75,7 @@ def up() -> None:
 async def _up(settings: Settings, console: Console) -> None:
     began = time.monotonic()
     with sole_use(settings.data_dir.absolute()):
-        # What a killed supervisor may have left holds ports and answers for us.
+        # Programs that a killed supervisor has left hold our ports and would answer in place of ours.
         await end_marked("=".join(_mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
         require_free(_listeners(settings))
         async with Supervisor(settings.data_dir.absolute() / "logs", console.print) as supervisor:
@@ -88,11 +88,11 @@ async def _up(settings: Settings, console: Console) -> None:
 
 
 async def _start(settings: Settings, supervisor: Supervisor, console: Console) -> None:
-    """Start everything and return when all of it is ready. What does not wait for another starts beside it."""
+    """Start all programs and return when all are ready. Programs that do not depend on each other start in parallel."""
     auth = httpx.BasicAuth(*_auth_pair(settings)) if settings.prefect_auth_string else None
     embedded = settings.prefect_api_url is None
     async with (
-        # A proxy of the environment is for the world outside, not for our own ports.
+        # A proxy in the environment is for other hosts, not for our own ports.
         httpx.AsyncClient(base_url=_local_url(settings), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
         httpx.AsyncClient(
             base_url=settings.prefect_url, timeout=_ANSWER_WITHIN_S, trust_env=not embedded, auth=auth
@@ -139,7 +139,7 @@ def _worker(settings: Settings) -> Program:
 
 
 def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:
-    # -P: a folder `api` or `cli` where the person happens to be must not take the place of ours.
+    # -P: a folder `api` or `cli` in the current directory must not take the place of ours.
     command = [sys.executable, "-P", "-m", "cli.main", subcommand]
     return Program(subcommand, command, _environment(settings, made=variables), stop_within_s=_STOP_WITHIN_S)
 
@@ -147,12 +147,12 @@ def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:
 def _environment(
     settings: Settings, defaults: dict[str, str] | None = None, made: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """Return a child's environment: this process's own over our defaults, and over that what must be so."""
+    """Return a child's environment: our defaults, overridden by this process's own, overridden by fixed values."""
     environment = prefect_defaults() | (defaults or {}) | dict(os.environ)
     environment |= settings_environment(settings) | prefect_environment(settings) | (made or {})
     environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy(environment))
     if settings.prefect_api_url is None:
-        environment.pop("PREFECT_PROFILE", None)  # names a profile of the person's own PREFECT_HOME
+        environment.pop("PREFECT_PROFILE", None)  # names a profile of the user's own PREFECT_HOME
     return environment | dict([_mark(settings)])
 
 
@@ -162,7 +162,7 @@ def _no_proxy(environment: dict[str, str]) -> str:
 
 
 def _mark(settings: Settings) -> tuple[str, str]:
-    """Every process that `cellar up` starts carries this variable."""
+    """Return the environment variable that marks every process that `cellar up` starts."""
     return "CELLAR_UP", str(settings.data_dir.absolute())
 
 
@@ -181,7 +181,7 @@ async def _answers(client: httpx.AsyncClient, path: str) -> bool:
 
 
 async def _time_of(prefect: httpx.AsyncClient) -> datetime:
-    """Return the time by the Prefect server's clock, to tell heartbeats of this start from older ones."""
+    """Return the time by the Prefect server's clock, to distinguish heartbeats of this start from older heartbeats."""
     try:
         return parsedate_to_datetime((await prefect.get("/health")).headers["date"])
     except (httpx.HTTPError, KeyError, ValueError):
@@ -189,7 +189,7 @@ async def _time_of(prefect: httpx.AsyncClient) -> datetime:
 
 
 async def _serves(prefect: httpx.AsyncClient, since: datetime) -> bool:
-    """Return whether the deployment is there and our worker has been ONLINE since then."""
+    """Return whether the deployment exists and our worker is ONLINE with a heartbeat after `since`."""
     try:
         deployment = await prefect.get(f"/deployments/name/{DEPLOYMENT}")
         workers = await prefect.post(f"/work_pools/{POOL}/workers/filter", json={})
@@ -205,13 +205,13 @@ async def _serves(prefect: httpx.AsyncClient, since: datetime) -> bool:
 
 
 async def _refused_endpoints(settings: Settings) -> list[str]:
-    """Return a warning for each endpoint that would be refused each time. One whose name does not resolve may yet."""
+    """Return a warning for each endpoint that is always refused. A host name that does not resolve may do so later."""
     warnings = []
     for url in settings.notify_urls:
         try:
             await downstream.public_addresses(url)
         except Refused as error:
-            # Without user, password and query: those may be secrets.
+            # User, password and query are left out, since they may be secrets.
             parts = urlsplit(url)
             shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
             warnings.append(f"Warning: {shown} will get no notification: {error.detail}.")
@@ -240,12 +240,12 @@ Read it back:
 
 curl -H {token} {url}/api/archives/{_HELLO["reference"]}
 
-Ctrl-C stops all of it.
+Ctrl-C stops all programs.
 """
 
 
 def _local_url(settings: Settings) -> str:
-    """Return where this machine reaches the receiver, whatever its public address is."""
+    """Return the URL of the receiver on this machine, whatever its public URL is."""
     host = _ANY_ADDRESS.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
@@ -257,7 +257,7 @@ def _auth_pair(settings: Settings) -> tuple[str, str]:
 
 @contextmanager
 def _step(console: Console, what: str) -> Iterator[None]:
-    """Show that a step is on its way, on a terminal with a spinner, and that it is done."""
+    """Show that a step is done, and on a terminal a spinner until then."""
     with console.status(f"{what} ...") if console.is_terminal else nullcontext():
         yield
     console.print(f"\N{CHECK MARK} {what}" if console.is_terminal else f"{what}: ready")

@@ -1,4 +1,4 @@
-"""`cellar worker`: runs flow runs from Prefect's work pool `cellar`."""
+"""`cellar worker`: executes flow runs from Prefect's work pool `cellar`."""
 
 import os
 import socket
@@ -13,14 +13,14 @@ from models.errors import CellarError
 
 
 def worker(
-    name: Annotated[str, typer.Option(help="Its name in Prefect. Default: made of host and process.")] = "",
+    name: Annotated[str, typer.Option(help="The worker's name in Prefect. Default: host name and process id.")] = "",
     sole: Annotated[
-        bool, typer.Option(help="No other worker serves this pool: runs that a killed worker has left are ended.")
+        bool, typer.Option(help="No other worker serves this pool: take over the runs of a killed worker at once.")
     ] = False,
 ) -> None:
-    """Run flow runs from Prefect's work pool `cellar`; pool and deployment are made where missing."""
+    """Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first."""
     shut_folders(settings())
-    # Prefect reads the environment when it is imported, and flow runs inherit it.
+    # Prefect reads the environment when it is imported.
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
     os.environ.update(settings_environment(settings()) | prefect_environment(settings()))

@@ -1,1 +1,1 @@
-"""Sends realistic archives to a receiver and compares the outcome. Nothing of the running installation comes in."""
+"""Sends realistic archives to a receiver and compares the outcome. Internals of the receiver stay out."""

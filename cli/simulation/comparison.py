@@ -1,4 +1,4 @@
-"""What became of simulated archives, compared with what should."""
+"""Compares what became of simulated archives with what is expected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Told = dict[str, str | int | tuple[str, ...] | None]
 
 @dataclass(frozen=True)
 class Result:
-    """What the receiver made of an archive. `status` is its answer, or why there is none that could be read.
+    """What the receiver made of an archive. `status` is its answer, or the reason why no answer could be read.
 
-    `state` is None when the API knows no such archive, or was not asked. Codes are in alphabetical order, standings in
-    the order of the payload.
+    `state` is None when the API does not know the archive, or was not asked. Codes are in alphabetical order, standings
+    in the order of the payload.
     """
 
     status: str
@@ -30,7 +30,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Sent:
-    """An archive that was sent; its body is forgotten, so that many large ones can be."""
+    """An archive that was sent, without its body, so that many large archives fit into memory."""
 
     scenario: str
     reference: str
@@ -43,12 +43,12 @@ class Sent:
 
 
 def differences(expectation: Expectation, found: Result, *, waited: bool) -> list[str]:
-    """Return the names of what is not as expected; without having waited only the answer can be compared. Pure."""
+    """Return the names of the values that differ. If not `waited`, only the answer can be compared. Pure."""
     return [name for name, value in comparable(expectation, waited=waited).items() if getattr(found, name) != value]
 
 
 def comparable(expectation: Expectation, *, waited: bool) -> Told:
-    """What of an expectation can be compared, by the names and with the types of `Result`."""
+    """Return the comparable part of an expectation, with the names and types of `Result`."""
     if not waited:
         return {"status": expectation.status}
     return {
@@ -63,7 +63,7 @@ def comparable(expectation: Expectation, *, waited: bool) -> Told:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of all archives, or the `error` for which it is not known."""
+    """What became of all archives, or the `error` that prevents a comparison."""
 
     url: str
     seed: int

@@ -1,4 +1,4 @@
-"""A running receiver: archives are sent to its webhook and looked up in its JSON API."""
+"""Sends archives to the webhook of a running receiver, and looks them up in its JSON API."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _POLL_INTERVAL_S = 0.5
 
 
 class NoComparison(Exception):
-    """Nothing can be compared: the receiver is not there, or does not let us in. The message says what to do."""
+    """Nothing can be compared: the receiver does not answer, or refuses the credentials. Says what to do."""
 
 
 class Receiver:
@@ -32,7 +32,7 @@ class Receiver:
         """POST an archive and return the answer.
 
         Raises:
-            NoComparison: nothing listens there, or the secret is wrong.
+            NoComparison: nothing listens at the URL, or the secret is wrong.
         """
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         try:
@@ -46,12 +46,12 @@ class Receiver:
         return _answered(answer)
 
     def look_up(self, sent: Sent) -> Sent:
-        """Return the archive with what the API tells of it now; unchanged when the API does not know it.
+        """Return the archive with its present result from the API; unchanged if the API does not know it.
 
-        An API that is down or broken may come back: its `state` then says so, and is no final one.
+        If the API does not work, `state` says so and is not final, since the API may recover.
 
         Raises:
-            NoComparison: the token is wrong, or the answer has not the documented shape.
+            NoComparison: the token is wrong, or the answer does not have the documented shape.
         """
         try:
             answer = self._client.get(
@@ -94,11 +94,13 @@ def _told(found: Result, answer: httpx.Response) -> Result:
             standings=tuple(one["standing"] for one in archive["payments"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise NoComparison(f"{answer.url} does not answer with an archive ({error!r}). Is that a cellar?") from error
+        raise NoComparison(
+            f"{answer.url} does not answer with an archive ({error!r}). Is it a receiver of cellar?"
+        ) from error
 
 
 def send_all(receiver: Receiver, archives: Iterable[SimulatedArchive], count: int, progress: Progress) -> list[Sent]:
-    """Send one archive after the other, each made when it is its turn."""
+    """Send the archives one after another, and make each just before it is sent."""
     return [
         Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body))
         for one in progress.track(archives, total=count, description="Sending")
@@ -106,9 +108,9 @@ def send_all(receiver: Receiver, archives: Iterable[SimulatedArchive], count: in
 
 
 def wait_for_all(receiver: Receiver, sent: Sequence[Sent], wait_s: float, progress: Progress) -> list[Sent]:
-    """Ask for each accepted archive until it is completed or failed, for `wait_s` seconds at the most.
+    """Look up each accepted archive until it is completed or failed, for at most `wait_s` seconds.
 
-    A refused archive is asked for once: the API should not know it.
+    A refused archive is looked up once: the API should not know it.
     """
     deadline = time.monotonic() + wait_s
     bar = progress.add_task("Finishing", total=len(sent))

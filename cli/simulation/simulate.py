@@ -1,4 +1,4 @@
-"""`cellar simulate`: sends realistic archives to a receiver and compares what becomes of them with what should."""
+"""`cellar simulate`: sends realistic archives to a receiver and compares the outcome with the expectation."""
 
 import json
 import secrets
@@ -23,7 +23,7 @@ _WIDTH_IN_FILES = 200
 
 
 def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress) -> Sequence[Sent]:
-    """Send `count` archives and return what became of them; a `wait_s` of None looks at the answers only.
+    """Send `count` archives and return what became of them. If `wait_s` is None, return only the answers.
 
     Raises:
         NoComparison: nothing can be compared.
@@ -37,22 +37,24 @@ def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, pro
 
 def simulate(  # noqa: PLR0913 - the options of a command
     *,
-    count: Annotated[int, typer.Option(min=1, help="Archives to send; with 20 or more each scenario occurs.")] = 20,
-    url: Annotated[str, typer.Option(help="The receiver.", show_default="this installation's")] = "",
-    secret: Annotated[str, typer.Option(help="Its webhook secret.", show_default="this installation's")] = "",
-    api_token: Annotated[str, typer.Option(help="Token of its JSON API.", show_default="this installation's")] = "",
-    seed: Annotated[int | None, typer.Option(help="The same seed sends the same archives. Default: a new one.")] = None,
-    wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait until all are finished.")] = 300,
-    wait: Annotated[bool, typer.Option(help="Compare what becomes of the archives, not the answers only.")] = True,
+    count: Annotated[int, typer.Option(min=1, help="Number of archives. 20 or more cover every scenario.")] = 20,
+    url: Annotated[str, typer.Option(help="The receiver's URL.", show_default="this installation's")] = "",
+    secret: Annotated[str, typer.Option(help="A webhook secret.", show_default="this installation's")] = "",
+    api_token: Annotated[str, typer.Option(help="A token of the JSON API.", show_default="this installation's")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed sends the same archives. Default: a new seed.")
+    ] = None,
+    wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait for the archives.")] = 300,
+    wait: Annotated[bool, typer.Option(help="Wait for the archives; else compare only the answers.")] = True,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Send realistic archives to a receiver, some of them faulty, and compare what becomes of them with what should.
+    """Send realistic archives to a receiver, some of them faulty, and compare the outcome with the expectation.
 
-    The exit status is 0 when all is as expected, 1 when something is not, and 2 for wrong use.
+    The exit status is 0 if every outcome is as expected, 1 if not, and 2 for wrong use.
     """
     url = url or settings().receiver_url
     if not _is_http_url(url):
-        typer.echo(f"{url!r} is no address of a receiver; expected something like http://127.0.0.1:8000.", err=True)
+        typer.echo(f"{url!r} is not the URL of a receiver; expected a URL like http://127.0.0.1:8000.", err=True)
         return 2
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     bars = Console(stderr=True)
@@ -127,7 +129,7 @@ def _found_in_words(found: Result, wrong: Sequence[str]) -> str:
 
 
 def _in_words(told: Told) -> str:
-    """Say it in a line, such as `0, completed, 1 file, AMOUNT_MISMATCH, charged`."""
+    """Return the values in a line, such as `0, completed, 1 file, AMOUNT_MISMATCH, charged`."""
     return ", ".join(_word(name, value) for name, value in told.items())
 
 

@@ -74,7 +74,7 @@ def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
         configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
     outputs["migrate"], outputs["rebuild"] = cellar("migrate"), cellar("rebuild")
     assert b"1 archives are in the database again" in outputs["rebuild"]
-    assert b"1 settlement reports are there again" in outputs["rebuild"]
+    assert b"1 settlement reports are in the database again" in outputs["rebuild"]
     outputs |= {"rows, rebuilt": rows(), "own log": cellar(), "logs": caplog.text}
     outputs |= dict(stored(*FOLDERS))
     outputs |= {str(each): each.read_bytes() for each in files_of_the_installation() if not is_refused_body(each)}

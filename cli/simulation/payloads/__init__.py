@@ -1,1 +1,1 @@
-"""Realistic archives, faulty ones among them, made from a seed. Nothing that sends them comes in."""
+"""Makes realistic archives from a seed, some of them faulty. Sending stays out."""

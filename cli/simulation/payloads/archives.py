@@ -1,4 +1,4 @@
-"""Simulated archives: the bodies of requests with what must become of them."""
+"""Makes simulated archives: bodies of requests, each with its expectation."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,11 +12,11 @@ from cli.simulation.payloads.scenarios import SCENARIOS
 
 
 def simulated_archives(count: int, *, seed: int, now: datetime) -> Iterator[SimulatedArchive]:
-    """Yield `count` archives, the scenarios in a fixed rotation: with 20 or more each one occurs, 4 in 20 are refused.
+    """Yield `count` archives, the scenarios in a fixed rotation: 20 archives have every scenario, and 4 are refused.
 
-    The same `seed` and `now` give the same archives, whatever the count, but for their PDFs: each carries an identifier
-    and times of its own, and the key that signs is made once in a process. `now` is written without its zone, as
-    Cellosign writes times. Cannot be called inside a running event loop (see `signed_documents.signed_pdf`).
+    The same `seed` and `now` give the same archives, whatever the count, except for their PDFs: each PDF has its own
+    identifier and times, and the signing key is made once per process. `now` is written without its zone, as Cellosign
+    writes times. Cannot be called inside a running event loop (see `signed_documents.signed_pdf`).
     """
     for number, (scenario, make) in enumerate(islice(cycle(SCENARIOS.items()), count)):
         case = _case(seed, number, now)
@@ -25,8 +25,8 @@ def simulated_archives(count: int, *, seed: int, now: datetime) -> Iterator[Simu
 
 
 def _case(seed: int, number: int, now: datetime) -> Case:
-    """Return the case of one archive: its randomness depends on seed and number only, so references never collide."""
-    rng = Random(f"cellar simulate {seed} {number}")  # noqa: S311 - has to be repeatable, protects nothing
+    """Return the case of one archive. Its randomness depends only on seed and number, so references never collide."""
+    rng = Random(f"cellar simulate {seed} {number}")  # noqa: S311 - must be repeatable, protects nothing
     return Case(
         reference=uuid4_text(rng),
         transaction_id=uuid4_text(rng),

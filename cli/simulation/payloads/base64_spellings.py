@@ -1,4 +1,4 @@
-"""The ways in which senders write base64, all of them seen in the wild and all of them to be accepted."""
+"""The ways in which senders write base64. All are seen in the wild, and all must be accepted."""
 
 import base64
 
@@ -8,12 +8,12 @@ def standard(content: bytes) -> str:
 
 
 def url_safe_unpadded(content: bytes) -> str:
-    """`-` and `_` in place of `+` and `/`, without `=` at the end (RFC 4648, section 5)."""
+    """Return base64 with `-` and `_` in place of `+` and `/`, without `=` at the end (RFC 4648, section 5)."""
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def line_wrapped(content: bytes) -> str:
-    """Lines of 76 characters that end in CR LF (MIME)."""
+    """Return base64 in lines of 76 characters that end in CR LF (MIME)."""
     return base64.encodebytes(content).decode().replace("\n", "\r\n")
 
 

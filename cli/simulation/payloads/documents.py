@@ -1,4 +1,4 @@
-"""Files that people attach: each valid in its format, written with the standard library alone."""
+"""Makes files as people attach them, each valid in its format, with the standard library alone."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ class Document:
 
 
 def png_photo(rng: Random, filename: str, *, width: int, height: int) -> Document:
-    """Return a colour picture: a slope of light with the noise of a sensor, so that it hardly compresses.
+    """Return a colour picture: a gradient with the noise of a sensor, so that it hardly compresses.
 
     Its size is about 2 × `width` × `height` bytes.
     """
@@ -100,7 +100,7 @@ def plain_text(filename: str, lines: Sequence[str]) -> Document:
 
 
 def csv_table(filename: str, rows: Sequence[Sequence[object]]) -> Document:
-    """Return a CSV with the byte order mark that spreadsheets want."""
+    """Return a CSV with the byte order mark that spreadsheets need."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return Document(filename, "text/csv", text.getvalue().encode("utf-8-sig"))

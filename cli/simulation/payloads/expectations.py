@@ -1,15 +1,15 @@
-"""Simulated archives, and what a receiver must make of each."""
+"""Simulated archives, and the outcome that is expected of each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """`status` is the answer to the request: `"0"`, or `"-1"` when it is refused, and then `state` is None.
+    """`status` is the answer to the request: `"0"`, or `"-1"` for a refused body, which has no `state`.
 
-    `files` is the number of files in the archive; `warnings` and `discrepancies` are the codes that must be exactly
-    those present, each once or more; `standings` are those of the payments in the payload's order: several attempts at
-    a transaction are one payment.
+    `files` is the number of files in the archive. `warnings` and `discrepancies` are exactly the codes that must occur,
+    each once or more. `standings` are those of the payments, in the payload's order; all attempts at a transaction are
+    one payment.
     """
 
     status: str
@@ -22,7 +22,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class SimulatedArchive:
-    """`scenario` is a short name that stays (`lease-he`). `reference` is that of the body, also when it is refused."""
+    """`scenario` is a stable short name (`lease-he`). `reference` is that of the body, also if the body is refused."""
 
     scenario: str
     reference: str
@@ -40,5 +40,5 @@ def completed(
     discrepancies: frozenset[str] = frozenset(),
     standings: tuple[str, ...] = (),
 ) -> Expectation:
-    """Return the expectation of an archive that is accepted and completed; by default nothing is to be said of it."""
+    """Return the expectation of an archive that is completed, by default without warnings and discrepancies."""
     return Expectation("0", "completed", files, warnings, discrepancies, standings)

@@ -1,4 +1,4 @@
-"""The form templates of the simulation, and what a filled one looks like in an archive's `data`."""
+"""The form templates of the simulation, and filled forms as they appear in an archive's `data`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ FieldType = Literal["text", "select", "payment", "location", "checkbox", "date"]
 
 @dataclass(frozen=True)
 class Field:
-    """One element of a form. `answer` names what is filled in; a `select` is filled with one of its `choices`.
+    """An element of a form. `answer` names the answer that fills it; a `select` is filled with one of its `choices`.
 
-    `page` counts from 1; 0 is an element that is on no page, which Cellosign also sends. `row` counts from the top.
+    `page` counts from 1; 0 is an element on no page, which Cellosign also sends. `row` counts from the top.
     """
 
     id: str
@@ -28,7 +28,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Form:
-    """A template. `signature_ids` are the pads that each signer signs, `english_title` is the heading of the PDF."""
+    """A template. `signature_ids` are the pads that each signer signs. `english_title` is the heading of the PDF."""
 
     template_id: str
     title: str

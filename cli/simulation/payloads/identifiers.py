@@ -1,4 +1,4 @@
-"""Identifiers as Cellosign makes them, from a seeded source of randomness."""
+"""Makes identifiers like Cellosign's, from a seeded source of randomness."""
 
 import string
 from random import Random
@@ -10,5 +10,5 @@ def uuid4_text(rng: Random) -> str:
 
 
 def session_token(rng: Random) -> str:
-    """Ten letters and digits, like `wSYqmI4xsE`."""
+    """Return ten letters and digits, like `wSYqmI4xsE`."""
     return "".join(rng.choices(string.ascii_letters + string.digits, k=10))

@@ -1,4 +1,4 @@
-"""Payments as Cellosign reports them: its own record around a result of the provider (Credit Guard MPI, now Hyp)."""
+"""Makes payments as Cellosign reports them: its record around a result of the provider (Credit Guard MPI, now Hyp)."""
 
 from dataclasses import dataclass
 from random import Random
@@ -24,7 +24,7 @@ _CARDS = (
 )
 
 
-def payment(  # noqa: PLR0913 - all named, and each one is what some scenario varies
+def payment(  # noqa: PLR0913 - all are named, and scenarios vary each of them
     rng: Random,
     *,
     transaction_id: str,

@@ -1,4 +1,4 @@
-"""The people of the simulation: invented names, mails of the example domains, telephone numbers nobody has."""
+"""The people of the simulation: invented names, mails of the example domains, fictional telephone numbers."""
 
 from dataclasses import dataclass
 from random import Random

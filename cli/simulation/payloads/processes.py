@@ -1,4 +1,4 @@
-"""One business process as Cellosign archives it: its sessions, signatures, form and signed document."""
+"""Makes a process as Cellosign archives it: its sessions, signatures, form and signed document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TYPICAL_REMARKS = ("-", "Please call before noon", "כניסה מהחצר, קו
 
 @dataclass(frozen=True)
 class Case:
-    """What tells one archive from the next. `now` is when it was archived; the process began hours to days before.
+    """What makes an archive unique. `now` is the time of archiving; the process began hours to days before.
 
     `transaction_id` is the value of the form's payment element, where it has one.
     """
@@ -32,7 +32,7 @@ class Case:
 
 
 def process(case: Case, form: Form, signers: Sequence[Person], *, amount: str = "0.00") -> Json:
-    """Return a flawless archive of a form that `signers` signed one after the other: no attachments, no payments.
+    """Return a flawless archive of a form that `signers` signed one after another, without attachments and payments.
 
     `amount` is the text of the form's amount.
     """
@@ -55,7 +55,7 @@ def attach(archive: Json, element_id: str, document: Document) -> None:
 
 
 def pay(archive: Json, case: Case, kind: payments.PaymentType, amount: int, **details: Any) -> None:
-    """Add a payment of the first session that the form's payment element points to. `details`: see `payment`."""
+    """Add a payment of the first session, to which the form's payment element points. `details`: see `payment`."""
     told = {"transaction_id": case.transaction_id, "session_id": archive["sessions"][0]["id"], **details}
     archive["payments"].append(payments.payment(case.rng, kind=kind, amount=amount, **told))
 
@@ -91,7 +91,7 @@ def _answers(case: Case, signer: Person, amount: str) -> dict[str, str]:
 
 
 def _session(case: Case, form: Form, signer: Person, number: int) -> Json:
-    """Sessions of a workflow follow each other: the later its number, the later a session was submitted."""
+    """Return a session of a workflow. Sessions follow each other: a higher number is submitted later."""
     created_at = case.now - timedelta(hours=30 - 8 * number, seconds=case.rng.uniform(0, 3600))
     logged_in_at = created_at + timedelta(minutes=case.rng.uniform(2, 240))
     submitted_at = logged_in_at + timedelta(minutes=case.rng.uniform(3, 40))

@@ -1,6 +1,6 @@
-"""The twenty scenarios: each makes the body of a request and says what must become of it.
+"""The twenty scenarios: each makes the body of a request, and the expectation of its outcome.
 
-What is expected is written down here by hand and never computed from the body.
+Expectations are written by hand here and never computed from the body.
 """
 
 import json
@@ -26,7 +26,7 @@ def lease_he(case: Case) -> tuple[bytes, Expectation]:
 
 
 def lease_en(case: Case) -> tuple[bytes, Expectation]:
-    """An English lease with a deposit that is held; the attachment's content is a data URI."""
+    """An English lease with a deposit that is held. The attachment's content is a data URI."""
     archive = process(case, forms.LEASE_EN, people(case.rng, "en", 1), amount="1,850.00")
     picture = documents.png_photo(case.rng, "front door.png", width=160, height=120)
     attach(archive, "PICTURE", picture)
@@ -43,7 +43,7 @@ def loan(case: Case) -> tuple[bytes, Expectation]:
 
 
 def account_opening(case: Case) -> tuple[bytes, Expectation]:
-    """Three sessions, five attachments of different types with line-wrapped base64, and elements nobody knows yet."""
+    """Three sessions, five attachments of different types with line-wrapped base64, and unknown elements."""
     archive = process(case, forms.ACCOUNT_OPENING, people(case.rng, "en", 3))
     for number, document in enumerate(_bank_documents(case), start=1):
         attach(archive, f"UPLOAD_{number}", document)
@@ -54,7 +54,7 @@ def account_opening(case: Case) -> tuple[bytes, Expectation]:
 
 
 def donation(case: Case) -> tuple[bytes, Expectation]:
-    r"""A charge in dollars; every `/` of the body is written `\/`, as some JSON writers do."""
+    r"""A charge in dollars. Every `/` of the body is written `\/`, as some JSON writers do."""
     archive = process(case, forms.DONATION, people(case.rng, "en", 1), amount="180.00")
     attach(archive, "DEDICATION", documents.word_document("dedication.docx", ["In memory of <Grandma> & Grandpa"]))
     pay(archive, case, "charge", 18_000, currency="USD")
@@ -101,7 +101,7 @@ def field_without_payment(case: Case) -> tuple[bytes, Expectation]:
 
 
 def stray_payments(case: Case) -> tuple[bytes, Expectation]:
-    """Two payments, one of a session that is not in the archive, one that no element of the form points to."""
+    """Two payments: the session of the first is not in the archive; no element of the form points to the second."""
     archive = process(case, forms.LEASE_EN, people(case.rng, "en", 1), amount="900.00")
     pay(archive, case, "charge", 90_000, session_id="nowhere000")
     pay(archive, case, "charge", 4_500, transaction_id=uuid4_text(case.rng))
@@ -119,9 +119,9 @@ def integration_failed(case: Case) -> tuple[bytes, Expectation]:
 
 
 def session_unsubmitted(case: Case) -> tuple[bytes, Expectation]:
-    """A workflow that does not fit: its second session was never submitted and is of another process.
+    """An inconsistent workflow: its second session was never submitted and is of another process.
 
-    Besides, someone signed who was not invited.
+    In addition, a person signed who was not invited.
     """
     archive = process(case, forms.LOAN_HE, people(case.rng, "he", 2), amount="25,000.00")
     archive["sessions"][1] |= {"reference": uuid4_text(case.rng), "submitted_at": None}
@@ -131,7 +131,7 @@ def session_unsubmitted(case: Case) -> tuple[bytes, Expectation]:
 
 
 def emoji_cut_in_two(case: Case) -> tuple[bytes, Expectation]:
-    """A text that ends in half an emoji, as a form in JavaScript can cut it, and another with a NUL."""
+    """A text that ends in half an emoji, as a form in JavaScript can cut it, and a text with a NUL."""
     archive = process(case, forms.LOAN_HE, people(case.rng, "he", 1), amount="8,000.00")
     field(archive, "REMARKS")["value"] = "תודה רבה לכולם! \ud83d"
     field(archive, "BORROWER_PHONE")["value"] = "+12025550100\0"
@@ -139,7 +139,7 @@ def emoji_cut_in_two(case: Case) -> tuple[bytes, Expectation]:
 
 
 def attachment_empty(case: Case) -> tuple[bytes, Expectation]:
-    """A file of no bytes beside one that is well."""
+    """An empty file beside a good file."""
     archive = process(case, forms.ACCOUNT_OPENING, people(case.rng, "en", 1))
     attach(archive, "UPLOAD_1", Document("passport.jpg", "image/jpeg", b""))
     attach(archive, "UPLOAD_2", documents.jpeg_scan(case.rng, "passport (2).jpg", columns=40, rows=30))
@@ -147,7 +147,7 @@ def attachment_empty(case: Case) -> tuple[bytes, Expectation]:
 
 
 def odd_values(case: Case) -> tuple[bytes, Expectation]:
-    """A time that is none, and text where numbers belong."""
+    """A time that cannot be read, and text in place of numbers."""
     archive = process(case, forms.LEASE_HE, people(case.rng, "he", 1), amount="6,200.00")
     archive["sessions"][0] |= {"created_at": "31/02/2026 25:61", "process_number": "one hundred"}
     field(archive, "PETS")["page"] = "cover"
@@ -163,7 +163,7 @@ def truncated(case: Case) -> tuple[bytes, Expectation]:
 
 
 def event_type_wrong(case: Case) -> tuple[bytes, Expectation]:
-    """An event that no webhook of the family has."""
+    """An event type that no Cellosign webhook has."""
     archive = process(case, forms.DONATION, people(case.rng, "en", 1))
     archive["event"]["type"] = "WHP_DRAFT"
     return _ascii(archive), REFUSED
@@ -176,15 +176,14 @@ def sessions_missing(case: Case) -> tuple[bytes, Expectation]:
 
 
 def content_not_base64(case: Case) -> tuple[bytes, Expectation]:
-    """The content of an attachment is the text itself."""
+    """The content of an attachment is plain text instead of base64."""
     archive = process(case, forms.LEASE_EN, people(case.rng, "en", 1), amount="700.00")
     attach(archive, "NOTE", documents.plain_text("note.txt", ["The keys are with the neighbours."]))
     archive["attachments"][0]["content"] = "The keys are with the neighbours, 2nd floor (door #4)!"
     return _ascii(archive), REFUSED
 
 
-# In the order in which they are sent. The good ones, the faulty ones and the refused ones are mixed, so that a small
-# demonstration shows some of each.
+# In the order of sending. Good, faulty and refused archives are mixed, so that a small demonstration shows each kind.
 SCENARIOS: dict[str, Scenario] = {
     "lease-he": lease_he,
     "lease-en": lease_en,

@@ -1,7 +1,7 @@
-"""PDF documents: written, signed and locked with pyHanko.
+"""Writes, signs and locks PDF documents with pyHanko.
 
-The key and its self-signed certificate are throwaways: made once in a process, at the first signature, and kept
-nowhere. So is trust in them: a verifier finds the signature intact and valid, and its signer unknown.
+The key and its self-signed certificate are made once per process, at the first signature, and kept nowhere. Nobody
+trusts them: a verifier finds the signature intact and valid, and its signer unknown.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 
 _A4_POINTS = (0, 0, 595, 842)
 _LINES_PER_PAGE = 38
-_SIGNATURE_HEX_DIGITS = 8192  # more than enough; pyHanko would sign twice to find out how much
+_SIGNATURE_HEX_DIGITS = 8192  # more than enough; without it, pyHanko would sign twice to measure the signature
 _PEN_STROKE = "1.4 w 380 96 m 400 150 410 40 425 100 c 435 140 440 70 455 98 c 470 120 480 80 515 110 c S"
 
 
 def pdf(title: str, pages: Sequence[Sequence[str]]) -> bytes:
-    """Return a PDF of one A4 page per element of `pages`, which are lines of text in Helvetica.
+    """Return a PDF with an A4 page per element of `pages`, which are lines of text in Helvetica.
 
-    The last page has a stroke of a pen where one signs. Letters outside Windows-1252 become question marks.
+    The last page has the stroke of a pen as a signature. Letters outside Windows-1252 become question marks.
     """
     writer = PdfFileWriter()  # type: ignore[no-untyped-call]
     for number, lines in enumerate(pages, start=1):
@@ -44,9 +44,9 @@ def pdf(title: str, pages: Sequence[Sequence[str]]) -> bytes:
 
 
 def signed_pdf(title: str, pages: Sequence[Sequence[str]]) -> bytes:
-    """Return that PDF with a certification signature that allows no changes (DocMDP level 1).
+    """Return the PDF that `pdf` makes, with a certification signature that allows no changes (DocMDP level 1).
 
-    The time of signing is the clock's. pyHanko signs in an event loop of its own, so this cannot be called inside one.
+    The time of signing is the current time. pyHanko starts its own event loop, so this cannot be called inside a loop.
     """
     writer = IncrementalPdfFileWriter(BytesIO(pdf(title, pages)))
     metadata = PdfSignatureMetadata(

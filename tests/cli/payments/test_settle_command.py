@@ -175,5 +175,5 @@ def test_rebuild_brings_reports_back(cellar: Cellar, write: Callable[..., str]) 
 
     done = cellar("rebuild")
 
-    assert (done.status, "1 settlement reports are there again" in done.output) == (0, True)
+    assert (done.status, "1 settlement reports are in the database again" in done.output) == (0, True)
     assert everything() == before
