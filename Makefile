@@ -1,8 +1,8 @@
-# `make up` runs everything, `make test` tests everything. Both make the virtual environment first, from the lock.
+# `make up` runs everything, `make test` tests everything. Both first make the virtual environment from the lock.
 
 SHELL := /bin/bash
-unexport PYTHONDONTWRITEBYTECODE # each process would compile Prefect anew, which takes seconds
-# On 3.13 Prefect does without pendulum, and a burst goes 1.4 times as fast (benchmarks/README.md).
+unexport PYTHONDONTWRITEBYTECODE # with it, each process would compile Prefect again, which takes seconds
+# On 3.13 Prefect does not need pendulum, and a burst is 1.4 times as fast (benchmarks/README.md).
 FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
@@ -13,7 +13,7 @@ BIN := .venv/bin
 up: .venv/runtime
 	exec $(BIN)/cellar up
 
-# Two files at a time: most tests wait for a server or for the disk.
+# Two test files at a time: most tests wait for a server or for the disk.
 test: .venv/development lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
@@ -65,7 +65,7 @@ settings-table: .venv/development
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
-# The locks hold for Python 3.11 to 3.13; uv resolves in seconds what pip takes minutes for.
+# The locks are for Python 3.11 to 3.13. uv resolves them in seconds, pip in minutes.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build
 lock:
 	$(LOCK) --output-file requirements.lock pyproject.toml
