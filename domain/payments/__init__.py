@@ -1,1 +1,1 @@
-"""Money of one archive: standings, amounts, discrepancies. Nothing of provider reports comes in."""
+"""Judges the money of one archive: standings, amounts, discrepancies. Nothing about provider reports comes in."""

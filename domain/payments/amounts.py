@@ -1,4 +1,4 @@
-"""The amounts of a payment, and its instalments, in integers of minor units."""
+"""Computes the amounts and instalments of a payment, as integers of minor units."""
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -8,7 +8,7 @@ from domain.payments.standing import succeeded_type
 from models.payments.payment import Attempt, Standing
 from models.payments.payment_terms import PaymentTerms
 
-_MOST_INSTALMENTS = 999  # a number beyond it counts no instalments, and must not cost the archive
+_MOST_INSTALMENTS = 999  # a larger number is no count of instalments, and must not make the archive fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,41 +22,42 @@ class Amounts:
 
 
 def amounts_of(attempt: Attempt, terms: PaymentTerms) -> Amounts:
-    """Return an attempt's amounts in minor units. The provider's total always is in minor units. Without a currency
-    there is no amount, though it may have a fault that needs none to be seen.
+    """Return an attempt's amounts in minor units. The provider's total is always sent in minor units.
 
-    Source: Credit Guard's `total`, in agorot. That `amount` is too is inferred, hence the unit of the terms.
+    Without a currency there is no amount, but a fault that does not depend on the currency is still reported.
+
+    Source: Credit Guard's `total`, in agorot. That `amount` is in agorot too is inferred, so the terms set its unit.
     """
     exponent = exponent_of(attempt.currency)
     total_minor = _whole(attempt.provider_total)
     if attempt.amount is None:
-        return Amounts(None, total_minor, exponent, "missing or no number")
+        return Amounts(None, total_minor, exponent, "missing or not a number")
     amount_minor = minor_units(_judgeable(attempt.amount, exponent, terms), exponent or 0, terms.unit)
     if amount_minor is None:
         return Amounts(None, total_minor, exponent, "a fraction of a minor unit, or beyond 64 bits")
     if attempt.amount <= 0 and _is_charge(attempt, terms):
-        return Amounts(None, total_minor, exponent, "zero or negative on a charge")
+        return Amounts(None, total_minor, exponent, "zero or negative for a charge")
     return Amounts(None if exponent is None else amount_minor, total_minor, exponent, None)
 
 
 def _judgeable(amount: Decimal, exponent: int | None, terms: PaymentTerms) -> Decimal:
-    """An amount without what only its currency could judge: whether the fraction of a major unit is a whole of minor
-    ones.
-    """
+    """Return the amount without the fraction of a major unit, if the currency that could judge it is unknown."""
     only_currency_tells = exponent is None and terms.unit == "major"
     return amount.to_integral_value(ROUND_DOWN) if only_currency_tells else amount
 
 
 def _is_charge(attempt: Attempt, terms: PaymentTerms) -> bool:
-    """Whether it says of itself that it has taken money, authorised or not."""
+    """Return whether the attempt claims to have taken money, authorised or not."""
     type_ = succeeded_type(attempt, terms)
     return type_ is not None and type_.standing is Standing.CHARGED
 
 
 @dataclass(frozen=True, slots=True)
 class Instalments:
-    """`count` is that of all payments, the first among them. `sums_minor` are what the readings of the provider's
-    numbers add up to, where none gives the total.
+    """The instalments of a payment.
+
+    `count` includes the first payment. `sums_minor` holds the sum of each reading of the provider's numbers; it is
+    empty unless every reading differs from the total.
     """
 
     count: int | None
@@ -66,12 +67,11 @@ class Instalments:
 
 
 def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
-    """Return the instalments in which a payment is made. One that is paid at once has a count of None.
+    """Return the instalments of a payment. A payment made at once has a count of None.
 
-    Credit Guard's `numberOfPayments` counts the periodical payments, beside the first; installations differ in whether
-    the first is in it, so the reading that adds up to the total is taken. Where there is no first, the number is that
-    of all. Without a total, or without the amount of a payment, there is nothing to add up, and the number stands as
-    sent.
+    Credit Guard's `numberOfPayments` counts the periodical payments after the first payment. Installations differ in
+    whether it includes the first payment, so the reading that adds up to the total is taken. Without a first payment,
+    it counts all payments. Without a total, or without the amount of a payment, the number is kept as sent.
     """
     number, first = _whole(attempt.number_of_payments), _whole(attempt.first_payment)
     periodical = _whole(attempt.periodical_payment)
@@ -89,7 +89,7 @@ def instalments_of(attempt: Attempt, amounts: Amounts) -> Instalments:
 
 
 def _adds_up_to_something(number: int, first: int | None, periodical: int | None) -> bool:
-    """Whether the amount of every payment is told: a lone one needs no periodical amount."""
+    """Return whether the amount of every payment is known. A single payment needs no periodical amount."""
     return periodical is not None or (first is not None and number == 1)
 
 

@@ -1,4 +1,4 @@
-"""Books payments: each in one standing, with its amounts and the day on which it was made."""
+"""Books payments: gives each payment its standing, its amounts and the day on which it was made."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from models.views.payments import PaymentView
 
 @dataclass(frozen=True, slots=True)
 class BookedPayment:
-    """A payment as the books have it: all but `payment` is of the attempt that decides.
+    """A payment as it is booked. All members but `payment` come from the attempt that decides.
 
-    `name` tells it apart within its archive. `paid_on` is the day on which its session was submitted; where nothing
-    tells that, the day of the archive's event. `others`: the same by each attempt that does not decide.
+    `name` is unique within the archive. `paid_on` is the day on which the payment's session was submitted, or the day
+    of the archive's event where that is unknown. `others` holds the payment as each other attempt would book it.
     """
 
     payment: Payment
@@ -38,12 +38,12 @@ class BookedPayment:
         return self.text_of(self.amounts.amount_minor)
 
     def text_of(self, amount_minor: int | None) -> str:
-        """An amount in this payment's currency, as people write it."""
+        """Return an amount in this payment's currency, as people write it."""
         return amount_text(amount_minor, self.attempt.currency, self.amounts.exponent)
 
 
 def booked(archive: Archive, terms: PaymentTerms) -> list[BookedPayment]:
-    """Return an archive's payments as the books have them, in its order. Pure."""
+    """Return the booked payments of an archive, in the archive's order. Pure."""
     submitted = _submissions(archive.sessions)
     return [
         _booked(payment, name, terms, submitted, archive.event_at)
@@ -93,10 +93,10 @@ def _submissions(sessions: Iterable[Session]) -> dict[str | None, datetime]:
 
 
 def names(payments: Iterable[Payment]) -> Iterator[str]:
-    """A name for each: its transaction, or its number among those that have none which may be shown.
+    """Return a name for each payment: its transaction id, or its number among payments without a showable id.
 
-    That number is of one version: where another has them in another order, a name is that of another payment. It stays
-    so, since ids that are on record, with their explanations, are made of it.
+    The number depends on the version: if another version orders its payments differently, the same name means another
+    payment. The rule must stay, since recorded ids, with their explanations, are made from these names.
     """
     others = count()
     for payment in payments:
@@ -105,7 +105,7 @@ def names(payments: Iterable[Payment]) -> Iterator[str]:
 
 
 def is_showable(transaction_id: str | None) -> bool:
-    """Whether it is there and is no card's number: of two such numbers the same four digits may be shown."""
+    """Return whether there is an id and it is no card number: two masked card numbers could look the same."""
     return transaction_id is not None and masked(transaction_id) == transaction_id
 
 
@@ -114,7 +114,7 @@ def card_last4(attempt: Attempt) -> str | None:
 
 
 def shown(payment: BookedPayment) -> PaymentView:
-    """What may be shown of a payment: nothing that charges a card."""
+    """Return the view of a payment. It contains nothing that could charge a card."""
     attempt, instalments = payment.attempt, payment.instalments
     return PaymentView(
         transaction_id=attempt.transaction_id,

@@ -1,4 +1,4 @@
-"""The life of discrepancies: what is found now, held against what there is."""
+"""Decides which discrepancies open, reopen and close, by comparing what is found with what is recorded."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from models.payments.discrepancy import Discrepancy, DiscrepancyCode, Discrepanc
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A discrepancy that there is, be it closed."""
+    """A recorded discrepancy, in any state."""
 
     discrepancy: Discrepancy
     state: DiscrepancyState
@@ -19,7 +19,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What a discrepancy becomes. It is no event where it stays open and only its numbers are others."""
+    """The new state of a discrepancy. It is no event if the discrepancy stays open and only its amounts change."""
 
     discrepancy_id: str
     discrepancy: Discrepancy
@@ -30,15 +30,15 @@ class Transition:
 def transitions(
     known: Mapping[str, Known], found: Mapping[str, Discrepancy], codes: Collection[DiscrepancyCode]
 ) -> list[Transition]:
-    """Return what changes when, of these codes, exactly what is found is so. Pure.
+    """Return the transitions that make the open discrepancies with `codes` equal to `found`. Pure.
 
-    What is found opens, and opens again where it was closed. An explanation was for its numbers: with others the
-    discrepancy is open again. What is found no more closes by itself. Those of other codes stay as they are.
+    A found discrepancy opens, or reopens if it was closed. An explained discrepancy whose amounts have changed reopens.
+    A discrepancy that is no longer found closes. Discrepancies with other codes stay as they are.
 
     Args:
-        known: by id.
-        found: by id, all of `codes`.
-        codes: what was looked for.
+        known: recorded discrepancies by id.
+        found: discrepancies by id, all with a code of `codes`.
+        codes: the codes that were checked.
     """
     opened = [_opened(key, known.get(key), each) for key, each in found.items()]
     closed = [
@@ -57,7 +57,7 @@ def _opened(key: str, before: Known | None, found: Discrepancy) -> Transition | 
 
 
 class Event(Protocol):
-    """What happened to a discrepancy: a row of its history."""
+    """An event in the history of a discrepancy."""
 
     @property
     def state(self) -> str: ...
@@ -67,13 +67,13 @@ AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
 def since_opened(events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
-    """Return the part of a discrepancy's history that begins where it was opened last. Pure."""
+    """Return a discrepancy's history since it was last opened. Pure."""
     numbers = [number for number, event in enumerate(events) if event.state == DiscrepancyState.OPEN]
     return events[numbers[-1] :]
 
 
 def by_id(reference: str | None, found: Iterable[Discrepancy]) -> dict[str, Discrepancy]:
-    """Return discrepancies of an archive by their ids. What nothing tells apart is numbered: none is lost. Pure."""
+    """Return discrepancies of an archive by id. Those with the same id are numbered, so none is lost. Pure."""
     named: dict[str, Discrepancy] = {}
     times = Counter[str]()
     for each in found:

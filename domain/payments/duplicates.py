@@ -1,4 +1,4 @@
-"""Payments that stand more than once: under another reference, or under another transaction."""
+"""Finds payments that appear more than once: in another archive, or under another transaction id."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from itertools import chain
 from domain.secrets.cards import masked
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 
-MOST_NAMED = 3  # of the other archives: a list of all would change in each of them with each that comes
+MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2
-"""So many of a group tell what is said in each of its archives: one is the archive itself, one more tells of others."""
+"""Members of a group that suffice for every message: the archive itself, those named, and one for "and others"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A payment by what it is told apart by."""
+    """The identifiers of a payment."""
 
     reference: str
     payment_id: str
@@ -25,15 +25,15 @@ class Booked:
 def duplicates(
     own: Iterable[Booked], by_transaction: Mapping[str, Sequence[Booked]], by_provider: Mapping[str, Sequence[Booked]]
 ) -> list[Discrepancy]:
-    """Return which payments of an archive stand elsewhere too. Pure.
+    """Return a discrepancy for each payment of an archive that also appears elsewhere. Pure.
 
-    Several attempts at one transaction are one payment. Two payments without a transaction id that are the same to the
-    provider are two.
+    Several attempts at one transaction are one payment. Two payments without a transaction id that share a provider's
+    transaction are duplicates.
 
     Args:
-        own: the payments of the archive; one whose attempts are several to the provider is there for each of them.
-        by_transaction: payments of all archives by their transaction ids, the archive's own among them.
-        by_provider: the same by the fingerprints of the provider's transactions.
+        own: the payments of the archive; a payment with several provider's transactions appears once for each.
+        by_transaction: payments of all archives, including this archive, by transaction id.
+        by_provider: the same payments by the fingerprint of the provider's transaction.
     """
     each_by_provider = dict.fromkeys(own)
     each_once = {each.payment_id: each for each in each_by_provider}.values()
@@ -47,7 +47,7 @@ def _of_transaction(payment: Booked, by_transaction: Mapping[str, Sequence[Booke
     same = by_transaction.get(payment.transaction_id or "", ())
     elsewhere = {each.reference for each in same if each.reference != payment.reference}
     if elsewhere:
-        expected = "the transaction in one archive"
+        expected = "the transaction in one archive only"
         yield _found(DiscrepancyCode.DUPLICATE_TRANSACTION, payment, expected, elsewhere, "")
 
 
@@ -55,7 +55,7 @@ def _of_provider(payment: Booked, by_provider: Mapping[str, Sequence[Booked]]) -
     subject = payment.cguid_fingerprint or ""
     twice = {each.reference for each in by_provider.get(subject, ()) if _is_another(payment, each)}
     if twice:
-        expected = "the provider's transaction under one id"
+        expected = "the provider's transaction in one payment only"
         yield _found(DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, payment, expected, twice, subject)
 
 

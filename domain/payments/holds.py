@@ -1,4 +1,4 @@
-"""Holds: money that was set aside on a card, and has to be taken or let go."""
+"""Finds aging holds: money that was set aside on a card and is neither charged nor released."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ class Hold:
 
 
 def oldest_fresh_day(today: date, hold_days: int) -> date:
-    """What was held on this day or later is not old yet."""
+    """Return the oldest day whose holds are not aging yet."""
     return today - timedelta(days=hold_days)
 
 
 def aging_holds(holds: Iterable[Hold], today: date, hold_days: int) -> list[Discrepancy]:
-    """Return the holds that are older than a number of days. What is said of one does not change from day to day. Pure.
+    """Return a discrepancy for each hold that is older than a number of days. Pure.
 
-    Its subject is the payment where that has no transaction id.
+    Its text stays the same from day to day. Its subject is the payment if that has no transaction id.
     """
     return [
         Discrepancy(

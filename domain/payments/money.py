@@ -1,4 +1,4 @@
-"""Money: integers of minor units of an ISO 4217 currency. Never a float."""
+"""Converts money to integers of minor units of an ISO 4217 currency. Never uses floats."""
 
 from decimal import MAX_PREC, Context, Decimal
 
@@ -11,9 +11,9 @@ _EXACT = Context(prec=MAX_PREC)  # the default of 28 digits would round a tiny f
 
 
 def exponent_of(currency: str | None) -> int | None:
-    """How many digits of a currency's amount are minor units (ILS 2, JPY 0, KWD 3); None for what is no currency.
+    """Return the number of decimal digits of a currency (ILS 2, JPY 0, KWD 3), or None if it is no currency.
 
-    Source: ISO 4217, as the iso4217 library ships it. Gold and the like (`XAU`) have no minor unit and are none.
+    Source: ISO 4217, as the iso4217 library ships it. Gold and the like (`XAU`) have no minor unit and return None.
     """
     try:
         exponent: int | None = Currency(currency).exponent
@@ -23,13 +23,13 @@ def exponent_of(currency: str | None) -> int | None:
 
 
 def minor_units(amount: Decimal, exponent: int, unit: AmountUnit) -> int | None:
-    """Return `amount` in minor units; None where it is a fraction of one, or beyond 64 bits."""
+    """Return `amount` in minor units, or None if it has a fraction of a minor unit or is beyond 64 bits."""
     scaled = amount.scaleb(exponent, _EXACT) if unit == "major" else amount
     return int(scaled) if scaled == scaled.to_integral_value() and abs(scaled) < _INT64 else None
 
 
 def amount_text(amount_minor: int | None, currency: str | None, exponent: int | None) -> str:
-    """An amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
+    """Return an amount as people write it: 2100 minor units of ILS are `21.00 ILS`."""
     if amount_minor is None:
         return "–"
     if exponent is None:

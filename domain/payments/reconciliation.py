@@ -16,7 +16,7 @@ from models.payments.payment_terms import PaymentTerms
 
 
 def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
-    """Return what does not add up between an archive's payments, form and sessions.
+    """Return the discrepancies between an archive's payments, form and sessions.
 
     Amounts are integers of minor units of their currency (ISO 4217). Order follows the payload. Pure.
 
@@ -40,7 +40,7 @@ def reconcile(archive: Archive, terms: PaymentTerms) -> list[Discrepancy]:
 
 
 def transaction_of(field: FormField) -> str | None:
-    """The transaction that a payment field refers to. An empty one is a payment that the client did not make."""
+    """Return the transaction that a payment field refers to. An empty field is a payment that was not made."""
     if field.type != "payment" or not isinstance(field.value, str | int | float) or isinstance(field.value, bool):
         return None
     return str(field.value).strip() or None
@@ -51,13 +51,13 @@ def _fields_without_payment(fields: Iterable[FormField], payments: Iterable[Book
     for position, field in enumerate(fields):
         transaction_id = transaction_of(field)
         if _has_structure(field) or (transaction_id is not None and transaction_id not in made):
-            # Whatever the client typed stands here, a card's number too.
+            # The client may have typed anything here, even a card number.
             shown = masked(transaction_id) if transaction_id else None
             yield Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, shown, "a payment", "none", f"data[{position}]")
 
 
 def _has_structure(field: FormField) -> bool:
-    """Whether a list or an object stands where the field of a payment names its transaction."""
+    """Return whether a payment field has a list or an object in place of its transaction."""
     return field.type == "payment" and isinstance(field.value, list | dict) and len(field.value) > 0
 
 
@@ -69,7 +69,7 @@ def _judge_field(payment: BookedPayment, referred: set[str | None]) -> Iterator[
 
 
 def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
-    """What the attempt that a payment is booked by says of itself."""
+    """Judge the attempt by which a payment is booked."""
     yield from _judge_session(payment, sessions)
     yield from _judge_amounts(payment)
     yield from _judge_instalments(payment)
@@ -77,8 +77,8 @@ def _judge_attempt(payment: BookedPayment, sessions: set[str]) -> Iterator[Discr
 
 
 def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
-    """Attempts that do not decide, and took money or set it aside. One that nobody knows, pending for example, need not
-    tell of amount and card.
+    """Judge the other attempts that charged or held money. An attempt of unknown standing, such as a pending attempt,
+    may lack amount and card.
     """
     attempts = enumerate(payment.payment.attempts, start=1)
     numbers = (number for number, attempt in attempts if attempt is not payment.attempt)
@@ -88,18 +88,18 @@ def _judge_others(payment: BookedPayment, sessions: set[str]) -> Iterator[Discre
 
 
 def _of_attempt(number: int, discrepancy: Discrepancy) -> Discrepancy:
-    """Of an attempt that does not decide: what is shown of its payment is of another."""
+    """Name the attempt in a discrepancy, because the view of its payment shows another attempt."""
     subject, found = f"{discrepancy.subject} attempt {number}".strip(), f"{discrepancy.found}, in attempt {number}"
     return replace(discrepancy, subject=subject, found=found)
 
 
 def _judge_session(payment: BookedPayment, sessions: set[str]) -> Iterator[Discrepancy]:
     if payment.attempt.session_id not in sessions:
-        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "none or another")
+        yield _discrepancy(DiscrepancyCode.UNKNOWN_SESSION, payment, "a session of this archive", "missing or unknown")
 
 
 def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
-    """A payment that failed took no money, and need not say how much."""
+    """Judge the amounts of a payment. A failed payment took no money, so it may lack amount and currency."""
     amounts, attempt, has_failed = payment.amounts, payment.attempt, payment.standing is Standing.FAILED
     if amounts.exponent is None and not (has_failed and attempt.currency is None):
         yield _discrepancy(DiscrepancyCode.BAD_CURRENCY, payment, "an ISO 4217 currency", "missing or unknown")
@@ -107,7 +107,7 @@ def _judge_amounts(payment: BookedPayment) -> Iterator[Discrepancy]:
         yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, "an amount in whole minor units", amounts.fault)
     if attempt.provider_total is not None and amounts.total_minor is None:
         expected = "a provider's total in whole minor units"
-        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "another", "total")
+        yield _discrepancy(DiscrepancyCode.BAD_AMOUNT, payment, expected, "a fraction, or beyond 64 bits", "total")
     if amounts.amount_minor is None or amounts.total_minor is None or amounts.amount_minor == amounts.total_minor:
         return
     smaller, larger = sorted((amounts.amount_minor, amounts.total_minor), key=abs)
@@ -126,7 +126,7 @@ def _judge_instalments(payment: BookedPayment) -> Iterator[Discrepancy]:
 
 
 def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discrepancy]:
-    """Each attempt: one that does not decide may have taken money too."""
+    """Judge the status of every attempt, since any attempt may have taken money."""
     for number, attempt in enumerate(payment.payment.attempts, start=1):
         for expected, found in _conflicts(attempt, terms):
             conflict = _discrepancy(DiscrepancyCode.STATUS_CONFLICT, payment, expected, found)
@@ -134,15 +134,15 @@ def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discr
 
 
 def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
-    """What was expected and found where an attempt tells in two ways whether it succeeded."""
+    """Return what was expected and found where an attempt contradicts itself about its success."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
         yield f"a success with the {contrary} {expected}", f"a success with the {contrary} {attempt.results[contrary]}"
     elif type_ and type_.needs_authorisation and attempt.authorisation is None:
-        yield "a success with an authorisation number", "a success without one"
+        yield "a success with an authorisation number", "a success without an authorisation number"
     if is_failure(attempt, terms) and attempt.authorisation is not None:
-        yield "a failure without an authorisation number", "a failure with one"
+        yield "a failure without an authorisation number", "a failure with an authorisation number"
 
 
 def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
@@ -159,15 +159,15 @@ def _judge_card(payment: BookedPayment) -> Iterator[Discrepancy]:
 
 
 def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPayment]]) -> list[Discrepancy]:
-    """Return the payments that were charged in an older version and are absent in the current one. Pure.
+    """Return a discrepancy for each payment charged in an older version and absent from the current version. Pure.
 
-    A payment is told by its transaction, or else by the provider's (`cguid`); one that has neither can be told in no
-    other version. What is there and no longer charged, or as an attempt that does not decide, has not vanished. Of one
-    that several versions have, the newest tells.
+    A payment is identified by its transaction id or by the provider's (`cguid`). A payment without either cannot be
+    found in another version. A payment that is no longer charged, or is now an attempt that does not decide, has not
+    vanished. If several older versions have a payment, the newest version counts.
 
     Args:
-        current: the payments of the version whose rows stand.
-        older: those of each version that it has taken the place of, newest first.
+        current: the payments of the current version.
+        older: the payments of each version that it superseded, newest first.
     """
     seen = _identities(*(attempt for payment in current for attempt in payment.payment.attempts))
     gone: list[BookedPayment] = []
@@ -175,11 +175,11 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
         identities = _identities(payment.attempt)
         if payment.standing is Standing.CHARGED and identities:
             is_new = not identities & seen
-            # Also what it was called before, and its other attempts: an older one may have that name alone.
+            # Include its other attempts and earlier ids: an older version may know the payment by those alone.
             seen |= _identities(*payment.payment.attempts)
             if is_new:
                 gone.append(payment)
-    # The names of two versions' payments may be the same: these are among those that are gone.
+    # Payments of two versions may share a name, so the vanished payments are named anew.
     return [
         _discrepancy(DiscrepancyCode.PAYMENT_VANISHED, replace(payment, name=name), _charge_text(payment), "none")
         for payment, name in zip(gone, names(each.payment for each in gone), strict=True)
@@ -198,7 +198,7 @@ def _identities(*attempts: Attempt) -> set[tuple[str, str]]:
 def _discrepancy(
     code: DiscrepancyCode, payment: BookedPayment, expected: str, found: str, part: str = ""
 ) -> Discrepancy:
-    """`part` tells apart those of one code and one payment."""
+    """Return a discrepancy of a payment. `part` distinguishes discrepancies with the same code and payment."""
     transaction_id = payment.attempt.transaction_id
     name = "" if payment.name == transaction_id else payment.name
     shown = None if transaction_id is None else masked(transaction_id)

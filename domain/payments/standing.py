@@ -1,19 +1,18 @@
-"""What a payment means for the books."""
+"""Decides the standing of a payment: what it means for the books."""
 
 from models.payments.payment import Attempt, Payment, Standing
 from models.payments.payment_terms import PaymentTerms, PaymentType
 
-# What may have taken money stands before what took none: a verification must not hide an attempt that nobody knows.
+# An attempt that may have taken money is stronger: a verification must not hide an attempt of unknown standing.
 _WEAKEST_FIRST = (Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED)
 
 
 def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:
-    """Return what an attempt means for the books, by its status, its type, the provider's result and, where the type
-    wants one, its authorisation.
+    """Return the standing of an attempt, by its status, type, provider's result and, if required, authorisation.
 
-    The sets of types and of statuses are open, and both readings of a new word would be a claim about money: that it
-    was taken, or that none was. What nobody told us of, a success that the provider's result contradicts, and one that
-    lacks the authorisation it needs, is unknown until a person or a settlement says more.
+    New types and statuses may appear, and guessing their meaning would claim that money was taken or was not. So these
+    are unknown until a person or a settlement report decides: a new type or status, a success that the provider's
+    result contradicts, and a success without the authorisation that its type requires.
     """
     if is_failure(attempt, terms):
         return Standing.FAILED
@@ -24,12 +23,12 @@ def standing_of(attempt: Attempt, terms: PaymentTerms) -> Standing:
 
 
 def succeeded_type(attempt: Attempt, terms: PaymentTerms) -> PaymentType | None:
-    """The type of an attempt that succeeded; None where it did not, or where the table lacks it."""
+    """Return the type of a successful attempt; None if it did not succeed or its type is not in the table."""
     return terms.types.get(attempt.type or "") if is_success(attempt, terms) else None
 
 
 def is_success(attempt: Attempt, terms: PaymentTerms) -> bool:
-    """Whether its status says so."""
+    """Return whether the attempt's status means success."""
     return _plain(attempt.status) in terms.successes
 
 
@@ -38,7 +37,7 @@ def is_failure(attempt: Attempt, terms: PaymentTerms) -> bool:
 
 
 def contradiction(attempt: Attempt, terms: PaymentTerms) -> str | None:
-    """The first member of the provider's result that tells of no success. One that is not there tells nothing."""
+    """Return the first member of the provider's result whose value does not mean success. Absent ones do not count."""
     told = {member: _plain(attempt.results.get(member)) for member in terms.results}
     return next((member for member, said in told.items() if said and said not in terms.results[member]), None)
 
@@ -48,5 +47,5 @@ def _plain(word: str | None) -> str:
 
 
 def deciding(payment: Payment, terms: PaymentTerms) -> Attempt:
-    """Return the attempt that decides what a payment is: the last one of the strongest standing."""
+    """Return the attempt that decides a payment's standing: the last attempt with the strongest standing."""
     return max(reversed(payment.attempts), key=lambda attempt: _WEAKEST_FIRST.index(standing_of(attempt, terms)))

@@ -1,4 +1,4 @@
-"""Reads the tables of the settings that payments are booked by."""
+"""Reads the settings that define how payments are booked."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
     """Return what a success of each type means. Pure.
 
     Raises:
-        ValueError: an entry says nothing of a type, or another says it.
+        ValueError: an entry is malformed, or its type appears twice.
     """
     types: dict[str, PaymentType] = {}
     for entry in entries:
@@ -28,20 +28,20 @@ def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
 
 
 def read_results(entries: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """Return what each member of a provider's result says of a success. Pure.
+    """Return, for each member of a provider's result, the values that mean success. Pure.
 
     Raises:
-        ValueError: an entry is no member with a value, or its member is a secret: what a member says is shown.
+        ValueError: an entry is no member with a value, or its member is a secret. Values of these members are shown.
     """
     results: dict[str, frozenset[str]] = {}
     for entry in entries:
         told = _RESULT.fullmatch(entry)
         if told is None or is_secret(told["member"]):
-            raise ValueError("CELLAR_PAYMENT_RESULTS: expected members that are no secret, as in result=000")
+            raise ValueError("CELLAR_PAYMENT_RESULTS: expected members that are not secret, as in result=000")
         results[told["member"]] = results.get(told["member"], frozenset()) | {told["value"].lower()}
     return MappingProxyType(results)
 
 
 def read_statuses(words: Iterable[str]) -> frozenset[str]:
-    """Return statuses as they are compared. Pure."""
+    """Return statuses in lower case, as they are compared. Pure."""
     return frozenset(word.lower() for word in words)

@@ -23,7 +23,10 @@ from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document
 
 URL = "https://cellar.example/api/archives/r"
-MEANS = "The amount of the payment is not the one that the provider states. Expected\\: 21.00 ILS. Found\\: 25.00 ILS."
+MEANS = (
+    "The amount of the payment differs from the amount that the provider states. "
+    "Expected\\: 21.00 ILS. Found\\: 25.00 ILS."
+)
 NOTIFICATION = NotificationRow(
     message_id="msg_1",
     reference="r",

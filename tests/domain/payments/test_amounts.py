@@ -23,12 +23,12 @@ ATTEMPT = Attempt("t", "s", "charge", "success", Decimal(2100), "ILS", Decimal(2
         ({"amount": Decimal("2100.0")}, Amounts(2100, 2100, 2, None)),
         ({"amount": Decimal(-5), "type": "refund"}, Amounts(-5, 2100, 2, None)),
         ({"amount": Decimal(0), "type": "verify_credit_card"}, Amounts(0, 2100, 2, None)),
-        ({"amount": Decimal(0)}, Amounts(None, 2100, 2, "zero or negative on a charge")),
+        ({"amount": Decimal(0)}, Amounts(None, 2100, 2, "zero or negative for a charge")),
         ({"amount": Decimal(0), "status": "failure"}, Amounts(0, 2100, 2, None)),
-        ({"amount": None}, Amounts(None, 2100, 2, "missing or no number")),
+        ({"amount": None}, Amounts(None, 2100, 2, "missing or not a number")),
         ({"currency": None}, Amounts(None, 2100, None, None)),
         ({"currency": None, "amount": Decimal("21.5")}, Amounts(None, 2100, None, FRACTION_OR_BEYOND)),
-        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, "zero or negative on a charge")),
+        ({"currency": None, "amount": Decimal(-1)}, Amounts(None, 2100, None, "zero or negative for a charge")),
         ({"provider_total": Decimal("0.5")}, Amounts(2100, None, 2, None)),
     ],
 )
@@ -51,8 +51,8 @@ def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
         ("9223372036854775807.5", None),
         ("9223372036854775808", FRACTION_OR_BEYOND),
         ("1e400", FRACTION_OR_BEYOND),
-        ("-0.5", "zero or negative on a charge"),
-        ("0", "zero or negative on a charge"),
+        ("-0.5", "zero or negative for a charge"),
+        ("0", "zero or negative for a charge"),
     ],
 )
 def test_amount_in_major_units_of_no_currency_has_the_faults_that_every_currency_shares(
@@ -110,7 +110,7 @@ def test_instalments_are_held_against_the_amount_where_the_provider_tells_no_tot
     )
 
     assert instalments_of(attempt, amounts_of(attempt, TERMS)).count == 3
-    assert instalments_of(attempt, Amounts(None, None, 2, "missing or no number")).sums_minor == ()
+    assert instalments_of(attempt, Amounts(None, None, 2, "missing or not a number")).sums_minor == ()
 
 
 def test_payment_of_nothing_has_no_instalments() -> None:

@@ -322,7 +322,7 @@ TOLD = [
     ),
     (payment({"card_no": "1234567812345678"}), "a card that ends in 4580", "a card that ends in 5678", ""),
     (payment({"card_expiration": "1122"}), "a card valid in 2022-12", "valid until 2022-11", ""),
-    (payment({"total": "x.5"}, amount=None), "an amount in whole minor units", "missing or no number", ""),
+    (payment({"total": "x.5"}, amount=None), "an amount in whole minor units", "missing or not a number", ""),
     (field("4580458045804580"), "a payment", "none", "data[0]"),
     (field({"name": "Dana"}), "a payment", "none", "data[0]"),
     (payment({"result": "033"}), "a success with the result 000", "a success with the result 033", ""),
@@ -335,7 +335,7 @@ TOLD = [
     (
         beside_success(status="failure"),
         "a failure without an authorisation number",
-        "a failure with one, in attempt 1",
+        "a failure with an authorisation number, in attempt 1",
         "attempt 1",
     ),
     (beside_success(amount=2500), "21.00 ILS", "25.00 ILS, in attempt 1", "attempt 1"),

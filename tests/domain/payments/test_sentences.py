@@ -16,7 +16,8 @@ def test_every_code_has_a_sentence_of_its_own(code: DiscrepancyCode) -> None:
 
 def test_code_may_come_from_the_database() -> None:
     assert sentence("AMOUNT_MISMATCH", "21.00 ILS", "25.00 ILS") == (
-        "The amount of the payment is not the one that the provider states. Expected: 21.00 ILS. Found: 25.00 ILS."
+        "The amount of the payment differs from the amount that the provider states. "
+        "Expected: 21.00 ILS. Found: 25.00 ILS."
     )
 
 
