@@ -1,1 +1,1 @@
-"""What an archive says: read, compared, turned into rows and warnings. No judgement about money comes in."""
+"""Reads archives, compares them, and turns them into rows and warnings. No judgement about money comes in."""

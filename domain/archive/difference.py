@@ -1,4 +1,4 @@
-"""Tells what changed between two versions of an archive."""
+"""Compares two versions of an archive."""
 
 import json
 from collections import Counter, defaultdict, deque
@@ -26,7 +26,7 @@ _EXACT = Context(prec=MAX_PREC)
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """`role` tells a signed document from an attachment. `kept` are members that are compared and never shown."""
+    """A part of an archive. `role` distinguishes the signed document from attachments. `kept` is never shown."""
 
     role: str
     id: str | None
@@ -36,7 +36,7 @@ class _Thing:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A thing with its place among those of its kind. `text` is the same for things that do not differ."""
+    """A thing with its position within its kind. Equal things have the same `text`."""
 
     position: int
     key: str
@@ -47,12 +47,12 @@ class _Placed:
 def differences(before: Archive, after: Archive, terms: PaymentTerms) -> list[Difference]:
     """Return the fields, files, payments, signatures and sessions that were added, removed or changed. Pure.
 
-    Their order is that of the kinds, then that of `after`, with what was removed at the end of its kind. Another order
-    within a payload is no difference. Of things with the same id, or without any, equal ones are matched first, then
-    the others in order.
+    Differences are ordered by kind, then as in `after`, with removed things at the end of their kind. The order within
+    a payload makes no difference. Among things with the same id, or without an id, equal things are matched first and
+    the rest in order.
 
     Args:
-        terms: what the payments are booked by.
+        terms: the terms by which payments are booked.
     """
     old, new = _things(before, terms), _things(after, terms)
     return [found for kind in DifferenceKind for found in _compared(kind, _placed(old[kind]), _placed(new[kind]))]
@@ -74,7 +74,7 @@ def _compared(kind: DifferenceKind, before: Sequence[_Placed], after: Sequence[_
 
 
 def _without_equals(things: Iterable[_Placed], others: Iterable[_Placed]) -> Iterator[_Placed]:
-    """Those of `things` that have no equal among the others, where each of these is the equal of one."""
+    """Return the things without an equal in `others`. Each of `others` equals at most one thing."""
     equals = Counter(each.text for each in others)
     for each in things:
         if equals[each.text]:
@@ -100,7 +100,7 @@ def _difference(
 ) -> Difference:
     shown = _changes(before.members if before else {}, after.members if after else {})
     kept = _changes(before.kept, after.kept) if before and after else {}
-    # An amount is shown in minor units. Where those differ, it is no news that the number as sent does.
+    # A shown difference in `amount_minor` makes a withheld difference in the `amount` as sent redundant.
     told = shown.keys() | ({"amount"} if "amount_minor" in shown else set())
     return Difference(kind, key, change, shown, tuple(name for name in kept if name not in told))
 
@@ -112,7 +112,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, V
 
 
 def _json(value: Any) -> str:
-    """JSON tells true from 1, as Python's comparison does not."""
+    """Return a value as JSON, which distinguishes true from 1, unlike Python's comparison."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
@@ -139,7 +139,7 @@ def _file(content: Content, stored: StoredContent) -> _Thing:
         media_type=content.media_type,
         size_bytes=stored.size_bytes,
         sha256=stored.sha256,
-        looks_like=None,  # what others say of a file may differ between versions, and nothing was changed
+        looks_like=None,  # scan results may differ between versions of an unchanged file
         infection=None,
     )
     return _Thing(content.role, content.element_id, _shown(view.model_dump(mode="json")), {})
@@ -155,7 +155,7 @@ def _payment(payment: BookedPayment) -> _Thing:
 
 
 def _as_sent(attempt: Attempt) -> dict[str, str]:
-    """Its members that have a value. A number is the same number however it is spelled."""
+    """Return the members of an attempt that have a value. Equal numbers become equal text."""
     members = {name: value for name, value in asdict(attempt).items() if value is not None}
     return {
         name: str(_EXACT.normalize(value)) if isinstance(value, Decimal) else str(value)
@@ -181,7 +181,7 @@ def _session(session: Session) -> _Thing:
 
 
 def _shown(view: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a view that have a value, those of the objects among them one by one (`recipient.name`)."""
+    """Return the members of a view that have a value. Objects are flattened (`recipient.name`)."""
     members: dict[str, Any] = {}
     for name, value in view.items():
         members |= {f"{name}.{inner}": each for inner, each in value.items()} if name in _OBJECTS else {name: value}

@@ -1,4 +1,4 @@
-"""File names for exports: each file's own name, made safe on any system and unique."""
+"""Makes file names for exports: each file's own name, safe on any system and unique."""
 
 import re
 import unicodedata
@@ -8,11 +8,11 @@ MAX_NAME_BYTES = 200
 _MAX_EXTENSION_CHARACTERS = 16
 _NUMBER_BYTES = len(" (10000)")
 
-# No name of a file on Windows has these. `%` is there for the programs that check bags: most of them, bagit-python
-# too, read the `%25` of a manifest as it stands, against RFC 8493, and would miss the file.
+# Windows forbids all of these but `%`. Most programs that check bags, bagit-python too, do not decode the `%25` of a
+# manifest, against RFC 8493, and would report the file as missing.
 _FORBIDDEN = frozenset('/\\<>:"|?*%')
-# Controls, halves of emoji, and what is invisible: marks that turn the direction of text (`fdp.exe` for `exe.pdf`),
-# joiners, byte order marks.
+# Control characters, lone surrogates and invisible characters: direction marks (`fdp.exe` for `exe.pdf`), joiners,
+# byte order marks.
 _DROPPED = {"Cc", "Cf", "Cs"}
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _EXTENSION = re.compile(rf"(?<=.)\.[^. ]{{1,{_MAX_EXTENSION_CHARACTERS}}}\Z", re.DOTALL)
@@ -41,13 +41,13 @@ _EXTENSIONS = {
 def safe_names(names: Sequence[str | None], media_types: Sequence[str | None]) -> list[str]:
     """Return a name for each file, in their order. Pure.
 
-    A name is one part of a path on Linux, macOS and Windows, in NFC, of at most `MAX_NAME_BYTES` in UTF-8, never empty,
-    and differs from all others by more than case. The extension stays when a name is cut. A file without a name is
-    `unnamed`, with the extension of its media type; the second `scan.pdf` is `scan (2).pdf`.
+    A name is one part of a path on Linux, macOS and Windows, in NFC, of at most `MAX_NAME_BYTES` in UTF-8. It is never
+    empty, and differs from every other name by more than case. A shortened name keeps its extension. A file without a
+    name is `unnamed`, with the extension of its media type. The second `scan.pdf` becomes `scan (2).pdf`.
 
     Args:
-        names: as sent.
-        media_types: as declared, one for each name.
+        names: names as sent.
+        media_types: declared media types, one for each name.
     """
     taken: set[str] = set()
     numbers: dict[str, int] = {}
@@ -60,7 +60,7 @@ def safe_names(names: Sequence[str | None], media_types: Sequence[str | None]) -
 
 
 def _safe(name: str) -> str:
-    """The name made safe; empty where nothing is left of it."""
+    """Return the safe form of a name, or empty text if nothing is left."""
     visible = "".join(map(_safe_character, name))
     trimmed = unicodedata.normalize("NFC", visible).lstrip(". -").rstrip(". ")
     stem, extension = _split(f"_{trimmed}" if _RESERVED.fullmatch(trimmed) else trimmed)
@@ -81,9 +81,9 @@ def _unnamed(media_type: str | None) -> str:
 
 
 def _free(name: str, taken: set[str], numbers: dict[str, int]) -> str:
-    """The name itself, or with the first number that makes it a new one.
+    """Return the name itself, or the name with the first free number.
 
-    `numbers` has the next to try for each shortened name: with 10,000 files of one name, each number is tried once.
+    `numbers` has the next number to try for each shortened name, so 10,000 files of one name try each number once.
     """
     if _folded(name) not in taken:
         return name
@@ -113,5 +113,5 @@ def _size_bytes(text: str) -> int:
 
 
 def _folded(name: str) -> str:
-    """The same for names that a file system without case takes for one; some compare capitals, some fold case."""
+    """Return equal text for names that are equal without case. Some file systems compare capitals, some fold case."""
     return unicodedata.normalize("NFC", name.upper().casefold())

@@ -1,4 +1,4 @@
-"""Reads an archive out of the document that a scan leaves."""
+"""Reads an archive from the parsed skeleton of a request."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -23,11 +23,11 @@ MAX_REFERENCE_CHARACTERS = 255
 def reference_of(document: dict[str, Any]) -> str:
     """Return the process reference of a well-formed archive.
 
-    Well-formed is what Cellosign's page calls an Archive request at the least: an event of type `WHP_ARCHIVE`, a
-    `reference`, and a list of `sessions`. All else is optional.
+    Well-formed is the minimum that Cellosign's page requires of an Archive request: an event of type `WHP_ARCHIVE`, a
+    `reference`, and a list of `sessions`. Everything else is optional.
 
     Raises:
-        Refused: one of the three is missing or of another type. Nothing that was sent is repeated.
+        Refused: one of the three is missing or has the wrong type, or a content is no text. The error repeats no value.
     """
     event = document.get("event")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
@@ -39,7 +39,7 @@ def reference_of(document: dict[str, Any]) -> str:
         expected = f"expected text of 1 to {MAX_REFERENCE_CHARACTERS} characters"
         raise Refused("REFERENCE_MISSING" if not reference else "BAD_REFERENCE", expected, where="reference")
     if UNSTORABLE.search(reference):
-        # It is the key of everything: no replacement character may make one process of two.
+        # The reference is the key of everything: a replacement character must not merge two processes.
         raise Refused("BAD_REFERENCE", "expected no NUL and no lone surrogate in the key", where="reference")
     if not isinstance(document.get("sessions"), list):
         raise Refused("SESSIONS_MISSING", "expected a list of sessions", where="sessions")
@@ -48,7 +48,7 @@ def reference_of(document: dict[str, Any]) -> str:
 
 
 def _refuse_contents_that_are_no_text(document: dict[str, Any]) -> None:
-    """A content that is a number or an object is no base64, and to read it as null would lose a file silently."""
+    """Refuse a content that is a number or an object. Reading it as null would silently lose a file."""
     for place in _declared(document, Reading(UTC)):
         content = place.member("content")
         if content.value is not None and not isinstance(content.value, str):
@@ -58,15 +58,15 @@ def _refuse_contents_that_are_no_text(document: dict[str, Any]) -> None:
 def read_archive(
     document: dict[str, Any], stored: Sequence[StoredContent], zone: tzinfo, results: Collection[str]
 ) -> Archive:
-    """Return the archive in `document`, with warnings for what was unreadable and for what it says of itself.
+    """Return the archive in `document`, with warnings about unreadable values and suspicious contents. Pure.
 
-    `stored` are the contents that its scan cut out, by index; `zone` is that of the timestamps, which carry none;
-    `results` are the members of a provider's result that tell whether a payment succeeded. Pure.
+    `stored` are the contents that the scan cut out, by index. `zone` is the zone of the timestamps, which carry none.
+    `results` are the members of a provider's result that show whether a payment succeeded.
 
     Source: Cellosign, "Outbound: Webhooks Archive".
 
     Raises:
-        Refused: the document is no well-formed archive.
+        Refused: the document is not a well-formed archive.
     """
     reference = reference_of(document)
     reading = Reading(zone)
@@ -178,7 +178,7 @@ def _form_field(place: Node) -> FormField:
 
 
 def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormField:
-    """An id is never a card's number: that of a transaction is what the field of a payment must be found by."""
+    """Mask the card numbers in a form field, but no transaction id: it links a payment field to its payment."""
     names_transaction = field.type == "payment" and str(field.value).strip() in transaction_ids
     sent = {"meta": field.meta} | ({} if names_transaction else {"value": field.value})
     shown = {name: without_card_numbers(each) for name, each in sent.items()}
@@ -186,7 +186,7 @@ def _without_cards(field: FormField, transaction_ids: Collection[str]) -> FormFi
 
 
 def _coordinates(value: Any) -> tuple[float | None, float | None]:
-    """The numbers of a `location` value, "latitude,longitude" in degrees; none where they are no place on Earth."""
+    """Return the degrees of a `location` value, "latitude,longitude"; None where they are no place on Earth."""
     numbers = [decimal_from(part) for part in value.split(",")] if isinstance(value, str) else []
     match numbers:
         case [latitude, longitude] if latitude is not None and longitude is not None:
@@ -196,7 +196,7 @@ def _coordinates(value: Any) -> tuple[float | None, float | None]:
 
 
 def _declared(document: dict[str, Any], reading: Reading) -> list[Node]:
-    """The places of all files: the signed document first, then the attachments."""
+    """Return the places of all files: the signed document first, then the attachments."""
     root = Node(document, "", reading)
     signed = root.member("signed_document")
     attachments = list(root.member("attachments").objects())
@@ -212,13 +212,13 @@ def _content(place: Node, stored: Sequence[StoredContent]) -> Content:
         element_id=place.member("id").identifier(),
         filename=place.member("filename").text(),
         media_type=place.member("mimetype").text(),
-        # The scanner puts the index of its cut in place of each content; only it can write there.
+        # Only the scanner writes here: it replaces each content by the index of its cut.
         stored=None if index is None else stored[int(index)],
     )
 
 
 def _payments(places: Iterable[Node], results: Collection[str]) -> tuple[Payment, ...]:
-    """Each payment stands where its first attempt does."""
+    """Group attempts into payments, each at the position of its first attempt."""
     attempts: dict[str | int, list[Attempt]] = {}
     for number, place in enumerate(places):
         attempt = _attempt(place, results)
@@ -251,7 +251,7 @@ def _attempt(place: Node, results: Collection[str]) -> Attempt:
 
 
 def _filled(place: Node) -> str | None:
-    """An identifier that has more to it than blanks."""
+    """Return an identifier without surrounding blanks, or None if it is blank."""
     return (place.identifier() or "").strip() or None
 
 
@@ -260,5 +260,5 @@ def _without_number(text: str | None) -> str | None:
 
 
 def _plain_number(number: Decimal | None) -> Decimal | None:
-    """A card's number in the wrong place is no amount, and would be shown as one."""
+    """Return the number, or None if it contains a card number: a misplaced one would be shown as an amount."""
     return None if number is not None and has_card_number(number_text(number)) else number

@@ -1,4 +1,4 @@
-"""The rows of an archive: its nouns as the database keeps them."""
+"""Turns an archive into rows of the database."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
     """Return the rows of an archive by table, each keyed by reference and position. Pure.
 
     Args:
-        fingerprint: what stands for a secret of which only equality is needed.
+        fingerprint: returns a keyed fingerprint of a secret that is only compared for equality.
     """
     return {
         SessionRow: _rows(archive, SessionRow, archive.sessions),
@@ -68,7 +68,7 @@ def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]
 
 
 def _rows(archive: Archive, table: type[SQLModel], nouns: Iterable[Any]) -> list[dict[str, Any]]:
-    # The key goes last: a session has a `reference` of its own, which may differ, and a warning says so.
+    # The archive's reference overrides a session's own `reference`, which may differ (a warning reports that).
     return [
         _columns(table, noun) | {"reference": archive.reference, "position": position}
         for position, noun in enumerate(nouns)
@@ -84,7 +84,7 @@ def _session_rows(archive: Archive, table: type[SQLModel], by_session: Sequence[
 
 
 def _file_rows(archive: Archive) -> list[dict[str, Any]]:
-    """A file that came without content has a warning and no row: there is nothing to keep."""
+    """Return the rows of the stored files. A file that arrived without content has a warning and no row."""
     stored = [content for content in archive.contents if content.stored]
     rows = _rows(archive, FileRow, stored)
     return [row | _columns(FileRow, content.stored) for row, content in zip(rows, stored, strict=True)]
@@ -104,7 +104,7 @@ def _payment_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[
 
 
 def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Of the attempts that do not decide, those that a row of a report may have something of."""
+    """Return rows for attempts that do not decide but that an entry of a settlement report may match."""
     others = (
         other
         for payment in booked(archive, terms)
@@ -124,7 +124,7 @@ def _payment_key_rows(archive: Archive, terms: PaymentTerms, fingerprint: Callab
 
 
 def _fingerprints(attempt: Attempt, fingerprint: Callable[[str], str]) -> dict[str, str | None]:
-    """What the rows of settlement reports are matched by."""
+    """Return the fingerprints by which entries of settlement reports are matched."""
     cguid, authorisation = attempt.cguid, attempt.authorisation
     return {
         "cguid_fingerprint": None if cguid is None else fingerprint(cguid),
@@ -141,7 +141,7 @@ def label_text(value: Any) -> str:
 
 
 def _columns(table: type[SQLModel], noun: Any) -> dict[str, Any]:
-    """The members of a noun that its table has columns for."""
+    """Return the members of a noun for which its table has columns."""
     if is_dataclass(noun):
         noun = {each.name: getattr(noun, each.name) for each in fields(noun)}
     return {name: value for name, value in noun.items() if name in table.model_fields}

@@ -1,4 +1,4 @@
-"""The signed document, judged: what its signatures say, beside what the payload says of them."""
+"""Makes warnings from the verdict on a signed document and from the signatures that the payload names."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +11,11 @@ from models.archive.warning import ArchiveWarning, WarningCode
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
 _BAD = {
-    Outcome.CHANGED: (WarningCode.SIGNED_DOCUMENT_CHANGED, "it was changed after it was signed"),
-    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature, or its time stamp, does not fit what it covers"),
-    Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "nobody can say what its signatures are worth"),
+    Outcome.CHANGED: (WarningCode.SIGNED_DOCUMENT_CHANGED, "the document was changed after it was signed"),
+    Outcome.BROKEN: (WarningCode.SIGNED_DOCUMENT_BROKEN, "a signature or its time stamp does not match what it covers"),
+    Outcome.UNREADABLE: (WarningCode.SIGNED_DOCUMENT_UNREADABLE, "the signatures of the document cannot be judged"),
 }
-_WEAK_DIGESTS = {"md5", "sha1"}  # somebody may make another document that has the same one
+_WEAK_DIGESTS = {"md5", "sha1"}  # another document can be made with the same digest
 _LATEST = timedelta(days=1)  # the payload's times carry no zone, and clocks differ
 
 
@@ -30,16 +30,16 @@ def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
         code, detail = _BAD[verdict.outcome]
         yield ArchiveWarning(code, _WHERE, detail)
     if verdict.outcome is Outcome.UNSIGNED and archive.signatures:
-        detail = f"it has no digital signature; the payload names {len(archive.signatures)} signatures"
+        detail = f"the document has no digital signature, but the payload names {len(archive.signatures)} signatures"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, detail)
     if verdict.trusted is False:
         detail = "a signer's certificate does not lead to a trusted root"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, detail)
     if any(each.digest in _WEAK_DIGESTS for each in verdict.signatures):
-        detail = "a signature is over a digest, MD5 or SHA-1, that another document may have too"
+        detail = "a signature uses a weak digest, MD5 or SHA-1, that another document can share"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE, detail)
     if _is_older_than_its_signatures(archive, verdict):
-        detail = "it was sealed before the last of the payload's signatures was made"
+        detail = "the document's last digital signature is older than the last signature in the payload"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE, detail)
 
 

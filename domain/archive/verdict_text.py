@@ -1,4 +1,4 @@
-"""The verdict on a signed document, in words for people."""
+"""Words the verdict on a signed document for people."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,24 +6,24 @@ from datetime import UTC, datetime
 from models.archive.verdict import LaterChange, Outcome, SignatureVerdict, Verdict
 
 _OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.SOUND: "Sound: every signature holds, and nothing came after one that it does not permit.",
-    Outcome.CHANGED: "Changed: the document was changed after it was signed; no signature is known to be broken.",
-    Outcome.BROKEN: "Broken: a signature, or its time stamp, does not fit what it covers.",
+    Outcome.SOUND: "Sound: every signature is intact and valid, and permits all later changes.",
+    Outcome.CHANGED: "Changed: the document was changed after it was signed. No signature is known to be broken.",
+    Outcome.BROKEN: "Broken: a signature or its time stamp does not match what it covers.",
     Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
-    Outcome.UNREADABLE: "Unreadable: nobody can say what its signatures are worth.",
+    Outcome.UNREADABLE: "Unreadable: the signatures of the document cannot be judged.",
 }
 _CHANGES: Mapping[LaterChange | None, str] = {
     LaterChange.NONE: "none",
     LaterChange.ARCHIVAL: "validation data or time stamps",
     LaterChange.FORM_FILLING: "form fields or further signatures",
     LaterChange.ANNOTATIONS: "annotations",
-    LaterChange.OTHER: "others",
+    LaterChange.OTHER: "other changes",
     None: "unknown",
 }
 
 
 def document_text(verdict: Verdict) -> dict[str, str]:
-    """Return what the verdict says of the document, by its name. Pure."""
+    """Return the judgements on the document, each under its label. Pure."""
     return {
         "outcome": _OUTCOMES[verdict.outcome],
         "locked": _answer(verdict.locked),
@@ -33,7 +33,7 @@ def document_text(verdict: Verdict) -> dict[str, str]:
 
 
 def signature_texts(verdict: Verdict) -> list[dict[str, str | None]]:
-    """Return what the verdict says of each signature, by its name. Pure."""
+    """Return the judgements on each signature, each under its label. Pure."""
     return [_signature_text(each) for each in verdict.signatures]
 
 
@@ -58,7 +58,7 @@ def _changes(signature: SignatureVerdict) -> str:
 
 def _trust(verdict: Verdict) -> str:
     if verdict.trusted is None and verdict.signatures:
-        return "not judged: no trust roots were configured"
+        return "not judged: no trusted roots were configured"
     return _answer(verdict.trusted)
 
 
@@ -71,5 +71,5 @@ def _time(moment: datetime | None) -> str | None:
         return None
     try:
         return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:  # a signer may write any time, also one at the end of the calendar
+    except OverflowError:  # a signer may state any time, even at the end of the calendar
         return moment.isoformat()

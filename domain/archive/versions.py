@@ -1,4 +1,4 @@
-"""Versions of an archive: whether a payload says anything new, and which of two receipts is the current one."""
+"""Decides whether a payload says anything new, and which of two receipts is the current version."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,12 @@ from math import nan
 from typing import Any
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-"""Takes every number that can be parsed; in the default one 1e999999999 raises, and the 29th digit is lost."""
+"""Takes every number that can be parsed. In the default context 1e999999999 raises, and the 29th digit is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """When Cellosign made a payload, where it says so, and when it was received first. Times in UTC."""
+    """The age of a receipt: its event's time, if the payload has one, and its first arrival. Times in UTC."""
 
     event_at: datetime | None
     received_at: datetime
@@ -24,30 +24,30 @@ class Age:
 def supersedes(candidate: Age, current: Age) -> bool:
     """Return whether a receipt replaces the rows of the current one. Pure, and a total order.
 
-    What was made later is newer; an old payload that is sent late never takes the place of a newer one. One that does
-    not tell when it was made counts as made when it was received.
+    The receipt with the later event is newer, so an old payload that arrives late never replaces a newer one. A payload
+    without a time of its event counts as made when it was received.
     """
     return _order(candidate) > _order(current)
 
 
 def newest_first(ages: Iterable[Age]) -> list[Age]:
-    """Return receipts in the order in which each takes the place of the next. Pure."""
+    """Return receipts from the newest to the oldest, so that each supersedes the next. Pure."""
     return sorted(ages, key=_order, reverse=True)
 
 
 def _order(age: Age) -> tuple[datetime, datetime, str]:
-    """One key for all. With a rule of their own for pairs where one does not tell, three receipts could each replace
-    the next, and whose rows stand would hang on the order of archiving.
+    """Return the sort key of a receipt. With a separate rule for pairs that include a receipt without a time, three
+    receipts could each replace the next in a circle, and the current version would depend on the order of archiving.
     """
     return (age.event_at or age.received_at, age.received_at, age.receipt_id)
 
 
 def said(document: dict[str, Any], digests: Sequence[str]) -> str:
-    """Return what a payload says, whenever it was sent: a payload with an equal text brings no new version. Pure.
+    """Return a payload's meaning as text. A payload with an equal text makes no new version. Pure.
 
     Args:
-        document: the parsed skeleton, whose `event.timestamp` does not count.
-        digests: of the contents, in the order of their cuts.
+        document: the parsed skeleton. Its `event.timestamp` does not count.
+        digests: digests of the contents, in the order of their cuts.
     """
     event = document.get("event")
     if isinstance(event, dict):
@@ -56,5 +56,5 @@ def said(document: dict[str, Any], digests: Sequence[str]) -> str:
 
 
 def _number(value: Decimal) -> list[float | str]:
-    """Beside NaN, which no payload can say: else the text of a number were that of a number."""
+    """Return the number as text beside NaN. No payload can contain NaN, so the pair never equals a payload's list."""
     return [nan, str(_EXACT.normalize(value))]

@@ -1,4 +1,4 @@
-"""What a payload says of itself, judged: warnings for a person to look at. An archive is never refused for them."""
+"""Makes warnings about the content of a payload. A person examines them; an archive is never refused for them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ from models.archive.warning import ArchiveWarning, WarningCode
 
 
 def judge(archive: Archive, unreadable: tuple[ArchiveWarning, ...]) -> Archive:
-    """Return `archive` with the warnings of its reading and those about what it says. Each stands once. Pure."""
+    """Return `archive` with the warnings of its reading and the warnings about its content, each once. Pure."""
     warnings = (
         *unreadable,
         *_judge_sessions(archive, {warning.where for warning in unreadable}),
@@ -25,12 +25,12 @@ def _judge_sessions(archive: Archive, unreadable: set[str]) -> Iterator[ArchiveW
         yield from _judge_session(archive, session)
         where = f"{session.where}.submitted_at"
         if session.submitted_at is None and where not in unreadable:
-            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where, "the client never submitted it")
+            yield ArchiveWarning(WarningCode.SESSION_NOT_SUBMITTED, where, "the session was never submitted")
 
 
 def _judge_session(archive: Archive, session: Session) -> Iterator[ArchiveWarning]:
     if session.reference is not None and session.reference != archive.reference:
-        detail = "the session names another process than the archive does"
+        detail = "the session names a different process than the archive"
         yield ArchiveWarning(WarningCode.SESSION_REFERENCE_MISMATCH, f"{session.where}.reference", detail)
     otp = next((each for each in session.invitations if each.purpose == "otp"), None)
     if otp and otp.status != "sent":
@@ -47,18 +47,18 @@ def _judge_signers(archive: Archive) -> Iterator[ArchiveWarning]:
     for signature in archive.signatures:
         if signature.signer_id not in recipients:
             where = f"{signature.where}.signed_by.id"
-            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "no session of the archive has this recipient")
+            yield ArchiveWarning(WarningCode.SIGNER_UNKNOWN, where, "the signer is not the recipient of any session")
 
 
 def _judge_contents(archive: Archive) -> Iterator[ArchiveWarning]:
     for content in archive.contents:
         where = f"{content.where}.content"
         if content.stored and content.stored.infection:
-            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, f"ClamAV has found {content.stored.infection}")
+            yield ArchiveWarning(WarningCode.FILE_INFECTED, where, f"ClamAV found {content.stored.infection}")
         if content.stored and not content.stored.is_scanned:
-            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where, "ClamAV does not take a file of this size")
+            yield ArchiveWarning(WarningCode.FILE_NOT_SCANNED, where, "the file is too large for ClamAV")
         if content.stored is None or content.stored.size_bytes == 0:
-            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where, "a file came without content")
+            yield ArchiveWarning(WarningCode.ATTACHMENT_EMPTY, where, "the file arrived without content")
         elif contradicts(content.media_type, content.stored.looks_like):
-            detail = f"declared as another type than {content.stored.looks_like}, which its bytes show"
+            detail = f"the file looks like {content.stored.looks_like}, which is not its declared type"
             yield ArchiveWarning(WarningCode.MEDIA_TYPE_MISMATCH, f"{content.where}.mimetype", detail)

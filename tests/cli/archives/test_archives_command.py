@@ -125,8 +125,8 @@ class TestShow:
 
         for told in (
             "signed document",
-            "Sound: every signature holds",
-            "not judged: no trust roots were configured",
+            "Sound: every signature is intact and valid",
+            "not judged: no trusted roots were configured",
             "digital signatures",
             SIGNER_NAME,
             "changes after it",

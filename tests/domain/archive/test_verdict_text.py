@@ -20,7 +20,7 @@ def signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
     [
         (replace(SOUND, trusted=True), "yes"),
         (replace(SOUND, trusted=False), "no"),
-        (SOUND, "not judged: no trust roots were configured"),
+        (SOUND, "not judged: no trusted roots were configured"),
         (UNREADABLE, "unknown"),
     ],
 )
@@ -41,7 +41,7 @@ def test_every_outcome_and_change_has_words() -> None:
         (LaterChange.NONE, True, "none"),
         (LaterChange.FORM_FILLING, True, "form fields or further signatures, permitted"),
         (LaterChange.FORM_FILLING, False, "form fields or further signatures, not permitted"),
-        (LaterChange.OTHER, False, "others, not permitted"),
+        (LaterChange.OTHER, False, "other changes, not permitted"),
         (None, None, "unknown"),
     ],
 )

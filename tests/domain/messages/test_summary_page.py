@@ -119,11 +119,11 @@ def test_verdict_on_the_signed_document_is_told_in_words() -> None:
 
     texts = "\n".join(Read(page).texts)
     for expected in (
-        "Changed: the document was changed after it was signed; no signature is known to be broken.",
+        "Changed: the document was changed after it was signed. No signature is known to be broken.",
         "Locked\nyes\n",
         "Covers the whole file\nno\n",
-        "not judged: no trust roots were configured",
-        "others, not permitted",
+        "not judged: no trusted roots were configured",
+        "other changes, not permitted",
         "Example Ltd",
         "2026-02-03 04:05:06 UTC",
     ):
@@ -134,7 +134,7 @@ def test_verdict_on_the_signed_document_is_told_in_words() -> None:
 def test_verdict_without_signatures_has_no_row() -> None:
     page = page_of(replace(read(sample_document()), signed_document_verdict=UNREADABLE))
 
-    assert "Unreadable: nobody can say what its signatures are worth." in page
+    assert "Unreadable: the signatures of the document cannot be judged." in page
     assert "<h3>Digital signatures</h3>\n<p>None.</p>" in page
 
 
