@@ -1,1 +1,1 @@
-"""Provider reports: read, matched to payments, counted. Nothing that asks a database comes in."""
+"""Reads settlement reports, matches them to payments and counts them. Nothing that queries a database comes in."""

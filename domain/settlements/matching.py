@@ -1,6 +1,6 @@
-"""Matches the rows of settlement reports to payments, and tells what differs.
+"""Matches the entries of settlement reports to payments, and finds what differs.
 
-What comes out follows from payments, rows and the day alone: no order of arrival, and no earlier outcome, plays a part.
+Outcomes follow from payments, entries and the day alone, not from the order of arrival or from earlier outcomes.
 """
 
 from collections import defaultdict
@@ -36,8 +36,8 @@ CODES = frozenset(
     }
 )
 MAY_BE_SETTLED = frozenset({Standing.CHARGED, Standing.HELD, Standing.UNKNOWN})
-"""A hold may have been released, and what nobody told us of may be a charge. What was only verified, or failed, took no
-money by what its archive says: a row for it says that the archive is wrong, which no match must hide.
+"""A hold may have been charged since, and an unknown standing may be a charge. By its archive, a verified or failed
+payment took no money: an entry for it contradicts the archive, and no match may hide that.
 """
 MATCHED = frozenset({Match.CGUID, Match.AUTHORISATION})
 _ONE_DAY = timedelta(days=1)
@@ -45,19 +45,20 @@ _MOST_NAMED = 3
 
 
 def standing_after(standing: Standing, *, has_charge: bool) -> Standing:
-    """Return where a payment stands by its payload and, if a charge of a report is matched to it, by that."""
+    """Return the standing of a payment: settled if a charge of a report is matched to it and it may be settled."""
     return Standing.SETTLED if has_charge and standing in MAY_BE_SETTLED else standing
 
 
 def decide(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Decision:
-    """Return which of some payments an entry belongs to: that with its cguid, else, where one of them has none, that
-    with its authorisation number, last four digits, amount and day. What goes back may be some of it, and later. Of
-    two, neither.
+    """Return the payment to which an entry belongs. If two payments fit, the entry is matched to neither.
+
+    The payment has the entry's cguid. Where entry or payment has no cguid, it has the entry's authorisation number,
+    last four digits, amount and day. A refund or chargeback may be later and take back a part.
 
     Args:
-        entry: a row of a report.
-        payments: at least all that have its cguid or its authorisation number.
-        terms: of the report.
+        entry: an entry of a report.
+        payments: at least all payments with the entry's cguid or authorisation number.
+        terms: the terms of the report.
     """
     match, fitting = _fitting(entry, payments, terms)
     if len({each.payment_id for each in fitting}) > 1:
@@ -78,7 +79,7 @@ def _fitting(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms
 
 
 def claimants(entry: Entry, payments: Iterable[Candidate], terms: SettlementTerms) -> set[str]:
-    """Return the archives with a payment that an entry fits to, whatever the others are."""
+    """Return the archives with a payment that fits an entry, regardless of other payments."""
     able = [each for each in payments if each.standing in MAY_BE_SETTLED]
     return {each.reference for each in able if _has_cguid(each, entry) or _may_be_of(each, entry, terms)}
 
@@ -93,8 +94,9 @@ def _has_cguid(payment: Candidate, entry: Entry) -> bool:
 
 
 def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
-    """What an entry or a payment lacks fits to nothing. Two cguids tell whether it is the same, and leave no more to
-    compare.
+    """Return whether entry and payment match by authorisation number. A missing value matches nothing.
+
+    Two cguids decide by themselves, so then the authorisation number does not count.
     """
     return (
         (entry.cguid_fingerprint is None or payment.cguid_fingerprint is None)
@@ -116,7 +118,7 @@ def _has_amount_and_day(payment: Candidate, entry: Entry, terms: SettlementTerms
 
 
 def _may_go_back(payment: Candidate, entry: Entry) -> bool:
-    """Whether an entry takes back no more than was paid, and not before."""
+    """Return whether an entry takes back at most the amount that was paid, and not before the payment."""
     return (
         entry.kind is not EntryKind.CHARGE
         and payment.amount_minor is not None
@@ -127,7 +129,7 @@ def _may_go_back(payment: Candidate, entry: Entry) -> bool:
 
 
 def _unsigned(entry: Entry) -> Entry:
-    """A reversal, whose amount is negative, belongs to what its chargeback belongs to."""
+    """Return the entry with a positive amount: a reversal, which is negative, belongs to its chargeback's payment."""
     return replace(entry, amount_minor=-entry.amount_minor) if entry.amount_minor < 0 else entry
 
 
@@ -138,14 +140,14 @@ def judge_archive(
     terms: SettlementTerms,
     today: date,
 ) -> list[Discrepancy]:
-    """Return what differs between an archive's payments and what reports say of them.
+    """Return the discrepancies between an archive's payments and the provider's reports.
 
     Args:
-        payments: of one archive, each once.
-        entries: all that lead to it.
-        coverage: the days that reports have the charges of.
-        terms: of the reports.
-        today: what was paid so lately that its settlement is not late yet is not missed.
+        payments: the payments of one archive, each once.
+        entries: all entries that lead to the archive.
+        coverage: the days whose charges are in the reports.
+        terms: the terms of the reports.
+        today: the current day. A payment whose settlement is not late yet is not reported as missing.
     """
     of_payment: dict[str | None, list[Entry]] = defaultdict(list)
     for each in sorted(entries, key=lambda each: (each.entry.settled_on, each.entry.entry_id)):
@@ -159,11 +161,11 @@ def judge_archive(
         else:
             found.extend(_judge_charges(payment, charges, terms))
         found.extend(_taken_back(payment, its))
-    return found + [unmatched(entry, "one that took no money") for entry in of_payment[None]]
+    return found + [unmatched(entry, "a payment that took no money") for entry in of_payment[None]]
 
 
 def _missed(payment: Candidate, coverage: Sequence[Days], terms: SettlementTerms, today: date) -> Iterator[Discrepancy]:
-    """A payment without a charge should have one where a report has those of its day, and it is not merely late."""
+    """Report a payment without an entry, if reports cover its day and its settlement is overdue."""
     if (
         payment.standing is not Standing.CHARGED
         or payment.paid_on is None
@@ -186,13 +188,13 @@ def _taken_back(payment: Candidate, entries: Sequence[Entry]) -> Iterator[Discre
 
 
 def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> Iterator[Discrepancy]:
-    """`charges` are in order of their settlement, and there is one at least."""
+    """Judge the charges of a payment, at least one, in order of their settlement."""
     first = next((each for each in charges if not _is_later_instalment(each)), None)
     paid_on = payment.paid_on or (first and first.paid_on)
     if first and paid_on and _is_late(paid_on, first.settled_on, terms):
         yield _about(DiscrepancyCode.SETTLED_LATE, payment, f"by {_due(paid_on, terms)}", str(first.settled_on))
     if payment.currency is None or payment.amount_minor is None:
-        return  # what the archive does not say is a finding of its own, and compared with nothing
+        return  # a missing amount or currency is a discrepancy of its own
     others = sorted({each.currency for each in charges} - {payment.currency})
     if others:
         yield _about(DiscrepancyCode.SETTLED_CURRENCY_MISMATCH, payment, payment.currency, ", ".join(others))
@@ -201,7 +203,7 @@ def _judge_charges(payment: Candidate, charges: Sequence[Entry], terms: Settleme
 
 
 def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Whether charges bring what was paid, or, where it is paid in instalments, some of it so far."""
+    """Return whether charges add up to the payment or, for instalments, to a plausible part of it so far."""
     if _brings(amount_minor, charges, terms):
         return True
     if sum(each.amount_minor for each in charges) >= amount_minor:
@@ -210,8 +212,8 @@ def _adds_up(payment: Candidate, amount_minor: int, charges: Sequence[Entry], te
 
 
 def _are_of_plan(payment: Candidate, charges: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Whether charges are instalments that a payment tells of: not all of them, and the first, where it is another
-    amount than the others, once.
+    """Return whether charges are some of a payment's instalments. A first instalment with an amount of its own may
+    occur once.
     """
     if len(charges) >= (payment.instalments or 1) or not all(_is_of(each, payment, terms) for each in charges):
         return False
@@ -220,16 +222,17 @@ def _are_of_plan(payment: Candidate, charges: Sequence[Entry], terms: Settlement
 
 
 def _are_to_come(charges: Sequence[Entry]) -> bool:
-    """Whether instalments that only reports know of, since they were agreed with the acquirer, are still to come. Where
-    no row says how many there are, they are if there is a second.
+    """Return whether more instalments are due that only the reports know, since they were agreed with the acquirer.
+
+    Where no entry says how many instalments there are, a second instalment means that more are due.
     """
     counts = [each.instalments for each in charges if each.instalments is not None]
     return len(charges) < max(counts) if counts else any(map(_is_later_instalment, charges))
 
 
 def _is_of(entry: Entry, payment: Candidate, terms: SettlementTerms) -> bool:
-    """Whether an entry's amount is that of a payment or of one of its instalments; any lesser one, where those are
-    unknown.
+    """Return whether an entry's amount is the amount of a payment or of one of its instalments. Where the amounts of
+    the instalments are unknown, any smaller amount fits.
     """
     parts = (payment.amount_minor, payment.first_minor, payment.periodical_minor)
     if any(_brings(part, [entry], terms) for part in parts):
@@ -252,8 +255,9 @@ def _has_unknown_parts(payment: Candidate) -> bool:
 
 
 def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Whether entries bring an amount, with or without the fees that they state, less the tolerance for each. Some
-    reports write what they deduct with a minus. One that nobody knows is brought by none.
+    """Return whether entries add up to an amount, with or without their fees, less the tolerance for each entry.
+
+    Some reports write deductions with a minus. An unknown amount returns False.
     """
     if amount_minor is None:
         return False
@@ -264,23 +268,23 @@ def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: Settlemen
 
 
 def unmatched(entry: Entry, found: str = "none") -> Discrepancy:
-    """The discrepancy of an entry that no payment is matched to."""
+    """Return the discrepancy of an entry without a matched payment."""
     return Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, f"a payment for {_row(entry)}", found, entry.entry_id)
 
 
 def ambiguous(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerms) -> Discrepancy:
-    """The discrepancy of an entry that several of some payments fit to."""
+    """Return the discrepancy of an entry that fits several payments."""
     fitting = sorted({each.reference for each in _fitting(entry, payments, terms)[1]})
     named = ", ".join(fitting[:_MOST_NAMED]) + (" and others" if len(fitting) > _MOST_NAMED else "")
     expected = f"one payment for {_row(entry)}"
-    return Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, expected, f"several, of {named}", entry.entry_id)
+    return Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, expected, f"several payments, in {named}", entry.entry_id)
 
 
 def coverage_of(entries: Iterable[Entry], terms: SettlementTerms) -> Days | None:
-    """Return the days that a report has the charges of; None where it tells of none.
+    """Return the days whose charges a report contains, or None.
 
-    A charge tells of its day of payment, or of its settlement where that is all it has. One that is late, or a later
-    instalment, tells of nothing: the other charges of its day stand in reports of before.
+    A charge shows that its day of payment is covered, or its day of settlement if it has no other. A late charge or a
+    later instalment shows nothing, because the other charges of its day are in earlier reports.
     """
     first = last = None
     for entry in entries:
@@ -299,7 +303,7 @@ def _told_of(entry: Entry, terms: SettlementTerms) -> date | None:
 
 
 def merged(days: Iterable[Days]) -> list[Days]:
-    """Return the same days in as few stretches as there are, in order."""
+    """Return the same days in as few stretches as possible, in order."""
     stretches: list[Days] = []
     for each in sorted(days):
         if stretches and (each.first - stretches[-1].last).days <= 1:
@@ -310,7 +314,7 @@ def merged(days: Iterable[Days]) -> list[Days]:
 
 
 def last_missed(today: date, terms: SettlementTerms) -> date:
-    """The last day of payment of which a settlement would be late by now."""
+    """Return the last day of payment for which a settlement would be late today."""
     return today - timedelta(days=terms.late_after_days + 1)
 
 
@@ -336,7 +340,7 @@ def _amount(payment: Candidate) -> str:
 
 
 def _sums(entries: Sequence[Entry]) -> str:
-    """What some entries come to in each currency, in words."""
+    """Return the sums of entries by currency, as people write them."""
     return ", ".join(_money(amount_minor, currency) for currency, amount_minor in sorted(_by_currency(entries).items()))
 
 

@@ -1,4 +1,4 @@
-"""Reads a provider's settlement report: CSV in the form that the installation has described."""
+"""Reads a provider's settlement report: CSV in the format that the installation describes."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ from models.settlements.settlement import Entry, EntryKind
 Fingerprint = Callable[[str], str]
 
 _HEAD_WITHIN_LINES = 50
-# What Hebrew texts carry to be shown in the right order, and the blank that spreadsheets put between thousands.
+# Direction marks of Hebrew text, and the byte order mark.
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _CURRENCY_SIGNS = "₪$€£ "
 _MOST_DIGITS = 20
@@ -32,19 +32,19 @@ _MONTHS = (
     *("ינו", "פבר", "מרץ", "מרס", "אפר", "מאי", "יונ", "יול", "אוג", "ספט", "אוק", "נוב", "דצמ"),
 )
 _NO_INSTALMENT = re.compile(rf"\d+(?:-|\.(?!0*$)|/\d+/|\s*ב?(?:{'|'.join(_MONTHS)}))", re.ASCII | re.IGNORECASE)
-"""A day, or a fraction: what a spreadsheet makes of `1/3`. As the number of an instalment it would silence findings."""
+"""A day or a fraction, into which a spreadsheet turns `1/3`. Read as an instalment, it would hide discrepancies."""
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
-"""A day beyond them is a slip, or how a spreadsheet writes none."""
+"""A day outside these years is a typing error, or a spreadsheet's way to write no day."""
 
 
 def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Iterator[Entry]:
-    """Return the rows of a report. What matches them is kept as a fingerprint, never in clear.
+    """Return the entries of a report. Values that match them to payments become fingerprints and are not kept in clear.
 
-    Blank lines and lines of sums are passed over, and so is what stands above the heads of the columns.
+    Skips blank lines, lines of sums, and everything above the heads of the columns.
 
     Raises:
-        Refused: it is not in that form. It names the line and the column and what was expected there, and repeats
-            nothing of what stands there.
+        Refused: the report does not have the described format. The error names the line, the column and what was
+            expected there. It never repeats a value.
     """
     lines = _lines(_decoded(data, form.encoding), form.delimiter)
     places, width = _places(lines, form.columns)
@@ -54,7 +54,7 @@ def entries_of(data: bytes, form: ReportFormat, fingerprint: Fingerprint) -> Ite
         line = _line(number, cells, places, form.columns)
         if line and not _is_sum(line, cells, form.totals):
             if any(cells[width:]):
-                raise Refused("BAD_LINE", f"expected {width} cells, as there are heads", where=f"line {number}")
+                raise Refused("BAD_LINE", f"expected {width} cells, one for each head", where=f"line {number}")
             said = reader.said(line)
             digest = hashlib.sha256(json.dumps(said, default=str).encode()).digest()
             yield Entry(entry_id=_entry_id(digest, seen[digest]), line=number, **said)
@@ -76,7 +76,7 @@ def _decoded(data: bytes, encoding: str | None) -> str:
 
 
 def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each line that has any, with its number. A row goes over several where a cell does."""
+    """Return the number and the cells of each row that is not blank. A cell with line breaks spans several lines."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 1
     try:
@@ -86,17 +86,17 @@ def _lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 yield number, cells
             number = rows.line_num + 1
     except csv.Error as error:
-        raise Refused("BAD_CSV", "expected cells in quotes to be closed", where=f"line {number}") from error
+        raise Refused("BAD_CSV", "expected quoted cells to be closed", where=f"line {number}") from error
 
 
 def _plain(cell: str) -> str:
-    """What a cell says. Whoever wants a spreadsheet to leave a number as it is writes it as `="0123456"`."""
+    """Return the text of a cell. Numbers that a spreadsheet must not change are written as `="0123456"`."""
     plain = cell.translate(_INVISIBLE).replace("\xa0", " ").strip() if not cell.isascii() else cell.strip()
     return plain[2:-1].strip() if plain.startswith('="') and plain.endswith('"') else plain
 
 
 def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> tuple[dict[str, int], int]:
-    """Where each of our columns stands, by the first line that has the heads of all; and how many that has."""
+    """Return the place of each of our columns, and the number of columns, from the first line with all heads."""
     heads = {name: _plain(head) for name, head in asdict(columns).items() if head is not None}
     missing = set(heads.values())
     for number, cells in lines:
@@ -106,19 +106,19 @@ def _places(lines: Iterator[tuple[int, list[str]]], columns: ReportColumns) -> t
         if not here:
             twice = next((head for head in heads.values() if cells.count(head) > 1), None)
             if twice:
-                raise Refused("AMBIGUOUS_COLUMN", "expected one of that name", where=f"line {number}, column {twice}")
+                raise Refused("AMBIGUOUS_COLUMN", "expected one such column", where=f"line {number}, column {twice}")
             return {name: cells.index(head) for name, head in heads.items()}, len(cells)
         missing = min(missing, set(here), key=len)
     raise Refused(
         "MISSING_COLUMN",
-        f"expected a line with the heads of all columns among the first {_HEAD_WITHIN_LINES}",
+        f"expected the heads of all columns in one line, up to line {_HEAD_WITHIN_LINES}",
         where=f"column {min(missing)}",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line by the names of our columns. A cell that is not there is blank."""
+    """The cells of a line by the names of our columns. An absent cell is blank."""
 
     number: int
     cells: Mapping[str, str]
@@ -138,8 +138,8 @@ def _line(number: int, cells: list[str], places: Mapping[str, int], columns: Rep
 
 
 def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
-    """Whether a line begins as one of sums and has neither a payout nor what tells whose it is, or has nothing but
-    amounts. A merchant's name may begin as a sum does.
+    """Return whether a line is one of sums: it has only amounts, or it begins like a sum and has neither a payout nor a
+    value that matches it to a payment. A merchant's name may begin like a sum too.
     """
 
     def _begins(cell: str) -> bool:
@@ -152,7 +152,7 @@ def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
 
 
 class _Reader:
-    """Reads the cells of one report. Days repeat from line to line, and each is read once."""
+    """A reader of the cells of one report. Days repeat from line to line, so each is parsed once."""
 
     def __init__(self, form: ReportFormat, fingerprint: Fingerprint) -> None:
         self._form, self._fingerprint = form, fingerprint
@@ -164,7 +164,7 @@ class _Reader:
         self._number = re.compile(rf"((?:{grouped}\d+)(?:{point}\d*)?|{point}\d+)", re.ASCII)
 
     def said(self, line: _Line) -> dict[str, Any]:
-        """All that makes an entry but its id and its line."""
+        """Return all members of an entry except its id and its line."""
         currency = self._currency(line)
         signed_minor = self._minor(line, "amount", currency)
         if signed_minor is None:
@@ -199,10 +199,10 @@ class _Reader:
     def _kind(self, line: _Line, *, is_negative: bool) -> EntryKind:
         kind = self._kinds.get(line["kind"].casefold()) if line["kind"] else EntryKind.CHARGE
         if kind is None:
-            raise line.wrong("kind", "one of the words in the table `kinds`")
+            raise line.wrong("kind", "a word from the table `kinds`")
         if is_negative and kind is EntryKind.CHARGE:
             if not self._form.negative_is_refund:
-                raise line.wrong("amount", "an amount that is not negative, for a charge")
+                raise line.wrong("amount", "an amount that is not negative for a charge")
             return EntryKind.REFUND
         return kind
 
@@ -221,13 +221,13 @@ class _Reader:
             if _FIRST_YEAR <= day.year <= _LAST_YEAR:
                 return day
         within = f"from {_FIRST_YEAR} to {_LAST_YEAR}"
-        raise line.wrong(name, f"a day as {' or '.join(self._form.date_formats)}, {within}")
+        raise line.wrong(name, f"a day like {' or '.join(self._form.date_formats)}, {within}")
 
     def _no_day(self, line: _Line) -> date:
         raise line.wrong("settled_on", "a day")
 
     def _minor(self, line: _Line, name: str, currency: str) -> int | None:
-        """Return an amount in minor units with its sign; None where the cell is blank."""
+        """Return an amount in minor units with its sign, or None if the cell is blank."""
         text = line[name].replace("\N{MINUS SIGN}", "-").strip(_CURRENCY_SIGNS)
         if not text:
             return None
@@ -235,7 +235,7 @@ class _Reader:
         digits = (text[1:-1] if in_brackets else text.removeprefix("-").removesuffix("-")).strip(_CURRENCY_SIGNS)
         number = self._number.fullmatch(digits)
         if number is None or len(digits) > _MOST_DIGITS or text.count("-") > 1:
-            raise line.wrong(name, f"an amount as 1{self._form.thousands_separator}234{self._form.decimal_separator}50")
+            raise line.wrong(name, f"amounts like 1{self._form.thousands_separator}234{self._form.decimal_separator}50")
         plain = digits.replace(self._form.thousands_separator, "") if self._form.thousands_separator else digits
         exponent = exponent_of(currency) or 0
         minor = minor_units(Decimal(plain.replace(self._form.decimal_separator, ".")), exponent, self._form.amount_unit)
@@ -245,22 +245,22 @@ class _Reader:
 
 
 def _last4(line: _Line) -> str | None:
-    """The last four digits of a card's number or mask. A spreadsheet takes the zeros away that they may begin with."""
+    """Return the last four digits of a card number or mask. A spreadsheet may have dropped their leading zeros."""
     text = line["card"]
     if not text:
         return None
     digits = text.zfill(4)[-4:]
     if not (digits.isascii() and digits.isdigit()):
-        raise line.wrong("card", "a card's number or mask that ends in four digits")
+        raise line.wrong("card", "a card number or mask that ends in four digits")
     return digits
 
 
 def _instalment(line: _Line) -> tuple[int | None, int | None]:
-    """Which one it is, and of how many: `3` is the third, `3/12` and `3 of 12` are the third of twelve."""
+    """Return the number of an instalment and their count: `3/12` and `3 of 12` are the third of twelve."""
     text = line["instalment"]
     found = re.match(r"(\d{1,4})(?!\d)(?:\D+(\d{1,4})\D*$)?", text, re.ASCII)
     if text and (found is None or _NO_INSTALMENT.match(text)):
-        raise line.wrong("instalment", "the number of an instalment, as 3 or 3/12, and no day")
+        raise line.wrong("instalment", "the number of an instalment like 3 or 3/12, not a day")
     if found is None:
         return None, None
     number, count = int(found[1]), int(found[2] or 0)

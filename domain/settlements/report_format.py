@@ -1,4 +1,4 @@
-"""Reads the file that tells the form of settlement reports."""
+"""Reads the file that describes the format of settlement reports."""
 
 import tomllib
 from collections import Counter
@@ -13,10 +13,10 @@ _FORMAT = TypeAdapter(ReportFormat)
 
 
 def read_format(text: str) -> ReportFormat:
-    """Return the form that a TOML text describes.
+    """Return the report format that a TOML text describes.
 
     Raises:
-        Refused: it is no TOML, or lacks something, or has a name that nothing reads.
+        Refused: the text is not TOML, lacks a required name, has an unknown name, or contradicts itself.
 
     Source: docs/settlement.md.
     """
@@ -29,18 +29,18 @@ def read_format(text: str) -> ReportFormat:
         raise _wrong(first["msg"], ".".join(map(str, first["loc"]))) from error
     columns = described.columns
     if not (columns.cguid or (columns.authorisation and columns.card and columns.paid_on)):
-        raise _wrong("expected cguid, or authorisation, card and paid_on: nothing else tells whose a row is", "columns")
+        raise _wrong("expected cguid, or authorisation, card and paid_on: rows are matched by these", "columns")
     if not (columns.currency or described.currency):
         raise _wrong("expected a column for the currency, or `currency` for all rows", "currency")
     if described.decimal_separator == described.thousands_separator:
-        raise _wrong("expected another separator than that of decimals", "thousands_separator")
+        raise _wrong("expected a separator other than decimal_separator", "thousands_separator")
     if twice := _of_two_kinds(described.kinds):
-        raise _wrong(f"expected each word to stand for one kind of row, and {twice!r} stands for two", "kinds")
+        raise _wrong(f"expected each word to stand for one kind of row, but {twice!r} stands for two", "kinds")
     return described
 
 
 def _of_two_kinds(kinds: ReportKinds) -> str | None:
-    """A word that says two things, however it is written: one of them would be taken silently."""
+    """Return a word that stands for two kinds, ignoring case, or None. One of the kinds would be lost silently."""
     words = Counter(word for said in asdict(kinds).values() for word in {each.casefold() for each in said})
     return next((word for word, count in words.items() if count > 1), None)
 

@@ -1,4 +1,4 @@
-"""Counts what an import of settlement reports finds."""
+"""Counts the entries and findings of an import of settlement reports."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -12,11 +12,11 @@ from models.settlements.settlement_summary import DayTotal, SettlementFinding, S
 
 
 class Tally:
-    """Takes rows and findings as they come. A row that stands in several of the reports counts once."""
+    """A running count of entries and findings. An entry that is in several of the reports counts once."""
 
     def __init__(self) -> None:
         self.references: set[str] = set()
-        """The archives that rows lead to."""
+        """The archives to which entries lead."""
         self._days: dict[tuple[date, str], Counter[str]] = {}
         self._seen: set[str] = set()
         self._new = self._matched = 0
@@ -46,7 +46,7 @@ class Tally:
         self._archives |= dict.fromkeys(named, reference)
 
     def summary(self, reports: int, explained: Collection[str]) -> SettlementSummary:
-        """`explained`: the ids of what a person has said why of."""
+        """Return the summary of an import. `explained` holds the ids of explained discrepancies."""
         findings = (
             SettlementFinding(self._archives[found_id], each, found_id in explained)
             for found_id, each in self.found.items()

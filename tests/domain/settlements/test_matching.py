@@ -253,7 +253,7 @@ def test_what_is_found(case: Case) -> None:
             [payment(standing=Standing.FAILED)],
             [entry()],
             "a payment for the charge of 21.00 ILS settled on 2026-01-03",
-            "one that took no money",
+            "a payment that took no money",
         ),
         ([payment()], [entry(amount_minor=2000)], "21.00 ILS", "20.00 ILS"),
         ([payment()], [entry(currency="USD")], "ILS", "USD"),
@@ -268,7 +268,7 @@ def test_what_is_found(case: Case) -> None:
             [payment("r", standing=Standing.HELD), payment("s", standing=Standing.HELD)],
             [entry()],
             "one payment for the charge of 21.00 ILS settled on 2026-01-03",
-            "several, of r, s",
+            "several payments, in r, s",
         ),
     ],
 )
