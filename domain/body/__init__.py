@@ -1,1 +1,1 @@
-"""The bytes of a request: scanned, cut and rebuilt. Nothing that knows what an archive means comes in."""
+"""Scans, cuts and rebuilds the bytes of a request. Nothing that knows what an archive means comes in."""

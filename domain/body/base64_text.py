@@ -1,8 +1,8 @@
-"""Base64 text as it stands between the quotes of a JSON string, decoded while it arrives.
+"""Decodes the base64 text of a JSON string while it arrives.
 
-Accepted, beside the plain spelling of RFC 4648 section 4:
+Accepted, besides the plain spelling of RFC 4648 section 4:
 
-- the url-safe alphabet (section 5), also mixed with the standard one: the two never contradict each other;
+- the url-safe alphabet (section 5), also mixed with the standard alphabet: the two never contradict each other;
 - missing or incomplete padding; padding bits that are not zero (`QR==`), as Python's own decoder does;
 - characters written as JSON escapes (`\\/`, `\\u002B`, `\\u003d`), anywhere;
 - white space anywhere: a space, or tab, line feed and carriage return as JSON escapes (`\\r\\n`, `\\u000a`);
@@ -10,10 +10,10 @@ Accepted, beside the plain spelling of RFC 4648 section 4:
   sent; what follows the comma is base64 as above, without percent-encoding;
 - nothing at all.
 
-Refused as NOT_JSON: what no JSON string may hold, that is raw control characters and escapes that JSON does not know
-(and as NOT_UTF8 what is not, within a data URI's front).
-Refused as NOT_BASE64: every other character (non-ASCII bytes are not looked at closer), padding before its place, data
-after padding, more padding than fits, one character left over, a data URI without `;base64`.
+Refused as NOT_JSON: raw control characters, and escapes that JSON does not know. Refused as NOT_UTF8: invalid UTF-8 in
+the head of a data URI.
+Refused as NOT_BASE64: every other character (non-ASCII bytes are not examined further), padding before its place, data
+after padding, too much padding, one character left over, a data URI without `;base64`.
 """
 
 import re
@@ -29,14 +29,14 @@ from models.errors import Refused
 
 DATA_URI_BYTES = 1024
 BLOCK_BYTES = 256 * 1024
-"""So much is decoded at a time, whatever the size of the pieces: flat memory, and the block stays in the cache."""
+"""Bytes decoded at a time, whatever the size of the pieces. Memory stays flat, and the block stays in the cache."""
 
 _STANDARD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PAD = ord("=")
 
 _DATA = re.compile(rb"(?:d|\\u00[46]4)(?:a|\\u00[46]1)(?:t|\\u00[57]4)(?:a|\\u00[46]1)(?::|\\u003a)", re.IGNORECASE)
-_DATA_BYTES = len(rb"\u0064" * 5)  # so many bytes tell in any spelling whether `data:` stands there
+_DATA_BYTES = len(rb"\u0064" * 5)  # enough bytes to recognise `data:` in any spelling
 _THROUGH_COMMA = re.compile(rb"(?:[^,\\]++|\\(?!u002[cC]).)*+(?:,|\\u002[cC])", re.DOTALL)
 _OPEN_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
 _OPEN_ESCAPE_BYTES = len(rb"\u000")
@@ -55,28 +55,28 @@ _ESCAPED = dict.fromkeys((_STANDARD + b"-_").decode(), "data") | dict.fromkeys("
 
 
 class Base64Text:
-    """Decode one base64 text that arrives in pieces; the borders between the pieces do not matter.
+    """A decoder of one base64 text that arrives in pieces. The borders between the pieces do not matter.
 
-    A piece that is spelled plainly is decoded as it lies. Only when that fails is it brought to the plain spelling,
-    and only when that fails too is it read character by character, to tell what is wrong and where.
+    A plainly spelled piece is decoded directly. If that fails, the piece is converted to the plain spelling. If that
+    fails too, it is read character by character to find what is wrong and where.
 
     Args:
-        write: takes the decoded bytes, if somebody wants them.
+        write: takes the decoded bytes, or None.
         where: the JSON path of the text, for refusals.
-        offset: that of the text's first byte in the body, for refusals.
+        offset: the offset of the text's first byte in the body, for refusals.
     """
 
     def __init__(self, write: Callable[[bytes], None] | None, *, where: str, offset: int) -> None:
         self.size_bytes = 0
         self.is_plain = True
-        """Whether the text, as far as it is read, is what RFC 4648 makes of the data, and nothing else."""
+        """Whether the text so far is exactly the RFC 4648 encoding of the data."""
         self._write = write
         self._where = where
         self._offset = offset  # of the first byte that is not consumed yet
-        self._held = b""  # bytes that mean nothing before more of them are there
-        self._is_begun = False  # whether a data URI has been looked for
-        self._carry = b""  # up to three characters that do not make a group of four yet, in plain spelling
-        self._pads_left: int | None = None  # how much padding may still follow, once padding has begun
+        self._held = b""  # bytes that cannot be interpreted before more arrive
+        self._is_begun = False  # whether the check for a data URI is done
+        self._carry = b""  # up to three characters of an incomplete group of four, in plain spelling
+        self._pads_left: int | None = None  # how much padding may follow, once padding has begun
 
     def feed(self, piece: memoryview) -> None:
         """Take the next piece.
@@ -88,14 +88,14 @@ class Base64Text:
             self._feed_block(piece[start : start + BLOCK_BYTES])
 
     def finish(self) -> None:
-        """Take note that the text is complete.
+        """Complete the text.
 
         Raises:
-            Refused: as for `feed`, with the offset just behind the text when something is missing.
+            Refused: as for `feed`. If something is missing, the offset is just behind the text.
         """
         self._consume_held()
         if self._held:
-            # The text ends within an escape. A lone backslash made the quote behind it part of the string.
+            # The text ends within an escape. After a lone backslash, the quote is part of the string.
             if self._held == b"\\":
                 self._refuse("NOT_BASE64", "an escaped quote, which base64 does not have")
             self._refuse("NOT_JSON", "an escape that JSON does not know")
@@ -123,7 +123,7 @@ class Base64Text:
         self._consume(block)
 
     def _begin(self, block: bytes | memoryview, *, is_all: bool) -> bytes | memoryview:
-        """Return the block without its data URI; hold it all when its end is not there yet."""
+        """Return the block without its data URI. Hold the whole block while the URI is incomplete."""
         found = _DATA.match(block)
         if not found:
             self._is_begun = True
@@ -158,11 +158,11 @@ class Base64Text:
         self._offset += len(block)
 
     def _decode_if_plain(self, block: bytes | bytearray | memoryview) -> bool:
-        """Decode a block that is spelled plainly; of any other return False and leave everything as it was."""
+        """Decode a plainly spelled block. For any other block, return False and change nothing."""
         return self._pads_left is None and self._decode_plain(memoryview(block))
 
     def _decode_plain(self, block: memoryview) -> bool:
-        lead = -len(self._carry) % 4  # so many characters complete the carried ones
+        lead = -len(self._carry) % 4  # characters that complete the carried group
         end = len(block) - (len(block) - lead) % 4
         rest = bytes(block[end:])
         if end <= lead or rest.translate(None, _STANDARD):
@@ -177,7 +177,7 @@ class Base64Text:
             return False  # something follows the padding
         if is_padded:
             last = (self._carry + bytes(block[:end]))[-4:]
-            self.is_plain = self.is_plain and b64encode(b64decode(last)) == last  # else it has bits that no byte has
+            self.is_plain = self.is_plain and b64encode(b64decode(last)) == last  # else padding bits are set
         self._pads_left = 0 if is_padded else None
         self._carry = rest
         self._emit(first)
@@ -185,9 +185,9 @@ class Base64Text:
         return True
 
     def _hold_open_escape(self, block: bytes) -> bytes:
-        """Return the block without the escape that its end may have cut, and hold that."""
+        """Return the block without an escape that may be cut off at its end, and hold the escape."""
         start = block.rfind(b"\\", max(0, len(block) - _OPEN_ESCAPE_BYTES))
-        # Of two backslashes the second opens nothing, and base64 has neither.
+        # The second of two backslashes opens no escape, and base64 has neither.
         if start >= 0 and _OPEN_ESCAPE.fullmatch(block, start) and block[start - 1 : start] != b"\\":
             self._held = block[start:]
             return block[:start]
@@ -209,7 +209,7 @@ class Base64Text:
             self._refuse_first_fault(block + self._held)
 
     def _decode_text(self, text: bytes | bytearray) -> None:
-        """Decode text in plain spelling, padding included, or raise ValueError and leave everything as it was."""
+        """Decode text in plain spelling, padding included, or raise ValueError and change nothing."""
         data = self._carry + text.rstrip(b"=")
         if b"=" in data:
             raise ValueError("padding in the middle")
@@ -239,7 +239,7 @@ class Base64Text:
                 self._write(data)
 
     def _refuse_first_fault(self, raw: bytes) -> NoReturn:
-        """Refuse the text for the first byte of `raw` that is wrong."""
+        """Refuse the text, naming the first wrong byte of `raw`."""
         characters = len(self._carry)
         allowed = self._pads_left
         for token in _TOKENS.finditer(raw):
@@ -255,9 +255,9 @@ class Base64Text:
             if kind == "pad":
                 allowed = _padding_of(characters) if allowed is None else allowed
                 if not allowed:
-                    self._refuse("NOT_BASE64", "padding that does not belong there", token.start())
+                    self._refuse("NOT_BASE64", "padding in the wrong place", token.start())
                 allowed -= 1
-        raise AssertionError("base64 was found wrong and nothing wrong was found")
+        raise AssertionError("decoding base64 failed, but no fault was found in it")
 
     def _refuse(self, code: str, reason: str, place: int = 0) -> NoReturn:
         status = 422 if code == "NOT_BASE64" else 400
@@ -266,20 +266,20 @@ class Base64Text:
 
 
 def data_uri_of(text: bytes) -> bytes:
-    """Return the data URI, up to its comma, that a base64 text which was accepted begins with; mostly nothing."""
+    """Return the data URI at the start of an accepted base64 text, up to its comma. Mostly empty."""
     begun = _DATA.match(text)
     whole = _THROUGH_COMMA.match(text, begun.end(), DATA_URI_BYTES) if begun else None
     return text[: whole.end()] if whole else b""
 
 
 def _unescaped(block: bytes) -> tuple[bytes | bytearray, bytes]:
-    """Return the block with its JSON escapes undone, and what is white space in it.
+    """Return the block with its JSON escapes decoded, and the characters that count as white space in it.
 
-    Raw control characters stay in it (or raise): only as escapes are they white space. An escape costs 30 ns, which
-    `bytes.replace`, `translate` and `split` do not undercut.
+    Raw control characters stay in the block (or raise), since they are white space only as escapes. An escape costs
+    30 ns; `bytes.replace`, `translate` and `split` are no faster.
 
     Raises:
-        ValueError: not the inside of a JSON string, or not ASCII.
+        ValueError: the block is not the inside of a JSON string, or is not ASCII.
     """
     text = _without_even_breaks(block)
     if b"\\" not in text:
@@ -295,9 +295,9 @@ def _standard(text: bytes | bytearray, blanks: bytes) -> bytes | bytearray:
 
 
 def _without_even_breaks(block: bytes) -> bytes | bytearray:
-    """Return the block without its line breaks if they stand at equal distances and no other escape is in it.
+    """Return the block without its line breaks, if they are equally spaced and it has no other escape.
 
-    This is how MIME wraps base64. Deleting the breaks column by column is three times as fast as undoing every escape.
+    MIME wraps base64 like this. Deleting the breaks column by column is three times as fast as decoding every escape.
     """
     start = block.find(b"\\")
     line_break = rb"\r\n" if block.startswith(rb"\r\n", start) else rb"\n"
@@ -315,7 +315,7 @@ def _without_even_breaks(block: bytes) -> bytes | bytearray:
 
 
 def _padding_of(characters: int) -> int:
-    """Return how much padding may follow so many characters; none follows a single one left over."""
+    """Return how much padding may follow a number of characters. None may follow a single character left over."""
     return (0, 0, 2, 1)[characters % 4]
 
 

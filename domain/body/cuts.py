@@ -1,4 +1,4 @@
-"""What was cut out of a request: written down beside its skeleton, and put back to rebuild the request."""
+"""Writes and reads the cuts of a request, and rebuilds the request from its skeleton, cuts and files."""
 
 import json
 from base64 import b64decode, b64encode
@@ -14,28 +14,28 @@ from models.errors import Conflict
 
 FORMAT = 1
 CONTENT = "content"
-"""The kind of a cut that is a file's content in base64."""
+"""The kind of a cut that replaces a file's content in base64."""
 SEALED = "sealed"
-"""The kind of a cut that is a JSON value, encrypted."""
+"""The kind of a cut that replaces an encrypted JSON value."""
 SEALED_VALUE = b"null"
-"""What stands in the skeleton in place of a sealed value: it is still JSON, which can be read without a key."""
+"""The placeholder of a sealed value in the skeleton, which thus stays JSON that can be read without a key."""
 
 Cut = ContentCut | SealedCut
 
 
 def cuts_json(cuts: Sequence[Cut]) -> bytes:
-    """Write down the cuts, in the order of their places. What is spelled as usual is left out.
+    """Return the JSON of the cuts, in the order of their places, without the usual spelling.
 
-    Nothing of it comes from a scan of the files: the same request gives the same bytes whenever it is staged, or a
-    damaged `cuts.json` could not be made again.
+    It contains no scan results. So the same request always gives the same bytes, and a damaged `cuts.json` can be made
+    again.
     """
     written = [_sealed_json(cut) if isinstance(cut, SealedCut) else _content_json(cut) for cut in cuts]
     return json.dumps({"format": FORMAT, "cuts": written}, indent=1).encode()
 
 
 def scans_json(cuts: Sequence[ContentCut]) -> bytes:
-    """Write down what each file was seen to be when it came. Apart from the cuts: tomorrow ClamAV knows more, and what
-    rebuilds a request is the same for ever.
+    """Return the JSON of the scan results of each file at its arrival. It is apart from the cuts, because ClamAV learns
+    and the cuts never change.
     """
     seen = {
         cut.content.sha256: {
@@ -49,7 +49,7 @@ def scans_json(cuts: Sequence[ContentCut]) -> bytes:
 
 
 def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
-    """Return the cuts with what `scans_json` wrote; where that is damaged, as files that nobody has looked through."""
+    """Return the cuts with the results from `scans_json`. If these are damaged, the files count as not scanned."""
     try:
         seen = json.loads(text)["files"]
         return [replace(cut, content=replace(cut.content, **seen[cut.content.sha256])) for cut in cuts]
@@ -61,12 +61,12 @@ def read_cuts(text: bytes) -> list[Cut]:
     """Read what `cuts_json` wrote.
 
     Raises:
-        Conflict: it comes from a newer cellar, or is damaged.
+        Conflict: the text comes from a newer cellar, or is damaged.
     """
     try:
         document = json.loads(text)
         if document["format"] != FORMAT or any(cut["kind"] not in (CONTENT, SEALED) for cut in document["cuts"]):
-            raise Conflict(f"expected cuts of format {FORMAT}, got those of a newer cellar; use that one")
+            raise Conflict(f"expected cuts of format {FORMAT}, got a newer format; use a newer cellar")
         indices = count()
         return [_sealed(cut) if cut["kind"] == SEALED else _cut(next(indices), cut) for cut in document["cuts"]]
     except (ValueError, KeyError, TypeError) as error:
@@ -76,7 +76,7 @@ def read_cuts(text: bytes) -> list[Cut]:
 def rebuilt(
     skeleton: bytes, cuts: Sequence[Cut], read: Callable[[str], Iterable[bytes]], opened: Callable[[bytes], bytes]
 ) -> Iterator[bytes]:
-    """Rebuild a request in pieces: `read` returns a file's bytes by its digest, `opened` what a ciphertext says."""
+    """Rebuild a request in pieces. `read` returns a file's bytes by its digest, `opened` decrypts a sealed value."""
     position = 0
     for cut in cuts:
         yield skeleton[position : cut.skeleton_offset]
@@ -119,5 +119,5 @@ def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
 
 
 def _placeholder(cut: Cut) -> bytes:
-    """What stands in the skeleton in place of what was cut out."""
+    """Return what the skeleton has in place of a cut."""
     return SEALED_VALUE if isinstance(cut, SealedCut) else b"%d" % cut.content.index

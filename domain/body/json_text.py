@@ -1,8 +1,8 @@
-"""JSON text, read strictly.
+"""Parses JSON text strictly.
 
-RFC 8259 with what its section 9 leaves to the reader decided as follows. Accepted: a UTF-8 byte order mark in front,
-duplicate keys (the last wins), lone surrogates and NUL written as escapes, integers of any length, 1e999. Refused: NaN
-and the infinities, and numbers whose exponent is beyond `decimal` (18 digits).
+RFC 8259, section 9, leaves some cases to the parser. Accepted: a UTF-8 byte order mark in front, duplicate keys (the
+last wins), lone surrogates and NUL written as escapes, integers of any length, 1e999. Refused: NaN and the infinities,
+and numbers whose exponent is beyond `decimal` (18 digits).
 """
 
 import json
@@ -25,7 +25,7 @@ _TOKENS = re.compile(
 
 
 class JsonFault(Exception):
-    """The text is not JSON. `offset` is that of the offending byte in the text, `code` is NOT_JSON or NOT_UTF8.
+    """The text is not JSON. `offset` is the place of the first wrong byte, `code` is NOT_JSON or NOT_UTF8.
 
     `reason` never repeats the text.
     """
@@ -42,7 +42,7 @@ class _Constant(Exception):
 
 
 def parse(text: bytes) -> Any:
-    """Return what `text` says: str, int, Decimal, bool, None, list or dict.
+    """Return the value of `text`: str, int, Decimal, bool, None, list or dict.
 
     Numbers with a fraction or an exponent are Decimals, and so are integers longer than Python converts (4300 digits
     unless set otherwise). Recursive: the caller bounds the nesting.
@@ -58,7 +58,7 @@ def parse(text: bytes) -> Any:
     try:
         return _DECODER.decode(characters)
     except json.JSONDecodeError as error:
-        reason, place = error.msg.partition(":")[0], error.pos  # behind the colon older Pythons repeat the text
+        reason, place = error.msg.partition(":")[0], error.pos  # older Pythons repeat the text after the colon
     except _Constant:
         reason, place = "NaN and Infinity are not JSON", _first(characters, _is_constant)
     except InvalidOperation:
@@ -81,7 +81,7 @@ _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=Decimal, parse_const
 
 
 def _first(characters: str, is_wrong: Callable[[str], bool]) -> int:
-    """Return the place of the first token that `is_wrong`: json's hooks do not tell it."""
+    """Return the place of the first token that `is_wrong`, which json's hooks do not report."""
     return next(token.start() for token in _TOKENS.finditer(characters) if is_wrong(token[0]))
 
 

@@ -1,6 +1,6 @@
-"""Media types: what a file is by its first bytes, and whether what was declared says otherwise.
+"""Recognises media types by a file's first bytes, and compares them with declared types.
 
-A table of our own: what people attach to forms, and what must not pass for it. Sources: the formats' own signatures,
+The table is our own: what people attach to forms, and what must not pass for it. Sources: the formats' own signatures,
 and for HTML the WHATWG's MIME Sniffing Standard.
 """
 
@@ -10,7 +10,7 @@ import struct
 from codecs import getincrementaldecoder
 
 HEAD_BYTES = 4096
-"""What is looked at of a file."""
+"""The part of a file that is examined."""
 
 PORTABLE_EXECUTABLE = "application/vnd.microsoft.portable-executable"
 ELF = "application/x-elf"
@@ -42,7 +42,7 @@ _SIGNATURES = (
     (b"\xce\xfa\xed\xfe", MACH_O),
     (b"\xcf\xfa\xed\xfe", MACH_O),
 )
-_MOST_MACHINES = 32  # of a Mach-O file for several; a Java class has its version there, 45 or more
+_MOST_MACHINES = 32  # in a universal Mach-O file; a Java class has its version there, 45 or more
 _BITMAP_HEADER_BYTES = {12, 40, 52, 56, 64, 108, 124}
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "image/heic"),
@@ -73,20 +73,20 @@ _JSON_LIST = re.compile(r'\s*\[\s*(?:\[\s*)*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|
 
 
 def sniffed(head: bytes) -> str | None:
-    """Return the media type of a file that begins with `head`, None where it shows none. Pure.
+    """Return the media type of a file that begins with `head`, or None if it shows none. Pure.
 
-    `head` are the first `HEAD_BYTES`, or all where there are fewer. Where they cannot tell, the answer is the wider
-    type: `application/zip` for an Office document, `application/x-ole-storage` for an old one.
+    `head` is the first `HEAD_BYTES`, or the whole of a smaller file. Where it does not suffice, the wider type is
+    returned: `application/zip` for an Office document, `application/x-ole-storage` for an old Office document.
     """
     head = head[:HEAD_BYTES]
     told = next((media_type for magic, media_type in _SIGNATURES if head.startswith(magic)), None)
     told = told or _container(head) or _program(head) or _written(head)
-    # Readers take a PDF whose header stands anywhere in the first 1,024 bytes.
+    # PDF readers accept a header anywhere in the first 1,024 bytes.
     return "application/pdf" if told in (None, "text/plain") and _LATE_PDF.search(head, 0, 1024) else told
 
 
 def _container(head: bytes) -> str | None:
-    """What has its type behind its first bytes."""
+    """Return the type of a container, which is named behind its first bytes, or None."""
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _zipped(head)
     if head.startswith(b"\0\0") and head[4:8] == b"ftyp":
@@ -99,7 +99,7 @@ def _container(head: bytes) -> str | None:
 
 
 def _zipped(head: bytes) -> str:
-    """An Office document where a name in the head tells, an OpenDocument where its first entry does."""
+    """Return the type of an Office document by a name in its head, of an OpenDocument by its first entry, or zip."""
     names = _zip_names(head)
     if names[:1] == [b"mimetype"]:
         told = _OPEN_DOCUMENT.match(head, 30 + len(b"mimetype") + (_number("<H", head, 28) or 0))
@@ -122,7 +122,7 @@ def _program(head: bytes) -> str | None:
     if head.startswith(b"MZ"):
         offset = _number("<I", head, 0x3C)
         is_told = offset is not None and head[offset : offset + 4] == b"PE\0\0"
-        # Its second header may lie beyond the head; text that begins with MZ has no NUL.
+        # The second header may lie beyond the head. Text that begins with MZ has no NUL.
         return PORTABLE_EXECUTABLE if is_told or b"\0" in head else None
     return None
 
@@ -135,7 +135,7 @@ def _number(form: str, head: bytes, offset: int) -> int | None:
 
 
 def _written(head: bytes) -> str | None:
-    """The kind of text that `head` is, None where it is no text."""
+    """Return the kind of text that `head` is, or None if it is no text."""
     text = _text(head)
     if not text or _CONTROLS.search(text):
         return None
@@ -150,7 +150,10 @@ def _written(head: bytes) -> str | None:
 
 
 def _text(head: bytes) -> str | None:
-    """UTF-16 with its mark, UTF-8, or what looks like Hebrew in windows-1255. The last character may be cut off."""
+    """Return the text of a head in UTF-16 with a mark, UTF-8, or what looks like Hebrew in windows-1255, or None.
+
+    The last character may be cut off.
+    """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(head, "utf-16")
     high = [byte for byte in head if byte >= 0x80]
@@ -179,7 +182,7 @@ def _markup(text: str) -> str:
         return "text/html"
     if is_xml or (root and "xmlns" in root[2]):
         return "application/xml"
-    # A browser takes what begins with a comment for HTML.
+    # A browser takes a file that begins with a comment for HTML.
     return "text/html" if text.startswith("<!--") and not root else "text/plain"
 
 
@@ -196,7 +199,7 @@ def _is_json(text: str, *, whole: bool) -> bool:
 
 
 def _is_mail(text: str) -> bool:
-    """A message begins with headers; a note may begin with one such line."""
+    """Return whether the text begins with several mail headers. A note may begin with one such line."""
     text = text.replace("\r\n", "\n")
     names, position = set(), 0
     while header := _HEADER.match(text, position):
@@ -246,7 +249,7 @@ _ALL_TEXT = (
 _ALL_XML = r".*\+xml|application/xml|application/xml-.*"
 _ALL_OFFICE = r"application/(msword|vnd\.(ms-|openxmlformats-officedocument|oasis\.opendocument).*)"
 
-# What a claim may say of a type that is found, beside the type itself.
+# By the type that is found, the other types that may be declared for it.
 _ALSO = {
     "application/gzip": r".*\+gzip|application/x-(tar|tgz|gtar.*|compressed-tar)",
     "application/json": _ALL_TEXT,
@@ -265,7 +268,7 @@ _ALSO = {
     "text/plain": _ALL_TEXT,
     "video/mp4": r"video/(quicktime|3gpp2?|x-m4v|mpeg4)|audio/(mp4|x-m4a|m4a|aac|3gpp2?)",
     "video/quicktime": r"video/(mp4|x-m4v)",
-    # With a password, the new formats are in an old container too.
+    # The new formats, if protected by a password, are in an old container too.
     OLE: rf"{_ALL_OFFICE}|application/(x-msi|cdfv2.*|x-cfb|x-msexcel|vnd\.visio)",
     _WORD: r"application/(zip|msword|vnd\.ms-word.*|vnd\.openxmlformats-officedocument\.wordprocessingml.*)",
     _EXCEL: r"application/(zip|vnd\.ms-excel.*|vnd\.openxmlformats-officedocument\.spreadsheetml.*)",
@@ -279,10 +282,10 @@ _RECOGNISED = {*dict(_SIGNATURES).values(), *_ALSO, "image/bmp", "image/webp"}
 
 
 def contradicts(declared: str | None, found: str | None) -> bool:
-    """Return whether a file's declared type and the one that `sniffed` found differ enough for a warning. Pure.
+    """Return whether a file's declared type contradicts the type that `sniffed` found. Pure.
 
-    People and programs name types loosely, and a head does not tell all: what may be both is no contradiction, nor is a
-    claim that says nothing. HTML, SVG and programs are told from all else.
+    People and programs name types loosely, and a head does not show everything. Types that can both be true do not
+    contradict, and neither does a declaration without a claim. HTML, SVG and programs contradict every other type.
     """
     claim = _plain(declared)
     if claim is None or found is None or claim in (found, f"{found.partition('/')[0]}/*"):
@@ -292,11 +295,11 @@ def contradicts(declared: str | None, found: str | None) -> bool:
         return False
     if found in _ACTIVE or claim in _RECOGNISED or re.fullmatch(_ALL_OFFICE, claim):
         return True
-    # What application/x-foo looks like nobody here knows: it may well be a PDF.
+    # The format of application/x-foo is unknown here: it may be a PDF.
     return not claim.startswith("application/")
 
 
 def _plain(declared: str | None) -> str | None:
-    """A declared type without parameters and case, None where it claims nothing."""
+    """Return a declared type in lower case and without parameters, or None if it claims nothing."""
     claim = (declared or "").partition(";")[0].strip().lower()
     return None if "/" not in claim or claim in _NO_CLAIM else _SAME.get(claim, claim)

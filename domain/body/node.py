@@ -1,7 +1,7 @@
-"""A place in a JSON document: reads optional members and remembers, as warnings, what could not be read.
+"""Reads optional members of a JSON document, with a warning for each value that cannot be read.
 
-A form field of the wrong type must never cost the customer the contract: it becomes null, with a warning that names
-the place.
+A form field of the wrong type must never cost the customer the contract. It becomes null, with a warning that names
+its place.
 """
 
 import math
@@ -21,7 +21,7 @@ _INT64 = 1 << 63
 
 @dataclass(slots=True)
 class Reading:
-    """What one reading of a document shares: the zone of its naive timestamps, and the warnings so far."""
+    """The shared state of one reading: the zone of the document's naive timestamps, and the warnings so far."""
 
     zone: tzinfo
     warnings: list[ArchiveWarning] = field(default_factory=list)
@@ -40,28 +40,30 @@ class Node:
         return Node(value, f"{self.path}.{name}" if self.path else name, self.reading)
 
     def spelled(self, name: str) -> "Node":
-        """The member of that name, in whatever capitals and with whatever underscores: Cellosign writes a provider's
-        names in its own way (`cardMask` as `card_mask`). Of several, one that is not null, and rather this spelling.
+        """Return the member with a name, ignoring case and underscores.
+
+        Cellosign spells a provider's names its own way (`cardMask` as `card_mask`). Among several spellings, a value
+        that is not null goes first, then this spelling.
         """
         alike = [each for each in self.value if plain_name(each) == plain_name(name)] if self._has_members() else []
         alike.sort(key=lambda each: (self.value[each] is None, each != name))
         return self.member(alike[0] if alike else name)
 
     def text(self) -> str | None:
-        """Text as it can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
+        """Return text that can be stored: NUL and lone surrogates, which no database takes, become U+FFFD."""
         if isinstance(self.value, str):
             return self._clean(self.value)
         self._expected("text")
         return None
 
     def identifier(self) -> str | None:
-        """Text, or a whole number as text: Cellosign writes a recipient's id as a number and a signer's as text."""
+        """Return text, or a whole number as text: Cellosign sends a recipient's id as a number, a signer's as text."""
         if isinstance(self.value, int) and not isinstance(self.value, bool) and abs(self.value) < _INT64:
             return str(self.value)
         return self.text()
 
     def integer(self) -> int | None:
-        """A whole number of at most 64 bits, also as text of digits."""
+        """Return a whole number of at most 64 bits. Text of digits counts as a number."""
         number = decimal_from(self.value)
         if number is not None and number == number.to_integral_value() and abs(number) < _INT64:
             return int(number)
@@ -69,7 +71,7 @@ class Node:
         return None
 
     def number(self) -> Decimal | None:
-        """The number as sent, exact; also as text."""
+        """Return the exact number as sent. Text that spells a number counts."""
         number = decimal_from(self.value)
         if number is None and self.value != "":
             self._expected("a number")
@@ -98,12 +100,12 @@ class Node:
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         for number, (key, value) in enumerate(self.value.items()):
-            # A place goes into logs: keys of labels and the like are people's own text, and are told by their number.
+            # A place appears in logs. Keys of labels and the like are people's own text, so they are numbered.
             step = f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
             yield self._clean(key), Node(value, self.path + step, self.reading).anything()
 
     def anything(self) -> Any:
-        """Any JSON value, made storable."""
+        """Return any JSON value in a storable form."""
         match self.value:
             case str():
                 return self._clean(self.value)
@@ -117,7 +119,7 @@ class Node:
                 return self.value
 
     def objects(self) -> Iterator["Node"]:
-        """The objects of a list. What is in it and is no object is passed over, with a warning."""
+        """Return the objects of a list. Other items are skipped with a warning."""
         if not isinstance(self.value, list):
             self._expected("a list")
             return
@@ -129,9 +131,9 @@ class Node:
                 place._expected("an object", found="null" if value is None else None)
 
     def moment(self) -> datetime | None:
-        """A point in time in UTC. Cellosign's timestamps carry no zone; the reading's zone is theirs.
+        """Return a point in time in UTC. Cellosign's timestamps carry no zone, so the reading's zone applies.
 
-        None in the first and the last year: a database session in another zone could store and never read it again.
+        Years 1 and 9999 return None: a database session in another zone could store such a time but not read it again.
         """
         if self.value is None or self.value == "":
             return None
@@ -151,18 +153,18 @@ class Node:
     def _clean(self, text: str) -> str:
         cleaned = UNSTORABLE.sub("\ufffd", text)
         if cleaned != text:
-            self.warn(WarningCode.TEXT_REPLACED, "NUL or half an emoji shown as U+FFFD; the skeleton keeps the bytes")
+            self.warn(WarningCode.TEXT_REPLACED, "NUL or half an emoji became U+FFFD; the skeleton has the original")
         return cleaned
 
     def _expected(self, expected: str, found: str | None = None) -> None:
-        """Warn that a value is there and is of another type. A null is as good as absent."""
+        """Warn that a value has the wrong type. A null counts as absent."""
         if self.value is not None or found:
             found = found or _JSON_TYPES.get(type(self.value), "a number")
             self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
 
 
 def _storable(number: Decimal) -> float | int | str:
-    """A whole number of a card's length keeps all its digits, or nobody would know it for one and mask it."""
+    """Return a number in a storable form. A whole number keeps all its digits, so a card number can be masked."""
     if not math.isfinite(as_float := float(number)):
         return str(number)
     is_cut = abs(number) < _INT64 and number == number.to_integral_value() and number != Decimal(as_float)
@@ -170,7 +172,7 @@ def _storable(number: Decimal) -> float | int | str:
 
 
 def plain_name(name: str) -> str:
-    """Return what is the same for all spellings of a provider's name: `cardId`, `card_id`, `CARD_ID`."""
+    """Return a provider's name in its normal form, equal for `cardId`, `card_id` and `CARD_ID`."""
     return name.replace("_", "").lower()
 
 
@@ -178,10 +180,10 @@ _JSON_TYPES = {str: "other text", bool: "true or false", list: "a list", dict: "
 
 
 def decimal_from(value: Any) -> Decimal | None:
-    """The number that a JSON number, or text that spells one, states; None for everything else.
+    """Return the exact number of a JSON number or of text that spells a number, or None.
 
-    Exact: never by way of a float. Exponents beyond any amount or coordinate count as no number, as they would only
-    blow up memory (`1e999999999` is valid JSON).
+    Floats are never used. Exponents beyond any amount or coordinate return None, since they would exhaust memory
+    (`1e999999999` is valid JSON).
     """
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None

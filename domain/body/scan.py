@@ -1,17 +1,16 @@
-"""The scan of an archive's body: its contents are cut out while it streams by, the rest is a small JSON document.
+"""Scans an archive's body while it streams by: cuts out the contents and leaves the skeleton, a small JSON document.
 
-A content is a string at exactly `attachments[i].content` or `signed_document.content` of the root object. Every such
-string is cut, decoded from base64 and handed to a sink; in the rest, the skeleton, its index stands in its place.
-Everything else stays in the skeleton byte by byte, so a string at such a path in the parsed skeleton is always an index
-that the scanner wrote.
+A content is a string at exactly `attachments[i].content` or `signed_document.content` of the root object. Each content
+is cut, decoded from base64 and handed to a sink. In the skeleton its index replaces it. Everything else stays in the
+skeleton byte by byte, so a value at such a path in the parsed skeleton is always an index that the scanner wrote.
 
-While the body streams by, its containers that lead to a content are followed mark by mark, and a mark that JSON does
-not have there is refused at once. Of everything else only strings and brackets are told apart, which is exact for every
-body that is JSON; whether it is JSON is asked of the skeleton at the end. The answer holds for the body, for the two
-differ only inside of strings that have been checked themselves.
+The scanner follows the containers that lead to a content mark by mark, and refuses at once a mark that JSON does not
+allow there. Elsewhere it only distinguishes strings and brackets, which is exact for every body that is JSON. At the
+end, parsing the skeleton shows whether the body is JSON, since the two differ only in strings that were checked
+themselves.
 
-What is followed mark by mark costs about a microsecond a mark. So that no body can consist of it, members that lead to
-no content are read by one regular expression, and files are counted: `MAX_FILES`.
+Each mark costs about a microsecond. So that no body can consist of marks, one regular expression reads members that
+lead to no content, and files are limited: `MAX_FILES`.
 """
 
 import re
@@ -28,41 +27,41 @@ __all__ = ["MAX_DEPTH", "MAX_FILES", "MAX_SKELETON_BYTES", "ContentSink", "Cut",
 
 MAX_DEPTH = 64
 MAX_FILES = 10_000
-"""So many attachments, and so many contents, are in a body at most. Those of duplicate keys count, and the lists of
-attachments and the signed documents that duplicate keys make are counted likewise."""
+"""The most attachments, and the most contents, in a body. Duplicate keys count, and the lists of attachments and the
+signed documents that they make have the same limit."""
 
 
 class ContentSink(Protocol):
-    """Takes the decoded contents, one after the other."""
+    """A receiver of the contents, one after the other."""
 
     def begin(self, index: int) -> None:
-        """A content begins."""
+        """Begin a content."""
 
     def text(self, piece: memoryview) -> None:
-        """Take the next bytes of the content as they stand between the quotes; they are valid only during the call."""
+        """Take the next bytes of the content as sent between the quotes. They are valid only during the call."""
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of the content, decoded."""
 
     def end(self, *, is_plain: bool) -> None:
-        """The content is complete and was valid base64; plain, if encoding it again gives the very same text."""
+        """Complete the content, which was valid base64. It is plain if encoding it again gives the same text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a whole body turned out to be."""
+    """The result of the scan of a whole body."""
 
     skeleton: bytes
     """The body's own bytes with each content replaced by its index in decimal digits."""
     document: dict[str, Any]
-    """The skeleton parsed, by `json_text.parse`. Of duplicate keys the last counts."""
+    """The skeleton parsed, by `json_text.parse`. The last of duplicate keys counts."""
     cuts: tuple[Cut, ...]
     size_bytes: int
-    """Of the body."""
+    """Size of the body."""
 
 
 class _Container(Enum):
-    """What the scanner is inside of."""
+    """The container that the scanner is in."""
 
     BODY = auto()
     ROOT = auto()
@@ -70,11 +69,11 @@ class _Container(Enum):
     ATTACHMENT = auto()
     SIGNED_DOCUMENT = auto()
     OTHER = auto()
-    """Any object or array that cannot hold a content, together with all that is in it."""
+    """Any object or array that cannot hold a content, with everything in it."""
 
 
 class _Next(Enum):
-    """What JSON has next in a container that is followed."""
+    """What JSON allows next in a container that is followed mark by mark."""
 
     KEY_OR_END = auto()
     KEY = auto()
@@ -108,11 +107,11 @@ _VALUES = (_Next.VALUE_OR_END, _Next.VALUE)
 _ENDS = (_Next.KEY_OR_END, _Next.VALUE_OR_END, _Next.COMMA_OR_END)
 
 _NAMES = ("attachments", "signed_document", "content")
-_LONGEST_NAME_BYTES = len(rb"\u0000") * len("signed_document")  # every character of it written as an escape
+_LONGEST_NAME_BYTES = len(rb"\u0000") * len("signed_document")  # every character written as an escape
 
 
 def _spelled(name: str) -> bytes:
-    """Return what matches a name however JSON spells it."""
+    """Return a pattern that matches a name in every JSON spelling."""
     spellings = (rf"(?:{character}|\\u00(?i:{ord(character):02x}))" for character in name)
     return "".join(spellings).encode()
 
@@ -122,17 +121,17 @@ _NAME = re.compile(b"|".join(b"(?P<%b>%b)" % (name.encode(), _spelled(name)) for
 _BLANKS = re.compile(rb"[ \t\n\r]*+")
 _MARK = re.compile(rb"[ \t\n\r]*+([^ \t\n\r])?")
 _SCALAR = re.compile(rb'[^"\[\]{},: \t\n\r]*+')
-# A string whose closing quote has no backslash before it is matched ten times as fast as one with escapes.
+# A string without a backslash before its closing quote matches ten times as fast as a string with escapes.
 _STRING = re.compile(rb'(?>[^"]*+(?<!\\)(?="|\Z)|[^"\\]*+(?:\\.[^"\\]*+)*+)', re.DOTALL)
 _FLAT = rb'[^"\[\]{}]*+(?:"%b"[^"\[\]{}]*+)*+' % _STRING.pattern
 _BRACKETS = re.compile(rb'%b(?:([\[{]++)|([\]}]++)|(")|\Z)' % _FLAT, re.DOTALL)
-_LEVELS_AT_ONCE = 20  # of a value that a member is read with; a deeper one is long for the marks that it costs
+_LEVELS_AT_ONCE = 20  # nesting that one match reads; a deeper value is long enough to be worth its marks
 
 
 def _members(*ways: tuple[str, bytes]) -> re.Pattern[bytes]:
-    """Return what matches members that do not lead to a content: by a name whose value begins with a mark.
+    """Return a pattern of members that lead to no content. `ways` are the names, with first marks, that lead to one.
 
-    A value counts only together with the mark behind it: without that, the end of the chunk may have cut it.
+    A value counts only with the mark behind it, since otherwise the end of the chunk may have cut it.
     """
     inside = _FLAT
     for _ in range(_LEVELS_AT_ONCE - 1):
@@ -151,9 +150,9 @@ _MEMBERS = {
 
 
 class Scanner:
-    """Take a body in chunks and scan it; the borders between the chunks do not matter.
+    """A scanner of a body that arrives in chunks. The borders between the chunks do not matter.
 
-    After a refusal a scanner is spent.
+    After a refusal, a scanner cannot be used again.
     """
 
     def __init__(self, sink: ContentSink | None = None, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> None:
@@ -163,7 +162,7 @@ class Scanner:
 
         self._container = _Container.BODY
         self._next = _Next.VALUE
-        self._key = ""  # if it is one of the names
+        self._key = ""  # the current key, if it is in _NAMES
         self._depth = 0
         self._around_other = _Container.BODY
         self._depth_around_other = 0
@@ -172,7 +171,7 @@ class Scanner:
 
         self._is_in_scalar = False
         self._is_in_string = False
-        self._is_escaped = False  # a backslash has been seen and not what it escapes
+        self._is_escaped = False  # the chunk ended between a backslash and what it escapes
         self._string_start = 0  # in the skeleton
         self._content: Base64Text | None = None
         self._content_start = 0
@@ -181,7 +180,7 @@ class Scanner:
         """Take the next chunk of the body.
 
         Raises:
-            Refused: the body is wrong already, whatever may follow.
+            Refused: the body is invalid, whatever follows.
         """
         position = 0
         while position < len(chunk):
@@ -200,7 +199,7 @@ class Scanner:
         self._offset += len(chunk)
 
     def close(self) -> Scan:
-        """Return the scan of the body, which is complete.
+        """Return the scan of the complete body.
 
         Raises:
             Refused: the body is not a JSON object.
@@ -209,16 +208,16 @@ class Scanner:
         if self._content or self._is_in_string or self._depth:
             refuse("TRUNCATED", "the body ends within a string, an array or an object", self._offset)
         if not skeleton.removeprefix(BYTE_ORDER_MARK).strip(BLANK):
-            refuse("EMPTY_BODY", "there is nothing in the body", 0)
+            refuse("EMPTY_BODY", "the body is empty", 0)
         document = self._skeleton.parse()
         if not isinstance(document, dict):
             begin = len(BYTE_ORDER_MARK) if skeleton.startswith(BYTE_ORDER_MARK) else 0
             begin = _past(_BLANKS, skeleton, begin)
-            refuse("NOT_AN_OBJECT", "an archive is a JSON object, got some other JSON value", begin)
+            refuse("NOT_AN_OBJECT", "expected a JSON object, got another JSON value", begin)
         return Scan(skeleton, document, tuple(self._skeleton.cuts), self._offset)
 
     def _read_members(self, chunk: bytes, start: int) -> int:
-        """Read members that do not lead to a content, as long as they are whole. A shortcut for marks."""
+        """Read whole members that lead to no content, faster than mark by mark."""
         found = _MEMBERS[self._container].match(chunk, start)
         if not found:
             return self._read_mark(chunk, start)
@@ -250,7 +249,7 @@ class Scanner:
             self._refuse_mark(offset)
 
     def _refuse_mark(self, offset: int) -> NoReturn:
-        """Refuse the body for what is wrong up to the mark that was read last, which is not JSON there."""
+        """Refuse the body for its first fault, at the latest the mark that was just read."""
         self._skeleton.parse(end=-1)
         refuse("NOT_JSON", "something follows the JSON value", offset)
 
@@ -259,7 +258,7 @@ class Scanner:
             self._attachment += 1
             self._count("attachments", offset, where=f"attachments[{self._attachment}]")
         elif self._container is _Container.BODY and mark == BYTE_ORDER_MARK[offset : offset + 1]:
-            return  # and the value is still to come
+            return  # the value follows the byte order mark
         self._next = _Next.COMMA_OR_END
         if mark in b"[{":
             self._open(mark, offset)
@@ -299,7 +298,7 @@ class Scanner:
         self._depth -= 1
 
     def _read_other(self, chunk: bytes, start: int) -> int:
-        """Read on in a container that cannot hold a content: only strings and depth matter in it."""
+        """Continue in a container that cannot hold a content, where only strings and depth matter."""
         position, depth = start, self._depth
         for found in _BRACKETS.finditer(chunk, start):
             position = found.end()
@@ -316,7 +315,7 @@ class Scanner:
                     depth = self._depth_around_other
                     self._container = self._around_other
                     break
-            else:  # the chunk ends here, or a string begins here that does not end in it
+            else:  # the chunk ends here, or within the string that begins here
                 self._is_in_string = found.lastindex == 3
                 break
         self._depth = depth
@@ -325,7 +324,7 @@ class Scanner:
         return position
 
     def _read_scalar(self, chunk: bytes, start: int) -> int:
-        """Read on in a number, a literal, or what is neither."""
+        """Continue in a number, a literal, or invalid text."""
         position = _past(_SCALAR, chunk, start)
         self._is_in_scalar = position == len(chunk)
         self._keep(chunk, start, position)
@@ -336,7 +335,7 @@ class Scanner:
         self._string_start = len(self._skeleton)
 
     def _read_string(self, chunk: bytes, start: int) -> int:
-        """Read on in a string that stays in the skeleton."""
+        """Continue in a string that stays in the skeleton."""
         position = _past(_STRING, chunk, start + self._is_escaped)
         mark = chunk[position : position + 1]
         self._is_escaped = mark == b"\\"  # then it is the last byte of the chunk
@@ -364,7 +363,7 @@ class Scanner:
         self._content_start = offset
 
     def _read_content(self, content: Base64Text, chunk: bytes, start: int) -> int:
-        # The first quote ends it: were it escaped, its backslash would be refused.
+        # The first quote ends the content: a backslash before it would be refused.
         end = chunk.find(b'"', start)
         piece = memoryview(chunk)[start : end if end >= 0 else None]
         content.feed(piece)
@@ -390,6 +389,6 @@ class Scanner:
 
 
 def _past(pattern: re.Pattern[bytes], chunk: bytes, position: int) -> int:
-    """Return where the match of a pattern ends that also matches nothing."""
+    """Return the end of a pattern's match, or `position` if there is none."""
     found = pattern.match(chunk, position)
     return found.end() if found else position

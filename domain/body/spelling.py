@@ -1,8 +1,8 @@
-"""How base64 was written: recognised while a request is read, and written so again when it is rebuilt.
+"""Recognises the spelling of base64 in a request, and writes base64 in a spelling to rebuild the request.
 
-What is recognised is what encoders do: either alphabet, each of its two signs and the padding as itself or as an
-escape, lines of one length with one kind of break, a data URI in front. Whoever relies on it compares the digest of
-what was rebuilt: a text that mixes ways, or has bits set that no byte has, comes back different.
+It recognises what encoders do: either alphabet, each of its two signs and the padding as itself or as an escape, lines
+of one length with one kind of break, a data URI in front. A text that mixes spellings, or has padding bits set, comes
+back different. So callers must compare the digest of the rebuilt request.
 """
 
 import re
@@ -28,7 +28,7 @@ _SLASH = (rb"\/", b"/", b"_", rb"\u002F", rb"\u002f", rb"\u005F", rb"\u005f")
 
 
 class SpellingReader:
-    """Takes the text between the quotes in pieces, and tells how it is written. Flat memory, at the speed of memchr."""
+    """A recogniser of the spelling of a text, taken in pieces. Its memory is flat, its speed that of memchr."""
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -39,7 +39,7 @@ class SpellingReader:
         self._slash: bytes | None = None
 
     def feed(self, piece: bytes | memoryview) -> None:
-        """Take the next piece of a text that is base64."""
+        """Take the next piece of a base64 text."""
         if self._is_in_head:
             missing_bytes = _HEAD_BYTES - len(self._head)
             self._head += piece[:missing_bytes]
@@ -50,7 +50,7 @@ class SpellingReader:
             self._look(piece)
 
     def spelling(self, size_bytes: int) -> Spelling:
-        """Return how the text is written, all of which was fed, and of which so many bytes were decoded."""
+        """Return the spelling of the complete text, which has `size_bytes` when decoded."""
         if self._is_in_head:
             self._end_head()
         end = _END.search(self._tail)
@@ -80,7 +80,7 @@ class SpellingReader:
         self._tail = (self._tail + bytes(piece[-_TAIL_BYTES:]))[-_TAIL_BYTES:]
 
     def _lines(self) -> tuple[int, bytes]:
-        """The length of the first line in characters, and the break behind it."""
+        """Return the length of the first line in characters, and the break behind it."""
         found = _BREAK.search(self._head)
         if not found:
             return 0, b""
@@ -88,7 +88,7 @@ class SpellingReader:
 
 
 def spelled(data: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
-    """Write decoded data, which comes in pieces, as base64 in a spelling, in pieces."""
+    """Encode data as base64 in a spelling, piece by piece."""
     yield spelling.prefix.encode()
     yield from _with_signs(_in_lines(_encoded(data, has_pads=bool(spelling.pad)), spelling), spelling)
 
@@ -106,7 +106,7 @@ def _encoded(data: Iterable[bytes], *, has_pads: bool) -> Iterator[bytes]:
 
 
 def _in_lines(text: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
-    """With a break before each line but the first."""
+    """Insert a break before each line but the first."""
     line, line_break = spelling.line, spelling.line_break.encode()
     before, begun = b"", b""
     for piece in text:
@@ -135,6 +135,6 @@ def _with_signs(text: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
 
 
 def _first(ways: Iterable[bytes], text: bytes) -> bytes | None:
-    """Return that of some ways to write a sign which comes first in a text."""
+    """Return the way of writing a sign that comes first in a text, or None."""
     places = [(place, way) for way in ways if (place := text.find(way)) >= 0]
     return min(places)[1] if places else None
