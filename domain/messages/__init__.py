@@ -1,1 +1,1 @@
-"""What people and endpoints are shown: notifications, summaries, export pages. No decision comes in."""
+"""Makes notifications, summaries and export pages for people and endpoints. No decision comes in."""

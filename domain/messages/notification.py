@@ -1,6 +1,6 @@
-"""What downstream systems are told: about an archive, about the store, and about what does not add up.
+"""Makes the messages for downstream systems: about an archive, the store, and open discrepancies.
 
-docs/notifications.md is for those who receive it.
+docs/notifications.md describes them for receivers.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ MOST_TOLD = 50
 
 
 def message_id_of(receipt_id: str, endpoint: str) -> str:
-    """The same for the same receipt and endpoint, always: a receiver that has seen it can leave the message out."""
+    """Return the message id of a receipt and endpoint. It never changes, so receivers can ignore repetitions."""
     identity = "\n".join((ARCHIVE_COMPLETED, receipt_id, endpoint)).encode()
     return f"msg_{hashlib.sha256(identity).hexdigest()[:32]}"
 
 
-def archive_completed(  # noqa: PLR0913 -- one for each member
+def archive_completed(  # noqa: PLR0913 -- one argument for each member
     *,
     reference: str,
     receipt_id: str,
@@ -38,11 +38,11 @@ def archive_completed(  # noqa: PLR0913 -- one for each member
     signed_document: str | None,
     url: str,
 ) -> bytes:
-    """Return the body that tells about a completed version. Pure: the same input, the same bytes.
+    """Return the body of the message about a completed version. Pure: the same input gives the same bytes.
 
-    `discrepancies` are the first of those that nobody has explained, `discrepancies_in_all` is how many there are.
-    `signed_document` is the outcome of its verdict. Nothing is personal; `url` leads to the whole archive for who has a
-    token.
+        `discrepancies` are the first of the open discrepancies, `discrepancies_in_all` is their total number.
+    `signed_document` is the outcome of its verdict. The body has no personal data. `url` shows the whole archive to
+    holders of a token.
     """
     data = {
         "reference": reference,
@@ -70,8 +70,9 @@ def _told(found: Discrepancy) -> dict[str, str | None]:
 def payments_discrepancies(
     newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int], *, url: str, at: datetime
 ) -> bytes:
-    """Return the body that tells which discrepancies nobody has explained: the newest, and how many there are of each
-    code. Pure. `url` leads to all of them for who has a token.
+    """Return the body of the message about open discrepancies: the newest, and their number by code. Pure.
+
+    `url` shows all open discrepancies to holders of a token.
     """
     data = {
         "discrepancies": [_listed(each) for each in newest],
@@ -89,12 +90,12 @@ def _listed(found: ListedDiscrepancy) -> dict[str, Any]:
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:
-    """Return the body that tells that so many files of the store are not as they were written. Pure."""
+    """Return the body of the message that a number of files in the store are damaged. Pure."""
     return _body(STORE_DAMAGED, found_at, {"findings": findings})
 
 
 def store_unverified(found_at: datetime) -> bytes:
-    """Return the body that tells that the check of the store broke, so nobody knows how it is. Pure."""
+    """Return the body of the message that the check of the store failed, so its state is unknown. Pure."""
     return _body(STORE_UNVERIFIED, found_at, {})
 
 

@@ -1,4 +1,4 @@
-"""The summaries that a data team reads in Prefect's UI, as Markdown. Nothing personal, no card secrets."""
+"""Makes the Markdown summaries that a data team reads in Prefect's UI, without personal data and card secrets."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,11 +13,10 @@ from models.views.payments import DiscrepancyView, ListedDiscrepancy
 
 
 class _Markup(str):
-    """Markdown of our own, which stays as it is."""
+    """Markdown made by cellar, which is not escaped."""
 
 
-MOST_ROWS = 100
-"""Of a section: a hostile archive would make tens of MB; people read the first few."""
+MOST_ROWS = 100  # in a section; people read the first few, and a hostile archive would make tens of MB
 
 
 def summary(  # noqa: PLR0913 -- one for each section
@@ -30,9 +29,9 @@ def summary(  # noqa: PLR0913 -- one for each section
     archive_url: str,
     terms: PaymentTerms,
 ) -> str:
-    """Return the Markdown of an archive's run. Pure. `discrepancies` are the first of those that are not closed.
+    """Return the Markdown summary of an archive's run. Pure. `discrepancies` are the first that are not closed.
 
-    File names are left out: people name files after people. A file is told by its role, element and digest.
+    File names are left out, because they often contain people's names. Role, element and digest identify a file.
     """
     parts = [
         f"# Archive {_cell(archive.reference)}, version {version}",
@@ -55,7 +54,7 @@ def summary(  # noqa: PLR0913 -- one for each section
 
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
-    """Return the Markdown of what nobody has explained yet, in all archives and in what belongs to none. Pure."""
+    """Return the Markdown summary of all open discrepancies, with or without an archive. Pure."""
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
         _section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
@@ -108,7 +107,7 @@ def _transaction(found: DiscrepancyView) -> str | None:
 
 
 def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[str | None, ...]]:
-    """Endpoints are left out: an address may carry a token."""
+    """Return a row for each notification. Endpoints are left out, because a URL may contain a token."""
     return [(each.event, each.message_id, each.state) for each in notifications]
 
 
@@ -124,12 +123,12 @@ def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | No
 
 
 def _cell(text: str | None) -> str:
-    """Text from a payload must stay in its cell and must not become markup or a link."""
+    """Return text as a table cell. Text from a payload must not leave its cell or become markup or a link."""
     if not text:
         return "–"
     if isinstance(text, _Markup):
         return text
-    # Renderers make links of bare addresses too: of `https:`, of `www.` and of what has an `@`.
+    # Renderers also turn bare addresses into links: with `https:`, `www.` or an `@`.
     return " ".join(_WWW.sub(r"\1\.", text.translate(_ESCAPED)).split())
 
 

@@ -1,4 +1,4 @@
-"""The page of an export that people read: one archive in HTML, without scripts and without anything from elsewhere."""
+"""Makes the HTML page of an export: one archive for people to read, without scripts and external resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _TEMPLATES = Environment(
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A file of the archive and its path in the export, as seen from the page."""
+    """A file of the archive, with its path in the export relative to the page."""
 
     path: str
     content: Content
@@ -46,7 +46,7 @@ class ExportedFile:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Which version the page shows, and the versions and deliveries that are known of the process."""
+    """The version that the page shows, and all known versions and deliveries of the process."""
 
     version: int
     versions: Sequence[VersionView]
@@ -69,8 +69,8 @@ def summary_page(
 ) -> str:
     """Return the HTML page of one version of an archive. Pure.
 
-    It shows what the API shows of it. All text of the payload is escaped, and set in its own direction: what is written
-    from right to left turns nothing around it.
+    It shows what the API shows. Text of the payload is escaped and has its own direction, so right-to-left text does
+    not reorder its surroundings.
     """
     return _TEMPLATES.get_template("summary_page.html").render(
         archive=archive,

@@ -1,8 +1,8 @@
-"""Card secrets: which values of an archive's skeleton are kept sealed.
+"""Finds the card secrets of a skeleton: the values that are kept sealed.
 
-Those that the provider names so, in any spelling of the names, and every card number in what the provider or the client
-has said. An id never is one, though one id in thirty looks like a card number. Text of a result in which nobody knows
-where the secrets are is one whole.
+These are values with the provider's names for secrets, in any spelling, and every value from provider or client that
+contains a card number. An id is never a secret, though one id in thirty looks like a card number. A provider's result
+in an unknown text format is sealed as a whole.
 """
 
 import json
@@ -16,19 +16,19 @@ from domain.body.node import plain_name
 from domain.secrets.cards import has_card_number, number_text
 
 SECRET_NAMES = frozenset({"card_id", "session_cd", "auth_number", "cguid"})
-"""Members of a payment or of its provider's result, at any depth in that, whatever their type."""
+"""Members of a payment, or of its provider's result at any depth, of any type."""
 _SECRET_NAMES = frozenset(map(plain_name, SECRET_NAMES))
 _TELLS_OF_SECRETS = re.compile("card_?id|session_?cd|auth_?number|cg_?uid", re.IGNORECASE)
 _ID_NAMES = frozenset(
     {"id", "transaction_id", "session_id", "provider_transaction_reference", "internal_transaction_id"}
 )
-"""As Cellosign writes them; the last is the provider's own, in its result."""
+"""Names as Cellosign writes them. The last is the provider's own, in its result."""
 
 _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")([ \t\n\r]*+:)?+|([{\[])|([}\]])|[^ \t\n\r"{}\[\],:]++', re.DOTALL)
 
 
 class _Zone(Enum):
-    """What a value is part of. A list's values are part of what the list is part of."""
+    """The part of an archive that a value belongs to. A list's values belong to the zone of the list."""
 
     ROOT = auto()
     PAYMENTS = auto()
@@ -54,7 +54,7 @@ _WITH_SECRETS = (_Zone.RESULT, _Zone.PAYMENTS)
 
 @dataclass(slots=True)
 class _Container:
-    """An object or a list that is open. `zone` is that of the value which comes next in it, `name` its name."""
+    """An open object or list. `zone` and `name` are those of its next value."""
 
     own_zone: _Zone
     zone: _Zone
@@ -67,7 +67,7 @@ class _Container:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A value that is secret, unless it is the id of a transaction in the field of a payment."""
+    """A secret value, unless it turns out to be the transaction id in a payment field."""
 
     begin: int
     end: int
@@ -76,17 +76,17 @@ class _Found:
 
 
 def is_secret(name: str) -> bool:
-    """Whether what a payment or its provider's result says under that name is a secret."""
+    """Return whether a payment's or provider's result's member of that name is a secret."""
     return plain_name(name) in _SECRET_NAMES
 
 
 def secret_ranges(skeleton: bytes) -> list[tuple[int, int]]:
-    """Return where the values begin and end that are sealed, in their order: whole JSON values. Pure, linear in time.
+    """Return where the secrets of a skeleton begin and end, as whole JSON values in their order. Pure, linear in time.
 
-    Of duplicate keys each one counts. Where a key holds a card number, the whole object is sealed.
+    Every duplicate key counts. If a key contains a card number, its whole object is a secret.
 
     Args:
-        skeleton: a JSON object, as a scan leaves it.
+        skeleton: a JSON object, as the scan returns it.
     """
     walk = _Walk()
     begin = len(BYTE_ORDER_MARK) if skeleton.startswith(BYTE_ORDER_MARK) else 0
@@ -149,7 +149,7 @@ class _Walk:
 
 
 def _zone_of(own_zone: _Zone, name: str) -> _Zone:
-    """That of a member of an object."""
+    """Return the zone of a member of an object."""
     if own_zone in _WITH_SECRETS and is_secret(name):
         return _Zone.SECRET
     otherwise = own_zone if own_zone in _SEARCHED else _Zone.ELSEWHERE
@@ -159,8 +159,8 @@ def _zone_of(own_zone: _Zone, name: str) -> _Zone:
 
 
 def _is_unknown_text(around: _Container, token: bytes) -> bool:
-    """A provider's result that is text, or has text in it that tells of secrets: nobody knows its format, and where in
-    it they are.
+    """Return whether a text of a provider's result may contain secrets in an unknown format: the result itself is text,
+    or the text contains a name of a secret.
     """
     if around.zone is not _Zone.RESULT:
         return False
@@ -169,7 +169,7 @@ def _is_unknown_text(around: _Container, token: bytes) -> bool:
 
 
 def _text(token: bytes) -> str:
-    """What a string says; a number or a literal as it is written, a whole number in digits."""
+    """Return the text of a string, or a number or literal as written. Whole numbers are written in digits."""
     if token.startswith(b'"'):
         text: str = json.loads(token) if b"\\" in token else token[1:-1].decode()
         return text

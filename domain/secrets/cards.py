@@ -1,11 +1,11 @@
-"""Cards: what looks like a number is shown as its last four digits at the most; and when a card expires.
+"""Finds card numbers, masks them up to their last four digits, and reads expiry dates.
 
-A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn, and is written as cards are:
-unbroken, in fours, as on cards of 14 and 15 digits, digit by digit or pair by pair. Luhn alone holds for one number in
-ten, times in milliseconds among them, and grouped at will for more: for account numbers, and two numbers side by side.
-Isracard's own numbers of 8 and 9 digits cannot be told from other numbers, and are none here.
+A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn. It is written like on cards:
+unbroken, in fours, as on cards of 14 and 15 digits, digit by digit or pair by pair. Luhn alone accepts one number in
+ten, such as times in milliseconds. With any grouping it accepts more, such as account numbers and two adjacent numbers.
+Isracard's own numbers of 8 and 9 digits look like other numbers, and do not count as card numbers.
 
-Source: ISO/IEC 7812; the prefixes are those that the issuers publish.
+Source: ISO/IEC 7812; the prefixes that the issuers publish.
 """
 
 import re
@@ -33,33 +33,33 @@ _GROUP = re.compile(r"\d+")
 _LONG = re.compile(rf"\d(?:(?:[./]|{_BETWEEN})\d){{12}}")
 _FOURS = {(4, 4, 4, 4), (4, 4, 4, 4, 1), (4, 4, 4, 4, 2), (4, 4, 4, 4, 3)}
 _GROUPED = _FOURS | {(4, 6, 5), (4, 6, 4), (8, 8), (4, 12), (12, 4), (4, 4, 8), (4, 8, 4), (8, 4, 4)}
-"""The sizes of the groups on cards, also where a blank was left out."""
+"""The sizes of the groups on cards, also with a blank left out."""
 _PAIR, _MOST_IN_FOURS = 2, 5
 _DOTS = frozenset("./")
 _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\Z")
-"""Before two digits: the head of an IBAN."""
+"""The head of an IBAN, if two digits follow."""
 _MOST_GROUPS = 1000
-"""A run of more groups of digits is taken for one that holds a card number: to look at each costs time and memory."""
+"""A run of more groups of digits counts as a card number, because examining each group costs time and memory."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 _LAST_FOUR = re.compile(r"[0-9]{4}\Z")
 _EXPIRY = re.compile(r"(0[1-9]|1[0-2])/?([0-9]{2})")
 
 
 def masked(text: str) -> str:
-    """Return `text` with all but the last four of each run of 13 to 19 digits as asterisks. Pure.
+    """Return `text` with asterisks for all but the last four of each run of 13 to 19 digits. Pure.
 
-    A mask that the provider has made is left as it is, and so is an id with letters in it.
+    A provider's mask stays as it is, and so does an id with letters in it.
     """
     return _LOOKS_LIKE_ONE.sub(lambda number: re.sub(r"\d", "*", number[0]), text)
 
 
 def has_card_number(text: str) -> bool:
-    """Return whether a card number is anywhere in `text`, also with blanks or hyphens between its digits. Pure."""
+    """Return whether `text` contains a card number, even with blanks or hyphens between its digits. Pure."""
     return next(_card_numbers(text), None) is not None
 
 
 def without_card_numbers(value: Any) -> Any:
-    """Return a JSON value with the card numbers in it masked, in keys too; one without any stays as it is. Pure."""
+    """Return a JSON value with its card numbers masked, in keys too. Other values stay as they are. Pure."""
     match value:
         case str():
             return _without_numbers(value)
@@ -75,21 +75,21 @@ def without_card_numbers(value: Any) -> Any:
 
 
 def number_text(number: Decimal) -> str:
-    """Return a number as text, a whole one with all its digits if it is no longer than a card's: it may be one."""
+    """Return a number as text. A whole number of at most a card number's length has all its digits."""
     is_short = number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS
     return str(int(number)) if is_short and number == int(number) else str(number)
 
 
 def last_four(text: str | None) -> str | None:
-    """Return the last four digits of a card's number, masked or not; None where it does not end in four."""
+    """Return the last four digits of a card number, masked or not, or None if it does not end in four digits."""
     found = _LAST_FOUR.search((text or "").strip())
     return found[0] if found else None
 
 
 def expiry_month(text: str | None) -> date | None:
-    """Return the first day of the month that `MMYY` tells, also with a slash between; None for all else.
+    """Return the first day of the month in `MMYY` or `MM/YY`, or None for any other text.
 
-    Source: Credit Guard's `cardExpiration`. Cards live for a few years, so the century is this one.
+    Source: Credit Guard's `cardExpiration`. Cards are valid for a few years, so the century is the 21st.
     """
     found = _EXPIRY.fullmatch((text or "").strip())
     return date(2000 + int(found[2]), int(found[1]), 1) if found else None
@@ -120,7 +120,7 @@ def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Where card numbers begin and end, in the order of their beginnings. They may overlap."""
+    """Return where card numbers begin and end, in the order of their beginnings. They may overlap."""
     if not _LONG.search(text):
         return
     for run in _RUN.finditer(text):
@@ -128,7 +128,7 @@ def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _in_run(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """A card number is written as one or several of the groups of digits of a run."""
+    """Return the card numbers in a run of groups of digits. A card number is one group or several."""
     groups = [group.span() for group in islice(_GROUP.finditer(text, begin, end), _MOST_GROUPS + 1)]
     if len(groups) > _MOST_GROUPS:
         yield begin, end
@@ -149,8 +149,8 @@ def _in_run(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _ends(sizes: Sequence[int], between: Sequence[str], index: int, stretch: int) -> Iterator[int]:
-    """Behind which groups a number may end that begins with one, as cards are written. Dots and slashes are between
-    fours only: dates and versions have them too.
+    """Return the groups behind which a card number may end that begins at a group. Dots and slashes count between fours
+    only, because dates and versions contain them too.
     """
     if sizes[index] >= _FEWEST_DIGITS:
         yield index + 1
@@ -164,8 +164,8 @@ def _ends(sizes: Sequence[int], between: Sequence[str], index: int, stretch: int
 
 
 def _stretches(sizes: Sequence[int], between: Sequence[str]) -> list[int]:
-    """Of each group, behind which one the single digits or pairs end that begin with it and are evenly spaced. The last
-    of pairs may be a single digit.
+    """Return, for each group, where the evenly spaced single digits or pairs end that begin with the group. The last
+    pair may be a single digit.
     """
     ends = list(range(1, len(sizes) + 1))
     for index in range(len(sizes) - 2, -1, -1):
@@ -178,7 +178,7 @@ def _stretches(sizes: Sequence[int], between: Sequence[str]) -> list[int]:
 
 
 def _is_continued(text: str, groups: Sequence[tuple[int, int]], index: int) -> bool:
-    """Whether a group follows a decimal point, as in coordinates, or the head of an IBAN."""
+    """Return whether a group follows a decimal point, as in coordinates, or the head of an IBAN."""
     if not index:
         return False
     before, end = groups[index - 1]
@@ -187,7 +187,7 @@ def _is_continued(text: str, groups: Sequence[tuple[int, int]], index: int) -> b
 
 
 def _sums(digits: str) -> tuple[list[int], list[int]]:
-    """The sums of Luhn up to each digit, for numbers that end behind an even and behind an odd number of digits."""
+    """Return Luhn's sums up to each digit, for numbers that end after an even and after an odd count of digits."""
     plain = [int(digit) for digit in digits]
     even = [digit if place % 2 else _DOUBLED[digit] for place, digit in enumerate(plain)]
     odd = [_DOUBLED[digit] if place % 2 else digit for place, digit in enumerate(plain)]

@@ -1,4 +1,4 @@
-"""Secrets are cut out of a skeleton and put back into it; how they are encrypted is up to whoever has the key."""
+"""Cuts secrets out of a skeleton and puts them back. The caller has the key and encrypts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,15 +14,15 @@ _VALUE = JSONDecoder(parse_int=str, parse_float=str, strict=False)
 def sealed(
     skeleton: bytes, contents: Sequence[ContentCut], secrets: Sequence[tuple[int, int]], seal: Callable[[bytes], bytes]
 ) -> tuple[bytes, list[Cut]]:
-    """Return what is left of a skeleton without its secrets, and all its cuts, by their places in what is left. Pure.
+    """Return the sealed skeleton, and all its cuts in the order of their places in the sealed skeleton. Pure.
 
     Args:
-        secrets: where in the skeleton they begin and end, in their order. No content is in one.
+        secrets: where the secrets begin and end in the skeleton, in their order. No secret includes a content.
     """
     parts: list[bytes] = []
     cuts: list[Cut] = []
     position = 0  # in the skeleton
-    shift = 0  # from there to the same place in what is left
+    shift = 0  # from there to the same place in the sealed skeleton
     for begin, end, content in _places(contents, secrets):
         if content:
             cuts.append(replace(content, skeleton_offset=begin + shift))
@@ -35,7 +35,7 @@ def sealed(
 
 
 def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], bytes]) -> bytes:
-    """Return the skeleton that `sealed` has sealed. Pure."""
+    """Return the clear skeleton of a sealed skeleton. Pure."""
     parts: list[bytes] = []
     position = 0
     for cut in cuts:
@@ -46,10 +46,10 @@ def unsealed(skeleton: bytes, cuts: Sequence[Cut], opened: Callable[[bytes], byt
 
 
 def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tuple[int, int]]:
-    """Return where in the skeleton the values stood that cuts have sealed. Pure.
+    """Return where the sealed values begin and end in the clear skeleton. Pure.
 
     Args:
-        size_of: how long the value is that a ciphertext is of.
+        size_of: returns the length of the value that a ciphertext encrypts.
     """
     ranges, shift = [], 0
     for cut in cuts:
@@ -61,12 +61,12 @@ def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tupl
 
 
 def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
-    """Return where in a skeleton the values stand that are sealed in what is left of it, but for nulls. Pure.
+    """Return where the values begin and end in a skeleton that are sealed in `left`, except nulls. Pure.
 
     Raises:
-        Conflict: it is not left of that one.
+        Conflict: `left` is not the skeleton with sealed values.
     """
-    text = skeleton.decode("latin-1")  # a character a byte: all that has a meaning in JSON is ASCII
+    text = skeleton.decode("latin-1")  # one character a byte; JSON's own signs are ASCII
     ranges, position, place = list[tuple[int, int]](), 0, 0
     while True:
         same = _same(memoryview(skeleton)[position:], memoryview(left)[place:])
@@ -84,7 +84,7 @@ def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
 
 
 def _same(one: memoryview, other: memoryview) -> int:
-    """How many bytes are the same from the beginning."""
+    """Return the length of the common beginning of two byte strings."""
     differing = (size for size, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(differing, min(len(one), len(other)))
 

@@ -146,7 +146,7 @@ def test_bag_without_a_signed_document_has_no_report(cellar: Cellar, tmp_path: P
 
     data = tmp_path / "bag" / "data"
     assert {each.name for each in data.iterdir()} == {"files", "skeleton.json", "summary.html"}
-    assert "There is none to judge." in (data / "summary.html").read_text()
+    assert "No signed document was judged." in (data / "summary.html").read_text()
 
 
 def test_bag_may_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:

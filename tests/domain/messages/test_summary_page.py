@@ -212,7 +212,7 @@ def test_archive_with_nothing_in_it_has_a_page() -> None:
 
     assert page.startswith("<!doctype html>\n")
     assert page.count("<p>None.</p>") == 9
-    assert page.count("<p>There is none to judge.</p>") == 1
+    assert page.count("<p>No signed document was judged.</p>") == 1
 
 
 def test_value_that_is_no_text_is_shown_as_json() -> None:
