@@ -11,12 +11,12 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 
 
 def text_index(table: str, column: str) -> Index:
-    """An index on text of any length. Postgres refuses to put more than 2,700 bytes into a b-tree, not into a hash."""
+    """Return an index on text of any length. Postgres refuses more than 2,700 bytes in a b-tree, but not in a hash."""
     return Index(f"ix_{table}_{column}", column, postgresql_using="hash")
 
 
 class Moment(TypeDecorator[datetime]):
-    """A point in time: aware on both sides, stored in UTC. SQLite would forget the zone."""
+    """A point in time, with its zone when written and read, and stored in UTC, because SQLite would lose the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

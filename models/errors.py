@@ -2,12 +2,12 @@
 
 CellarError
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
-├── Transient      the world is down: retried by whoever owns the retry, and only there
-│   └── Unreadable one thing in the store cannot be read, whatever the rest does
-└── Conflict       two truths: a person looks
-    └── Locked     what is sealed cannot be opened or sealed: a key is gone, damaged or not among the settings
+├── Transient      an outside system does not work now: retried by the owner of the retry, and only there
+│   └── Unreadable one key in the store cannot be read, although others may be
+└── Conflict       two records disagree: a person decides
+    └── Locked     sealed values cannot be opened, or secrets sealed: a key is gone, damaged or not in the settings
 
-Messages say what, which, expected, got and what to do next. They never repeat a value from a payload: those are
+Messages say what, which, expected, got and what to do next. They never repeat a value from a payload, since values are
 people's data.
 """
 
@@ -21,8 +21,8 @@ class CellarError(Exception):
 class Refused(CellarError):
     """The input is wrong and will stay wrong.
 
-    `code` is stable (`NOT_BASE64`), `where` is a JSON path or the name of a header or parameter, `status` the HTTP
-    status that fits when the input came by HTTP.
+    `code` is stable (`NOT_BASE64`), `where` is a JSON path or the name of a header or parameter, `status` is the HTTP
+    status if the input came by HTTP.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Refused(CellarError):
 
 
 class Transient(CellarError):
-    """Something outside did not work this time; the same call may work later."""
+    """An outside system failed this time. The same call may work later."""
 
 
 class Unreadable(Transient):
-    """A storage does not give what lies under a key, which is there; others it may give."""
+    """A storage cannot read an existing key. Other keys may be readable."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key} cannot be read: {reason}")
@@ -53,7 +53,7 @@ class Conflict(CellarError):
 
 
 class Locked(Conflict):
-    """What is sealed cannot be opened: a key is gone or damaged, or is not among those of the settings.
+    """Sealed values cannot be opened: a key is gone, damaged or not in the settings.
 
-    It is no damage: with the key all is right again.
+    The sealed values are not damaged: with the key they can be opened again.
     """

@@ -1,1 +1,1 @@
-"""What Cellosign sends of a process: sessions, fields, files, signatures, warnings. No verdicts on money come in."""
+"""The archive that Cellosign sends: sessions, fields, files, signatures, warnings. No verdicts on money come in."""

@@ -1,4 +1,4 @@
-"""The archive: what Cellosign sends when a process ends."""
+"""The archive that Cellosign sends when a process ends."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from models.payments.payment import Payment
 
 
 class State(StrEnum):
-    """Where a receipt, and with its newest receipt an archive, stands."""
+    """The state of a receipt. An archive has the state of its newest receipt."""
 
     RECEIVED = "received"
     PROCESSING = "processing"
@@ -27,7 +27,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive as read from its skeleton. Tuples follow the payload's order."""
+    """An archive read from its skeleton. Tuples follow the payload's order."""
 
     reference: str
     event_at: datetime | None
@@ -44,12 +44,12 @@ class Archive:
 
     @property
     def is_locked(self) -> bool:
-        """Whether what is sealed of it reads as null, for want of its key."""
+        """Whether the archive's sealed values read as null because its key is missing or damaged."""
         return any(warning.code is WarningCode.SECRETS_LOCKED for warning in self.warnings)
 
 
 class ArchiveRow(SQLModel, table=True):
-    """One row per process reference. `state` is that of its newest receipt."""
+    """One row per process reference. `state` is the state of its newest receipt."""
 
     __tablename__ = "archive"
     __table_args__ = (text_index("archive", "template_id"),)

@@ -1,4 +1,4 @@
-"""Files: contents as the payload declares them, and as they are stored."""
+"""Files: contents as the payload declares them and as the store keeps them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +15,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredContent:
-    """Decoded bytes in the store, named there by their digest. `index` is that of their cut in the scan.
+    """The decoded bytes of a content, named by digest in the store. `index` is the index of its cut in the scan.
 
-    `looks_like` is the media type that their first bytes show, where they show one. `infection` is what ClamAV found in
-    them, where it was asked; what it did not take whole is not scanned.
+    `looks_like` is the media type that the first bytes show, or None. `infection` is what ClamAV found, if asked. A
+    file that ClamAV did not accept whole is not scanned.
     """
 
     index: int
@@ -31,10 +31,10 @@ class StoredContent:
 
 @dataclass(frozen=True, slots=True)
 class ContentCut:
-    """Where a content was cut out, and how it was written there: what rebuilds the request.
+    """The place and the spelling of a content that was cut out, from which the request is rebuilt.
 
-    At `skeleton_offset` the skeleton has the content's index in decimal digits: the clear one while a body is scanned,
-    the sealed one where it is written down.
+    At `skeleton_offset` the skeleton has the content's index in decimal digits. The offset refers to the clear skeleton
+    during a scan, and to the sealed skeleton in `cuts.json`.
     """
 
     content: StoredContent
@@ -52,7 +52,7 @@ class SealedCut:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file that the payload declares, at `where`. `stored` is None where no bytes came with it."""
+    """A file that the payload declares at `where`. `stored` is None if it arrived without content."""
 
     where: str
     role: Role

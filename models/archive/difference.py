@@ -1,4 +1,4 @@
-"""What changed between two versions of an archive."""
+"""Differences between two versions of an archive."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +21,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """JSON values of one member, None where a version has none."""
+    """The JSON values of a member in two versions. None means that a version has no value."""
 
     before: Any
     after: Any
@@ -29,10 +29,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that two versions do not share.
+    """A thing that differs between two versions.
 
-    `key` is its id as sent, or what it is and its number among those without one (`attachment[0]`). `members` are those
-    that differ, as the API shows them. `withheld` names those of a changed thing that differ and are not shown.
+    `key` is the thing's id as sent, or its kind with its number among things without an id (`attachment[0]`). `members`
+    are the members that differ, as the API shows them. `withheld` names members that differ and are not shown.
     """
 
     kind: DifferenceKind

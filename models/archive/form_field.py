@@ -1,4 +1,4 @@
-"""Form fields: the elements of the form with what was entered and where they stand on the signed PDF."""
+"""Form fields: the elements of the form, with their values and their places on the signed PDF."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from models.columns import Json
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """`top`, `left`, `width` and `height` are positions on the page as Cellosign gives them; its page has no unit for
-    them. `latitude` and `longitude` are the numbers in a `location` field's value, in degrees.
+    """A field of the form.
 
-    In `value` and `meta` the numbers of cards are masked. `unmasked` has those of the two in which one is, as they were
-    sent: for comparing only, they are never shown or kept.
+    `top`, `left`, `width` and `height` are positions on the page as Cellosign sends them, without a documented unit.
+    `latitude` and `longitude` come from the value of a `location` field, in degrees. Card numbers in `value` and `meta`
+    are masked. `unmasked` holds the originals of masked members for comparing; it is never shown or stored.
     """
 
     id: str | None

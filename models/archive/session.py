@@ -1,4 +1,4 @@
-"""Sessions: one signing by one recipient. A process has one or more."""
+"""Sessions: each is one signing by one recipient. A process has at least one session."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from models.columns import Json, Moment, text_index
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A message that brought the recipient to the form, or the one with the one-time password."""
+    """A message that invited the recipient to the form, or that carried the one-time password."""
 
     purpose: str  # "invitation" or "otp"
     type: str | None
@@ -22,7 +22,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """`where` is its place in the payload."""
+    """An integration of a session. `where` is its place in the payload."""
 
     where: str
     id: str | None
@@ -34,8 +34,8 @@ class Integration:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`recipient` and `submission_details` are kept whole as well, unknown members included. `where` is the session's
-    place in the payload.
+    """A session at `where` in the payload. `recipient` and `submission_details` are also kept whole, with unknown
+    members.
     """
 
     where: str
@@ -108,7 +108,7 @@ class IntegrationRow(SQLModel, table=True):
 
 
 class LabelRow(SQLModel, table=True):
-    """A label of a session. `value` is text also where the payload has a number or a structure (then as JSON)."""
+    """A label of a session. `value` is always text: a number or a structure is stored as JSON."""
 
     __tablename__ = "label"
     __table_args__ = (text_index("label", "value"),)

@@ -1,4 +1,4 @@
-"""Signatures: a signature pad of the form, as signed."""
+"""Signatures: the signature pads of the form, as signed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from models.columns import Json, Moment
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`where` is its place in the payload."""
+    """A signature of the payload. `where` is its place in the payload."""
 
     where: str
     id: str | None

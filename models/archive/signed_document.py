@@ -1,4 +1,4 @@
-"""The signed document's verdict, as the database keeps it."""
+"""The verdict on a signed document as the database keeps it."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from models.columns import Json
 
 
 class SignedDocumentRow(SQLModel, table=True):
-    """One row for an archive that has a signed document. `verdict` is what the API shows."""
+    """One row for each archive with a signed document. `verdict` is the JSON that the API shows."""
 
     __tablename__ = "signed_document"
 

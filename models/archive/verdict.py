@@ -1,4 +1,4 @@
-"""The verdict on a signed document: what its signatures say of it."""
+"""The verdict on a signed document: the judgement on its signatures."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -7,12 +7,12 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What became of a document since it was signed.
+    """The state of a document since it was signed.
 
-    `sound`: every signature holds, and nothing came after one that it does not permit. `changed`: the signatures hold,
-    but the document was changed after one of them. `broken`: a signature does not fit the bytes that it covers, a time
-    stamp in one is of something else, or either is damaged. `unsigned` is a finding, not an accusation. `unreadable`:
-    nobody can say.
+    `sound`: every signature is intact and valid, and permits all later changes. `changed`: no signature is known to be
+    broken, but the document was changed after one. `broken`: a signature does not match the bytes that it covers, its
+    time stamp is of something else, or either is damaged. `unsigned` is an observation, not an accusation.
+    `unreadable`: the signatures cannot be judged.
     """
 
     SOUND = "sound"
@@ -23,11 +23,10 @@ class Outcome(StrEnum):
 
 
 class Coverage(StrEnum):
-    """How much of the file's bytes a signature covers.
+    """The bytes of the file that a signature covers.
 
-    `file`: all, up to the last. `revision`: all of the document as it was signed; updates follow. `part`: from the
-    first byte on, but not the whole document as it was signed. `unclear`: something else, which honest signers do not
-    make.
+    `file`: all bytes. `revision`: the whole document as it was signed; updates follow. `part`: from the first byte on,
+    but not the whole document as it was signed. `unclear`: something else, which honest signers do not make.
     """
 
     FILE = "file"
@@ -37,10 +36,10 @@ class Coverage(StrEnum):
 
 
 class LaterChange(StrEnum):
-    """The gravest change to the document after a signature.
+    """The most serious change to the document after a signature.
 
-    `archival`: validation data (DSS), document time stamps, empty signature fields. `form_filling`: that, values of
-    form fields, and further signatures. `other`: whatever is neither, bytes that belong to no update among them.
+    `archival`: validation data (DSS), document time stamps, empty signature fields. `form_filling`: also values of form
+    fields and further signatures. `other`: any other change, including bytes that belong to no update.
     """
 
     NONE = "none"
@@ -52,14 +51,13 @@ class LaterChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignatureVerdict:
-    """What one signature says. None stands for what cannot be known.
+    """The verdict on one signature. None means unknown.
 
-    `intact`: the bytes that it covers are the signed ones. `valid`: the signature is that of the certificate in it, and
-    its time stamps are of what they are in. `change_permitted`: by the signature's own rules (DocMDP, FieldMDP).
-    `locks`: it permits no change at all, save archival ones. `signed_at`: as its time stamp says, where that leads to a
-    trusted root, or else the signer. `trusted`: at that time, its certificate led to a trusted root; revocation is not
-    asked for. None without trusted roots. `digest`: the algorithm of what was signed, as `sha256`; verdicts of earlier
-    builds do not tell it.
+    `intact`: the bytes that it covers are the signed bytes. `valid`: the signature belongs to its certificate, and its
+    time stamps belong to it. `change_permitted`: by the signature's own rules (DocMDP, FieldMDP). `locks`: it permits
+    only archival changes. `signed_at`: the time of its time stamp, if that leads to a trusted root, otherwise the time
+    that the signer states. `trusted`: at that time, its certificate led to a trusted root. Revocation is not checked.
+    It is None without trusted roots. `digest`: the digest algorithm, as `sha256`; verdicts of earlier builds lack it.
     """
 
     field: str
@@ -79,7 +77,7 @@ class SignatureVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What all signatures say. `locked`: one of them permits no change. Order follows the revisions of the document."""
+    """The verdict on all signatures, in order of the document's revisions. `locked`: a signature permits no change."""
 
     outcome: Outcome
     intact: bool | None
@@ -104,7 +102,7 @@ UNREADABLE = Verdict(
 
 
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
-    """Return the verdict as what JSON knows, as the API shows it."""
+    """Return the verdict as JSON values, as the API shows it."""
     shown = asdict(verdict)
     shown["signatures"] = [
         signature | {"signed_at": moment.isoformat() if (moment := signature["signed_at"]) else None}

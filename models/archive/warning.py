@@ -1,4 +1,4 @@
-"""Warnings: what a payload says of itself that a person should look at."""
+"""Warnings: remarks on the content of a payload that a person should examine."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveWarning:
-    """`where` is a JSON path into the payload. `detail` repeats nothing of what was sent."""
+    """A warning. `where` is a JSON path into the payload. `detail` never repeats a value of the payload."""
 
     code: WarningCode
     where: str

@@ -1,4 +1,4 @@
-"""Discrepancies: what does not add up between payments, their archive, other archives and the settlement."""
+"""Discrepancies: contradictions about money between payments, archives and settlement reports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,20 +49,20 @@ PAYLOAD_CODES = frozenset(
         DiscrepancyCode.UNKNOWN_SESSION,
     }
 )
-"""Those that follow from the versions of one archive."""
+"""Discrepancies that follow from the versions of one archive."""
 
 DUPLICATE_CODES = frozenset({DiscrepancyCode.DUPLICATE_PROVIDER_TRANSACTION, DiscrepancyCode.DUPLICATE_TRANSACTION})
-"""Those that follow from the payments of several archives."""
+"""Discrepancies that follow from the payments of several archives."""
 
 HOLD_CODES = frozenset({DiscrepancyCode.AGING_HOLD})
-"""Those that come with time alone."""
+"""Discrepancies that follow from the calendar alone."""
 
 SETTLEMENT_CODES = frozenset(DiscrepancyCode) - PAYLOAD_CODES - DUPLICATE_CODES - HOLD_CODES
-"""Those that follow from payments and the provider's reports."""
+"""Discrepancies that follow from payments and the provider's reports."""
 
 
 class DiscrepancyState(StrEnum):
-    """`explained`: a person said why. `closed`: a later version or a settlement has removed its cause."""
+    """`explained`: a person gave the reason. `closed`: a later version or a settlement report removed its cause."""
 
     OPEN = "open"
     EXPLAINED = "explained"
@@ -71,9 +71,10 @@ class DiscrepancyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """`expected` and `found` are amounts, counts or descriptions, never a person's data. `subject` tells apart those of
-    one code and one transaction: a field's place, a row of a settlement report. `payment_id` is None where it is of no
-    payment that the current version has.
+    """A discrepancy. `expected` and `found` are amounts, counts or descriptions, never personal data.
+
+    `subject` distinguishes discrepancies with the same code and transaction, by a field's place or an entry's id, for
+    example. `payment_id` is None if the current version has no such payment.
     """
 
     code: DiscrepancyCode
@@ -85,8 +86,9 @@ class Discrepancy:
 
 
 class DiscrepancyRow(SQLModel, table=True):
-    """`reference` is None where an entry of a settlement belongs to no archive. `discrepancy_id` is made of reference,
-    code, transaction and subject: the same cause is the same row, however often it is found.
+    """A recorded discrepancy. `reference` is None if an entry of a settlement report belongs to no archive.
+
+    `discrepancy_id` is made from reference, code, transaction and subject, so the same cause is always the same row.
     """
 
     __tablename__ = "discrepancy"
@@ -103,7 +105,7 @@ class DiscrepancyRow(SQLModel, table=True):
 
 
 class DiscrepancyEventRow(SQLModel, table=True):
-    """What happened to a discrepancy: it was opened, explained, closed or opened again."""
+    """An event of a discrepancy: it was opened, explained, closed or reopened."""
 
     __tablename__ = "discrepancy_event"
 
@@ -112,14 +114,14 @@ class DiscrepancyEventRow(SQLModel, table=True):
     state: str = Field(max_length=16)
     at: datetime = Field(sa_type=Moment)
     by: str | None = None
-    """A person, for an explanation."""
+    """The person who explained the discrepancy."""
     why: str | None = None
 
 
 class DiscrepancyLogRow(SQLModel, table=True):
-    """How often the discrepancies of a process have changed, and how many of these changes the store has.
+    """The number of changes to the discrepancies of a process, and the number that the store has.
 
-    `reference` is empty for those that belong to no archive.
+    `reference` is empty for discrepancies that belong to no archive.
     """
 
     __tablename__ = "discrepancy_log"

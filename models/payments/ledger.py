@@ -1,10 +1,10 @@
-"""The ledger: payments as data teams read them, a view in the database. `docs/ledger.md` tells what each column is."""
+"""The ledger: database views of payments for data teams. `docs/ledger.md` describes each column."""
 
 from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, String, Table
 
 from models.columns import Moment
 
-# Not among the tables of the models: migrations make it by hand.
+# A view, so it has metadata of its own: a migration creates it by hand.
 LEDGER = Table(
     "payment_ledger",
     MetaData(),

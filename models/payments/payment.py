@@ -1,4 +1,4 @@
-"""Payments: what the provider did for the process, in integers of minor units."""
+"""Payments that the provider made for a process, in integers of minor units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from models.columns import text_index
 
 
 class Standing(StrEnum):
-    """What a payment means for the books. Only a charge is revenue."""
+    """The meaning of a payment for the books. Only a charge is revenue."""
 
     VERIFIED = "verified"
     HELD = "held"
@@ -24,11 +24,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An entry of `payments` as the payload states it: numbers as sent, unit and all; None where what was sent is
-    missing or cannot be read.
+    """An attempt at a payment: one element of `payments`, with numbers in the units as sent.
 
-    `card_expires` is the first day of the month in which the card expires. The three numbers of payments are what the
-    provider says of instalments, in minor units.
+    A member is None if the sent value is missing or cannot be read. `card_expires` is the first day of the month in
+    which the card expires. `number_of_payments`, `first_payment` and `periodical_payment` are the provider's
+    instalments, in minor units.
     """
 
     transaction_id: str | None
@@ -44,18 +44,18 @@ class Attempt:
     card_no_last4: str | None = None
     card_expires: date | None = None
     cguid: str | None = field(default=None, repr=False)
-    """Of the provider's transaction. A secret, as the number of the authorisation is."""
+    """The id of the provider's transaction. A secret, like the authorisation number."""
     authorisation: str | None = field(default=None, repr=False)
     number_of_payments: Decimal | None = None
     first_payment: Decimal | None = None
     periodical_payment: Decimal | None = None
     results: Mapping[str, str] = field(default_factory=dict)
-    """What those members of the provider's result say that the installation judges success by; no others."""
+    """The values of those members of the provider's result by which the installation judges success."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """All attempts at one transaction, in the payload's order. An entry without one is a payment of its own."""
+    """All attempts at one transaction, in the payload's order. An attempt without a transaction id is a payment."""
 
     attempts: tuple[Attempt, ...]
 
@@ -65,10 +65,10 @@ class Payment:
 
 
 class PaymentRow(SQLModel, table=True):
-    """A payment, with all attempts at it; what it means for the books by what the payload says.
+    """A payment with all its attempts. `standing` is the standing by the payload.
 
-    Card tokens and authorisation numbers are secrets: of those that the settlement is matched by there is a keyed
-    fingerprint. `payment_id` stays the same in every version.
+    Card tokens and authorisation numbers are secrets. The secrets by which settlement reports are matched are stored as
+    keyed fingerprints. `payment_id` stays the same in every version.
     """
 
     __tablename__ = "payment"
@@ -92,15 +92,16 @@ class PaymentRow(SQLModel, table=True):
     standing: str = Field(max_length=16)
     attempts: int = 1
     paid_on: date | None = Field(default=None, index=True)
-    """The day on which its session was submitted, or else that of the archive's event, in the zone of the settings."""
+    """The day on which its session was submitted, otherwise the day of the archive's event, in the settings' zone."""
     instalments: int | None = None
     first_minor: int | None = Field(default=None, sa_type=BigInteger)
     periodical_minor: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class PaymentKeyRow(SQLModel, table=True):
-    """Another attempt at a payment than the one that decides, as rows of reports may have it: any that may have taken
-    money can be settled, and one that took none tells whose row it is.
+    """An attempt that does not decide its payment, but that an entry of a report may match.
+
+    An attempt that may have taken money can be settled. An attempt that took no money shows the archive of an entry.
     """
 
     __tablename__ = "payment_key"

@@ -1,4 +1,4 @@
-"""What an installation knows of its payments that no payload says: units, what types mean, whose day it is."""
+"""What an installation knows about its payments and no payload states: units, meanings of types, the time zone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ AmountUnit = Literal["minor", "major"]
 
 @dataclass(frozen=True, slots=True)
 class PaymentType:
-    """What a success of a type means. With `needs_authorisation` it is none without an authorisation number."""
+    """The meaning of a success of a type. If `needs_authorisation`, it counts only with an authorisation number."""
 
     standing: Standing
     needs_authorisation: bool
@@ -20,10 +20,11 @@ class PaymentType:
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """`unit` is that of `payments[].amount`. `successes` and `failures` are the statuses of payments that succeeded and
-    that failed, in lower case. `results` are the members of the provider's result that tell whether it succeeded, each
-    with what it says then, in lower case. `zone` is that of the provider's days: the one on which something was paid,
-    and today.
+    """The terms by which payments are booked.
+
+    `unit` is the unit of `payments[].amount`. `successes` and `failures` are the statuses of successful and of failed
+    payments. `results` maps members of the provider's result to the values that mean success. All words are in lower
+    case. `zone` is the time zone of the provider's days: the day of a payment, and today.
     """
 
     unit: AmountUnit

@@ -1,1 +1,1 @@
-"""What happens to a receipt: deliveries, runs, notifications, workers. Nothing of an archive's content comes in."""
+"""The life of a receipt: deliveries, runs, notifications, workers. Nothing about an archive's content comes in."""

@@ -1,4 +1,4 @@
-"""Notifications: what downstream systems are told, one message per archive version and endpoint."""
+"""Notifications: the messages to downstream systems, one per archive version and endpoint."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from models.columns import Moment
 
 
 class NotificationState(StrEnum):
-    """`dead`: the endpoint refused for good, or may not be called; a re-run tries once more."""
+    """`dead`: the endpoint refused permanently, or may not be called. A re-run tries once more."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -29,7 +29,7 @@ class NotificationRow(SQLModel, table=True):
 
 
 class NotificationAttemptRow(SQLModel, table=True):
-    """`status_code` is None where no answer came; `error` then says why in one word."""
+    """An attempt to deliver a message. Without an answer, `status_code` is None and `error` is the reason in a word."""
 
     __tablename__ = "notification_attempt"
 

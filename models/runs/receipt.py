@@ -1,7 +1,8 @@
 """Receipts, their deliveries and their versions.
 
-A *receipt* is a distinct request body, named by its SHA-256. A *sending* is one arrival of it, a small durable record
-in the inbox; a *delivery* is a sending in the database. A *version* is a receipt that has been archived.
+A *receipt* is a distinct request body, named by its SHA-256. A *delivery* is one arrival of a receipt: first a small
+durable record in the inbox, then a row in the database. A *version* is a receipt that says something new about its
+process.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Delivery:
 
 
 class Outcome(StrEnum):
-    """What a delivery brought: a process never seen, another body of a known one, or a known body again."""
+    """What a delivery brought: a new process, a changed body of a known process, or a known body again."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -61,9 +62,9 @@ _SKELETON = Column("skeleton", LargeBinary, nullable=False)
 
 
 class VersionRow(SQLModel, table=True):
-    """An archived receipt. `skeleton` is the request without its files' contents, as bytes: JSONB would refuse NUL.
+    """A version. `skeleton` is the request without its files' contents, as bytes, because JSONB would refuse NUL.
 
-    It has up to 16 MiB, so no query of rows loads it, and reading it from a row raises: select the column by itself.
+    It has up to 16 MiB, so no query of rows loads it, and reading it from a row raises. Select the column by itself.
     """
 
     __tablename__ = "version"

@@ -9,7 +9,7 @@ from models.columns import Moment
 
 
 class Trigger(StrEnum):
-    """What started a run. `rerun` is a person, `retry` a second attempt of the same flow run."""
+    """What started a run. `rerun`: a person. `retry`: a further attempt of the same flow run."""
 
     WEBHOOK = "webhook"
     RERUN = "rerun"
@@ -28,7 +28,7 @@ class RunState(StrEnum):
 
 
 class RunRow(SQLModel, table=True):
-    """One attempt of a flow run; `attempt` is 1 at first and grows with each Retry in Prefect."""
+    """One attempt of a flow run. `attempt` begins at 1 and grows with each Retry in Prefect."""
 
     __tablename__ = "run"
 
@@ -44,7 +44,7 @@ class RunRow(SQLModel, table=True):
 
 
 class LeaseRow(SQLModel, table=True):
-    """Who works on a process. Two runs of one reference never work at the same time; a dead holder's lease expires."""
+    """The lease of a process. Two runs of one reference never work at the same time. A dead holder's lease expires."""
 
     __tablename__ = "lease"
 

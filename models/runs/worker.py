@@ -1,10 +1,10 @@
-"""Who executes what: workers that live, and the flow runs that they have claimed."""
+"""Workers, and the flow runs that they have claimed."""
 
 from sqlmodel import Field, SQLModel
 
 
 class WorkerRow(SQLModel, table=True):
-    """A worker that lives. Its beats grow while it does; whoever sees them stand still may take the row away."""
+    """A living worker. Its beats grow while it lives. A worker that sees them stand still may delete the row."""
 
     __tablename__ = "worker"
 
@@ -13,7 +13,7 @@ class WorkerRow(SQLModel, table=True):
 
 
 class ClaimRow(SQLModel, table=True):
-    """A flow run that a worker executes. It outlives a worker that was killed: that is how its runs are found."""
+    """A flow run that a worker executes. The claim outlives a killed worker, so the worker's runs can be found."""
 
     __tablename__ = "claim"
 

@@ -1,1 +1,1 @@
-"""What the payment provider reports, and what a comparison with it finds. No file format is read here."""
+"""Settlement reports, and the findings of a comparison with payments. No file format is read here."""

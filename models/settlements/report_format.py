@@ -1,4 +1,4 @@
-"""The form of a provider's settlement reports: which column holds what, and how amounts and dates are written."""
+"""The format of a provider's settlement reports: the columns, and how amounts and dates are written."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ Sign = Annotated[str, Field(min_length=1, max_length=1)]
 
 @dataclass(frozen=True, config=_STRICT)
 class ReportColumns:
-    """The head of each column. `paid_on` is the day of the transaction, `settled_on` that of the payout."""
+    """The head of each column. `paid_on` is the day of the transaction, `settled_on` the day of the payout."""
 
     settled_on: Name
     amount: Name
@@ -31,7 +31,7 @@ class ReportColumns:
 
 @dataclass(frozen=True, config=_STRICT)
 class ReportKinds:
-    """What the column `kind` says for each kind of row; a reversal takes a chargeback back."""
+    """The words in the column `kind` for each kind of row. A reversal takes a chargeback back."""
 
     charge: tuple[Name, ...] = ("charge",)
     refund: tuple[Name, ...] = ("refund",)
@@ -41,8 +41,10 @@ class ReportKinds:
 
 @dataclass(frozen=True, config=_STRICT)
 class ReportFormat:
-    """`encoding` None: UTF-8, with or without a mark at its beginning, else windows-1255. `currency` is that of a row
-    whose column says nothing, or that there is no column for. `totals`: how the first cell of a line of sums begins.
+    """The format of a report. `encoding` None means UTF-8, with or without a byte order mark, or else windows-1255.
+
+    `currency` applies to rows with a blank currency, or if there is no such column. `totals` are the beginnings of the
+    first cell in a line of sums.
     """
 
     columns: ReportColumns

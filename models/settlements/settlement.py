@@ -1,4 +1,4 @@
-"""Settlement: what the provider reports to have paid out, held against what the archives say was paid."""
+"""Settlement: the payouts that the provider reports, and how they match the payments of archives."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +17,7 @@ class EntryKind(StrEnum):
 
 
 class Match(StrEnum):
-    """How an entry was matched to a payment, or why it was not."""
+    """How an entry was matched to a payment, or why it was not matched."""
 
     CGUID = "cguid"
     AUTHORISATION = "authorisation"
@@ -28,11 +28,11 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a report. Amounts are integers of minor units, and `kind` tells the direction: only that of a reversal,
-    which is a chargeback taken back, is negative. A fee has the sign that its report writes: that of one given back is
-    the other than that of one paid.
+    """A row of a report. Amounts are integers of minor units, and `kind` gives their direction.
 
-    `entry_id` is made of everything but `line`, and of how many such rows stood before it in its report.
+    Only a reversal, which takes a chargeback back, has a negative amount. A fee has the sign of its report; a returned
+    fee has the opposite sign of a paid fee. `entry_id` is made from all members but `line`, and from the number of
+    equal rows before it in its report.
     """
 
     entry_id: str
@@ -48,12 +48,12 @@ class Entry:
     card_last4: str | None
     instalment: int | None
     instalments: int | None
-    """How many there are of it, where its row says so."""
+    """The number of instalments, if the row states it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an entry is matched to. One that is not matched may still name the archive that its cguid leads to."""
+    """The match of an entry. An unmatched entry may still name the archive to which its cguid leads."""
 
     match: Match
     reference: str | None = None
@@ -68,7 +68,7 @@ class DecidedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment as settlements see it, by one of the attempts at it."""
+    """A payment by one of its attempts, as entries are matched to it."""
 
     reference: str
     payment_id: str
@@ -87,7 +87,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Days:
-    """Both are covered."""
+    """A stretch of days, including `first` and `last`."""
 
     first: date
     last: date
@@ -95,16 +95,17 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class SettlementTerms:
-    """`fee_tolerance_minor`: how much less than was paid a row may bring."""
+    """`fee_tolerance_minor`: how much less than the paid amount an entry may bring."""
 
     fee_tolerance_minor: int = 0
     late_after_days: int = 7
 
 
 class SettlementReportRow(SQLModel, table=True):
-    """An imported report, by the SHA-256 of its rows as they are kept. `covers`: the days of which it has the charges;
-    None where it has no charge. `is_judged`: what differs since it came was put on record, to the end; else whoever
-    imported it was killed.
+    """An imported report. `report_id` is the SHA-256 of its stored rows.
+
+    `covers_from` and `covers_to` limit the days whose charges it has; they are None if it covers none. `is_judged`: all
+    discrepancies that follow from it are recorded. If false, its import was killed or is still running.
     """
 
     __tablename__ = "settlement_report"
@@ -118,8 +119,9 @@ class SettlementReportRow(SQLModel, table=True):
 
 
 class DamagedReportRow(SQLModel, table=True):
-    """A report that the store does not give back, and whose rows are missing here. While there is one, what reports say
-    is only added to: nobody knows what it would bear out.
+    """A report that the store cannot return, so its rows are missing in the database.
+
+    While such a report exists, no discrepancies from reports close, because its content is unknown.
     """
 
     __tablename__ = "damaged_report"
@@ -128,8 +130,9 @@ class DamagedReportRow(SQLModel, table=True):
 
 
 class SettlementEntryRow(SQLModel, table=True):
-    """A row of a report, once however often it was imported. Amounts are integers of minor units, those of fees with
-    the sign that the report writes.
+    """An entry of a report, stored once however often it was imported.
+
+    Amounts are integers of minor units. Fees have the sign that the report writes.
     """
 
     __tablename__ = "settlement_entry"
@@ -150,14 +153,15 @@ class SettlementEntryRow(SQLModel, table=True):
     instalments: int | None = None
     match: str = Field(max_length=16, index=True)
     reference: str | None = Field(default=None, max_length=255, index=True)
-    """Of the payment; where none is matched, of the archive that has its cguid in an attempt that took no money."""
+    """The archive of the matched payment, or the archive that has its cguid in an attempt that took no money."""
     payment_id: str | None = Field(default=None, max_length=32, index=True)
-    """Only where it is matched."""
+    """None if the entry is not matched."""
 
 
 class SettlementCandidateRow(SQLModel, table=True):
-    """An archive, and what its payments have or had in common with a row that was decided by it: a fingerprint of
-    either kind. When its payments become others, this still leads to those rows that do not name it.
+    """A fingerprint, of either kind, that an archive's payments share or shared with an entry decided by them.
+
+    When the archive's payments change, it still leads to entries that do not name the archive.
     """
 
     __tablename__ = "settlement_candidate"

@@ -1,4 +1,4 @@
-"""What an import of settlement reports has found."""
+"""The summary of an import of settlement reports."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,8 +9,8 @@ from models.settlements.settlement import DecidedEntry
 
 @dataclass(frozen=True, slots=True)
 class TakenEntry:
-    """A row as an import takes it in. `is_new`: it stood in no report before. `discrepancy`: of one that leads to
-    no archive.
+    """An entry taken in by an import. `is_new`: no earlier report had it. It has a `discrepancy` if it leads to no
+    archive.
     """
 
     decided: DecidedEntry
@@ -20,7 +20,7 @@ class TakenEntry:
 
 @dataclass(frozen=True, slots=True)
 class DayTotal:
-    """What reports say of one day of settlement in one currency, in minor units."""
+    """The totals of one day of settlement in one currency, in minor units."""
 
     settled_on: date
     currency: str
@@ -34,7 +34,9 @@ class DayTotal:
 
 @dataclass(frozen=True, slots=True)
 class SettlementFinding:
-    """`reference` is None where a row leads to no archive. `is_explained`: a person has said why it is in order."""
+    """A discrepancy found by an import. `reference` is None if its entry leads to no archive. `is_explained`: a person
+    gave the reason.
+    """
 
     reference: str | None
     discrepancy: Discrepancy
@@ -43,7 +45,7 @@ class SettlementFinding:
 
 @dataclass(frozen=True, slots=True)
 class SettlementSummary:
-    """Of all rows, `new` ones were in no report before, and `matched` ones have a payment."""
+    """Counts and findings of an import. `new` entries were in no earlier report, `matched` entries have a payment."""
 
     reports: int
     entries: int

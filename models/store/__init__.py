@@ -1,1 +1,1 @@
-"""What lies in the store: OCFL inventories and the findings of a check. Nothing that reads a file comes in."""
+"""The content of the store: OCFL inventories and the findings of a check. Nothing that reads a file comes in."""

@@ -1,4 +1,4 @@
-"""Fixity: whether the store still holds what was written into it."""
+"""Fixity: the findings of a check whether the store still holds what was written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What is wrong with a file of the store."""
+    """The fault of a file in the store."""
 
     DAMAGED = "damaged"
     MISSING = "missing"
     EXTRA = "extra"
     UNREADABLE = "unreadable"
     INTERRUPTED = "interrupted"
-    """No damage: its writer was killed, or is at it. The next run of the archive completes it."""
+    """No damage: its writer was killed, or is still writing. The next run of the archive completes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixityFinding:
-    """A file, by its key in the store, and what is wrong with it."""
+    """A file, by its key in the store, and its fault."""
 
     key: str
     fault: Fault
@@ -28,7 +28,7 @@ class FixityFinding:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object by its key, with the sizes of its files by their paths in it."""
+    """An object by its key, with the size of each file by its path in the object."""
 
     key: str
     sizes: Mapping[str, int]
@@ -52,7 +52,7 @@ def unnamed(key: str) -> FixityFinding:
 
 @dataclass(frozen=True, slots=True)
 class Fixity:
-    """What a check of objects has found, and how much it has read."""
+    """The findings of a check of objects, and the amount that it read."""
 
     objects: int
     files: int

@@ -1,4 +1,4 @@
-"""The inventory of an OCFL 1.1 object: which versions it has, and where each of their files lies.
+"""The inventory of an OCFL 1.1 object: its versions, and the place of each of their files.
 
 Source: "Oxford Common File Layout Specification 1.1", section 3.5.
 """
@@ -19,7 +19,7 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """A version of an object: its files by their logical paths, each with the digest of its content."""
+    """A version of an object. `state` maps logical paths of files to the digests of their contents."""
 
     created_at: datetime
     message: str
@@ -28,7 +28,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """`manifest` tells where a content lies in the object, by its digest. The first version is number 1."""
+    """An inventory. `manifest` maps digests of contents to paths in the object. The first version is number 1."""
 
     object_id: str
     manifest: Mapping[str, str]
@@ -39,11 +39,11 @@ class Inventory:
         return len(self.versions)
 
     def with_version(self, version: ObjectVersion, content_paths: Mapping[str, str]) -> "Inventory":
-        """Return the inventory with one version more. Content that is there already stays where it is.
+        """Return the inventory with another version. Existing content keeps its path.
 
         Args:
-            version: the next one.
-            content_paths: where in `vN/content` what it brings lies, by its digest.
+            version: the next version.
+            content_paths: paths of its content within `vN/content`, by digest.
         """
         number = self.head + 1
         new = {
@@ -54,17 +54,17 @@ class Inventory:
         return replace(self, manifest={**self.manifest, **new}, versions=(*self.versions, version))
 
     def content_of(self, number: int) -> dict[str, str]:
-        """Return the content that a version brought: its path in the object, by its digest."""
+        """Return the paths in the object of the content that a version brought, by digest."""
         return {sha256: path for sha256, path in self.manifest.items() if path.startswith(f"v{number}/")}
 
     def as_of(self, number: int) -> "Inventory":
-        """Return the inventory as it was when a version was the last."""
+        """Return the inventory as it was when a version was the head."""
         folders = {f"v{each}" for each in range(1, number + 1)}
         manifest = {sha256: path for sha256, path in self.manifest.items() if path.partition("/")[0] in folders}
         return replace(self, manifest=manifest, versions=self.versions[:number])
 
     def to_json(self) -> bytes:
-        """The same inventory always gives the same bytes."""
+        """Return the inventory as JSON. The same inventory always gives the same bytes."""
         versions = {f"v{number}": _version_json(version) for number, version in enumerate(self.versions, 1)}
         document = {
             "id": self.object_id,
@@ -78,10 +78,10 @@ class Inventory:
 
     @classmethod
     def from_json(cls, text: bytes) -> "Inventory":
-        """Read what `to_json` wrote.
+        """Read an inventory that `to_json` wrote.
 
         Raises:
-            ValueError, KeyError, TypeError, IndexError: it did not.
+            ValueError, KeyError, TypeError, IndexError: `to_json` did not write the text.
         """
         document = _expected(dict, json.loads(text))
         manifest = {sha256: _content_path(paths) for sha256, paths in _expected(dict, document["manifest"]).items()}
@@ -115,7 +115,7 @@ def _version(document: Mapping[str, object], manifest: Mapping[str, str]) -> Obj
 def _content_path(paths: object) -> str:
     path = _expected(str, _expected(list, paths)[0])
     if not _CONTENT_PATH.fullmatch(path) or ".." in path.split("/"):
-        raise ValueError("expected the path of a content of the object")
+        raise ValueError("expected the path of a content in the object")
     return path
 
 

@@ -1,1 +1,1 @@
-"""What API, command line and pages show, as pydantic models. No table and no query comes in."""
+"""Pydantic models of what API, command line and pages show. No table and no query comes in."""

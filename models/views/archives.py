@@ -13,7 +13,7 @@ from models.views.payments import DiscrepancyView, PaymentView
 
 
 class ArchiveQuery(BaseModel):
-    """What a list of archives is narrowed by; all that is set must hold."""
+    """The filters of a list of archives. An archive must match every filter that is set."""
 
     reference: Text | None = None
     process_number: Integer | None = None
@@ -45,7 +45,7 @@ class ArchiveSummary(BaseModel):
 
 
 class ArchivePage(BaseModel):
-    """Archives, newest first. `next` is the cursor of the following page."""
+    """A page of archives, newest first. `next` is the cursor of the following page."""
 
     items: list[ArchiveSummary]
     next: str | None
@@ -64,8 +64,8 @@ class DeliveryView(BaseModel):
 
 
 class FileView(BaseModel):
-    """`looks_like`: the media type that its first bytes show. `infection`: what ClamAV found in it when it came; null
-    where it found nothing, and where nobody looked, without a daemon or for its size (`FILE_NOT_SCANNED`).
+    """A file. `looks_like`: the media type that its first bytes show. `infection`: what ClamAV found at its arrival. It
+    is null if ClamAV found nothing, if there is no daemon, or if the file is too large (`FILE_NOT_SCANNED`).
     """
 
     role: str
@@ -147,7 +147,7 @@ class RunView(BaseModel):
 
 
 class RerunStarted(BaseModel):
-    """The flow run that was started, or the run that was on its way already."""
+    """The flow run that was started, or the run that was already on its way."""
 
     reference: str
     flow_run_id: str
@@ -156,7 +156,7 @@ class RerunStarted(BaseModel):
 
 
 class ArchiveView(BaseModel):
-    """One archive, whole."""
+    """A whole archive."""
 
     reference: str
     state: str
@@ -173,7 +173,7 @@ class ArchiveView(BaseModel):
     warnings: list[WarningView]
     payments: list[PaymentView]
     discrepancies: list[DiscrepancyView]
-    """Those that are not closed."""
+    """Discrepancies that are not closed."""
     closed_discrepancies: list[DiscrepancyView]
     signed_document_verdict: Verdict | None
     notifications: list[NotificationView]

@@ -1,17 +1,17 @@
-"""What differs between two versions, as the JSON API shows it."""
+"""Differences between two versions as the JSON API shows them."""
 
 from pydantic import BaseModel, JsonValue
 
 
 class ValuesView(BaseModel):
-    """A member's value in each of two versions, null where it has none."""
+    """A member's value in each of two versions, or null if a version has no value."""
 
     before: JsonValue
     after: JsonValue
 
 
 class DifferenceView(BaseModel):
-    """What is in one of two versions only, or differs. `withheld` names members that differ and are not shown."""
+    """A thing that only one version has, or that differs. `withheld` names members that differ and are not shown."""
 
     kind: str
     key: str

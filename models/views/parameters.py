@@ -1,4 +1,4 @@
-"""Types of what people pass: moments, integers and texts that both databases take."""
+"""Types of parameters: moments, integers and texts that both databases accept."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -20,7 +20,7 @@ Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 
 
 Text = Annotated[str, Field(pattern="^[^\0]*$")]
-"""Postgres takes no NUL."""
+"""Text without NUL, which Postgres refuses."""
 
 
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")]

@@ -28,7 +28,7 @@ class PaymentView(BaseModel):
 
 
 class Explanation(BaseModel):
-    """Who says why a discrepancy is in order. With `expected` and `found` it is for these numbers and no others."""
+    """A person's reason why a discrepancy is in order. `expected` and `found` limit it to exactly these values."""
 
     by: Said
     why: Said
@@ -37,7 +37,7 @@ class Explanation(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why a discrepancy is in order, and who says so."""
+    """The reason why a discrepancy is in order, and the person who gave it."""
 
     by: str
     why: str
@@ -45,7 +45,7 @@ class ExplanationView(BaseModel):
 
 
 class DiscrepancyView(BaseModel):
-    """`opened_at` is when it opened last; explanation and end are those since then."""
+    """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are from since then."""
 
     discrepancy_id: str
     code: str
@@ -60,23 +60,23 @@ class DiscrepancyView(BaseModel):
 
 
 class DiscrepancyQuery(BaseModel):
-    """What a list of discrepancies is narrowed by; all that is set must hold. Without a state: what is not closed."""
+    """The filters of a list of discrepancies, all of which must match. No state: discrepancies that are not closed."""
 
     state: DiscrepancyState | None = None
     code: DiscrepancyCode | None = None
-    reference: Text | None = Field(None, description="an archive's; empty: what belongs to no archive")
+    reference: Text | None = Field(None, description="reference of an archive; empty: discrepancies of no archive")
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 
 
 class ListedDiscrepancy(DiscrepancyView):
-    """`reference` is null where a row of a settlement belongs to no archive."""
+    """A discrepancy in a list. `reference` is null if a row of a settlement report belongs to no archive."""
 
     reference: str | None
 
 
 class DiscrepancyPage(BaseModel):
-    """Discrepancies in the order of their codes. `next` is the cursor of the following page."""
+    """A page of discrepancies in the order of their codes. `next` is the cursor of the following page."""
 
     items: list[ListedDiscrepancy]
     next: str | None
