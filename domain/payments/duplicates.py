@@ -9,7 +9,7 @@ from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2
-"""Members of a group that suffice for every message: the archive itself, those named, and one for "and others"."""
+"""Members of a group that suffice for every message: the archive, the named archives, and one for "and others"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class SettlementReportRow(SQLModel, table=True):
 class DamagedReportRow(SQLModel, table=True):
     """A report that the store cannot return, so its rows are missing in the database.
 
-    While such a report exists, no discrepancies from reports close, because its content is unknown.
+    While such a report exists, recorded discrepancies from reports stay as they are: it may bear them out.
     """
 
     __tablename__ = "damaged_report"
