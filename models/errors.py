@@ -3,7 +3,8 @@
 CellarError
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
 ├── Transient      an outside system does not work now: retried by the owner of the retry, and only there
-│   └── Unreadable one key in the store cannot be read, although others may be
+│   ├── Unreadable one key in the store cannot be read, although others may be
+│   └── Unusable   the database answers, but a person must change its tables or rights
 └── Conflict       two records disagree: a person decides
     └── Locked     sealed values cannot be opened, or secrets sealed: a key is gone, damaged or not in the settings
 
@@ -46,6 +47,10 @@ class Unreadable(Transient):
         super().__init__(f"{key} cannot be read: {reason}")
         self.key = key
         self.reason = reason
+
+
+class Unusable(Transient):
+    """The database answers, and no call works until a person changes its tables or rights."""
 
 
 class Conflict(CellarError):

@@ -21,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from adapters.platform.settings import settings
-from models.errors import Transient
+from models.errors import Transient, Unusable
 
 Item = TypeVar("Item")
 
@@ -40,6 +40,7 @@ def writing() -> Iterator[Session]:
 
     Raises:
         Transient: the database does not answer, or stayed locked.
+        Unusable: it has other tables than expected, or forbids them.
     """
     with translated(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
@@ -51,6 +52,7 @@ def reading() -> Iterator[Session]:
 
     Raises:
         Transient: the database does not answer.
+        Unusable: it has other tables than expected, or forbids them.
     """
     options: dict[str, Any] = {"cellar_reading": True}
     if engine().dialect.name == "postgresql":
@@ -147,21 +149,26 @@ def _sqlite(location: str) -> Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Translate the drivers' errors for an unreachable database to Transient."""
+    """Translate the drivers' errors: an unreachable database is Transient, one with other tables is Unusable."""
     try:
         yield
     except PoolTimeout as error:
         raise Transient("every connection to the database is in use; try again later") from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
-        if _has_no_tables(error):
-            raise Transient("the database lacks tables; run `cellar migrate`") from error
+        if _has_other_tables(error):
+            raise Unusable("the database has other tables than this cellar expects: run `cellar migrate`") from error
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise Unusable("the database forbids cellar a table: grant its user all rights on every table") from error
         if isinstance(error, ProgrammingError):
             raise
         raise Transient(f"the database does not answer: {type(error.orig).__name__}") from error
 
 
-def _has_no_tables(error: DBAPIError) -> bool:
-    return "no such table" in str(error.orig) or isinstance(error.orig, psycopg.errors.UndefinedTable)
+def _has_other_tables(error: DBAPIError) -> bool:
+    """SQLite has one error for this and for a database that is away: only the text differs."""
+    if isinstance(error.orig, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)):
+        return True
+    return any(said in str(error.orig) for said in ("no such table", "no such column", "has no column"))
 
 
 def is_reachable() -> bool:

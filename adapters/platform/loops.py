@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from models.errors import CellarError
+
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _PROVEN_AFTER_S = 5.0
@@ -51,7 +53,8 @@ async def _end_of(name: str, loop: Callable[[], Awaitable[None]]) -> str:
             raise
         why = "CancelledError"
     except Exception as error:
-        why = type(error).__name__
+        # Our own messages repeat no value from a payload; messages of other errors may.
+        why = str(error) if isinstance(error, CellarError) else type(error).__name__
         with suppress(Exception):  # a failure to report must not end the supervision
             # structlog's own trace would show values from payloads
             logging.getLogger(__name__).exception("%s has ended and will be restarted", name)

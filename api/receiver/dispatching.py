@@ -6,15 +6,15 @@ The inbox is the queue. An announced delivery is only triggered sooner. If the p
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
 from adapters.platform.loops import supervised
 from adapters.platform.settings import settings
 from api.receiver.admission import Admission
-from models.errors import Transient
+from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.triggering.trigger import trigger, untriggered
@@ -61,18 +61,27 @@ class Dispatcher:
             delivery = await self._announced.get()
             try:
                 if not self._away.is_set():
-                    with self._surviving(f"receipt {delivery.receipt_id} is not triggered; the sweep tries again"):
-                        await self._trigger(delivery, Trigger.WEBHOOK)
+                    await self._trigger(delivery, Trigger.WEBHOOK)
+            except Transient as error:
+                self._stand_back(f"receipt {delivery.receipt_id} is not triggered; the sweep tries again", error)
             finally:
                 self._announced_ids.discard(delivery.delivery_id)
 
     async def _sweep_for_ever(self) -> None:
-        """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ..."""
+        """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ...
+
+        A database with other tables ends this loop, which `supervised` begins again: until then it is known to be down.
+        """
         pause_s = _FIRST_PAUSE_S
         while True:
             self._away.clear()
-            with self._surviving("the sweep stopped and goes on later"):
+            try:
                 await self.sweep()
+            except Unusable:
+                self._away.set()
+                raise
+            except Transient as error:
+                self._stand_back("the sweep stopped and goes on later", error)
             if not self._away.is_set():
                 pause_s = _FIRST_PAUSE_S
                 with suppress(TimeoutError):
@@ -86,6 +95,7 @@ class Dispatcher:
 
         Raises:
             Transient: database or Prefect does not answer. The rest would fare no better now.
+            Unusable: nor would it later, until a person has changed the database.
         """
         for delivery in [each for each in await untriggered() if each.delivery_id not in self._announced_ids]:
             await self._trigger(delivery, Trigger.SWEEP)
@@ -113,11 +123,7 @@ class Dispatcher:
             admitted = self._admission.admitted
             await asyncio.sleep(_MOMENT_S)
 
-    @contextmanager
-    def _surviving(self, message: str) -> Iterator[None]:
-        """Go on while database or Prefect is away. Any other error ends the loop, which `supervised` begins again."""
-        try:
-            yield
-        except Transient as error:
-            self._away.set()
-            log.warning(message, why=str(error))
+    def _stand_back(self, message: str, error: Transient) -> None:
+        """Drop what is announced until the next sweep."""
+        self._away.set()
+        log.warning(message, why=str(error))

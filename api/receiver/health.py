@@ -62,7 +62,7 @@ async def _why_not_ready() -> str | None:
 
 def _why_not_triggering() -> str | None:
     """Return which loop of the receiver is down: all of them trigger what was stored."""
-    down = "; ".join(f"{name} has ended with {why} and begins again" for name, why in loops_down().items())
+    down = "; ".join(f"{name} has ended ({why}) and begins again" for name, why in loops_down().items())
     return f"payloads are stored and not triggered: {down}" if down else None
 
 

@@ -1,8 +1,10 @@
 """What was stored gets a run: right after the answer, or by the sweep."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -118,27 +120,46 @@ def test_receiver_whose_log_is_on_a_full_disk_triggers_again_after_an_outage(
             assert receiver.client.get("/readyz").status_code == 200
 
 
-def test_ready_tells_that_the_sweep_is_down_until_it_works_again(
-    tmp_path: Path, runs: Runs, prefect_server: str, postgres_installation: str
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database, for a receiver that migrates it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/cellar.db"
+    url: str = request.getfixturevalue("postgres_installation")
+    return url
+
+
+@pytest.mark.parametrize(("table", "column"), [("delivery", "outcome"), ("archive", "state")])
+def test_ready_tells_that_the_sweep_is_down_until_the_database_has_its_own_tables_again(
+    tmp_path: Path, runs: Runs, prefect_server: str, database: str, table: str, column: str
 ) -> None:
-    """A column of another name is an error that nobody expects. With its own name the sweep goes on by itself."""
-    store = {"database_url": postgres_installation, "PREFECT_API_URL": prefect_server}
-    with (
-        receiving(tmp_path, is_migrated=False, sweep_interval_s=0.5, **store) as receiver,
-        psycopg.connect(postgres_installation, autocommit=True) as connection,
-    ):
-        connection.execute("ALTER TABLE delivery RENAME COLUMN outcome TO another")
-        assert receiver.post(sample_body("while the sweep is down")).json()["status"] == "0"
+    """A column of another name fails some queries and no connection. With its own name the sweep goes on by itself."""
+    with receiving(tmp_path, database_url=database, PREFECT_API_URL=prefect_server, sweep_interval_s=0.5) as receiver:
+        _rename(database, table, column, "another")
+        for number in range(3):
+            assert receiver.post(sample_body(f"while the sweep is down {number}")).json()["status"] == "0"
         wait_until(lambda: receiver.client.get("/readyz").status_code == 503, timeout_s=30)
         told = receiver.client.get("/readyz").json()
         assert (told["status"], told["database"], told["prefect"]) == ("not ready", "ok", "ok")
-        assert "the sweep of the inbox has ended with ProgrammingError and begins again" in told["reason"]
+        assert "the sweep of the inbox has ended (the database has other tables" in told["reason"]
+        assert "run `cellar migrate`" in told["reason"]
 
-        connection.execute("ALTER TABLE delivery RENAME COLUMN another TO outcome")
+        _rename(database, table, "another", column)
 
-        wait_until(lambda: len(runs()) == 1, timeout_s=60)
+        wait_until(lambda: len(runs()) == 3, timeout_s=60)
         wait_until(lambda: receiver.client.get("/readyz").status_code == 200, timeout_s=30)
         assert receiver.process.poll() is None
+        assert "is not triggered\nTraceback" not in receiver.log.read_text()  # one trace a sweep, none a delivery
+
+
+def _rename(url: str, table: str, column: str, name: str) -> None:
+    statement = f"ALTER TABLE {table} RENAME COLUMN {column} TO {name}"
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as file, file:
+            file.execute(statement)
+    else:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
 def _store(folder: Path, reference: str, body: bytes) -> None:
