@@ -7,6 +7,9 @@ import sys
 import stamina
 import structlog
 
+_LOST = (OSError, ValueError, AttributeError)
+"""What a write raises. `sys.stderr` is None, which has no `write`, in a process that was started with `2>&-`."""
+
 
 class _StandardError(io.StringIO):
     """Standard error as it is when a line is written: loggers are cached, and the stream may be replaced.
@@ -21,14 +24,14 @@ class _StandardError(io.StringIO):
     def write(self, text: str) -> int:
         try:
             return sys.stderr.write(text)
-        except (OSError, ValueError):
+        except _LOST:
             self.failures += 1
             return len(text)
 
     def flush(self) -> None:
         try:
             sys.stderr.flush()
-        except (OSError, ValueError):
+        except _LOST:
             self.failures += 1
 
 

@@ -1,8 +1,11 @@
 """A world that is down, and a receiver that is killed."""
 
 import itertools
+import os
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.platform.settings import Settings
+from cli.programs.api import MALLOC
 from tests.api.conftest import Receiver, receiving
 from tests.api.senders import Sender, assert_refused, receipt_id_of
-from tests.conftest import wait_until
+from tests.conftest import answers, free_port, running, wait_until
 from tests.samples import sample_body
+
+Configure = Callable[..., Settings]
 
 
 class TestWorldThatIsDown:
@@ -41,6 +48,21 @@ class TestWorldThatIsDown:
 
                 assert {answer.json()["status"] for answer in given} == {"0"}
                 assert [each.result() for each in asking] == [200] * 20
+
+    def test_standard_error_that_is_closed_disturbs_no_acknowledgement(self, configure: Configure) -> None:
+        made = configure(port=free_port())
+        url, command = f"http://127.0.0.1:{made.port}", [sys.executable, "-m", "cli.main", "api"]
+        without = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+        with running(without, MALLOC | os.environ, made.data_dir.parent / "output.log") as process:
+            wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)
+            assert process.poll() is None
+
+            secret = made.active_webhook_secrets()[0]
+            content, headers = sample_body("unlogged"), {"authorization": f"Bearer {secret}"}
+            answer = httpx.post(f"{url}/webhooks/cellosign", content=content, headers=headers, trust_env=False)
+
+            assert answer.json()["status"] == "0"
+            assert httpx.get(f"{url}/readyz", trust_env=False).json()["failed_log_writes"] > 0
 
     def test_inbox_that_is_no_folder_is_told_and_heals(self, receiver: Receiver) -> None:
         receiver.post(sample_body("before"))
