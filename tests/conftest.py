@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -181,9 +181,16 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefect_server(prefect_home: Path) -> Iterator[str]:
     """Return the API URL of a real Prefect server on SQLite, started as `cellar up` starts it."""
-    home, port = prefect_home, free_port()
-    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    port = free_port()
     origins = prefect_server_defaults(Settings(prefect_port=port))["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    with serving_prefect(prefect_home, port, origins) as url:
+        yield url
+
+
+@contextmanager
+def serving_prefect(home: Path, port: int, origins: str) -> Iterator[str]:
+    """A real Prefect server whose setting of allowed origins is `origins`; the URL of its API."""
+    environment = os.environ | {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     environment |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins}
     command = [
         sys.executable,

@@ -64,7 +64,10 @@ class OwnPagesOnly:
 
 
 def close_to_others() -> None:
-    """Make the server answer only under the hosts, and to the pages, of Prefect's setting of allowed origins."""
+    """Let the server answer under this machine's two hosts and those of Prefect's setting of allowed origins.
+
+    Pages may call it only from these origins.
+    """
     create_app = server.create_app
 
     def closed(*, final: bool = False, **named: Any) -> ASGIApp:
@@ -76,9 +79,11 @@ def close_to_others() -> None:
 
 
 def _closed(made: ASGIApp) -> ASGIApp:
-    origins = {each.strip().rstrip("/") for each in PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")}
-    hosts = [urlsplit(origin).hostname or origin for origin in origins]
-    return TrustedHostMiddleware(OwnPagesOnly(made, origins), hosts, www_redirect=False)
+    named = {each.strip().rstrip("/") for each in PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")}
+    origins = {origin for origin in named if origin}
+    hosts = {urlsplit(origin).hostname or origin for origin in origins}
+    # cellar's own programs call it there, whatever origins an operator names.
+    return TrustedHostMiddleware(OwnPagesOnly(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
 
 
 if __name__ == "__main__":

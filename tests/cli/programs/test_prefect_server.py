@@ -1,6 +1,7 @@
 """The embedded Prefect server over real HTTP: who may call it."""
 
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.conftest import free_port, serving_prefect
 from tests.installations import deployed
 
 PREFECT = Subprotocol("prefect")
@@ -87,6 +89,17 @@ def test_other_hosts_are_refused(prefect_server: str, host: str) -> None:
     ]
 
     assert [answer.status_code for answer in answers] == [400, 400, 400]
+
+
+def test_origins_of_an_operator_shut_out_no_program_of_this_machine_and_let_nobody_else_in(tmp_path: Path) -> None:
+    """Neither of our own two is among them, and a comma too many names no empty origin and no empty host."""
+    with serving_prefect(tmp_path, free_port(), "https://cellar.example,") as url:
+        hosts = ["127.0.0.1", "localhost", "cellar.example", "", "elsewhere.example"]
+        by_host = [httpx.get(f"{url}/health", headers={"host": host}).status_code for host in hosts]
+        origins = ["https://cellar.example", "", "https://elsewhere.example"]
+        by_origin = [httpx.get(f"{url}/health", headers={"origin": origin}).status_code for origin in origins]
+
+    assert (by_host, by_origin) == ([200, 200, 200, 400, 400], [200, 403, 403])
 
 
 def test_page_of_others_hears_no_events(prefect_server: str) -> None:
