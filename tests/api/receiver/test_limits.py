@@ -118,9 +118,9 @@ class TestBrokenTransfers:
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with places for three archives, of 28 MB together."""
+    """A receiver with places for four archives, of 28 MB together. One address gets three of them."""
     folder = tmp_path_factory.mktemp("crowded")
-    with receiving(folder, max_requests_in_flight=3, max_bytes_in_flight=28_000_000) as receiver:
+    with receiving(folder, max_requests_in_flight=4, max_bytes_in_flight=28_000_000) as receiver:
         yield receiver
 
 
@@ -130,12 +130,15 @@ class TestRoom:
     def test_more_senders_than_places_are_asked_to_come_again(self, crowded: Receiver) -> None:
         body = sample_body("crowded", note="x" * 6_000_000)
         with ExitStack() as stack:
-            senders = [stack.enter_context(Sender(crowded, f"content-length: {len(body)}")) for _ in range(3)]
+            length, elsewhere = f"content-length: {len(body)}", "x-forwarded-for: 203.0.113.7"
+            lines = [(length,)] * 3 + [(length, elsewhere)]
+            senders = [stack.enter_context(Sender(crowded, *each)) for each in lines]
             for sender in senders:
                 sender.send(body[:-1])
-            wait_until(lambda: len(crowded.waiting()) >= 3, timeout_s=10)
+            wait_until(lambda: len(crowded.waiting()) >= 4, timeout_s=10)
 
-            answer = crowded.post(sample_body("one too many"))
+            headers = {"authorization": crowded.secret, "x-forwarded-for": "203.0.113.8"}
+            answer = crowded.post(sample_body("one too many"), headers)
 
             assert_refused(answer, 503, "UNAVAILABLE")
             assert int(answer.headers["retry-after"]) > 0

@@ -1,0 +1,26 @@
+"""Places for requests in flight, of all and of each address."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from adapters.platform.settings import Settings
+from api.receiver.admission import Admission
+from models.errors import Transient
+
+
+@pytest.mark.parametrize(("places", "own"), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 3), (128, 96)])
+def test_address_gets_three_quarters_of_the_places_at_most_and_at_least_one(
+    configure: Callable[..., Settings], places: int, own: int
+) -> None:
+    configure(max_requests_in_flight=places)
+    admission = Admission()
+    with ExitStack() as taken:
+        for _ in range(own):
+            taken.enter_context(admission.place("192.0.2.1"))
+        with pytest.raises(Transient):
+            taken.enter_context(admission.place("192.0.2.1"))
+
+        for number in range(places - own):
+            taken.enter_context(admission.place(f"203.0.113.{number}"))
