@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     body_timeout_s: float = Field(
         60,
         gt=0,
-        description="Longest time that a sender may pause within a body, or send less than 1 KiB a second.",
+        description="Longest pause of a sender within a body. Over twice that time, 1 KiB a second must arrive.",
     )
     header_timeout_s: float = Field(20, gt=0, description="Longest time that the head of a request may take.")
     max_requests_in_flight: int = Field(

@@ -119,7 +119,7 @@ async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield chunks, as long as the sender neither stops nor sends too slowly.
 
     A slow sender could hold its place without limit. Only the time spent waiting for the sender counts, since the disk
-    may be slow too.
+    may be slow too. The rate counts over twice the longest pause: an honest sender may have paused for half of it.
     """
     window_s = settings().body_timeout_s
     clock = asyncio.get_running_loop().time
@@ -135,7 +135,7 @@ async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             return
         waited_s += clock() - since_s
         come_bytes += len(chunk)
-        if waited_s >= window_s:
+        if waited_s >= 2 * window_s:
             if come_bytes < _MIN_BYTES_PER_S * waited_s:
                 raise _timeout(f"less than {_MIN_BYTES_PER_S} bytes a second came for {waited_s:.0f} s")
             waited_s, come_bytes = 0.0, 0

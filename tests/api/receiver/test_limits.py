@@ -56,6 +56,16 @@ class TestLimits:
         assert content["errordesc"].startswith("BODY_TIMEOUT")
         assert narrow.kept() == before
 
+    def test_sender_that_hardly_sends_for_the_longest_silence_and_then_goes_on_is_taken(self, narrow: Receiver) -> None:
+        body = sample_body("pausing", note="x" * 60_000)
+        with Sender(narrow, f"content-length: {len(body)}") as sender:
+            for start in range(5):
+                sender.send(body[start : start + 1])
+                time.sleep(0.3)
+            sender.send(body[5:])
+
+            assert sender.answer()[1]["status"] == "0"
+
     def test_slow_sender_that_keeps_sending_is_taken(self, narrow: Receiver) -> None:
         """Its body takes longer than a head may, and than a silence may."""
         body = sample_body("slow")
