@@ -52,6 +52,19 @@ class TestSizeOfHeads:
             assert content["errordesc"].startswith("HEAD_TOO_LARGE")
             assert_closed(connection)
 
+    def test_head_that_goes_on_after_its_refusal_is_cut_off(self, receiver: Receiver) -> None:
+        """What still comes may reset the connection, and take the answer with it."""
+        with connected(receiver) as connection:
+            with suppress(ConnectionError):
+                connection.sendall(GET + b"x-long: " + b"x" * (2 << 20))
+
+            with suppress(ConnectionError):
+                assert connection.recv(1000).startswith(b"HTTP/1.1 431 ")
+                while connection.recv(1000):
+                    pass
+
+        assert receiver.client.get("/healthz").status_code == 200
+
     def test_answer_that_is_owed_comes_before_a_second_head_is_refused(self, receiver: Receiver) -> None:
         with connected(receiver) as connection:
             connection.sendall(GET + b"\r\n" + GET + b"x: 1\r\n" * 100 + b"\r\n")
