@@ -22,12 +22,23 @@ def loops_down() -> dict[str, str]:
     return dict(_down)
 
 
+def next_pause(previous_s: float, lived_s: float) -> float:
+    """Return how long to wait before what has ended begins again, after a pause of `previous_s` before.
+
+    0 when it had lived longer than the longest pause: it was healthy, and whatever ended it is no reason to stay down.
+    What ends soon after its start waits longer each time.
+    """
+    if lived_s > _LONGEST_PAUSE_S:
+        return 0
+    return min(max(previous_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
 async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn:
-    """Run a loop until cancelled, and restart it whenever it ends: after 1 s, 2 s, 4 s, and at most 30 s.
+    """Run a loop until cancelled, and restart it whenever it ends, after the pauses of `next_pause`.
 
     The loop is down from its end until it has run for 5 s again. So a loop that ends at once never counts as up.
     """
-    pause_s = _FIRST_PAUSE_S
+    pause_s = 0.0
     try:
         while True:
             began = time.monotonic()
@@ -36,10 +47,8 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn
                 _down[name] = await _end_of(name, loop)
             finally:
                 proof.cancel()
-            if time.monotonic() - began >= _PROVEN_AFTER_S:
-                pause_s = _FIRST_PAUSE_S
+            pause_s = next_pause(pause_s, time.monotonic() - began)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
     finally:
         _down.pop(name, None)
 

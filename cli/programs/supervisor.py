@@ -22,12 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.platform.loops import supervised
+from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient
 
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
 _ORPHANS_END_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.1
 _LOG_LIMIT_BYTES = 16 << 20
@@ -104,17 +102,6 @@ def require_free(listeners: Sequence[Listener]) -> None:
                 listening.listen(1)
             except OSError as error:
                 raise Refused("PORT_TAKEN", _why_not(each, error), where=each.setting) from error
-
-
-def next_pause(previous_s: float, lived_s: float) -> float:
-    """Return the pause before a program that ended is started again. `previous_s`: the pause before its last start.
-
-    0 if the program had lived longer than the longest pause: it was healthy then. A program that ends soon after its
-    start waits longer each time.
-    """
-    if lived_s > _LONGEST_PAUSE_S:
-        return 0
-    return min(max(previous_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
 
 
 class Supervisor:
@@ -220,8 +207,19 @@ class Supervisor:
                 f" {when}. {child.last_words()}"
             )
             await self._end_orphans()
+            pause = await self._start_again(child, pause)
+
+    async def _start_again(self, child: "_Child", pause: float) -> float:
+        """Start a program that has ended, and return the last pause: it grows while the program cannot be started."""
+        while True:
             await asyncio.sleep(pause)
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as error:
+                pause = next_pause(pause, lived_s=0)
+                self._tell(f"{child.program.name} cannot be started: {error.strerror}; again in {pause:g} s")
+            else:
+                return pause
 
     async def _spawn(self, child: "_Child") -> None:
         async with self._family:

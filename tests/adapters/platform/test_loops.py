@@ -7,8 +7,22 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.platform.loops import loops_down, supervised
+from adapters.platform.loops import loops_down, next_pause, supervised
 from tests.conftest import wait_until
+
+
+@pytest.mark.parametrize("lived_s", [0, 5, 30])
+def test_pauses_of_what_ends_soon_after_its_start_double_up_to_thirty_seconds(lived_s: float) -> None:
+    pauses = [next_pause(0, lived_s)]
+    for _ in range(6):
+        pauses.append(next_pause(pauses[-1], lived_s))
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+
+@pytest.mark.parametrize("previous_s", [0, 1, 30])
+def test_what_was_healthy_begins_again_at_once_whatever_it_waited_before(previous_s: float) -> None:
+    assert next_pause(previous_s, lived_s=30.1) == 0
+    assert next_pause(0, lived_s=5) == 1
 
 
 class Loop:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.programs.supervisor import Listener, Program, Supervisor, next_pause, require_free, sole_use
+from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
 from models.errors import Refused, Transient
 
 ROOT = Path(__file__).parents[3]
@@ -152,20 +152,6 @@ def start(tmp_path: Path, drivers: list[Driver]) -> Start:
     return _start
 
 
-@pytest.mark.parametrize("lived_s", [0, 5, 30])
-def test_pauses_of_a_program_that_dies_soon_after_its_start_double_up_to_thirty_seconds(lived_s: float) -> None:
-    pauses = [next_pause(0, lived_s)]
-    for _ in range(6):
-        pauses.append(next_pause(pauses[-1], lived_s))
-    assert pauses == [1, 2, 4, 8, 16, 30, 30]
-
-
-@pytest.mark.parametrize("previous_s", [0, 1, 30])
-def test_a_program_that_was_healthy_starts_again_at_once_whatever_it_waited_before(previous_s: float) -> None:
-    assert next_pause(previous_s, lived_s=30.1) == 0
-    assert next_pause(0, lived_s=5) == 1
-
-
 def test_a_program_that_ends_is_started_again_after_growing_pauses(start: Start) -> None:
     driver = start(("crashing", ["0.3"], 5)).wait_until_up()
     wait_for(lambda: len(driver.notes("started")) == 3)
@@ -273,7 +259,9 @@ def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Sta
         driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
         log.unlink()
         log.mkdir()
-        wait_for(lambda: "the watch over crashing has ended and will be restarted" in told.read_text())
+        wait_for(lambda: "crashing cannot be started: Is a directory; again in 4 s" in told.read_text())
+        assert "crashing cannot be started: Is a directory; again in 2 s" in told.read_text()
+        assert told.read_text().count("crashing ended with") == 1
         assert len(driver.notes("started")) == 1
 
         log.rmdir()
