@@ -29,10 +29,14 @@ class Attempt:
 async def send(message_id: str) -> Attempt:
     """Make one attempt at a message about an archive, and record the attempt.
 
+    A message that another attempt has delivered meanwhile is not sent again.
+
     Raises:
         Transient: the database does not answer.
     """
     notification = await in_thread(notifications.get, message_id)
+    if notification.state == NotificationState.DELIVERED:
+        return Attempt(NotificationState.DELIVERED, error="another attempt has delivered it")
     body = await in_thread(_body, notification)
     made = await attempt(notification.endpoint, message_id, body)
     record = partial(notifications.record_attempt, status_code=made.status_code, error=made.error)
