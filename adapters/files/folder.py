@@ -95,7 +95,9 @@ class Folder(Storage):
         return [(name, tag) for name, tag in tags if tag is not None]
 
     def keep(self, source: Path, key: str) -> None:
-        if self.size(key) != source.stat().st_size:
+        with _ours("take", key):
+            size_bytes = source.stat().st_size
+        if self.size(key) != size_bytes:
             self.overwrite(source, key)
             return
         with _ours("store", key):

@@ -3,10 +3,11 @@
 Each body in flight costs memory, a file and its share of the disk. Beyond the limits a sender is asked to send again
 later, so that the bodies in flight get through.
 
-An address gets at most three quarters of the places and of the bytes, and always one place, so that a slow sender leaves
-room for other senders. The share is no smaller because all of Cellosign may come from one address. uvicorn determines
-the address: the connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this machine by
-default), the last address in `X-Forwarded-For` that is no such proxy. Other senders can write any address there.
+An address gets at most three quarters of the places and of the bytes, and always one place, so that a slow sender
+leaves room for other senders. The share is no smaller because all of Cellosign may come from one address. uvicorn
+determines the address: the connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this
+machine by default), the last address in `X-Forwarded-For` that is no such proxy. Other senders can write any address
+there.
 """
 
 from collections import defaultdict

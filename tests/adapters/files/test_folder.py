@@ -211,6 +211,20 @@ def test_existing_file_that_cannot_be_read_is_unreadable(folder: Path, storage: 
             list(storage.chunks(name))
 
 
+def test_file_system_that_fails_a_look_is_transient(folder: Path, storage: Folder) -> None:
+    """A link to itself fails as a stale mount does: with an error other than "no such file"."""
+    folder.mkdir(parents=True)
+    (folder / "to itself").symlink_to("to itself")
+    (folder / "spooled").write_bytes(b"x")
+
+    with pytest.raises(Transient):
+        storage.size("to itself")
+    with pytest.raises(Transient):
+        storage.keep(folder / "spooled", "to itself")
+    with pytest.raises(Transient):
+        storage.keep(folder / "to itself", KEY)
+
+
 def test_error_in_the_reading_block_is_not_reported_as_an_error_of_the_file(storage: Folder) -> None:
     storage.overwrite_bytes(b"kept", KEY)
 
