@@ -18,8 +18,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.files.folder import Folder
-from adapters.files.storage import R, Storage
+from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.settings import settings
 from models.errors import Transient, Unreadable
 
@@ -130,7 +129,7 @@ class Bucket(Storage):
     def sync(self) -> None:
         """Do nothing: an upload is durable once the bucket has answered."""
 
-    def suited(self, folder: Callable[[Folder], R], bucket: Callable[[Storage], R]) -> R:
+    def suited(self, folder: Callable[[LocalFolder], R], bucket: Callable[[Storage], R]) -> R:
         return bucket(self)
 
     def _at(self, key: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from adapters.files.spool import spooled, write_spooled
-from adapters.files.storage import R, Storage
+from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from models.errors import Transient, Unreadable
 
@@ -175,7 +175,7 @@ class Folder(Storage):
         with _ours("store", self.path.name):
             sync_folder(self.path)
 
-    def suited(self, folder: "Callable[[Folder], R]", bucket: Callable[[Storage], R]) -> R:
+    def suited(self, folder: Callable[[LocalFolder], R], bucket: Callable[[Storage], R]) -> R:
         return folder(self)
 
     def place_folder(self, source: Path, key: str) -> bool:

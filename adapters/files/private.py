@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from adapters.files.storage import storage_at
+from adapters.files.locations import storage_at
 from adapters.platform.settings import Settings
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

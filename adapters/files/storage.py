@@ -9,14 +9,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
-
-if TYPE_CHECKING:
-    from adapters.files.folder import Folder
+from typing import BinaryIO, Protocol, TypeVar
 
 R = TypeVar("R")
+
+
+class LocalFolder(Protocol):
+    """A storage in a folder, which takes a whole folder by a rename. A bucket cannot."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def place_folder(self, source: Path, key: str) -> bool: ...
 
 
 class Storage(ABC):
@@ -155,17 +160,5 @@ class Storage(ABC):
         """Make durable the keys without a slash that `take` and `write` have written."""
 
     @abstractmethod
-    def suited(self, folder: "Callable[[Folder], R]", bucket: "Callable[[Storage], R]") -> R:
+    def suited(self, folder: Callable[[LocalFolder], R], bucket: "Callable[[Storage], R]") -> R:
         """Call the function for this implementation and return its result: for differences larger than a method."""
-
-
-@lru_cache
-def storage_at(location: str) -> Storage:
-    """Return the storage at a path or at a URL like s3://BUCKET/PREFIX."""
-    if "://" in location:
-        from adapters.files.bucket import Bucket  # noqa: PLC0415 -- a folder does not need boto3
-
-        return Bucket(location)
-    from adapters.files.folder import Folder  # noqa: PLC0415 -- it imports this module
-
-    return Folder(Path(location))

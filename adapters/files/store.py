@@ -1,6 +1,7 @@
 """The store: the storage where archives are kept."""
 
-from adapters.files.storage import Storage, storage_at
+from adapters.files.locations import storage_at
+from adapters.files.storage import Storage
 from adapters.platform.settings import settings
 
 

@@ -22,7 +22,8 @@ from typing import BinaryIO, TypeVar
 import orjson
 import structlog
 
-from adapters.files.storage import Storage, storage_at
+from adapters.files.locations import storage_at
+from adapters.files.storage import Storage
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.platform.settings import settings
 from models.errors import Refused

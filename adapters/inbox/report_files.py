@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.files.storage import Storage, storage_at
+from adapters.files.locations import storage_at
+from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store.settlement_reports import FOLDER

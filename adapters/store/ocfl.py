@@ -17,9 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from adapters.files.folder import Folder
 from adapters.files.spool import translated
-from adapters.files.storage import Storage
+from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import sync_tree
@@ -194,7 +193,7 @@ class _Placing(VersionWriter):
     leaves_halves = False
     folder = ""
 
-    def __init__(self, place: Folder) -> None:
+    def __init__(self, place: LocalFolder) -> None:
         self._place = place
 
     def write(self, key: str, after: Inventory, stage: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files.storage import Storage, storage_at
+from adapters.files.locations import storage_at
+from adapters.files.storage import Storage
 from adapters.platform.durable import open_part
 from adapters.platform.settings import Settings
 from tests.adapters.files.keeping import keep

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.files.storage import storage_at
+from adapters.files.locations import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings

@@ -46,7 +46,8 @@ def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
     assert {"reference:sent / twice", "trigger:webhook"} <= set(run["tags"])
     assert [answer.status_code for answer in answers] == [202, 202]
     url = f"{prefect_server.removesuffix('/api')}/runs/flow-run/{run['id']}"
-    assert [answer.json() for answer in answers] == [{"flow_run_id": run["id"], "state": "Scheduled", "url": url}] * 2
+    started = {"reference": "sent / twice", "flow_run_id": run["id"], "state": "Scheduled", "url": url}
+    assert [answer.json() for answer in answers] == [started] * 2
 
 
 def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by_the_next(

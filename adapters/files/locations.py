@@ -1,0 +1,17 @@
+"""Chooses the storage of a location: the only place that tells a folder from a bucket."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from adapters.files.folder import Folder
+from adapters.files.storage import Storage
+
+
+@lru_cache
+def storage_at(location: str) -> Storage:
+    """Return the storage at a path or at a URL like s3://BUCKET/PREFIX."""
+    if "://" in location:
+        from adapters.files.bucket import Bucket  # noqa: PLC0415 -- a folder does not need boto3
+
+        return Bucket(location)
+    return Folder(Path(location))
