@@ -1,4 +1,4 @@
-"""Documents as the scanner leaves them, for the tests of what reads them."""
+"""Documents as the scanner leaves them, for the tests of their readers."""
 
 import hashlib
 import json
@@ -31,12 +31,12 @@ IN_MAJOR_UNITS = replace(TERMS, unit="major")
 
 
 def fingerprint(text: str) -> str:
-    """What stands for a secret in these tests."""
+    """Return a stand-in for the keyed fingerprint of a secret."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class _Digests:
-    """A sink that keeps what a store would be told."""
+    """A sink that keeps the digests that a store would get."""
 
     def __init__(self) -> None:
         self.stored: list[StoredContent] = []
@@ -45,7 +45,7 @@ class _Digests:
         self._index, self._data = index, b""
 
     def text(self, piece: memoryview) -> None:
-        """How it was spelled does not matter here."""
+        """Ignore the spelling."""
 
     def write(self, data: bytes) -> None:
         self._data += data
@@ -56,7 +56,7 @@ class _Digests:
 
 
 def read_body(body: bytes, zone: tzinfo = UTC) -> Archive:
-    """Scan and read a body, as receiver and flow do it."""
+    """Scan and read a body as receiver and flow do."""
     sink = _Digests()
     scanner = Scanner(sink)
     scanner.feed(body)
@@ -68,7 +68,7 @@ def read(document: dict[str, Any], zone: tzinfo = UTC) -> Archive:
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The sample with the value at `path` replaced, as in `changed("sessions.0.author", None)`."""
+    """Return the sample with another value at `path`, as in `changed("sessions.0.author", None)`."""
     document = sample_document()
     *above, last = path.split(".")
     target: Any = document

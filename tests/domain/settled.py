@@ -1,4 +1,4 @@
-"""Payments and entries of settlements as tests write them."""
+"""Payments and settlement entries for tests."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,12 +11,12 @@ FIRST = date(2026, 1, 1)
 
 
 def day(number: int) -> date:
-    """The day so many days after the first of January."""
+    """Return the day that is `number` days after the first of January."""
     return FIRST + timedelta(days=number)
 
 
 def payment(reference: str = "r", **values: Any) -> Candidate:
-    """A charge of 21.00 ILS on day 0."""
+    """Return a charge of 21.00 ILS on day 0."""
     made = Candidate(
         reference=reference,
         payment_id=f"payment of {reference}",
@@ -36,7 +36,7 @@ def payment(reference: str = "r", **values: Any) -> Candidate:
 
 
 def entry(number: int = 1, **values: Any) -> Entry:
-    """The row for that charge, settled on day 2."""
+    """Return the entry of that charge, settled on day 2."""
     made = Entry(
         entry_id=f"{number:032}",
         line=number + 1,

@@ -1,4 +1,4 @@
-"""What changed between two versions: each thing once, and never what the API does not show."""
+"""Changes between two versions: each appears once, and none shows what the API hides."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -61,13 +61,13 @@ def changes(before: Archive, after: Archive) -> list[tuple[str, str, str]]:
 
 
 @given(archives())
-def test_archive_does_not_differ_from_itself(archive: Archive) -> None:
+def test_archive_has_no_differences_from_itself(archive: Archive) -> None:
     assert differences(archive, archive, TERMS) == []
 
 
 @given(archives(), archives())
-def test_what_is_added_one_way_is_removed_the_other_way(one: Archive, other: Archive) -> None:
-    def those(found: list[Difference], change: Change) -> list[tuple[str, str, dict[str, tuple[Any, Any]]]]:
+def test_additions_become_removals_when_versions_are_swapped(one: Archive, other: Archive) -> None:
+    def sides(found: list[Difference], change: Change) -> list[tuple[str, str, dict[str, tuple[Any, Any]]]]:
         return [
             (each.kind, each.key, {name: (value.before, value.after) for name, value in each.members.items()})
             for each in found
@@ -76,15 +76,15 @@ def test_what_is_added_one_way_is_removed_the_other_way(one: Archive, other: Arc
 
     there, back = differences(one, other, TERMS), differences(other, one, TERMS)
 
-    assert those(there, Change.ADDED) == [
+    assert sides(there, Change.ADDED) == [
         (kind, key, {name: (after, before) for name, (before, after) in members.items()})
-        for kind, key, members in those(back, Change.REMOVED)
+        for kind, key, members in sides(back, Change.REMOVED)
     ]
-    assert len(those(there, Change.CHANGED)) == len(those(back, Change.CHANGED))
+    assert len(sides(there, Change.CHANGED)) == len(sides(back, Change.CHANGED))
 
 
 @given(st.dictionaries(st.text("abcde", max_size=2), json_values), st.dictionaries(st.text("abcde"), json_values))
-def test_differences_applied_to_the_old_version_make_the_new_one(old: dict[str, Any], new: dict[str, Any]) -> None:
+def test_differences_turn_the_old_version_into_the_new_version(old: dict[str, Any], new: dict[str, Any]) -> None:
     before = replace(EMPTY, fields=tuple(field(key, value) for key, value in old.items()))
     after = replace(EMPTY, fields=tuple(field(key, value) for key, value in new.items()))
 
@@ -96,11 +96,11 @@ def test_differences_applied_to_the_old_version_make_the_new_one(old: dict[str, 
             assert (each.key in applied) is (each.change is Change.CHANGED)
             applied[each.key] = each.members["value"].after if "value" in each.members else None
 
-    assert repr(sorted(applied.items())) == repr(sorted(new.items()))  # repr tells True from 1
+    assert repr(sorted(applied.items())) == repr(sorted(new.items()))  # repr distinguishes True from 1
 
 
 @given(archives(), st.randoms())
-def test_order_within_a_payload_is_no_difference(archive: Archive, random: Any) -> None:
+def test_order_within_a_payload_does_not_matter(archive: Archive, random: Any) -> None:
     def shuffled(things: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(random.sample(things, len(things)))
 
@@ -109,7 +109,7 @@ def test_order_within_a_payload_is_no_difference(archive: Archive, random: Any) 
     assert differences(archive, other, TERMS) == []
 
 
-def test_changed_value_of_a_field_is_told_with_what_it_was() -> None:
+def test_changed_field_has_its_old_and_new_value() -> None:
     after = read(changed("data.0.value", "שלום"))
 
     assert differences(SAMPLE, after, TERMS) == [
@@ -119,7 +119,7 @@ def test_changed_value_of_a_field_is_told_with_what_it_was() -> None:
     ]
 
 
-def test_true_is_not_one() -> None:
+def test_true_differs_from_1() -> None:
     before, after = replace(EMPTY, fields=(field("a", True),)), replace(EMPTY, fields=(field("a", 1),))
 
     [found] = differences(before, after, TERMS)
@@ -127,7 +127,7 @@ def test_true_is_not_one() -> None:
     assert found.members == {"value": Values(True, 1)}
 
 
-def test_members_of_objects_are_told_one_by_one() -> None:
+def test_changed_members_of_objects_are_listed_separately() -> None:
     document = changed("sessions.0.recipient.name", "דנה")
     document["sessions"][0]["labels"] = {"OTHER_TAG": 7}
     document["signatures"][0]["signed_by"]["name"] = "דנה"
@@ -142,11 +142,11 @@ def test_members_of_objects_are_told_one_by_one() -> None:
     }
 
 
-def test_sent_again_with_another_time_of_the_event_only_is_no_difference() -> None:
+def test_new_event_time_alone_is_no_difference() -> None:
     assert changes(SAMPLE, read(changed("event.timestamp", "2023-01-01T00:00:00"))) == []
 
 
-def test_signed_document_with_other_content_is_a_changed_file() -> None:
+def test_signed_document_with_new_content_is_a_changed_file() -> None:
     document = changed("signed_document.content", "aGVsbG8=")
 
     [found] = differences(SAMPLE, read(document), TERMS)
@@ -155,20 +155,20 @@ def test_signed_document_with_other_content_is_a_changed_file() -> None:
     assert found.members.keys() == {"sha256", "size_bytes"}
 
 
-def test_what_else_is_found_in_the_same_file_later_is_no_difference() -> None:
-    """Nobody has changed it: ClamAV knows more."""
+def test_new_scan_result_for_the_same_file_is_no_difference() -> None:
+    """The file is unchanged: only ClamAV's answer is new."""
     later = replace(attachment("a", "1"), stored=StoredContent(0, "1", 1, looks_like="text/html", infection="Bad"))
 
     assert changes(replace(EMPTY, contents=(attachment("a", "1"),)), replace(EMPTY, contents=(later,))) == []
 
 
-def test_file_that_came_without_content_before_is_added() -> None:
+def test_file_is_added_when_its_content_arrives() -> None:
     before = read(changed("attachments.0.content", None))
 
     assert changes(before, SAMPLE) == [("file", "ATTACHMENT_FIELD_ID", "added")]
 
 
-def test_one_of_several_files_of_an_element_that_is_taken_out_changes_no_other() -> None:
+def test_removing_a_file_of_an_element_leaves_its_other_files_unchanged() -> None:
     files = tuple(attachment("upload", digest) for digest in ("1", "2", "3"))
 
     found = differences(replace(EMPTY, contents=files), replace(EMPTY, contents=files[1:]), TERMS)
@@ -176,7 +176,7 @@ def test_one_of_several_files_of_an_element_that_is_taken_out_changes_no_other()
     assert [(each.change, each.members["sha256"]) for each in found] == [("removed", Values("1", None))]
 
 
-def test_things_with_the_same_id_are_matched_in_order() -> None:
+def test_items_with_the_same_id_are_matched_in_order() -> None:
     before = replace(EMPTY, fields=(field("a", 1), field("a", 2)))
     after = replace(EMPTY, fields=(field("a", 3), field("a", 4), field("a", 5)))
 
@@ -185,14 +185,14 @@ def test_things_with_the_same_id_are_matched_in_order() -> None:
     assert [each.members["value"] for each in found] == [Values(1, 3), Values(2, 4), Values(None, 5)]
 
 
-def test_thing_without_an_id_is_told_by_its_number_among_those() -> None:
+def test_items_without_an_id_are_numbered_among_themselves() -> None:
     before = replace(EMPTY, contents=(attachment(None, "1"), attachment("a", "2"), attachment(None, "3")))
     after = replace(EMPTY, contents=(attachment(None, "1"), attachment("a", "2"), attachment(None, "4")))
 
     assert changes(before, after) == [("file", "attachment[1]", "changed")]
 
 
-def test_attachment_never_is_another_version_of_the_signed_document() -> None:
+def test_attachment_never_matches_the_signed_document() -> None:
     signed = Content("signed_document", Role.SIGNED_DOCUMENT, "a", None, None, StoredContent(0, "1", 1))
 
     found = changes(replace(EMPTY, contents=(signed,)), replace(EMPTY, contents=(attachment("a", "1"),)))
@@ -200,7 +200,7 @@ def test_attachment_never_is_another_version_of_the_signed_document() -> None:
     assert found == [("file", "a", "added"), ("file", "a", "removed")]
 
 
-def test_differences_come_by_kind_in_the_order_of_the_new_version_with_the_removed_ones_last() -> None:
+def test_differences_are_sorted_by_kind_then_new_order_with_removals_last() -> None:
     before = replace(EMPTY, fields=(field("gone"), field("b", 1), field("a", 1)), payments=(payment("old", None),))
     after = replace(EMPTY, fields=(field("new"), field("a", 2), field("b", 2)), contents=(attachment("file", "1"),))
 
@@ -214,14 +214,14 @@ def test_differences_come_by_kind_in_the_order_of_the_new_version_with_the_remov
     ]
 
 
-def test_amount_is_told_in_minor_units() -> None:
+def test_changed_amount_is_in_minor_units() -> None:
     found = differences(SAMPLE, read(changed("payments.0.amount", 25)), IN_MAJOR_UNITS)
 
     assert [each.members for each in found] == [{"amount_minor": Values(210000, 2500)}]
     assert found[0].withheld == ()
 
 
-def test_amount_that_is_no_whole_minor_unit_differs_without_being_shown() -> None:
+def test_fraction_of_a_minor_unit_differs_without_being_shown() -> None:
     before, after = (replace(EMPTY, payments=(payment("a", Decimal(amount)),)) for amount in ("21.5", "21.7"))
 
     [found] = differences(before, after, TERMS)
@@ -229,7 +229,7 @@ def test_amount_that_is_no_whole_minor_unit_differs_without_being_shown() -> Non
     assert (found.members, found.withheld) == ({}, ("amount",))
 
 
-def test_total_of_the_provider_differs_without_being_shown() -> None:
+def test_provider_total_differs_without_being_shown() -> None:
     [found] = differences(SAMPLE, read(changed("payments.0.provider_transaction_result.total", "2500")), TERMS)
 
     assert (found.key, found.members, found.withheld) == (
@@ -243,13 +243,13 @@ def test_total_of_the_provider_differs_without_being_shown() -> None:
     ("name", "value", "withheld"),
     [("cguid", "1", "cguid"), ("auth_number", "", "authorisation"), ("card_expiration", "0730", "card_expires")],
 )
-def test_secret_or_expiry_of_a_card_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
+def test_card_secret_or_expiry_differs_without_being_shown(name: str, value: str, withheld: str) -> None:
     [found] = differences(SAMPLE, read(changed(f"payments.0.provider_transaction_result.{name}", value)), TERMS)
 
     assert (found.members, found.withheld) == ({}, (withheld,))
 
 
-def test_attempt_that_does_not_decide_differs_without_being_shown() -> None:
+def test_attempt_that_does_not_decide_differs_unshown() -> None:
     document = sample_document()
     (sent,) = document["payments"]
     document["payments"] = [sent | {"status": "failure"}, sent]
@@ -262,7 +262,7 @@ def test_attempt_that_does_not_decide_differs_without_being_shown() -> None:
     assert differences(read(document), read(spelled), TERMS) == []
 
 
-def test_card_secrets_are_in_no_difference() -> None:
+def test_differences_contain_no_card_secrets() -> None:
     secrets = sample_document()["payments"][0]["provider_transaction_result"]
 
     found = repr(differences(replace(SAMPLE, payments=()), SAMPLE, TERMS))
@@ -272,8 +272,8 @@ def test_card_secrets_are_in_no_difference() -> None:
     assert "458045******4580" in found
 
 
-def test_card_number_that_changes_is_told_and_never_shown() -> None:
-    """Both cards end in the same digits."""
+def test_changed_card_number_is_reported_without_being_shown() -> None:
+    """Both cards have the same last digits."""
     before, same = (read(changed("data.0.value", value)) for value in ("4580458045804580",) * 2)
     after = read(changed("data.0.value", "4000000000024580"))
 
@@ -283,7 +283,7 @@ def test_card_number_that_changes_is_told_and_never_shown() -> None:
     ]
 
 
-def test_card_number_in_the_place_of_another_text_is_shown_masked() -> None:
+def test_card_number_that_replaces_other_text_is_masked() -> None:
     after = read(changed("data.0.value", "4580458045804580"))
 
     assert differences(SAMPLE, after, TERMS) == [

@@ -1,4 +1,4 @@
-"""File names of exports: safe on every system, one's own as far as that goes, unique."""
+"""File names of exports: safe on every system, unique, and otherwise as they were sent."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from domain.archive.file_names import MAX_NAME_BYTES, safe_names
 
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
-# Characters that go wrong, often enough to meet each other.
+# Problem characters, frequent enough to appear side by side.
 hostile = st.text(
     st.sampled_from("aA.-_ /\\:%()2\0\n\r\t\x7f\u0085\u202e\u2066\u200f\u2028\ufeff\ud800שß\u0301\u0338<|?*\U0001f44d")
 )
@@ -53,7 +53,7 @@ def test_names_differ_by_more_than_case(given: list[str | None]) -> None:
 
 
 @given(names)
-def test_safe_names_stay_as_they_are(given: list[str | None]) -> None:
+def test_safe_names_are_unchanged(given: list[str | None]) -> None:
     safe = safe_names(given, [None] * len(given))
 
     assert named(*safe) == safe
@@ -62,7 +62,7 @@ def test_safe_names_stay_as_they_are(given: list[str | None]) -> None:
 @pytest.mark.parametrize(
     "name", ["scan.pdf", "חוזה חתום.pdf", "résumé (v2).tar.gz", "שלום", "a-b_c d.x", "文書.pdf", "1"]
 )
-def test_harmless_name_is_kept(name: str) -> None:
+def test_harmless_name_is_unchanged(name: str) -> None:
     assert only(name) == name
 
 
@@ -83,7 +83,7 @@ def test_harmless_name_is_kept(name: str) -> None:
         ("100% sure?.pdf", "100_ sure_.pdf"),
         ("invoice\u202egpj.exe", "invoicegpj.exe"),
         ("שלום\u200f.pdf", "שלום.pdf"),
-        ("\u05e9\u05c1", "\u05e9\u05c1"),  # its composed form is none in NFC
+        ("\u05e9\u05c1", "\u05e9\u05c1"),  # NFC keeps it decomposed
         ("e\u0301.pdf", "\u00e9.pdf"),
         ("e\u200d\u0301.pdf", "\u00e9.pdf"),
         ("half \ud83d emoji", "half  emoji"),
@@ -106,11 +106,11 @@ def test_name_is_made_safe(name: str | None, safe: str) -> None:
         ("../evil", "unnamed"),
     ],
 )
-def test_file_without_a_name_has_the_extension_of_its_type(media_type: str, safe: str) -> None:
+def test_unnamed_file_gets_the_extension_of_its_media_type(media_type: str, safe: str) -> None:
     assert only(None, media_type) == safe
 
 
-def test_name_of_its_own_gets_no_extension() -> None:
+def test_file_with_a_name_gets_no_extension() -> None:
     assert only("scan", "application/pdf") == "scan"
 
 
@@ -119,20 +119,20 @@ def test_long_name_is_cut_between_characters_and_keeps_its_extension() -> None:
 
     assert cut == "ש" * 98 + ".pdf"
     assert only("x" * 300) == "x" * 200
-    assert only("x." + "y" * 300) == "x." + "y" * 198  # that is no extension
+    assert only("x." + "y" * 300) == "x." + "y" * 198  # too long for an extension
 
 
-def test_second_file_of_a_name_is_numbered() -> None:
+def test_repeated_name_is_numbered() -> None:
     assert named("scan.pdf", "SCAN.PDF", "scan.pdf", "scan") == ["scan.pdf", "SCAN (2).PDF", "scan (3).pdf", "scan"]
 
 
-def test_number_that_is_taken_is_passed_over() -> None:
+def test_number_already_in_use_is_skipped() -> None:
     assert named("a.pdf", "a (2).pdf", "a.pdf") == ["a.pdf", "a (2).pdf", "a (3).pdf"]
 
 
-def test_long_names_that_are_cut_alike_are_numbered_within_the_limit() -> None:
+def test_equal_shortened_names_are_numbered_within_the_limit() -> None:
     assert named("x" * 300 + ".pdf", "x" * 301 + ".pdf")[1] == "x" * 188 + " (2).pdf"
 
 
-def test_ten_thousand_files_of_one_name_have_ten_thousand_names() -> None:
+def test_ten_thousand_files_with_one_name_get_distinct_names() -> None:
     assert named(*["scan.pdf"] * 10_000)[-1] == "scan (10000).pdf"

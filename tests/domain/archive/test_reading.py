@@ -1,4 +1,4 @@
-"""Reading an archive: the vendor's sample comes out whole, junk in optional places costs nobody the archive."""
+"""Reading an archive: the vendor's sample is read whole, and junk in optional members never loses an archive."""
 
 import json
 import math
@@ -54,7 +54,9 @@ def at(microsecond: int) -> datetime:
         ("sessions", {}, "SESSIONS_MISSING", "sessions"),
     ],
 )
-def test_archive_without_what_it_hangs_on_is_refused(member: str, value: Any, code: str, where: str) -> None:
+def test_archive_with_a_bad_event_reference_or_sessions_is_refused(
+    member: str, value: Any, code: str, where: str
+) -> None:
     with pytest.raises(Refused) as refused:
         reference_of(sample_document() | {member: value})
 
@@ -62,7 +64,7 @@ def test_archive_without_what_it_hangs_on_is_refused(member: str, value: Any, co
 
 
 @pytest.mark.parametrize("member", ["event", "reference", "sessions"])
-def test_archive_that_lacks_one_of_the_three_is_refused(member: str) -> None:
+def test_archive_without_event_reference_or_sessions_is_refused(member: str) -> None:
     document = sample_document()
     del document[member]
 
@@ -71,11 +73,11 @@ def test_archive_that_lacks_one_of_the_three_is_refused(member: str) -> None:
 
 
 @pytest.mark.parametrize("reference", ["x", "x" * 255, "../../etc/passwd", "תהליך 1", "🙂" * 255, "\n", "a b/c?d#e"])
-def test_reference_is_opaque(reference: str) -> None:
+def test_any_text_is_a_valid_reference(reference: str) -> None:
     assert reference_of(sample_document() | {"reference": reference}) == reference
 
 
-def test_the_least_that_is_an_archive() -> None:
+def test_minimal_archive_is_read() -> None:
     archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
 
     assert archive == Archive("r", None, None, None, (), (), (), (), (), ())
@@ -83,14 +85,14 @@ def test_the_least_that_is_an_archive() -> None:
 
 @pytest.mark.parametrize("content", [5, True, {}, ["aGVsbG8="], 0.5])
 @pytest.mark.parametrize("path", ["attachments.0.content", "signed_document.content"])
-def test_content_that_is_no_text_is_refused_rather_than_lost(path: str, content: Any) -> None:
+def test_content_that_is_not_text_is_refused(path: str, content: Any) -> None:
     with pytest.raises(Refused) as refused:
         read(changed(path, content))
 
     assert (refused.value.code, refused.value.where) == ("NOT_BASE64", path.replace(".0", "[0]"))
 
 
-def test_refusal_repeats_nothing_that_was_sent() -> None:
+def test_refusal_repeats_nothing_of_the_payload() -> None:
     with pytest.raises(Refused) as refused:
         reference_of(sample_document() | {"event": {"type": "Dana Levi"}, "reference": "Dana Levi"})
 
@@ -100,7 +102,7 @@ def test_refusal_repeats_nothing_that_was_sent() -> None:
 # --- the sample ------------------------------------------------------------------------------------------------------
 
 
-def test_sample_is_read_whole_and_without_a_warning() -> None:
+def test_sample_is_read_whole_without_warnings() -> None:
     archive = read(sample_document())
 
     assert (archive.reference, archive.event_at) == ("f51c66ba-d33a-4c59-b63a-aa270383fb9e", at(603248))
@@ -108,7 +110,7 @@ def test_sample_is_read_whole_and_without_a_warning() -> None:
     assert archive.warnings == ()
 
 
-def test_session_of_the_sample() -> None:
+def test_session_of_the_sample_is_read() -> None:
     (session,) = read(sample_document()).sessions
     sent = sample_document()["sessions"][0]
 
@@ -136,7 +138,7 @@ def test_session_of_the_sample() -> None:
     )
 
 
-def test_signature_fields_files_and_payment_of_the_sample() -> None:
+def test_signature_fields_files_and_payment_of_the_sample_are_read() -> None:
     archive = read(sample_document())
 
     assert archive.signatures == (
@@ -173,7 +175,7 @@ ATTEMPT = Attempt(
 )
 
 
-def test_signed_document_comes_first_and_each_content_has_its_own_bytes() -> None:
+def test_signed_document_is_first_and_each_content_has_its_bytes() -> None:
     archive = read(sample_document())
 
     assert [_without_bytes(each) for each in archive.contents] == [
@@ -187,10 +189,10 @@ def _without_bytes(content: Content) -> tuple[str, Role, str | None, str | None,
     return content.where, content.role, content.element_id, content.filename, content.media_type
 
 
-def test_process_number_and_template_come_from_the_first_session_that_has_them() -> None:
+def test_first_session_that_has_process_number_and_template_decides() -> None:
     document = sample_document()
-    bare, told = {"id": "a"}, {"process_number": 7, "template": {"id": "t"}}
-    document["sessions"] = [bare, told, document["sessions"][0]]
+    bare, complete = {"id": "a"}, {"process_number": 7, "template": {"id": "t"}}
+    document["sessions"] = [bare, complete, document["sessions"][0]]
 
     archive = read(document)
 
@@ -212,18 +214,18 @@ def test_process_number_and_template_come_from_the_first_session_that_has_them()
         (None, (None, None)),
     ],
 )
-def test_location_has_its_coordinates_as_numbers(value: Any, expected: tuple[float | None, float | None]) -> None:
+def test_location_field_has_numeric_coordinates(value: Any, expected: tuple[float | None, float | None]) -> None:
     field = read(changed("data.4.value", value)).fields[4]
 
     assert (field.latitude, field.longitude) == expected
     assert field.value == value
 
 
-def test_coordinates_are_read_of_location_fields_only() -> None:
+def test_only_location_fields_have_coordinates() -> None:
     assert read(changed("data.4.type", "text")).fields[4].latitude is None
 
 
-def test_amount_never_goes_by_way_of_a_float() -> None:
+def test_amount_keeps_every_digit() -> None:
     body = json.dumps(changed("payments.0.amount", "@")).encode()
 
     (payment,) = read_body(body.replace(b'"@"', b"0.1000000000000000055511151231257827")).payments
@@ -231,7 +233,7 @@ def test_amount_never_goes_by_way_of_a_float() -> None:
     assert payment.attempts[0].amount == Decimal("0.1000000000000000055511151231257827")
 
 
-def test_attempts_at_one_transaction_are_one_payment_where_the_first_stands() -> None:
+def test_attempts_at_one_transaction_become_one_payment_in_first_place() -> None:
     document = sample_document()
     document["payments"] = [
         {"transaction_id": "a", "status": "failure"},
@@ -241,9 +243,11 @@ def test_attempts_at_one_transaction_are_one_payment_where_the_first_stands() ->
         {"transaction_id": " "},
     ]
 
-    told = [[(each.transaction_id, each.status) for each in payment.attempts] for payment in read(document).payments]
+    read_back = [
+        [(each.transaction_id, each.status) for each in payment.attempts] for payment in read(document).payments
+    ]
 
-    assert told == [
+    assert read_back == [
         [("a", "failure"), ("a", "success")],
         [(None, "success")],
         [("b", None)],
@@ -271,13 +275,13 @@ def test_instalments_are_read_in_either_spelling(numbers: dict[str, Any]) -> Non
     archive = read(document)
 
     (attempt,) = archive.payments[0].attempts
-    told = (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment)
-    assert told == (Decimal(3), Decimal(700), Decimal(350))
+    read_back = (attempt.number_of_payments, attempt.first_payment, attempt.periodical_payment)
+    assert read_back == (Decimal(3), Decimal(700), Decimal(350))
     assert archive.warnings == ()
 
 
 @pytest.mark.parametrize(("name", "value"), [("cguid", ""), ("cguid", " "), ("auth_number", ""), ("auth_number", None)])
-def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
+def test_empty_secret_is_none(name: str, value: str | None) -> None:
     (attempt,) = read(changed(f"{RESULT}.{name}", value)).payments[0].attempts
 
     assert (attempt.cguid, attempt.authorisation).count(None) == 1
@@ -294,7 +298,7 @@ def test_secret_that_is_empty_is_none(name: str, value: str | None) -> None:
         ({"result_text": "refused"}, {}),
     ],
 )
-def test_result_is_what_the_member_of_the_settings_says(said: dict[str, Any], results: dict[str, str]) -> None:
+def test_result_is_read_from_the_member_named_in_the_settings(said: dict[str, Any], results: dict[str, str]) -> None:
     document = sample_document()
     document["payments"][0]["provider_transaction_result"] |= said
 
@@ -304,7 +308,7 @@ def test_result_is_what_the_member_of_the_settings_says(said: dict[str, Any], re
     assert archive.warnings == ()
 
 
-def test_secrets_are_in_no_repr() -> None:
+def test_repr_contains_no_secrets() -> None:
     document = changed("payments.0.transaction_id", None)
     secrets = {name: f"SECRET-{name}" for name in ("card_id", "session_cd", "auth_number", "cguid")}
     document["payments"][0]["provider_transaction_result"] |= secrets | {"card_no": "4580458045804580"}
@@ -315,7 +319,7 @@ def test_secrets_are_in_no_repr() -> None:
     assert [each for each in ("SECRET", "458045804580") if each in repr(archive)] == []
 
 
-def test_unknown_members_cost_nothing() -> None:
+def test_unknown_members_bring_no_warning() -> None:
     document = changed("sessions.0.new_member", [1])
     document["payments"][0]["new_member"] = document["new_member"] = {"a": None}
 
@@ -372,7 +376,7 @@ LISTS = [
 
 @st.composite
 def documents(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> dict[str, Any]:
-    """The sample with junk in place of optional members, and between the entries of its lists."""
+    """Build the sample with junk in place of optional members and between the entries of its lists."""
     document = small_sample()
     for path in draw(st.lists(st.sampled_from(OPTIONAL), max_size=5)):
         _put(document, path, draw(values), insert=False)
@@ -418,7 +422,7 @@ def rows(archive: Archive) -> Iterator[dict[str, Any]]:
 
 
 @given(documents(junk(texts, scalars)))
-def test_any_junk_in_optional_places_is_refused_or_yields_storable_rows(document: dict[str, Any]) -> None:
+def test_junk_in_optional_members_is_refused_or_yields_storable_rows(document: dict[str, Any]) -> None:
     result = result_of(document)
     if isinstance(result, Refused):
         assert result.code == "NOT_BASE64", "only a content's own bytes can cost the archive"
@@ -454,7 +458,7 @@ plain_keys = st.sampled_from(["id", "status", "type", "value", "content", "x"])
 
 
 @given(documents(junk(plain_keys, marked | st.none() | st.booleans())))
-def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, Any]) -> None:
+def test_warnings_name_a_place_and_repeat_no_value(document: dict[str, Any]) -> None:
     archive = result_of(document)
     if isinstance(archive, Refused):
         assert MARK not in str(archive)
@@ -470,7 +474,7 @@ def test_every_warning_names_a_place_and_repeats_no_value(document: dict[str, An
 
 
 def is_place(where: str, document: Any) -> bool:
-    """Whether a path leads into the document; names may be missing at its end, positions in lists may not."""
+    """Return whether a path leads into the document. Names may be missing at its end, positions in lists may not."""
     steps: list[str | int] = [
         int(index) if index else name for name, index in re.findall(r"([^.\[\]{}]+|\{\d+\})|\[(\d+)\]", where)
     ]
@@ -501,7 +505,7 @@ CARD, MASKED = "4580458045804580", "************4580"
         (f"{CARD} 12/29", f"{MASKED} 12/29"),
     ],
 )
-def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any, shown: Any) -> None:
+def test_card_number_in_a_field_is_masked_and_kept_for_comparison(sent: Any, shown: Any) -> None:
     field = read(changed("data.0.value", sent)).fields[0]
 
     assert (field.value, field.unmasked) == (shown, {"value": sent})
@@ -509,7 +513,7 @@ def test_card_number_in_a_field_is_shown_masked_and_kept_for_comparing(sent: Any
     assert CARD not in str(rows_of(read(changed("data.0.value", sent)), TERMS, fingerprint))
 
 
-def test_card_number_in_what_a_field_says_beside_its_value_is_masked_too() -> None:
+def test_card_number_in_field_metadata_is_masked() -> None:
     sent = {"typed": f"{CARD} 12/29", CARD: [int(CARD)], "geocoder": "Arlozorov St 160"}
 
     archive = read(changed("data.3.meta", sent))
@@ -520,7 +524,7 @@ def test_card_number_in_what_a_field_says_beside_its_value_is_masked_too() -> No
 
 
 @pytest.mark.parametrize("kind", ["payment", "text"])
-def test_field_that_names_a_transaction_is_masked_only_where_it_is_no_payment(kind: str) -> None:
+def test_transaction_id_is_masked_outside_payment_fields_only(kind: str) -> None:
     document = sample_document()
     document["payments"][0]["transaction_id"] = CARD
     document["data"][3] |= {"value": CARD, "type": kind}
@@ -551,7 +555,7 @@ def test_card_number_in_a_member_of_a_payment_is_not_shown(name: str) -> None:
     assert CARD not in repr(read(changed(f"payments.0.{name}", CARD)).payments)
 
 
-def test_secrets_are_read_in_any_spelling_of_their_names() -> None:
+def test_secrets_are_read_under_any_spelling_of_their_names() -> None:
     document = sample_document()
     result = document["payments"][0]["provider_transaction_result"]
     del result["auth_number"], result["cguid"]

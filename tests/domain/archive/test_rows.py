@@ -1,4 +1,4 @@
-"""Rows: every noun under its table, keyed by reference and position."""
+"""Rows: every item in its table, keyed by reference and position."""
 
 import json
 from datetime import date
@@ -20,10 +20,10 @@ from tests.samples import PNG, sample_document
 REFERENCE = sample_document()["reference"]
 
 
-def test_each_table_has_the_sample_s_nouns() -> None:
+def test_each_table_has_its_rows_of_the_sample() -> None:
     rows = rows_of(read(sample_document()), TERMS, fingerprint)
 
-    assert {table: len(its_rows) for table, its_rows in rows.items()} == {
+    assert {table: len(rows_of_table) for table, rows_of_table in rows.items()} == {
         SessionRow: 1,
         InvitationRow: 2,
         IntegrationRow: 1,
@@ -41,8 +41,8 @@ def test_each_table_has_the_sample_s_nouns() -> None:
 def test_rows_have_exactly_the_columns_of_their_table() -> None:
     archive = read(changed("sessions.0.submitted_at", None))
 
-    for table, its_rows in rows_of(archive, TERMS, fingerprint).items():
-        assert [set(row) for row in its_rows] == [set(table.model_fields)] * len(its_rows), table
+    for table, rows_of_table in rows_of(archive, TERMS, fingerprint).items():
+        assert [set(row) for row in rows_of_table] == [set(table.model_fields)] * len(rows_of_table), table
 
 
 def test_position_follows_the_payload() -> None:
@@ -52,13 +52,13 @@ def test_position_follows_the_payload() -> None:
     assert {row["reference"] for row in rows} == {REFERENCE}
 
 
-def test_row_of_a_session_that_names_another_process_is_the_archive_s() -> None:
+def test_session_row_keeps_the_reference_of_its_archive() -> None:
     rows = rows_of(read(changed("sessions.0.reference", "another")), TERMS, fingerprint)
 
     assert [row["reference"] for row in rows[SessionRow]] == [REFERENCE]
 
 
-def test_what_hangs_on_a_session_tells_which() -> None:
+def test_rows_of_invitations_and_labels_name_their_session() -> None:
     document = sample_document()
     document["sessions"].append(document["sessions"][0])
 
@@ -73,7 +73,7 @@ def test_what_hangs_on_a_session_tells_which() -> None:
     assert [(row["session_position"], row["position"]) for row in rows[LabelRow]] == [(0, 0), (1, 0)]
 
 
-def test_file_without_content_has_a_warning_and_no_row() -> None:
+def test_file_without_content_has_a_warning_but_no_row() -> None:
     document = changed("signed_document.content", None)
 
     rows = rows_of(read(document), TERMS, fingerprint)
@@ -97,7 +97,7 @@ def test_payment_has_its_amount_in_minor_units_and_its_standing() -> None:
     assert major["amount_minor"] == 210000
 
 
-def test_secrets_that_payments_are_matched_by_are_fingerprints() -> None:
+def test_secrets_used_for_matching_are_fingerprints() -> None:
     (row,) = rows_of(read(sample_document()), TERMS, fingerprint)[PaymentRow]
     (bare,) = rows_of(read(changed("payments.0.provider_transaction_result", None)), TERMS, fingerprint)[PaymentRow]
 
@@ -116,7 +116,7 @@ def test_authorisation_has_one_fingerprint_however_it_is_spelled() -> None:
     assert [row["authorisation_fingerprint"] for row in rows] == [fingerprint("ab12")] * 2
 
 
-def test_other_attempts_have_the_keys_of_their_rows_and_say_what_they_are() -> None:
+def test_other_attempts_keep_their_matching_keys_standing_and_amounts() -> None:
     document = sample_document()
     (sent,) = document["payments"]
     result = sent["provider_transaction_result"]
@@ -128,8 +128,8 @@ def test_other_attempts_have_the_keys_of_their_rows_and_say_what_they_are() -> N
         ("success", 2100, {"cguid": "4"}),
     ]
     document["payments"] = [
-        sent | {"type": "charge", "status": status, "amount": amount, "provider_transaction_result": result | told}
-        for status, amount, told in attempts
+        sent | {"type": "charge", "status": status, "amount": amount, "provider_transaction_result": result | members}
+        for status, amount, members in attempts
     ]
 
     rows = rows_of(read(document), TERMS, fingerprint)
@@ -167,7 +167,7 @@ def test_payment_has_its_instalments_and_its_day() -> None:
     assert (row["paid_on"], row["attempts"], row["card_last4"]) == (date(2022, 12, 21), 1, "4580")
 
 
-def test_payment_has_the_same_id_whatever_else_is_paid() -> None:
+def test_payment_id_does_not_depend_on_other_payments() -> None:
     document = sample_document()
     (sent,) = document["payments"]
     document["payments"] = [sent | {"transaction_id": each} for each in ("another", None, sent["transaction_id"], None)]
@@ -191,11 +191,11 @@ def test_card_secrets_have_no_column() -> None:
     ("value", "text"),
     [("v", "v"), ("", ""), (5, "5"), (None, "null"), (True, "true"), (["ש"], '["ש"]'), ({"a": 0.5}, '{"a": 0.5}')],
 )
-def test_label_is_text_also_where_it_was_a_structure(value: object, text: str) -> None:
+def test_label_is_always_text(value: object, text: str) -> None:
     assert label_text(value) == text
 
 
-def test_number_of_any_length_in_a_label_stays_exact() -> None:
+def test_number_of_any_length_in_a_label_is_exact() -> None:
     body = json.dumps(changed("sessions.0.labels", {"k": "@"})).encode().replace(b'"@"', b"9" * 4000)
 
     (row,) = rows_of(read_body(body), TERMS, fingerprint)[LabelRow]
@@ -203,7 +203,7 @@ def test_number_of_any_length_in_a_label_stays_exact() -> None:
     assert row["value"] == "9" * 4000
 
 
-def test_same_discrepancy_is_the_same_row_whatever_its_numbers() -> None:
+def test_discrepancy_id_does_not_depend_on_its_amounts() -> None:
     def ids(*found: Discrepancy) -> list[str]:
         return [row["discrepancy_id"] for row in discrepancy_rows("r", found)[DiscrepancyRow]]
 

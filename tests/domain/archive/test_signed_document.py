@@ -1,4 +1,4 @@
-"""What the verdict on a signed document says to people: each code has a case that brings it, and near misses."""
+"""Warnings from the verdict on a signed document: each code has a case, and there are near misses."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ def test_sound_document_brings_no_warning(verdict: Verdict) -> None:
     assert codes(verdict) == []
 
 
-def test_unsigned_document_is_no_warning_where_nobody_is_said_to_have_signed() -> None:
+def test_unsigned_document_without_listed_signatures_brings_no_warning() -> None:
     unsigned = replace(SOUND, outcome=Outcome.UNSIGNED, signatures=())
 
     assert with_verdict(replace(ARCHIVE, signatures=()), unsigned).warnings == ()

@@ -1,4 +1,4 @@
-"""The verdict on a signed document as people read it: in words, whatever it says."""
+"""The verdict on a signed document in words, for every value it may have."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -24,11 +24,11 @@ def signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
         (UNREADABLE, "unknown"),
     ],
 )
-def test_trust_tells_whether_it_was_judged(verdict: Verdict, trusted: str) -> None:
+def test_trust_text_says_whether_trust_was_judged(verdict: Verdict, trusted: str) -> None:
     assert document_text(verdict)["trusted"] == trusted
 
 
-def test_every_outcome_and_change_has_words() -> None:
+def test_every_outcome_and_change_has_its_own_words() -> None:
     outcomes = {document_text(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
     changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}
 
@@ -45,7 +45,7 @@ def test_every_outcome_and_change_has_words() -> None:
         (None, None, "unknown"),
     ],
 )
-def test_change_tells_whether_the_signature_permits_it(
+def test_change_text_says_whether_the_signature_permits_it(
     change: LaterChange | None, permitted: bool | None, text: str
 ) -> None:
     signature = replace(SIGNATURE, change=change, change_permitted=permitted)
@@ -53,7 +53,7 @@ def test_change_tells_whether_the_signature_permits_it(
     assert signature_text(signature)["changes after it"] == text
 
 
-def test_what_is_not_known_is_called_unknown() -> None:
+def test_missing_judgement_is_called_unknown() -> None:
     unknown = replace(SIGNATURE, intact=None, valid=None, signed_at=None)
 
     text = signature_text(unknown)
@@ -69,5 +69,5 @@ def test_what_is_not_known_is_called_unknown() -> None:
         (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))), "0001-01-01T00:00:00+02:00"),
     ],
 )
-def test_time_is_in_utc_where_there_is_one(moment: datetime, text: str) -> None:
+def test_time_is_in_utc_where_utc_can_express_it(moment: datetime, text: str) -> None:
     assert signature_text(replace(SIGNATURE, signed_at=moment))["signed at"] == text

@@ -1,4 +1,4 @@
-"""Which of two receipts is the newer one: the same answer in whatever order they come."""
+"""Which of two receipts is newer: the answer is the same in any order of arrival."""
 
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -24,13 +24,13 @@ def age(event_h: float | None, received_h: float, receipt_id: str = "a") -> Age:
     [
         (age(2, 3), age(1, 4)),  # made later, received earlier
         (age(1, 3), age(1, 2)),  # made at the same time: received later
-        (age(1, 2, "b"), age(1, 2, "a")),  # all the same: by the digest, as long as it is one way
-        (age(None, 3), age(None, 2)),  # neither tells
-        (age(None, 3), age(1, 2)),  # one does not tell: as if made when received
+        (age(1, 2, "b"), age(1, 2, "a")),  # same times: the digest decides
+        (age(None, 3), age(None, 2)),  # neither has an event time
+        (age(None, 3), age(1, 2)),  # no event time: the time of receipt counts
         (age(3, 4), age(None, 2)),
     ],
 )
-def test_newer_takes_the_place_of_the_older_and_never_the_other_way(newer: Age, older: Age) -> None:
+def test_only_the_newer_receipt_supersedes(newer: Age, older: Age) -> None:
     assert supersedes(newer, older)
     assert not supersedes(older, newer)
 
@@ -39,7 +39,7 @@ def test_receipt_does_not_supersede_itself() -> None:
     assert not supersedes(age(1, 2), age(1, 2))
 
 
-hours = st.integers(0, 5)  # few, so that they meet
+hours = st.integers(0, 5)  # few, so that they collide
 ages = st.builds(age, st.none() | hours, hours, st.sampled_from("abc"))
 
 
@@ -47,7 +47,7 @@ ages = st.builds(age, st.none() | hours, hours, st.sampled_from("abc"))
 def test_of_two_different_receipts_exactly_one_is_newer(one: Age, other: Age) -> None:
     same_key = not supersedes(one, other) and not supersedes(other, one)
 
-    # An event time that equals the time of receipt is the one case of two ways to say the same.
+    # A missing event time equals an event time at the time of receipt.
     assert same_key == (
         (one.event_at or one.received_at, *_rest(one)) == (other.event_at or other.received_at, *_rest(other))
     )
@@ -59,21 +59,21 @@ def _rest(each: Age) -> tuple[datetime, str]:
 
 
 @given(ages, ages, ages)
-def test_newer_than_the_newer_is_newer(one: Age, two: Age, three: Age) -> None:
+def test_superseding_is_transitive(one: Age, two: Age, three: Age) -> None:
     if supersedes(one, two) and supersedes(two, three):
         assert supersedes(one, three)
 
 
 @given(st.lists(ages, min_size=1, max_size=5, unique_by=lambda each: each.receipt_id))
-def test_whose_rows_stand_does_not_hang_on_the_order_of_archiving(receipts: list[Age]) -> None:
-    def standing(order: tuple[Age, ...]) -> Age:
+def test_current_receipt_does_not_depend_on_the_order_of_archiving(receipts: list[Age]) -> None:
+    def current_of(order: tuple[Age, ...]) -> Age:
         return reduce(lambda current, candidate: candidate if supersedes(candidate, current) else current, order)
 
-    assert len({standing(order) for order in permutations(receipts)}) == 1
+    assert len({current_of(order) for order in permutations(receipts)}) == 1
 
 
 @given(st.lists(ages))
-def test_newest_first_is_an_order_in_which_none_supersedes_one_before_it(some: list[Age]) -> None:
+def test_newest_first_never_puts_a_superseding_receipt_later(some: list[Age]) -> None:
     ordered = newest_first(some)
 
     assert not any(supersedes(later, earlier) for earlier, later in pairwise(ordered))
@@ -89,7 +89,7 @@ def test_newest_first_is_an_order_in_which_none_supersedes_one_before_it(some: l
         ("1e-999999999999999999", "0.1e-999999999999999998"),
     ],
 )
-def test_same_number_says_the_same_however_it_is_spelled(one: str, other: str) -> None:
+def test_spelling_of_a_number_says_nothing_new(one: str, other: str) -> None:
     assert said_of(one) == said_of(other)
 
 
@@ -106,7 +106,7 @@ def test_same_number_says_the_same_however_it_is_spelled(one: str, other: str) -
         ("2.5", '[null, "2.5"]'),
     ],
 )
-def test_other_number_says_something_else_however_large_or_long(one: str, other: str) -> None:
+def test_different_number_says_something_new_at_any_size(one: str, other: str) -> None:
     assert said_of(one) != said_of(other)
 
 

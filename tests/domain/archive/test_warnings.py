@@ -1,4 +1,4 @@
-"""Warnings: each one has a case that brings it and near misses that do not."""
+"""Warnings: each code has a case that brings it and near misses that do not."""
 
 import base64
 from typing import Any
@@ -74,7 +74,7 @@ NEAR_MISSES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("code", "path", "value", "where"), FIRES)
-def test_warning_comes_once_and_names_its_place(code: str, path: str, value: Any, where: str) -> None:
+def test_warning_appears_once_and_names_its_place(code: str, path: str, value: Any, where: str) -> None:
     warnings = read(changed(path, value)).warnings
 
     assert [(each.code, each.where) for each in warnings if each.where == where or each.code == code] == [(code, where)]
@@ -86,11 +86,11 @@ def test_near_miss_brings_no_warning(path: str, value: Any) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    others = ("FILE_", "SIGNED_DOCUMENT_", "SECRETS_LOCKED")  # of what files and keys show
+    others = ("FILE_", "SIGNED_DOCUMENT_", "SECRETS_LOCKED")  # these follow from files and keys
     assert {code for code, *_ in FIRES} == {code for code in WarningCode if not code.startswith(others)}
 
 
-def test_place_is_that_of_the_payload_also_behind_entries_that_are_no_objects() -> None:
+def test_place_counts_list_entries_that_are_not_objects() -> None:
     document = sample_document()
     failed = SESSION["integrations"][0] | {"status": "failed"}
     document["sessions"] = [None, SESSION | {"submitted_at": "never", "reference": "x", "integrations": [0, failed]}]
@@ -117,7 +117,7 @@ def test_signer_may_be_the_recipient_of_any_session() -> None:
     assert read(document).warnings == ()
 
 
-def test_unreadable_time_of_submission_is_not_told_as_never_submitted() -> None:
+def test_unreadable_submission_time_does_not_count_as_never_submitted() -> None:
     warnings = read(changed("sessions.0.submitted_at", "21/12/2022")).warnings
 
     assert [each.code for each in warnings] == ["TIMESTAMP_UNREADABLE"]

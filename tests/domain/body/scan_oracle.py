@@ -1,4 +1,4 @@
-"""What the scanner must say about a body, told by `json` and `base64` of the standard library."""
+"""Predicts the scanner's answer for a body with `json` and `base64` of the standard library."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ class Contents:
         self.contents.append(b"")
 
     def text(self, piece: memoryview) -> None:
-        """How it was spelled does not matter here."""
+        """Ignore the spelling."""
 
     def write(self, data: bytes) -> None:
         assert data
@@ -38,7 +38,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A scan and its contents."""
+    """A completed scan and its contents."""
 
     scan: Scan
     contents: list[bytes]
@@ -46,7 +46,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A refusal that can be compared."""
+    """A refusal in comparable form."""
 
     code: str
     detail: str
@@ -61,7 +61,7 @@ def scan(
     max_skeleton_bytes: int = MAX_SKELETON_BYTES,
     scanner_class: type[Scanner] = Scanner,
 ) -> Accepted:
-    """Scan a body in chunks of the given sizes, then the rest at once."""
+    """Scan a body in chunks of the given sizes, then its rest at once."""
     sink = Contents()
     scanner = scanner_class(sink, max_skeleton_bytes=max_skeleton_bytes)
     start = 0
@@ -87,36 +87,36 @@ def outcome(
         return Rejected(refused.code, refused.detail, refused.where, refused.status)
 
 
-# --- the oracle's ----------------------------------------------------------------------------------------------------
+# --- the oracle's answer ---------------------------------------------------------------------------------------------
 
 
 class Wrong(Exception):
-    """The oracle refuses, with the codes that fit."""
+    """The body is invalid; `codes` are the acceptable codes of the refusal."""
 
     def __init__(self, *codes: str, where: str | None = None, offset: int | None = None) -> None:
         self.codes = codes
         self.where = where
-        """Of the refusal, if the oracle knows it."""
+        """Place that the refusal must name, if the oracle knows it."""
         self.offset = offset
-        """In the body, for NOT_JSON that is no content's, if the oracle knows it."""
+        """Offset in the body of a NOT_JSON outside of contents, if the oracle knows it."""
 
 
 class Unsure(Exception):
-    """The oracle does not know: a data URI is so long that its spelling decides."""
+    """The oracle cannot decide: the spelling of a long data URI decides."""
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object with its duplicate keys."""
+    """An object that keeps its duplicate keys."""
 
 
 _SURE_DATA_URI_CHARACTERS = 150
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_JSON = ("NOT_JSON", "NOT_UTF8", "TRUNCATED", "EMPTY_BODY", "TOO_DEEP", "NOT_BASE64")
-"""A wrong body may hold wrong contents or deep nesting besides, and that is then found first."""
+"""A wrong body may also hold wrong contents or deep nesting, which the scanner may find first."""
 
 
 def expected_content(text: str) -> bytes:
-    """Decode a content by the standard library, or raise Wrong."""
+    """Decode a content with the standard library, or raise Wrong."""
     if text.lower().startswith("data:"):
         head, comma, text = text.partition(",")
         if len(head) > _SURE_DATA_URI_CHARACTERS:
@@ -151,7 +151,7 @@ def expected_tree(body: bytes) -> Pairs:
         tree = decoder.decode(text)
         depth = depth_of(tree)
     except json.JSONDecodeError as error:
-        # From 3.13 on `json` looks behind a comma that is too many, and then places the fault at the comma.
+        # Since 3.13 `json` looks past a trailing comma, and then reports the fault at the comma.
         is_placed = not error.msg.startswith("Illegal trailing comma")
         begin = len(_BYTE_ORDER_MARK) if body.startswith(_BYTE_ORDER_MARK) else 0
         offset = begin + len(text[: error.pos].encode()) if is_placed else None
@@ -166,7 +166,7 @@ def expected_tree(body: bytes) -> Pairs:
 
 
 def with_indices(tree: Pairs) -> tuple[Pairs, list[tuple[str, bytes]]]:
-    """Return the root object with its contents replaced by their indices, and place and bytes of each."""
+    """Return the root object with indices in place of contents, and the place and bytes of each content."""
     found: list[tuple[str, bytes]] = []
 
     def file(pairs: Any, where: str) -> Any:
@@ -199,10 +199,10 @@ def as_dict(value: Any) -> Any:
 
 
 def expected(body: bytes) -> tuple[Pairs, list[tuple[str, bytes]]] | Wrong:
-    """Return the tree and the contents of a body, or what is wrong with it.
+    """Return the tree and the contents of a body, or the fault in it.
 
     Raises:
-        Unsure: the standard library does not tell.
+        Unsure: the standard library cannot decide.
     """
     try:
         return with_indices(expected_tree(body))
@@ -210,7 +210,7 @@ def expected(body: bytes) -> tuple[Pairs, list[tuple[str, bytes]]] | Wrong:
         return wrong
 
 
-# --- both ------------------------------------------------------------------------------------------------------------
+# --- comparison ------------------------------------------------------------------------------------------------------
 
 
 def assert_as_the_standard_library_says(body: bytes, sizes: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Media types: what the first bytes tell, and which claims deserve a warning."""
+"""Media types: which types the first bytes reveal, and which declared types deserve a warning."""
 
 import io
 import json
@@ -23,7 +23,7 @@ SHELL = "text/x-shellscript"
 
 
 def zipped(*names: str, first: bytes = b"x", filler_bytes: int = 0) -> bytes:
-    """A zip of small files, the first of which may be followed by a large one."""
+    """Return a zip of small files, with a large file behind the first if `filler_bytes` is set."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as made:
         for index, name in enumerate(names):
@@ -120,7 +120,7 @@ XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         (b"hello\n", "text/plain"),
         ("שלום עולם".encode(), "text/plain"),
         ("א".encode() * HEAD_BYTES, "text/plain"),
-        ((" " + "א" * HEAD_BYTES).encode()[:HEAD_BYTES], "text/plain"),  # cut within a letter
+        ((" " + "א" * HEAD_BYTES).encode()[:HEAD_BYTES], "text/plain"),  # ends within a letter
         ("שלום, world".encode("utf-16-le"), None),
         (b"\xff\xfe" + "שלום, world".encode("utf-16-le"), "text/plain"),
         ("לכבוד הלקוח, שלום רב".encode("windows-1255"), "text/plain"),
@@ -128,9 +128,9 @@ XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
         (b"", None),
         (bytes(100), None),
     ],
-    ids=lambda _: "",  # else one had the time in its name
+    ids=lambda _: "",  # the bytes of zips hold the current time
 )
-def test_type_is_told_by_the_first_bytes(head: bytes, media_type: str | None) -> None:
+def test_first_bytes_reveal_the_media_type(head: bytes, media_type: str | None) -> None:
     assert sniffed(head) == media_type
 
 
@@ -181,12 +181,12 @@ def test_type_is_told_by_the_first_bytes(head: bytes, media_type: str | None) ->
         (b"\xff\xfe\0\xd8\0\xd8", None),
     ],
 )
-def test_near_miss_is_no_such_type(head: bytes, media_type: str | None) -> None:
+def test_near_miss_is_not_taken_for_the_type(head: bytes, media_type: str | None) -> None:
     assert sniffed(head) == media_type
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_any_bytes_are_judged(head: bytes) -> None:
+def test_any_bytes_are_accepted_and_never_contradict_their_own_type(head: bytes) -> None:
     found = sniffed(head)
 
     assert found is None or contradicts(found, found) is False
@@ -250,7 +250,7 @@ def test_any_json_object_is_json(text: str) -> None:
         ("application/x-executable", "application/x-elf"),
     ],
 )
-def test_claim_that_may_be_true_is_no_contradiction(declared: str | None, found: str | None) -> None:
+def test_plausible_declared_type_is_no_contradiction(declared: str | None, found: str | None) -> None:
     assert not contradicts(declared, found)
 
 
@@ -291,5 +291,5 @@ def test_claim_that_may_be_true_is_no_contradiction(declared: str | None, found:
         ("application/x-executable", PE),
     ],
 )
-def test_claim_that_cannot_be_true_is_a_contradiction(declared: str, found: str) -> None:
+def test_impossible_declared_type_is_a_contradiction(declared: str, found: str) -> None:
     assert contradicts(declared, found)

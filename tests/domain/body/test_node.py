@@ -1,4 +1,4 @@
-"""Reading optional members: what is right comes through exactly, what is not becomes null with a warning."""
+"""Reading optional members: a right value is read exactly, a wrong value becomes null with a warning."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ READERS: dict[str, Callable[[Node], Any]] = {
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
-def test_null_is_as_good_as_absent(reader: Callable[[Node], Any]) -> None:
+def test_null_counts_as_absent(reader: Callable[[Node], Any]) -> None:
     null = place(None)
 
     assert reader(null) in (None, {}, [])
@@ -66,11 +66,11 @@ def test_null_is_as_good_as_absent(reader: Callable[[Node], Any]) -> None:
         ("mapping", {"a": {"b": [1, None]}}, {"a": {"b": [1, None]}}),
         ("anything", Decimal("0.1"), 0.1),
         ("anything", Decimal("1e999"), "1E+999"),
-        ("anything", Decimal("6304123456789012347.0"), 6304123456789012347),  # no float has all its digits
+        ("anything", Decimal("6304123456789012347.0"), 6304123456789012347),  # a float would lose digits
         ("anything", [True, "x", {"y": Decimal(2)}], [True, "x", {"y": 2.0}]),
     ],
 )
-def test_right_type_is_read_without_a_warning(reader: str, value: Any, expected: Any) -> None:
+def test_right_type_is_read_without_warnings(reader: str, value: Any, expected: Any) -> None:
     where = place(value)
 
     found = READERS[reader](where)
@@ -92,7 +92,7 @@ def test_right_type_is_read_without_a_warning(reader: str, value: Any, expected:
         ("integer", "12 000"),
         ("integer", True),
         ("integer", Decimal("1e999999")),
-        ("integer", "٣"),  # a digit to Python, none to JSON
+        ("integer", "٣"),  # a digit in Python, not in JSON
         ("real", "north"),
         ("real", []),
         ("real", Decimal("1e300")),
@@ -111,14 +111,14 @@ def test_wrong_type_becomes_null_with_a_warning(reader: str, value: Any) -> None
     assert codes(where) == [("WRONG_TYPE", "there")]
 
 
-def test_member_of_what_is_no_object_is_null_and_the_warning_names_the_object() -> None:
+def test_member_of_a_non_object_is_null_and_the_warning_names_the_parent() -> None:
     outer = place("x")
 
     assert outer.member("inner").text() is None
     assert codes(outer) == [("WRONG_TYPE", "there")]
 
 
-def test_path_tells_members_and_positions() -> None:
+def test_path_names_members_and_positions() -> None:
     outer = Node({"a": [{"b": 1}, 2, {"b": 3}]}, "", Reading(UTC))
 
     inner = [each.member("b").path for each in outer.member("a").objects()]
@@ -127,7 +127,7 @@ def test_path_tells_members_and_positions() -> None:
     assert codes(outer) == [("WRONG_TYPE", "a[1]")]
 
 
-def test_null_in_a_list_of_objects_is_passed_over_with_a_warning() -> None:
+def test_null_in_a_list_of_objects_is_skipped_with_a_warning() -> None:
     items = place([None, {}])
 
     assert [each.path for each in items.objects()] == ["there[1]"]
@@ -135,7 +135,7 @@ def test_null_in_a_list_of_objects_is_passed_over_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("unstorable", ["\x00", "\ud83d"])
-def test_what_no_database_takes_is_shown_as_a_replacement_character(unstorable: str) -> None:
+def test_unstorable_character_becomes_a_replacement_character(unstorable: str) -> None:
     where = place(f"a{unstorable}b")
 
     assert where.text() == "a\ufffdb"
@@ -143,14 +143,14 @@ def test_what_no_database_takes_is_shown_as_a_replacement_character(unstorable: 
 
 
 @pytest.mark.parametrize("whole", ["🙂", "\u200f", "\ufffd", "\x01", "\U0010ffff"])
-def test_whole_characters_stay_as_they_are(whole: str) -> None:
+def test_whole_characters_are_unchanged(whole: str) -> None:
     where = place(whole)
 
     assert where.text() == whole
     assert where.reading.warnings == []
 
 
-def test_unstorable_key_is_replaced_in_the_mapping_and_is_told_by_its_number() -> None:
+def test_unstorable_key_is_replaced_and_the_warning_gives_its_number() -> None:
     where = place({"k\x00": {"z\ud800": ["\x00"]}})
 
     assert where.mapping() == {"k\ufffd": {"z\ufffd": ["\ufffd"]}}
@@ -189,12 +189,12 @@ def test_naive_timestamp_is_in_the_configured_zone(text: str, zone: str, expecte
         [],
         "2022-13-01T00:00:00",
         "2022-12-21T22:29:17\ud800",
-        "0001-01-01T00:00:00",  # in another zone the year 0, which no database takes
+        "0001-01-01T00:00:00",  # year 0 in UTC, which no database stores
         "9999-12-31T23:59:59",
         "9999-12-31T23:59:59-14:00",
     ],
 )
-def test_timestamp_that_is_none_becomes_null_with_a_warning(value: Any) -> None:
+def test_invalid_timestamp_becomes_null_with_a_warning(value: Any) -> None:
     where = place(value, "Asia/Jerusalem")
 
     assert where.moment() is None
@@ -204,17 +204,17 @@ def test_timestamp_that_is_none_becomes_null_with_a_warning(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [True, None, "", "1,5", "0x10", "NaN", "Infinity", "1e999", "--1", "1" * 101, [1], {}]
 )
-def test_what_spells_no_number_is_none(value: Any) -> None:
+def test_value_that_is_not_a_number_is_none(value: Any) -> None:
     assert decimal_from(value) is None
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=6))
-def test_number_as_text_is_exactly_the_number(number: Decimal) -> None:
+def test_number_written_as_text_is_exact(number: Decimal) -> None:
     assert decimal_from(f"{number:f}") == number
 
 
 @given(st.integers(-(BIG - 1), BIG - 1))
-def test_whole_number_is_the_same_as_number_as_text_and_as_fraction_of_nothing(number: int) -> None:
+def test_whole_number_is_the_same_in_every_notation(number: int) -> None:
     spelled = [number, str(number), Decimal(number), f"{number}.0"]
 
     assert [place(each).integer() for each in spelled] == [number] * 4

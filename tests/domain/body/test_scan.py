@@ -1,4 +1,4 @@
-"""The scanner: where contents are cut, what is refused, and that chunk borders never matter."""
+"""The scanner: which contents it cuts, what it refuses, and that chunk borders never matter."""
 
 import base64
 import random
@@ -19,7 +19,7 @@ from tests.domain.body.scan_oracle import Rejected, outcome, scan
 
 
 def refusal(body: bytes, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> Rejected:
-    """Return the refusal that a body must meet, whole as well as byte by byte."""
+    """Return the refusal of a body, which must be the same whole and byte by byte."""
     found = outcome(body, max_skeleton_bytes=max_skeleton_bytes)
     assert isinstance(found, Rejected), "accepted"
     assert outcome(body, [1] * len(body), max_skeleton_bytes=max_skeleton_bytes) == found
@@ -27,7 +27,7 @@ def refusal(body: bytes, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> Rej
 
 
 def refused_at(body: bytes, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> tuple[str, int]:
-    """Return code and byte offset of the refusal that a body must meet."""
+    """Return the code and byte offset of the refusal of a body."""
     found = refusal(body, max_skeleton_bytes=max_skeleton_bytes)
     return found.code, int(re.findall(r"at byte (\d+) of the body", found.detail)[0])
 
@@ -36,10 +36,10 @@ def attachment(content: bytes) -> bytes:
     return b'{"attachments":[{"content":%b}]}' % content
 
 
-# --- what is cut -----------------------------------------------------------------------------------------------------
+# --- contents --------------------------------------------------------------------------------------------------------
 
 
-def test_contents_are_cut_and_everything_else_stays_as_sent() -> None:
+def test_contents_are_cut_and_other_bytes_are_unchanged() -> None:
     body = b'{ "reference" : "r\\u00e9", "attachments" : [ {"id": 1.50, "content": "QUJD" }, {"content":""}], "x":[] }'
     found = scan(body)
     result, contents = found.scan, found.contents
@@ -50,7 +50,7 @@ def test_contents_are_cut_and_everything_else_stays_as_sent() -> None:
     assert result.size_bytes == len(body)
 
 
-def test_a_cut_says_where_its_content_was() -> None:
+def test_cut_has_the_place_of_its_content() -> None:
     body = b'{"attachments":[null,{"content":"QUI\\u003d"}],"signed_document":{"name":"a","content":"QUJD"}}'
     result = scan(body).scan
     assert result.cuts == (
@@ -82,7 +82,7 @@ def test_a_cut_says_where_its_content_was() -> None:
         b'{"a\\"attachments":[{"content":"QUJD"}]}',
     ],
 )
-def test_strings_at_any_other_path_are_not_cut(body: bytes) -> None:
+def test_strings_at_other_paths_are_not_cut(body: bytes) -> None:
     found = scan(body)
     result, contents = found.scan, found.contents
     assert (result.skeleton, contents) == (body, [])
@@ -90,14 +90,14 @@ def test_strings_at_any_other_path_are_not_cut(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [b"null", b"12", b"true", b"[]", b"{}", b'["QUJD"]', b'{"content":"QUJD"}'])
-def test_a_content_that_is_no_string_is_left_for_others_to_judge(value: bytes) -> None:
+def test_content_that_is_not_a_string_is_not_cut(value: bytes) -> None:
     body = attachment(value)
     found = scan(body)
     result, contents = found.scan, found.contents
     assert (result.skeleton, contents) == (body, [])
 
 
-def test_digits_sent_as_a_content_cannot_pass_for_an_index() -> None:
+def test_digits_sent_as_content_are_not_taken_for_an_index() -> None:
     found = scan(b'{"attachments":[{"content":"QUJD"},{"content":"0000"}]}')
     result, contents = found.scan, found.contents
     assert result.document["attachments"][1] == {"content": "1"}
@@ -113,17 +113,17 @@ def test_digits_sent_as_a_content_cannot_pass_for_an_index() -> None:
         b'{"attachments"\t:\r\n[ { "content" \n: "QUJD" } ] }',
     ],
 )
-def test_keys_are_recognised_however_they_are_spelled(body: bytes) -> None:
+def test_keys_are_recognised_in_any_spelling(body: bytes) -> None:
     assert scan(body).contents == [b"ABC"]
     assert scan(body, [1] * len(body)).contents == [b"ABC"]
 
 
-def test_a_key_with_every_character_escaped_is_recognised() -> None:
+def test_fully_escaped_key_is_recognised() -> None:
     key = "".join(f"\\u{ord(character):04x}" for character in "signed_document").encode()
     assert scan(b'{"%b":{"content":"QUJD"}}' % key).contents == [b"ABC"]
 
 
-def test_of_duplicate_keys_every_content_is_cut_and_the_last_counts() -> None:
+def test_every_content_of_duplicate_keys_is_cut_and_the_last_counts() -> None:
     body = (
         b'{"attachments":[{"content":"QQ==","content":"QUI="}],"signed_document":{"content":"QUJD"},'
         b'"attachments":[1,{"content":"QUJDRA=="}],"signed_document":null}'
@@ -140,11 +140,11 @@ def test_of_duplicate_keys_every_content_is_cut_and_the_last_counts() -> None:
     ]
 
 
-def test_a_duplicate_content_that_is_not_base64_is_refused_though_the_last_is() -> None:
+def test_invalid_base64_under_a_duplicate_key_is_refused() -> None:
     assert refused_at(b'{"attachments":[{"content":"?","content":"QUI="}]}') == ("NOT_BASE64", 28)
 
 
-def test_without_a_sink_contents_are_checked_all_the_same() -> None:
+def test_contents_are_checked_without_a_sink() -> None:
     scanner = Scanner()
     scanner.feed(attachment(b'"QUJD"'))
     assert scanner.close().cuts[0].size_bytes == 3
@@ -152,10 +152,10 @@ def test_without_a_sink_contents_are_checked_all_the_same() -> None:
         Scanner().feed(attachment(b'"QU*D"'))
 
 
-# --- what JSON is accepted -------------------------------------------------------------------------------------------
+# --- accepted JSON ---------------------------------------------------------------------------------------------------
 
 
-def test_a_byte_order_mark_stays_in_the_skeleton_and_out_of_the_document() -> None:
+def test_byte_order_mark_is_in_the_skeleton_but_not_in_the_document() -> None:
     body = b'\xef\xbb\xbf {"a":1}'
     for sizes in [], [1], [2], [3], [4]:
         result = scan(body, sizes).scan
@@ -179,13 +179,13 @@ def test_numbers_keep_their_value() -> None:
     }
 
 
-def test_an_integer_of_any_length_is_read() -> None:
+def test_integer_of_any_length_is_read() -> None:
     digits = "7" * (sys.get_int_max_str_digits() + 1)
     result = scan(b'{"a":-%b}' % digits.encode()).scan
     assert result.document == {"a": Decimal("-" + digits)}
 
 
-def test_64_levels_of_nesting_are_accepted_and_one_more_is_refused() -> None:
+def test_64_levels_of_nesting_are_accepted_and_65_are_refused() -> None:
     for opening, closing in (b"[", b"]"), (b'{"a":', b"}"), (b'[0,"]",', b"]"):
         deepest = b'{"a":' + opening * 62 + b"[]" + closing * 62 + b"}"
         assert scan(deepest).scan.skeleton == deepest
@@ -193,13 +193,13 @@ def test_64_levels_of_nesting_are_accepted_and_one_more_is_refused() -> None:
         assert refused_at(too_deep) == ("TOO_DEEP", 5 + len(opening) * 63)
 
 
-def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
+def test_nesting_far_beyond_the_limit_is_refused() -> None:
     assert refused_at(b"[" * 10_000) == ("TOO_DEEP", 64)
     assert refused_at(b"[" * 10_000, max_skeleton_bytes=65) == ("TOO_DEEP", 64)
     assert refused_at(b"[" * 10_000, max_skeleton_bytes=64) == ("SKELETON_TOO_LARGE", 64)
 
 
-# --- what is refused, and where --------------------------------------------------------------------------------------
+# --- refusals and their places ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_nesting_far_beyond_every_limit_is_refused_early() -> None:
         (b'{"attachments":[{"content":', "TRUNCATED", 27),
     ],
 )
-def test_what_is_no_json_object_is_refused_with_its_place(body: bytes, code: str, offset: int) -> None:
+def test_body_that_is_not_a_json_object_is_refused_with_its_place(body: bytes, code: str, offset: int) -> None:
     assert refused_at(body) == (code, offset)
 
 
-def test_a_fault_behind_contents_is_placed_in_the_body_and_not_in_the_skeleton() -> None:
+def test_offset_of_a_fault_behind_contents_counts_the_body() -> None:
     contents = b",".join([b'{"content":"QUJDQUJD"}'] * 12)
     for fault, code in (b"[1 2]", "NOT_JSON"), (b'["\xc3\xa9 \xff"]', "NOT_UTF8"), (b"[NaN]", "NOT_JSON"):
         body = b'{"attachments":[%b],"\xc3\xa9":%b,"signed_document":{"content":"QUJD"}}' % (contents, fault)
@@ -278,12 +278,12 @@ def test_a_fault_behind_contents_is_placed_in_the_body_and_not_in_the_skeleton()
         assert refused_at(body) == (code, body.index(fault) + place)
 
 
-def test_a_fault_between_two_contents_is_placed_in_the_body() -> None:
+def test_offset_of_a_fault_between_contents_counts_the_body() -> None:
     body = b'{"attachments":[{"content":"QUJD" "content":"QUJD"}]}'
     assert refused_at(body) == ("NOT_JSON", 34)
 
 
-def test_statuses_tell_json_faults_from_content_faults_and_size() -> None:
+def test_status_distinguishes_bad_json_bad_content_and_size() -> None:
     assert refusal(b"[").status == 400
     assert refusal(b"1").status == 400
     assert refusal(attachment(b'"?"')).status == 422
@@ -291,7 +291,7 @@ def test_statuses_tell_json_faults_from_content_faults_and_size() -> None:
     assert refusal(b'{"a":1}', max_skeleton_bytes=6).status == 413
 
 
-def test_a_refused_content_is_named_by_its_path() -> None:
+def test_refused_content_is_named_by_its_path() -> None:
     body = b'{"attachments":[{"content":"QUJD"},7,{"secret":"x","content":"QU\\u00e9"}]}'
     found = refusal(body)
     assert (found.code, found.where) == ("NOT_BASE64", "attachments[2].content")
@@ -299,7 +299,7 @@ def test_a_refused_content_is_named_by_its_path() -> None:
     assert refusal(b'{"signed_document":{"content":"?"}}').where == "signed_document.content"
 
 
-def test_no_refusal_repeats_the_payload() -> None:
+def test_refusals_never_repeat_the_payload() -> None:
     bodies = [
         b'{"s3cret":s3cret}',
         b'{"s3cret":"\\s3cret"}',
@@ -315,13 +315,13 @@ def test_no_refusal_repeats_the_payload() -> None:
         assert "s3cret" not in str(refusal(body))
 
 
-def test_the_skeleton_is_bounded_and_the_contents_are_not() -> None:
+def test_size_limit_covers_the_skeleton_but_not_the_contents() -> None:
     body = attachment(b'"' + b"QUJD" * 1000 + b'"')
     size = len(scan(body).scan.skeleton)
     assert scan(body, max_skeleton_bytes=size).scan.cuts[0].size_bytes == 3000
     for limit in range(size):
         code, offset = refused_at(body, max_skeleton_bytes=limit)
-        content = 28  # where its first byte and, in the skeleton, its index stand
+        content = 28  # offset of its first byte, and of its index in the skeleton
         expected = limit if limit < content else 28 + 4000 + max(0, limit - content - 1)
         assert (code, offset) == ("SKELETON_TOO_LARGE", expected)
 
@@ -337,7 +337,7 @@ _MANY = {
 
 
 @pytest.mark.parametrize("where", _MANY)
-def test_files_are_counted_and_the_first_that_is_too_many_is_named(where: str) -> None:
+def test_first_file_over_the_limit_is_named(where: str) -> None:
     begin, one, end, before = _MANY[where]
     most = begin + b",".join([one] * MAX_FILES)
     scan(most + end)
@@ -346,7 +346,7 @@ def test_files_are_counted_and_the_first_that_is_too_many_is_named(where: str) -
     assert f"at byte {len(most) + 1 + len(before)} of the body" in found.detail
 
 
-def test_too_many_values_are_refused_in_what_is_json_and_in_what_is_not() -> None:
+def test_too_many_values_are_refused_in_valid_and_invalid_json() -> None:
     many = b'{"a":[%b7' % (b"[]," * (MAX_VALUES // 2))
     for body, chunk_bytes in ((many + b"]}", 1 << 16), (many + b"]} 7", 1 << 16), (many + b"]}", 999)):
         found = outcome(body, [chunk_bytes] * (len(body) // chunk_bytes))
@@ -354,7 +354,7 @@ def test_too_many_values_are_refused_in_what_is_json_and_in_what_is_not() -> Non
         assert (found.code, found.status) == ("TOO_MANY_VALUES", 413)
 
 
-def test_attachments_are_counted_over_all_lists() -> None:
+def test_attachments_are_counted_across_duplicate_lists() -> None:
     half = b"[" + b",".join([b"{}"] * (MAX_FILES // 2)) + b"]"
     scan(b'{"attachments":%b,"attachments":%b}' % (half, half))
     found = refusal(b'{"attachments":%b,"attachments":%b,"attachments":[0]}' % (half, half))
@@ -380,8 +380,8 @@ _HOSTILE = {
 
 
 @pytest.mark.parametrize("shape", _HOSTILE)
-def test_no_body_takes_long_for_its_size(shape: str) -> None:
-    """A second of processor time a MiB would let a body of 16 MiB hold the receiver for a quarter of a minute."""
+def test_hostile_body_of_one_mib_is_scanned_within_a_second(shape: str) -> None:
+    """At a second per MiB, a body of 16 MiB would occupy the receiver for a quarter of a minute."""
     begin, unit, end = _HOSTILE[shape]
     body = begin + unit * (2**20 // len(unit)) + end
     began = time.thread_time()
@@ -398,7 +398,7 @@ _TRICKY = (
 )
 
 
-def test_same_scan_for_every_border_between_two_and_three_chunks() -> None:
+def test_scan_is_the_same_for_every_border_of_two_or_three_chunks() -> None:
     whole = scan(_TRICKY)
     assert whole.contents == [base64.b64decode(b"QUJD/QQ="), b"\xff\xef\xfe", b"", b""]
     for first in range(len(_TRICKY) + 1):
@@ -407,7 +407,7 @@ def test_same_scan_for_every_border_between_two_and_three_chunks() -> None:
             assert scan(_TRICKY, [first, second]) == whole
 
 
-def test_same_refusal_for_every_border_when_the_body_is_cut_short() -> None:
+def test_truncated_body_is_refused_alike_in_any_chunks() -> None:
     for end in range(len(_TRICKY)):
         body = _TRICKY[:end]
         assert refusal(body).code in {"TRUNCATED", "EMPTY_BODY", "NOT_UTF8"}
@@ -432,7 +432,7 @@ _SPELLINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("spelling", _SPELLINGS)
-def test_large_contents_come_out_whole_in_chunks_of_any_size(spelling: str) -> None:
+def test_large_contents_are_decoded_whole_in_chunks_of_any_size(spelling: str) -> None:
     data = random.Random(3).randbytes(500_000)
     text = _SPELLINGS[spelling](base64.b64encode(data))
     body = b'{"attachments":[{"content":"%b"}],"signed_document":{"content":"%b"}}' % (text, text)
@@ -442,7 +442,7 @@ def test_large_contents_come_out_whole_in_chunks_of_any_size(spelling: str) -> N
         assert scan(body, [size] * (len(body) // size)) == whole
 
 
-def test_a_fault_far_inside_a_large_content_is_placed_exactly() -> None:
+def test_fault_deep_inside_a_large_content_has_its_exact_offset() -> None:
     text = b"QUJD" * 175_000 + b"Q*JD" + b"QUJD" * 20_000
     for spelled in text, text.replace(b"JDQ", rb"\u004aDQ", 5):
         body = attachment(b'"%b"' % spelled)
@@ -453,7 +453,7 @@ def test_a_fault_far_inside_a_large_content_is_placed_exactly() -> None:
             assert outcome(body, [size] * (len(body) // size)) == whole
 
 
-def test_long_strings_outside_of_contents_cross_chunks() -> None:
+def test_long_strings_outside_of_contents_may_cross_chunks() -> None:
     text = b'x\\\\\\"' * 40_000
     body = b'{"%b":"%b","a":["%b"],"attachments":[{"%b":"%b","content":"QUJD"}]}' % (text, text, text, text, text)
     whole = scan(body)

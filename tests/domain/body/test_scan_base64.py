@@ -1,4 +1,4 @@
-"""Base64 as it stands in a JSON string: every accepted spelling, and every refused one with its place."""
+"""Base64 in a JSON string: every accepted spelling, and every refused spelling with its place."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from models.errors import Refused
 
 
 def decode(raw: bytes, sizes: list[int] | None = None) -> bytes:
-    """Decode a text in pieces of the given sizes, then the rest at once. It begins at byte 0 of its body."""
+    """Decode a text that begins at byte 0, in pieces of the given sizes, then its rest at once."""
     pieces: list[bytes] = []
     text = Base64Text(pieces.append, where="here", offset=0)
     start = 0
@@ -35,7 +35,7 @@ def decode_or_fault(raw: bytes, sizes: list[int] | None = None) -> bytes | tuple
 
 
 def fault(raw: bytes) -> tuple[str, int]:
-    """Return code and offset of the refusal that a text must meet, whole as well as byte by byte."""
+    """Return code and offset of the refusal of a text, which must be the same whole and byte by byte."""
     found = decode_or_fault(raw)
     assert isinstance(found, tuple), "accepted"
     assert decode_or_fault(raw, [1] * len(raw)) == found
@@ -51,12 +51,12 @@ def fault(raw: bytes) -> tuple[str, int]:
         (b"QQ==", b"A"),
         (b"QUI=", b"AB"),
         (b"QUJD", b"ABC"),
-        # Padding may be missing, in part or whole; its bits may be other than zero.
+        # Padding may be missing, partly or wholly. Its bits need not be zero.
         (b"QQ", b"A"),
         (b"QQ=", b"A"),
         (b"QUI", b"AB"),
         (b"QR==", b"A"),
-        # Both alphabets, also mixed.
+        # Both alphabets, even mixed.
         (b"+/+/", b"\xfb\xff\xbf"),
         (b"-_-_", b"\xfb\xff\xbf"),
         (b"+_-/", b"\xfb\xff\xbf"),
@@ -80,7 +80,7 @@ def fault(raw: bytes) -> tuple[str, int]:
         (b"dataQUJD", base64.b64decode("dataQUJD")),
     ],
 )
-def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None:
+def test_every_accepted_spelling_is_decoded(raw: bytes, decoded: bytes) -> None:
     assert decode(raw) == decoded
     assert decode(raw, [1] * len(raw)) == decoded
 
@@ -88,7 +88,7 @@ def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None
 @pytest.mark.parametrize(
     ("raw", "code", "offset"),
     [
-        # Characters that base64 does not have.
+        # Characters outside of base64.
         (b"*", "NOT_BASE64", 0),
         (b"QUJD.", "NOT_BASE64", 4),
         (b"QU%3D", "NOT_BASE64", 2),
@@ -101,8 +101,8 @@ def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None
         (rb"QU\f", "NOT_BASE64", 2),
         (rb"QU\b", "NOT_BASE64", 2),
         (rb"\\u0041QQ", "NOT_BASE64", 0),
-        (b"QU\\", "NOT_BASE64", 2),  # in front of a quote
-        # What no JSON string may hold.
+        (b"QU\\", "NOT_BASE64", 2),  # before a quote
+        # Invalid in JSON strings.
         (b"QU\nJD", "NOT_JSON", 2),
         (b"QU\tJD", "NOT_JSON", 2),
         (b"QUJD\x00", "NOT_JSON", 4),
@@ -125,7 +125,7 @@ def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None
         (rb"QQ=\u0051", "NOT_BASE64", 3),
         (b"QQ=*", "NOT_BASE64", 3),
         (b"QUI= QUI=", "NOT_BASE64", 5),
-        # One character left over.
+        # A single leftover character.
         (b"Q", "NOT_BASE64", 1),
         (b"QUJDQ", "NOT_BASE64", 5),
         (rb"QUJDQ\n", "NOT_BASE64", 7),
@@ -144,7 +144,7 @@ def test_every_spelling_of_base64_is_decoded(raw: bytes, decoded: bytes) -> None
         (b"data:\xff;base64,QUJD", "NOT_UTF8", 5),
     ],
 )
-def test_what_is_not_base64_is_refused_with_its_place(raw: bytes, code: str, offset: int) -> None:
+def test_invalid_base64_is_refused_with_its_place(raw: bytes, code: str, offset: int) -> None:
     assert fault(raw) == (code, offset)
 
 
@@ -160,7 +160,7 @@ def test_what_is_not_base64_is_refused_with_its_place(raw: bytes, code: str, off
         (b"QQ==*", 4),
     ],
 )
-def test_padding_is_judged_alike_wherever_a_long_text_is_divided(end: bytes, wrong: int) -> None:
+def test_wrong_padding_is_refused_alike_at_every_division_of_the_text(end: bytes, wrong: int) -> None:
     raw = b"QUJD" * 10 + end
     found = decode_or_fault(raw)
     assert fault(raw) == ("NOT_BASE64", 40 + wrong)
@@ -169,13 +169,13 @@ def test_padding_is_judged_alike_wherever_a_long_text_is_divided(end: bytes, wro
             assert decode_or_fault(raw, [first, second]) == found
 
 
-def test_a_data_uri_is_bounded_as_sent() -> None:
+def test_length_limit_of_a_data_uri_counts_the_bytes_sent() -> None:
     longest = b"data:" + b"x" * (DATA_URI_BYTES - 13) + b";base64,"
     assert decode(longest + b"QUJD") == decode(longest + b"QUJD", [1] * 2000) == b"ABC"
     assert fault(b"data:x" + longest[5:] + b"QUJD") == ("NOT_BASE64", 0)
 
 
-def test_evenly_wrapped_lines_are_not_joined_across_a_backslash() -> None:
+def test_evenly_wrapped_lines_are_never_joined_across_a_backslash() -> None:
     """Deleting `\\r\\n` from `\\\\r\\n/` would leave `\\/`, which is a slash."""
     line = b"QUJD" * 4
     assert fault(rb"\r\n".join([line, line, line[:-1] + b"\\", b"/" + line[1:], line])) == ("NOT_BASE64", 55)
@@ -184,7 +184,7 @@ def test_evenly_wrapped_lines_are_not_joined_across_a_backslash() -> None:
     assert fault(rb"\r\n".join([line] * 3) + rb"\r\x")[0] == "NOT_JSON"
 
 
-def test_two_backslashes_are_refused_wherever_evenly_wrapped_text_is_divided() -> None:
+def test_double_backslash_is_refused_at_every_division_of_wrapped_text() -> None:
     for line_break in rb"\n", rb"\r\n":
         begin = line_break.join([b"QUJD"] * 4) + line_break[:-2]
         raw = begin + rb"\\n" + b"QUJD"
@@ -213,7 +213,7 @@ _RAW_PARTS = st.sampled_from(
         "u0",
     ]
 )
-_BEGINNINGS = st.sampled_from(["", "QUJD" * 8])  # without, the text is too short for anything but its end to matter
+_BEGINNINGS = st.sampled_from(["", "QUJD" * 8])  # in a short text, only the end matters
 _RAWS = st.builds(
     lambda begin, parts: (begin + "".join(parts)).encode("latin-1"), _BEGINNINGS, st.lists(_RAW_PARTS, max_size=14)
 )
@@ -221,7 +221,7 @@ _VALID_PARTS = st.sampled_from([*"AQ9+/-_ ", "QUJD" * 5, r"\/", r"\n", r"\r\n", 
 
 
 def plain(parts: list[str]) -> str:
-    """Return what parts of valid text mean, in the standard spelling and without padding."""
+    """Return the text of valid parts in the standard alphabet, without escapes and padding."""
     text = "".join(parts).replace(r"\/", "/").replace(r"\n", "").replace(r"\r", "").replace(r"\u0041", "A")
     return text.replace(r"\u0020", "").replace(" ", "").replace("-", "+").replace("_", "/")
 
@@ -240,9 +240,7 @@ def test_text_in_any_spelling_decodes_as_the_standard_library_says(parts: list[s
 
 @_quickly
 @given(st.binary(max_size=3000), st.sampled_from([4, 61, 64, 75, 76, 77]), st.sampled_from([rb"\n", rb"\r\n"]), _SIZES)
-def test_wrapped_text_decodes_whatever_the_length_of_its_lines(
-    data: bytes, length: int, line_break: bytes, sizes: list[int]
-) -> None:
+def test_wrapped_text_decodes_at_any_line_length(data: bytes, length: int, line_break: bytes, sizes: list[int]) -> None:
     text = base64.b64encode(data)
     raw = line_break.join(text[start : start + length] for start in range(0, len(text), length))
     assert decode(raw) == decode(raw, [size * 40 for size in sizes]) == data
@@ -254,9 +252,7 @@ def is_prefix_of_base64(raw: bytes) -> bool:
 
 @_quickly
 @given(_RAWS, _SIZES)
-def test_a_refusal_names_the_first_byte_at_which_nothing_could_have_made_it_base64(
-    raw: bytes, sizes: list[int]
-) -> None:
+def test_refusal_names_the_first_byte_that_rules_out_base64(raw: bytes, sizes: list[int]) -> None:
     found = decode_or_fault(raw)
     assert decode_or_fault(raw, sizes) == found
     if isinstance(found, tuple):
@@ -267,7 +263,7 @@ def test_a_refusal_names_the_first_byte_at_which_nothing_could_have_made_it_base
 
 @_quickly
 @given(st.text(alphabet="AQz+/=\n ", max_size=12).filter(lambda text: text.isascii()))
-def test_strictly_valid_text_is_always_accepted_and_accepted_text_is_valid_once_padded(text: str) -> None:
+def test_accepted_text_is_exactly_what_is_valid_after_padding(text: str) -> None:
     raw = text.encode()
     found = decode_or_fault(raw)
     bare = text.replace(" ", "")

@@ -1,4 +1,4 @@
-"""The scanner against `json` and `base64` of the standard library, over random bodies, chunkings and corruptions."""
+"""Compares the scanner with `json` and `base64` of the standard library on random bodies, chunkings and corruptions."""
 
 import base64
 import json
@@ -45,7 +45,7 @@ def _roots(contents: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def written(value: Any, chance: random.Random) -> str:
-    """Write a value as JSON with white space and escapes at random."""
+    """Write a value as JSON with random white space and escapes."""
     space = chance.choice(["", "", "", " ", "\n\t\r "])
     if isinstance(value, Pairs):
         return (
@@ -104,7 +104,7 @@ def corrupted(body: bytes, corruptions: list[tuple[str, int, int]]) -> bytes:
 
 @_quickly
 @given(_bodies(_CONTENTS), _CORRUPTIONS, _SIZES)
-def test_corrupted_bodies_are_refused_or_mean_what_the_standard_library_says(
+def test_corrupted_bodies_scan_as_the_standard_library_says(
     body: bytes, corruptions: list[tuple[str, int, int]], sizes: list[int]
 ) -> None:
     assert_as_the_standard_library_says(corrupted(body, corruptions), sizes)
@@ -115,14 +115,14 @@ _TOKENS = [*'{}[],: \\"1é', '"content"', '"attachments":[', '"QUJD"', '"*"', '{
 
 @_quickly
 @given(st.lists(st.sampled_from(_TOKENS), max_size=24))
-def test_heaps_of_json_tokens_scan_as_the_standard_library_says(tokens: list[str]) -> None:
+def test_random_json_tokens_scan_as_the_standard_library_says(tokens: list[str]) -> None:
     body = "".join(tokens).encode()
     assert_as_the_standard_library_says(body, [1] * len(body))
 
 
 @_quickly
 @given(_bodies(_CONTENTS | _BAD_CONTENTS), _CORRUPTIONS, _SIZES, st.integers(0, 80))
-def test_same_refusal_for_every_chunking_under_a_small_limit(
+def test_outcome_under_a_small_limit_is_the_same_for_every_chunking(
     body: bytes, corruptions: list[tuple[str, int, int]], sizes: list[int], limit: int
 ) -> None:
     body = corrupted(body, corruptions)

@@ -1,4 +1,4 @@
-"""The skeleton: its size limit, its cuts, and where in the body its faults are."""
+"""The skeleton: its size limit, its cuts, and the offsets of its faults in the body."""
 
 import time
 
@@ -8,7 +8,7 @@ from domain.body.skeleton import MAX_SKELETON_BYTES, MAX_VALUES, Cut, Skeleton
 from models.errors import Refused
 
 
-def test_what_is_kept_and_cut_makes_the_skeleton() -> None:
+def test_kept_bytes_and_cut_indices_form_the_skeleton() -> None:
     skeleton = Skeleton(100)
     skeleton.keep(b'{"a":"', 0)
     skeleton.cut("a", 6, 14, 5)
@@ -19,7 +19,7 @@ def test_what_is_kept_and_cut_makes_the_skeleton() -> None:
     assert (len(skeleton), skeleton.since(7)) == (9, b'"}')
 
 
-def test_one_byte_more_than_the_limit_is_refused_at_its_place_in_the_body() -> None:
+def test_first_byte_over_the_limit_is_refused_with_its_offset_in_the_body() -> None:
     skeleton = Skeleton(5)
     skeleton.keep(b"12345", 0)
     with pytest.raises(Refused, match="SKELETON_TOO_LARGE: at byte 900 of the body"):
@@ -31,7 +31,7 @@ def test_one_byte_more_than_the_limit_is_refused_at_its_place_in_the_body() -> N
 
 
 @pytest.mark.parametrize(("end", "offset"), [(None, 14), (8, 14), (1, 1)])
-def test_a_fault_is_placed_in_the_body(end: int | None, offset: int) -> None:
+def test_offset_of_a_fault_counts_the_body(end: int | None, offset: int) -> None:
     skeleton = Skeleton(100)
     skeleton.keep(b'["', 0)
     skeleton.cut("a", 2, 9, 5)
@@ -57,9 +57,7 @@ def skeleton_of(text: bytes) -> Skeleton:
         (b"[7", b",\xd7\xa9\\", b"]"),
     ],
 )
-def test_the_first_value_too_many_is_refused_at_its_place_whatever_stands_in_texts(
-    begin: bytes, one: bytes, end: bytes
-) -> None:
+def test_first_value_over_the_limit_is_refused_whatever_texts_contain(begin: bytes, one: bytes, end: bytes) -> None:
     marks_of_begin, marks_of_one = (sum(part.count(mark) for mark in (b",", b"[", b"{")) for part in (begin, one))
     if b'"[' in one:
         marks_of_one = 1
@@ -74,7 +72,7 @@ def test_the_first_value_too_many_is_refused_at_its_place_whatever_stands_in_tex
     assert found.value.status == 413
 
 
-def test_marks_within_texts_are_no_values() -> None:
+def test_marks_within_texts_do_not_count_as_values() -> None:
     text = b",[{" * (5 << 20)
     assert skeleton_of(b'["%b"]' % text).parse() == [text.decode()]
 
@@ -82,7 +80,7 @@ def test_marks_within_texts_are_no_values() -> None:
 @pytest.mark.parametrize(
     "tail", [b"]" * (8 << 20), b'"' + b"x" * (8 << 20), b'"' + b"\\" * 8_000_001, b'""' * (4 << 20)]
 )
-def test_values_are_counted_in_one_pass_also_in_what_is_not_json(tail: bytes) -> None:
+def test_values_are_counted_in_one_pass_even_in_invalid_json(tail: bytes) -> None:
     text = b'",[{" ' * MAX_VALUES + tail
     began = time.thread_time()
     assert not was_refused_for_its_values(text)

@@ -1,4 +1,4 @@
-"""Base64 is written again exactly as it was written."""
+"""Base64 is written again exactly as it was sent."""
 
 import base64
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def _read(text: bytes, piece_bytes: int) -> tuple[bytes, Spelling]:
 
 
 @given(data=st.binary(max_size=200), way=st.sampled_from(sorted(_WAYS)), piece_bytes=st.integers(1, 300))
-def test_plain_text_is_what_encoding_gives_and_nothing_else(data: bytes, way: str, piece_bytes: int) -> None:
+def test_only_standard_encoding_counts_as_plain(data: bytes, way: str, piece_bytes: int) -> None:
     encoded = base64.b64encode(data)
     text = _WAYS[way](encoded)
     decoder = Base64Text(None, where="", offset=0)
@@ -69,7 +69,7 @@ def _pieces(data: bytes, piece_bytes: int) -> list[bytes]:
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 2, 3, 47, 48, 49, 57, 200, len(_DATA)])
 @pytest.mark.parametrize("way", _WAYS)
-def test_what_encoders_write_is_written_so_again(way: str, size_bytes: int) -> None:
+def test_spelling_of_known_encoders_is_reproduced(way: str, size_bytes: int) -> None:
     text = _WAYS[way](base64.b64encode(_DATA[:size_bytes]))
 
     data, spelling = _read(text, 7)
@@ -83,7 +83,7 @@ def test_what_encoders_write_is_written_so_again(way: str, size_bytes: int) -> N
     way=st.sampled_from(sorted(_WAYS)),
     piece_bytes=st.integers(1, 9000),
 )
-def test_borders_between_pieces_do_not_matter(data: bytes, way: str, piece_bytes: int) -> None:
+def test_spelling_does_not_depend_on_piece_borders(data: bytes, way: str, piece_bytes: int) -> None:
     text = _WAYS[way](base64.b64encode(data))
 
     decoded, spelling = _read(text, piece_bytes)
@@ -92,7 +92,7 @@ def test_borders_between_pieces_do_not_matter(data: bytes, way: str, piece_bytes
     assert b"".join(spelled(_pieces(data, piece_bytes), spelling)) == text
 
 
-def test_signs_that_come_late_are_recognised() -> None:
+def test_first_signs_far_into_a_content_are_recognised() -> None:
     data = bytes(90_000) + _SIGNS + bytes(90_000)
     text = base64.b64encode(data).replace(b"/", rb"\/").replace(b"+", b"-")
 
@@ -112,7 +112,7 @@ def test_signs_that_come_late_are_recognised() -> None:
         pytest.param(rb"\u0051Q==", id="an escaped letter"),
     ],
 )
-def test_mixed_ways_come_back_different(text: bytes) -> None:
+def test_mixed_spelling_is_not_reproduced(text: bytes) -> None:
     data, spelling = _read(text, 100)
     decoder = Base64Text(None, where="", offset=0)
     decoder.feed(memoryview(text))

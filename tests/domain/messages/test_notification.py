@@ -1,4 +1,4 @@
-"""What downstream is told: one name a message for ever, and nothing personal."""
+"""Messages to downstream: each keeps its id forever, and none has personal data."""
 
 import json
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ NEWEST = ListedDiscrepancy(
 
 
 def test_message_id_never_changes() -> None:
-    """The literal: a receiver has stored these ids, so no release may compute them another way."""
+    """Receivers store these ids, so no release may compute them in another way."""
     assert message_id_of("ab" * 32, "https://erp.example/hook") == "msg_56145031949ff64e91f16a84743d2392"
 
 
@@ -53,7 +53,7 @@ def test_message_id_differs_by_receipt_and_by_endpoint() -> None:
     assert len(ids) == 4
 
 
-def test_body_says_what_was_completed_and_where_to_read_on() -> None:
+def test_completion_message_names_the_archive_and_its_url() -> None:
     body = archive_completed(
         reference="תהליך 1",
         receipt_id="ab" * 32,
@@ -91,7 +91,7 @@ def test_body_says_what_was_completed_and_where_to_read_on() -> None:
     }
 
 
-def test_body_says_what_nobody_has_explained() -> None:
+def test_discrepancies_message_lists_open_discrepancies() -> None:
     body = payments_discrepancies([NEWEST], {"MISSING_IN_ARCHIVE": 2, "REFUNDED": 3}, url="u", at=NOON)
 
     assert json.loads(body) == {
@@ -117,7 +117,7 @@ def test_body_says_what_nobody_has_explained() -> None:
     }
 
 
-def test_what_a_client_typed_into_a_payment_field_is_in_no_message() -> None:
+def test_values_of_payment_fields_never_appear_in_messages() -> None:
     typed = "Dana Levi, 054-1234567"
     found = Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, typed, "a payment", "none")
     listed = NEWEST.model_copy(update={"code": found.code, "transaction_id": typed})
@@ -141,19 +141,17 @@ def test_every_message_and_every_member_is_documented() -> None:
         assert [name for name in (*each["data"], *inner) if f"`{name}`" not in document] == []
 
 
-def test_same_input_gives_the_same_bytes() -> None:
+def test_equal_input_gives_equal_bytes() -> None:
     assert archive_completed_with([]) == archive_completed_with([])
 
 
 @pytest.mark.parametrize(("warnings", "found", "attention"), [(False, 0, False), (True, 0, True), (False, 1, True)])
-def test_attention_is_for_warnings_and_for_what_nobody_has_explained(
-    warnings: bool, found: int, attention: bool
-) -> None:
-    assert told(warnings, found)["attention"] is attention
+def test_warnings_or_open_discrepancies_need_attention(warnings: bool, found: int, attention: bool) -> None:
+    assert data_of(warnings, found)["attention"] is attention
 
 
-def test_of_very_many_discrepancies_the_first_are_told() -> None:
-    data = told(False, MOST_TOLD + 1)
+def test_message_lists_at_most_the_first_discrepancies_and_counts_all() -> None:
+    data = data_of(False, MOST_TOLD + 1)
 
     assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_TOLD, MOST_TOLD + 1)
 
@@ -172,7 +170,7 @@ def archive_completed_with(discrepancies: Sequence[Discrepancy]) -> bytes:
     )
 
 
-def told(has_warnings: bool, found: int) -> dict[str, Any]:
+def data_of(has_warnings: bool, found: int) -> dict[str, Any]:
     body = archive_completed(
         reference="r",
         receipt_id="a",

@@ -1,4 +1,4 @@
-"""The summary: what a data team wants to read, and nothing that a payload could put into Prefect's UI."""
+"""The summary: shows what a data team needs, and payloads cannot inject markup into Prefect's UI."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -61,7 +61,7 @@ def shown(found: Discrepancy, state: str = "open") -> DiscrepancyView:
 
 
 def rendered(markdown: str) -> list[Token]:
-    """The tokens that a renderer with tables makes of it, inner ones included."""
+    """Return the tokens of a renderer with tables, inner tokens included."""
     return list(_flat(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)))
 
 
@@ -115,7 +115,7 @@ None.
     )
 
 
-def test_what_a_person_has_explained_is_told_as_such() -> None:
+def test_explained_discrepancy_is_shown_as_explained() -> None:
     archive = read(changed("payments.0.amount", 2500))
     (found,) = reconcile(archive, TERMS)
 
@@ -125,7 +125,7 @@ def test_what_a_person_has_explained_is_told_as_such() -> None:
     assert f"| explained | {MEANS} |" in text
 
 
-def test_summary_of_what_is_open() -> None:
+def test_summary_of_open_discrepancies() -> None:
     (found,) = reconcile(read(changed("payments.0.amount", 2500)), TERMS)
     of_none = ListedDiscrepancy(reference=None, **shown(found).model_dump())
     hostile = ListedDiscrepancy(reference="a | [b]", **shown(found).model_dump())
@@ -153,7 +153,7 @@ def test_summary_of_what_is_open() -> None:
     assert open_discrepancies_summary([], {}).startswith("# Open discrepancies: 0\n\n## By code\n\nNone.")
 
 
-def test_what_a_client_typed_into_a_payment_field_is_in_no_summary() -> None:
+def test_values_of_payment_fields_never_appear_in_summaries() -> None:
     typed = Discrepancy(DiscrepancyCode.FIELD_WITHOUT_PAYMENT, "Dana Levi", "a payment", "none")
     listed = ListedDiscrepancy(reference="r", **shown(typed).model_dump())
 
@@ -164,7 +164,7 @@ def test_what_a_client_typed_into_a_payment_field_is_in_no_summary() -> None:
     assert "Dana" not in of_archive + open_discrepancies_summary([listed], {})
 
 
-def test_nothing_personal_and_no_card_secret_gets_in() -> None:
+def test_summary_has_no_personal_data_and_no_card_secrets() -> None:
     sample = sample_document()
     result = sample["payments"][0]["provider_transaction_result"]
     secrets = [result[name] for name in ("card_id", "session_cd", "auth_number", "cguid")]
@@ -224,7 +224,7 @@ def _like_the_sample() -> Archive:
 
 
 def _shape(tokens: Iterable[Token]) -> list[tuple[str, str]]:
-    """What there is of markup: every element, and where links lead."""
+    """Return the markup: every element, and the targets of links."""
     return [
         (each.type, str(each.attrs.get("href", "")))
         for each in tokens
@@ -238,8 +238,8 @@ def _as_shown(inline: str) -> str:
 
 
 @pytest.mark.parametrize("bare", ["https://evil.example", "www.evil.example", "WWW.evil.example", "a@evil.example"])
-def test_bare_address_is_not_left_for_a_renderer_to_make_a_link_of(bare: str) -> None:
-    """GitHub's flavour, which Prefect's UI renders, makes links of these unless they are escaped."""
+def test_bare_address_does_not_become_a_link(bare: str) -> None:
+    """Prefect's UI renders GitHub's flavour, which makes links of unescaped addresses."""
     text = written(read(changed("attachments.0.id", bare)))
 
     assert bare not in text
@@ -255,7 +255,7 @@ def test_any_id_stays_in_its_cell(text: str) -> None:
     assert _shape(rendered(written(hostile))) == _shape(rendered(written(archive)))
 
 
-def test_long_section_tells_how_many_rows_it_leaves_out() -> None:
+def test_long_section_counts_the_rows_that_it_omits() -> None:
     archive = read(sample_document())
     many = replace(archive, payments=(archive.payments[0],) * 250)
 
@@ -265,7 +265,7 @@ def test_long_section_tells_how_many_rows_it_leaves_out() -> None:
     assert "150 more are in the archive." in text
 
 
-def test_process_number_0_is_a_number() -> None:
+def test_process_number_0_is_shown() -> None:
     assert "Process 0, template" in written(read(changed("sessions.0.process_number", 0)))
 
 
@@ -281,7 +281,7 @@ def test_process_number_0_is_a_number() -> None:
         (None, "ILS", 2, "–"),
     ],
 )
-def test_amount_is_written_as_people_write_it(
+def test_amount_is_shown_in_major_units_with_its_currency(
     amount_minor: int | None, currency: str | None, exponent: int | None, text: str
 ) -> None:
     assert amount_text(amount_minor, currency, exponent) == text
@@ -291,5 +291,5 @@ def test_amount_is_written_as_people_write_it(
     ("size_bytes", "text"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (3_000_000_000, "3000.0 MB")],
 )
-def test_size_is_written_as_people_write_it(size_bytes: int, text: str) -> None:
+def test_size_is_shown_in_readable_units(size_bytes: int, text: str) -> None:
     assert size_text(size_bytes) == text

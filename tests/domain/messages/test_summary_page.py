@@ -1,4 +1,4 @@
-"""The page of an export: all of an archive, and nothing that a payload could make of it."""
+"""The page of an export: shows a whole archive, and payloads cannot inject markup."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", 
 
 
 class Read(HTMLParser):
-    """What a browser finds on a page: elements with their attributes, and texts."""
+    """The elements, attributes and texts that a browser finds on a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -57,12 +57,12 @@ def page_of(archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files
 
 
 def cells(page: str) -> list[str]:
-    """Texts of the cells from there on."""
+    """Return the non-empty texts of a page."""
     return [text for text in Read(page).texts if text.strip()]
 
 
 def texts_replaced(value: Any, text: str) -> Any:
-    """The document with `text` in place of each text in it, but for those that make it a well-formed archive."""
+    """Return the document with `text` in place of each text that the archive may lack."""
     if isinstance(value, dict):
         kept = {"content", "timestamp", "created_at", "submitted_at", "executed_at", "signed_at", "event"}
         return {name: each if name in kept else texts_replaced(each, text) for name, each in value.items()}
@@ -71,7 +71,7 @@ def texts_replaced(value: Any, text: str) -> Any:
     return text if isinstance(value, str) else value
 
 
-def test_page_tells_what_the_sample_holds() -> None:
+def test_page_shows_the_values_of_the_sample() -> None:
     archive = read(changed("payments.0.amount", 2500))
 
     texts = "\n".join(Read(page_of(archive)).texts)
@@ -104,7 +104,7 @@ def test_page_tells_what_the_sample_holds() -> None:
         assert expected in texts
 
 
-def test_verdict_on_the_signed_document_is_told_in_words() -> None:
+def test_verdict_on_the_signed_document_is_shown_in_words() -> None:
     signature = replace(
         SIGNATURE,
         signer_name="דנה כהן (1)",
@@ -131,14 +131,14 @@ def test_verdict_on_the_signed_document_is_told_in_words() -> None:
     assert "<td><bdi>דנה כהן (1)</bdi></td>" in page
 
 
-def test_verdict_without_signatures_has_no_row() -> None:
+def test_verdict_without_signatures_has_no_signature_rows() -> None:
     page = page_of(replace(read(sample_document()), signed_document_verdict=UNREADABLE))
 
     assert "Unreadable: the signatures of the document cannot be judged." in page
     assert "<h3>Digital signatures</h3>\n<p>None.</p>" in page
 
 
-def test_what_each_file_was_seen_to_be_stands_beside_what_it_was_sent_as() -> None:
+def test_detected_type_and_scan_result_stand_beside_the_declared_type() -> None:
     archive = read(sample_document())
     signed, attached = archive.contents
     assert signed.stored
@@ -164,7 +164,7 @@ def test_card_secrets_are_not_on_the_page() -> None:
         assert f">{secrets[name]}<" not in page
 
 
-def test_every_text_of_a_payload_is_text_on_the_page() -> None:
+def test_payload_text_never_becomes_markup() -> None:
     document = texts_replaced(sample_document(), HOSTILE)
     document["sessions"][0]["labels"] = {HOSTILE: HOSTILE}
     document["data"][0]["value"] = {HOSTILE: [HOSTILE]}
@@ -183,7 +183,7 @@ def test_every_text_of_a_payload_is_text_on_the_page() -> None:
     assert sum(HOSTILE in text for text in read_page.texts) > 40
 
 
-def test_page_needs_nothing_from_elsewhere() -> None:
+def test_page_loads_no_external_resources() -> None:
     document = texts_replaced(sample_document(), "javascript:alert(1)//https://example.com/x.png")
 
     read_page = Read(page_of(read(document), paths=["javascript:alert(1)", "files/שלום #1?.pdf"]))
@@ -199,13 +199,13 @@ def test_page_needs_nothing_from_elsewhere() -> None:
     assert "url(" not in page_of(read(sample_document()))
 
 
-def test_text_from_right_to_left_stands_in_its_own_direction() -> None:
+def test_right_to_left_text_is_isolated() -> None:
     page = page_of(read(changed("data.0.value", "שלום, עולם (1)")))
 
     assert "<td><bdi>שלום, עולם (1)</bdi></td>" in page
 
 
-def test_archive_with_nothing_in_it_has_a_page() -> None:
+def test_empty_archive_has_a_page() -> None:
     archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
 
     page = summary_page(archive, [], [], History(1, [], []), TERMS)
@@ -215,19 +215,19 @@ def test_archive_with_nothing_in_it_has_a_page() -> None:
     assert page.count("<p>No signed document was judged.</p>") == 1
 
 
-def test_value_that_is_no_text_is_shown_as_json() -> None:
+def test_value_that_is_not_text_is_shown_as_json() -> None:
     archive = read(changed("data.0.value", {"ok": True, "n": [1, None]}))
 
     assert '{"ok": true, "n": [1, null]}' in "".join(Read(page_of(archive)).texts)
 
 
-def test_file_without_content_is_in_no_list_of_files() -> None:
+def test_file_without_content_is_not_listed() -> None:
     archive = read(changed("attachments.0.content", None))
 
     assert len(Read(page_of(archive, paths=["files/signed.pdf"])).named("a")) == 1
 
 
-def test_same_archive_makes_the_same_page() -> None:
+def test_equal_archives_give_equal_pages() -> None:
     archive = read(sample_document())
 
     assert page_of(archive) == page_of(replace(archive))

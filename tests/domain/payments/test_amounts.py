@@ -36,7 +36,7 @@ def test_amounts(members: dict[str, Any], expected: Amounts) -> None:
     assert amounts_of(replace(ATTEMPT, **members), TERMS) == expected
 
 
-def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
+def test_amount_with_a_fraction_of_a_minor_unit_is_none() -> None:
     attempt = replace(ATTEMPT, amount=Decimal("21.5"))
 
     assert amounts_of(attempt, TERMS).amount_minor is None
@@ -46,7 +46,7 @@ def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
 @pytest.mark.parametrize(
     ("amount", "fault"),
     [
-        ("21.5", None),  # whole minor units in one currency, and a fraction in another
+        ("21.5", None),  # whole minor units in some currencies only
         ("0.5", None),
         ("9223372036854775807.5", None),
         ("9223372036854775808", FRACTION_OR_BEYOND),
@@ -55,7 +55,7 @@ def test_amount_of_a_fraction_of_a_minor_unit_is_none() -> None:
         ("0", "zero or negative for a charge"),
     ],
 )
-def test_amount_in_major_units_of_no_currency_has_the_faults_that_every_currency_shares(
+def test_major_amount_of_unknown_currency_has_only_faults_common_to_all_currencies(
     amount: str, fault: str | None
 ) -> None:
     attempt = replace(ATTEMPT, currency="NIS", amount=Decimal(amount))
@@ -70,24 +70,24 @@ def decimal(number: int | None) -> Decimal | None:
 @pytest.mark.parametrize(
     ("number", "first", "periodical", "expected"),
     [
-        (3, 700, 700, Instalments(3, 700, 700, ())),  # the first is one of three
-        (2, 700, 700, Instalments(3, 700, 700, ())),  # two beside the first
+        (3, 700, 700, Instalments(3, 700, 700, ())),  # the count includes the first
+        (2, 700, 700, Instalments(3, 700, 700, ())),  # the count excludes the first
         (1, 2100, None, Instalments(1, 2100, None, ())),
         (1, 2100, 0, Instalments(1, 2100, 0, ())),
-        (3, 0, 700, Instalments(3, 0, 700, ())),  # no other first one
+        (3, 0, 700, Instalments(3, 0, 700, ())),  # no different first instalment
         (3, None, 700, Instalments(3, None, 700, ())),
         (3, 700, None, Instalments(3, 700, None, ())),  # nothing to add up
         (None, None, None, Instalments(None, None, None, ())),
         (0, 0, 0, Instalments(None, 0, 0, ())),
         (-1, 2100, 0, Instalments(None, 2100, 0, ())),
         (3, 700, 701, Instalments(3, 700, 701, (2803, 2102))),
-        (4, 0, 700, Instalments(4, 0, 700, (2800,))),  # one too many, and no first that it could be
+        (4, 0, 700, Instalments(4, 0, 700, (2800,))),  # one too many, even without a first instalment
         (4, None, 700, Instalments(4, None, 700, (2800,))),
         (2, None, 2100, Instalments(2, None, 2100, (4200,))),
         (10**12, 0, 5, Instalments(None, 0, 5, (5 * 10**12,))),
     ],
 )
-def test_reading_of_the_instalments_that_adds_up_is_taken(
+def test_instalments_are_read_so_that_they_add_up(
     number: int | None, first: int | None, periodical: int | None, expected: Instalments
 ) -> None:
     attempt = replace(
@@ -100,7 +100,7 @@ def test_reading_of_the_instalments_that_adds_up_is_taken(
     assert instalments_of(attempt, amounts_of(attempt, TERMS)) == expected
 
 
-def test_instalments_are_held_against_the_amount_where_the_provider_tells_no_total() -> None:
+def test_instalments_are_compared_with_the_amount_without_a_provider_total() -> None:
     attempt = replace(
         ATTEMPT,
         provider_total=None,
@@ -113,14 +113,14 @@ def test_instalments_are_held_against_the_amount_where_the_provider_tells_no_tot
     assert instalments_of(attempt, Amounts(None, None, 2, "missing or not a number")).sums_minor == ()
 
 
-def test_payment_of_nothing_has_no_instalments() -> None:
+def test_payment_of_zero_has_no_instalments() -> None:
     attempt = replace(ATTEMPT, provider_total=Decimal(0), number_of_payments=Decimal(2), periodical_payment=Decimal(0))
 
     assert instalments_of(attempt, amounts_of(attempt, TERMS)) == Instalments(None, None, 0, ())
 
 
 @given(st.integers(1, 100), st.integers(1, 10**9), st.integers(1, 10**9), st.booleans())
-def test_either_reading_gives_the_number_of_all_payments(
+def test_instalment_count_is_the_same_with_or_without_the_first_in_it(
     beside: int, first: int, periodical: int, includes_first: bool
 ) -> None:
     attempt = replace(

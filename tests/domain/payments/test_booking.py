@@ -1,4 +1,4 @@
-"""Booking: every payment in exactly one standing, on one day, whatever the order, and no secret with it."""
+"""Booking: every payment has exactly one standing and one day, in any order, and rows hold no secrets."""
 
 import json
 import random
@@ -27,21 +27,19 @@ SECRETS = ("card_id", "session_cd", "auth_number", "cguid")
 @pytest.mark.parametrize(
     ("path", "value", "paid_on"),
     [
-        ("reference", "r", date(2022, 12, 22)),  # 22:29 UTC is after midnight there
+        ("reference", "r", date(2022, 12, 22)),  # 22:29 UTC is after midnight in Jerusalem
         ("sessions.0.submitted_at", "2022-11-30T12:00:00", date(2022, 11, 30)),
-        ("sessions.0.submitted_at", None, date(2022, 12, 22)),  # the event's
+        ("sessions.0.submitted_at", None, date(2022, 12, 22)),  # the day of the event
         ("payments.0.session_id", "another", date(2022, 12, 22)),
     ],
 )
-def test_day_of_a_payment_is_that_of_its_session_s_submission_in_the_installation_s_zone(
-    path: str, value: Any, paid_on: date
-) -> None:
+def test_payment_day_is_the_session_submission_day_in_the_configured_zone(path: str, value: Any, paid_on: date) -> None:
     (payment,) = booked(read(changed(path, value), UTC), replace(TERMS, zone=JERUSALEM))
 
     assert payment.paid_on == paid_on
 
 
-def test_payment_without_a_session_is_none_of_a_session_without_an_id() -> None:
+def test_payment_without_session_id_matches_no_session_without_id() -> None:
     document = changed("sessions.0.submitted_at", "2022-11-30T12:00:00")
     document["sessions"][0]["id"] = document["payments"][0]["session_id"] = None
 
@@ -51,7 +49,7 @@ def test_payment_without_a_session_is_none_of_a_session_without_an_id() -> None:
     assert "UNKNOWN_SESSION" in [each.code for each in reconcile(read(document), TERMS)]
 
 
-def test_payment_of_an_archive_that_tells_no_time_has_no_day() -> None:
+def test_payment_without_any_known_time_has_no_day() -> None:
     document = changed("sessions.0.submitted_at", None)
     document["event"]["timestamp"] = None
 
@@ -60,7 +58,7 @@ def test_payment_of_an_archive_that_tells_no_time_has_no_day() -> None:
     assert payment.paid_on is None
 
 
-def test_payment_is_that_of_the_attempt_that_decides() -> None:
+def test_payment_row_has_the_values_of_the_deciding_attempt() -> None:
     document = sample_document()
     (sent,) = document["payments"]
     failed = {"status": "failure", "amount": 1, "provider_transaction_result": {"card_no": "1111"}}
@@ -68,8 +66,8 @@ def test_payment_is_that_of_the_attempt_that_decides() -> None:
 
     (row,) = rows_of(read(document), TERMS, fingerprint)[PaymentRow]
 
-    told = (row["standing"], row["status"], row["amount_minor"], row["card_last4"], row["attempts"])
-    assert told == ("charged", "success", 2100, "4580", 3)
+    values = (row["standing"], row["status"], row["amount_minor"], row["card_last4"], row["attempts"])
+    assert values == ("charged", "success", 2100, "4580", 3)
 
 
 words = st.sampled_from(["success", "failure", "failed", "pending", None])
@@ -81,7 +79,7 @@ numbers = st.sampled_from(["3", "0", "", None, 2, "x"])
 
 @st.composite
 def entries(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Entries of `payments`, several of them at one transaction."""
+    """Draw entries of `payments`, several of them at one transaction."""
     return [
         {
             "status": draw(words),
@@ -114,7 +112,7 @@ few = settings(max_examples=60)
 
 @few
 @given(entries())
-def test_every_payment_is_in_exactly_one_standing_and_every_attempt_in_exactly_one_payment(
+def test_each_payment_has_one_standing_and_each_attempt_one_payment(
     sent: list[dict[str, Any]],
 ) -> None:
     rows = rows_of(read(with_payments(sent)), TERMS, fingerprint)[PaymentRow]
@@ -143,10 +141,8 @@ def test_totals_by_standing_add_up_to_the_sum_of_the_amounts(sent: list[dict[str
 
 @few
 @given(entries(), st.integers())
-def test_another_order_of_different_transactions_changes_nothing_but_the_order(
-    sent: list[dict[str, Any]], seed: int
-) -> None:
-    """Entries without a transaction keep their order among each other, as do the attempts at one transaction."""
+def test_order_of_transactions_changes_only_positions(sent: list[dict[str, Any]], seed: int) -> None:
+    """Entries without a transaction keep their order among themselves, like attempts at one transaction."""
     transactions = [each["transaction_id"] for each in sent]
     random.Random(seed).shuffle(transactions)
     waiting = {name: [each for each in sent if each["transaction_id"] == name] for name in transactions}
@@ -159,13 +155,13 @@ def _everything(sent: list[dict[str, Any]]) -> list[str]:
     archive = read(with_payments(sent))
     rows = rows_of(archive, TERMS, fingerprint)[PaymentRow]
     found = discrepancy_rows(archive.reference, reconcile(archive, TERMS))[DiscrepancyRow]
-    told = [*rows, *found]
-    return sorted(json.dumps({**row, "position": None}, default=str, sort_keys=True) for row in told)
+    everything = [*rows, *found]
+    return sorted(json.dumps({**row, "position": None}, default=str, sort_keys=True) for row in everything)
 
 
 @few
 @given(entries())
-def test_no_secret_is_in_any_row_discrepancy_or_repr(sent: list[dict[str, Any]]) -> None:
+def test_rows_discrepancies_and_reprs_contain_no_secrets(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
     found = reconcile(archive, TERMS)
     rows = {**rows_of(archive, TERMS, fingerprint), **discrepancy_rows(archive.reference, found)}
@@ -177,7 +173,7 @@ def test_no_secret_is_in_any_row_discrepancy_or_repr(sent: list[dict[str, Any]])
 
 @few
 @given(entries())
-def test_no_two_discrepancies_are_the_same_row(sent: list[dict[str, Any]]) -> None:
+def test_each_discrepancy_has_its_own_id(sent: list[dict[str, Any]]) -> None:
     archive = read(with_payments(sent))
 
     rows = discrepancy_rows(archive.reference, reconcile(archive, TERMS))[DiscrepancyRow]

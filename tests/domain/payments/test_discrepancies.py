@@ -1,4 +1,4 @@
-"""The life of a discrepancy: what opens, closes and opens again, and what never changes by being looked at twice."""
+"""The life of a discrepancy: what opens, closes and reopens it, and that a second check changes nothing."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -22,12 +22,12 @@ from models.payments.discrepancy import (
 
 OPEN, EXPLAINED, CLOSED = DiscrepancyState
 MISMATCH = Discrepancy(DiscrepancyCode.AMOUNT_MISMATCH, "t", "21.00 ILS", "25.00 ILS")
-OTHER_NUMBERS = replace(MISMATCH, found="26.00 ILS")
+OTHER_AMOUNT = replace(MISMATCH, found="26.00 ILS")
 CODES = {DiscrepancyCode.AMOUNT_MISMATCH}
 
 
 def outcome(state: DiscrepancyState | None, found: Discrepancy | None) -> tuple[DiscrepancyState, str, bool] | None:
-    """What becomes of the mismatch, from a state: its next state, what is found, and whether that is an event."""
+    """Return next state and `found` of the mismatch, and whether that is an event; None if nothing changes."""
     known = {"id": Known(MISMATCH, state)} if state else {}
     made = transitions(known, {"id": found} if found else {}, CODES)
     return (made[0].state, made[0].discrepancy.found, made[0].is_event) if made else None
@@ -38,41 +38,41 @@ def outcome(state: DiscrepancyState | None, found: Discrepancy | None) -> tuple[
     [
         (None, MISMATCH, (OPEN, "25.00 ILS", True)),
         (OPEN, MISMATCH, None),
-        (OPEN, OTHER_NUMBERS, (OPEN, "26.00 ILS", False)),
+        (OPEN, OTHER_AMOUNT, (OPEN, "26.00 ILS", False)),
         (OPEN, None, (CLOSED, "25.00 ILS", True)),
         (EXPLAINED, MISMATCH, None),
-        (EXPLAINED, OTHER_NUMBERS, (OPEN, "26.00 ILS", True)),  # the explanation was for other numbers
+        (EXPLAINED, OTHER_AMOUNT, (OPEN, "26.00 ILS", True)),  # the explanation was about another amount
         (EXPLAINED, None, (CLOSED, "25.00 ILS", True)),
         (CLOSED, MISMATCH, (OPEN, "25.00 ILS", True)),
         (CLOSED, None, None),
         (None, None, None),
     ],
 )
-def test_what_is_found_now_decides(
+def test_next_state_follows_from_the_new_finding(
     state: DiscrepancyState | None, found: Discrepancy | None, expected: tuple[DiscrepancyState, str, bool] | None
 ) -> None:
     assert outcome(state, found) == expected
 
 
-def test_codes_that_were_not_looked_for_stay_as_they_are() -> None:
+def test_unchecked_codes_are_unchanged() -> None:
     known = {"id": Known(MISMATCH, OPEN)}
 
     assert transitions(known, {}, set(DiscrepancyCode) - CODES) == []
 
 
-def test_every_code_is_in_one_set() -> None:
+def test_every_code_is_in_exactly_one_set() -> None:
     sets = (PAYLOAD_CODES, DUPLICATE_CODES, HOLD_CODES, SETTLEMENT_CODES)
 
     assert sorted(code for codes in sets for code in codes) == sorted(DiscrepancyCode)
 
 
-def test_same_cause_is_the_same_whatever_its_numbers_and_what_nothing_tells_apart_is_numbered() -> None:
-    assert by_id("r", [MISMATCH]).keys() == by_id("r", [OTHER_NUMBERS]).keys()
+def test_discrepancy_id_ignores_amounts_and_equal_causes_are_numbered() -> None:
+    assert by_id("r", [MISMATCH]).keys() == by_id("r", [OTHER_AMOUNT]).keys()
     assert by_id("r", [MISMATCH]).keys() != by_id("another", [MISMATCH]).keys() != by_id(None, [MISMATCH]).keys()
-    assert [each.subject for each in by_id("r", [MISMATCH, OTHER_NUMBERS]).values()] == ["", " #2"]
+    assert [each.subject for each in by_id("r", [MISMATCH, OTHER_AMOUNT]).values()] == ["", " #2"]
 
 
-def test_history_since_it_opened_last_begins_there() -> None:
+def test_history_begins_at_the_last_opening() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     states = [OPEN, EXPLAINED, CLOSED, OPEN, EXPLAINED]
     events = [
@@ -90,7 +90,7 @@ CODE_OF = dict(zip("abcdef", [*DiscrepancyCode][:3] * 2, strict=True))
 
 
 def findings(of: Collection[str]) -> st.SearchStrategy[Findings]:
-    """For some ids, each of a code of its own, numbers that may differ from those of before."""
+    """Draw findings for some ids. Each id has of_codes own code, and amounts that may have changed."""
     numbers = st.sampled_from(["1", "2"])
     found = st.dictionaries(st.sampled_from(sorted(of)), numbers)
     return found.map(lambda each: {key: Discrepancy(CODE_OF[key], key, "", text) for key, text in each.items()})
@@ -106,7 +106,7 @@ def applied(known: Mapping[str, Known], made: Collection[Transition]) -> dict[st
 
 
 @given(knowns, findings("abcdef"))
-def test_finding_the_same_again_changes_nothing(known: dict[str, Known], found: Findings) -> None:
+def test_repeated_finding_changes_nothing(known: dict[str, Known], found: Findings) -> None:
     after = applied(known, transitions(known, found, set(DiscrepancyCode)))
 
     assert transitions(after, found, set(DiscrepancyCode)) == []
@@ -126,7 +126,7 @@ def test_events_replay_to_the_state(history: list[Findings]) -> None:
 
 
 @given(knowns, findings("abcdef"))
-def test_disjoint_sets_of_codes_may_be_looked_for_in_any_order(known: dict[str, Known], found: Findings) -> None:
+def test_disjoint_sets_of_codes_may_be_checked_in_any_order(known: dict[str, Known], found: Findings) -> None:
     first = {CODE_OF["a"]}
     sets = [first, set(DiscrepancyCode) - first]
 
@@ -134,8 +134,8 @@ def test_disjoint_sets_of_codes_may_be_looked_for_in_any_order(known: dict[str, 
     for order in (sets, sets[::-1]):
         end: Mapping[str, Known] = known
         for codes in order:
-            its = {key: each for key, each in found.items() if each.code in codes}
-            end = applied(end, transitions(end, its, codes))
+            of_codes = {key: each for key, each in found.items() if each.code in codes}
+            end = applied(end, transitions(end, of_codes, codes))
         ends.append(end)
 
     assert ends[0] == ends[1] == applied(known, transitions(known, found, set(DiscrepancyCode)))

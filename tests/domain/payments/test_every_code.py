@@ -1,4 +1,4 @@
-"""Every code of a discrepancy has three cases in these tables, one of them a near miss that must not fire."""
+"""Every discrepancy code has at least three cases in these tables, one of them a near miss."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.domain.settlements import test_matching
 
 
 def cases() -> Iterator[tuple[str, bool]]:
-    """The code that a case is about, and whether it fires there."""
+    """Yield the code of each case, and whether the case fires it."""
     yield from ((case.about, case.about in case.found) for case in test_reconciliation.CASES)
     yield from ((DiscrepancyCode.PAYMENT_VANISHED, bool(gone)) for *_, gone in test_reconciliation.VERSIONS)
     yield from ((code, True) for code, *_ in test_duplicates.FIRES)
@@ -24,11 +24,11 @@ COUNTED = Counter(cases())
 
 
 @pytest.mark.parametrize("code", DiscrepancyCode)
-def test_code_has_three_cases_and_one_is_a_near_miss(code: DiscrepancyCode) -> None:
+def test_code_has_three_cases_including_a_near_miss(code: DiscrepancyCode) -> None:
     fires, near_misses = COUNTED[code, True], COUNTED[code, False]
 
     assert (fires >= 2, near_misses >= 1, fires + near_misses >= 3) == (True, True, True)
 
 
-def test_no_case_is_about_anything_else() -> None:
+def test_cases_are_about_known_codes_only() -> None:
     assert {code for code, _ in COUNTED} == set(DiscrepancyCode)

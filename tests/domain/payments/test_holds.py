@@ -1,4 +1,4 @@
-"""Holds that grow old."""
+"""Holds become discrepancies when they are too old."""
 
 from datetime import date, timedelta
 
@@ -11,19 +11,19 @@ HOLDS = [(8, 7, True), (9, 7, True), (400, 7, True), (1, 0, True), (7, 7, False)
 
 
 @pytest.mark.parametrize(("days_ago", "hold_days", "fires"), HOLDS)
-def test_hold_is_old_after_the_days_of_the_settings(days_ago: int, hold_days: int, fires: bool) -> None:
+def test_hold_is_old_after_the_configured_days(days_ago: int, hold_days: int, fires: bool) -> None:
     held = Hold("t", "p", TODAY - timedelta(days=days_ago))
 
     assert [each.code for each in aging_holds([held], TODAY, hold_days)] == ["AGING_HOLD"] * fires
 
 
-def test_what_is_said_stays_the_same_from_day_to_day() -> None:
+def test_aging_hold_reads_the_same_every_day() -> None:
     held = [Hold("t", "p", date(2026, 1, 1)), Hold(None, "q", date(2026, 1, 1))]
 
-    said = aging_holds(held, TODAY, 7)
+    aging = aging_holds(held, TODAY, 7)
 
-    assert said == aging_holds(held, TODAY + timedelta(days=1), 7)
-    assert [(each.transaction_id, each.found, each.subject) for each in said] == [
+    assert aging == aging_holds(held, TODAY + timedelta(days=1), 7)
+    assert [(each.transaction_id, each.found, each.subject) for each in aging] == [
         ("t", "held since 2026-01-01", ""),
         (None, "held since 2026-01-01", "q"),
     ]

@@ -1,4 +1,4 @@
-"""Numbers of authorisations are the same however they are spelled, and no others are."""
+"""Authorisation numbers are equal in every spelling, and different numbers stay different."""
 
 import pytest
 from hypothesis import given
@@ -24,5 +24,5 @@ def test_number_is_the_same_in_every_spelling(text: str, plain: str) -> None:
 
 
 @given(st.integers(0), st.integers(0), st.integers(0, 9))
-def test_two_numbers_are_the_same_only_if_they_are_equal(one: int, other: int, zeros: int) -> None:
+def test_different_numbers_are_never_the_same(one: int, other: int, zeros: int) -> None:
     assert (plain_authorisation(f"{one:0{zeros}}") == plain_authorisation(str(other))) == (one == other)

@@ -17,7 +17,7 @@ def test_currency_has_the_exponent_of_iso_4217(currency: str, exponent: int) -> 
 
 
 @pytest.mark.parametrize("currency", [None, "", "ils", "NIS", "₪", "XAU", "XXX", "376", " ILS"])
-def test_what_is_no_currency_with_minor_units_has_none(currency: str | None) -> None:
+def test_unknown_currency_has_no_exponent(currency: str | None) -> None:
     assert exponent_of(currency) is None
 
 
@@ -31,16 +31,16 @@ def test_what_is_no_currency_with_minor_units_has_none(currency: str | None) -> 
         ("21.005", 3, None, 21005),
         ("-3", 0, -3, -3),
         ("0.1", 2, None, 10),
-        ("0.29", 2, None, 29),  # by way of a float it would be 28
+        ("0.29", 2, None, 29),  # a float would give 28
         ("1e3", 0, 1000, 1000),
         (str(INT64 - 1), 0, INT64 - 1, INT64 - 1),
         (str(INT64), 0, None, None),
         (str(INT64 - 1), 2, INT64 - 1, None),
         ("1e299", 2, None, None),
-        ("21." + "0" * 2000 + "1", 2, None, None),  # no rounding, however long
+        ("21." + "0" * 2000 + "1", 2, None, None),  # never rounded, at any length
     ],
 )
-def test_amount_is_whole_minor_units_or_nothing(
+def test_amount_is_in_whole_minor_units_or_none(
     amount: str, exponent: int, minor: int | None, major: int | None
 ) -> None:
     assert minor_units(Decimal(amount), exponent, "minor") == minor
@@ -48,7 +48,7 @@ def test_amount_is_whole_minor_units_or_nothing(
 
 
 @given(st.integers(-(INT64 - 1), INT64 - 1), st.sampled_from([0, 2, 3, 4]))
-def test_minor_units_written_as_major_ones_come_back_exactly(amount_minor: int, exponent: int) -> None:
+def test_minor_units_survive_the_way_through_major_units(amount_minor: int, exponent: int) -> None:
     as_major = Decimal(amount_minor).scaleb(-exponent)
 
     assert minor_units(as_major, exponent, "major") == amount_minor

@@ -1,4 +1,4 @@
-"""What does not add up in an archive's payments: cases of each code, and near misses."""
+"""Discrepancies within an archive's payments: cases of each code, and near misses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ PAYMENT = "4a45b2df-f7bd-48bf-a2b4-b8405eb51194"
 
 @dataclass(frozen=True)
 class Case:
-    """`found` has a code for each discrepancy; a near miss of a code lacks it."""
+    """A document and the code of each discrepancy in it. A near miss of `about` lacks that code."""
 
     about: DiscrepancyCode
     document: dict[str, Any]
@@ -33,7 +33,7 @@ class Case:
 
 
 def payment(result: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
-    """The sample with members of its payment, and of what the provider says of it, replaced."""
+    """Return the sample with other members of its payment and of the provider's result."""
     document = sample_document()
     (sent,) = document["payments"]
     sent["provider_transaction_result"] |= result or {}
@@ -42,12 +42,12 @@ def payment(result: dict[str, Any] | None = None, **members: Any) -> dict[str, A
 
 
 def field(value: Any, **members: Any) -> dict[str, Any]:
-    """The sample with another payment field."""
+    """Return the sample with another payment field."""
     return changed("data.0", {"type": "payment", "id": "another", "value": value} | members)
 
 
 def attempts(*statuses: str) -> dict[str, Any]:
-    """The sample with a charge for each status, all at one transaction; only successes are authorised."""
+    """Return the sample with a charge for each status at one transaction. Only successes are authorised."""
     document = payment(type="charge")
     (attempt,) = document["payments"]
     result = attempt["provider_transaction_result"]
@@ -61,13 +61,13 @@ def attempts(*statuses: str) -> dict[str, Any]:
 
 
 def beside_success(result: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
-    """The sample with two charges at one transaction, of which the second succeeded."""
+    """Return the sample with two charges at one transaction, of which the second succeeded."""
     (sent,) = payment(result, **{"type": "charge"} | members)["payments"]
     return changed("payments", [sent, *payment(type="charge")["payments"]])
 
 
 def in_sessions(paid_in: str | int | None, *ids: str | int | None) -> dict[str, Any]:
-    """The sample with a session for each id, and its payment in one of them."""
+    """Return the sample with a session for each id, and its payment in one of them."""
     document = payment(session_id=paid_in)
     (session,) = document["sessions"]
     return document | {"sessions": [session | {"id": each} for each in ids]}
@@ -96,7 +96,7 @@ CASES = [
     Case(C.AMOUNT_MISMATCH, beside_success(amount=2101), [C.AMOUNT_MISMATCH]),
     Case(C.AMOUNT_MISMATCH, beside_success({"total": "2099"}, type="hold"), [C.AMOUNT_MISMATCH]),
     Case(C.AMOUNT_MISMATCH, beside_success({"numberOfPayments": "3", "periodicalPayment": "9"}), [C.AMOUNT_MISMATCH]),
-    Case(C.AMOUNT_MISMATCH, beside_success({"total": "1000"}, amount=1000), []),  # each by what it says itself
+    Case(C.AMOUNT_MISMATCH, beside_success({"total": "1000"}, amount=1000), []),  # each compared with its own total
     Case(C.AMOUNT_MISMATCH, beside_success({"auth_number": ""}, amount=2101, status="failure"), []),
     Case(C.AMOUNT_MISMATCH, beside_success(amount=2101, status="pending"), []),
     Case(C.AMOUNT_MISMATCH, beside_success(amount=2101, type="verify_credit_card"), []),
@@ -167,14 +167,14 @@ CASES = [
         payment(transaction_id="x"),
         [C.PAYMENT_WITHOUT_FIELD, C.FIELD_WITHOUT_PAYMENT],
     ),
-    Case(C.FIELD_WITHOUT_PAYMENT, field(""), []),  # a payment that the client did not make
+    Case(C.FIELD_WITHOUT_PAYMENT, field(""), []),  # the client did not pay
     Case(C.FIELD_WITHOUT_PAYMENT, field(" "), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(None), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field([]), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field({}), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(["a list"], type="text"), []),
     Case(C.FIELD_WITHOUT_PAYMENT, field(True), []),
-    Case(C.FIELD_WITHOUT_PAYMENT, field(PAYMENT), []),  # two fields of one payment
+    Case(C.FIELD_WITHOUT_PAYMENT, field(PAYMENT), []),  # two fields name one payment
     Case(C.FIELD_WITHOUT_PAYMENT, field("no such transaction", type="text"), []),
     Case(C.PAYMENT_WITHOUT_FIELD, changed("data.3.type", "text"), [C.PAYMENT_WITHOUT_FIELD]),
     Case(C.PAYMENT_WITHOUT_FIELD, changed("data.3.value", None), [C.PAYMENT_WITHOUT_FIELD]),
@@ -215,7 +215,7 @@ CASES = [
     Case(C.UNIT_MISMATCH, payment({"total": "-2100"}, amount=-21), [C.UNIT_MISMATCH]),
     Case(C.UNIT_MISMATCH, payment(), [C.UNIT_MISMATCH], IN_MAJOR_UNITS),
     Case(C.UNIT_MISMATCH, payment({"total": "2100000", "currency": "KWD"}), [C.UNIT_MISMATCH]),
-    Case(C.UNIT_MISMATCH, payment({"currency": "JPY"}), [], IN_MAJOR_UNITS),  # no minor unit: one is the other
+    Case(C.UNIT_MISMATCH, payment({"currency": "JPY"}), [], IN_MAJOR_UNITS),  # without minor units both readings agree
     Case(C.UNIT_MISMATCH, payment({"total": "2100", "currency": "KWD"}, amount=2.1), [], IN_MAJOR_UNITS),
     Case(C.UNIT_MISMATCH, payment(amount=210), [C.AMOUNT_MISMATCH]),
     Case(C.UNIT_MISMATCH, beside_success(amount=21), [C.UNIT_MISMATCH]),
@@ -240,12 +240,12 @@ def codes(document: dict[str, Any], terms: PaymentTerms = TERMS) -> list[Discrep
     return [each.code for each in reconcile(read(document), terms)]
 
 
-def test_sample_adds_up() -> None:
+def test_sample_has_no_discrepancies() -> None:
     assert codes(sample_document()) == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.about)
-def test_what_is_found_is_what_does_not_add_up(case: Case) -> None:
+def test_case_has_exactly_the_expected_discrepancies(case: Case) -> None:
     assert codes(case.document, case.terms) == list(case.found)
 
 
@@ -256,7 +256,7 @@ WITHOUT = changed("payments", [])
 
 
 def tried_again(status: str) -> dict[str, Any]:
-    """The charge with a status, and another at the same transaction, which is another to the provider."""
+    """Return the charge with a status, and a second charge at the same transaction with another provider id."""
     attempts = (payment(type="charge", status=status), payment({"cguid": "2"}, type="charge"))
     return changed("payments", [attempt for each in attempts for attempt in each["payments"]])
 
@@ -269,21 +269,21 @@ VERSIONS: list[tuple[list[dict[str, Any]], dict[str, Any], list[str | None]]] = 
     ([CHARGE], payment({"cguid": "2"}, type="charge", transaction_id="another"), [PAYMENT]),
     ([CHARGE], CHARGE, []),
     ([WITHOUT], CHARGE, []),
-    ([CHARGE], payment(type="charge", status="failed"), []),  # there, and no longer charged
-    ([CHARGE], NAMELESS, []),  # the same transaction of the provider
-    ([NAMELESS], tried_again("success"), []),  # the same, as an attempt that does not decide
+    ([CHARGE], payment(type="charge", status="failed"), []),  # present, but no longer charged
+    ([CHARGE], NAMELESS, []),  # same provider transaction
+    ([NAMELESS], tried_again("success"), []),  # likewise, in an attempt that does not decide
     ([NAMELESS], tried_again("failure"), []),
     ([tried_again("success"), NAMELESS], WITHOUT, [PAYMENT]),
     ([payment()], WITHOUT, []),  # only verified
     ([payment(type="hold")], WITHOUT, []),
     ([payment({"auth_number": ""}, type="charge", status="failed")], WITHOUT, []),
-    ([SECRETLESS], WITHOUT, []),  # nothing to tell it by
+    ([SECRETLESS], WITHOUT, []),  # cannot be identified
     ([], WITHOUT, []),
 ]
 
 
 @pytest.mark.parametrize(("older", "current", "gone"), VERSIONS)
-def test_charge_of_an_older_version_that_is_absent_has_vanished(
+def test_charge_missing_from_the_current_version_has_vanished(
     older: list[dict[str, Any]], current: dict[str, Any], gone: list[str | None]
 ) -> None:
     found = vanished(booked(read(current), TERMS), [booked(read(each), TERMS) for each in older])
@@ -292,7 +292,7 @@ def test_charge_of_an_older_version_that_is_absent_has_vanished(
     assert {(each.expected, each.found) for each in found} <= {("a charge of 21.00 ILS", "none")}
 
 
-def test_charges_without_a_transaction_that_vanished_from_several_versions_are_told_apart() -> None:
+def test_vanished_charges_without_transaction_ids_are_numbered() -> None:
     other = payment({"cguid": "2"}, type="charge", transaction_id=None)
 
     found = vanished([], [booked(read(each), TERMS) for each in (NAMELESS, other, NAMELESS)])
@@ -300,7 +300,7 @@ def test_charges_without_a_transaction_that_vanished_from_several_versions_are_t
     assert [each.subject for each in found] == ["payment[0]", "payment[1]"]
 
 
-def test_newest_version_tells_of_a_charge_that_changed_its_amount_or_its_names() -> None:
+def test_vanished_charge_has_the_amount_and_ids_of_its_newest_version() -> None:
     renamed = [
         payment({"cguid": "2"}, type="charge", transaction_id="other", amount=2500),
         payment({"cguid": "1"}, type="charge", transaction_id="other"),
@@ -312,7 +312,7 @@ def test_newest_version_tells_of_a_charge_that_changed_its_amount_or_its_names()
     assert (found.transaction_id, found.expected) == ("other", "a charge of 25.00 ILS")
 
 
-TOLD = [
+DESCRIBED = [
     (payment(amount=2500), "21.00 ILS", "25.00 ILS", ""),
     (
         instalments("3", "700", "701"),
@@ -348,16 +348,16 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("document", "expected", "found", "subject"), TOLD)
-def test_discrepancy_tells_what_was_expected_and_found(
+@pytest.mark.parametrize(("document", "expected", "found", "subject"), DESCRIBED)
+def test_discrepancy_says_what_was_expected_and_found(
     document: dict[str, Any], expected: str, found: str, subject: str
 ) -> None:
-    (told,) = reconcile(read(document), TERMS)
+    (discrepancy,) = reconcile(read(document), TERMS)
 
-    assert (told.expected, told.found, told.subject) == (expected, found, subject)
+    assert (discrepancy.expected, discrepancy.found, discrepancy.subject) == (expected, found, subject)
 
 
-def test_discrepancies_of_attempts_are_told_apart_and_those_of_the_one_that_decides_keep_their_ids() -> None:
+def test_more_attempts_do_not_change_ids_of_the_deciding_attempt() -> None:
     wrong = payment({"total": "0.5"}, type="charge", amount=0, session_id="another")
     attempts = wrong["payments"] * 3
 
@@ -373,7 +373,7 @@ def test_discrepancies_of_attempts_are_told_apart_and_those_of_the_one_that_deci
     ]
 
 
-def test_card_number_in_place_of_a_transaction_is_shown_nowhere() -> None:
+def test_card_number_in_place_of_a_transaction_id_is_masked() -> None:
     document = payment(transaction_id="4580458045804580", session_id=None)
     document["data"] += [{"type": "payment", "value": number} for number in ("4580458045811111", "4580458045821111")]
 
@@ -389,7 +389,7 @@ def test_card_number_in_place_of_a_transaction_is_shown_nowhere() -> None:
 
 
 @given(st.integers(1, (1 << 63) - 1), st.integers(1, (1 << 63) - 1))
-def test_two_amounts_agree_only_when_they_are_equal(amount: int, total: int) -> None:
+def test_amounts_agree_only_when_they_are_equal(amount: int, total: int) -> None:
     archive = read(payment(type="charge"))
     (attempt,) = archive.payments[0].attempts
     sent = replace(attempt, amount=Decimal(amount), provider_total=Decimal(total))

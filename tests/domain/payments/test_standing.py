@@ -1,4 +1,4 @@
-"""Standing: by status, type, result and authorisation, never guessed; the strongest attempt decides."""
+"""Standing: follows from status, type, result and authorisation, never from a guess. The strongest attempt decides."""
 
 from dataclasses import replace
 
@@ -56,33 +56,33 @@ def test_standing_is_never_guessed(
         ("pending", {"result": "000"}, Standing.UNKNOWN),
     ],
 )
-def test_success_stands_only_where_the_provider_s_result_does_not_contradict_it(
+def test_success_contradicted_by_the_provider_result_is_unknown(
     status: str, results: dict[str, str], standing: Standing
 ) -> None:
     assert standing_of(replace(ATTEMPT, status=status, results=results), TERMS) is standing
 
 
-def test_each_member_that_tells_of_the_result_has_to_tell_of_success() -> None:
+def test_every_result_member_must_report_success() -> None:
     terms = replace(TERMS, results={"result": frozenset({"000", "ok"}), "code": frozenset({"00"})})
 
-    told = [
+    standings = [
         standing_of(replace(ATTEMPT, results=results), terms)
         for results in ({"result": "OK"}, {"result": "000", "code": "00"}, {"result": "000", "code": "51"})
     ]
 
-    assert told == [Standing.CHARGED, Standing.CHARGED, Standing.UNKNOWN]
+    assert standings == [Standing.CHARGED, Standing.CHARGED, Standing.UNKNOWN]
 
 
-def test_table_of_the_installation_is_the_one_that_counts() -> None:
+def test_configured_payment_types_and_statuses_decide() -> None:
     types = {"sale": PaymentType(Standing.CHARGED, needs_authorisation=False)}
     terms: PaymentTerms = replace(TERMS, types=types, successes=frozenset({"yes"}), failures=frozenset({"no"}))
     attempts = [("sale", "Yes"), ("charge", "yes"), ("sale", "no"), ("sale", "failure"), ("sale", "success")]
 
-    told = [
+    standings = [
         standing_of(replace(ATTEMPT, type=kind, status=status, authorisation=None), terms) for kind, status in attempts
     ]
 
-    assert told == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.UNKNOWN, Standing.UNKNOWN]
+    assert standings == [Standing.CHARGED, Standing.UNKNOWN, Standing.FAILED, Standing.UNKNOWN, Standing.UNKNOWN]
 
 
 FAILED = replace(ATTEMPT, status="failure")
@@ -111,7 +111,7 @@ def test_last_attempt_of_the_strongest_standing_decides(attempts: list[Attempt],
 
 
 @given(st.lists(st.sampled_from([FAILED, UNKNOWN, VERIFIED, HELD, ATTEMPT]), min_size=1, max_size=6))
-def test_what_decides_is_one_of_the_attempts_and_none_stands_stronger(attempts: list[Attempt]) -> None:
+def test_no_attempt_is_stronger_than_the_deciding_attempt(attempts: list[Attempt]) -> None:
     strength = [Standing.FAILED, Standing.VERIFIED, Standing.UNKNOWN, Standing.HELD, Standing.CHARGED]
 
     decided = deciding(Payment(tuple(attempts)), TERMS)

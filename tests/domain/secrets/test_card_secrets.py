@@ -1,4 +1,4 @@
-"""Which values of a skeleton are sealed, against a slow oracle, and in unusual spellings."""
+"""Which values of a skeleton are sealed, compared with a slow oracle and in unusual spellings."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ NULL = b"null"
 
 
 def sealed(skeleton: bytes) -> bytes:
-    """The skeleton with null in the place of each secret."""
+    """Return the skeleton with null in place of each secret."""
     parts, position = [], 0
     for begin, end in secret_ranges(skeleton):
         parts += [skeleton[position:begin], NULL]
@@ -33,7 +33,7 @@ def field(value: Any, kind: str = "text") -> dict[str, Any]:
     return {"data": [{"id": "1", "value": value, "type": kind}]}
 
 
-def test_secrets_of_the_sample_are_sealed_and_nothing_else() -> None:
+def test_only_the_secrets_of_the_sample_are_sealed() -> None:
     document = sample_document()
     expected = json.loads(json.dumps(document))
     for name in SECRET_NAMES:
@@ -91,7 +91,7 @@ def test_secrets_of_the_sample_are_sealed_and_nothing_else() -> None:
         ),
     ],
 )
-def test_secret_is_sealed_whatever_its_type_and_depth(before: Any, after: Any) -> None:
+def test_secret_of_any_type_and_depth_is_sealed(before: Any, after: Any) -> None:
     assert json.loads(sealed(json.dumps(before).encode())) == after
 
 
@@ -106,13 +106,13 @@ def test_secret_is_sealed_whatever_its_type_and_depth(before: Any, after: Any) -
         field("33.4580458045804580,35.5", "location"),
     ],
 )
-def test_what_stands_elsewhere_or_is_no_card_number_stays(document: Any) -> None:
+def test_values_elsewhere_and_other_numbers_are_not_sealed(document: Any) -> None:
     assert secret_ranges(json.dumps(document).encode()) == []
 
 
 @pytest.mark.parametrize("transaction_id", [VISA, int(VISA)])
 @pytest.mark.parametrize("value", [VISA, int(VISA), f" {VISA} "])
-def test_payment_field_that_names_a_transaction_stays(transaction_id: Any, value: Any) -> None:
+def test_payment_field_that_names_a_transaction_is_not_sealed(transaction_id: Any, value: Any) -> None:
     payments = [{"transaction_id": transaction_id}]
 
     assert secret_ranges(json.dumps(field(value, "payment") | {"payments": payments}).encode()) == []
@@ -136,7 +136,7 @@ def test_payment_field_that_names_a_transaction_stays(transaction_id: Any, value
         (b'{"data":[[{"value":"4580-4580-4580-4580"}]]}', [b'"4580-4580-4580-4580"']),
     ],
 )
-def test_unusual_spelling_hides_nothing(skeleton: bytes, expected: list[bytes]) -> None:
+def test_unusual_spelling_hides_no_secret(skeleton: bytes, expected: list[bytes]) -> None:
     found = [skeleton[begin:end] for begin, end in secret_ranges(skeleton)]
 
     assert [each.replace(b"4.58045804580458e15", b"4.580458045804580e15") for each in found] == expected
@@ -146,11 +146,11 @@ Pairs = list[tuple[str, Any]]
 
 
 class Members(list[tuple[str, Any]]):
-    """An object with all its members, also those of equal names."""
+    """An object that keeps members of equal names."""
 
 
 def oracle(document: Any, transaction_ids: set[str]) -> Any:
-    """The document with None in the place of each secret, by recursion over what the standard library parses."""
+    """Return the document with None in place of each secret, by recursion over the standard library's parse."""
 
     def listed(value: Any, zone: str) -> Any:
         return [None if zone == "result" and isinstance(each, str) else inside(each, zone) for each in value]
@@ -242,7 +242,7 @@ documents = st.lists(payments | fields | values.map(lambda each: f'"x":{each}'),
 
 
 @given(documents, st.sampled_from(["", "\ufeff", "\ufeff\n "]))
-def test_sealed_is_what_a_slow_oracle_says(parts: list[str], begin: str) -> None:
+def test_sealed_values_agree_with_the_oracle(parts: list[str], begin: str) -> None:
     skeleton = f"{begin}{{{','.join(parts)}}}".encode()
     document = parsed(skeleton)
     transaction_ids = {VISA} if any(part.startswith('"payments"') for part in parts) else set()

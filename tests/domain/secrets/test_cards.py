@@ -1,4 +1,4 @@
-"""Card numbers are masked, masks and ids are left alone."""
+"""Card numbers are masked. Masks and ids are unchanged."""
 
 from datetime import date
 from decimal import Decimal
@@ -33,7 +33,7 @@ def test_only_the_last_four_digits_of_a_card_number_are_shown(text: str, shown: 
 
 
 @given(st.from_regex(r"[0-9]{13,19}", fullmatch=True))
-def test_no_card_number_comes_through(number: str) -> None:
+def test_no_card_number_remains(number: str) -> None:
     assert masked(number) == "*" * (len(number) - 4) + number[-4:]
 
 
@@ -51,7 +51,7 @@ def test_no_card_number_comes_through(number: str) -> None:
         (None, None),
     ],
 )
-def test_last_four_digits_are_those_at_the_end(text: str | None, digits: str | None) -> None:
+def test_last_four_digits_are_at_the_end(text: str | None, digits: str | None) -> None:
     assert last_four(text) == digits
 
 
@@ -68,7 +68,7 @@ def test_last_four_digits_are_those_at_the_end(text: str | None, digits: str | N
         (None, None),
     ],
 )
-def test_expiry_is_a_month_or_nothing(text: str | None, month: date | None) -> None:
+def test_expiry_is_a_month_or_none(text: str | None, month: date | None) -> None:
     assert expiry_month(text) == month
 
 
@@ -76,7 +76,7 @@ VISA, MASTERCARD, AMEX, DINERS = "4580458045804580", "5555555555554444", "378282
 
 
 def luhn_digit(digits: str) -> str:
-    """The check digit of a number, from the right, doubling every second one; as in ISO/IEC 7812, annex B."""
+    """Return the check digit of a number: from the right, every second digit doubled. Source: ISO/IEC 7812, annex B."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 if place % 2 else 2)
@@ -129,16 +129,16 @@ def luhn_digit(digits: str) -> str:
         "1 " * 2000,
     ],
 )
-def test_card_number_is_found_however_it_is_written(text: str) -> None:
+def test_card_number_is_found_in_any_notation(text: str) -> None:
     assert has_card_number(text)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "4580458045804581",  # no check digit
-        "1080131215624580",  # no issuer's prefix: a provider's token
-        "1700000000004",  # a time in milliseconds with Luhn's check digit
+        "4580458045804581",  # wrong check digit
+        "1080131215624580",  # a provider's token, without an issuer's prefix
+        "1700000000004",  # a time in milliseconds with a valid check digit
         "5900000000000000",
         "2721000000000004",
         "2220990000000002",
@@ -149,7 +149,7 @@ def test_card_number_is_found_however_it_is_written(text: str) -> None:
         "050-1234567 052-7654321",
         "33.4580458045804580,35.54",
         "IL62 0108 0000 0009 9999 999",
-        "DE02 3704 0044 0532 0107",  # the four groups are a card number but for what stands before them
+        "DE02 3704 0044 0532 0107",  # card number within an IBAN
         "332211445 0521234567",
         "45804 58045804580",
         "458045 8045804580",
@@ -160,7 +160,7 @@ def test_card_number_is_found_however_it_is_written(text: str) -> None:
         "",
     ],
 )
-def test_other_number_is_none(text: str) -> None:
+def test_other_numbers_are_not_card_numbers(text: str) -> None:
     assert not has_card_number(text)
     assert without_card_numbers(text) == text
 
@@ -175,13 +175,13 @@ def test_other_number_is_none(text: str) -> None:
     st.sampled_from([" ", "-", "\u00a0", " - ", "\u2060"]),
     st.tuples(st.sampled_from(["", "card ", "a1b", "\u05d0"]), st.sampled_from(["", ".", " x", "\u05d0"])),
 )
-def test_every_card_number_is_masked_but_for_its_last_four_digits(
+def test_every_card_number_is_masked_except_its_last_four_digits(
     prefix: str, rest: str, size: int, groups: tuple[int, ...], between: str, around: tuple[str, str]
 ) -> None:
     number = (prefix + rest + "0000")[: size - 1]
     number += luhn_digit(number)
     if groups[0] == 4 and size < 16:
-        groups = (19,)  # no card is written so
+        groups = (19,)  # no card is printed like this
     ends = list(accumulate(groups))
     parts = [number[end - group : end] for group, end in zip(groups, ends, strict=True)]
     written = between.join(part for part in parts if part)
@@ -206,12 +206,12 @@ def test_every_card_number_is_masked_but_for_its_last_four_digits(
         (1e300, 1e300),
     ],
 )
-def test_card_numbers_are_masked_in_any_json_value_and_nothing_else(value: Any, shown: Any) -> None:
+def test_only_card_numbers_are_masked_in_json_values(value: Any, shown: Any) -> None:
     assert without_card_numbers(value) == shown
 
 
 @pytest.mark.parametrize(
     ("number", "text"), [("4.58e3", "4580"), ("4580.0", "4580"), ("1e999999", "1E+999999"), ("0.5", "0.5"), ("0", "0")]
 )
-def test_whole_number_has_all_its_digits(number: str, text: str) -> None:
+def test_whole_number_is_written_with_all_its_digits(number: str, text: str) -> None:
     assert number_text(Decimal(number)) == text

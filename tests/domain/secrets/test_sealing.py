@@ -1,4 +1,4 @@
-"""Secrets that were cut out of a skeleton come back byte for byte, among the files' contents."""
+"""Secrets cut out of a skeleton are restored byte for byte, among the files' contents."""
 
 import json
 
@@ -24,7 +24,7 @@ def opened(ciphertext: bytes) -> bytes:
 
 
 @given(parts)
-def test_request_is_rebuilt_from_what_was_written_down(parts: list[tuple[str, bytes]]) -> None:
+def test_request_is_rebuilt_from_skeleton_cuts_and_files(parts: list[tuple[str, bytes]]) -> None:
     skeleton = b""
     secrets: list[tuple[int, int]] = []
     contents: list[ContentCut] = []
@@ -58,7 +58,7 @@ def test_sealed_skeleton_is_json_without_the_secret() -> None:
     assert cuts == [SealedCut(10, b'sealed "69796709"')]
 
 
-def test_cut_that_is_spelled_as_usual_is_read() -> None:
+def test_cut_with_the_default_spelling_is_read() -> None:
     written = {"kind": "content", "offset": 7, "length": 1, "sha256": "ab", "size_bytes": 2, "spelling": {}}
 
     cuts = read_cuts(json.dumps({"format": 1, "cuts": [written]}).encode())
@@ -67,7 +67,7 @@ def test_cut_that_is_spelled_as_usual_is_read() -> None:
 
 
 @pytest.mark.parametrize("ciphertext", ["*", "YQ", 7])
-def test_damaged_ciphertext_is_told(ciphertext: object) -> None:
+def test_damaged_ciphertext_raises_conflict(ciphertext: object) -> None:
     written = {"kind": "sealed", "offset": 7, "length": 4, "ciphertext": ciphertext}
 
     with pytest.raises(Conflict, match="damaged"):
@@ -78,7 +78,7 @@ VALUES = ["1", '"a\\"b"', '[1, {"null": null}]', '"\u05d0"', "{}", "-1.5e3", "tr
 
 
 @given(st.lists(st.tuples(st.sampled_from([*VALUES, "null"]), st.booleans()), min_size=1))
-def test_what_was_sealed_is_told_by_the_cuts_and_by_what_is_left(values: list[tuple[str, bool]]) -> None:
+def test_sealed_ranges_follow_from_cuts_and_from_the_sealed_skeleton(values: list[tuple[str, bool]]) -> None:
     skeleton, secrets = b"", []
     for value, is_secret in values:
         begin = len(skeleton) + 1
@@ -93,6 +93,6 @@ def test_what_was_sealed_is_told_by_the_cuts_and_by_what_is_left(values: list[tu
 
 
 @pytest.mark.parametrize("left", [b'{"a": nul', b'{"a": null', b'{"b": null}', b'{"a": null}}', b""])
-def test_damaged_skeleton_tells_nothing(left: bytes) -> None:
+def test_damaged_skeleton_raises_conflict(left: bytes) -> None:
     with pytest.raises(Conflict):
         ranges_between(b'{"a": 1}', left)

@@ -1,4 +1,4 @@
-"""Rows of settlement reports are matched to payments without a guess, and what differs is told."""
+"""Entries of settlement reports are matched to payments without guessing, and differences are reported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def outcome(
     terms: SettlementTerms = TERMS,
     today: date = LONG_AFTER,
 ) -> set[tuple[str | None, Discrepancy]]:
-    """What an installation with these payments, entries and days says, by archive."""
+    """Return the discrepancies of an installation with these payments, entries and days, by archive."""
     decided = [DecidedEntry(each, decide(each, payments, terms)) for each in entries]
     found: set[tuple[str | None, Discrepancy]] = set()
     for each in decided:
@@ -71,7 +71,7 @@ def outcome(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is found in all: codes in order. Nothing, where something nearly is found."""
+    """A case of a code. `besides` are the other codes found; `fires` is false for a near miss."""
 
     name: str
     code: DiscrepancyCode
@@ -237,7 +237,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code} {case.name}")
-def test_what_is_found(case: Case) -> None:
+def test_case_has_exactly_the_expected_codes(case: Case) -> None:
     found = outcome(case.payments, case.entries, case.coverage, case.terms, case.today)
 
     expected = [*case.besides, *([case.code] if case.fires else [])]
@@ -272,21 +272,21 @@ def test_what_is_found(case: Case) -> None:
         ),
     ],
 )
-def test_expected_and_found_tell_a_clerk(
+def test_discrepancy_says_what_was_expected_and_found(
     payments: list[Candidate], entries: list[Entry], expected: str, found: str
 ) -> None:
-    ((_, told),) = outcome(payments, entries)
+    ((_, discrepancy),) = outcome(payments, entries)
 
-    assert (told.expected, told.found) == (expected, found)
-
-
-def test_row_for_a_payment_that_took_no_money_is_told_of_its_archive() -> None:
-    ((reference, told),) = outcome([payment(standing=Standing.FAILED)], [entry()])
-
-    assert (reference, told.code, told.subject) == ("r", C.MISSING_IN_ARCHIVE, entry().entry_id)
+    assert (discrepancy.expected, discrepancy.found) == (expected, found)
 
 
-def test_cguid_goes_before_authorisation() -> None:
+def test_entry_of_a_payment_that_took_no_money_belongs_to_its_archive() -> None:
+    ((reference, found),) = outcome([payment(standing=Standing.FAILED)], [entry()])
+
+    assert (reference, found.code, found.subject) == ("r", C.MISSING_IN_ARCHIVE, entry().entry_id)
+
+
+def test_cguid_takes_precedence_over_authorisation() -> None:
     others = [payment("r", cguid_fingerprint="d"), payment("s", authorisation_fingerprint="b")]
 
     assert decide(entry(), others, TERMS) == Decision(Match.CGUID, "s", "payment of s")
@@ -302,22 +302,20 @@ def test_cguid_goes_before_authorisation() -> None:
         ("c", "c", Match.CGUID),
     ],
 )
-def test_authorisation_matches_where_cguids_do_not_contradict(
-    of_entry: str | None, of_payment: str | None, match: Match
-) -> None:
+def test_authorisation_matches_unless_cguids_differ(of_entry: str | None, of_payment: str | None, match: Match) -> None:
     decision = decide(entry(cguid_fingerprint=of_entry), [payment(cguid_fingerprint=of_payment)], TERMS)
 
     assert decision.match is match
 
 
-def test_attempts_at_one_payment_are_one_payment() -> None:
+def test_attempts_at_one_payment_are_not_ambiguous() -> None:
     attempts = [payment(cguid_fingerprint=None), payment(cguid_fingerprint=None, card_last4="1234")]
 
     assert decide(entry(), [*attempts, payment(cguid_fingerprint="d")], TERMS).payment_id == "payment of r"
     assert decide(entry(), [*attempts, payment(payment_id="other", cguid_fingerprint=None)], TERMS).payment_id is None
 
 
-def test_two_without_cguid_do_not_fit_to_each_other() -> None:
+def test_entry_and_payment_without_identifiers_do_not_match() -> None:
     bare: dict[str, Any] = {"cguid_fingerprint": None, "authorisation_fingerprint": None, "card_last4": None}
 
     assert decide(entry(**bare), [payment(**bare)], TERMS) == Decision(Match.NONE)
@@ -334,14 +332,14 @@ def test_instalment_is_matched_by_its_own_amount() -> None:
     ("amount_minor", "count", "match"),
     [(700, 3, Match.AUTHORISATION), (700, 1, Match.NONE), (700, None, Match.NONE), (2101, 3, Match.NONE)],
 )
-def test_instalment_that_only_the_report_knows_may_be_less(amount_minor: int, count: int | None, match: Match) -> None:
+def test_instalment_known_only_to_the_report_may_be_smaller(amount_minor: int, count: int | None, match: Match) -> None:
     of_part = entry(amount_minor=amount_minor, instalment=1, instalments=count, **BY_AUTHORISATION)
 
     assert decide(of_part, [payment()], TERMS).match is match
 
 
 @pytest.mark.parametrize("amount_minor", [2100, 500, 3000, 3001])
-def test_reversal_belongs_to_what_its_chargeback_belongs_to(amount_minor: int) -> None:
+def test_reversal_matches_the_payment_of_its_chargeback(amount_minor: int) -> None:
     payments = [payment("r"), payment("s", amount_minor=3000, paid_on=day(-5))]
     back = entry(1, kind=EntryKind.CHARGEBACK, amount_minor=amount_minor, **BY_AUTHORISATION)
     reversal = entry(2, kind=EntryKind.CHARGEBACK, amount_minor=-amount_minor, **BY_AUTHORISATION)
@@ -350,7 +348,7 @@ def test_reversal_belongs_to_what_its_chargeback_belongs_to(amount_minor: int) -
     assert claimants(reversal, payments, TERMS) == claimants(back, payments, TERMS)
 
 
-def test_only_what_may_take_money_becomes_settled() -> None:
+def test_only_payments_that_may_take_money_become_settled() -> None:
     settled = {each for each in Standing if standing_after(each, has_charge=True) is Standing.SETTLED}
 
     assert settled == {*MAY_BE_SETTLED, Standing.SETTLED}
@@ -362,13 +360,13 @@ def test_only_what_may_take_money_becomes_settled() -> None:
     [
         ([entry(paid_on=day(1)), entry(paid_on=day(4), settled_on=day(6))], Days(day(1), day(4))),
         ([entry(paid_on=None)], Days(day(2), day(2))),
-        ([entry(), entry(paid_on=day(-30))], Days(day(0), day(0))),  # late: its day was another report's
+        ([entry(), entry(paid_on=day(-30))], Days(day(0), day(0))),  # late: another report covered its day
         ([entry(), entry(paid_on=day(1), instalment=2)], Days(day(0), day(0))),
         ([entry(kind=EntryKind.REFUND)], None),
         ([], None),
     ],
 )
-def test_days_that_a_report_has_the_charges_of(entries: list[Entry], expected: Days | None) -> None:
+def test_coverage_is_the_range_of_days_of_the_charges(entries: list[Entry], expected: Days | None) -> None:
     assert coverage_of(entries, TERMS) == expected
 
 
@@ -421,23 +419,21 @@ def test_order_does_not_matter(
 
 
 @given(payments_drawn, entries_drawn)
-def test_entry_is_matched_to_the_one_payment_that_fits_or_is_told_of(
-    payments: list[Candidate], entries: list[Entry]
-) -> None:
+def test_entry_matches_its_only_fitting_payment_or_is_reported(payments: list[Candidate], entries: list[Entry]) -> None:
     found = outcome(payments, entries)
 
     for each in entries:
         decision = decide(each, payments, TERMS)
-        told = [of for _, of in found if of.subject == each.entry_id]
-        assert (decision.match in MATCHED) == (decision.payment_id is not None) == (not told)
+        reported = [of for _, of in found if of.subject == each.entry_id]
+        assert (decision.match in MATCHED) == (decision.payment_id is not None) == (not reported)
         if decision.payment_id:
-            (its,) = [of for of in payments if of.payment_id == decision.payment_id]
-            assert its.standing in MAY_BE_SETTLED
-            assert its.reference == decision.reference
+            (matched,) = [of for of in payments if of.payment_id == decision.payment_id]
+            assert matched.standing in MAY_BE_SETTLED
+            assert matched.reference == decision.reference
 
 
 @given(stretches)
-def test_merged_days_are_the_same_days(drawn: list[Days]) -> None:
+def test_merging_keeps_the_same_days(drawn: list[Days]) -> None:
     def covered(these: Sequence[Days]) -> set[date]:
         return set(chain.from_iterable(_each(of) for of in these))
 
@@ -447,7 +443,7 @@ def test_merged_days_are_the_same_days(drawn: list[Days]) -> None:
     assert all((later.first - earlier.last).days > 1 for earlier, later in pairwise(stretched))
 
 
-def test_last_day_that_there_is_merges_too() -> None:
+def test_latest_possible_date_can_be_merged() -> None:
     eve, last = date.max - timedelta(days=1), date.max
 
     assert merged([Days(last, last), Days(eve, eve), Days(eve, last)]) == [Days(eve, last)]

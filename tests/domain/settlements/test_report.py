@@ -1,4 +1,4 @@
-"""Reports as banks write them become rows; a wrong line is named, and nothing of it repeated."""
+"""Reports as banks write them become entries. A refusal names the wrong line and repeats nothing of it."""
 
 from collections import Counter
 from contextlib import suppress
@@ -99,7 +99,7 @@ def test_all_columns_are_read() -> None:
     )
 
 
-def test_what_a_report_does_not_tell_is_none() -> None:
+def test_absent_columns_and_empty_cells_are_none() -> None:
     entry = one(paid="", cguid="")
 
     assert (entry.paid_on, entry.fee_minor, entry.cguid_fingerprint, entry.card_last4, entry.instalment) == (None,) * 5
@@ -108,7 +108,7 @@ def test_what_a_report_does_not_tell_is_none() -> None:
 @pytest.mark.parametrize(
     ("encoding", "mark"), [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("cp1255", b"")], ids=["plain", "mark", "1255"]
 )
-def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
+def test_hebrew_report_is_read_in_each_encoding(encoding: str, mark: bytes) -> None:
     first, second = entries_of(mark + HEBREW_REPORT.encode(encoding), read_format(HEBREW), sealed)
 
     assert (first.line, first.amount_minor, first.currency, first.kind) == (4, 123450, "ILS", EntryKind.CHARGE)
@@ -118,11 +118,11 @@ def test_hebrew_report_in_each_encoding(encoding: str, mark: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["2000-01-01", "2100-12-31"])
-def test_first_and_last_day_that_is_read(text: str) -> None:
+def test_earliest_and_latest_accepted_days_are_read(text: str) -> None:
     assert one(settled=text).settled_on == date.fromisoformat(text)
 
 
-def test_declared_encoding_is_the_only_one() -> None:
+def test_only_the_declared_encoding_is_tried() -> None:
     form = read_format(f'encoding = "utf-8"\n{HEBREW}')
 
     with pytest.raises(Refused, match="BAD_ENCODING"):
@@ -148,7 +148,7 @@ def test_declared_encoding_is_the_only_one() -> None:
         ("92233720368547758.07", "", (1 << 63) - 1),
     ],
 )
-def test_amount_is_read_to_the_last_minor_unit(text: str, form: str, amount_minor: int) -> None:
+def test_amount_is_read_exactly(text: str, form: str, amount_minor: int) -> None:
     assert one(f"{form}\n{COLUMNS}", amount=text).amount_minor == amount_minor
 
 
@@ -173,7 +173,9 @@ def test_negative_amount_is_a_refund(text: str) -> None:
         ("Reversal", EntryKind.CHARGEBACK, -2100),
     ],
 )
-def test_word_tells_the_direction_whatever_the_sign(amount: str, word: str, kind: EntryKind, amount_minor: int) -> None:
+def test_kind_word_decides_the_direction_whatever_the_sign(
+    amount: str, word: str, kind: EntryKind, amount_minor: int
+) -> None:
     entry = one(amount=amount, kind=word)
 
     assert (entry.kind, entry.amount_minor) == (kind, amount_minor)
@@ -185,16 +187,16 @@ def test_fee_keeps_its_sign(text: str, fee_minor: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["0123456", "123456", " 0123 456 ", '="0123456"', '"=""0123456"""'])
-def test_authorisation_is_the_same_however_a_spreadsheet_writes_it(text: str) -> None:
+def test_authorisation_is_the_same_in_any_spreadsheet_notation(text: str) -> None:
     assert one(auth=text).authorisation_fingerprint == "<123456>"
 
 
-def test_cell_that_a_spreadsheet_shall_leave_as_it_is_says_what_is_in_it() -> None:
+def test_text_in_a_spreadsheet_formula_is_unwrapped() -> None:
     assert one(cguid='="012"', card='="0042"', paid='="2026-01-01"', part='=""') == one(cguid="012", card="0042")
 
 
 @pytest.mark.parametrize(("text", "last4"), [("1234", "1234"), ("42", "0042"), ("XXXX-XXXX-XXXX-1234", "1234")])
-def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
+def test_card_keeps_only_its_last_four_digits(text: str, last4: str) -> None:
     assert one(card=text).card_last4 == last4
 
 
@@ -213,9 +215,7 @@ def test_card_is_kept_by_its_last_four(text: str, last4: str) -> None:
         ("3.0", 3, None),
     ],
 )
-def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
-    text: str, number: int, count: int | None
-) -> None:
+def test_instalment_has_its_number_and_the_count_of_all(text: str, number: int, count: int | None) -> None:
     entry = one(part=text)
 
     assert (entry.instalment, entry.instalments) == (number, count)
@@ -233,7 +233,7 @@ def test_instalment_is_the_first_number_and_the_second_tells_of_how_many(
         ",,42.00,,,,,0.84,,",
     ],
 )
-def test_blank_lines_and_sums_are_passed_over(line: str) -> None:
+def test_blank_lines_and_totals_are_skipped(line: str) -> None:
     assert [each.line for each in read(f"{HEAD}\n{row()}\n{line}\n{row()}\n")] == [2, 4]
 
 
@@ -261,7 +261,7 @@ card = "card"
         (",Total,21.00,,,", "sum"),
     ],
 )
-def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: str, outcome: str) -> None:
+def test_line_that_begins_like_a_total_but_names_a_payment_is_an_entry(line: str, outcome: str) -> None:
     text = f"merchant,settled,amount,cguid,auth,card\n{line}\n"
 
     if outcome == "refused":
@@ -305,7 +305,7 @@ def test_line_that_begins_as_a_sum_is_none_where_it_tells_of_one_payment(line: s
         ({"part": "3.7"}, "BAD_CELL", "part"),
     ],
 )
-def test_wrong_cell_is_named_and_not_repeated(cells: dict[str, str], code: str, column: str) -> None:
+def test_refusal_names_a_wrong_cell_without_repeating_it(cells: dict[str, str], code: str, column: str) -> None:
     with pytest.raises(Refused) as refused:
         read(f"{HEAD}\n{row()}\n{row(**cells)}\n")
 
@@ -324,27 +324,27 @@ def test_wrong_cell_is_named_and_not_repeated(cells: dict[str, str], code: str, 
         ("", "MISSING_COLUMN", "column amount"),
     ],
 )
-def test_what_is_no_such_report_is_refused(text: str, code: str, where: str) -> None:
+def test_malformed_report_is_refused(text: str, code: str, where: str) -> None:
     with pytest.raises(Refused) as refused:
         read(text)
 
     assert (refused.value.code, refused.value.where) == (code, where)
 
 
-def test_cell_of_two_lines_counts_as_two() -> None:
+def test_cell_with_a_line_break_counts_as_two_lines() -> None:
     (first, second) = read(f"{HEAD}\n{row(cguid=chr(34) + 'a' + chr(10) + 'b' + chr(34))}\n{row()}\n")
 
     assert (first.line, second.line) == (2, 4)
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_other_delimiters(delimiter: str) -> None:
+def test_configured_delimiter_is_used(delimiter: str) -> None:
     text = f"{HEAD}\n{row()}\n".replace(",", delimiter)
 
     assert len(read(text, f"delimiter = {delimiter!r}\n{COLUMNS}".replace("'", '"'))) == 1
 
 
-def test_equal_rows_are_told_apart_by_their_order() -> None:
+def test_equal_rows_are_distinguished_by_their_order() -> None:
     ids = [each.entry_id for each in read(f"{HEAD}\n{row()}\n{row(cguid='d')}\n{row()}\n")]
 
     assert len(set(ids)) == 3
@@ -355,7 +355,7 @@ amounts = st.decimals(min_value=0, max_value=10**12, places=2)
 
 
 @given(amounts, st.sampled_from([",", ".", " ", "'", ""]), st.sampled_from([".", ","]))
-def test_every_way_to_write_an_amount_is_the_same_amount(amount: Decimal, mark: str, point: str) -> None:
+def test_amount_is_the_same_with_any_separators(amount: Decimal, mark: str, point: str) -> None:
     if mark == point:
         mark = ""
     text = f"{amount:,.2f}".replace(",", "\0").replace(".", point).replace("\0", mark)
@@ -365,7 +365,7 @@ def test_every_way_to_write_an_amount_is_the_same_amount(amount: Decimal, mark: 
 
 
 @given(st.permutations([row(), row(), row(amount="1.00"), row(cguid="d"), row(cguid="d", amount="1.00")]))
-def test_rows_are_the_same_in_any_order(rows: list[str]) -> None:
+def test_entry_ids_do_not_depend_on_row_order(rows: list[str]) -> None:
     def ids(these: list[str]) -> Counter[str]:
         return Counter(each.entry_id for each in read("\n".join([HEAD, *these])))
 
@@ -373,7 +373,7 @@ def test_rows_are_the_same_in_any_order(rows: list[str]) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_break_the_reader(data: bytes) -> None:
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     form = read_format(COLUMNS)
     head = HEAD.encode()
     for report in (data, head + b"\n" + data, head + b"\n" + row().encode() + data):
@@ -399,18 +399,18 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         (f"{COLUMNS}[kinds]\nchargeback = ['Reversal']", "kinds"),
     ],
 )
-def test_wrong_form_is_refused_by_its_place(text: str, where: str) -> None:
+def test_refusal_of_a_wrong_form_names_its_place(text: str, where: str) -> None:
     with pytest.raises(Refused) as refused:
         read_format(text)
 
     assert (refused.value.code, refused.value.where) == ("BAD_SETTLEMENT_COLUMNS", where)
 
 
-def test_word_that_stands_twice_for_one_kind_is_no_fault() -> None:
+def test_word_may_appear_twice_for_one_kind() -> None:
     assert read_format(f"{COLUMNS}[kinds]\nrefund = ['credit', 'Credit']").kinds.refund == ("credit", "Credit")
 
 
-def test_least_form_has_the_defaults() -> None:
+def test_minimal_form_has_the_defaults() -> None:
     form = read_format("currency = 'ILS'\n[columns]\namount = 'a'\nsettled_on = 's'\ncguid = 'c'")
 
     columns: dict[str, Any] = {"amount": "a", "settled_on": "s", "cguid": "c"}

@@ -1,4 +1,4 @@
-"""The document on settlement reports is true: its example is read, and its table names every part of the form."""
+"""The document on settlement reports is correct: its example is readable, its table names every part of the form."""
 
 import re
 from dataclasses import fields

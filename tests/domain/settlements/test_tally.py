@@ -1,4 +1,4 @@
-"""What an import finds is counted: totals per day and currency."""
+"""The entries of an import are counted, with totals by day and currency."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -25,7 +25,7 @@ def summary_of(entries: Sequence[TakenEntry]) -> SettlementSummary:
     return tally.summary(1, ())
 
 
-def test_totals_are_of_each_day_and_currency() -> None:
+def test_totals_are_by_day_and_currency() -> None:
     refund, chargeback = {"kind": EntryKind.REFUND}, {"kind": EntryKind.CHARGEBACK}
     second, yen = {"settled_on": day(3)}, {"currency": "JPY"}
     entries = [
@@ -69,20 +69,20 @@ drawn = st.lists(
 
 
 def total_of(settled_on: date, currency: str, rows: Sequence[TakenEntry]) -> DayTotal:
-    """The total of a day and a currency, each number by a look at all rows."""
+    """Return the total of a day and a currency, each number from all rows."""
     decided = [each.decided for each in rows]
-    its = [each for each in decided if (each.entry.settled_on, each.entry.currency) == (settled_on, currency)]
+    of_day = [each for each in decided if (each.entry.settled_on, each.entry.currency) == (settled_on, currency)]
     charged, refunded, charged_back = (
-        sum(each.entry.amount_minor for each in its if each.entry.kind is kind)
+        sum(each.entry.amount_minor for each in of_day if each.entry.kind is kind)
         for kind in (EntryKind.CHARGE, EntryKind.REFUND, EntryKind.CHARGEBACK)
     )
-    fees = sum(each.entry.fee_minor or 0 for each in its)
-    unmatched = sum(each.decision.match not in MATCHED for each in its)
-    return DayTotal(settled_on, currency, len(its), charged, refunded, charged_back, fees, unmatched)
+    fees = sum(each.entry.fee_minor or 0 for each in of_day)
+    unmatched = sum(each.decision.match not in MATCHED for each in of_day)
+    return DayTotal(settled_on, currency, len(of_day), charged, refunded, charged_back, fees, unmatched)
 
 
 @given(drawn, st.data())
-def test_totals_add_up_to_the_rows_however_often_one_of_them_comes(rows: list[TakenEntry], data: st.DataObject) -> None:
+def test_totals_count_repeated_entries_once(rows: list[TakenEntry], data: st.DataObject) -> None:
     again = data.draw(st.lists(st.sampled_from(rows), max_size=3)) if rows else []
 
     summary = summary_of([*rows, *again])
@@ -95,7 +95,7 @@ def test_totals_add_up_to_the_rows_however_often_one_of_them_comes(rows: list[Ta
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_fee_that_is_given_back_takes_away_from_the_fees_of_its_day(sign: int) -> None:
+def test_returned_fee_reduces_the_fees_of_its_day(sign: int) -> None:
     entries = [
         entry(1, fee_minor=15 * sign),
         entry(2, fee_minor=20 * sign),

@@ -1,4 +1,4 @@
-"""What is no inventory of ours is told as such, and never read as one."""
+"""A text that is not an inventory of ours raises an error and is never read."""
 
 import json
 from datetime import UTC, datetime
@@ -25,12 +25,12 @@ def damaged_version(**members: Any) -> bytes:
     return damaged(versions={"v1": version})
 
 
-def test_inventory_comes_back() -> None:
+def test_inventory_survives_writing_and_reading() -> None:
     assert Inventory.from_json(WHOLE.to_json()) == WHOLE
     assert Inventory.from_json(damaged()) == WHOLE
 
 
-def test_inventory_as_of_a_version_is_the_one_that_was_written_with_it() -> None:
+def test_inventory_as_of_a_version_equals_the_inventory_written_then() -> None:
     version = ObjectVersion(datetime(2026, 2, 1, tzinfo=UTC), "message", {"skeleton.json": "cd" * 32})
 
     assert WHOLE.with_version(version, {"cd" * 32: "skeleton.json"}).as_of(1) == WHOLE
@@ -43,7 +43,7 @@ def test_inventory_as_of_a_version_is_the_one_that_was_written_with_it() -> None
         b"[]",
         b"null",
         damaged(manifest=[]),
-        damaged(manifest={}),  # the version names a content that lies nowhere
+        damaged(manifest={}),  # the version names a missing content
         damaged(manifest={SHA256: []}),
         damaged(manifest={SHA256: [1]}),
         damaged(manifest={SHA256: "v1/content/skeleton.json"}),
@@ -60,6 +60,6 @@ def test_inventory_as_of_a_version_is_the_one_that_was_written_with_it() -> None
         damaged_version(created="yesterday"),
     ],
 )
-def test_damaged_inventory_is_told(text: bytes) -> None:
+def test_damaged_inventory_raises_an_error(text: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, IndexError)):
         Inventory.from_json(text)
