@@ -1,4 +1,4 @@
-"""An archive full of card secrets, and where an installation might show them."""
+"""An archive full of card secrets, and the places of an installation that might show them."""
 
 import json
 from base64 import b64encode
@@ -30,7 +30,7 @@ OF_NOBODY = line("first-of-two-1212", auth="deep-auth-31337", card=MASTERCARD)
 
 
 def body(timestamp: str = "2026-01-01T00:00:00Z", *, card: str = VISA, content: bytes | None = None) -> bytes:
-    """An archive with each kind of secret, in provider results and in the form."""
+    """Return an archive with each kind of secret, in provider results and in the form."""
     document = sample_document()
     document["reference"] = document["sessions"][0]["reference"] = "process-1"
     document["sessions"][0]["process_id"] = "process-1"
@@ -73,14 +73,14 @@ def found_in(output: bytes | str) -> list[str]:
 
 
 def rows() -> str:
-    """Every value in the database, as it is written."""
+    """Return every value in the database as text."""
     with transactions.reading() as session:
         tables = (session.connection().execute(table.select()) for table in SQLModel.metadata.tables.values())
         return "\n".join(str(value) for table in tables for row in table for value in row)
 
 
 def stored(*folders: str) -> Iterator[tuple[str, bytes]]:
-    """What lies in these folders of the store."""
+    """Yield keys and contents of these folders of the store."""
     for folder in folders:
         found = [(key, store().read_bytes(key)) for key, _ in store().listed(folder)]
         assert found, folder
@@ -88,5 +88,5 @@ def stored(*folders: str) -> Iterator[tuple[str, bytes]]:
 
 
 def files_of_the_installation() -> list[Path]:
-    """Its database, its spool folders and whatever else lies there."""
+    """Return the files of the data folder: database, spool folders and all others."""
     return [each for each in settings().data_dir.rglob("*") if each.is_file()]

@@ -23,7 +23,7 @@ from tests.flows.overheard import Overheard, overheard
 
 @pytest.fixture
 def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator[str]:
-    """Flows of this process report to the Prefect server of the session."""
+    """Let flows of this process report to the Prefect server of the session."""
     configure(PREFECT_API_URL=prefect_server)
     with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(save_block())
@@ -34,11 +34,11 @@ def prefect(configure: Callable[..., Settings], prefect_server: str) -> Iterator
 def downstream(
     configure: Callable[..., Settings], prefect: str, sqlite_installation: Settings
 ) -> Iterator[workers.Downstream]:
-    """An installation whose archives are told to a downstream system."""
+    """An installation that notifies a downstream system of its archives."""
     with HTTPServer(threaded=True) as server:
         made = workers.Downstream(server)
-        told = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
-        configure(**told, PREFECT_API_URL=prefect)
+        notified = {"notify_urls": made.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        configure(**notified, PREFECT_API_URL=prefect)
         workers.forget_runs()
         yield made
         made.let_go()
@@ -51,7 +51,7 @@ def overheard_prefect(prefect_server: str) -> Iterator[Overheard]:
 
 
 def received(reference: str, body: bytes, at: datetime | None = None) -> Delivery:
-    """A body that was acknowledged and registered, as the receiver does it."""
+    """Acknowledge and register a body as the receiver does."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
@@ -62,7 +62,7 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Deliver
 
 @pytest.fixture(params=["SQLite and a folder", "Postgres and a bucket"])
 def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) -> str:
-    """The flow's settings with a migrated database and an empty store, both of the one or the other kind."""
+    """The flow's settings with a migrated database and an empty store, in two kinds."""
     if request.param.startswith("Postgres"):
         url, bucket = f"s3://archives/{secrets.token_hex(8)}", bucket_at(request.getfixturevalue("s3_server"))
         configure(database_url=request.getfixturevalue("postgres_installation"), store_url=url, **bucket)
@@ -73,7 +73,7 @@ def kinds(request: pytest.FixtureRequest, configure: Callable[..., Settings]) ->
 
 @pytest.fixture
 def cellar(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., bytes]:
-    """What a command writes, as bytes, errors and all; without one, what this process has written since the last."""
+    """Run a command and return its output and errors. Without arguments: this process's output since the last call."""
 
     def _cellar(*arguments: str) -> bytes:
         since = b"".join(capfdbinary.readouterr())

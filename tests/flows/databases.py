@@ -1,4 +1,4 @@
-"""Whole databases, compared and made again."""
+"""Compares and rebuilds whole databases."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ NOT_OF_ARCHIVES = {"worker", "claim", "lease", "discrepancy_log"}
 
 
 def rows() -> dict[str, list[str]]:
-    """Every row of the database that tells of archives."""
+    """Return every row of the database that is about archives."""
     with transactions.reading() as session:
         return {
             name: sorted(str(dict(row._mapping)) for row in session.connection().execute(table.select()))
@@ -27,7 +27,7 @@ def rows() -> dict[str, list[str]]:
 
 
 def in_new_database(configure: Callable[..., Settings]) -> int:
-    """Rebuild into an empty database beside the old one, and return how many archives there are."""
+    """Rebuild into an empty database beside the current one, and return the number of archives."""
     configure(database_url=_new_database_beside(settings().database_location))
     migrate()
     check_empty()
@@ -37,7 +37,7 @@ def in_new_database(configure: Callable[..., Settings]) -> int:
 
 
 def _new_database_beside(location: str) -> str:
-    """The URL of an empty database of the same kind."""
+    """Return the URL of an empty database of the same kind."""
     if location.startswith("sqlite:"):
         return location.replace("cellar.db", "again.db")
     name = f"again_{time.monotonic_ns()}"

@@ -1,8 +1,7 @@
 """Runs the flow in a process that is killed with SIGKILL right before a given write becomes durable.
 
-Writes are counted where they take effect, whoever makes them: commits of our database, links, renames and removals of
-files under the data folder, and what is put into a bucket or removed from it. Between two of them nothing changes that
-the next run could see.
+Writes are counted where they take effect: commits of our database; links, renames and removals of files under the data
+folder; uploads to a bucket and removals from it. Between two writes nothing changes that the next run could see.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ from flows.process_archive import process_archive
 
 
 class Countdown:
-    """Kills this process right before the write that follows so many others; they are counted as `made`."""
+    """Kills this process right before the write that follows `writes` earlier ones. `made` counts the writes."""
 
     def __init__(self, writes: int) -> None:
         self._writes = writes
@@ -34,7 +33,7 @@ class Countdown:
         self.made += 1
 
     def request(self, request: Any, **_: Any) -> None:
-        """A request to a bucket, right before it is sent."""
+        """Count a request to a bucket right before it is sent, if it writes."""
         if request.method in ("PUT", "POST", "DELETE"):
             self.write()
 

@@ -1,4 +1,4 @@
-"""The requests that reach a Prefect server, heard on their way to it."""
+"""Records the requests that reach a Prefect server."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _UPDATE = re.compile(rb"PATCH /api/flow_runs/[0-9a-f-]+ HTTP/1\.1\r\n.*?\r\n\r\n
 @dataclass
 class Overheard:
     url: str
-    """Of the API, by way of whom listens."""
+    """URL of the API through the relay."""
     connections: list[bytearray] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -26,21 +26,21 @@ class Overheard:
             each.clear()
 
     def requests(self) -> list[str]:
-        """Method and path of each."""
+        """Return method and path of each request."""
         found = [match for each in self.connections for match in _REQUEST.findall(bytes(each))]
         return [f"{method.decode()} {path.decode()}" for method, path in found]
 
     def labels(self) -> list[dict[str, Any]]:
-        """What updates of flow runs said that set a name or tags."""
+        """Return the updates of flow runs that set a name or tags."""
         updates = [json.loads(body) for each in self.connections for body in _UPDATE.findall(bytes(each))]
         return [update for update in updates if {"name", "tags"} & update.keys()]
 
 
 @contextmanager
 def overheard(prefect_url: str) -> Iterator[Overheard]:
-    """A way to the server through threads of this process: some requests of Prefect block the loop of their flow.
+    """Relay requests to the server through threads of this process, because some requests block the loop of their flow.
 
-    It must outlast the tests, as Prefect keeps one connection for the events of a process.
+    The relay must outlast the tests, because Prefect keeps one connection for the events of a process.
     """
     server = urlsplit(prefect_url)
 
@@ -64,7 +64,7 @@ def overheard(prefect_url: str) -> Iterator[Overheard]:
 
 
 def _pass(source: socket.socket, target: socket.socket, said: bytearray) -> None:
-    with suppress(OSError):  # one side has gone
+    with suppress(OSError):  # one side has disconnected
         while data := source.recv(1 << 16):
             said += data
             target.sendall(data)

@@ -1,7 +1,7 @@
-"""Takes receipts to their end in a process of their own, which may be killed with SIGKILL right before a given write.
+"""Processes receipts in a separate process, which may be killed with SIGKILL right before a given write.
 
 Each receipt goes through the functions that the flow calls. Writes are counted as in `killed.py`. Processes are forked
-by one that has read all modules: to read them takes longer than all that a process does.
+from one that has imported all modules, because importing takes longer than all that a process does.
 """
 
 import os
@@ -24,14 +24,14 @@ Receipts = Sequence[tuple[str, str]]
 
 
 def writes_of(receipts: Receipts) -> int:
-    """Take receipts to their end, and return how many writes that takes."""
+    """Process receipts to their end, and return the number of writes."""
     made: Any = _FORKED.Value(c_int, lock=False)
     assert _exit_status(sys.maxsize, receipts, made) == 0
     return int(made.value)
 
 
 def kill_before_write(number: int, receipts: Receipts) -> bool:
-    """Take receipts to their end, in a process that is killed at it, after so many writes, if it makes so many."""
+    """Process receipts in a process that is killed after `number` writes. Return whether it was killed."""
     status = _exit_status(number, receipts, _FORKED.Value(c_int, lock=False))
     assert status in (0, -SIGKILL)
     return status == -SIGKILL
@@ -41,7 +41,7 @@ def _exit_status(writes: int, receipts: Receipts, made: Any) -> int | None:
     process = _FORKED.Process(target=_take, args=(dict(os.environ), writes, receipts, made))
     process.start()
     process.join(_LONGEST_S)
-    process.kill()  # where it hangs
+    process.kill()  # in case it hangs
     process.join()
     return process.exitcode
 

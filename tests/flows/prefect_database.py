@@ -1,4 +1,4 @@
-"""All that a Prefect server keeps, searched as text."""
+"""The whole database of a Prefect server, searched as text."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ TABLES = {"artifact", "events", "flow_run", "flow_run_state", "log", "task_run",
 
 
 def kept_by_prefect(home: Path) -> dict[str, str]:
-    """What is in each table of the server by now, once it has written all that flows of this process have told.
+    """Return the text of each table, after the server has written all that flows of this process reported.
 
-    It takes logs and events later than they come, but in order: a word that is said last stands in every table then.
-    So it is shown, too, that what is said there can be found.
+    The server writes logs and events late, but in order. So once a last word stands in every table, everything before
+    it does. This also proves that a word in any of these places can be found.
     """
     word = f"said-last-{uuid4()}"
     with suppress(ValueError), tags(word):
@@ -36,7 +36,7 @@ def having(word: str, texts: Mapping[str, str]) -> set[str]:
 
 
 def tables(home: Path) -> dict[str, str]:
-    """Each table's rows, as they are written."""
+    """Return each table's rows as text."""
     with closing(sqlite3.connect(f"file:{home / 'prefect.db'}?mode=ro", uri=True)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
@@ -47,7 +47,7 @@ def tables(home: Path) -> dict[str, str]:
 
 @flow(name="say", persist_result=False)
 def say(word: str) -> None:
-    """Say it wherever a flow can."""
+    """Write a word in every place where a flow can."""
     get_run_logger().warning(word)
     create_markdown_artifact(word)
     emit_event("said", {"prefect.resource.id": word})

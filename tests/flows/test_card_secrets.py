@@ -1,7 +1,7 @@
-"""An archive full of card secrets goes through everything, and no output has one of them in clear.
+"""An archive full of card secrets passes through everything, and no output shows a secret in clear.
 
-In clear they may be only in the raw body while it waits, and in the request as `cellar export --raw` hands it out.
-Receiver, `cellar settle` and the commands that list and explain have a proof of their own beside this one.
+Secrets may be in clear only in a raw body that waits, and in the request that `cellar export --raw` returns. Receiver,
+`cellar settle` and the commands that list and explain have a test in the neighbouring file.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ FOLDERS = (ocfl.ROOT, seals.ROOT)
 
 @pytest.fixture
 def prefect_logs(prefect: str) -> Iterator[None]:
-    """Prefect's server is sent what flows log, as it is outside of tests."""
+    """Send the logs of flows to Prefect's server, as outside of tests."""
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
         yield
 
@@ -77,14 +77,14 @@ def run(receipt_id: str | None = None) -> None:
         asyncio.run(process_archive("process-1", receipt_id))
 
 
-def test_the_outputs_would_show_the_secrets_if_nobody_hid_them() -> None:
-    """The proof below searches for what is there."""
+def test_secrets_are_in_the_bodies_that_are_sent() -> None:
+    """Otherwise the search below would prove nothing."""
     without_marks = MASTERCARD.replace(" ", "").replace("-", "")
     assert set(CLEAR) - set(found_in(body() + body(card=OTHER_VISA))) == {without_marks, SPACED_VISA}
 
 
 @pytest.mark.usefixtures("kinds", "prefect_logs")
-def test_no_output_has_a_secret_in_clear(
+def test_no_output_shows_a_secret_in_clear(
     configure: Callable[..., Settings],
     httpserver: HTTPServer,
     prefect_home: Path,
@@ -101,7 +101,7 @@ def test_no_output_has_a_secret_in_clear(
     outputs: dict[str, bytes | str] = {}
     bodies = [
         body(),
-        body("2026-02-01T00:00:00Z"),  # says nothing new
+        body("2026-02-01T00:00:00Z"),  # a delivery: says nothing new
         body("2026-03-01T00:00:00Z", card=OTHER_VISA),
         body("2026-04-01T00:00:00Z", content=b"QR=="),  # cannot be rebuilt
         body("2026-05-01T00:00:00Z", content=b"QR=="),
@@ -109,19 +109,19 @@ def test_no_output_has_a_secret_in_clear(
     receipts = [hashlib.sha256(each).hexdigest() for each in bodies]
 
     for each in bodies:
-        run(received("process-1", each).receipt_id)  # fails at the endpoint that is gone
-    run()  # a re-run
+        run(received("process-1", each).receipt_id)  # fails, because one endpoint is gone
+    run()  # re-run
     rotten = received("process-1", body("2026-06-01T00:00:00Z"))
     path = Path(settings().inbox_location) / "waiting" / f"{rotten.receipt_id}.body"
     path.write_bytes(path.read_bytes().replace(b"SIGNATURE1", b"SIGNATURE2"))
-    run(rotten.receipt_id)  # fails for good, and holds the body up
+    run(rotten.receipt_id)  # fails for good, and the body stays in the inbox
     path.unlink()
-    mended = stored_request("process-1", receipts[0])
-    assert mended
-    store().overwrite_bytes(b"damaged", mended.keys[CUTS])
+    repaired = stored_request("process-1", receipts[0])
+    assert repaired
+    store().overwrite_bytes(b"damaged", repaired.keys[CUTS])
     run(received("process-1", bodies[0]).receipt_id)
     for scheduled in (import_reports, reevaluate_payments):
-        with suppress(CellarError):  # one of the reports is wrong
+        with suppress(CellarError):  # one report is wrong
             asyncio.run(scheduled())
 
     archive = archive_view.archive("process-1")
@@ -162,7 +162,7 @@ def test_no_output_has_a_secret_in_clear(
 
 
 def watch_for_reports(configure: Callable[..., Settings], folder: Path) -> None:
-    """Two reports lie where they are watched for: with the archive's secrets and those of nobody, and a wrong one."""
+    """Put a report with secrets of the archive and of no archive, and a wrong report, into the watched folder."""
     (folder / "columns.toml").write_text(COLUMNS)
     at_rest(folder / "report.csv", report(ITS_ROW, OF_NOBODY))
     at_rest(folder / "wrong.csv", report(line("guid-424242", auth="auth-777888", amount=f"{VISA}x")))
@@ -170,7 +170,7 @@ def watch_for_reports(configure: Callable[..., Settings], folder: Path) -> None:
 
 
 async def answers() -> dict[str, bytes]:
-    """What the API says of the archive."""
+    """Return the API's answers about the archive."""
     paths = ["/api/archives", "/api/archives/process-1", "/api/archives/process-1/differences?before=1&after=2"]
     headers = {"authorization": "Bearer token"}
     transport = httpx.ASGITransport(app)
@@ -181,7 +181,7 @@ async def answers() -> dict[str, bytes]:
     return {path: each.content for path, each in found.items()}
 
 
-def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installation: Settings) -> None:
+def test_staging_writes_no_secret_in_clear(sqlite_installation: Settings) -> None:
     delivery = received("process-1", body(content=b"QR=="))
 
     with staging(store().spool_folder) as folder, opened_raw_body("process-1", delivery.receipt_id) as opened:
@@ -193,7 +193,7 @@ def test_nothing_is_written_in_clear_while_a_receipt_is_staged(sqlite_installati
     assert {name: found_in(text) for name, text in written.items() if found_in(text)} == {}
 
 
-def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
+def test_missing_master_key_damages_nothing_and_is_reported_as_such(
     configure: Callable[..., Settings], kinds: str
 ) -> None:
     receipts = [
@@ -218,7 +218,7 @@ def test_without_the_master_key_nothing_is_damaged_replaced_or_called_damaged(
     assert inbox.has_body(again.receipt_id)
 
 
-def test_rotation_changes_no_archive_and_the_old_key_may_go(
+def test_rotation_changes_no_archive_and_makes_the_old_key_unnecessary(
     configure: Callable[..., Settings], kinds: str, cellar: Callable[..., bytes]
 ) -> None:
     old, new = (b64encode(secrets.token_bytes(64)).decode() for _ in range(2))
@@ -230,11 +230,11 @@ def test_rotation_changes_no_archive_and_the_old_key_may_go(
     before = dict(stored(*FOLDERS))
 
     configure(seal_keys=f"{new},{old}")
-    said = cellar("rotate-keys")
+    output = cellar("rotate-keys")
     configure(seal_keys=new)
 
     after = dict(stored(*FOLDERS))
-    assert b"2 keys, 2 of them wrapped anew" in said
+    assert b"2 keys, 2 of them wrapped anew" in output
     assert {key for key in before if after[key] != before[key]} == set(seals.wrapped_keys())
     assert stored_body("process-1", receipt_id) == sent
     assert judged() == []
@@ -243,7 +243,7 @@ def test_rotation_changes_no_archive_and_the_old_key_may_go(
     assert b"no key of CELLAR_SEAL_KEYS opens" in cellar("rotate-keys")
 
 
-def test_database_is_made_again_from_what_is_sealed(
+def test_database_is_rebuilt_from_sealed_archives(
     configure: Callable[..., Settings], sqlite_installation: Settings
 ) -> None:
     run(received("process-1", body()).receipt_id)

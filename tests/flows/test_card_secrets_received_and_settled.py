@@ -1,6 +1,6 @@
-"""Card secrets that a receiver takes in, and that settlement reports tell of: no output has one of them in clear.
+"""No output of the receiver or about settlement reports shows a card secret in clear.
 
-In clear they may be only in a raw body that waits, or lies in quarantine.
+Secrets may be in clear only in a raw body that waits in the inbox or lies in quarantine.
 """
 
 import json
@@ -38,7 +38,7 @@ from tests.settlements import COLUMNS, line, report
 FOLDERS = (ocfl.ROOT, seals.ROOT, "settlements")
 
 
-def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
+def test_no_output_about_receipts_or_settlements_shows_a_secret_in_clear(
     request: pytest.FixtureRequest,
     configure: Callable[..., Settings],
     kinds: str,
@@ -47,7 +47,7 @@ def test_no_output_of_the_receiver_or_about_settlements_has_a_secret_in_clear(
     tmp_path: Path,
 ) -> None:
     caplog.set_level(logging.INFO)
-    caplog.set_level(logging.WARNING, logger="httpx")  # our own client tells what it asks for
+    caplog.set_level(logging.WARNING, logger="httpx")  # our own client logs its URLs
     (tmp_path / "columns.toml").write_text(COLUMNS)
     configure(
         api_tokens=TOKEN,
@@ -91,7 +91,7 @@ def is_refused_body(path: Path) -> bool:
 
 
 def posted(receiver: Receiver) -> dict[str, bytes]:
-    """What the receiver answers: to an archive, to the same again, and to two that it refuses."""
+    """Return the receiver's answers to an archive, to the same archive again, and to two refused bodies."""
     sent = body()
     wrong = sent.replace(b'"firstPayment": "', b'"firstPayment": x"')
     bodies = {"answer": sent, "answer again": sent, "answer to no JSON": wrong, "answer to half": sent[:-50]}
@@ -101,23 +101,23 @@ def posted(receiver: Receiver) -> dict[str, bytes]:
 
 
 def settled(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes]:
-    """What is said of a report with the same secrets, and of three that are wrong where one stands."""
+    """Return the output about a report with the same secrets, and about three reports with a secret in a wrong cell."""
     (folder / "report.csv").write_bytes(report(ITS_ROW, OF_NOBODY))
     for name in ("amount", "kind", "settled"):
         (folder / f"{name}.csv").write_bytes(report(line("guid-424242", auth="auth-777888", **{name: f"{VISA}x"})))
-    said = {
+    outputs = {
         "settle, dry run": cellar("settle", str(folder / "report.csv"), "--dry-run"),
         "settle": cellar("settle", str(folder / "report.csv")),
         "settle as JSON": cellar("settle", str(folder / "report.csv"), "--json"),
     }
-    assert json.loads(said["settle as JSON"])["matched"] == 1
+    assert json.loads(outputs["settle as JSON"])["matched"] == 1
     wrong = {name: cellar("settle", str(folder / f"{name}.csv")) for name in ("amount", "kind", "settled")}
     assert all(b"nothing was imported" in each for each in wrong.values())
-    return said | wrong
+    return outputs | wrong
 
 
 def answered(receiver: Receiver, public_link: str) -> dict[str, bytes]:
-    """What the receiver tells of the archive and of reports, and what it says to those who ask for a secret."""
+    """Return the receiver's answers about the archive and reports, and to requests that name a secret."""
     (of_nobody,) = discrepancies.not_closed_by_id(None)
     explanation = {"by": "Dana", "why": "agreed"}
     headers = {"authorization": f"Bearer {TOKEN}"}
@@ -166,6 +166,6 @@ def shown_by_commands(cellar: Callable[..., bytes], folder: Path) -> dict[str, b
     return outputs
 
 
-def test_the_report_has_the_secrets_that_are_searched_for() -> None:
+def test_report_contains_secrets_of_the_search() -> None:
     assert {"guid-424242", "auth-777888", VISA, "first-of-two-1212", "deep-auth-31337", MASTERCARD} <= set(CLEAR)
     assert len(found_in(report(ITS_ROW, OF_NOBODY))) == 6

@@ -1,4 +1,4 @@
-"""Reports in the watched folder or bucket are imported once each; a wrong one is told and holds up no other."""
+"""Each report in the watched folder or bucket is imported once. A wrong report is named and delays no other report."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ def _installation(configure: Callable[..., Settings], sqlite_installation: Setti
 
 @pytest.fixture(params=["folder", "bucket"])
 def put(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_path: Path) -> Put:
-    """Put a report where they are watched for."""
+    """Put a report into the watched folder or bucket."""
     if request.param == "folder":
         (tmp_path / "reports").mkdir()
         configure(settlements_url="reports")
@@ -42,7 +42,7 @@ def put(request: pytest.FixtureRequest, configure: Callable[..., Settings], tmp_
 
 
 def at_rest(path: Path, data: bytes) -> None:
-    """A file that nobody has written to for an hour."""
+    """Write a file that has been unchanged for an hour."""
     path.write_bytes(data)
     os.utime(path, (time.time() - AN_HOUR_S, time.time() - AN_HOUR_S))
 
@@ -59,7 +59,7 @@ def amounts() -> list[int]:
     return sorted(each["amount_minor"] for each in rows(SettlementEntryRow))
 
 
-def test_each_report_is_imported_once_and_again_when_it_has_changed(put: Put) -> None:
+def test_report_is_imported_once_and_again_after_a_change(put: Put) -> None:
     put("one.csv", report(line("c1", amount="1.00")))
     put("TWO.CSV", report(line("c2", amount="2.00")))
     put("readme.txt", b"no report")
@@ -74,7 +74,7 @@ def test_each_report_is_imported_once_and_again_when_it_has_changed(put: Put) ->
     assert amounts() == [100, 200, 300]
 
 
-def test_wrong_report_is_named_and_holds_up_no_other(put: Put) -> None:
+def test_wrong_report_is_named_and_delays_no_other_report(put: Put) -> None:
     put("a.csv", report(line("c1", amount="4580000011112222x")))
     put("b.csv", report(line("c2")))
 
@@ -87,7 +87,7 @@ def test_wrong_report_is_named_and_holds_up_no_other(put: Put) -> None:
 
 
 @pytest.mark.parametrize("target", ["nowhere.csv", "a.csv"], ids=["to nothing", "to itself"])
-def test_link_that_leads_nowhere_is_named_and_holds_up_no_other(
+def test_broken_link_is_named_and_delays_no_other_report(
     target: str, configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     configure(settlements_url=str(tmp_path))
@@ -101,7 +101,7 @@ def test_link_that_leads_nowhere_is_named_and_holds_up_no_other(
     assert amounts() == [2100]
 
 
-def test_report_that_is_taken_away_is_gone(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_report_removed_before_reading_is_not_found(configure: Callable[..., Settings], tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path))
     at_rest(tmp_path / "a.csv", report(line("c1")))
     (file,) = new_files(datetime.now(UTC))
@@ -120,13 +120,13 @@ def test_report_that_is_still_being_written_waits(configure: Callable[..., Setti
     assert amounts() == []
 
 
-def test_without_a_place_to_watch_nothing_happens() -> None:
+def test_nothing_is_imported_without_a_watched_place() -> None:
     run()
 
     assert amounts() == []
 
 
-def test_place_that_is_not_there_is_transient(configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_missing_watched_place_is_transient(configure: Callable[..., Settings], tmp_path: Path) -> None:
     configure(settlements_url=str(tmp_path / "nowhere"))
 
     with pytest.raises(Transient):

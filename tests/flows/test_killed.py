@@ -1,4 +1,4 @@
-"""A run that is killed between any two steps, and run again, comes to the same end."""
+"""A run that is killed between any two steps, and run again, reaches the same end."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 MOST_WRITES = 60
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-HISTORY = {"run", "lease", "notification_attempt"}  # tells of every attempt, and must differ
+HISTORY = {"run", "lease", "notification_attempt"}  # has a row for every attempt, and must differ
 WRITER = re.compile("/content/[0-9a-f]{8}/")
 TIMES = {"completed_at", "planned_at", "at"}
 
@@ -40,7 +40,7 @@ TIMES = {"completed_at", "planned_at", "at"}
 @pytest.mark.parametrize(
     ("store_kind", "writes"), [("folder", 4), ("folder", 10), ("folder", 16), ("bucket", 12)], indirect=["store_kind"]
 )
-def test_run_killed_before_a_write_is_finished_by_the_next(
+def test_next_run_finishes_a_run_killed_before_a_write(
     configure: Callable[..., Settings],
     sqlite_installation: Settings,
     store_kind: str,
@@ -59,7 +59,7 @@ def test_run_killed_before_a_write_is_finished_by_the_next(
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
-def test_run_killed_before_every_single_write_is_finished_by_the_next(
+def test_next_run_finishes_a_run_killed_before_every_single_write(
     configure: Callable[..., Settings],
     sqlite_installation: Settings,
     store_kind: str,
@@ -83,7 +83,7 @@ def test_run_killed_before_every_single_write_is_finished_by_the_next(
 
 def _expect_notifications(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
-    seal_key = b64encode(bytes(64)).decode()  # the same in every folder, or no two stores were equal
+    seal_key = b64encode(bytes(64)).decode()  # the same everywhere, or no two stores would be equal
     urls = {"notify_urls": httpserver.url_for("/hook"), "notify_secret": SECRET}
     configure(**urls, notify_allow_private="true", seal_keys=seal_key)
 
@@ -96,14 +96,14 @@ def _received() -> str:
 
 @cache
 def _keys() -> dict[str, bytes]:
-    """Made in one folder, for all."""
+    """Make the keys once, in one folder, for all runs."""
     seals.sealer("process-1")(b"")
     seals.fingerprint("")
     return {location: store().read_bytes(location) for location in seals.wrapped_keys()}
 
 
 def _killed_run(receipt_id: str, writes: int) -> bool:
-    """Return whether the run was killed; it ends by itself when it makes fewer writes."""
+    """Return whether the run was killed. It ends normally if it makes fewer writes."""
     command = [sys.executable, "-m", "tests.flows.killed", "process-1", receipt_id, str(writes)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
     status = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False).returncode
@@ -112,7 +112,7 @@ def _killed_run(receipt_id: str, writes: int) -> bool:
 
 
 def _finish(receipt_id: str) -> None:
-    """Run again, after the time in which a dead holder's lease expires."""
+    """Run again, as if the dead holder's lease had expired."""
     with transactions.reading() as session:
         lease = session.get(LeaseRow, "process-1")
     if lease:
@@ -121,7 +121,7 @@ def _finish(receipt_id: str) -> None:
 
 
 def _undisturbed(configure: Callable[..., Settings]) -> dict[str, Any]:
-    """The end state of a run that nobody kills, in another data folder."""
+    """Return the end state of a run that is not killed, in another data folder."""
     before = settings().data_dir
     back = {"store_url": settings().store_location} if _is_in_bucket() else {}
     configure(data_dir=before.with_name("undisturbed"), **_store_of_its_own("undisturbed"))
@@ -138,12 +138,12 @@ def _is_in_bucket() -> bool:
 
 
 def _store_of_its_own(name: str) -> dict[str, str]:
-    """A folder lies below the data folder, which is another each time."""
+    """Return a separate store URL for a bucket. A folder lies below the data folder, which is different each time."""
     return {"store_url": f"{settings().store_location}-{name}"} if _is_in_bucket() else {}
 
 
 def _end_state() -> dict[str, Any]:
-    """Everything that is left: rows without the history and the times, files of the store, what is in the inbox."""
+    """Return everything that is left: rows without history and times, files of the store, and names in the inbox."""
     assert judged() == []
     with transactions.reading() as session:
         rows = {
@@ -162,8 +162,9 @@ def _end_state() -> dict[str, Any]:
 
 
 def _stored() -> Iterator[tuple[str, str]]:
-    """In a bucket each writer has a folder of its own, which inventories name; the judge has held these against their
-    sidecars.
+    """Yield the files of the store without the names of writers, each of which has its own folder in a bucket.
+
+    Inventories name these folders. `judged` has already compared the inventories with their sidecars.
     """
     for key, _ in store().listed(ocfl.ROOT):
         if "/history/" not in key and not (_is_in_bucket() and key.endswith(ocfl.SIDECAR)):

@@ -1,4 +1,4 @@
-"""The work that an archive costs grows no faster than the number of its members, whichever they are."""
+"""The work for an archive grows no faster than the number of its members of any kind."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ from tests.work import work_of
 
 _FEW = 60
 _MOST_GROWTH = 2.5
-"""Of the work that twice as many members add: 2 where it is linear, 4 where it is quadratic."""
+"""Growth of the work when the members double: 2 is linear, 4 is quadratic."""
 _NOISE = 2000
-"""Work that depends on no member: steps in SQLite are counted by the hundred."""
+"""Work that depends on no member: SQLite's steps are counted by the hundred."""
 
 Members = Callable[[int], dict[str, Any]]
 
@@ -35,7 +35,7 @@ def _payment(transaction_id: str | None, cguid: str) -> dict[str, Any]:
     return payment | {"amount": 100, "provider_transaction_result": result}
 
 
-# Transactions have the size in their ids: archives of other sizes shall not share them.
+# The size is part of transaction ids, so that archives of different sizes share none.
 _MEMBERS: dict[str, Members] = {
     "sessions": lambda n: {"sessions": [{"id": f"s{i}", "labels": {"k": "v"}, "integrations": [{}]} for i in range(n)]},
     "labels of a session": lambda n: {"sessions": [{"id": "s", "labels": {f"K{i}": "v" for i in range(n)}}]},
@@ -59,14 +59,14 @@ def _body(reference: str, members: dict[str, Any]) -> bytes:
 
 
 def _work(kind: str, size: int) -> dict[str, int]:
-    """The work of each step, the second time: at the first, statements are compiled and modules are read."""
+    """Return the work of each step in the second run. The first run also compiles statements and imports modules."""
     for reference in (f"first-{size}", f"process-{size}"):
         work = dict(_steps(reference, _body(reference, _MEMBERS[kind](size))))
     return work
 
 
 def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
-    """Take a body through all that is done with an archive, step by step, with the work of each."""
+    """Take a body through every step of an archive, and yield the work of each step."""
 
     def _scan() -> None:
         scanner = Scanner()
@@ -79,10 +79,10 @@ def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
     yield "read", work_of(lambda: stored_archive(reference, receipt_id))
     archived = stored_archive(reference, receipt_id)
     yield "load", work_of(lambda: load(archived))
-    yield "settle", work_of(lambda: reconcile_findings(archived))
-    yield "settle again", work_of(lambda: reconcile_findings(archived))
-    settled = reconcile_findings(archived)
-    yield "complete", work_of(lambda: complete(archived, settled.payload))
+    yield "reconcile", work_of(lambda: reconcile_findings(archived))
+    yield "reconcile again", work_of(lambda: reconcile_findings(archived))
+    reconciled = reconcile_findings(archived)
+    yield "complete", work_of(lambda: complete(archived, reconciled.payload))
     yield "summary", work_of(lambda: _summary(reference, receipt_id))
     yield "show", work_of(lambda: archive_view.archive(reference))
 
@@ -94,7 +94,7 @@ def _summary(reference: str, receipt_id: str) -> str:
 
 
 @pytest.mark.parametrize("kind", _MEMBERS)
-def test_work_grows_no_faster_than_the_members(kind: str, sqlite_installation: Settings) -> None:
+def test_work_grows_no_faster_than_the_number_of_members(kind: str, sqlite_installation: Settings) -> None:
     few, more, most = (_work(kind, size) for size in (_FEW, 2 * _FEW, 4 * _FEW))
 
     added = {step: (more[step] - few[step], most[step] - more[step]) for step in few}

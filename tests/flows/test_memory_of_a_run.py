@@ -1,4 +1,4 @@
-"""The memory of a run, in a process of its own: a hostile body must not take the worker with it."""
+"""The memory of a run, in a process of its own: a hostile body must not kill the worker."""
 
 import subprocess
 import sys
@@ -26,13 +26,13 @@ print(peak() - before)
 
 
 def _with_payments(count: int) -> bytes:
-    """A body in which nothing adds up: each of its payments has five discrepancies."""
+    """Return a body in which each payment has five discrepancies."""
     payment = {"type": "charge", "status": "success", "session_id": "none", "note": "x" * 60}
     return sample_body("process-2", payments=[payment] * count)
 
 
 @pytest.mark.usefixtures("prefect")
-def test_run_of_a_hostile_body_takes_a_bounded_amount_of_memory(sqlite_installation: Settings) -> None:
+def test_memory_of_a_hostile_run_is_bounded(sqlite_installation: Settings) -> None:
     body = _with_payments(25_000)
     assert 3_000_000 < len(body) < 4_000_000
     receipts = received("process-1", sample_body()).receipt_id, received("process-2", body).receipt_id

@@ -1,4 +1,4 @@
-"""What no run of an archive has found is told all the same: after a report that brings something, and each night."""
+"""Discrepancies that no run of an archive finds are reported after an import with new findings, and each night."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def put(name: str, data: bytes, tmp_path: Path) -> None:
 
 
 def messages(httpserver: HTTPServer) -> list[dict[str, Any]]:
-    """What the endpoint was told, each signed."""
+    """Return the messages to the endpoint, after verifying their signatures."""
     for request, _ in httpserver.log:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
     return [json.loads(request.data) for request, _ in httpserver.log]
@@ -76,39 +76,43 @@ def newest_artifact() -> str:
     return asyncio.run(read())
 
 
-def test_report_that_brings_what_nobody_has_explained_is_told(httpserver: HTTPServer, tmp_path: Path) -> None:
+def test_import_that_opens_a_discrepancy_notifies_once(httpserver: HTTPServer, tmp_path: Path) -> None:
     put("one.csv", report(line("of nobody")), tmp_path)
 
     for _ in range(2):
         asyncio.run(import_reports())
 
     (message,) = messages(httpserver)
-    (told,) = message["data"]["discrepancies"]
+    (discrepancy,) = message["data"]["discrepancies"]
     assert (message["type"], message["data"]["by_code"]) == ("payments.discrepancies", {"MISSING_IN_ARCHIVE": 1})
-    assert (told["reference"], told["code"], told["found"]) == (None, "MISSING_IN_ARCHIVE", "none")
-    assert "21.00 ILS" in told["expected"]
-    assert told["sentence"].startswith("The provider has settled a payment that no archive has.")
+    assert (discrepancy["reference"], discrepancy["code"], discrepancy["found"]) == (None, "MISSING_IN_ARCHIVE", "none")
+    assert "21.00 ILS" in discrepancy["expected"]
+    assert discrepancy["sentence"].startswith("The provider has settled a payment that no archive has.")
     assert "The provider has settled a payment that no archive has" in newest_artifact()
 
 
-def test_night_tells_what_is_open_until_it_is_explained(httpserver: HTTPServer) -> None:
+def test_nightly_flow_reports_a_discrepancy_until_it_is_explained(httpserver: HTTPServer) -> None:
     archived("process-1", sample_body())
     long_ago = datetime.now(UTC).date() - timedelta(days=30)
     booked("process-1", payment("process-1", "t", standing="held", paid_on=long_ago))
     asyncio.run(reevaluate_payments())
     (message,) = messages(httpserver)
-    (told,) = message["data"]["discrepancies"]
-    assert (told["reference"], told["code"], told["transaction_id"]) == ("process-1", "AGING_HOLD", "t")
+    (discrepancy,) = message["data"]["discrepancies"]
+    assert (discrepancy["reference"], discrepancy["code"], discrepancy["transaction_id"]) == (
+        "process-1",
+        "AGING_HOLD",
+        "t",
+    )
     assert "| process-1 | t |" in newest_artifact()
 
-    explain(told["discrepancy_id"], Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
+    explain(discrepancy["discrepancy_id"], Explanation(by="Dana", why="a long trip"), datetime.now(UTC))
     asyncio.run(reevaluate_payments())
 
     assert len(messages(httpserver)) == 1
     assert newest_artifact().startswith("# Open discrepancies: 0")
 
 
-def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
+def test_newest_discrepancies_come_first_and_all_are_counted(tmp_path: Path) -> None:
     for name, cguid in (("b.csv", "c2"), ("a.csv", "c1")):
         put(name, report(line(cguid, amount=f"{cguid[1]}.00")), tmp_path)
         asyncio.run(import_reports())
@@ -118,9 +122,7 @@ def test_newest_come_first_and_the_others_are_counted(tmp_path: Path) -> None:
     assert discrepancy_list.open_by_code() == {"MISSING_IN_ARCHIVE": 2}
 
 
-def test_wrong_report_is_named_and_what_another_brings_is_told_all_the_same(
-    httpserver: HTTPServer, tmp_path: Path
-) -> None:
+def test_wrong_report_is_named_and_findings_of_other_reports_are_sent(httpserver: HTTPServer, tmp_path: Path) -> None:
     put("a.csv", report(line("of nobody")), tmp_path)
     put("b.csv", report(line("c", amount="x")), tmp_path)
 
@@ -130,9 +132,7 @@ def test_wrong_report_is_named_and_what_another_brings_is_told_all_the_same(
     assert [each["type"] for each in messages(httpserver)] == ["payments.discrepancies"]
 
 
-def test_telling_that_fails_does_not_hide_which_report_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_failed_notification_does_not_hide_the_wrong_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def fails() -> None:
         raise Transient("the database does not answer")
 
@@ -144,7 +144,7 @@ def test_telling_that_fails_does_not_hide_which_report_is_wrong(
         asyncio.run(import_reports())
 
 
-def test_endpoint_that_is_gone_or_refused_is_not_tried_again_and_fails_no_flow(
+def test_gone_or_refused_endpoint_is_not_retried_and_fails_no_flow(
     configure: Callable[..., Settings], httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     httpserver.expect_request("/gone").respond_with_data("", status=410)

@@ -1,4 +1,4 @@
-"""The flow in this process, against a real Prefect server, on both databases."""
+"""The flow in the test's process, against a real Prefect server, on both databases."""
 
 import asyncio
 import json
@@ -91,7 +91,7 @@ def test_completed_receipt_leaves_the_inbox_and_its_body_can_be_rebuilt(sqlite_i
     assert stored_body("process-1", delivery.receipt_id) == body
 
 
-def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
+def test_receipt_moves_from_a_bucket_inbox_to_a_bucket_store(
     configure: Callable[..., Settings], sqlite_installation: Settings, s3_server: str
 ) -> None:
     home, body = f"s3://archives/{secrets.token_hex(8)}", sample_body()
@@ -108,7 +108,7 @@ def test_receipt_goes_from_an_inbox_in_a_bucket_into_a_store_in_a_bucket(
     assert list(settings().spool_dir.glob("*")) == []
 
 
-def test_run_again_changes_nothing_that_is_right(installation: Settings) -> None:
+def test_second_run_changes_nothing(installation: Settings) -> None:
     received("process-1", sample_body())
     first = archived("process-1")
 
@@ -118,7 +118,7 @@ def test_run_again_changes_nothing_that_is_right(installation: Settings) -> None
     assert [each.state for each in second.runs] == ["Completed", "Completed"]
 
 
-def test_changed_resending_becomes_the_next_version_and_replaces_the_rows(installation: Settings) -> None:
+def test_changed_delivery_becomes_the_next_version_and_replaces_the_rows(installation: Settings) -> None:
     received("process-1", sample_body())
     archived("process-1")
     later = {"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}
@@ -132,7 +132,7 @@ def test_changed_resending_becomes_the_next_version_and_replaces_the_rows(instal
     assert (archive.payments, [each.code for each in archive.discrepancies]) == ([], ["FIELD_WITHOUT_PAYMENT"])
 
 
-def test_older_payload_that_comes_late_is_a_version_and_takes_nobodys_place(installation: Settings) -> None:
+def test_older_payload_that_arrives_late_becomes_a_version_but_replaces_no_rows(installation: Settings) -> None:
     received("process-1", sample_body())
     current = archived("process-1")
     earlier = {"type": "WHP_ARCHIVE", "timestamp": "2001-01-01T00:00:00"}
@@ -153,7 +153,7 @@ def test_run_of_a_receipt_of_another_process_is_refused(sqlite_installation: Set
         asyncio.run(process_archive("process-1", other.receipt_id))
 
 
-def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installation: Settings) -> None:
+def test_damaged_body_in_the_inbox_fails_the_run_and_is_kept(sqlite_installation: Settings) -> None:
     delivery = received("process-1", sample_body())
     path = Path(settings().inbox_location) / "waiting" / f"{delivery.receipt_id}.body"
     path.write_bytes(path.read_bytes().replace(b"SOMEVALUE1", b"SOMEVALUEX"))
@@ -167,7 +167,7 @@ def test_body_that_rotted_in_the_inbox_fails_the_run_and_stays(sqlite_installati
     assert path.exists()
 
 
-def test_run_is_named_and_tagged_by_what_people_look_for(sqlite_installation: Settings, prefect: str) -> None:
+def test_run_has_a_name_and_tags_to_search_by(sqlite_installation: Settings, prefect: str) -> None:
     received("process-1", sample_body(payments=[]))
 
     archive = archived("process-1")
@@ -193,7 +193,7 @@ TAGS_OF_SAMPLE = {"process:100", "template:9fa70d4ccea84262b1ed2308a07a3fb4", "r
 
 
 async def _run_created(name: str, tags: set[str]) -> FlowRun:
-    """A flow run that was created with a name and tags, after it has run."""
+    """Create a flow run with a name and tags, run it, and return it."""
     parameters = {"reference": "process-1"}
     async with get_client() as client:
         run = await client.create_flow_run(process_archive, parameters=parameters, name=name, tags=tags)
@@ -202,7 +202,7 @@ async def _run_created(name: str, tags: set[str]) -> FlowRun:
 
 
 @pytest.mark.parametrize(("tags", "updates"), [({"reference:process-1", "trigger:webhook"}, 1), (TAGS_OF_SAMPLE, 0)])
-def test_triggered_run_is_labelled_by_one_request_and_a_retried_one_by_none(
+def test_triggered_run_is_labelled_by_one_request_and_a_retry_by_none(
     sqlite_installation: Settings, overheard_prefect: Overheard, tags: set[str], updates: int
 ) -> None:
     received("process-1", sample_body())
@@ -215,7 +215,7 @@ def test_triggered_run_is_labelled_by_one_request_and_a_retried_one_by_none(
     assert len(overheard_prefect.labels()) == updates
 
 
-def test_run_that_a_person_starts_gets_name_and_tags(sqlite_installation: Settings) -> None:
+def test_manually_started_run_gets_name_and_tags(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
 
     run = asyncio.run(_run_created("gentle-otter", {"mine"}))
@@ -223,13 +223,13 @@ def test_run_that_a_person_starts_gets_name_and_tags(sqlite_installation: Settin
     assert (run.state_name, run.name, set(run.tags)) == ("Completed", "process-1", TAGS_OF_SAMPLE | {"mine"})
 
 
-def test_run_that_a_person_starts_is_found_by_its_process_when_it_fails_at_once(sqlite_installation: Settings) -> None:
+def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:
     run = asyncio.run(_run_created("gentle-otter", set()))
 
     assert (run.state_name, run.name, run.tags) == ("Failed", "process-1", ["reference:process-1"])
 
 
-def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_go(
+def test_run_over_its_time_limit_fails_and_releases_its_lease(
     configure: Callable[..., Settings], sqlite_installation: Settings
 ) -> None:
     configure(run_timeout_s=0.05)
@@ -240,7 +240,7 @@ def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_g
     assert (state.name, state.type) == ("Failed", StateType.FAILED)
     assert "RUN_TIMEOUT: the run has worked for 0.05 s; set CELLAR_RUN_TIMEOUT_S higher" in str(state.message)
     assert list((Path(settings().store_location) / "spool").glob("*")) == []
-    assert receipts.get(delivery.receipt_id).state == "failed"  # which the sweep does not start again
+    assert receipts.get(delivery.receipt_id).state == "failed"  # the sweep does not start it again
     archive = archive_view.archive("process-1")
     assert archive
     assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
@@ -250,7 +250,7 @@ def test_run_over_its_time_limit_fails_between_two_chunks_and_lets_the_process_g
     assert archived("process-1").state == "completed"
 
 
-def test_findings_without_number_are_all_in_the_archive_and_few_in_the_log(
+def test_archive_has_all_findings_and_the_log_only_a_few(
     sqlite_installation: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     received("process-1", sample_body(signatures=[7] * 1000, payments=[{}] * 1000))
@@ -258,11 +258,11 @@ def test_findings_without_number_are_all_in_the_archive_and_few_in_the_log(
     archive = archived("process-1")
 
     assert (len(archive.warnings), len(archive.discrepancies)) == (1000, 4001)
-    told = [each for each in caplog.records if each.levelname == "WARNING"]
-    assert len(told) == 2 * MOST_LOGGED + 1
+    logged = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert len(logged) == 2 * MOST_LOGGED + 1
 
 
-def test_artifact_tells_the_archive_without_people_or_secrets(sqlite_installation: Settings) -> None:
+def test_artifact_describes_the_archive_without_people_or_secrets(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
 
     archive = archived("process-1")
@@ -277,7 +277,7 @@ def test_artifact_tells_the_archive_without_people_or_secrets(sqlite_installatio
     assert [each for each in secrets + people if each in text] == []
 
 
-def test_each_endpoint_is_told_once_and_signed(
+def test_endpoint_gets_one_signed_message(
     configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/hook", method="POST").respond_with_data("")
@@ -295,7 +295,7 @@ def test_each_endpoint_is_told_once_and_signed(
     assert again.notifications == archive.notifications
 
 
-def test_what_does_not_add_up_is_told_in_artifact_and_message_until_it_is_explained(
+def test_discrepancy_is_in_artifact_and_message_until_it_is_explained(
     configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/hook", method="POST").respond_with_data("")
@@ -307,10 +307,14 @@ def test_what_does_not_add_up_is_told_in_artifact_and_message_until_it_is_explai
 
     (found,) = archive.discrepancies
     ((request, _),) = httpserver.log
-    (told,) = json.loads(request.data)["data"]["discrepancies"]
-    assert told == found.model_dump(include={"code", "transaction_id", "expected", "found", "sentence"})
-    assert (told["code"], told["expected"], told["found"]) == ("AMOUNT_MISMATCH", "21.00 ILS", "25.00 ILS")
-    assert told["sentence"] in _shown(artifact_of(archive))
+    (discrepancy,) = json.loads(request.data)["data"]["discrepancies"]
+    assert discrepancy == found.model_dump(include={"code", "transaction_id", "expected", "found", "sentence"})
+    assert (discrepancy["code"], discrepancy["expected"], discrepancy["found"]) == (
+        "AMOUNT_MISMATCH",
+        "21.00 ILS",
+        "25.00 ILS",
+    )
+    assert discrepancy["sentence"] in _shown(artifact_of(archive))
     assert artifact_of(archive).count("| open |") == 1
 
     discrepancies.explain(found.discrepancy_id, Explanation(by="Dana", why="a tip"), datetime.now(UTC))
@@ -322,7 +326,7 @@ def test_what_does_not_add_up_is_told_in_artifact_and_message_until_it_is_explai
 
 
 def artifact_of(archive: ArchiveView) -> str:
-    """The summary that the last run has left."""
+    """Return the summary of the last run."""
     _, _, (artifact,) = asyncio.run(_in_prefect(archive.runs[-1].flow_run_id))
     return str(artifact.data)
 
@@ -331,7 +335,7 @@ def _shown(markdown: str) -> str:
     return markdown.replace("\\", "")
 
 
-def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(
+def test_message_to_a_gone_endpoint_is_dead_and_not_retried(
     configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/hook").respond_with_data("", status=410)
@@ -347,7 +351,7 @@ def test_endpoint_that_is_gone_for_good_is_dead_and_not_tried_again(
     assert [each.failed_task for each in archive.runs] == ["notify-downstream"]
 
 
-def test_two_runs_of_one_process_never_work_at_the_same_time(sqlite_installation: Settings) -> None:
+def test_run_waits_for_the_lease_of_its_process(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
     now = datetime.now(UTC)
     assert runs.take_lease("process-1", "another run", 3)
@@ -359,7 +363,7 @@ def test_two_runs_of_one_process_never_work_at_the_same_time(sqlite_installation
 
 
 async def _in_prefect(flow_run_id: str) -> tuple[FlowRun, list[TaskRun], list[Artifact]]:
-    """A run as Prefect's server shows it, once its task runs have got there."""
+    """Return a run, its task runs and artifacts from Prefect's server, after its task runs have arrived."""
     run_id = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
     async with get_client() as client:
         for _ in range(100):

@@ -1,4 +1,4 @@
-"""The nightly flow judges what time changes, and makes good what a killed process has not done."""
+"""The nightly flow judges what time changes, and completes what a killed process has left undone."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,11 +36,11 @@ def shown(reference: str = "process-1") -> list[DiscrepancyView]:
 
 
 def held(days: int) -> dict[str, object]:
-    """The payment of the archive is a hold that was made some days ago."""
+    """Return the archive's payment as a hold that is some days old."""
     return payment("process-1", "t", standing="held", paid_on=TODAY - timedelta(days=days))
 
 
-def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Settings], installation: Settings) -> None:
+def test_aging_hold_stays_explained(configure: Callable[..., Settings], installation: Settings) -> None:
     archived("process-1", sample_body())
     booked("process-1", held(8), payment("process-1", "u", 1, standing="held", paid_on=TODAY - timedelta(days=7)))
     nightly()
@@ -63,7 +63,7 @@ def test_hold_grows_old_and_is_explained_for_good(configure: Callable[..., Setti
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_charge_that_no_report_has_is_missed_as_soon_as_it_is_late() -> None:
+def test_late_charge_without_an_entry_is_missing_in_settlement() -> None:
     paid_on = TODAY - timedelta(days=10)
     archived("process-1", sample_body())
     booked("process-1", payment("process-1", "t", paid_on=paid_on))
@@ -76,7 +76,7 @@ def test_charge_that_no_report_has_is_missed_as_soon_as_it_is_late() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_duplicate_that_a_killed_run_has_loaded_is_told_on_both_sides() -> None:
+def test_duplicate_loaded_by_a_killed_run_is_reported_in_both_archives() -> None:
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
         booked(reference, payment(reference, "t"))
@@ -88,16 +88,16 @@ def test_duplicate_that_a_killed_run_has_loaded_is_told_on_both_sides() -> None:
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_what_a_killed_process_has_not_kept_is_kept() -> None:
+def test_nightly_flow_stores_history_that_a_killed_process_did_not_store() -> None:
     archived("process-1", sample_body())
     booked("process-1", held(8))
     nightly()
     (found,) = shown()
     kept = stored_discrepancies("process-1")
-    with writing() as session:  # and killed before it was kept
-        its_id = found.discrepancy_id
-        said = DiscrepancyEventRow(discrepancy_id=its_id, number=2, state="explained", at=NOON, by="Dana", why="a trip")
-        session.add(said)
+    with writing() as session:  # as if killed before the history was stored
+        key = found.discrepancy_id
+        event = DiscrepancyEventRow(discrepancy_id=key, number=2, state="explained", at=NOON, by="Dana", why="a trip")
+        session.add(event)
         kept_discrepancies.count(session, ["process-1"])
     assert stored_discrepancies("process-1") == kept
 

@@ -1,4 +1,4 @@
-"""A signed document is judged when it comes: its verdict is kept, shown, and told."""
+"""A signed document is judged when it arrives: its verdict is kept, shown and sent."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ DOCUMENTS = {
 
 @pytest.mark.usefixtures("kinds")
 @pytest.mark.parametrize("outcome", DOCUMENTS)
-def test_verdict_is_kept_and_never_touches_the_document(outcome: str) -> None:
+def test_verdict_is_kept_and_leaves_the_document_unchanged(outcome: str) -> None:
     document, codes = DOCUMENTS[outcome]
 
     archived("process-1", body_with(document))
@@ -97,10 +97,10 @@ def test_delivery_has_the_verdict_of_its_version() -> None:
     ("root", "is_trusted", "codes"),
     [(None, None, []), ("Test root", True, []), ("Another root", False, ["SIGNED_DOCUMENT_NOT_TRUSTED"])],
 )
-def test_signer_is_trusted_by_the_roots_of_the_settings(
+def test_configured_roots_decide_whether_a_signer_is_trusted(
     configure: Callable[..., Settings], tmp_path: Path, root: str | None, is_trusted: bool | None, codes: list[str]
 ) -> None:
-    """Without any nobody asks."""
+    """Without roots, trust is not judged."""
     if root:
         (tmp_path / "root.pem").write_bytes(pdfs.authority(root).pem)
         configure(trust_roots=str(tmp_path / "root.pem"))
@@ -116,10 +116,10 @@ def test_signer_is_trusted_by_the_roots_of_the_settings(
 
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize("outcome", DOCUMENTS)
-def test_bad_verdict_is_a_tag_of_the_run_and_told_downstream(
+def test_bad_verdict_is_a_tag_of_the_run_and_part_of_the_message(
     configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer, outcome: str
 ) -> None:
-    """It never refuses the archive. To be unsigned is a finding and no accusation, and makes no tag of its own."""
+    """No verdict refuses the archive. An unsigned document is a finding without a tag of its own."""
     httpserver.expect_request("/hook").respond_with_data("")
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     document, codes = DOCUMENTS[outcome]
@@ -128,8 +128,8 @@ def test_bad_verdict_is_a_tag_of_the_run_and_told_downstream(
     asyncio.run(process_archive("process-1", receipt_id))
 
     ((request, _),) = httpserver.log
-    told = json.loads(request.data)["data"]
-    assert (told["signed_document"], told["attention"]) == (outcome, bool(codes))
+    data = json.loads(request.data)["data"]
+    assert (data["signed_document"], data["attention"]) == (outcome, bool(codes))
     view = archive_view.archive("process-1")
     assert view
     assert (view.state, [each.state for each in view.runs]) == ("completed", ["Completed"])
@@ -146,7 +146,7 @@ def test_bad_verdict_is_a_tag_of_the_run_and_told_downstream(
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_infected_file_is_a_warning_and_never_more_than_a_download(
+def test_infected_file_brings_a_warning_and_can_only_be_downloaded(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     content = base64.b64encode(BAD).decode()
@@ -168,7 +168,7 @@ def test_infected_file_is_a_warning_and_never_more_than_a_download(
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_what_a_file_was_seen_to_be_is_told_with_it_and_comes_back_with_a_rebuild(
+def test_detected_type_and_infection_of_files_are_shown_and_rebuilt(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
     attachments = [
@@ -193,7 +193,7 @@ def test_what_a_file_was_seen_to_be_is_told_with_it_and_comes_back_with_a_rebuil
 
 
 async def answer(path: str) -> httpx.Response:
-    """What the API says to whoever has the token."""
+    """Return the API's answer to a request with the token."""
     transport, headers = httpx.ASGITransport(app), {"authorization": "Bearer token"}
     async with httpx.AsyncClient(transport=transport, base_url="http://cellar", headers=headers) as client:
         return await client.get(path)

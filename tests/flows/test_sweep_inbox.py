@@ -1,4 +1,4 @@
-"""The flow that sweeps the inbox, against a real Prefect server, on both databases; and how it is deployed."""
+"""The flow that sweeps the inbox, against a real Prefect server, on both databases; and its deployment."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ Runs = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def api(prefect_server: str) -> Iterator[Api]:
-    """Requests to Prefect. On SQLite it answers 503 when another transaction was faster."""
+    """Send requests to Prefect, again after 503: on SQLite, Prefect answers 503 when another transaction was faster."""
     with httpx.Client(base_url=prefect_server, timeout=30, trust_env=False) as client:
 
         def _api(method: str, path: str, **json: object) -> Any:
@@ -52,7 +52,7 @@ def api(prefect_server: str) -> Iterator[Api]:
 
 @pytest.fixture
 def runs(prefect: str, installation: Settings, api: Api) -> Iterator[Runs]:
-    """The runs of `process-archive`, which no worker serves."""
+    """List the runs of `process-archive`, which no worker executes."""
     assert prefect
     assert installation
     flow = api("POST", "/flows/", name="process-archive")
@@ -63,7 +63,7 @@ def runs(prefect: str, installation: Settings, api: Api) -> Iterator[Runs]:
         return found
 
     def _delete_runs() -> None:
-        while found := _runs():  # 200 at a time, and other tests may have left more
+        while found := _runs():  # at most 200 per request, and other tests may leave more
             for run in found:
                 api("DELETE", f"/flow_runs/{run['id']}")
 
@@ -77,7 +77,7 @@ def swept() -> None:
 
 
 def with_run(reference: str) -> tuple[Delivery, str]:
-    """A sending that came long ago and has a run, and that run."""
+    """Return a delivery that arrived long ago and has a run, and the id of that run."""
     delivery = received(reference, sample_body(reference), NOON)
     asyncio.run(trigger(delivery, Trigger.WEBHOOK))
     return delivery, _run_of(delivery)
@@ -91,7 +91,7 @@ def _set_state(api: Api, run: str, state: str) -> None:
     api("POST", f"/flow_runs/{run}/set_state", state={"type": state, "name": state.title()}, force=True)
 
 
-def test_what_is_not_registered_or_has_no_run_gets_one(runs: Runs) -> None:
+def test_unregistered_delivery_and_delivery_without_a_run_get_a_run(runs: Runs) -> None:
     for number, reference in enumerate(("registered", "unregistered")):
         body = sample_body(reference)
         intake = inbox.Intake()
@@ -108,7 +108,7 @@ def test_what_is_not_registered_or_has_no_run_gets_one(runs: Runs) -> None:
     assert all("trigger:sweep" in run["tags"] for run in made)
 
 
-def test_run_that_a_person_deleted_in_prefect_is_made_again(runs: Runs, api: Api) -> None:
+def test_deleted_run_is_created_again(runs: Runs, api: Api) -> None:
     delivery, run = with_run("deleted")
     api("DELETE", f"/flow_runs/{run}")
 
@@ -117,7 +117,7 @@ def test_run_that_a_person_deleted_in_prefect_is_made_again(runs: Runs, api: Api
     assert [each["id"] for each in runs()] == [_run_of(delivery)] != [run]
 
 
-def test_run_that_crashed_is_followed_by_another(runs: Runs, api: Api) -> None:
+def test_crashed_run_is_followed_by_one_new_run(runs: Runs, api: Api) -> None:
     delivery, run = with_run("crashed")
     _set_state(api, run, "CRASHED")
 
@@ -128,7 +128,7 @@ def test_run_that_crashed_is_followed_by_another(runs: Runs, api: Api) -> None:
     assert len(runs()) == 2
 
 
-def test_run_that_a_person_cancelled_is_not_started_again(runs: Runs, api: Api) -> None:
+def test_cancelled_run_is_not_started_again(runs: Runs, api: Api) -> None:
     delivery, run = with_run("cancelled")
     _set_state(api, run, "CANCELLED")
 
@@ -138,7 +138,7 @@ def test_run_that_a_person_cancelled_is_not_started_again(runs: Runs, api: Api) 
     assert receipts.get(delivery.receipt_id).state == "failed"
 
 
-def test_run_that_is_on_its_way_and_receipt_that_failed_are_left(runs: Runs, api: Api) -> None:
+def test_active_run_and_failed_receipt_get_no_new_run(runs: Runs, api: Api) -> None:
     _, alive = with_run("alive")
     failed, run = with_run("failed")
     _set_state(api, run, "FAILED")
@@ -162,10 +162,10 @@ def test_completed_receipt_leaves_the_inbox(runs: Runs) -> None:
     assert [each["id"] for each in runs()] == [run]
 
 
-def test_deployed_again_it_has_one_schedule_and_no_run_that_was_due_meanwhile(
+def test_second_deployment_keeps_one_schedule_and_removes_overdue_runs(
     api: Api, prefect_server: str, tmp_path: Path
 ) -> None:
-    with suppress(httpx.HTTPStatusError):  # another test has made it
+    with suppress(httpx.HTTPStatusError):  # another test has created it
         api("POST", "/work_pools/", name="cellar", type="process")
     _deploy(prefect_server, tmp_path)
     first = api("GET", f"/deployments/name/{DEPLOYMENT}")

@@ -1,4 +1,4 @@
-"""The scheduled check fails, and tells people, when the store is damaged; and only then."""
+"""The scheduled check fails and notifies people if the store is damaged, and only then."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def _installation(
 
 
 def checked(share: float = 1.0) -> State[None]:
-    """How a check ends."""
+    """Return the end state of a check."""
 
     async def _checked() -> State[None]:
         return await verify_archives(share, return_state=True)
@@ -47,16 +47,16 @@ def checked(share: float = 1.0) -> State[None]:
     return asyncio.run(_checked())
 
 
-def told(httpserver: HTTPServer) -> list[tuple[str, Any]]:
-    """What the endpoint was told, as it is signed."""
+def messages_to(httpserver: HTTPServer) -> list[tuple[str, Any]]:
+    """Return type and data of the messages to the endpoint, after verifying their signatures."""
     for request, _ in httpserver.log:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    messages = [json.loads(request.data) for request, _ in httpserver.log]
-    return [(each["type"], each["data"]) for each in messages]
+    sent = [json.loads(request.data) for request, _ in httpserver.log]
+    return [(each["type"], each["data"]) for each in sent]
 
 
 def shown(ended: State[None]) -> list[Any]:
-    """The tables of what is damaged that a check has left in Prefect."""
+    """Return the tables of damaged files that a check has left in Prefect."""
 
     async def _shown() -> list[Any]:
         of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[ended.state_details.flow_run_id]))
@@ -67,25 +67,25 @@ def shown(ended: State[None]) -> list[Any]:
     return asyncio.run(_shown())
 
 
-def test_sound_store_tells_nobody(httpserver: HTTPServer) -> None:
+def test_check_of_a_sound_store_sends_no_message(httpserver: HTTPServer) -> None:
     ended = checked()
 
     assert ended.is_completed()
-    assert (told(httpserver), shown(ended)) == ([], [])
+    assert (messages_to(httpserver), shown(ended)) == ([], [])
 
 
-def test_damaged_store_fails_the_run_and_tells_the_endpoints(httpserver: HTTPServer) -> None:
+def test_damaged_store_fails_the_run_and_notifies_the_endpoints(httpserver: HTTPServer) -> None:
     key = damaged_file("process-1")
 
     ended = checked()
 
     with pytest.raises(Conflict):
         asyncio.run(ended.aresult())
-    assert told(httpserver) == [("store.damaged", {"findings": 1})]
+    assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
     assert shown(ended) == [[{"file": key, "fault": "damaged"}]]
 
 
-def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
+def test_smallest_share_checks_one_archive(httpserver: HTTPServer) -> None:
     for reference in ("process-2", "process-3"):
         archived(reference, sample_body(reference))
     for reference in ("process-1", "process-2", "process-3"):
@@ -94,7 +94,7 @@ def test_smallest_share_is_one_archive(httpserver: HTTPServer) -> None:
     ended = checked(1e-9)
 
     assert ended.is_failed()
-    assert told(httpserver) == [("store.damaged", {"findings": 1})]
+    assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
 
 
 @pytest.mark.parametrize("share", [1.5, 0, nan, "x"])
@@ -103,11 +103,11 @@ def test_wrong_share_is_refused_and_nobody_is_notified(httpserver: HTTPServer, s
 
     assert ended.is_failed()
     assert "- share: Input should be" in str(ended.message)
-    assert told(httpserver) == []
+    assert messages_to(httpserver) == []
 
 
 @pytest.mark.parametrize("share", [1.5, "x"])
-def test_run_with_a_wrong_share_is_not_even_created(share: Any) -> None:
+def test_prefect_refuses_a_run_with_a_wrong_share(share: Any) -> None:
     async def _create() -> None:
         async with get_client() as client:
             flow_id, schema = await client.create_flow(verify_archives), parameter_schema(verify_archives)
@@ -120,7 +120,7 @@ def test_run_with_a_wrong_share_is_not_even_created(share: Any) -> None:
         asyncio.run(_create())
 
 
-def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
+def test_failed_notification_does_not_hide_the_findings(
     configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoints, "tell_endpoint", notify_endpoint.with_options(retries=0))
@@ -132,7 +132,7 @@ def test_endpoint_that_is_down_leaves_the_run_its_own_failure(
 
 
 @pytest.mark.parametrize("away", ["store", "database"])
-def test_check_that_breaks_fails_the_run_and_tells_the_endpoints(
+def test_incomplete_check_fails_the_run_and_notifies_the_endpoints(
     configure: Callable[..., Settings], store_kind: str, tmp_path: Path, httpserver: HTTPServer, away: str
 ) -> None:
     if away == "store":
@@ -143,4 +143,4 @@ def test_check_that_breaks_fails_the_run_and_tells_the_endpoints(
     with pytest.raises(Transient, match=away if away == "database" else "does not list"):
         asyncio.run(verify_archives())
 
-    assert told(httpserver) == [("store.unverified", {})]
+    assert messages_to(httpserver) == [("store.unverified", {})]

@@ -1,4 +1,4 @@
-"""Workers as processes of their own, and a downstream system that holds a run up for as long as a test wants."""
+"""Workers as separate processes, and a downstream system that delays its answers for as long as a test wants."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Downstream:
-    """Answers at once, or holds every request until it is let go."""
+    """Answers at once, or holds every request until it is released."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.url = server.url_for("/hook")
@@ -56,7 +56,7 @@ class Downstream:
 def worker(
     name: str, *options: str, prefect_url: str | None = None, output: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """`cellar worker` for the installation of the test, ready when the block begins."""
+    """Run `cellar worker` for the installation of the test. It is online when the block begins."""
     command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
     _log(name).touch()
     with _program(command, output or _log(name), prefect_url) as process:
@@ -72,7 +72,7 @@ async def make_pool(client: PrefectClient) -> None:
 
 @asynccontextmanager
 async def worker_here(client: PrefectClient) -> AsyncIterator[UUID]:
-    """A worker inside this process, for `process-archive` alone. Gives the id of its deployment."""
+    """Run a worker inside this process, for `process-archive` alone. Yields the id of its deployment."""
     await make_pool(client)
     flow_id = await client.create_flow(process_archive)
     made = await client.create_deployment(flow_id, "archive", work_pool_name=POOL, entrypoint="flows.process_archive")
@@ -90,7 +90,7 @@ async def worker_here(client: PrefectClient) -> AsyncIterator[UUID]:
 
 @contextmanager
 def stock_worker(name: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Prefect's own process worker on our pool."""
+    """Run Prefect's own process worker on our pool."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "cellar", "--name", name]
     with _program(command, _log(name), None) as process:
         wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
@@ -121,7 +121,7 @@ def is_online(name: str) -> bool:
 
 
 def create_run(reference: str, receipt_id: str | None = None) -> str:
-    """A run of the deployment, as the UI's Run makes it."""
+    """Create a run of the deployment, as Run in the UI does. Return its id."""
     known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30).json()
     parameters = {"reference": reference} | ({"receipt_id": receipt_id} if receipt_id else {})
     made = _prefect(f"/deployments/{known['id']}/create_flow_run", {"parameters": parameters})
@@ -131,7 +131,7 @@ def create_run(reference: str, receipt_id: str | None = None) -> str:
 
 
 def forget_runs() -> None:
-    """Take the runs of archives out of the pool that other tests have left due: a worker would execute them first."""
+    """Delete due runs of archives that other tests have left. A worker would execute them first."""
     known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30)
     if known.is_success:
         due = {"deployment_id": {"any_": [known.json()["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
@@ -154,7 +154,7 @@ def set_state(flow_run_id: str, state: str) -> None:
 
 
 def task_states(flow_run_id: str) -> dict[str, list[str]]:
-    """By the task's name, without the number: the states of its runs, the first first."""
+    """Return the states of the task runs by name of the task without its number, earliest first."""
     found = _prefect("/task_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}}).json()
     states: dict[str, list[str]] = {}
     for each in sorted(found, key=lambda run: str(run["expected_start_time"])):

@@ -32,7 +32,7 @@ def at(microsecond: int) -> datetime:
     return MOMENT.replace(microsecond=microsecond)
 
 
-# --- what is well-formed ---------------------------------------------------------------------------------------------
+# --- well-formed archives --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What of Prefect's inside is used, and fails here when a release changes it. Prefect is pinned to this one."""
+"""Prefect's internals that we use. These tests fail if a release changes them. Prefect is pinned to this release."""
 
 import inspect
 from dataclasses import fields
@@ -16,12 +16,12 @@ from flows.execution.engine import Execution, Interruption, _Engine
 from flows.process_archive import process_archive
 
 
-def test_prefect_is_the_release_that_was_read() -> None:
+def test_prefect_is_the_pinned_release() -> None:
     assert prefect.__version__ == "3.9.1"
 
 
-def test_execution_does_what_prefects_own_function_does() -> None:
-    """`Execution.run` repeats its loop, since that function takes no engine."""
+def test_execution_matches_the_loop_of_prefects_own_function() -> None:
+    """`Execution.run` repeats this loop, because Prefect's function accepts no engine."""
     source = inspect.getsource(flow_engine.run_flow_async)
     loop = source[source.index("    async with engine.start()") : source.index("    return ")]
     assert [line.strip() for line in loop.strip().splitlines()] == [
@@ -32,7 +32,7 @@ def test_execution_does_what_prefects_own_function_does() -> None:
     ]
 
 
-def test_engine_has_what_is_overridden_and_used() -> None:
+def test_engine_has_the_members_that_are_overridden_and_used() -> None:
     engine = flow_engine.AsyncFlowRunEngine
     assert list(inspect.signature(engine.handle_crash).parameters) == ["self", "exc"]
     assert list(inspect.signature(engine.set_state).parameters) == ["self", "state", "force"]
@@ -41,7 +41,7 @@ def test_engine_has_what_is_overridden_and_used() -> None:
 
 
 def test_run_without_a_deployment_is_not_watched_for_suspension() -> None:
-    """The watch takes a thread and a websocket a run; the engine asks for the deployment to decide."""
+    """The watch takes a thread and a websocket per run. The engine starts it only for runs with a deployment."""
     source = inspect.getsource(flow_engine.BaseFlowRunEngine.setup_flow_run_suspension_request)
     assert "if self.flow_run.deployment_id:" in source
     flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", deployment_id="0" * 31 + "2")
@@ -50,8 +50,8 @@ def test_run_without_a_deployment_is_not_watched_for_suspension() -> None:
     assert execution.flow_run.deployment_id is not None
 
 
-def test_run_that_is_taken_is_made_by_no_request() -> None:
-    """An engine without a run asks for one, before it does anything else."""
+def test_engine_creates_no_run_if_it_has_one() -> None:
+    """An engine without a run creates one before it does anything else."""
     source = inspect.getsource(flow_engine.AsyncFlowRunEngine.initialize_run)
     asks = source.index("self.flow_run = await self.create_flow_run(self.client)")
     assert source[:asks].rstrip().endswith("if not self.flow_run:")
@@ -59,7 +59,7 @@ def test_run_that_is_taken_is_made_by_no_request() -> None:
     assert asks < source.index("else:") < source.index("await self.client.update_flow_run(")
 
 
-def test_interruption_before_the_begin_is_not_lost() -> None:
+def test_interruption_before_the_start_is_not_lost() -> None:
     execution = Execution(process_archive, FlowRun(flow_id="00000000-0000-0000-0000-000000000001"))
     execution.interrupt(Interruption.CANCELLED)
     execution.interrupt(Interruption.HANDED_BACK)
@@ -68,12 +68,12 @@ def test_interruption_before_the_begin_is_not_lost() -> None:
 
 
 def test_run_that_has_not_begun_is_not_over() -> None:
-    """It was due when its worker was told of it, and is Pending when it is executed: not one that is due again."""
+    """The run was scheduled when its worker received it, and is Pending at execution. It is not due again."""
     flow_run = FlowRun(flow_id="00000000-0000-0000-0000-000000000001", state=Scheduled())
     assert not Execution(process_archive, flow_run).is_over
 
 
-def test_sqlite_transactions_are_begun_as_the_embedded_server_needs() -> None:
+def test_sqlite_transactions_can_begin_immediate() -> None:
     """`cli.programs.prefect_server` passes `with_for_update=True` to this method."""
     assert list(inspect.signature(AioSqliteConfiguration.begin_transaction).parameters) == [
         "self",
@@ -86,8 +86,8 @@ def test_sqlite_transactions_are_begun_as_the_embedded_server_needs() -> None:
     assert SQLITE_BEGIN_MODE.get() is None
 
 
-def test_only_the_app_that_listens_is_made_as_the_final_one() -> None:
-    """`cli.programs.prefect_server` closes that one to other hosts; the server calls the others in memory."""
+def test_only_the_listening_app_is_created_as_final() -> None:
+    """`cli.programs.prefect_server` closes the final app to other hosts. The server calls other apps in memory."""
     source = inspect.getsource(_server_utils._run_in_foreground)
     assert source.index("from prefect.server.api.server import create_app") < source.index("app=create_app(final=True,")
     assert "create_app()" in inspect.getsource(BaseClient.__init__)

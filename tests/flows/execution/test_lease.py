@@ -1,4 +1,4 @@
-"""A process is worked on by one run at a time, as long as its lease is renewed."""
+"""Only one run at a time works on a process, as long as its lease is renewed."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from adapters.platform.settings import Settings
 from flows.execution.lease import sole_work_on
 
 
-def test_work_ends_with_the_renewal_of_its_lease(
+def test_run_stops_when_its_lease_cannot_be_renewed(
     configure: Callable[..., Settings], postgres_installation: str
 ) -> None:
-    """The database refuses a renewal, which nobody expects. The run would go on beside the next holder."""
+    """The database refuses a renewal unexpectedly. Without the stop, the run would go on beside the next holder."""
     configure(database_url=postgres_installation)
 
     async def _work() -> None:

@@ -1,4 +1,4 @@
-"""Results of tasks stay as long as a retry can need them, and no longer."""
+"""Results of tasks are kept as long as a retry can need them, and no longer."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ DONE_BEFORE = ("persist-files", "load-metadata", "reconcile-payments")
 
 @pytest.fixture
 def gone(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
-    """The endpoint is gone for good: the last task of a run fails at once."""
+    """The endpoint is gone permanently, so the last task of a run fails at once."""
     httpserver.expect_request("/hook").respond_with_data("", status=410)
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
 
@@ -44,7 +44,7 @@ def kept() -> list[str]:
 
 
 def archived(reference: str) -> ArchiveView:
-    """An archive after a run, however that ended."""
+    """Return an archive after a run, whatever the end of the run."""
     received(reference, sample_body(reference))
     asyncio.run(_run(reference))
     return _archive(reference)
@@ -69,18 +69,18 @@ def test_completed_run_leaves_no_results(kinds: str) -> None:
 
 
 @pytest.mark.usefixtures("gone")
-def test_failed_run_keeps_its_results_as_json_in_a_folder_of_its_own(kinds: str) -> None:
+def test_failed_run_keeps_its_results_as_json_in_its_own_folder(kinds: str) -> None:
     (run,) = archived("process-1").runs
 
     assert run.state == "Failed"
     assert {key.rpartition("/")[0] for key in kept()} == {result_key(run.flow_run_id)}
     results = [json.loads(store().read_bytes(key)) for key in kept()]
     assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
-    assert len(results) == len(DONE_BEFORE) + 2  # and the error, of the task and of the run
+    assert len(results) == len(DONE_BEFORE) + 2  # the task's error and the run's
 
 
 @pytest.mark.usefixtures("gone")
-def test_retry_of_a_failed_run_resumes_at_the_task_that_failed(
+def test_retry_of_a_failed_run_resumes_at_the_failed_task(
     sqlite_installation: Settings, httpserver: HTTPServer
 ) -> None:
     def come_back() -> None:
@@ -94,7 +94,7 @@ def test_retry_of_a_failed_run_resumes_at_the_task_that_failed(
     assert kept() == []
 
 
-def test_retry_of_a_completed_run_does_everything_again_and_comes_to_the_same_end(
+def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
     configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/hook").respond_with_data("")
@@ -113,15 +113,15 @@ def test_retry_of_a_completed_run_does_everything_again_and_comes_to_the_same_en
 
 
 async def _run_and_retried(
-    reference: str, ends: str, meanwhile: Callable[[], None] = lambda: None
+    reference: str, ends: str, in_between: Callable[[], None] = lambda: None
 ) -> dict[str, list[str]]:
-    """The states of the task runs of a run that a worker has executed, and once more after Retry in the UI."""
+    """Return the states of the task runs of a run that a worker has executed, and again after Retry in the UI."""
     delivery = received(reference, sample_body(reference))
     parameters = {"reference": reference, "receipt_id": delivery.receipt_id}
     async with get_client() as client, workers.worker_here(client) as deployment_id:
         flow_run = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
         await _reached(client, flow_run.id, ends, run_count=1)
-        meanwhile()
+        in_between()
         await client.set_flow_run_state(flow_run.id, AwaitingRetry(scheduled_time=datetime.now(UTC)), force=True)
         await _reached(client, flow_run.id, "Completed", run_count=2)
         run_id = str(flow_run.id)
@@ -130,7 +130,7 @@ async def _run_and_retried(
 
 
 async def _reached(client: PrefectClient, flow_run_id: UUID, state: str, run_count: int) -> None:
-    """Wait for the state, and for the folder of the results, which goes after it."""
+    """Wait for the state, and then for the removal of the results' folder."""
     for _ in range(600):
         flow_run = await client.read_flow_run(flow_run_id)
         has_ended = (flow_run.state_name, flow_run.run_count) == (state, run_count)
@@ -141,12 +141,12 @@ async def _reached(client: PrefectClient, flow_run_id: UUID, state: str, run_cou
 
 
 def _have_ended(states: dict[str, list[str]]) -> bool:
-    """Task runs get to Prefect's server a while after they have ended."""
+    """Return whether all task runs have ended on Prefect's server, where they arrive late."""
     return len(states) == 4 and all(len(each) == 2 and "Running" not in each for each in states.values())
 
 
 @pytest.mark.usefixtures("gone")
-def test_results_of_a_run_that_nobody_retries_are_removed_after_a_month(kinds: str) -> None:
+def test_results_without_a_retry_are_removed_after_a_month(kinds: str) -> None:
     now = datetime.now(UTC)
     (forgotten,) = archived("process-1").runs
     (retried,) = archived("process-2").runs
@@ -176,7 +176,7 @@ def _begin_again(run: RunView, at: datetime) -> None:
 
 
 @pytest.mark.usefixtures("gone")
-def test_night_removes_results_that_no_run_can_need(kinds: str) -> None:
+def test_nightly_flow_removes_results_that_no_run_can_need(kinds: str) -> None:
     archived("process-1")
     before = kept()
     store().overwrite_bytes(b"{}", result_key("of a version without folders"))

@@ -1,4 +1,4 @@
-"""A summary that cannot be made fails no run, and does not hide why one has failed."""
+"""A summary that fails neither fails its run nor hides why the run failed."""
 
 import asyncio
 from collections.abc import Callable
@@ -52,7 +52,7 @@ BROKEN = pytest.mark.parametrize(
 def run_harmed(
     configure: Callable[..., Settings], httpserver: HTTPServer, harm: Callable[[], None], status: int
 ) -> State[Any]:
-    """How a run ends whose archive is harmed when it is complete, while its endpoint answers."""
+    """Return the end state of a run whose complete archive is harmed before its endpoint answers."""
 
     def answer(_: Request) -> Response:
         harm()
@@ -69,7 +69,7 @@ def run_harmed(
 
 
 @BROKEN
-def test_complete_run_stays_complete_without_its_summary(
+def test_run_completes_without_its_summary(
     configure: Callable[..., Settings],
     httpserver: HTTPServer,
     caplog: pytest.LogCaptureFixture,
@@ -85,7 +85,7 @@ def test_complete_run_stays_complete_without_its_summary(
 
 
 @BROKEN
-def test_failed_run_tells_its_own_reason_without_its_summary(
+def test_failed_run_keeps_its_own_reason_without_its_summary(
     configure: Callable[..., Settings],
     httpserver: HTTPServer,
     caplog: pytest.LogCaptureFixture,
@@ -99,7 +99,7 @@ def test_failed_run_tells_its_own_reason_without_its_summary(
     assert f"The run has no summary: {error}" in caplog.text
 
 
-def test_summary_that_prefect_refuses_fails_no_run(caplog: pytest.LogCaptureFixture) -> None:
+def test_summary_refused_by_prefect_fails_no_run(caplog: pytest.LogCaptureFixture) -> None:
     @flow(name="summarising", result_storage=RESULTS, persist_result=False)
     async def summarising() -> None:
         with optional_summary():

@@ -1,4 +1,4 @@
-"""What may start beside what works already, and what is asked for to find it."""
+"""Which runs may start beside those that are executing, and how due runs are found."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -44,29 +44,29 @@ RUNS = st.lists(st.builds(run, st.sampled_from([None, *"abcdefgh"]), st.integers
 
 
 class TestStartable:
-    def test_one_run_of_a_process_and_any_number_without_one(self) -> None:
+    def test_one_run_per_process_and_any_number_without_a_process_start(self) -> None:
         first, second, other, sweep, verify = run("a"), run("a"), run("b"), run(), run()
         assert startable([first, second, other, sweep, verify], []) == [first, other, sweep, verify]
         assert startable([second, other], [first]) == [other]
 
-    def test_run_that_was_begun_three_times_starts_when_nothing_works(self) -> None:
+    def test_run_begun_three_times_starts_only_when_no_run_works(self) -> None:
         suspect, innocent = run("a", run_count=3), run("b", run_count=2)
         assert startable([suspect], [innocent]) == []
         assert startable([innocent, suspect], []) == [innocent]
         assert startable([suspect, innocent], []) == [suspect]
 
-    def test_nothing_starts_beside_a_run_that_was_begun_three_times(self) -> None:
+    def test_no_run_starts_beside_a_run_begun_three_times(self) -> None:
         assert startable([run("b")], [run("a", run_count=3)]) == []
 
     @given(RUNS)
-    def test_what_starts_fits_the_slots_and_keeps_its_order(self, due: list[FlowRun]) -> None:
+    def test_starting_runs_fit_the_slots_and_keep_their_order(self, due: list[FlowRun]) -> None:
         starting = startable(due, [])
         assert len(starting) <= SLOTS
         assert starting == [each for each in due if each in starting]
         assert bool(starting) == bool(due)
 
     @given(RUNS)
-    def test_what_is_started_one_after_the_other_is_what_starts_at_once(self, due: list[FlowRun]) -> None:
+    def test_the_same_runs_start_singly_as_together(self, due: list[FlowRun]) -> None:
         working: list[FlowRun] = []
         for each in due:
             working += startable([each], working)
@@ -74,8 +74,8 @@ class TestStartable:
 
 
 @pytest.mark.usefixtures("prefect")
-def test_runs_of_flows_that_nobody_here_has_hide_none_of_ours() -> None:
-    """They are due for longer, and more of them than are asked for at first."""
+def test_due_runs_of_foreign_flows_hide_none_of_ours() -> None:
+    """The foreign runs have been due for longer, and are more than the first request returns."""
 
     async def _check() -> None:
         async with get_client() as client:
@@ -94,7 +94,7 @@ def test_runs_of_flows_that_nobody_here_has_hide_none_of_ours() -> None:
 
 
 @pytest.mark.usefixtures("prefect")
-def test_more_runs_of_one_moment_than_a_page_hide_none_that_comes_after() -> None:
+def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run() -> None:
     async def _check() -> None:
         async with get_client() as client:
             await workers.make_pool(client)
@@ -115,15 +115,15 @@ async def _due_since(client: PrefectClient, flow: Flow[..., Any], at: datetime) 
     return await client.create_flow_run(flow, state=Scheduled(scheduled_time=at), work_pool_name=POOL)
 
 
-def test_endpoint_that_is_down_does_not_hold_up_the_next_receipt_of_its_process(downstream: Downstream) -> None:
+def test_unavailable_endpoint_does_not_delay_the_next_receipt_of_its_process(downstream: Downstream) -> None:
     downstream.hold()
     bodies = [sample_body("process-1"), sample_body("process-1", note="newer")]
     _complete_all([received("process-1", body) for body in bodies], downstream)
 
 
 @pytest.mark.faults
-def test_endpoint_that_is_down_holds_up_no_other_archive(downstream: Downstream) -> None:
-    """Each run waits for the endpoint, and there are more of them than slots."""
+def test_unavailable_endpoint_delays_no_other_archive(downstream: Downstream) -> None:
+    """Each run waits for the endpoint, and there are more runs than slots."""
     downstream.hold()
     references = [f"process-{number}" for number in range(SLOTS + 2)]
     _complete_all([received(each, sample_body(each)) for each in references], downstream)

@@ -1,4 +1,4 @@
-"""Of several workers that want a run, one takes it, and knows that; and all runs are found, however many."""
+"""One of several workers that want a run takes it, and knows that. All runs are found, whatever their number."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ FLOW: Flow[..., Any] = Flow(_nothing, name="anything")
 
 
 class LosesFirstAnswer(httpx.AsyncHTTPTransport):
-    """A connection that breaks after the server has done what it was asked for."""
+    """A connection that breaks after the server has processed a request."""
 
     has_lost = False
 
@@ -41,11 +41,11 @@ class LosesFirstAnswer(httpx.AsyncHTTPTransport):
 
 
 class SlowReader(httpx.AsyncHTTPTransport):
-    """A connection on which the first page of runs comes, and then something happens."""
+    """A connection that calls a function after the first page of runs."""
 
-    def __init__(self, meanwhile: Callable[[list[UUID]], Awaitable[None]]) -> None:
+    def __init__(self, after_first_page: Callable[[list[UUID]], Awaitable[None]]) -> None:
         super().__init__()
-        self._meanwhile = meanwhile
+        self._after_first_page = after_first_page
         self.pages = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -53,7 +53,7 @@ class SlowReader(httpx.AsyncHTTPTransport):
         if request.url.path.endswith("/flow_runs/filter"):
             self.pages += 1
             if self.pages == 1:
-                await self._meanwhile([UUID(each["id"]) for each in json.loads(await answer.aread())])
+                await self._after_first_page([UUID(each["id"]) for each in json.loads(await answer.aread())])
         return answer
 
 
@@ -62,7 +62,7 @@ async def scheduled() -> UUID:
         return (await client.create_flow_run(FLOW, state=Scheduled())).id
 
 
-def test_run_is_taken_by_one() -> None:
+def test_run_is_taken_by_one_worker_only() -> None:
     async def _check() -> None:
         flow_run_id = await scheduled()
         async with get_client() as client, get_client() as other:
@@ -73,7 +73,7 @@ def test_run_is_taken_by_one() -> None:
     asyncio.run(_check())
 
 
-def test_run_is_ours_although_the_answer_was_lost() -> None:
+def test_run_is_ours_even_if_the_answer_is_lost() -> None:
     async def _check() -> None:
         flow_run_id, connection = await scheduled(), LosesFirstAnswer()
         async with get_client(httpx_settings={"transport": connection}) as client:
@@ -84,7 +84,7 @@ def test_run_is_ours_although_the_answer_was_lost() -> None:
     asyncio.run(_check())
 
 
-def test_run_that_a_stock_worker_has_taken_is_not_ours() -> None:
+def test_run_taken_by_a_stock_worker_is_not_ours() -> None:
     async def _check() -> None:
         flow_run_id = await scheduled()
         async with get_client() as client:
@@ -95,8 +95,8 @@ def test_run_that_a_stock_worker_has_taken_is_not_ours() -> None:
     asyncio.run(_check())
 
 
-def test_all_unended_runs_are_found_while_others_end() -> None:
-    """There are more than a page of them, and some of the first page end before the next is asked for."""
+def test_all_unended_runs_are_found_while_some_end() -> None:
+    """There is more than a page of runs, and runs of the first page end before the second is requested."""
 
     async def _check() -> None:
         async with get_client() as other:
@@ -104,12 +104,12 @@ def test_all_unended_runs_are_found_while_others_end() -> None:
             made = [await _running(other) for _ in range(RUNS_PER_PAGE + 5)]
             ended: list[UUID] = []
 
-            async def meanwhile(first_page: list[UUID]) -> None:
+            async def end_some(first_page: list[UUID]) -> None:
                 for each in first_page[:10]:
                     await other.set_flow_run_state(each, Completed(), force=True)
                     ended.append(each)
 
-            connection = SlowReader(meanwhile)
+            connection = SlowReader(end_some)
             async with get_client(httpx_settings={"transport": connection}) as client:
                 found = await unended_runs(client, FLOW.name)
 

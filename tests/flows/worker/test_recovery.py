@@ -1,4 +1,4 @@
-"""Runs that nobody executes any more are settled; workers are dead when their beats stand still."""
+"""Runs without a worker are recovered. A worker is dead when its beats stand still."""
 
 import asyncio
 import time
@@ -29,24 +29,24 @@ ME = "worker-1"
 
 
 class TestDeathWatch:
-    def test_worker_whose_beats_stand_still_is_dead_after_the_time_and_not_before(self) -> None:
+    def test_worker_without_beats_is_dead_after_the_time_limit_only(self) -> None:
         watch = DeathWatch(after_s=25)
         for now_s in range(100, 125, 5):
             assert watch.dead({"w": 7}, now_s) == {}
         assert watch.dead({"w": 7}, 125) == {"w": 7}
 
-    def test_worker_that_beats_lives(self) -> None:
+    def test_beating_worker_is_alive(self) -> None:
         watch = DeathWatch(after_s=25)
         assert all(watch.dead({"w": now_s // 20}, now_s) == {} for now_s in range(0, 500, 5))
 
-    def test_time_in_which_nobody_looked_does_not_count(self) -> None:
-        """The database was away for a minute: nobody's beats could move, and nobody could look."""
+    def test_time_without_observation_does_not_count(self) -> None:
+        """While the database was away for a minute, no beats could move and no worker could watch."""
         watch = DeathWatch(after_s=25)
         watch.dead({"w": 7}, 100)
         assert watch.dead({"w": 7}, 160) == {}
 
     @given(st.lists(st.tuples(st.floats(0.1, 12), st.booleans()), max_size=60))
-    def test_nobody_is_dead_who_has_beaten_within_the_time(self, looks: list[tuple[float, bool]]) -> None:
+    def test_worker_with_a_beat_within_the_time_limit_is_never_dead(self, looks: list[tuple[float, bool]]) -> None:
         watch = DeathWatch(after_s=25)
         now_s, count, moved_at_s = 0.0, 0, 0.0
         for pause_s, beats in looks:
@@ -64,7 +64,7 @@ def claimed(prefect: str, sqlite_installation: object) -> None:
 
 @pytest.mark.usefixtures("claimed")
 @pytest.mark.parametrize(
-    ("left", "settled"),
+    ("left", "recovered"),
     [
         (Running(), (StateType.SCHEDULED, "AwaitingRetry")),
         (Cancelling(), (StateType.CANCELLED, "Cancelled")),
@@ -72,7 +72,7 @@ def claimed(prefect: str, sqlite_installation: object) -> None:
     ],
     ids=lambda each: each.name if isinstance(each, State) else "",
 )
-def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]", settled: tuple[Any, str]) -> None:
+def test_recovered_run_is_in_the_right_state_without_a_claim(left: "State[Any]", recovered: tuple[Any, str]) -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, left)
@@ -82,14 +82,14 @@ def test_run_is_left_where_it_belongs_and_its_claim_is_dropped(left: "State[Any]
             await recover(client, str(flow_run.id), ME)
 
             found = await client.read_flow_run(flow_run.id)
-            assert (found.state_type, found.state_name) == settled
+            assert (found.state_type, found.state_name) == recovered
             assert claims.held_by(ME) == set()
 
     asyncio.run(_check())
 
 
 @pytest.mark.usefixtures("claimed")
-def test_run_that_was_taken_and_not_begun_is_due_again() -> None:
+def test_run_taken_but_not_begun_becomes_due_again() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await client.create_flow_run(process_archive, parameters={"reference": "r"}, state=Scheduled())
@@ -105,8 +105,8 @@ def test_run_that_was_taken_and_not_begun_is_due_again() -> None:
 
 @pytest.mark.usefixtures("claimed")
 @pytest.mark.parametrize("begun", [Pending(), Running()], ids=["Pending", "Running"])
-def test_run_that_a_stock_worker_was_faster_with_is_left_to_it(begun: "State[Any]") -> None:
-    """The claim comes before the question to Prefect, and may outlive a worker that was killed in between."""
+def test_run_taken_first_by_a_stock_worker_is_not_recovered(begun: "State[Any]") -> None:
+    """A worker claims a run before it asks Prefect. If it is killed in between, only its claim remains."""
 
     async def _check() -> None:
         async with get_client() as client:
@@ -126,7 +126,7 @@ def test_run_that_a_stock_worker_was_faster_with_is_left_to_it(begun: "State[Any
 
 
 @pytest.mark.usefixtures("claimed")
-def test_run_that_another_worker_has_meanwhile_is_left_to_it() -> None:
+def test_run_now_claimed_by_another_worker_is_not_recovered() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
@@ -142,7 +142,7 @@ def test_run_that_another_worker_has_meanwhile_is_left_to_it() -> None:
 
 
 @pytest.mark.usefixtures("claimed")
-def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
+def test_claim_of_a_deleted_run_is_dropped() -> None:
     async def _check() -> None:
         async with get_client() as client:
             gone = str(uuid4())
@@ -156,7 +156,7 @@ def test_claim_of_a_run_that_was_deleted_is_dropped() -> None:
 
 
 @pytest.mark.usefixtures("claimed")
-def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> None:
+def test_recovery_ends_the_tasks_of_a_run_and_leaves_its_lease() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
@@ -166,14 +166,14 @@ def test_tasks_of_a_settled_run_have_ended_and_its_lease_is_left_to_expire() -> 
 
             await recover(client, str(flow_run.id), ME)
 
-            assert not runs.take_lease("process-1", "the next", 30)  # its worker may have stood still, and go on
+            assert not runs.take_lease("process-1", "the next", 30)  # its worker may only have paused
             assert (await client.read_task_run(task_run.id)).state_type is StateType.CRASHED
 
     asyncio.run(_check())
 
 
 @pytest.mark.usefixtures("claimed")
-def test_every_task_of_a_settled_run_has_ended_where_its_tasks_fill_more_than_a_page() -> None:
+def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
     async def _check() -> None:
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
@@ -193,7 +193,7 @@ def test_every_task_of_a_settled_run_has_ended_where_its_tasks_fill_more_than_a_
 
 
 @pytest.mark.usefixtures("claimed")
-def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more() -> None:
+def test_run_that_kills_its_workers_is_retried_ever_later_then_crashes() -> None:
     receipt_id = received("r", sample_body("r")).receipt_id
 
     async def _check() -> list[float]:
@@ -221,8 +221,8 @@ def test_run_that_kills_its_worker_each_time_comes_more_rarely_and_then_no_more(
 
 
 @pytest.mark.usefixtures("claimed")
-def test_strays_are_those_whose_process_shows_no_life() -> None:
-    """A stock worker's runs have no claim; they show life by their lease, or have begun a short while ago."""
+def test_only_runs_without_a_sign_of_life_are_strays() -> None:
+    """Runs of a stock worker have no claim. A lease or a recent start is their sign of life."""
     now = datetime.now(UTC) + timedelta(minutes=20)
 
     async def _check() -> None:
@@ -247,7 +247,7 @@ def test_strays_are_those_whose_process_shows_no_life() -> None:
 
 @pytest.mark.usefixtures("claimed")
 @pytest.mark.parametrize("flow", [verify_archives, prefect.Flow(lambda: None, name="of-somebody-else")])
-def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "prefect.Flow[..., Any]") -> None:
+def test_run_of_a_flow_without_leases_is_never_a_stray(flow: "prefect.Flow[..., Any]") -> None:
     async def _check() -> None:
         async with get_client() as client:
             await make_pool(client)
@@ -261,7 +261,7 @@ def test_run_of_a_flow_without_a_lease_is_no_stray_however_long_it_works(flow: "
 
 
 async def _run_in(client: PrefectClient, state: "State[Any]", pool: str | None = None) -> FlowRun:
-    """A run that a worker of cellar has begun and left in a state."""
+    """Return a run that a worker of cellar has begun and left in a state."""
     flow_run = await client.create_flow_run(
         process_archive, parameters={"reference": "r"}, state=Scheduled(), work_pool_name=pool
     )

@@ -1,4 +1,4 @@
-"""A worker starts although its Prefect server has a bad moment."""
+"""A worker starts even if its Prefect server fails once."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from flows.worker.serving import deployed_flows
 
 
 class FailsOnce(httpx.AsyncHTTPTransport):
-    """A connection to a server that fails at the first request of a kind."""
+    """A connection to a server that fails at the first request to a path."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -24,10 +24,10 @@ class FailsOnce(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-@pytest.mark.faults  # it deploys, which takes seconds
+@pytest.mark.faults  # deploying takes seconds
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize("path", ["/work_pools/", "/flows/name/sweep-inbox", "/create_flow_run"])
-def test_prefect_that_fails_once_at_the_start_is_asked_again(path: str) -> None:
+def test_request_that_fails_once_at_the_start_is_repeated(path: str) -> None:
     async def _deploy() -> int:
         connection = FailsOnce(path)
         async with get_client(httpx_settings={"transport": connection}) as client:

@@ -1,4 +1,4 @@
-"""`cellar worker` as real processes: they run, are cancelled, stopped, killed, and lose their server."""
+"""`cellar worker` as real processes that run, are cancelled, stopped and killed, and lose their server."""
 
 import signal
 import sys
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
 
 
 def started(reference: str, body: bytes | None = None) -> str:
-    """A run of what has just come, and on record as that: else the sweep of a worker that starts makes another."""
+    """Create a recorded run of a new delivery. Without the record, the sweep of a starting worker creates another."""
     delivery = received(reference, body or sample_body(reference))
     flow_run_id = create_run(reference, delivery.receipt_id)
     receipts.set_triggered(delivery.delivery_id, flow_run_id)
@@ -30,15 +30,15 @@ def started(reference: str, body: bytes | None = None) -> str:
 
 
 def held_up(downstream: Downstream, reference: str) -> str:
-    """A run that works, with its archive complete, and goes on when downstream answers."""
+    """Start a run that completes its archive and then waits for downstream."""
     downstream.hold()
-    asked = set(downstream.asked)  # what is held up for long is sent again, under the same id
+    asked = set(downstream.asked)  # a delayed message is sent again under the same id
     flow_run_id = started(reference)
     wait_until(lambda: set(downstream.asked) > asked, timeout_s=60)
     return flow_run_id
 
 
-def test_run_that_a_person_cancels_ends_cancelled_and_is_not_started_again(downstream: Downstream) -> None:
+def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again(downstream: Downstream) -> None:
     with worker("cancelling"):
         flow_run_id = held_up(downstream, "process-1")
 
@@ -51,7 +51,7 @@ def test_run_that_a_person_cancels_ends_cancelled_and_is_not_started_again(downs
         wait_until(lambda: claims.claimed() == set(), timeout_s=20)
 
 
-def test_stopped_worker_hands_back_what_runs_and_the_next_finishes_it(downstream: Downstream) -> None:
+def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it(downstream: Downstream) -> None:
     with worker("stopped") as process:
         flow_run_id = held_up(downstream, "process-1")
         process.send_signal(signal.SIGTERM)
@@ -66,7 +66,7 @@ def test_stopped_worker_hands_back_what_runs_and_the_next_finishes_it(downstream
         assert run_of(flow_run_id)["run_count"] == 2
 
 
-def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> None:
+def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstream) -> None:
     with worker("stopped") as process:
         flow_run_id = held_up(downstream, "process-1")
         process.send_signal(signal.SIGTERM)
@@ -78,8 +78,8 @@ def test_stopped_worker_lets_end_what_is_about_to(downstream: Downstream) -> Non
     assert "@" not in log
 
 
-@pytest.mark.faults  # it waits for 8 s
-def test_stopped_worker_hands_back_what_does_not_end_in_time(downstream: Downstream) -> None:
+@pytest.mark.faults  # drains for 8 s
+def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time(downstream: Downstream) -> None:
     with worker("stopped") as process:
         flow_run_id = held_up(downstream, "process-1")
         process.send_signal(signal.SIGTERM)
@@ -90,14 +90,14 @@ def test_stopped_worker_hands_back_what_does_not_end_in_time(downstream: Downstr
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("downstream")
-def test_worker_that_starts_gives_a_run_to_what_waits_in_the_inbox_without_one() -> None:
+def test_starting_worker_creates_runs_for_deliveries_without_a_run() -> None:
     waiting = received("process-1", sample_body("process-1"), datetime.now(UTC) - timedelta(minutes=1))
     with worker("sweeping"):
         wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed", timeout_s=60)
 
 
 @pytest.mark.faults  # a worker counts as dead after 25 s
-def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_left_alone(
+def test_living_worker_finishes_runs_of_a_killed_worker_beside_its_own(
     downstream: Downstream,
 ) -> None:
     with worker("alive"):
@@ -120,8 +120,8 @@ def test_runs_of_a_killed_worker_are_finished_by_one_that_lives_and_its_own_are_
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("downstream")
-def test_worker_that_stood_still_leaves_its_run_to_the_one_that_has_taken_it() -> None:
-    """It stands still in the middle of a body, and when it goes on, no other could tell it so."""
+def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
+    """The worker is paused within a body. When it resumes, nothing informs it of the recovery."""
     with worker("paused") as paused:
         body = sample_body("process-1", signed_document={"content": "QUJD" * (25 << 20)})
         flow_run_id = started("process-1", body)
@@ -145,7 +145,7 @@ def test_worker_that_stood_still_leaves_its_run_to_the_one_that_has_taken_it() -
 
 
 @pytest.mark.faults
-def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
+def test_sole_worker_takes_over_runs_at_once(downstream: Downstream) -> None:
     with worker("killed") as process:
         flow_run_id = held_up(downstream, "process-1")
         process.kill()
@@ -157,8 +157,8 @@ def test_sole_worker_takes_over_at_once(downstream: Downstream) -> None:
 
 
 @pytest.mark.faults
-def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstream: Downstream) -> None:
-    """The server goes away while the run is at its last task."""
+def test_run_that_ended_during_an_outage_of_prefect_becomes_completed(downstream: Downstream) -> None:
+    """The server stops while the run is at its last task."""
     port = free_port()
     way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
     environment = {"PYTHONPATH": str(workers.ROOT)}
@@ -179,7 +179,7 @@ def test_run_whose_end_prefect_never_heard_is_finished_when_it_is_back(downstrea
 
 @pytest.mark.faults
 @pytest.mark.usefixtures("downstream")
-def test_worker_whose_log_is_on_a_full_disk_goes_on_after_an_outage_of_prefect() -> None:
+def test_worker_with_its_log_on_a_full_disk_survives_an_outage_of_prefect() -> None:
     port = free_port()
     way = [sys.executable, "-m", "tests.relay", str(port), settings().prefect_url.split(":")[2].partition("/")[0]]
     environment = {"PYTHONPATH": str(workers.ROOT)}
@@ -189,7 +189,7 @@ def test_worker_whose_log_is_on_a_full_disk_goes_on_after_an_outage_of_prefect()
         with worker("unheard", prefect_url=f"http://127.0.0.1:{port}/api", output=Path("/dev/full")) as process:
             relay.kill()
             relay.wait(10)
-            # It polls each half second, and each poll that fails is a warning; a beat takes five.
+            # The worker polls every 0.5 s, each failed poll logs a warning, and a beat comes every 5 s.
             (seen,) = claims.beats().values()
             wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3, timeout_s=60)
 
@@ -198,7 +198,7 @@ def test_worker_whose_log_is_on_a_full_disk_goes_on_after_an_outage_of_prefect()
             assert process.poll() is None
 
 
-def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(downstream: Downstream) -> None:
+def test_runs_that_wait_for_their_process_take_no_slots(downstream: Downstream) -> None:
     with worker("one-at-a-time"):
         runs.take_lease("busy", "another", 300)
         first = started("busy")
@@ -214,8 +214,8 @@ def test_two_runs_of_one_process_never_work_at_once_and_hold_no_slot_meanwhile(d
 
 
 @pytest.mark.faults
-def test_two_workers_share_a_burst_and_each_run_is_executed_once(downstream: Downstream) -> None:
-    """Both have seen the same runs as due; Prefect would accept one that is Completed a second time."""
+def test_two_workers_execute_each_run_of_a_burst_once(downstream: Downstream) -> None:
+    """Both workers see the same due runs, and Prefect would accept a Completed run a second time."""
     with worker("one"), worker("other"):
         references = [f"process-{number}" for number in range(50)]
         flow_run_ids = [started(each) for each in references]
@@ -226,8 +226,8 @@ def test_two_workers_share_a_burst_and_each_run_is_executed_once(downstream: Dow
 
 
 @pytest.mark.faults
-def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstream) -> None:
-    with worker("first"):  # makes pool and deployment
+def test_stock_worker_serves_the_same_deployment(downstream: Downstream) -> None:
+    with worker("first"):  # creates pool and deployment
         pass
     with workers.stock_worker("stock"):
         by_stock = started("process-1")
@@ -241,7 +241,7 @@ def test_stock_worker_serves_the_same_deployment_beside_it(downstream: Downstrea
 
 
 def _run_of_another(downstream: Downstream, than: str) -> str:
-    """A run that is held up in another worker; which of them takes one is chance."""
+    """Return a run that another worker executes and that waits for downstream. Chance decides which worker takes it."""
     for number in range(20):
         flow_run_id = held_up(downstream, f"process-{number}")
         if _holder(flow_run_id) != than:

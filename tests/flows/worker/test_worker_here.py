@@ -1,4 +1,4 @@
-"""The worker inside the test's process, where a test can come between its steps."""
+"""The worker inside the test's process, so that a test can act between its steps."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from tests.flows.workers import Downstream, state_of, worker_here
 from tests.samples import sample_body
 
 
-def test_worker_whose_loop_has_ended_hands_back_what_runs(downstream: Downstream) -> None:
+def test_worker_whose_loop_ends_hands_back_its_runs(downstream: Downstream) -> None:
     downstream.hold()
     receipt_id = received("process-1", sample_body("process-1")).receipt_id
 

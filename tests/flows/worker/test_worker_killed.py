@@ -1,4 +1,4 @@
-"""Two hundred archives while their worker is killed again and again: each is complete, and nothing is there twice."""
+"""Two hundred archives complete exactly once although their worker is killed again and again."""
 
 import asyncio
 import json
@@ -33,13 +33,13 @@ KILLS = 10
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
-def test_two_hundred_runs_are_completed_while_their_worker_is_killed_ten_times(
+def test_two_hundred_runs_complete_although_their_worker_is_killed_ten_times(
     configure: Callable[..., Settings], prefect: str
 ) -> None:
     with HTTPServer(threaded=True) as server:
         downstream = Downstream(server)
-        told = {"notify_urls": downstream.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
-        configure(**told, PREFECT_API_URL=prefect)
+        notified = {"notify_urls": downstream.url, "notify_secret": workers.SECRET, "notify_allow_private": "true"}
+        configure(**notified, PREFECT_API_URL=prefect)
         migrate()
         with worker("first"):
             pass
@@ -61,13 +61,13 @@ def test_two_hundred_runs_are_completed_while_their_worker_is_killed_ten_times(
         assert _files() == ARCHIVES * _files_of(references[0])
         assert list(inbox.deliveries()) == []
         assert claims.claimed() == set()
-        # At least once: a POST that was in flight when its worker was killed is sent again, under the same id.
+        # At least once: a POST in flight when its worker is killed is sent again under the same id.
         assert len(set(downstream.asked)) == ARCHIVES
         assert len(downstream.asked) - ARCHIVES <= KILLS * 16
 
 
 def _created(reference: str) -> str:
-    """Triggered as the receiver does it; what has no run on record, the sweep at each start would give another."""
+    """Trigger a delivery as the receiver does. Without a recorded run, each start's sweep would create another."""
     delivery = received(reference, sample_body(reference))
     asyncio.run(trigger(delivery, Trigger.WEBHOOK))
     flow_run_id = receipts.register(delivery).flow_run_id
@@ -111,7 +111,7 @@ def _files() -> int:
 
 
 def _files_of(reference: str) -> int:
-    """Files of an archive that was never disturbed: each of the sample's is distinct."""
+    """Return the number of content files of an undisturbed archive. All files of the sample are distinct."""
     document = json.loads(sample_body(reference))
     contents = {each["content"] for each in document["attachments"]} | {document["signed_document"]["content"]}
     return len(contents) + 4  # the skeleton, the cuts, the scans, the verdict
