@@ -119,7 +119,7 @@ def everything() -> dict[str, Any]:
     }
 
 
-def told() -> list[tuple[str | None, str]]:
+def reported() -> list[tuple[str | None, str]]:
     """Return archive and code of each discrepancy that is not closed."""
     found = rows(DiscrepancyRow)
     open_ones = [(each["reference"], each["code"]) for each in found if each["state"] != DiscrepancyState.CLOSED]

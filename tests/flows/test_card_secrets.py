@@ -56,7 +56,7 @@ from tests.flows.databases import in_new_database
 from tests.flows.prefect_database import kept_by_prefect
 from tests.flows.test_import_reports import at_rest
 from tests.installations import stored_body
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.settlements import COLUMNS, line, report
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -130,7 +130,7 @@ def test_no_output_shows_a_secret_in_clear(
     assert {each.state for each in archive.runs} == {"Failed", "Completed"}
     assert [stored_body("process-1", each) for each in receipts] == bodies
     assert verify_object(object_of("process-1")).findings == ()
-    assert judged() == []
+    assert validation_errors() == []
 
     outputs["own logs"] = cellar()
     assert b"a damaged archive is repaired" in outputs["own logs"]
@@ -237,7 +237,7 @@ def test_rotation_changes_no_archive_and_makes_the_old_key_unnecessary(
     assert b"2 keys, 2 of them wrapped anew" in output
     assert {key for key in before if after[key] != before[key]} == set(seals.wrapped_keys())
     assert stored_body("process-1", receipt_id) == sent
-    assert judged() == []
+    assert validation_errors() == []
     assert b"2 keys, 0 of them" in cellar("rotate-keys")
     configure(seal_keys=old)
     assert b"no key of CELLAR_SEAL_KEYS opens" in cellar("rotate-keys")

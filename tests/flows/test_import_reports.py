@@ -16,7 +16,7 @@ from flows.import_reports import import_reports
 from models.errors import Conflict, Transient
 from models.settlements.settlement import SettlementEntryRow
 from tests.conftest import bucket_at
-from tests.settlements import COLUMNS, NOW, line, report, rows, told
+from tests.settlements import COLUMNS, NOW, line, report, reported, rows
 
 pytestmark = pytest.mark.usefixtures("prefect")
 Put = Callable[[str, bytes], None]
@@ -65,7 +65,7 @@ def test_report_is_imported_once_and_again_after_a_change(put: Put) -> None:
     put("readme.txt", b"no report")
     run()
     assert amounts() == [100, 200]
-    assert len(told()) == 2
+    assert len(reported()) == 2
     assert new_files(NOW.replace(year=2100)) == []
 
     put("one.csv", report(line("c1", amount="1.00"), line("c3", amount="3.00")))

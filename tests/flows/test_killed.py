@@ -25,7 +25,7 @@ from adapters.store import ocfl, seals
 from flows.process_archive import process_archive
 from models.runs.run import LeaseRow
 from tests.flows.conftest import received
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -144,7 +144,7 @@ def _store_of_its_own(name: str) -> dict[str, str]:
 
 def _end_state() -> dict[str, Any]:
     """Return everything that is left: rows without history and times, files of the store, and names in the inbox."""
-    assert judged() == []
+    assert validation_errors() == []
     with transactions.reading() as session:
         rows = {
             name: sorted(
@@ -164,7 +164,7 @@ def _end_state() -> dict[str, Any]:
 def _stored() -> Iterator[tuple[str, str]]:
     """Yield the files of the store without the names of writers, each of which has its own folder in a bucket.
 
-    Inventories name these folders. `judged` has already compared the inventories with their sidecars.
+    Inventories name these folders. `validation_errors` has already compared the inventories with their sidecars.
     """
     for key, _ in store().listed(ocfl.ROOT):
         if "/history/" not in key and not (_is_in_bucket() and key.endswith(ocfl.SIDECAR)):

@@ -18,7 +18,7 @@ from tests.installations import archived, stored_discrepancies
 from tests.payments import booked, payment, settled
 from tests.records import NOON
 from tests.samples import sample_body
-from tests.settlements import covering, imported, report, told
+from tests.settlements import covering, imported, report, reported
 
 pytestmark = pytest.mark.usefixtures("prefect")
 
@@ -80,11 +80,11 @@ def test_duplicate_loaded_by_a_killed_run_is_reported_in_both_archives() -> None
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
         booked(reference, payment(reference, "t"))
-    assert told() == []
+    assert reported() == []
 
     nightly()
 
-    assert told() == [("process-1", "DUPLICATE_TRANSACTION"), ("process-2", "DUPLICATE_TRANSACTION")]
+    assert reported() == [("process-1", "DUPLICATE_TRANSACTION"), ("process-2", "DUPLICATE_TRANSACTION")]
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -26,7 +26,7 @@ from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.installations import archived
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, PNG, sample_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -67,7 +67,7 @@ def test_verdict_is_kept_and_leaves_the_document_unchanged(outcome: str) -> None
     assert found
     key = ocfl.content_key("process-1", found, hashlib.sha256(document).hexdigest())
     assert store().read_bytes(key) == document
-    assert judged() == []
+    assert validation_errors() == []
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -228,15 +228,15 @@ def test_open_discrepancies_of_a_payment_are_listed_once_and_in_order() -> None:
     booked("r", *payments)
     first, card, other, bare, last = (each["payment_id"] for each in payments)
 
-    def told(code: str, transaction_id: str | None, subject: str, of: str | None) -> Discrepancy:
+    def reported(code: str, transaction_id: str | None, subject: str, of: str | None) -> Discrepancy:
         return Discrepancy(DiscrepancyCode(code), transaction_id, "", "", subject, of)
 
-    reconcile("r", PAYLOAD_CODES, [told("BAD_CURRENCY", "v", "", last)], NOON)
+    reconcile("r", PAYLOAD_CODES, [reported("BAD_CURRENCY", "v", "", last)], NOON)
     codes = ["UNKNOWN_SESSION", "BAD_AMOUNT", "UNKNOWN_SESSION"]
-    found = [told(code, "t", str(number), first) for number, code in enumerate(codes)]
-    found += [told("BAD_AMOUNT", "************4580", "", card), told("BAD_CURRENCY", None, "", bare)]
+    found = [reported(code, "t", str(number), first) for number, code in enumerate(codes)]
+    found += [reported("BAD_AMOUNT", "************4580", "", card), reported("BAD_CURRENCY", None, "", bare)]
     reconcile("r", PAYLOAD_CODES, found, NOON)
-    reconcile("r", SETTLEMENT_CODES, [told("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
+    reconcile("r", SETTLEMENT_CODES, [reported("MISSING_IN_ARCHIVE", None, "a row", None)], NOON)
 
     assert other != bare
     expected = ["BAD_AMOUNT,UNKNOWN_SESSION", "BAD_AMOUNT", None, "BAD_CURRENCY", None]
@@ -249,9 +249,9 @@ def test_discrepancies_of_an_archive_appear_on_its_payments() -> None:
     others = fields | {"transaction_id": "4580458045804580", "amount": 2100}
     archived(payload=document("r") | {"payments": [fields, others]})
 
-    told = [(row["discrepancies"] or "").split(",") for row in rows()]
-    assert ["BAD_AMOUNT" in each for each in told] == [True, False]
-    assert ["UNKNOWN_SESSION" in each for each in told] == [True, True]
+    reported = [(row["discrepancies"] or "").split(",") for row in rows()]
+    assert ["BAD_AMOUNT" in each for each in reported] == [True, False]
+    assert ["UNKNOWN_SESSION" in each for each in reported] == [True, True]
 
 
 amounts = st.none() | st.integers(-5, 5_000_000_000) | st.integers(MOST - 3, MOST) | st.integers(-MOST, -MOST + 3)

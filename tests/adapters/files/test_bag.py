@@ -195,12 +195,12 @@ def test_same_files_make_the_same_zip(tmp_path: Path) -> None:
 
 
 def test_progress_adds_up_to_the_bytes_of_the_files(target: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
-    write_bag(target, sample_files(), INFO, told.append)
+    write_bag(target, sample_files(), INFO, reported.append)
 
-    assert sum(told) == 1_280_023
-    assert max(told) == MIB
+    assert sum(reported) == 1_280_023
+    assert max(reported) == MIB
 
 
 def test_memory_stays_flat(target: Path) -> None:

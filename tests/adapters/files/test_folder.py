@@ -130,7 +130,7 @@ import os, pathlib
 from adapters.files.spool import spooled
 from adapters.files.store import store
 
-def told(name, original, which):
+def reported(name, original, which):
     def call(*arguments, **named):
         target = arguments[which]
         path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
@@ -144,7 +144,7 @@ def keep(data, key):
         store().keep(pathlib.Path(spool.name), key)
 
 keep(b"first", "made/before")
-os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+os.fsync, os.link = reported("fsync", os.fsync, 0), reported("link", os.link, 1)
 for _ in range(2):
     keep(b"data", "made/key")
     print("kept")

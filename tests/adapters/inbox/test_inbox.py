@@ -312,7 +312,7 @@ TRACE = """
 import os, pathlib, sys
 from datetime import UTC, datetime
 
-def told(name, original):
+def reported(name, original):
     def call(*arguments, **named):
         target = arguments[0]
         path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else os.fspath(target)
@@ -322,7 +322,7 @@ def told(name, original):
     return call
 
 for name in ("fsync", "replace", "mkdir"):
-    setattr(os, name, told(name, getattr(os, name)))
+    setattr(os, name, reported(name, getattr(os, name)))
 from adapters.inbox.inbox import Intake
 intake = Intake()
 intake.digest(b"body")
@@ -364,10 +364,10 @@ from datetime import UTC, datetime
 from adapters.files import bucket
 from adapters.inbox.inbox import Intake
 
-def told(model, **_):
+def reported(model, **_):
     print(model.name)
 
-bucket.client().meta.events.register("before-call.s3", told)
+bucket.client().meta.events.register("before-call.s3", reported)
 for size_bytes in (4, 9 << 20):
     for _ in range(2):
         intake = Intake()
@@ -381,12 +381,12 @@ for size_bytes in (4, 9 << 20):
 @pytest.mark.usefixtures("bucket_inbox")
 def test_delivery_is_acknowledged_only_after_body_and_record_are_in_the_bucket() -> None:
     """The body is uploaded once, and the record after it."""
-    told = ended(TRACE_OF_BUCKET).stdout
+    reported = ended(TRACE_OF_BUCKET).stdout
 
     again = "HeadObject PutObject acknowledged"
     small = f"HeadObject PutObject PutObject acknowledged {again}"
     parts = "CreateMultipartUpload UploadPart UploadPart CompleteMultipartUpload"
-    assert told.split() == f"{small} HeadObject {parts} PutObject acknowledged {again}".split()
+    assert reported.split() == f"{small} HeadObject {parts} PutObject acknowledged {again}".split()
 
 
 def test_next_delivery_repairs_a_damaged_body_in_the_bucket(bucket_inbox: str) -> None:

@@ -258,7 +258,7 @@ TRACE = """
 import os, pathlib
 from adapters.platform.settings import Settings
 
-def told(name, original, which):
+def reported(name, original, which):
     def call(*arguments, **named):
         target = arguments[which]
         path = pathlib.Path(os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else target)
@@ -266,7 +266,7 @@ def told(name, original, which):
         return original(*arguments, **named)
     return call
 
-os.fsync, os.link = told("fsync", os.fsync, 0), told("link", os.link, 1)
+os.fsync, os.link = reported("fsync", os.fsync, 0), reported("link", os.link, 1)
 Settings().active_seal_keys()
 """
 

@@ -36,7 +36,7 @@ def explain(why: str) -> None:
     discrepancies.explain(discrepancy_id, Explanation(by="Dana", why=why), NOW)
 
 
-def told() -> list[str]:
+def reported() -> list[str]:
     return [each["why"] for each in stored_discrepancies("process-1")["discrepancy_event"] if each["why"]]
 
 
@@ -49,10 +49,10 @@ def test_late_write_of_a_stalled_worker_loses_nothing() -> None:
 
     store().overwrite_bytes(what_it_was_about_to_write, key)  # and is killed
 
-    assert told() == ["a long trip"]
+    assert reported() == ["a long trip"]
     assert kept_discrepancies.unkept() == []
     explain("a longer one")
-    assert told() == ["a long trip", "a longer one"]
+    assert reported() == ["a long trip", "a longer one"]
 
 
 @pytest.mark.usefixtures("store_kind")
@@ -77,7 +77,7 @@ def test_new_database_continues_the_numbers_of_the_lost_database(configure: Call
 
     found(HELD)
 
-    assert told() == ["a long trip"]
+    assert reported() == ["a long trip"]
     assert max(kept()).endswith("/0000000003.json")
     assert kept_discrepancies.unkept() == []
 

@@ -18,7 +18,7 @@ from adapters.store import history, interrupted, ocfl
 from models.errors import Conflict, Transient
 from models.store.inventory import Inventory, ObjectVersion
 from tests.conftest import bucket_at
-from tests.judge import judged, place_of
+from tests.ocfl_validator import validation_errors, validator_path
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ def test_versions_are_read_back_and_equal_content_is_stored_once() -> None:
     assert (after.head, after) == (2, ocfl.inventory("r"))
     assert (content("r", 1), content("r", 2)) == ([b"one", b"two"], [b"two", b"three"])
     assert sorted(path.partition("/")[0] for path in after.manifest.values()) == ["v1", "v1", "v2"]
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_process_without_an_object_has_no_inventory() -> None:
@@ -83,7 +83,7 @@ def test_hostile_reference_gets_an_ordinary_object(reference: str) -> None:
     added(reference, b"two")
 
     assert content(reference, 2) == [b"two"]
-    assert judged() == []
+    assert validation_errors() == []
     assert ocfl.object_key(reference).count("/") == 4
 
 
@@ -104,16 +104,16 @@ def test_key_of_an_object_follows_the_layout_of_the_root() -> None:
 
 @given(st.text(min_size=1, max_size=255))
 def test_key_of_an_object_is_where_the_validator_expects_it(reference: str) -> None:
-    assert ocfl.object_key(reference) == f"{ocfl.ROOT}/{place_of(ocfl.object_id(reference))}"
+    assert ocfl.object_key(reference) == f"{ocfl.ROOT}/{validator_path(ocfl.object_id(reference))}"
 
 
 def test_validator_rejects_a_root_without_objects() -> None:
     for key, text in ocfl.root_files().items():
         store().overwrite_bytes(text, key)
-    assert any("Objects checked: 0 / 0 are VALID" in line for line in judged())
+    assert any("Objects checked: 0 / 0 are VALID" in line for line in validation_errors())
 
     added("r", b"one")
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_damaged_inventory_is_a_conflict_and_never_overwritten() -> None:
@@ -133,10 +133,10 @@ def test_next_writer_finishes_a_version_whose_sidecar_is_missing() -> None:
     before = store().read_bytes(f"{ocfl.object_key('r')}/inventory.json.sha256")
     added("r", b"two")
     store().overwrite_bytes(before, f"{ocfl.object_key('r')}/inventory.json.sha256")
-    assert judged() != []
+    assert validation_errors() != []
 
     assert added("r", b"three").head == 3
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_next_writer_finishes_a_version_missing_from_the_root_inventory() -> None:
@@ -151,7 +151,7 @@ def test_next_writer_finishes_a_version_missing_from_the_root_inventory() -> Non
     after = added("r", b"three")
 
     assert (after.head, content("r", 2), content("r", 3)) == (3, [b"two"], [b"three"])
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def killed_at_checkpoint(number: int) -> Callable[[], None]:
@@ -176,7 +176,7 @@ def test_version_half_written_to_a_bucket_is_removed(version: int) -> None:
     assert interrupted.repaired("r") == (before[0] if before else None)
     assert list(store().listed(f"{ocfl.object_key('r')}/v{version}")) == []
     added("r", b"one", b"two")
-    assert judged() == []
+    assert validation_errors() == []
 
 
 @pytest.mark.parametrize("kind", ["bucket"], indirect=True)
@@ -188,10 +188,10 @@ def test_next_writer_completes_a_half_done_removal() -> None:
     assert len(list(store().listed(f"{ocfl.object_key('r')}/v2"))) == 1
 
     assert added("r", b"three").head == 2
-    assert judged() == []
+    assert validation_errors() == []
 
 
-def told_back_without_a_content(state: str) -> str:
+def set_back_without_a_content(state: str) -> str:
     """Set the root inventory back to version 1, remove a content of version 2, and put version 2 in `state`.
 
     Returns:
@@ -211,7 +211,7 @@ def told_back_without_a_content(state: str) -> str:
 @pytest.mark.parametrize("damage", [b"", b"x"])
 def test_complete_version_is_never_removed(damage: bytes) -> None:
     """The history of its receipt says that it is complete, or is damaged and may have said so."""
-    its_history = told_back_without_a_content("completed")
+    its_history = set_back_without_a_content("completed")
     store().overwrite_bytes(store().read_bytes(its_history) + damage, its_history)
     before = list(store().listed(ocfl.object_key("r")))
 
@@ -222,14 +222,14 @@ def test_complete_version_is_never_removed(damage: bytes) -> None:
 
 
 def test_incomplete_version_is_removed_from_a_bucket(kind: str) -> None:
-    told_back_without_a_content("failed")
+    set_back_without_a_content("failed")
 
     if kind == "folder":  # a version enters a folder whole
         with pytest.raises(Conflict):
             added("r", b"four")
     else:
         assert added("r", b"four").head == 2
-        assert judged() == []
+        assert validation_errors() == []
 
 
 @pytest.mark.parametrize("has_object", [True, False])
@@ -252,7 +252,7 @@ def test_lost_root_inventory_is_restored_from_the_last_version() -> None:
 
     assert added("r", b"three").head == 3
     assert [content("r", number) for number in (1, 2, 3)] == [[b"one"], [b"two"], [b"three"]]
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_object_without_inventory_and_content_is_a_conflict() -> None:
@@ -295,7 +295,7 @@ def test_late_writer_never_sets_the_object_back(monkeypatch: pytest.MonkeyPatch,
     found = ocfl.inventory("r")
     assert found
     assert found.head == 2 + others
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
@@ -307,7 +307,7 @@ def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
 
     assert ocfl.inventory("r") is None
     added("r", b"two")
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_only_one_of_two_writers_of_a_version_wins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +324,7 @@ def test_only_one_of_two_writers_of_a_version_wins(kind: str, monkeypatch: pytes
         added("r", b"ours")
 
     assert content("r", 2) == [b"the other's"]
-    assert judged() == []
+    assert validation_errors() == []
     assert added("r", b"ours").head == 3
 
 
@@ -344,7 +344,7 @@ def test_writer_presumed_dead_leaves_nothing_in_the_version_of_another(late_at: 
         added("r", b"ours", b"of both", checkpoint=others)
 
     assert content("r", 2) == [b"theirs", b"of both"]
-    assert judged() == []
+    assert validation_errors() == []
     assert added("r", b"ours").head == 3
 
 
@@ -367,7 +367,7 @@ def test_late_removal_leaves_the_version_of_another_writer(monkeypatch: pytest.M
         interrupted.repaired("r")
 
     assert content("r", 2) == [b"theirs"]
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_late_finish_of_a_killed_version_never_sets_the_object_back(
@@ -392,7 +392,7 @@ def test_late_finish_of_a_killed_version_never_sets_the_object_back(
     found = ocfl.inventory("r")
     assert found
     assert found.head == 3
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_logs_of_an_object_are_not_part_of_its_content() -> None:
@@ -400,7 +400,7 @@ def test_logs_of_an_object_are_not_part_of_its_content() -> None:
 
     store().overwrite_bytes(b"{}", ocfl.log_key("r", "receipts/ab/receipt.json"))
 
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_validator_finds_corrupt_content(kind: str) -> None:
@@ -408,7 +408,7 @@ def test_validator_finds_corrupt_content(kind: str) -> None:
     found = added("r", b"one")
     store().overwrite_bytes(b"ONE", ocfl.content_key("r", found, hashlib.sha256(b"one").hexdigest()))
 
-    assert any("digest" in line.lower() for line in judged())
+    assert any("digest" in line.lower() for line in validation_errors())
 
 
 def test_inventory_survives_a_round_trip_through_json(kind: str) -> None:

@@ -113,7 +113,7 @@ def test_wrong_master_key_is_reported_by_the_name_of_its_setting(configure: Conf
 def test_rotation_keeps_sealed_values_and_makes_the_old_key_removable(configure: Configure) -> None:
     old, new = master_key(), master_key()
     configure(seal_keys=old)
-    ciphertext, told = seals.sealer("process-1")(b"secret"), seals.fingerprint("69796709")
+    ciphertext, reported = seals.sealer("process-1")(b"secret"), seals.fingerprint("69796709")
 
     configure(seal_keys=f"{new}, {old}")
     assert seals.opener("process-1")(ciphertext) == b"secret"
@@ -123,7 +123,7 @@ def test_rotation_keeps_sealed_values_and_makes_the_old_key_removable(configure:
 
     assert seals.opener("process-1")(ciphertext) == b"secret"
     assert seals.sealer("process-1")(b"secret") == ciphertext
-    assert seals.fingerprint("69796709") == told
+    assert seals.fingerprint("69796709") == reported
 
 
 def test_key_of_another_archive_is_locked() -> None:

@@ -20,7 +20,19 @@ from services.settlements import importing
 from tests.conftest import bucket_at
 from tests.domain.settled import day
 from tests.installations import installed
-from tests.settlements import NOW, covering, days_later, emptied, forgotten, imported, line, paid, report, rows, told
+from tests.settlements import (
+    NOW,
+    covering,
+    days_later,
+    emptied,
+    forgotten,
+    imported,
+    line,
+    paid,
+    report,
+    reported,
+    rows,
+)
 
 
 @pytest.fixture(scope="module", params=["folder", "bucket"])
@@ -86,7 +98,7 @@ def test_damaged_report_is_named_and_blocks_no_other_report() -> None:
     assert importing.restore_reports(NOW, damaged.__setitem__) == 1
 
     assert sorted(damaged) == [first, second]
-    assert (len(rows(SettlementEntryRow)), told()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
+    assert (len(rows(SettlementEntryRow)), reported()) == (1, [(None, C.MISSING_IN_ARCHIVE)])
     imported(*reports)
     forgotten()
     assert importing.restore_reports(NOW, print) == 3
@@ -97,7 +109,7 @@ def test_report_removed_from_the_store_leaves_nothing_in_a_new_database() -> Non
     paid("r", "c1")
     paid("missed", "c2")
     imported(report(line("c1", amount="20.00"), line("c3")))
-    assert len(told()) == 3
+    assert len(reported()) == 3
     ((report_id, _),) = settlement_reports.kept(print)
     for name in (f"settlements/{report_id}.json", f"settlements/{report_id}.imported"):
         store().remove(name)
@@ -107,7 +119,7 @@ def test_report_removed_from_the_store_leaves_nothing_in_a_new_database() -> Non
 
     assert importing.restore_reports(NOW, print) == 0
 
-    assert told() == []
+    assert reported() == []
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -1,6 +1,6 @@
-"""Archives with re-deliveries, killed writers and corruptions: they validate, verify, rebuild and export.
+"""Validates, verifies, rebuilds and exports many archives, after repeated deliveries, kills and corruptions.
 
-A few with every run of the tests, a thousand with `make test-faults`; in a folder and in a bucket.
+Every test run checks a few archives, and `make test-faults` a thousand, in a folder and in a bucket.
 """
 
 import json
@@ -33,13 +33,13 @@ from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
 from tests.flows.persisted import kill_before_write, writes_of
 from tests.installations import finished, stored_body
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 
 # On Python 3.13 bagit's own source warns.
 pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
 
 MOST_FOLDERS_ABOVE = 3
-"""Of an object. The twin may have had to make more of them."""
+"""The number of folders above an object. The twin may have made that many more folders."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -49,17 +49,17 @@ Bodies = dict[tuple[str, str], bytes]
 
 @dataclass(frozen=True)
 class Size:
-    """How many archives there are; of these, are killed, judged after a kill, damaged, and exported in each way."""
+    """The number of archives; how many are killed, validated after a kill, damaged, and exported in each way."""
 
     archives: int
     killed: int
-    judged: int
+    validated: int
     damaged: int
     exported: int
 
 
-FEW = Size(archives=8, killed=1, judged=1, damaged=7, exported=2)
-THOUSAND = Size(archives=1000, killed=100, judged=5, damaged=200, exported=20)
+FEW = Size(archives=8, killed=1, validated=1, damaged=7, exported=2)
+THOUSAND = Size(archives=1000, killed=100, validated=5, damaged=200, exported=20)
 
 
 @pytest.mark.parametrize(
@@ -90,16 +90,16 @@ def test_archives_validate_verify_rebuild_and_export(
     assert before["notification_attempt"]
     assert in_new_database(configure) == size.archives
     assert rows() == before
-    assert judged() == []
+    assert validation_errors() == []
 
 
 # Archiving
 
 
 def _archived(chance: random.Random, size: Size, cellar: Cellar) -> Bodies:
-    """Take archives to their end, some of them after a kill.
+    """Archive all processes, some of them after a kill.
 
-    Each that is killed has a twin, which has come to its end before and tells how many writes there are to choose from.
+    The twin of a killed archive is archived first. It gives the number of writes from which the kill is chosen.
     """
     all_bodies: Bodies = {}
     step = size.archives // size.killed
@@ -116,7 +116,7 @@ def _archived(chance: random.Random, size: Size, cellar: Cellar) -> Bodies:
         if is_killed:
             number_of_write = chance.randrange(writes)
             assert kill_before_write(number_of_write, [*sent]) or number_of_write >= writes - MOST_FOLDERS_ABOVE
-            _expect_valid_or_interrupted(reference, cellar if number < step * size.judged else None)
+            _expect_valid_or_interrupted(reference, cellar if number < step * size.validated else None)
         for receipt in sent:
             _run(*receipt)
         if chance.random() < 0.1:
@@ -129,7 +129,7 @@ def _received(reference: str, body: bytes, minute: int) -> str:
 
 
 def _run(reference: str, receipt_id: str) -> None:
-    """Take a receipt to its end, and put on record what a run of the flow does: itself, and that it told downstream."""
+    """Archive a receipt, and record what a run of the flow records: the run, and its notification of downstream."""
     now = datetime.now(UTC)
     run = RunRow(
         flow_run_id=str(uuid4()),
@@ -153,18 +153,18 @@ def _run(reference: str, receipt_id: str) -> None:
 
 def _expect_sound(cellar: Cellar, size: Size) -> None:
     done = cellar("verify", "--json")
-    told = json.loads(done.output)
-    assert (done.status, told["objects"], told["findings"]) == (0, size.archives, [])
+    reported = json.loads(done.output)
+    assert (done.status, reported["objects"], reported["findings"]) == (0, size.archives, [])
 
 
 def _expect_valid_or_interrupted(reference: str, cellar: Cellar | None) -> None:
-    """See what a kill has left: this archive, or with `cellar` the whole store."""
+    """Check what a kill has left in this archive and, if `cellar` is given, in the whole store."""
     stored = object_of(reference)
     assert not stored.sizes or verify_object(stored).is_sound
     if cellar:
         done = cellar("verify", "--json")
         assert done.status == 0, done.output
-        assert not stored.sizes or json.loads(done.output)["findings"] or judged() == []
+        assert not stored.sizes or json.loads(done.output)["findings"] or validation_errors() == []
 
 
 # Corrupting
@@ -172,7 +172,7 @@ def _expect_valid_or_interrupted(reference: str, cellar: Cellar | None) -> None:
 
 @dataclass(frozen=True)
 class Kind:
-    """Files of an object, and what is done to them."""
+    """A kind of files of an object, and the ways to damage them."""
 
     path: str
     ways: str = "flip cut remove"
@@ -196,7 +196,7 @@ class Damage:
     fault: Fault
     before: bytes | None
 
-    def put_right(self) -> None:
+    def repair(self) -> None:
         if self.before is None:
             store().remove(self.key)
         else:
@@ -204,17 +204,17 @@ class Damage:
 
 
 def _expect_every_corruption_to_be_found(chance: random.Random, size: Size, cellar: Cellar) -> None:
-    """Damage a file of each of some objects; `cellar verify` names each, and no other object."""
+    """Damage a file in each of some objects. `cellar verify` names each of these objects and no other."""
     damages = list(_damages(chance, size.damaged))
 
     done = cellar("verify", "--json")
 
     assert done.status == 1
     found = [(each["key"], each["fault"]) for each in json.loads(done.output)["findings"]]
-    assert [damage for damage in damages if not any(_tells_of(damage, *each) for each in found)] == []
+    assert [damage for damage in damages if not any(_names(damage, *each) for each in found)] == []
     assert [each for each in found if not any(each[0].startswith(damage.object_key) for damage in damages)] == []
     for damage in damages:
-        damage.put_right()
+        damage.repair()
     _expect_sound(cellar, size)
 
 
@@ -229,7 +229,7 @@ def _damages(chance: random.Random, number: int) -> Iterator[Damage]:
 
 
 def _needed(stored: StoredObject) -> set[str]:
-    """Of the discrepancies' history the last file has all; the one before may go at any time."""
+    """Return the files whose damage verify must report: not earlier histories, which the last history includes."""
     histories = sorted(path for path in stored.sizes if path.startswith("logs/history/discrepancies/"))
     return set(stored.sizes).difference(histories[:-1])
 
@@ -252,10 +252,10 @@ def _damaged(chance: random.Random, object_key: str, path: str, way: str) -> Dam
     return Damage(key, object_key, Fault.MISSING if way == "remove" else Fault.DAMAGED, before)
 
 
-def _tells_of(damage: Damage, key: str, fault: Fault) -> bool:
-    """A file that was damaged, what it is a part of, or the inventory that a sidecar proves."""
+def _names(damage: Damage, key: str, fault: Fault) -> bool:
+    """Whether a finding names the damaged file, a folder that contains it, or the inventory of a damaged sidecar."""
     if damage.key == f"{damage.object_key}/{ocfl.SIDECAR}":
-        return key == damage.key  # an older one is what a killed writer leaves
+        return key == damage.key  # a killed writer leaves an older sidecar
     if key == damage.key:
         return fault == damage.fault
     is_part = damage.key.startswith(f"{key}/") or damage.key == key.replace(ocfl.INVENTORY, ocfl.SIDECAR)

@@ -29,7 +29,7 @@ from services.triggering.trigger import trigger
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database, rows
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
 
@@ -108,7 +108,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callab
     assert str(after["discrepancy_event"]).count("a tip") == 2
     for name, expected in before.items():
         assert after[name] == expected, name
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Callable[..., Settings]) -> None:

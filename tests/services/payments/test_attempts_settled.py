@@ -8,7 +8,7 @@ import pytest
 from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
-from tests.settlements import imported, line, matches, report, told
+from tests.settlements import imported, line, matches, report, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -54,7 +54,7 @@ def test_payment_is_settled_by_any_attempt_that_took_money(row: str, *, archive_
         archived("process-1", body(2023, FIRST, SECOND))
 
     assert standings() == ["settled"]
-    assert told() == []
+    assert reported() == []
 
 
 def test_attempt_that_may_have_taken_money_settles_despite_a_verification() -> None:
@@ -65,7 +65,7 @@ def test_attempt_that_may_have_taken_money_settles_despite_a_verification() -> N
     settled_by(BY_FIRST)
 
     assert standings() == ["settled"]
-    assert told() == []
+    assert reported() == []
 
 
 def test_two_settled_attempts_exceed_the_amount_of_the_payment() -> None:
@@ -73,7 +73,7 @@ def test_two_settled_attempts_exceed_the_amount_of_the_payment() -> None:
 
     settled_by(BY_FIRST, BY_SECOND)
 
-    assert told() == [("process-1", "SETTLED_AMOUNT_MISMATCH")]
+    assert reported() == [("process-1", "SETTLED_AMOUNT_MISMATCH")]
 
 
 @pytest.mark.parametrize("archive_comes_first", [True, False])
@@ -87,11 +87,11 @@ def test_row_of_an_attempt_without_money_is_a_discrepancy_of_its_archive(
     if not archive_comes_first:
         archived("process-1", body(2023, other, SECOND))
 
-    assert told() == [("process-1", "MISSING_IN_ARCHIVE")]
+    assert reported() == [("process-1", "MISSING_IN_ARCHIVE")]
     assert standings() == ["settled"]
 
     archived("process-1", body(2024, SECOND))
-    assert told() == [(None, "MISSING_IN_ARCHIVE")]
+    assert reported() == [(None, "MISSING_IN_ARCHIVE")]
 
 
 def test_attempt_is_matched_by_its_own_amount() -> None:
@@ -100,7 +100,7 @@ def test_attempt_is_matched_by_its_own_amount() -> None:
     settled_by(line(auth="11", card="4580", **DAYS | {"amount": "10.00"}), BY_SECOND)
 
     assert sorted(how for how, _ in matches()) == ["authorisation", "cguid"]
-    assert told() == [("process-1", "AMOUNT_MISMATCH"), ("process-1", "SETTLED_AMOUNT_MISMATCH")]
+    assert reported() == [("process-1", "AMOUNT_MISMATCH"), ("process-1", "SETTLED_AMOUNT_MISMATCH")]
 
 
 def test_entry_becomes_unmatched_in_a_version_without_its_attempt() -> None:
@@ -110,4 +110,4 @@ def test_entry_becomes_unmatched_in_a_version_without_its_attempt() -> None:
     archived("process-1", body(2024, SECOND))
 
     assert matches() == [("none", None)]
-    assert told() == [(None, "MISSING_IN_ARCHIVE"), ("process-1", "MISSING_IN_SETTLEMENT")]
+    assert reported() == [(None, "MISSING_IN_ARCHIVE"), ("process-1", "MISSING_IN_SETTLEMENT")]

@@ -40,7 +40,7 @@ def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
     booked(reference, *rows)
 
 
-def told(*references: str) -> dict[str, list[str]]:
+def reported(*references: str) -> dict[str, list[str]]:
     """Return the duplicates of archives that are not closed, in short form."""
     return {
         reference: sorted(_short(each) for each in discrepancies.not_closed_by_id(reference, DUPLICATE_CODES).values())
@@ -56,16 +56,16 @@ def _short(found: Discrepancy) -> str:
 @ON_BOTH
 def test_duplicates_are_found_on_both_sides_and_close_on_both() -> None:
     arrived("a", ("t", "f"))
-    assert told("a") == {"a": []}
+    assert reported("a") == {"a": []}
 
     arrived("b", ("t", "g"), ("u", "f"))
-    assert told("a", "b") == {
+    assert reported("a", "b") == {
         "a": ["provider t also in b", "transaction t also in b"],
         "b": ["provider u also in a", "transaction t also in a"],
     }
 
     arrived("b", ("v", "g"))  # its next version
-    assert told("a", "b") == {"a": [], "b": []}
+    assert reported("a", "b") == {"a": [], "b": []}
 
 
 @ON_BOTH
@@ -80,12 +80,12 @@ def test_attempt_that_does_not_decide_is_found_under_another_transaction(*, atte
         arrived("b", ("u", "g"))
 
     both = {"a": ["provider t also in b"], "b": ["provider u also in a"]}
-    assert told("a", "b") == both
+    assert reported("a", "b") == both
     reconcile_all_duplicates(NOON)
-    assert told("a", "b") == both
+    assert reported("a", "b") == both
 
     arrived("a", ("t", "f"))  # its next version
-    assert told("a", "b") == {"a": [], "b": []}
+    assert reported("a", "b") == {"a": [], "b": []}
 
 
 @ON_BOTH
@@ -95,7 +95,7 @@ def test_transaction_of_several_attempts_is_reported_once() -> None:
     arrived("b", ("t", "g"))
     reconcile_all_duplicates(NOON)
 
-    assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
+    assert reported("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
 
 
 @ON_SQLITE
@@ -103,7 +103,7 @@ def test_attempts_and_payments_without_ids_are_no_duplicates() -> None:
     arrived("a", ("t", "f"), ("t", "f"), (None, None), ("", ""))
     arrived("b", (None, None), ("", ""))
 
-    assert told("a", "b") == {"a": [], "b": []}
+    assert reported("a", "b") == {"a": [], "b": []}
 
 
 ARCHIVES: list[tuple[str, Sequence[tuple[str | None, str | None]]]] = [
@@ -120,9 +120,9 @@ def test_order_of_arrival_does_not_matter() -> None:
     for order in list(permutations(ARCHIVES))[::5]:
         for reference, payments in order:
             arrived(reference, *payments)
-        ends.append(told("a", "b", "c", "d"))
+        ends.append(reported("a", "b", "c", "d"))
         reconcile_all_duplicates(NOON)
-        ends.append(told("a", "b", "c", "d"))
+        ends.append(reported("a", "b", "c", "d"))
         _forget()
 
     assert all(end == ends[0] for end in ends)
@@ -143,7 +143,7 @@ def test_concurrent_duplicates_are_found_on_both_sides() -> None:
         pair = (f"a{number}", f"b{number}")
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(lambda reference, t=f"t{number}": arrived(reference, (t, None)), pair))
-        assert [len(each) for each in told(*pair).values()] == [1, 1]
+        assert [len(each) for each in reported(*pair).values()] == [1, 1]
 
 
 @ON_SQLITE
@@ -151,11 +151,11 @@ def test_duplicates_of_a_killed_run_are_reconciled_with_all_archives() -> None:
     load("a", ("t", None))
     load("b", ("t", None))
     reconcile_all_duplicates(NOON)
-    assert told("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
+    assert reported("a", "b") == {"a": ["transaction t also in b"], "b": ["transaction t also in a"]}
 
     load("b")
     reconcile_all_duplicates(NOON)
-    assert told("a", "b") == {"a": [], "b": []}
+    assert reported("a", "b") == {"a": [], "b": []}
 
 
 @ON_BOTH
@@ -168,7 +168,7 @@ def test_duplicate_in_very_many_archives_changes_only_the_new_archive() -> None:
 
     arrived("r99", ("t", "f"))
 
-    assert told("r00", "r09", "r99") == {
+    assert reported("r00", "r09", "r99") == {
         "r00": ["transaction t also in r01, r02, r03 and others"],
         "r09": ["transaction t also in r00, r01, r02 and others"],
         "r99": ["transaction t also in r00, r01, r02 and others"],
@@ -179,4 +179,4 @@ def test_duplicate_in_very_many_archives_changes_only_the_new_archive() -> None:
 
     for reference in references[1:]:
         arrived(reference)
-    assert told("r00", "r99") == {"r00": ["transaction t also in r99"], "r99": ["transaction t also in r00"]}
+    assert reported("r00", "r99") == {"r00": ["transaction t also in r99"], "r99": ["transaction t also in r00"]}

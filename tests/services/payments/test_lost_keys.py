@@ -39,7 +39,7 @@ from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished, stored_body
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, sample_document
 from tests.settlements import imported, line, report
 
@@ -124,7 +124,7 @@ def test_archive_without_sealed_values_gets_a_new_key() -> None:
 @pytest.mark.parametrize("left", [(), ("key",)])
 def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: tuple[str, ...]) -> None:
     archived("process-1", body())
-    told = seals.fingerprint("69796709")
+    reported = seals.fingerprint("69796709")
     backup = lose(FINGERPRINT)
     if not left:
         lose(seals.key_location("process-1"))  # no key is left, but the archive is sealed
@@ -136,7 +136,7 @@ def test_lost_fingerprint_key_is_not_replaced_while_fingerprints_exist(left: tup
     assert store().size(FINGERPRINT) is None
 
     store().overwrite_bytes(backup, FINGERPRINT)
-    assert seals.fingerprint("69796709") == told
+    assert seals.fingerprint("69796709") == reported
 
 
 def test_lost_fingerprint_key_is_not_replaced_while_settlement_reports_exist() -> None:
@@ -213,7 +213,7 @@ def test_destroyed_key_makes_sealed_values_unreadable_and_changes_no_archive(tmp
     assert stored_body("process-2", of_other) == other
     assert [each.version for each in view().versions] == [1, 2]
     assert in_store(ocfl.ROOT) == before
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_settlement_reports_are_compared_with_their_digests() -> None:

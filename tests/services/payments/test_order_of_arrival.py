@@ -27,7 +27,7 @@ from services.settlements.importing import reconcile_all_archives
 from tests.flows import databases
 from tests.installations import archived
 from tests.samples import sample_document
-from tests.settlements import everything, imported, line, report, rows, told
+from tests.settlements import everything, imported, line, report, reported, rows
 
 NOW = datetime.now(UTC)
 PAID = {"paid": "2022-12-21", "settled": "2022-12-23"}
@@ -154,7 +154,7 @@ def test_steps_lead_to_many_kinds_of_discrepancies() -> None:
             taken(("archive", number))
         for number in range(len(REPORTS)):
             taken(("report", number))
-        codes |= {code for _, code in told()}
+        codes |= {code for _, code in reported()}
 
     assert codes >= {
         DiscrepancyCode.AGING_HOLD,

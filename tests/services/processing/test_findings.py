@@ -111,15 +111,15 @@ def damage(version: int) -> None:
 def test_damaged_old_version_does_not_close_vanished_payments() -> None:
     archived("process-1", body(2023, payments=[charge("process-1", "first", "1")], data=[]))
     receipt_id = archived("process-1", body(2024, payments=with_amount(2500), data=[]))
-    told = ["AMOUNT_MISMATCH", "PAYMENT_VANISHED", "PAYMENT_WITHOUT_FIELD"]
-    assert codes() == told
+    reported = ["AMOUNT_MISMATCH", "PAYMENT_VANISHED", "PAYMENT_WITHOUT_FIELD"]
+    assert codes() == reported
     damage(version=1)
 
     finished("process-1", receipt_id)
-    assert codes() == told
+    assert codes() == reported
 
     archived("process-1", body(2025, payments=with_amount(2100), data=[]))
-    assert codes() == told[1:]
+    assert codes() == reported[1:]
 
 
 def test_damaged_current_version_keeps_its_discrepancies_and_fails_no_late_version() -> None:

@@ -26,7 +26,7 @@ from services.processing.persisting import persist
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.installations import archived, stored_body, stored_file
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import PDF, sample_body
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
@@ -60,7 +60,7 @@ def test_request_is_rebuilt_from_skeleton_and_files_and_kept_only_once() -> None
     assert stored
     assert REQUEST not in stored.keys
     assert not inbox.has_body(receipt_id)
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def lines(content: str) -> str:
@@ -106,7 +106,7 @@ def test_request_that_cannot_be_rebuilt_is_kept_whole(content: str) -> None:
     stored = stored_request("process-1", receipt_id)
     assert stored
     assert REQUEST in stored.keys
-    assert judged() == []
+    assert validation_errors() == []
 
 
 @pytest.mark.parametrize("again", [body_at(FEBRUARY), body_at(JANUARY, indent=2), body_at(FEBRUARY, indent=1)])
@@ -123,7 +123,7 @@ def test_repeated_content_is_a_delivery_and_no_version(again: bytes) -> None:
     assert found
     assert found.head == 1
     assert (stored_body("process-1", first), stored_body("process-1", second)) == (first_body, again)
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_identical_body_is_a_second_delivery_of_one_version() -> None:
@@ -139,7 +139,7 @@ def test_identical_body_is_a_second_delivery_of_one_version() -> None:
     assert stored_body("process-1", *receipts) == body
     assert not inbox.has_body(*receipts)
     assert {each.partition("/")[0] for each in object_of("process-1").sizes if each.startswith("v")} == {"v1"}
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_changed_body_is_the_next_version_and_stores_equal_files_once() -> None:
@@ -152,7 +152,7 @@ def test_changed_body_is_the_next_version_and_stores_equal_files_once() -> None:
     assert found
     brought = sorted(path.rpartition("/")[2] for path in found.content_of(2).values())
     assert brought == ["cuts.json", "skeleton.json"]
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_return_to_an_earlier_content_is_a_version() -> None:
@@ -188,7 +188,7 @@ def test_change_in_a_file_alone_makes_a_version() -> None:
     archived("process-1", json.dumps(document).encode())
 
     assert len(view().versions) == 2
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_persisting_again_changes_nothing() -> None:
@@ -201,7 +201,7 @@ def test_persisting_again_changes_nothing() -> None:
     persist("process-1", receipt_id)  # from the inbox
 
     assert ocfl.inventory("process-1") == before
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_damaged_files_are_repaired_by_another_delivery() -> None:
@@ -218,7 +218,7 @@ def test_damaged_files_are_repaired_by_another_delivery() -> None:
     persist("process-1", receipt_id)
 
     assert stored_body("process-1", receipt_id) == body
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_damaged_record_of_a_delivery_is_repaired_by_another_delivery() -> None:
@@ -235,7 +235,7 @@ def test_damaged_record_of_a_delivery_is_repaired_by_another_delivery() -> None:
 
     assert stored_body("process-1", receipt_id) == again
     assert len(view().versions) == 2
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_request_is_whole_without_its_scans() -> None:
@@ -379,7 +379,7 @@ def test_next_run_completes_the_version_of_a_writer_killed_before_any_write(
     else:
         pytest.fail(f"more than {MOST_WRITES} writes; raise the bound")
     assert left_behind == LEFT_BEHIND[store_kind, version]
-    assert judged() == []
+    assert validation_errors() == []
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from services.processing.persisting import persist
 from tests.adapters.documents.test_clamd import BAD, running_clamd
 from tests.flows.conftest import received
 from tests.installations import archived, stored_body
-from tests.judge import judged
+from tests.ocfl_validator import validation_errors
 from tests.samples import sample_document
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
@@ -75,7 +75,7 @@ def test_archive_with_other_sealing_rules_is_repaired(
 
     assert stored_body("process-1", receipt_id) == body()
     assert verify_object(object_of("process-1")).findings == ()
-    assert judged() == []
+    assert validation_errors() == []
 
 
 def test_archive_with_unknown_sealing_rules_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,4 +105,4 @@ def test_damaged_cuts_are_repaired_although_clamav_has_changed_its_result(
     assert stored_body("process-1", receipt_id) == sent
     assert store().read_bytes(request.keys[SCANS]) == scans
     assert verify_object(object_of("process-1")).findings == ()
-    assert judged() == []
+    assert validation_errors() == []

@@ -19,7 +19,7 @@ from services.settlements.importing import reconcile_all_archives
 from services.views import archive_view
 from tests.installations import archived, finished
 from tests.samples import sample_body, sample_document
-from tests.settlements import imported, line, report, rows, told
+from tests.settlements import imported, line, report, reported, rows
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
@@ -76,10 +76,10 @@ def test_damaged_report_closes_nothing_until_it_is_imported_again(
     finished("process-1", receipt_id)
 
     assert explained() == before
-    assert ("process-1", "MISSING_IN_SETTLEMENT") in told()  # new discrepancies are reported
+    assert ("process-1", "MISSING_IN_SETTLEMENT") in reported()  # new discrepancies are reported
     imported(REPORT, now=NOW)
     assert explained() == before
-    assert ("process-1", "MISSING_IN_SETTLEMENT") not in told()
+    assert ("process-1", "MISSING_IN_SETTLEMENT") not in reported()
 
 
 def test_discrepancies_close_once_the_damaged_report_is_removed(
@@ -89,13 +89,13 @@ def test_discrepancies_close_once_the_damaged_report_is_removed(
     imported(REPORT, now=NOW)
     key = damaged(".json")
     rebuilt(configure)
-    assert ("process-1", "SETTLED_AMOUNT_MISMATCH") in told()
+    assert ("process-1", "SETTLED_AMOUNT_MISMATCH") in reported()
 
     for each in (key, key.replace(".json", ".imported")):
         store().remove(each)
     reconcile_all_archives(NOW)
 
-    assert told() == []
+    assert reported() == []
 
 
 def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure: Callable[..., Settings]) -> None:
@@ -107,7 +107,7 @@ def test_discrepancies_close_again_after_a_damaged_report_is_repaired(configure:
 
     archived("process-1", body("2026-02-01T00:00:00Z", amount=2000))
 
-    assert told() == [(None, "MISSING_IN_ARCHIVE")]
+    assert reported() == [(None, "MISSING_IN_ARCHIVE")]
     archive = archive_view.archive("process-1")
     assert archive
     assert [each.standing for each in archive.payments] == ["settled"]

@@ -54,8 +54,8 @@ from tests.settlements import (
     matches,
     paid,
     report,
+    reported,
     rows,
-    told,
     unpaid,
 )
 
@@ -104,7 +104,7 @@ def test_rows_are_matched_and_differences_are_reported() -> None:
         )
     )
 
-    assert told() == [
+    assert reported() == [
         (None, C.AMBIGUOUS_MATCH),
         (None, C.MISSING_IN_ARCHIVE),
         ("again", C.MISSING_IN_SETTLEMENT),
@@ -130,7 +130,7 @@ def test_authorisation_without_its_leading_zeros_is_matched() -> None:
 
     imported(report(line(auth="123456", card="1234")))
 
-    assert (matches(), told()) == ([("authorisation", "payment of r")], [])
+    assert (matches(), reported()) == ([("authorisation", "payment of r")], [])
 
 
 @pytest.mark.usefixtures("empty")
@@ -155,7 +155,7 @@ def test_row_in_two_reports_counts_once() -> None:
     imported(report(line("c3"), line("c1")))
 
     assert len(rows(SettlementEntryRow)) == 3
-    assert ("r", C.SETTLED_AMOUNT_MISMATCH) not in told()
+    assert ("r", C.SETTLED_AMOUNT_MISMATCH) not in reported()
 
 
 @pytest.mark.usefixtures("empty")
@@ -164,7 +164,7 @@ def test_equal_rows_of_one_report_count_separately() -> None:
 
     imported(report(line("c1"), line("c1")))
 
-    assert told() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
+    assert reported() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -188,12 +188,12 @@ def kept_files() -> set[Path]:
 @pytest.mark.usefixtures("empty")
 def test_payment_that_arrives_after_its_settlement_closes_the_discrepancy() -> None:
     imported(report(line("c1")))
-    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+    assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
     paid("late", "c1")
 
     importing.rematch("late", NOW)
 
-    assert told() == []
+    assert reported() == []
     assert matches() == [("cguid", "payment of late")]
 
 
@@ -205,7 +205,7 @@ def test_entry_becomes_unmatched_when_its_payment_changes() -> None:
 
     importing.rematch("r", NOW)
 
-    assert told() == [(None, C.MISSING_IN_ARCHIVE), ("r", C.MISSING_IN_SETTLEMENT)]
+    assert reported() == [(None, C.MISSING_IN_ARCHIVE), ("r", C.MISSING_IN_SETTLEMENT)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -215,7 +215,7 @@ def test_second_payment_with_the_same_cguid_makes_the_match_ambiguous() -> None:
     before = everything()
     paid("s", "c1")
     importing.rematch("s", NOW)
-    assert told() == [
+    assert reported() == [
         (None, C.AMBIGUOUS_MATCH),
         ("r", C.MISSING_IN_SETTLEMENT),
         ("s", C.MISSING_IN_SETTLEMENT),
@@ -232,11 +232,11 @@ def test_row_for_a_failed_payment_is_a_discrepancy_of_its_archive() -> None:
     paid("r", "c1", standing=Standing.FAILED)
 
     imported(report(line("c1")))
-    assert told() == [("r", C.MISSING_IN_ARCHIVE)]
+    assert reported() == [("r", C.MISSING_IN_ARCHIVE)]
 
     paid("r", "c1")
     importing.rematch("r", NOW)
-    assert told() == []
+    assert reported() == []
 
 
 @pytest.mark.usefixtures("empty")
@@ -247,11 +247,11 @@ def test_next_match_completes_a_match_that_was_killed_before_reconciling() -> No
     with matching_alone() as session:
         (before,) = unmatched_entries(session)
         update_decisions(session, [DecidedEntry(before.entry, matched)])
-    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+    assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
 
     importing.rematch("r", NOW)
 
-    assert told() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
+    assert reported() == [("r", C.SETTLED_AMOUNT_MISMATCH)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -262,7 +262,7 @@ def test_killed_import_is_completed_by_the_next_import_or_night(killed_at: str, 
     paid("s", "c3")
     another = report(line("c4", paid=day(0)))
     imported(another)
-    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    assert ("s", C.MISSING_IN_SETTLEMENT) in reported()
     rows_of_it = report(line("c1", amount="20.00"), line("c2"), line("c3"))
     imported(rows_of_it)
     undisturbed = everything()
@@ -297,7 +297,7 @@ def test_nightly_run_reports_unmatched_entries_that_a_killed_run_left() -> None:
 
     importing.reconcile_all_archives(NOW)
 
-    assert told() == [(None, C.MISSING_IN_ARCHIVE)]
+    assert reported() == [(None, C.MISSING_IN_ARCHIVE)]
 
 
 @pytest.mark.usefixtures("empty")
@@ -383,15 +383,15 @@ def test_archives_that_shared_a_row_are_reconciled_after_a_killed_run() -> None:
     paid("r", "c1")
     paid("s", "c1")
     imported(report(line("c1")))
-    assert ("s", C.MISSING_IN_SETTLEMENT) in told()
+    assert ("s", C.MISSING_IN_SETTLEMENT) in reported()
     unpaid("r")
 
     with killed_at("INSERT INTO discrepancy_event"), pytest.raises(KeyboardInterrupt):
         importing.rematch("r", NOW)
-    assert (matches(), len(told())) == ([("cguid", "payment of s")], 3)
+    assert (matches(), len(reported())) == ([("cguid", "payment of s")], 3)
 
     importing.rematch("r", NOW)
-    assert told() == []
+    assert reported() == []
 
 
 @contextmanager
@@ -429,7 +429,7 @@ def test_instalments_minus_fees_and_tolerance_settle_a_payment_to_the_agora(
 
     imported(report(*parts("c full", "349.90"), *parts("c short", "349.89")))
 
-    assert told() == [("short", C.SETTLED_AMOUNT_MISMATCH)]
+    assert reported() == [("short", C.SETTLED_AMOUNT_MISMATCH)]
     assert matches() == [("cguid", f"payment of {each}") for each in ("full", "short") for _ in range(3)]
     with reading() as session:
         assert set(session.exec(select(PaymentRow.reference).where(is_settled()))) == {"full", "short"}
@@ -439,11 +439,11 @@ def test_instalments_minus_fees_and_tolerance_settle_a_payment_to_the_agora(
 def test_overdue_payment_is_reported_when_all_archives_are_reconciled() -> None:
     paid("r", paid_on=day(5))
     imported(report(*covering(day(0), day(10))), now=days_later(-60))
-    assert ("r", C.MISSING_IN_SETTLEMENT) not in told()
+    assert ("r", C.MISSING_IN_SETTLEMENT) not in reported()
 
     importing.reconcile_all_archives(NOW)
 
-    assert ("r", C.MISSING_IN_SETTLEMENT) in told()
+    assert ("r", C.MISSING_IN_SETTLEMENT) in reported()
 
 
 @pytest.mark.usefixtures("empty")

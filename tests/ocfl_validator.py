@@ -17,20 +17,20 @@ from adapters.store.ocfl import OBJECT_DECLARATION, ROOT, root_files
 from tests.installations import objects_below
 
 
-def judged() -> list[str]:
+def validation_errors() -> list[str]:
     """Return what the validator finds wrong in the store of the settings, with objects and digests checked.
 
     The validator must have seen every object, and at least one.
     """
     location = f"{settings().store_location}/{ROOT}"
     if "://" not in location:
-        return _judged(Path(location))
+        return _errors_below(Path(location))
     with TemporaryDirectory() as folder:
         _download(location, Path(folder))
-        return _judged(Path(folder))
+        return _errors_below(Path(folder))
 
 
-def place_of(object_id: str) -> str:
+def validator_path(object_id: str) -> str:
     """Return where the validator expects an object in a storage root that has our configuration."""
     place: str = _layout().identifier_to_path(object_id)
     return place
@@ -58,7 +58,7 @@ def _download(location: str, folder: Path) -> None:
         list(threads.map(download, objects_below(location)))
 
 
-def _judged(root: Path) -> list[str]:
+def _errors_below(root: Path) -> list[str]:
     validator = Path(sys.executable).with_name("ocfl-root.py")
     command = [sys.executable, "-W", "ignore", str(validator), "validate", "--root", str(root)]
     done = subprocess.run(
