@@ -1,6 +1,6 @@
-"""Real receivers, each a process on a free port with a data folder of its own, and archives in them.
+"""Starts real receivers, each as a process on a free port with its own data folder, and fills one with archives.
 
-Prefect is away, unless a test says otherwise: its port is closed.
+Prefect does not answer, because its port is closed, unless a test starts it.
 """
 
 import json
@@ -34,7 +34,7 @@ SECRET, TOKEN, LINK_KEY = "the sender's secret", "the readers' token", "the key 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A receiver that runs, and what it has written."""
+    """A running receiver, and the files that it has written."""
 
     process: "Popen[bytes]"
     port: int
@@ -52,14 +52,14 @@ class Receiver:
         return self.client.post("/webhooks/cellosign", content=content, headers=presented)
 
     def waiting(self) -> set[str]:
-        """Names of all files in `waiting/`, also of those that are half there."""
+        """Return the names of all files in `waiting/`, including unfinished files."""
         return {path.name for path in (self.inbox / "waiting").glob("*")}
 
     def deliveries(self) -> list[Delivery]:
         with installed(self.log.parent, inbox_url=self.inbox):
             return list(deliveries())
 
-    def sendings_of(self, receipt_id: str) -> list[Delivery]:
+    def deliveries_of(self, receipt_id: str) -> list[Delivery]:
         return [delivery for delivery in self.deliveries() if delivery.receipt_id == receipt_id]
 
     def body_of(self, receipt_id: str) -> bytes:
@@ -70,13 +70,13 @@ class Receiver:
             return {entry.receipt_id: entry for entry in quarantined()}
 
     def kept(self) -> tuple[set[str], set[str]]:
-        """Everything in the inbox, to compare."""
+        """Return the names of everything in the inbox, to compare."""
         return self.waiting(), set(self.quarantine())
 
 
 @contextmanager
 def started(output: Path | None = None) -> Iterator[Receiver]:
-    """A receiver with the settings of this process, which writes its log to `output` or beside the data folder."""
+    """Run a receiver with the settings of this process. It logs to `output`, or to a file beside the data folder."""
     made, log = settings(), settings().data_dir.parent / "receiver.log"
     log.touch()
     url = f"http://127.0.0.1:{made.port}"
@@ -91,7 +91,7 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
 
 @contextmanager
 def receiving(folder: Path, *, is_migrated: bool = True, **values: object) -> Iterator[Receiver]:
-    """A receiver with settings and a folder of its own."""
+    """Run a receiver with its own settings and folder."""
     with ExitStack() as stack:
         with installed(folder, **values):
             if is_migrated:
@@ -102,14 +102,14 @@ def receiving(folder: Path, *, is_migrated: bool = True, **values: object) -> It
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver on its defaults."""
+    """A receiver with default settings."""
     with receiving(tmp_path_factory.mktemp("receiver")) as receiver:
         yield receiver
 
 
 @pytest.fixture(scope="session")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver with little room and little patience."""
+    """A receiver with a small size limit and short timeouts."""
     folder = tmp_path_factory.mktemp("narrow")
     with receiving(folder, max_body_bytes=100_000, body_timeout_s=1, header_timeout_s=0.7) as receiver:
         yield receiver
@@ -117,7 +117,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    """A receiver whose database is away, that answers errors with 200 and gives no public links."""
+    """A receiver without a database, which answers errors with 200 and issues no public links."""
     values = {
         "database_url": database_that_is_away(),
         "error_http": "200",
@@ -132,7 +132,7 @@ def without_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recei
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A receiver whose database holds completed archives of these references."""
+    """A receiver whose database holds a completed archive of each reference."""
 
     receiver: Receiver
     folder: Path
@@ -151,7 +151,7 @@ HOSTILE = [
     *("tail/rerun", f"tail/files/{'0' * 64}", "tail/files/x", "a?b#c", "a+b&c=d", "back\\slash", "line\nbreak", "'\""),
     *("😀", "x" * 255),
 ]
-"""References that are opaque text to us and something else to a path, a URL or a database."""
+"""References that are plain text to cellar but have a meaning in a path, a URL or a database."""
 
 FILENAMES = {
     "contract.pdf": "contract.pdf",
@@ -171,14 +171,14 @@ FILENAMES = {
     ".htaccess": "htaccess",
     "NUL.pdf": "_NUL.pdf",
 }
-"""File names as they are sent, and as their downloads are called."""
+"""File names as sent, and the names of their downloads."""
 PERSON = "Marker-314159"
-"""Stands for what is personal in the archive `contract`."""
+"""Stands for the personal data in the archive `contract`."""
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """Archives to read, once on each kind of database."""
+    """A library of archives, once on each kind of database."""
     folder = tmp_path_factory.mktemp("library")
     values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN}
     values |= {"link_secret": LINK_KEY, "public_link_days": 1}
@@ -193,7 +193,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def contract(**members: Any) -> bytes:
-    """An archive with personal data, a warning and a discrepancy."""
+    """Return an archive with personal data, a warning and a discrepancy."""
     document = json.loads(sample_body("contract"))
     document["sessions"][0] |= {"author": PERSON, "labels": {PERSON: PERSON}}
     document["sessions"][0]["recipient"]["name"] = PERSON
@@ -204,7 +204,7 @@ def contract(**members: Any) -> bytes:
 
 
 def _fill() -> list[str]:
-    """Archives of one process each, the last but `contract` in two versions; returns their references."""
+    """Store the archives of the library, `contract` in two versions. Return their references."""
     bodies = {reference: sample_body(reference) for reference in HOSTILE}
     named = [attachment(b"%d" % number, filename=name) for number, name in enumerate(FILENAMES)]
     bodies["filenames"] = sample_body("filenames", attachments=named)
@@ -220,7 +220,7 @@ def _fill() -> list[str]:
 
 
 def earlier_contract() -> bytes:
-    """Nothing is signed, paid or attached yet, and a field says something else."""
+    """Return `contract` before anything was signed, paid or attached, and with another value in a field."""
     document = json.loads(contract(signatures=[], payments=[], attachments=[]))
     document["data"][0]["value"] = "not decided"
     return json.dumps(document).encode()

@@ -1,4 +1,4 @@
-"""Who sends archives: plain senders on a socket, and what they may expect of an answer."""
+"""Sends archives over plain sockets, and checks the answers."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import httpx
 from tests.api.conftest import Receiver
 
 MARKER = "Marker-314159"
-"""Stands for a person's data: in every payload that is refused, and nowhere else."""
+"""Stands for a person's data: it is in every refused payload, and must be nowhere else."""
 
 
 def receipt_id_of(body: bytes) -> str:
@@ -21,7 +21,7 @@ def receipt_id_of(body: bytes) -> str:
 
 
 def assert_refused(answer: httpx.Response, status: int, code: str) -> None:
-    """The documented shape of an error."""
+    """Check that an answer is an error of the documented shape."""
     content = answer.json()
     assert (answer.status_code, content["status"], content["document"]) == (status, "-1", None)
     assert set(content) == {"status", "document", "errordesc"}
@@ -29,13 +29,13 @@ def assert_refused(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def head(secret: str, *lines: str) -> bytes:
-    """The head of a request."""
+    """Return the head of a request."""
     first = ("POST /webhooks/cellosign HTTP/1.1", "host: cellar", f"authorization: {secret}")
     return "\r\n".join((*first, *lines, "", "")).encode()
 
 
 def answer_on(connection: socket.socket) -> tuple[int, Any]:
-    """The status and the content of the next answer. Unbuffered: what lies behind it is for the next call."""
+    """Read the status and content of the next answer. Reads no further: the next call reads the next answer."""
     received = b""
     while not received.endswith(b"\r\n\r\n"):
         received += connection.recv(1)
@@ -49,13 +49,13 @@ def answer_on(connection: socket.socket) -> tuple[int, Any]:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process has ever had."""
+    """Return the peak memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) << 10
 
 
 class Sender:
-    """A sender that speaks plainly over a socket, and looks at the answer only when it has sent what it wants."""
+    """A sender on a plain socket, which reads the answer only when a test asks for it."""
 
     def __init__(self, receiver: Receiver, *lines: str, secret: str | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", receiver.port), timeout=30)
@@ -68,11 +68,11 @@ class Sender:
         return self._socket.recv(1 << 16)
 
     def answer(self) -> tuple[int, Any]:
-        """The status and the content, once the server has sent all of it."""
+        """Wait for the whole answer, and return its status and content."""
         return answer_on(self._socket)
 
     def drip(self) -> bool:
-        """Send a byte ten times a second, 40 at most, and return whether an answer has come meanwhile."""
+        """Send ten bytes a second, at most 40 in all. Return whether an answer came before the end."""
         for _ in range(40):
             self._socket.sendall(b" ")
             if select.select([self._socket], [], [], 0.1)[0]:

@@ -1,4 +1,4 @@
-"""`/api/archives` over real HTTP, on both databases. Prefect is away."""
+"""`/api/archives` over real HTTP, on both databases. Prefect does not answer."""
 
 import hashlib
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ DISCREPANCY = {
 
 
 def path_of(reference: str, rest: str = "") -> str:
-    """Dots are encoded too: clients take `..` for a way up."""
+    """Return the path of an archive. Dots are encoded too, because clients resolve `..`."""
     return f"/api/archives/{quote(reference, safe='').replace('.', '%2E')}{rest}"
 
 
@@ -35,7 +35,7 @@ def assert_error(answer: httpx.Response, status: int, code: str) -> None:
 
 
 class TestOneArchive:
-    def test_has_the_members_of_the_interface(self, library: Library) -> None:
+    def test_has_the_documented_members(self, library: Library) -> None:
         archive = library.get(path_of("contract")).json()
 
         assert set(archive) == {
@@ -77,8 +77,8 @@ class TestOneArchive:
         }
         assert all(archive[name].endswith("Z") for name in ("received_at", "completed_at"))
 
-    def test_names_notifications_and_runs_as_the_interface_does(self) -> None:
-        """Those that the archives here have none of."""
+    def test_notifications_and_runs_have_the_documented_members(self) -> None:
+        """Reads the schema, because no archive of the library has notifications or runs."""
         definitions = ArchiveView.model_json_schema()["$defs"]
 
         assert set(definitions["NotificationView"]["properties"]) == {"endpoint", "event", "state", "attempts"}
@@ -86,7 +86,7 @@ class TestOneArchive:
             *("flow_run_id", "attempt", "state", "trigger", "failed_task", "started_at", "ended_at", "url")
         }
 
-    def test_tells_what_was_sent(self, library: Library) -> None:
+    def test_shows_versions_warnings_and_discrepancies(self, library: Library) -> None:
         archive = library.get(path_of("contract")).json()
 
         assert (archive["state"], archive["process_number"]) == ("completed", 100)
@@ -110,16 +110,16 @@ class TestOneArchive:
         assert library.get("/api/archives/branch/7/contract").json()["reference"] == "branch/7/contract"
 
     @pytest.mark.parametrize("sent", ["%FF", "%ED%A0%80", "a" * 300, "%2e%2e%2f%2e%2e"])
-    def test_is_not_found_by_what_can_be_no_reference(self, library: Library, sent: str) -> None:
+    def test_is_not_found_by_an_impossible_reference(self, library: Library, sent: str) -> None:
         assert_error(library.get(f"/api/archives/{sent}"), 404, "UNKNOWN_REFERENCE")
 
-    def test_is_not_looked_for_by_what_no_database_takes(self, library: Library) -> None:
+    def test_is_refused_for_a_reference_with_nul(self, library: Library) -> None:
         for path in ("/api/archives/%00", "/api/archives/a%00/files/b"):
             assert_error(library.get(path), 422, "BAD_PARAMETER")
 
 
 class TestFiles:
-    def test_come_as_they_were_sent(self, library: Library) -> None:
+    def test_are_returned_as_they_were_sent(self, library: Library) -> None:
         for content, sha256, media_type in ((PNG, PNG_SHA256, "image/png"), (PDF, PDF_SHA256, "application/pdf")):
             answer = library.get(path_of("contract", f"/files/{sha256}"))
 
@@ -147,14 +147,13 @@ class TestFiles:
         assert set(encoded) & set("\"'; \r\n/\\") == set()
         assert "set-cookie" not in answer.headers
 
-    def test_have_in_the_archive_the_names_that_were_sent(self, library: Library) -> None:
+    def test_keep_the_names_that_were_sent(self, library: Library) -> None:
         archive = library.get(path_of("filenames")).json()
 
         assert [each["filename"] for each in archive["files"] if each["role"] == "attachment"] == list(FILENAMES)
 
     @pytest.mark.parametrize("sha256", ["other", "0" * 64, "..", "%2e%2e", PNG_SHA256.upper(), PNG_SHA256[:-1], "%00"])
-    def test_that_the_archive_does_not_hold_are_not_found(self, library: Library, sha256: str) -> None:
-        """Also those of another archive."""
+    def test_of_no_or_another_archive_are_not_found(self, library: Library, sha256: str) -> None:
         sent = hashlib.sha256(b"held by another").hexdigest() if sha256 == "other" else sha256.replace(".", "%2E")
         assert library.get(path_of("another", f"/files/{hashlib.sha256(b'held by another').hexdigest()}")).is_success
 
@@ -172,7 +171,7 @@ class TestFiles:
 
 
 class TestPages:
-    def test_go_through_all_archives_newest_first(self, library: Library) -> None:
+    def test_list_all_archives_newest_first(self, library: Library) -> None:
         pages = list(_pages(library, "limit=7"))
 
         items = [item for page in pages for item in page]
@@ -258,31 +257,31 @@ class TestPages:
             *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00"),
         ],
     )
-    def test_are_refused_for_values_that_no_filter_takes(self, library: Library, query: str) -> None:
+    def test_are_refused_for_invalid_filter_values(self, library: Library, query: str) -> None:
         assert_error(library.get(f"/api/archives?{query}"), 422, "BAD_PARAMETER")
 
 
 class TestRerun:
     @pytest.mark.parametrize("reference", ["contract", *HOSTILE], ids=ascii)
-    def test_is_unavailable_while_prefect_is(self, library: Library, reference: str) -> None:
+    def test_is_unavailable_without_prefect(self, library: Library, reference: str) -> None:
         assert_error(library.post(path_of(reference, "/rerun")), 503, "UNAVAILABLE")
 
     def test_of_an_unknown_reference_is_not_found(self, library: Library) -> None:
-        """`tail/rerun` and `tail/files/…` are known, and `tail` is not."""
+        """`tail/rerun` and `tail/files/…` are known references, but `tail` is not."""
         for reference in ("nowhere", "tail", "tail/files"):
             assert_error(library.post(path_of(reference, "/rerun")), 404, "UNKNOWN_REFERENCE")
 
 
 class TestExplanation:
-    def explained(self, library: Library, reference: str, discrepancy_id: str, **said: Any) -> httpx.Response:
+    def explained(self, library: Library, reference: str, discrepancy_id: str, **members: Any) -> httpx.Response:
         path = path_of(reference, f"/discrepancies/{discrepancy_id}/explanation")
-        return library.receiver.client.post(path, json=said, headers={"authorization": f"Bearer {TOKEN}"})
+        return library.receiver.client.post(path, json=members, headers={"authorization": f"Bearer {TOKEN}"})
 
     def discrepancy_id(self, library: Library, code: str, kind: str = "discrepancies") -> str:
         archive = library.get(path_of("contract")).json()
         return str(next(each["discrepancy_id"] for each in archive[kind] if each["code"] == code))
 
-    def test_is_told_with_the_discrepancy(self, library: Library) -> None:
+    def test_is_shown_with_the_discrepancy(self, library: Library) -> None:
         found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
 
         answer = self.explained(library, "contract", found, by=" דנה ", why="a tip")
@@ -293,28 +292,28 @@ class TestExplanation:
         assert shown == answer.json()
         assert {**shown["explanation"], "at": None} == {"by": "דנה", "why": "a tip", "at": None}
 
-    def test_of_what_is_closed_is_a_conflict(self, library: Library) -> None:
+    def test_of_a_closed_discrepancy_is_a_conflict(self, library: Library) -> None:
         closed = self.discrepancy_id(library, "FIELD_WITHOUT_PAYMENT", "closed_discrepancies")
 
         assert_error(self.explained(library, "contract", closed, by="d", why="w"), 409, "DISCREPANCY_CLOSED")
 
-    def test_for_other_numbers_is_a_conflict(self, library: Library) -> None:
+    def test_for_amounts_that_have_changed_is_a_conflict(self, library: Library) -> None:
         found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
 
         answer = self.explained(library, "contract", found, by="d", why="w", expected="1.00 ILS")
 
         assert_error(answer, 409, "DISCREPANCY_CHANGED")
 
-    def test_of_what_the_archive_has_not_is_not_found(self, library: Library) -> None:
+    def test_of_a_discrepancy_that_the_archive_does_not_have_is_not_found(self, library: Library) -> None:
         found = self.discrepancy_id(library, "AMOUNT_MISMATCH")
 
         for reference, discrepancy_id in (("contract", "unknown"), ("another", found), ("nowhere", found)):
             answer = self.explained(library, reference, discrepancy_id, by="d", why="w")
             assert_error(answer, 404, "UNKNOWN_DISCREPANCY")
 
-    @pytest.mark.parametrize("said", [{}, {"by": "d"}, {"by": " ", "why": "w"}, {"by": "d", "why": "\0"}])
-    def test_needs_somebody_and_a_reason(self, library: Library, said: dict[str, str]) -> None:
-        assert_error(self.explained(library, "contract", "any", **said), 422, "BAD_PARAMETER")
+    @pytest.mark.parametrize("members", [{}, {"by": "d"}, {"by": " ", "why": "w"}, {"by": "d", "why": "\0"}])
+    def test_needs_an_author_and_a_reason(self, library: Library, members: dict[str, str]) -> None:
+        assert_error(self.explained(library, "contract", "any", **members), 422, "BAD_PARAMETER")
 
 
 class TestAuthorization:
@@ -333,7 +332,7 @@ class TestAuthorization:
     )
     @pytest.mark.parametrize("authorization", [None, "Bearer wrong", f"Bearer {SECRET}", "Basic Og==", "Bearer"])
     def test_needs_a_token(self, library: Library, method: str, path: str, authorization: str | None) -> None:
-        """The sender's secret is none."""
+        """The sender's secret is not a token."""
         headers = {"authorization": authorization} if authorization else {}
 
         answer = library.receiver.client.request(method, path, headers=headers)
@@ -341,7 +340,7 @@ class TestAuthorization:
         assert_error(answer, 401, "UNAUTHORIZED")
 
     @pytest.mark.parametrize("authorization", ["Bearer סוד".encode(), b"Bearer \xff", b"Basic \xff", b"\xff"])
-    def test_letters_beyond_ascii_are_no_token(self, library: Library, authorization: bytes) -> None:
+    def test_token_that_is_not_ascii_is_refused(self, library: Library, authorization: bytes) -> None:
         headers = [(b"authorization", authorization)]
 
         assert_error(library.receiver.client.get("/api/archives", headers=headers), 401, "UNAUTHORIZED")
@@ -354,7 +353,7 @@ class TestDifferences:
         found: list[Json] = answer.json()
         return found
 
-    def test_tell_of_each_kind_what_was_added_or_changed_and_both_values(self, library: Library) -> None:
+    def test_list_what_was_added_or_changed_with_both_values(self, library: Library) -> None:
         archive = library.get(path_of("contract")).json()
         (payment,) = archive["payments"]
         (attached,) = (each for each in archive["files"] if each["role"] == "attachment")
@@ -377,7 +376,7 @@ class TestDifferences:
         )
         assert signed["signed_by.name"] == {"before": None, "after": PERSON}
 
-    def test_the_other_way_round_are_what_was_removed(self, library: Library) -> None:
+    def test_in_reverse_list_what_was_removed(self, library: Library) -> None:
         there, back = self.differences(library, 1, 2), self.differences(library, 2, 1)
 
         turned = {"added": "removed", "changed": "changed"}
@@ -389,16 +388,16 @@ class TestDifferences:
             for each in there
         ]
 
-    def test_of_a_version_and_itself_are_none(self, library: Library) -> None:
+    def test_between_a_version_and_itself_are_empty(self, library: Library) -> None:
         answer = library.get(path_of(HOSTILE[0], "/differences?before=1&after=1"))
 
         assert (answer.status_code, answer.json()) == (200, [])
 
-    def test_of_versions_that_are_not_there_are_not_found(self, library: Library) -> None:
+    def test_of_unknown_versions_are_not_found(self, library: Library) -> None:
         assert_error(library.get(path_of(HOSTILE[0], "/differences?before=1&after=2")), 404, "UNKNOWN_VERSION")
         assert_error(library.get(path_of("unknown", "/differences?before=1&after=1")), 404, "UNKNOWN_VERSION")
 
-    def test_need_two_numbers(self, library: Library) -> None:
+    def test_need_two_version_numbers(self, library: Library) -> None:
         assert_error(library.get(path_of(HOSTILE[0], "/differences?before=1")), 422, "BAD_PARAMETER")
 
 
@@ -410,7 +409,7 @@ def test_api_describes_itself(library: Library) -> None:
     assert {"/webhooks/cellosign", "/api/archives", "/api/archives/{reference}", "/d/{token}"} <= set(paths)
 
 
-def test_unknown_paths_have_the_shape_of_errors(library: Library) -> None:
+def test_unknown_paths_get_the_documented_error(library: Library) -> None:
     assert_error(library.get("/api/nothing"), 404, "HTTP")
     assert_error(library.post("/api/archives"), 405, "HTTP")
 
@@ -418,7 +417,7 @@ def test_unknown_paths_have_the_shape_of_errors(library: Library) -> None:
 @pytest.mark.parametrize(
     "path", ["/healthz/", "/readyz/", "/api/discrepancies/", "/d/token/", "/docs/", "/openapi.json/"]
 )
-def test_slash_at_the_end_of_a_path_is_no_redirect(library: Library, path: str) -> None:
+def test_path_with_a_trailing_slash_is_not_redirected(library: Library, path: str) -> None:
     headers = {"authorization": f"Bearer {TOKEN}", "host": "elsewhere.example"}
 
     answer = library.receiver.client.get(path, headers=headers, follow_redirects=False)
@@ -431,11 +430,11 @@ def test_slash_at_the_end_of_a_path_is_no_redirect(library: Library, path: str) 
     "path",
     ["/healthz", "/readyz", "/nothing", "/docs", "/webhooks/cellosign", "/api/archives", "/api/archives/contract"],
 )
-def test_browser_guesses_the_type_of_no_answer(library: Library, path: str) -> None:
+def test_browsers_never_guess_a_content_type(library: Library, path: str) -> None:
     assert library.get(path).headers.get_list("x-content-type-options") == ["nosniff"]
 
 
-def test_health_names_the_parts(library: Library) -> None:
+def test_readiness_check_names_the_parts(library: Library) -> None:
     client = library.receiver.client
 
     assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})

@@ -1,4 +1,4 @@
-"""`/api/discrepancies` over real HTTP, on both databases: also what belongs to no archive can be seen and explained."""
+"""`/api/discrepancies` over real HTTP, on both databases, also for discrepancies that belong to no archive."""
 
 import base64
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.api.json.test_archives_api import assert_error
 from tests.installations import installed
 
 PATH = "/api/discrepancies"
-NOBODYS = [
+WITHOUT_AN_ARCHIVE = [
     Discrepancy(DiscrepancyCode.AMBIGUOUS_MATCH, None, "one payment", "several", "row 1"),
     *(Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment", "none", f"row {row}") for row in range(2, 5)),
 ]
@@ -23,10 +23,10 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _nobodys(library: Library) -> Iterator[None]:
-    """Rows of a report that belong to no archive."""
+def _without_an_archive(library: Library) -> Iterator[None]:
+    """Add discrepancies of report rows that belong to no archive."""
     with installed(library.folder, **library.settings):
-        reconcile(None, SETTLEMENT_CODES, NOBODYS, NOON)
+        reconcile(None, SETTLEMENT_CODES, WITHOUT_AN_ARCHIVE, NOON)
     yield
     with installed(library.folder, **library.settings):
         reconcile(None, SETTLEMENT_CODES, [], NOON)
@@ -39,12 +39,12 @@ def listed(library: Library, query: str = "") -> list[dict[str, Any]]:
     return items
 
 
-def explained(library: Library, discrepancy_id: str, **said: str) -> httpx.Response:
+def explained(library: Library, discrepancy_id: str, **members: str) -> httpx.Response:
     path = f"{PATH}/{discrepancy_id}/explanation"
-    return library.receiver.client.post(path, json=said, headers={"authorization": f"Bearer {TOKEN}"})
+    return library.receiver.client.post(path, json=members, headers={"authorization": f"Bearer {TOKEN}"})
 
 
-def test_all_that_is_not_closed_is_listed_with_its_archive_or_none(library: Library) -> None:
+def test_list_has_all_open_and_explained_discrepancies_with_and_without_an_archive(library: Library) -> None:
     found = listed(library, "limit=500")
 
     assert {each["reference"] for each in found} > {None, "contract"}
@@ -75,11 +75,11 @@ def test_pages_follow_one_another(library: Library) -> None:
 
 
 @pytest.mark.parametrize("query", ["cursor=x", f"cursor={base64.b64encode(bytes(3)).decode()}", "code=X", "state=x"])
-def test_query_that_is_wrong_is_refused(library: Library, query: str) -> None:
+def test_invalid_query_is_refused(library: Library, query: str) -> None:
     assert_error(library.get(f"{PATH}?{query}"), 422, "BAD_PARAMETER")
 
 
-def test_what_belongs_to_no_archive_is_explained(library: Library) -> None:
+def test_discrepancy_without_an_archive_is_explained(library: Library) -> None:
     (found,) = listed(library, "code=AMBIGUOUS_MATCH")
 
     other = explained(library, found["discrepancy_id"], by="Dana", why="w", found="two")
@@ -92,7 +92,7 @@ def test_what_belongs_to_no_archive_is_explained(library: Library) -> None:
 
 
 @pytest.mark.parametrize(("discrepancy_id", "status"), [("unknown", 404), ("%00", 422)])
-def test_what_is_unknown_is_not_explained(library: Library, discrepancy_id: str, status: int) -> None:
+def test_unknown_discrepancy_is_not_explained(library: Library, discrepancy_id: str, status: int) -> None:
     assert explained(library, discrepancy_id, by="Dana", why="w").status_code == status
 
 

@@ -1,4 +1,4 @@
-"""Bodies that are no archive, and archives that look as if they were none."""
+"""Posts bodies that are not archives, and unusual bodies that are."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from tests.samples import sample_body, sample_document
 
 
 def marked(**members: Any) -> bytes:
-    """An archive full of a person's data, with members of the root replaced."""
+    """Return an archive full of personal data, with members of the root replaced."""
     document = sample_document() | {"reference": MARKER, MARKER: [MARKER]}
     document["sessions"][0] |= {"author": MARKER, "recipient": {"name": MARKER, MARKER: MARKER}}
     document["attachments"][0]["filename"] = MARKER
@@ -82,7 +82,7 @@ BAD_INPUT: dict[str, tuple[bytes, int, str]] = {
 
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input_is_refused_and_kept_in_quarantine(receiver: Receiver, name: str) -> None:
-    """Nothing that was sent is repeated: not in the answer, not in the log, not in the reason."""
+    """The answer, the log and the stored reason repeat nothing of the body."""
     body, status, code = BAD_INPUT[name]
     waiting, logged = receiver.waiting(), receiver.log.stat().st_size
 
@@ -94,12 +94,12 @@ def test_bad_input_is_refused_and_kept_in_quarantine(receiver: Receiver, name: s
     assert entry.size_bytes == len(body)
     assert (receiver.inbox / "quarantine" / f"{entry.receipt_id}.body").read_bytes() == body
     assert receiver.waiting() == waiting
-    told = answer.text + repr(entry) + receiver.log.read_bytes()[logged:].decode()
-    assert "314159" not in told.replace(entry.receipt_id, "")
-    assert "Traceback" not in told
+    reported = answer.text + repr(entry) + receiver.log.read_bytes()[logged:].decode()
+    assert "314159" not in reported.replace(entry.receipt_id, "")
+    assert "Traceback" not in reported
 
 
-def test_receiver_serves_on_after_bad_input(receiver: Receiver) -> None:
+def test_receiver_still_works_after_bad_input(receiver: Receiver) -> None:
     assert receiver.client.get("/healthz").status_code == 200
     assert receiver.client.get("/readyz").status_code == 200
     assert receiver.post(sample_body("after all of it")).json()["status"] == "0"
@@ -133,8 +133,7 @@ ACCEPTED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_unusual_input_is_accepted_byte_by_byte(receiver: Receiver, name: str) -> None:
-    """A contract may hang on it."""
+def test_unusual_input_is_accepted_and_stored_byte_for_byte(receiver: Receiver, name: str) -> None:
     body = ACCEPTED[name]
     if not body.endswith((b"}", b"\n\n")):
         body = sample_body("accepted", signed_document={"content": "@"}).replace(b'"@"', b'"%b"' % body)
@@ -145,4 +144,4 @@ def test_unusual_input_is_accepted_byte_by_byte(receiver: Receiver, name: str) -
     receipt_id = receipt_id_of(body)
     assert answer.json()["document"]["reference"] == receipt_id
     assert receiver.body_of(receipt_id) == body
-    assert {delivery.reference for delivery in receiver.sendings_of(receipt_id)} == {"accepted"}
+    assert {delivery.reference for delivery in receiver.deliveries_of(receipt_id)} == {"accepted"}

@@ -1,4 +1,4 @@
-"""A receiver whose inbox is in a bucket: it acknowledges what lies there, and nothing else."""
+"""A receiver whose inbox is in a bucket acknowledges only bodies that are in the bucket."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """An inbox in a bucket, and a way to it that is open within `reachable`."""
+    """An inbox in a bucket, which the receiver can reach only within `reachable`."""
 
     folder: Path
     url: str
@@ -57,7 +57,7 @@ def installation(tmp_path: Path, s3_server: str) -> Installation:
     return Installation(tmp_path, f"s3://archives/{secrets.token_hex(8)}", s3_server, free_port())
 
 
-def test_acknowledged_bodies_lie_in_the_bucket_and_refused_ones_in_its_quarantine(installation: Installation) -> None:
+def test_acknowledged_bodies_are_in_the_bucket_and_refused_bodies_in_its_quarantine(installation: Installation) -> None:
     bodies = [sample_body("small"), sample_body("large", note="x" * 9_000_000), b'{"no": "archive"}']
     small, large, refused = (hashlib.sha256(body).hexdigest() for body in bodies)
 
@@ -80,7 +80,7 @@ def test_acknowledged_bodies_lie_in_the_bucket_and_refused_ones_in_its_quarantin
     assert installation.spooled() == []
 
 
-def test_bucket_that_is_away_is_told_and_the_receiver_recovers_with_it(installation: Installation) -> None:
+def test_receiver_reports_an_unreachable_bucket_until_it_is_back(installation: Installation) -> None:
     body = sample_body("recovers")
     with installation.receiving() as receiver:
         _assert_away(receiver, receiver.post(body))
@@ -99,7 +99,7 @@ def test_bucket_that_is_away_is_told_and_the_receiver_recovers_with_it(installat
     assert installation.spooled() == []
 
 
-def test_readiness_is_told_in_time_where_the_bucket_hangs(installation: Installation) -> None:
+def test_readiness_check_answers_in_time_while_the_bucket_hangs(installation: Installation) -> None:
     with (
         socket.create_server(("127.0.0.1", installation.port), backlog=100),
         installation.receiving() as receiver,
@@ -109,10 +109,10 @@ def test_readiness_is_told_in_time_where_the_bucket_hangs(installation: Installa
 
         assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
         assert "does not answer within" in ready.json()["reason"]
-        receiver.process.kill()  # it would wait for its thread
+        receiver.process.kill()  # otherwise it waits for the thread that hangs
 
 
-def test_killed_receiver_has_lost_nothing_and_the_next_one_sweeps_its_spool(installation: Installation) -> None:
+def test_killed_receiver_loses_nothing_and_the_next_start_clears_its_spool(installation: Installation) -> None:
     with installation.reachable():
         installation.wait_until_reachable()
         with installation.receiving() as receiver:
@@ -130,7 +130,7 @@ def test_killed_receiver_has_lost_nothing_and_the_next_one_sweeps_its_spool(inst
 
 
 def _assert_away(receiver: Receiver, answer: httpx.Response) -> None:
-    """The documented shape, also for what would have been refused: it could not be put into quarantine."""
+    """Check for the documented 503, also for bad bodies, since quarantine is not reachable either."""
     content: dict[str, Any] = answer.json()
     assert (answer.status_code, content["status"], content["document"]) == (503, "-1", None)
     assert content["errordesc"].startswith("UNAVAILABLE: the bucket does not")

@@ -1,4 +1,4 @@
-"""What was stored gets a run: right after the answer, or by the sweep."""
+"""Starts a run for each stored archive, right after the answer or by the sweep."""
 
 import os
 import sqlite3
@@ -30,9 +30,7 @@ def runs(prefect_server: str) -> Iterator[Runs]:
         yield runs
 
 
-def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
-    tmp_path: Path, runs: Runs, prefect_server: str
-) -> None:
+def test_archive_that_is_sent_twice_gets_one_run(tmp_path: Path, runs: Runs, prefect_server: str) -> None:
     body = sample_body("sent / twice")
     with receiving(tmp_path, PREFECT_API_URL=prefect_server, api_tokens=TOKEN, sweep_interval_s=0.5) as receiver:
         receipt_id = receiver.post(body).json()["document"]["reference"]
@@ -50,9 +48,7 @@ def test_acknowledged_archive_gets_one_run_however_often_it_is_sent(
     assert [answer.json() for answer in answers] == [started] * 2
 
 
-def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by_the_next(
-    tmp_path: Path, runs: Runs, prefect_server: str
-) -> None:
+def test_next_start_triggers_the_archives_of_a_dead_receiver(tmp_path: Path, runs: Runs, prefect_server: str) -> None:
     _store(tmp_path, "swept", sample_body("swept"))
 
     with receiving(tmp_path, PREFECT_API_URL=prefect_server):
@@ -62,8 +58,8 @@ def test_archive_that_a_dead_receiver_stored_and_did_not_trigger_is_triggered_by
     assert (run["name"], "trigger:sweep" in run["tags"]) == ("swept", True)
 
 
-def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> None:
-    """Prefect is away: the sending gets as far as its registration, the unreadable one stays where it is."""
+def test_sweep_continues_after_an_unreadable_record(tmp_path: Path) -> None:
+    """Prefect does not answer: the sweep registers the delivery, and leaves the unreadable record in place."""
     with receiving(tmp_path, sweep_interval_s=0.2, api_tokens=TOKEN) as receiver:
         unreadable = receiver.inbox / "waiting" / "0.json"
         unreadable.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +71,7 @@ def test_sweep_goes_on_after_a_record_that_it_cannot_read(tmp_path: Path) -> Non
         wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
 
 
-def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_afterwards(
+def test_sweep_tries_prefect_once_and_every_archive_gets_its_run_after_the_outage(
     tmp_path: Path, runs: Runs, prefect_server: str
 ) -> None:
     port = free_port()
@@ -90,7 +86,7 @@ def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_aft
         relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
         with running(relay, dict(os.environ), tmp_path / "relay.log", folder=ROOT):
             wait_until(lambda: len(runs()) == 12, timeout_s=30)
-            # Announcements are followed again.
+            # The receiver triggers new archives itself again.
             receiver.post(sample_body("after"))
             wait_until(lambda: len(runs()) == 13, timeout_s=30)
 
@@ -101,14 +97,14 @@ def test_outage_of_prefect_costs_one_try_a_sweep_and_everything_gets_its_run_aft
     assert "trigger:webhook" in after["tags"]
 
 
-def test_receiver_whose_log_is_on_a_full_disk_triggers_again_after_an_outage(
+def test_receiver_with_its_log_on_a_full_disk_triggers_runs_after_an_outage(
     runs: Runs, prefect_server: str, sqlite_installation: Settings, configure: Callable[..., Settings]
 ) -> None:
     port = free_port()
     configure(PREFECT_API_URL=f"http://127.0.0.1:{port}/api", port=free_port(), sweep_interval_s=1)
     with started(Path("/dev/full")) as receiver:
         assert receiver.post(sample_body("while Prefect is away")).json()["status"] == "0"
-        # Lines of the start, of the arrival, and at least two warnings.
+        # The lines of the start and the arrival, and at least two warnings.
         wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4, timeout_s=30)
 
         servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
@@ -131,19 +127,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(("table", "column"), [("delivery", "outcome"), ("archive", "state")])
-def test_ready_tells_that_the_sweep_is_down_until_the_database_has_its_own_tables_again(
+def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
     tmp_path: Path, runs: Runs, prefect_server: str, database: str, table: str, column: str
 ) -> None:
-    """A column of another name fails some queries and no connection. With its own name the sweep goes on by itself."""
+    """A renamed column fails some queries and no connection. Once it has its old name, the sweep recovers by itself."""
     with receiving(tmp_path, database_url=database, PREFECT_API_URL=prefect_server, sweep_interval_s=0.5) as receiver:
         _rename(database, table, column, "another")
         for number in range(3):
             assert receiver.post(sample_body(f"while the sweep is down {number}")).json()["status"] == "0"
         wait_until(lambda: receiver.client.get("/readyz").status_code == 503, timeout_s=30)
-        told = receiver.client.get("/readyz").json()
-        assert (told["status"], told["database"], told["prefect"]) == ("not ready", "ok", "ok")
-        assert "the sweep of the inbox has ended (the database has other tables" in told["reason"]
-        assert "run `cellar migrate`" in told["reason"]
+        reported = receiver.client.get("/readyz").json()
+        assert (reported["status"], reported["database"], reported["prefect"]) == ("not ready", "ok", "ok")
+        assert "the sweep of the inbox has ended (the database has other tables" in reported["reason"]
+        assert "run `cellar migrate`" in reported["reason"]
 
         _rename(database, table, "another", column)
 
@@ -164,7 +160,7 @@ def _rename(url: str, table: str, column: str, name: str) -> None:
 
 
 def _store(folder: Path, reference: str, body: bytes) -> None:
-    """A sending that came long ago, as a receiver of this installation stores it."""
+    """Store a delivery of long ago, as a receiver of this installation does."""
     with installed(folder):
         intake = Intake()
         intake.digest(body)

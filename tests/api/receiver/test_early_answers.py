@@ -1,4 +1,4 @@
-"""Answers that go out before the body has come: the sender must be able to read them, and cannot hold its place."""
+"""Answers before the body has arrived: the sender can read the answer, and cannot keep its place."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.samples import sample_body
 class TestAnswerBeforeTheEndOfTheBody:
     @pytest.mark.parametrize("size_mb", [1, 9, 50])
     @pytest.mark.parametrize("connection", ["close", "keep-alive"])
-    def test_refused_sender_can_send_all_and_then_read_the_answer(
+    def test_refused_sender_can_send_its_whole_body_and_then_read_the_answer(
         self, receiver: Receiver, size_mb: int, connection: str
     ) -> None:
         lines = (f"content-length: {size_mb << 20}", f"connection: {connection}")
@@ -22,30 +22,30 @@ class TestAnswerBeforeTheEndOfTheBody:
 
         assert (status, content["status"]) == (401, "-1")
 
-    def test_refused_sender_is_answered_before_it_has_sent_anything(self, receiver: Receiver) -> None:
+    def test_refused_sender_is_answered_before_it_sends_its_body(self, receiver: Receiver) -> None:
         with Sender(receiver, "content-length: 1000000000", secret="wrong") as sender:
             assert sender.answer()[0] == 401
 
-    def test_sender_by_httpx_sees_the_answer(self, receiver: Receiver) -> None:
+    def test_sender_with_httpx_reads_the_answer(self, receiver: Receiver) -> None:
         answer = receiver.post(b" " * (50 << 20), {"authorization": "wrong"})
 
         assert_refused(answer, 401, "UNAUTHORIZED")
 
-    def test_refused_sender_that_never_ends_is_cut_off(self, receiver: Receiver) -> None:
+    def test_refused_sender_that_never_stops_is_disconnected(self, receiver: Receiver) -> None:
         chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
         with Sender(receiver, "transfer-encoding: chunked", secret="wrong") as sender, pytest.raises(ConnectionError):
             sender.send(chunk * 200)
 
-    def test_refused_sender_that_falls_silent_is_cut_off(self, narrow: Receiver) -> None:
+    def test_refused_sender_that_stops_sending_is_disconnected(self, narrow: Receiver) -> None:
         with Sender(narrow, "content-length: 1000", secret="wrong") as sender:
             assert sender.answer()[0] == 401
             assert sender.read() == b""
 
-    def test_sender_that_waits_for_leave_to_send_is_refused_without(self, receiver: Receiver) -> None:
+    def test_refused_sender_that_expects_continue_gets_401_instead(self, receiver: Receiver) -> None:
         with Sender(receiver, "content-length: 1000", "expect: 100-continue", secret="wrong") as sender:
             assert sender.read().startswith(b"HTTP/1.1 401 ")
 
-    def test_sender_that_waits_for_leave_to_send_gets_it(self, receiver: Receiver) -> None:
+    def test_sender_that_expects_continue_gets_it(self, receiver: Receiver) -> None:
         body = sample_body("continue")
         with Sender(receiver, f"content-length: {len(body)}", "expect: 100-continue") as sender:
             assert sender.read() == b"HTTP/1.1 100 Continue\r\n\r\n"

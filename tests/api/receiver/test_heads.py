@@ -1,4 +1,4 @@
-"""Heads of requests: how large they may be, and how many may wait behind each other."""
+"""Limits the size of request heads, and the number of requests that wait on a connection."""
 
 import socket
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def connected(receiver: Receiver) -> Iterator[socket.socket]:
 
 
 class TestSizeOfHeads:
-    def test_head_of_the_largest_size_is_taken(self, receiver: Receiver) -> None:
+    def test_head_of_the_largest_allowed_size_is_accepted(self, receiver: Receiver) -> None:
         lines = b"".join(b"x-%d: 1\r\n" % number for number in range(98))
         most = GET + lines + b"x-long: %b\r\n\r\n"
         with connected(receiver) as connection:
@@ -43,7 +43,7 @@ class TestSizeOfHeads:
     )
     def test_head_that_is_too_large_is_refused(self, receiver: Receiver, data: bytes) -> None:
         with connected(receiver) as connection:
-            with suppress(ConnectionError):  # the receiver may have closed before all is sent
+            with suppress(ConnectionError):  # the receiver may close the connection before all is sent
                 connection.sendall(data)
 
             status, content = answer_on(connection)
@@ -53,7 +53,7 @@ class TestSizeOfHeads:
             assert_closed(connection)
 
     def test_head_that_goes_on_after_its_refusal_is_cut_off(self, receiver: Receiver) -> None:
-        """What still comes may reset the connection, and take the answer with it."""
+        """Bytes that still arrive may reset the connection before the client reads the answer."""
         with connected(receiver) as connection:
             with suppress(ConnectionError):
                 connection.sendall(GET + b"x-long: " + b"x" * (2 << 20))
@@ -65,7 +65,7 @@ class TestSizeOfHeads:
 
         assert receiver.client.get("/healthz").status_code == 200
 
-    def test_answer_that_is_owed_comes_before_a_second_head_is_refused(self, receiver: Receiver) -> None:
+    def test_first_request_is_answered_before_a_second_head_is_refused(self, receiver: Receiver) -> None:
         with connected(receiver) as connection:
             connection.sendall(GET + b"\r\n" + GET + b"x: 1\r\n" * 100 + b"\r\n")
 
@@ -73,7 +73,7 @@ class TestSizeOfHeads:
             assert_closed(connection)
 
     @pytest.mark.parametrize("between", [b"0\r\nx-trailer: ", b"5;extension=", b"0\r\n" + b"x: 1\r\n" * 100_000])
-    def test_lines_between_and_behind_chunks_are_bounded_too(self, receiver: Receiver, between: bytes) -> None:
+    def test_size_of_chunk_extensions_and_trailers_is_limited_too(self, receiver: Receiver, between: bytes) -> None:
         with Sender(receiver, "transfer-encoding: chunked") as sender:
             with suppress(ConnectionError):
                 sender.send(b"5\r\n{    \r\n" + between + b"x" * 1_000_000)
@@ -89,7 +89,7 @@ class TestSizeOfHeads:
 
                 assert answer_on(connection)[0] == 405
 
-    def test_small_headers_without_end_take_no_memory(self, receiver: Receiver) -> None:
+    def test_endless_small_headers_take_no_memory(self, receiver: Receiver) -> None:
         before_bytes = peak_bytes(receiver.process.pid)
         with connected(receiver) as connection, suppress(ConnectionError):
             connection.sendall(GET + b"x: 1\r\n" * 5_000_000)
@@ -99,7 +99,7 @@ class TestSizeOfHeads:
 
 
 class TestManyRequestsOfAConnection:
-    def test_requests_whose_answers_nobody_reads_take_no_memory(self, receiver: Receiver) -> None:
+    def test_requests_with_unread_answers_take_no_memory(self, receiver: Receiver) -> None:
         count, request = 5000, GET + b"\r\n"
         before_bytes = peak_bytes(receiver.process.pid)
         with connected(receiver) as connection, ThreadPoolExecutor(1) as other:
@@ -110,7 +110,7 @@ class TestManyRequestsOfAConnection:
         assert statuses == {200}
         assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
 
-    def test_requests_behind_a_chunked_body_are_bounded(self, receiver: Receiver) -> None:
+    def test_requests_after_a_chunked_body_take_no_memory(self, receiver: Receiver) -> None:
         before_bytes = peak_bytes(receiver.process.pid)
         with connected(receiver) as connection:
             with suppress(ConnectionError):
@@ -121,7 +121,7 @@ class TestManyRequestsOfAConnection:
         assert receiver.client.get("/healthz").status_code == 200
         assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
 
-    def test_large_body_behind_another_request_is_taken(self, receiver: Receiver) -> None:
+    def test_large_body_after_other_requests_is_accepted(self, receiver: Receiver) -> None:
         body = sample_body("behind another", note="x" * 5_000_000)
         with connected(receiver) as connection:
             connection.sendall((GET + b"\r\n") * 3 + head(receiver.secret, f"content-length: {len(body)}") + body)
@@ -131,5 +131,5 @@ class TestManyRequestsOfAConnection:
 
 
 def assert_closed(connection: socket.socket) -> None:
-    with suppress(ConnectionError):  # it is reset where not all was read that had come
+    with suppress(ConnectionError):  # the connection is reset if the receiver has not read everything
         assert connection.recv(1) == b""

@@ -1,4 +1,4 @@
-"""How much, how long and how many: what the receiver bounds, and what a broken transfer leaves."""
+"""Limits the size, duration and number of requests, and cleans up after broken transfers."""
 
 import select
 import socket
@@ -15,27 +15,27 @@ from tests.samples import sample_body
 
 
 class TestLimits:
-    def test_body_that_is_announced_as_too_large_is_refused(self, narrow: Receiver) -> None:
+    def test_body_with_a_content_length_that_is_too_large_is_refused(self, narrow: Receiver) -> None:
         before = narrow.kept()
 
         assert_refused(narrow.post(b" " * 100_001), 413, "TOO_LARGE")
 
         assert narrow.kept() == before
 
-    def test_body_that_grows_too_large_is_refused(self, narrow: Receiver) -> None:
+    def test_body_without_a_length_that_grows_too_large_is_refused(self, narrow: Receiver) -> None:
         before = narrow.kept()
 
         assert_refused(narrow.post(iter([b" " * 1000] * 2000)), 413, "TOO_LARGE")
 
         assert narrow.kept() == before
 
-    def test_body_of_the_largest_size_is_taken(self, narrow: Receiver) -> None:
+    def test_body_of_the_largest_allowed_size_is_accepted(self, narrow: Receiver) -> None:
         body = sample_body("largest", note="")
         body = body.replace(b'"note": ""', b'"note": "%b"' % (b"x" * (100_000 - len(body))))
 
         assert narrow.post(body).json()["document"]["reference"] == receipt_id_of(body)
 
-    def test_sender_that_falls_silent_is_given_up(self, narrow: Receiver) -> None:
+    def test_sender_that_stops_sending_times_out(self, narrow: Receiver) -> None:
         before, body = narrow.kept(), sample_body()
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             sender.send(body[:-1])
@@ -46,7 +46,7 @@ class TestLimits:
         assert content["errordesc"].startswith("BODY_TIMEOUT")
         assert narrow.kept() == before
 
-    def test_sender_that_drips_is_given_up(self, narrow: Receiver) -> None:
+    def test_sender_that_sends_too_slowly_times_out(self, narrow: Receiver) -> None:
         before = narrow.kept()
         with Sender(narrow, "content-length: 1000") as sender:
             assert sender.drip()
@@ -56,7 +56,7 @@ class TestLimits:
         assert content["errordesc"].startswith("BODY_TIMEOUT")
         assert narrow.kept() == before
 
-    def test_sender_that_hardly_sends_for_the_longest_silence_and_then_goes_on_is_taken(self, narrow: Receiver) -> None:
+    def test_sender_that_pauses_for_nearly_the_limit_and_then_goes_on_is_accepted(self, narrow: Receiver) -> None:
         body = sample_body("pausing", note="x" * 60_000)
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             for start in range(5):
@@ -66,8 +66,8 @@ class TestLimits:
 
             assert sender.answer()[1]["status"] == "0"
 
-    def test_slow_sender_that_keeps_sending_is_taken(self, narrow: Receiver) -> None:
-        """Its body takes longer than a head may, and than a silence may."""
+    def test_slow_sender_that_keeps_sending_is_accepted(self, narrow: Receiver) -> None:
+        """The body takes longer than the timeouts for heads and for silence."""
         body = sample_body("slow")
         size_bytes = len(body) // 30
         with Sender(narrow, f"content-length: {len(body)}") as sender:
@@ -79,7 +79,7 @@ class TestLimits:
 
 
 class TestBrokenTransfers:
-    def test_sender_that_leaves_half_way_leaves_nothing(self, receiver: Receiver) -> None:
+    def test_sender_that_disconnects_half_way_leaves_no_files(self, receiver: Receiver) -> None:
         before, body = receiver.kept(), sample_body("half way", note="x" * 9_000_000)
         sender = Sender(receiver, f"content-length: {len(body)}")
         sender.send(body[:-2_000_000])
@@ -100,7 +100,7 @@ class TestBrokenTransfers:
         ],
         ids=str,
     )
-    def test_lengths_that_contradict_are_refused(self, receiver: Receiver, lines: tuple[str, ...]) -> None:
+    def test_contradictory_or_invalid_lengths_are_refused(self, receiver: Receiver, lines: tuple[str, ...]) -> None:
         before = receiver.kept()
         with Sender(receiver, *lines) as sender:
             sender.send(sample_body())
@@ -110,7 +110,7 @@ class TestBrokenTransfers:
         assert receiver.kept() == before
 
     @pytest.mark.parametrize("digit", ["0", "1"])
-    def test_length_of_many_digits_is_refused(self, receiver: Receiver, digit: str) -> None:
+    def test_content_length_of_many_digits_is_refused(self, receiver: Receiver, digit: str) -> None:
         with Sender(receiver, f"content-length: {digit * 5000}") as sender:
             status, content = sender.answer()
 
@@ -118,7 +118,7 @@ class TestBrokenTransfers:
         assert receiver.client.get("/healthz").status_code == 200
         assert "Traceback" not in receiver.log.read_text()
 
-    def test_chunked_body_is_taken(self, receiver: Receiver) -> None:
+    def test_chunked_body_is_accepted(self, receiver: Receiver) -> None:
         body = sample_body("chunked")
 
         answer = receiver.post(iter([body[:10], body[10:]]))
@@ -135,9 +135,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 
 class TestRoom:
-    """Bounds on what is in flight together."""
+    """Limits on the number and bytes of all archives in flight."""
 
-    def test_more_senders_than_places_are_asked_to_come_again(self, crowded: Receiver) -> None:
+    def test_sender_without_a_free_place_must_retry_later(self, crowded: Receiver) -> None:
         body = sample_body("crowded", note="x" * 6_000_000)
         with ExitStack() as stack:
             length, elsewhere = f"content-length: {len(body)}", "x-forwarded-for: 203.0.113.7"
@@ -157,7 +157,7 @@ class TestRoom:
                 assert sender.answer()[1]["status"] == "0"
         assert crowded.post(sample_body("one too many")).json()["status"] == "0"
 
-    def test_more_bytes_than_there_is_room_for_are_asked_to_come_again(self, crowded: Receiver) -> None:
+    def test_body_that_exceeds_the_bytes_in_flight_must_be_sent_later(self, crowded: Receiver) -> None:
         before, body = crowded.waiting(), sample_body("large", note="x" * 16_000_000)
         with Sender(crowded, f"content-length: {len(body)}") as sender:
             sender.send(body[:-1])
@@ -172,10 +172,10 @@ class TestRoom:
         assert {name for name in crowded.waiting() if name.endswith(".part")} == set()
         assert crowded.post(body).json()["status"] == "0"
 
-    def test_archive_that_is_alone_may_be_larger_than_the_room(self, crowded: Receiver) -> None:
+    def test_single_archive_may_exceed_the_bytes_in_flight(self, crowded: Receiver) -> None:
         assert crowded.post(sample_body("alone", attachments=[attachment(b"x" * 30_000_000)])).json()["status"] == "0"
 
-    def test_senders_that_leave_give_their_places_back(self, crowded: Receiver) -> None:
+    def test_senders_that_disconnect_free_their_places(self, crowded: Receiver) -> None:
         for _ in range(6):
             with Sender(crowded, "content-length: 9000000") as sender:
                 sender.send(b" " * 1000)
@@ -185,7 +185,7 @@ class TestRoom:
 
 
 class TestSlowHeads:
-    def test_head_that_does_not_end_is_given_up(self, narrow: Receiver) -> None:
+    def test_head_that_never_ends_times_out(self, narrow: Receiver) -> None:
         with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as slow:
             slow.sendall(b"POST /webhooks/cellosign HTTP/1.1\r\nhost: cellar\r\nx-a: ")
             while not select.select([slow], [], [], 0.1)[0]:
@@ -196,11 +196,11 @@ class TestSlowHeads:
             assert content["errordesc"].startswith("HEADER_TIMEOUT")
             assert slow.recv(1) == b""
 
-    def test_connection_that_says_nothing_is_given_up(self, narrow: Receiver) -> None:
+    def test_silent_connection_times_out(self, narrow: Receiver) -> None:
         with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as silent:
             assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
 
-    def test_second_head_of_a_connection_is_given_up_too(self, narrow: Receiver) -> None:
+    def test_second_head_of_a_connection_times_out_too(self, narrow: Receiver) -> None:
         body = sample_body("first")
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             sender.send(body)
@@ -210,7 +210,7 @@ class TestSlowHeads:
             assert sender.answer()[0] == 408
 
     @pytest.mark.parametrize("lines", [b"", b"content-length: 100\r\n"])
-    def test_connection_that_falls_silent_after_an_answer_is_given_up(self, narrow: Receiver, lines: bytes) -> None:
+    def test_connection_that_is_silent_after_an_answer_times_out(self, narrow: Receiver, lines: bytes) -> None:
         with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n" + lines + b"\r\n")
             assert answer_on(connection)[0] == 200
@@ -221,9 +221,9 @@ class TestSlowHeads:
 
 
 class TestConnection:
-    """The protocol steps over the parser in the middle of a body; what is around it must not suffer."""
+    """The protocol bypasses the parser within a body. Everything around the body must still be parsed."""
 
-    def test_requests_that_come_close_behind_each_other_are_all_taken(self, receiver: Receiver) -> None:
+    def test_pipelined_requests_are_all_accepted(self, receiver: Receiver) -> None:
         bodies = [
             sample_body(f"close {number}", note="x" * size) for number, size in enumerate((10, 3_000_000, 700_000))
         ]
@@ -234,7 +234,7 @@ class TestConnection:
             for body in bodies:
                 assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
 
-    def test_body_in_single_bytes_is_taken(self, receiver: Receiver) -> None:
+    def test_body_in_single_bytes_is_accepted(self, receiver: Receiver) -> None:
         body = sample_body("single bytes")
         with Sender(receiver, f"content-length: {len(body)}") as sender:
             for start in range(len(body)):
@@ -243,7 +243,7 @@ class TestConnection:
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
 
     def test_offer_to_upgrade_is_ignored(self, receiver: Receiver) -> None:
-        """Java's HttpClient sends one along with its first request."""
+        """Java's HttpClient offers an upgrade with its first request."""
         body = sample_body("upgrade", note="x" * 1_000_000)
         lines = ("connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAEAAEAA")
         with Sender(receiver, f"content-length: {len(body)}", *lines) as sender:
@@ -263,7 +263,7 @@ class TestConnection:
 
             assert answer_on(connection)[1]["document"]["reference"] == receipt_id_of(body)
 
-    def test_request_behind_an_offer_with_a_chunked_body_is_no_part_of_it(self, receiver: Receiver) -> None:
+    def test_request_after_an_upgrade_offer_is_not_part_of_its_chunked_body(self, receiver: Receiver) -> None:
         body = sample_body("upgrade")
         lines = ("connection: upgrade", "upgrade: h2c", "transfer-encoding: chunked")
         with Sender(receiver, *lines) as sender:
@@ -272,7 +272,7 @@ class TestConnection:
 
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
 
-    def test_many_offers_to_upgrade_at_once_are_all_ignored(self, receiver: Receiver) -> None:
+    def test_many_pipelined_offers_to_upgrade_are_all_ignored(self, receiver: Receiver) -> None:
         one = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
             connection.sendall(one * 3000)
@@ -281,7 +281,7 @@ class TestConnection:
         assert set(answers) == {200}
         assert "Traceback" not in receiver.log.read_text()
 
-    def test_body_in_tiny_chunks_is_taken_at_flat_memory(self, receiver: Receiver) -> None:
+    def test_body_in_tiny_chunks_takes_constant_memory(self, receiver: Receiver) -> None:
         body = sample_body("tiny chunks", note="x" * 300_000)
         before_bytes = peak_bytes(receiver.process.pid)
         with Sender(receiver, "transfer-encoding: chunked") as sender:
@@ -290,7 +290,7 @@ class TestConnection:
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
         assert peak_bytes(receiver.process.pid) - before_bytes < 40 << 20
 
-    def test_chunk_of_no_length_is_refused_at_once(self, receiver: Receiver) -> None:
+    def test_chunk_without_a_length_is_refused_at_once(self, receiver: Receiver) -> None:
         with Sender(receiver, "transfer-encoding: chunked") as sender:
             sender.send(b"5\r\nhello\r\nnot a length\r\n")
 
@@ -299,14 +299,14 @@ class TestConnection:
         assert (status, content["status"]) == (400, "-1")
 
     @pytest.mark.parametrize("behind", [b"EHLO cellar\r\n\r\n", b"POST /webhooks/cel"])
-    def test_what_lies_behind_a_request_does_not_take_its_answer(self, narrow: Receiver, behind: bytes) -> None:
+    def test_garbage_after_a_request_does_not_suppress_its_answer(self, narrow: Receiver, behind: bytes) -> None:
         body = sample_body("owed")
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             sender.send(body + behind)
 
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
 
-    def test_what_is_not_http_is_refused_as_documented(self, receiver: Receiver) -> None:
+    def test_data_that_is_not_http_gets_the_documented_refusal(self, receiver: Receiver) -> None:
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
             connection.sendall(b"EHLO cellar\r\n\r\n")
             status, content = answer_on(connection)
@@ -314,7 +314,7 @@ class TestConnection:
         assert (status, content["status"]) == (400, "-1")
         assert content["errordesc"].startswith("NOT_HTTP")
 
-    def test_answer_and_end_of_body_may_cross(self, receiver: Receiver) -> None:
+    def test_body_may_arrive_after_its_early_answer(self, receiver: Receiver) -> None:
         with Sender(receiver, "content-length: 3000000", secret="wrong") as sender:
             assert sender.answer()[0] == 401
             sender.send(b" " * 3_000_000)

@@ -1,4 +1,4 @@
-"""A world that is down, and a receiver that is killed."""
+"""Acknowledges archives during outages, and keeps them when the receiver is killed."""
 
 import itertools
 import os
@@ -23,8 +23,8 @@ from tests.samples import sample_body
 Configure = Callable[..., Settings]
 
 
-class TestWorldThatIsDown:
-    def test_database_that_is_away_disturbs_no_acknowledgement(self, without_database: Receiver) -> None:
+class TestOutages:
+    def test_archives_are_acknowledged_without_a_database(self, without_database: Receiver) -> None:
         body = sample_body("without database")
 
         answer = without_database.post(body)
@@ -35,8 +35,8 @@ class TestWorldThatIsDown:
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
         assert {ready.json()[name] for name in ("database", "prefect")} == {"unreachable"}
 
-    def test_database_that_hangs_disturbs_no_acknowledgement(self, tmp_path: Path) -> None:
-        """It takes connections and says nothing: each thread that asks it waits."""
+    def test_archives_are_acknowledged_while_the_database_hangs(self, tmp_path: Path) -> None:
+        """The database accepts connections and never answers, so each thread that queries it waits."""
         with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
             location = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/cellar"
             starting = receiving(tmp_path, is_migrated=False, database_url=location)
@@ -49,7 +49,7 @@ class TestWorldThatIsDown:
                 assert {answer.json()["status"] for answer in given} == {"0"}
                 assert [each.result() for each in asking] == [200] * 20
 
-    def test_standard_error_that_is_closed_disturbs_no_acknowledgement(self, configure: Configure) -> None:
+    def test_closed_standard_error_disturbs_no_acknowledgement(self, configure: Configure) -> None:
         made = configure(port=free_port())
         url, command = f"http://127.0.0.1:{made.port}", [sys.executable, "-m", "cli.main", "api"]
         without = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
@@ -64,7 +64,7 @@ class TestWorldThatIsDown:
             assert answer.json()["status"] == "0"
             assert httpx.get(f"{url}/readyz", trust_env=False).json()["failed_log_writes"] > 0
 
-    def test_inbox_that_is_no_folder_is_told_and_heals(self, receiver: Receiver) -> None:
+    def test_inbox_that_is_not_a_folder_is_reported_until_it_is_one_again(self, receiver: Receiver) -> None:
         receiver.post(sample_body("before"))
         away = receiver.inbox.rename(receiver.inbox.with_name("away"))
         receiver.inbox.write_bytes(b"")
@@ -80,7 +80,7 @@ class TestWorldThatIsDown:
         assert receiver.client.get("/readyz").status_code == 200
         assert receiver.post(sample_body("heals")).json()["status"] == "0"
 
-    def test_full_disk_is_told_and_heals(self, receiver: Receiver) -> None:
+    def test_full_disk_refuses_archives_until_there_is_room_again(self, receiver: Receiver) -> None:
         mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", receiver.inbox], capture_output=True, check=False
         )
@@ -103,7 +103,7 @@ def _ask(receiver: Receiver, path: str) -> int:
 
 @dataclass(frozen=True)
 class Crash:
-    """A receiver that was killed twice: bodies that it had acknowledged, and its files before and after a start."""
+    """A receiver that was killed twice: the bodies that it acknowledged, its files before and after a restart."""
 
     acknowledged: list[bytes]
     left: set[str]
@@ -127,20 +127,20 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Crash:
 
 
 class TestCrashes:
-    def test_killed_receiver_loses_nothing_that_it_has_acknowledged(self, crash: Crash) -> None:
+    def test_killed_receiver_loses_no_acknowledged_body(self, crash: Crash) -> None:
         found = {receipt_id_of(body): body for body in crash.acknowledged}
         assert len(found) >= 20
         assert {receipt_id: crash.receiver.body_of(receipt_id) for receipt_id in found} == found
         assert set(found) <= {delivery.receipt_id for delivery in crash.receiver.deliveries()}
 
-    def test_what_a_killed_receiver_left_half_done_is_swept_at_the_next_start(self, crash: Crash) -> None:
+    def test_next_start_removes_the_unfinished_files_of_a_killed_receiver(self, crash: Crash) -> None:
         half_done = {name for name in crash.left if name.endswith(".part")}
         assert half_done
         assert crash.kept == crash.left - half_done
 
 
 def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
-    """Four senders at once; the receiver is killed in the middle. Returns what was acknowledged."""
+    """Send from four threads and kill the receiver in between. Return the acknowledged bodies."""
     enough = len(receiver.waiting()) + 30
     with ThreadPoolExecutor(4) as pool:
         delivery = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]

@@ -27,7 +27,7 @@ _LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_
 
 
 class LongAgo(TimestampSigner):
-    """Signs as of two days ago."""
+    """A signer whose clock is two days slow."""
 
     def get_timestamp(self) -> int:
         return super().get_timestamp() - 2 * 86_400
@@ -39,11 +39,11 @@ def token_of(body: bytes, signer: type[TimestampSigner] = TimestampSigner, key: 
 
 
 def followed(receiver: Receiver, token: str) -> httpx.Response:
-    """A link is followed without any login."""
+    """Open a public link, without credentials."""
     return receiver.client.get(f"/d/{token}")
 
 
-def test_link_in_the_answer_tells_that_the_archive_is_processing(library: Library) -> None:
+def test_link_in_the_answer_shows_that_the_archive_is_processing(library: Library) -> None:
     link = library.receiver.post(sample_body("fresh", note=PERSON)).json()["document"]["public_link"]
 
     page = library.receiver.client.get(urlsplit(link).path)
@@ -53,25 +53,25 @@ def test_link_in_the_answer_tells_that_the_archive_is_processing(library: Librar
     assert "still processing" in page.text
 
 
-def test_link_is_good_before_the_receipt_is_registered(library: Library) -> None:
+def test_link_works_before_the_receipt_is_registered(library: Library) -> None:
     assert followed(library.receiver, token_of(b"not yet registered")).status_code == 202
 
 
-def test_link_tells_where_a_completed_archive_stands(library: Library) -> None:
+def test_link_shows_the_state_and_digests_of_a_completed_archive(library: Library) -> None:
     page = followed(library.receiver, token_of(NEWEST))
 
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert "The archive is completed." in page.text
-    for told in (hashlib.sha256(NEWEST), hashlib.sha256(PNG), hashlib.sha256(PDF)):
-        assert told.hexdigest() in page.text
+    for digest in (hashlib.sha256(NEWEST), hashlib.sha256(PNG), hashlib.sha256(PDF)):
+        assert digest.hexdigest() in page.text
 
 
-def test_link_tells_of_a_failed_archive(library: Library) -> None:
+def test_link_shows_that_an_archive_failed(library: Library) -> None:
     body = sample_body("failing")
     with installed(library.folder, **library.settings):
         receipt_id = library.receiver.post(body).json()["document"]["reference"]
-        for delivery in library.receiver.sendings_of(receipt_id):
+        for delivery in library.receiver.deliveries_of(receipt_id):
             receipts.register(delivery)
         receipts.set_state(receipt_id, State.FAILED, delivery.received_at)
 
@@ -80,13 +80,13 @@ def test_link_tells_of_a_failed_archive(library: Library) -> None:
     assert (page.status_code, "The archive is failed." in page.text) == (200, True)
 
 
-def test_page_tells_nothing_personal(library: Library) -> None:
+def test_page_shows_no_personal_data(library: Library) -> None:
     page = followed(library.receiver, token_of(NEWEST))
 
-    assert [told for told in (PERSON, "contract", "SIGNEDDOCUMENT", "example.com", "2101") if told in page.text] == []
+    assert [text for text in (PERSON, "contract", "SIGNEDDOCUMENT", "example.com", "2101") if text in page.text] == []
 
 
-def test_same_link_is_good_for_both_versions(library: Library) -> None:
+def test_link_of_an_earlier_version_still_works(library: Library) -> None:
     assert followed(library.receiver, token_of(earlier_contract())).status_code == 200
 
 
@@ -102,17 +102,17 @@ def test_same_link_is_good_for_both_versions(library: Library) -> None:
         token_of(NEWEST, key="the key of another installation"),
         TimestampSigner(LINK_KEY).sign("another purpose").decode(),
     ],
-    ids=lambda _: "",  # else some had the time in their names
+    ids=lambda _: "",  # otherwise some ids contain the time
 )
-def test_token_that_is_none_of_ours_is_not_found(library: Library, token: str) -> None:
+def test_forged_token_is_not_found(library: Library, token: str) -> None:
     page = followed(library.receiver, token)
 
     assert page.status_code == 404
     assert hashlib.sha256(PNG).hexdigest() not in page.text
 
 
-def test_token_is_good_only_as_it_was_issued(library: Library) -> None:
-    """Base64 decodes each of these signatures to the same bytes."""
+def test_token_is_valid_only_exactly_as_issued(library: Library) -> None:
+    """Base64 decodes each spelling of the signature to the same bytes."""
     token = token_of(NEWEST)
     signature = token.rpartition(".")[2]
     place = _LETTERS.index(signature[-1])
@@ -125,7 +125,7 @@ def test_token_is_good_only_as_it_was_issued(library: Library) -> None:
     assert followed(library.receiver, token).status_code == 200
 
 
-def test_link_of_one_installation_is_none_in_another(library: Library, receiver: Receiver) -> None:
+def test_link_of_another_installation_is_not_found(library: Library, receiver: Receiver) -> None:
     link = receiver.post(NEWEST).json()["document"]["public_link"]
 
     assert receiver.client.get(urlsplit(link).path).status_code == 202
@@ -139,14 +139,14 @@ def test_link_expires(library: Library) -> None:
     assert hashlib.sha256(PNG).hexdigest() not in page.text
 
 
-def test_page_is_unavailable_while_the_database_is(without_database: Receiver) -> None:
+def test_page_is_unavailable_without_a_database(without_database: Receiver) -> None:
     page = followed(without_database, token_of(NEWEST))
 
     assert page.status_code == 503
     assert page.headers["content-type"].startswith("text/html")
 
 
-def test_page_is_kept_and_indexed_nowhere(library: Library, without_database: Receiver) -> None:
+def test_page_is_neither_cached_nor_indexed(library: Library, without_database: Receiver) -> None:
     tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
     pages = [followed(library.receiver, token) for token in tokens]
     pages.append(followed(without_database, token_of(NEWEST)))
@@ -157,7 +157,7 @@ def test_page_is_kept_and_indexed_nowhere(library: Library, without_database: Re
     assert {page.headers["referrer-policy"] for page in pages} == {"no-referrer"}
 
 
-def test_page_allows_its_own_style_and_nothing_else(library: Library, without_database: Receiver) -> None:
+def test_page_allows_only_its_own_style(library: Library, without_database: Receiver) -> None:
     tokens = [token_of(NEWEST), token_of(b"unknown"), token_of(NEWEST, LongAgo), "forged"]
     pages = [followed(library.receiver, token) for token in tokens]
     pages.append(followed(without_database, token_of(NEWEST)))
@@ -185,15 +185,16 @@ def test_page_has_its_style_in_a_browser(library: Library) -> None:
         assert [each for each in violations if "Content Security Policy" in each] == []
 
 
-def test_sending_of_a_completed_archive_is_on_record_and_leaves_the_inbox(library: Library) -> None:
+def test_new_delivery_of_a_completed_archive_is_recorded_and_leaves_the_inbox(library: Library) -> None:
     body = sample_body("with space")
     with installed(library.folder, **library.settings):
-        for each in list(inbox.deliveries()):  # Prefect is away, and a sweep goes no further than what needs it
+        # Prefect does not answer, and a sweep stops at the first delivery that needs Prefect.
+        for each in list(inbox.deliveries()):
             inbox.remove_delivery(each.delivery_id)
 
     link = library.receiver.post(body).json()["document"]["public_link"]
 
-    wait_until(lambda: not library.receiver.sendings_of(hashlib.sha256(body).hexdigest()), timeout_s=60)
+    wait_until(lambda: not library.receiver.deliveries_of(hashlib.sha256(body).hexdigest()), timeout_s=60)
     assert library.receiver.client.get(urlsplit(link).path).status_code == 200
     deliveries = library.get("/api/archives/with%20space").json()["deliveries"]
     assert [each["outcome"] for each in deliveries] == ["new", "duplicate"]

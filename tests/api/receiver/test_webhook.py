@@ -1,4 +1,4 @@
-"""`POST /webhooks/cellosign` over real HTTP. Prefect is away all the time: no answer may depend on it."""
+"""`POST /webhooks/cellosign` over real HTTP. Prefect does not answer: no response may depend on it."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ def basic(secret: str) -> str:
     return "Basic " + base64.b64encode(f"cellosign:{secret}".encode()).decode()
 
 
-def test_success_is_answered_as_documented(receiver: Receiver) -> None:
+def test_success_has_the_documented_answer(receiver: Receiver) -> None:
     body = sample_body("documented")
 
     answer = receiver.post(body)
@@ -28,30 +28,30 @@ def test_success_is_answered_as_documented(receiver: Receiver) -> None:
     assert content["document"]["public_link"].startswith(f"{receiver.url}/d/")
 
 
-def test_body_and_sending_are_stored_before_the_answer(receiver: Receiver) -> None:
+def test_body_and_delivery_are_stored_before_the_answer(receiver: Receiver) -> None:
     body = sample_body("stored / מסמך")
 
     receiver.post(body, {"authorization": receiver.secret, "user-agent": "Cellosign", "x-private": MARKER})
 
     receipt_id = receipt_id_of(body)
-    (delivery,) = receiver.sendings_of(receipt_id)
+    (delivery,) = receiver.deliveries_of(receipt_id)
     assert receiver.body_of(receipt_id) == body
     assert (delivery.reference, delivery.size_bytes) == ("stored / מסמך", len(body))
     assert delivery.headers == {"user-agent": "Cellosign"}
 
 
-def test_same_body_twice_is_stored_once_with_two_sendings(receiver: Receiver) -> None:
+def test_same_body_twice_is_stored_once_with_two_deliveries(receiver: Receiver) -> None:
     body = sample_body("twice")
 
     first, second = receiver.post(body), receiver.post(body)
 
     receipt_id = receipt_id_of(body)
     assert first.json()["document"]["reference"] == second.json()["document"]["reference"] == receipt_id
-    assert len(receiver.sendings_of(receipt_id)) == 2
+    assert len(receiver.deliveries_of(receipt_id)) == 2
     assert len([name for name in receiver.waiting() if receipt_id in name]) == 1
 
 
-def test_thirty_senders_at_once_are_all_acknowledged(receiver: Receiver) -> None:
+def test_thirty_concurrent_senders_are_all_acknowledged(receiver: Receiver) -> None:
     bodies = [sample_body(f"concurrent-{number}") for number in range(30)]
 
     with ThreadPoolExecutor(30) as pool:
@@ -61,7 +61,7 @@ def test_thirty_senders_at_once_are_all_acknowledged(receiver: Receiver) -> None
     assert [receiver.body_of(receipt_id_of(body)) for body in bodies] == bodies
 
 
-def test_address_with_a_slash_at_its_end_takes_archives_too(receiver: Receiver) -> None:
+def test_webhook_url_with_a_trailing_slash_accepts_archives(receiver: Receiver) -> None:
     body = sample_body("slash")
 
     answer = receiver.client.post(
@@ -83,7 +83,7 @@ class TestAuthorization:
             ("x-cellar-secret", "{}"),
         ],
     )
-    def test_each_active_secret_is_taken_in_each_form(
+    def test_each_active_secret_is_accepted_in_each_form(
         self, without_database: Receiver, secret: str, name: str, value: str
     ) -> None:
         presented = value.format(secret, basic=basic(secret).removeprefix("Basic "))
@@ -111,7 +111,7 @@ class TestAuthorization:
         ],
         ids=str,
     )
-    def test_sender_without_an_active_secret_is_refused_and_leaves_nothing(
+    def test_sender_without_an_active_secret_is_refused_and_nothing_is_stored(
         self, receiver: Receiver, headers: dict[str, str]
     ) -> None:
         before = receiver.kept()
@@ -123,37 +123,37 @@ class TestAuthorization:
 
     @pytest.mark.parametrize("name", [b"authorization", b"x-cellar-secret"])
     @pytest.mark.parametrize("value", [b"Basic \xff", "Basic סוד".encode(), b"Bearer \xff", b"\xff", "סוד".encode()])
-    def test_letters_beyond_ascii_are_refused_as_any_wrong_secret(
+    def test_secret_that_is_not_ascii_is_refused_like_any_wrong_secret(
         self, receiver: Receiver, name: bytes, value: bytes
     ) -> None:
         answer = receiver.client.post("/webhooks/cellosign", content=sample_body(), headers=[(name, value)])
 
         assert_refused(answer, 401, "UNAUTHORIZED")
 
-    def test_basic_credentials_without_a_colon_have_no_password(self, receiver: Receiver) -> None:
+    def test_basic_credentials_without_a_colon_are_refused(self, receiver: Receiver) -> None:
         credentials = base64.b64encode(receiver.secret.encode()).decode()
 
         assert_refused(receiver.post(sample_body(), {"authorization": f"Basic {credentials}"}), 401, "UNAUTHORIZED")
 
-    def test_part_of_a_secret_is_none(self, receiver: Receiver) -> None:
+    def test_part_of_a_secret_is_refused(self, receiver: Receiver) -> None:
         for wrong in (receiver.secret[:-1], receiver.secret + "x", f"{receiver.secret},{receiver.secret}"):
             assert_refused(receiver.post(sample_body(), {"authorization": f"Bearer {wrong}"}), 401, "UNAUTHORIZED")
 
 
 class TestOtherRequests:
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-    def test_other_methods_are_refused_as_documented(self, receiver: Receiver, method: str) -> None:
+    def test_other_methods_get_the_documented_refusal(self, receiver: Receiver, method: str) -> None:
         answer = receiver.client.request(method, "/webhooks/cellosign")
 
         assert_refused(answer, 405, "HTTP")
         assert answer.headers["allow"] == "POST"
 
-    def test_other_webhooks_are_refused_as_documented(self, receiver: Receiver) -> None:
+    def test_other_webhooks_get_the_documented_refusal(self, receiver: Receiver) -> None:
         assert_refused(receiver.client.post("/webhooks/another", content=b"{}"), 404, "HTTP")
 
 
 class TestErrorsWith200:
-    """`CELLAR_ERROR_HTTP=200`, for a sender that takes any other status for a broken connection."""
+    """`CELLAR_ERROR_HTTP=200` is for a sender that takes any other status for a broken connection."""
 
     @pytest.mark.parametrize(
         ("body", "headers", "code"),
@@ -168,5 +168,5 @@ class TestErrorsWith200:
     ) -> None:
         assert_refused(without_database.post(body, headers), 200, code)
 
-    def test_other_methods_too(self, without_database: Receiver) -> None:
+    def test_other_methods_are_answered_with_200(self, without_database: Receiver) -> None:
         assert_refused(without_database.client.get("/webhooks/cellosign"), 200, "HTTP")
