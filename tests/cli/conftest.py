@@ -1,4 +1,4 @@
-"""The `cellar` command in this process."""
+"""Runs the `cellar` command in this process."""
 
 import sys
 from collections.abc import Callable

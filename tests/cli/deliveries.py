@@ -1,4 +1,4 @@
-"""What is sent of a process: once, or again with its time, its data or its files changed, in any order."""
+"""Makes the bodies that are sent for a process: one, or several with another time, other data or other files."""
 
 import base64
 import json
@@ -10,9 +10,10 @@ from tests.samples import sample_body
 
 
 def bodies_of(reference: str, chance: random.Random, *, payer: int | None) -> Iterator[bytes]:
-    """Each in one of the ways in which senders write JSON. Processes of one payer name the same transaction.
+    """Yield the bodies of a process, each in one of the ways in which senders write JSON.
 
-    Most have no signed document: to judge one takes longer than all else.
+    Processes with the same `payer` name the same transaction. Most bodies have no signed document, because examining
+    its signatures takes longer than all the rest.
     """
     document = json.loads(sample_body(reference))
     if chance.random() < 0.8:

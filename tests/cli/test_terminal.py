@@ -1,4 +1,4 @@
-"""Tables at the command line: what one would copy out of them is whole."""
+"""Prints tables whose references and ids can be copied whole."""
 
 import pytest
 from rich.console import Console
@@ -19,7 +19,7 @@ def on_a_terminal(table: Table, width: int) -> str:
     return shown.get()
 
 
-def test_reference_is_whole_on_a_narrow_terminal_and_no_number_is_half_in_the_next_line() -> None:
+def test_narrow_terminal_shows_the_whole_reference_and_cuts_the_template() -> None:
     shown = on_a_terminal(table_of(HEADS, [ROW]), 80)
 
     assert REFERENCE in shown
@@ -27,7 +27,7 @@ def test_reference_is_whole_on_a_narrow_terminal_and_no_number_is_half_in_the_ne
     assert "…" in shown
 
 
-def test_long_id_is_folded_and_leaves_room_for_the_others() -> None:
+def test_long_id_is_folded_to_leave_room_for_other_columns() -> None:
     heads = ("receipt", "received", "bytes", "code", "where", "detail")
     shown = on_a_terminal(table_of(heads, [(DIGEST, "2026-01-01 12:00:00", 812, "BAD_JSON", "", "no JSON")]), 80)
 
@@ -44,7 +44,7 @@ def test_first_column_is_never_cut(first: str, width: int) -> None:
     assert shown.count(first[0]) >= len(first)
 
 
-def test_line_of_a_pipe_is_as_long_as_it_needs_to_be(
+def test_pipe_gets_each_row_whole_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -57,7 +57,7 @@ def test_line_of_a_pipe_is_as_long_as_it_needs_to_be(
     assert words.strip() in line
 
 
-def test_what_was_sent_stays_text() -> None:
+def test_markup_and_control_characters_are_printed_as_text() -> None:
     shown = on_a_terminal(table_of(("what",), [("[red]a\x1b[0m",)]), 80)
 
     assert "[red]a\\x1b[0m" in shown

@@ -1,4 +1,4 @@
-"""`cellar list`, `show` and `rerun`, with archives on SQLite. Prefect is away, unless a test says otherwise."""
+"""`cellar list`, `show` and `rerun`, with archives on SQLite. Prefect does not answer, unless a test starts it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """References of three archives, newest first. The terminal is wide."""
+    """The references of three archives, newest first, on a wide terminal."""
     with installed(tmp_path_factory.mktemp("three"), COLUMNS=400):
         migrate()
         for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
@@ -42,7 +42,7 @@ class TestList:
         assert (result.status, result.errors) == (0, "")
         assert all(each in result.output for each in ("first", "הסכם 2", "completed", "2026-01-01 00:00:00"))
 
-    def test_lets_no_reference_touch_the_terminal(self, cellar: Cellar) -> None:
+    def test_escapes_control_characters_in_references(self, cellar: Cellar) -> None:
         output = cellar("list").output
 
         assert "[/bold] \\x1b[31mred\\x1b[0m \\u202e:smile:" in output
@@ -53,7 +53,7 @@ class TestList:
 
         assert ([each.reference for each in page.items], page.next) == (three, None)
 
-    def test_goes_on_from_page_to_page(self, cellar: Cellar, three: list[str]) -> None:
+    def test_continues_from_page_to_page(self, cellar: Cellar, three: list[str]) -> None:
         first = json.loads(cellar("list", "--json", "--limit", "2").output)
         second = json.loads(cellar("list", "--json", "--limit", "2", "--cursor", first["next"]).output)
 
@@ -97,7 +97,7 @@ class TestList:
             ("--colour", "red"),
         ],
     )
-    def test_refuses_values_that_no_filter_takes(self, cellar: Cellar, option: str, value: str) -> None:
+    def test_refuses_invalid_filter_values(self, cellar: Cellar, option: str, value: str) -> None:
         result = cellar("list", option, value)
 
         assert (result.status, result.output) == (2, "")
@@ -112,18 +112,18 @@ class TestShow:
             assert result.status == 0
             assert ArchiveView.model_validate_json(result.output).reference == reference
 
-    def test_is_tables_for_people(self, cellar: Cellar, three: list[str]) -> None:
+    def test_prints_tables(self, cellar: Cellar, three: list[str]) -> None:
         result = cellar("show", three[0])
 
         assert result.status == 0
-        for told in ("completed, process 100", "versions", "deliveries", "SIGNEDDOCUMENT.pdf", "looks_like", "2100"):
-            assert told in result.output
+        for text in ("completed, process 100", "versions", "deliveries", "SIGNEDDOCUMENT.pdf", "looks_like", "2100"):
+            assert text in result.output
         assert "\x1b" not in result.output
 
-    def test_tells_what_the_signed_document_is_worth(self, cellar: Cellar, three: list[str]) -> None:
+    def test_shows_the_verdict_on_the_signed_document(self, cellar: Cellar, three: list[str]) -> None:
         output = cellar("show", three[0]).output
 
-        for told in (
+        for text in (
             "signed document",
             "Sound: every signature is intact and valid",
             "not judged: no trusted roots were configured",
@@ -131,7 +131,7 @@ class TestShow:
             SIGNER_NAME,
             "changes after it",
         ):
-            assert told in output
+            assert text in output
 
     @pytest.mark.usefixtures("three")
     def test_of_an_unknown_reference_fails(self, cellar: Cellar) -> None:
@@ -145,20 +145,20 @@ class TestShow:
 
 
 class TestRerun:
-    def test_fails_while_prefect_is_away(self, cellar: Cellar, three: list[str]) -> None:
+    def test_fails_while_prefect_does_not_answer(self, cellar: Cellar, three: list[str]) -> None:
         result = cellar("rerun", three[0])
 
         assert (result.status, result.output) == (1, "")
         assert "does not answer" in result.errors
 
-    def test_starts_a_run_or_tells_of_the_one_on_its_way(
+    def test_starts_a_run_or_reports_the_run_that_is_scheduled(
         self, cellar: Cellar, three: list[str], prefect_server: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PREFECT_API_URL", prefect_server)
         settings.cache_clear()
         with deployed(prefect_server) as runs_of_deployment:
             started, again = (json.loads(cellar("rerun", *three[:2], "--json").output) for _ in range(2))
-            told = cellar("rerun", three[1])
+            reported = cellar("rerun", three[1])
             runs = {run["name"]: run for run in runs_of_deployment()}
         settings.cache_clear()
 
@@ -168,11 +168,11 @@ class TestRerun:
         }
         assert {each["state"] for each in started} == {"Scheduled"}
         assert all("trigger:rerun" in run["tags"] for run in runs.values())
-        assert (told.status, runs[three[1]]["id"] in told.output) == (0, True)
+        assert (reported.status, runs[three[1]]["id"] in reported.output) == (0, True)
 
     @pytest.mark.usefixtures("three")
     def test_with_an_unknown_reference_starts_nothing(self, cellar: Cellar) -> None:
-        """It is said before Prefect is asked for the first of them."""
+        """The error comes before Prefect gets any request."""
         result = cellar("rerun", "first", "nowhere", "--json")
 
         assert (result.status, result.output) == (1, "")
@@ -182,7 +182,7 @@ class TestRerun:
         assert cellar("rerun").status == 2
 
 
-def test_database_that_is_away_is_told(cellar: Cellar, configure: Callable[..., Settings]) -> None:
+def test_unreachable_database_is_reported(cellar: Cellar, configure: Callable[..., Settings]) -> None:
     configure(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/cellar")
 
     for command in (["list"], ["show", "first"], ["rerun", "first"]):
@@ -193,7 +193,7 @@ def test_database_that_is_away_is_told(cellar: Cellar, configure: Callable[..., 
 
 
 @pytest.mark.usefixtures("three")
-def test_processes_end_with_the_documented_status() -> None:
+def test_command_exits_with_the_documented_status() -> None:
     expected = {("list", "--json"): 0, ("show", "nowhere"): 1, ("list", "--state", "unknown"): 2}
     processes = {
         arguments: Popen([sys.executable, "-m", "cli.main", *arguments], env=os.environ, stdout=PIPE, stderr=PIPE)
@@ -218,7 +218,7 @@ def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
 
 
 def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """All commands, with those in groups, by the words that call them."""
+    """Return all commands as the words that call them, including those in groups."""
     own = [(*path, each.name or each.callback.__name__) for each in group.registered_commands if each.callback]
     for each in group.registered_groups:
         if each.typer_instance and each.name:
@@ -227,7 +227,7 @@ def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str,
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
-def test_what_differs_between_two_versions_is_shown(cellar: Cellar) -> None:
+def test_show_lists_differences_between_two_versions(cellar: Cellar) -> None:
     archived("r", sample_body("r"))
     archived("r", sample_body("r", signatures=[]))
 

@@ -1,4 +1,4 @@
-"""`cellar export` hands out an archive as a bag, and a request byte for byte: of a folder and of a bucket."""
+"""`cellar export` writes an archive as a bag, and a request byte for byte, from a folder and from a bucket."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ SECOND = sample_body("process 1", data=[]).replace(b"/", rb"\/")
 def receipts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path
 ) -> Iterator[list[str]]:
-    """Those of the two versions of `process 1`."""
+    """The receipts of the two versions of `process 1`."""
     values = {}
     if request.param == "bucket":
         url = f"s3://archives/{secrets.token_hex(8)}"
@@ -45,14 +45,16 @@ def receipts(
 
 
 def exported(cellar: Cellar, to: Path, *arguments: str) -> bagit.Bag:
-    """The bag of an archive, which is valid."""
+    """Export an archive as a bag, check that the bag is valid, and return it."""
     assert cellar("export", "--to", str(to), *arguments).status == 0
     bag = bagit.Bag(str(to))
     assert bag.validate()
     return bag
 
 
-def test_bag_holds_files_by_their_names_and_a_page(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
+def test_bag_has_the_files_under_their_names_and_a_summary_page(
+    cellar: Cellar, tmp_path: Path, receipts: list[str]
+) -> None:
     bag = exported(cellar, tmp_path / "bag", "process 1")
 
     assert bag.info["External-Identifier"] == "process 1"
@@ -64,9 +66,7 @@ def test_bag_holds_files_by_their_names_and_a_page(cellar: Cellar, tmp_path: Pat
     assert json.loads((data / "skeleton.json").read_bytes())["reference"] == "process 1"
 
 
-def test_files_of_one_name_of_none_and_of_equal_bytes_all_have_names_of_their_own(
-    cellar: Cellar, tmp_path: Path
-) -> None:
+def test_files_with_equal_missing_or_unsafe_names_get_different_names(cellar: Cellar, tmp_path: Path) -> None:
     sent = [("../a.pdf", b"one"), ("../a.pdf", b"two"), (None, b"three"), ("b.txt", b"equal"), ("c.txt", b"equal")]
     attachments = [
         {"id": str(number), "filename": name, "mimetype": "application/pdf", "content": base64.b64encode(data).decode()}
@@ -87,7 +87,7 @@ def test_files_of_one_name_of_none_and_of_equal_bytes_all_have_names_of_their_ow
     assert {each.name for each in tmp_path.iterdir()} == {"bag"}
 
 
-def test_bag_of_a_receipt_is_that_of_its_version(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
+def test_bag_of_a_receipt_has_its_version(cellar: Cellar, tmp_path: Path, receipts: list[str]) -> None:
     bag = exported(cellar, tmp_path / "bag", "process 1", "--receipt", receipts[0])
 
     assert bag.info["Request-SHA256"] == receipts[0]
@@ -98,7 +98,7 @@ def test_bag_of_a_receipt_is_that_of_its_version(cellar: Cellar, tmp_path: Path,
     assert b"SOMEFIELD1" in (tmp_path / "bag" / "data" / "skeleton.json").read_bytes()
 
 
-def test_bag_of_a_delivery_has_its_own_request_and_the_files_of_its_version(cellar: Cellar, tmp_path: Path) -> None:
+def test_bag_of_a_duplicate_has_its_own_request_and_the_files_of_its_version(cellar: Cellar, tmp_path: Path) -> None:
     again = json.dumps(json.loads(sample_body("again")), indent=1).encode()
     archived("again", sample_body("again"))
     receipt_id = archived("again", again)
@@ -127,7 +127,7 @@ def test_bag_reports_the_signatures_of_a_sound_document(cellar: Cellar, tmp_path
     assert SIGNER_NAME in page
 
 
-def test_bag_reports_that_a_document_was_changed(cellar: Cellar, tmp_path: Path) -> None:
+def test_bag_reports_that_the_signed_document_was_changed(cellar: Cellar, tmp_path: Path) -> None:
     document = {"content": base64.b64encode(PDF + b"\n% more").decode()}
     archived("changed", sample_body("changed", signed_document=document))
 
@@ -139,7 +139,7 @@ def test_bag_reports_that_a_document_was_changed(cellar: Cellar, tmp_path: Path)
     assert "Changed: the document was changed after it was signed" in (data / "summary.html").read_text()
 
 
-def test_bag_without_a_signed_document_has_no_report(cellar: Cellar, tmp_path: Path) -> None:
+def test_bag_without_a_signed_document_has_no_signature_report(cellar: Cellar, tmp_path: Path) -> None:
     archived("without", sample_body("without", signed_document=None))
 
     exported(cellar, tmp_path / "bag", "without")
@@ -149,7 +149,7 @@ def test_bag_without_a_signed_document_has_no_report(cellar: Cellar, tmp_path: P
     assert "No signed document was judged." in (data / "summary.html").read_text()
 
 
-def test_bag_may_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
+def test_bag_can_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
     assert cellar("export", "process 1", "--to", str(tmp_path / "bag.zip")).status == 0
 
     ZipFile(tmp_path / "bag.zip").extractall(tmp_path)
@@ -157,7 +157,7 @@ def test_bag_may_be_a_zip(cellar: Cellar, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("receipt", "body"), [(None, SECOND), (0, FIRST), (1, SECOND)])
-def test_raw_request_is_byte_for_byte_what_was_sent(
+def test_raw_request_is_exported_byte_for_byte(
     cellar: Cellar, tmp_path: Path, receipts: list[str], receipt: int | None, body: bytes
 ) -> None:
     chosen = [] if receipt is None else ["--receipt", receipts[receipt]]
@@ -168,7 +168,7 @@ def test_raw_request_is_byte_for_byte_what_was_sent(
     assert cellar("export", "process 1", "--raw", "--to", "-", *chosen).output.encode() == body
 
 
-def test_damaged_archive_is_never_handed_out(cellar: Cellar, tmp_path: Path) -> None:
+def test_damaged_archive_is_never_exported(cellar: Cellar, tmp_path: Path) -> None:
     archived("damaged", sample_body("damaged"))
     found = ocfl.inventory("damaged")
     assert found
@@ -179,7 +179,7 @@ def test_damaged_archive_is_never_handed_out(cellar: Cellar, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_never_written_over(cellar: Cellar, tmp_path: Path) -> None:
+def test_existing_files_are_never_overwritten(cellar: Cellar, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
 
     for raw in ([], ["--raw"]):
@@ -187,12 +187,12 @@ def test_what_is_there_is_never_written_over(cellar: Cellar, tmp_path: Path) -> 
     assert (tmp_path / "there").read_text() == "mine"
 
 
-def test_unknown_archive_and_receipt_are_told(cellar: Cellar, tmp_path: Path) -> None:
+def test_unknown_archive_and_receipt_exit_with_1(cellar: Cellar, tmp_path: Path) -> None:
     assert cellar("export", "unknown", "--to", str(tmp_path / "bag")).status == 1
     assert cellar("export", "process 1", "--receipt", "ab" * 32, "--to", str(tmp_path / "bag")).status == 1
 
 
-def test_request_that_still_waits_is_handed_out_too(cellar: Cellar, tmp_path: Path) -> None:
+def test_request_that_is_still_in_the_inbox_can_be_exported(cellar: Cellar, tmp_path: Path) -> None:
     body = sample_body("another")
     receipt_id = received("another", body).receipt_id
 

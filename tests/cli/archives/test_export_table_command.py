@@ -14,7 +14,7 @@ from tests.samples import sample_body
 
 
 @pytest.mark.usefixtures("sqlite_installation")
-def test_payments_are_a_file_that_is_written_once(cellar: Cellar, tmp_path: Path) -> None:
+def test_payments_are_written_to_a_new_file_only(cellar: Cellar, tmp_path: Path) -> None:
     for reference in ("process-1", "process-2"):
         archived(reference, sample_body(reference))
     target = tmp_path / "payments.parquet"
@@ -29,9 +29,7 @@ def test_payments_are_a_file_that_is_written_once(cellar: Cellar, tmp_path: Path
     assert pq.read_table(target).num_rows == 2
 
 
-def test_nothing_is_left_of_a_file_that_was_not_finished(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
-) -> None:
+def test_failed_export_leaves_no_file(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
     configure(database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/cellar")
 
     result = cellar("export-table", "payments", "--to", str(tmp_path / "payments.parquet"))

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def quarantined(body: bytes, refused: Refused, at: datetime = NOW) -> str:
-    """A body that the receiver refused; returns its receipt id."""
+    """Put a refused body into quarantine, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
@@ -27,7 +27,7 @@ def quarantined(body: bytes, refused: Refused, at: datetime = NOW) -> str:
 
 @pytest.fixture
 def sound(configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A payload that an earlier cellar refused and this one would not."""
+    """The receipt of a sound payload that an earlier cellar refused."""
     monkeypatch.setenv("COLUMNS", "400")
     return quarantined(sample_body("process-1"), Refused("NOT_BASE64", "too strict", where="attachments[0].content"))
 
@@ -37,7 +37,7 @@ def broken(sound: str) -> str:
     return quarantined(b'{"Marker-314159', Refused("TRUNCATED", "the body ends"), NOW + timedelta(days=1))
 
 
-def test_list_tells_each_with_its_reason_newest_first(cellar: Cellar, sound: str, broken: str) -> None:
+def test_list_shows_each_payload_with_its_reason_newest_first(cellar: Cellar, sound: str, broken: str) -> None:
     result = cellar("quarantine", "list")
 
     assert result.status == 0
@@ -59,21 +59,21 @@ def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> No
     }
 
 
-def test_list_of_nothing_is_empty(cellar: Cellar, configure: Callable[..., Settings]) -> None:
+def test_list_of_an_empty_quarantine_is_empty(cellar: Cellar, configure: Callable[..., Settings]) -> None:
     result = cellar("quarantine", "list", "--json")
 
     assert (result.status, json.loads(result.output)) == (0, [])
 
 
-def test_show_tells_where_the_raw_bytes_lie(cellar: Cellar, sound: str) -> None:
+def test_show_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None:
     entry = json.loads(cellar("quarantine", "show", sound, "--json").output)
 
     assert Path(entry["body"]).read_bytes() == sample_body("process-1")
-    told = cellar("quarantine", "show", sound).output
-    assert [value for value in entry.values() if str(value) not in told and value != entry["received_at"]] == []
+    reported = cellar("quarantine", "show", sound).output
+    assert [value for value in entry.values() if str(value) not in reported and value != entry["received_at"]] == []
 
 
-def test_beginning_of_an_id_is_enough_where_it_is_unique(cellar: Cellar, sound: str, broken: str) -> None:
+def test_unique_beginning_of_an_id_is_enough(cellar: Cellar, sound: str, broken: str) -> None:
     assert json.loads(cellar("quarantine", "show", broken[:8], "--json").output)["receipt_id"] == broken
     assert cellar("quarantine", "show", "").status == 1
 
@@ -87,7 +87,7 @@ def test_unknown_id_fails(cellar: Cellar) -> None:
         assert "UNKNOWN_RECEIPT" in result.errors
 
 
-def test_release_takes_a_payload_in_that_is_sound_now(cellar: Cellar, sound: str) -> None:
+def test_release_moves_a_sound_payload_into_the_inbox(cellar: Cellar, sound: str) -> None:
     result = cellar("quarantine", "release", sound)
 
     assert (result.status, result.errors) == (0, "")
@@ -99,7 +99,7 @@ def test_release_takes_a_payload_in_that_is_sound_now(cellar: Cellar, sound: str
     assert not Path(inbox.quarantined_location(sound)).exists()
 
 
-def test_release_of_what_is_still_wrong_fails_and_keeps_it(cellar: Cellar, broken: str) -> None:
+def test_release_of_a_bad_payload_fails_and_keeps_it_in_quarantine(cellar: Cellar, broken: str) -> None:
     result = cellar("quarantine", "release", broken)
 
     assert (result.status, result.output) == (1, "")
@@ -110,5 +110,5 @@ def test_release_of_what_is_still_wrong_fails_and_keeps_it(cellar: Cellar, broke
 
 
 @pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", "show"], ["quarantine", "free"]])
-def test_wrong_use_is_told(cellar: Cellar, arguments: list[str]) -> None:
+def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
     assert cellar(*arguments).status == 2

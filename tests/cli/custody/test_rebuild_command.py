@@ -1,4 +1,4 @@
-"""`cellar rebuild` makes a database again, and tells what it could not."""
+"""`cellar rebuild` makes the database again, and names what it could not rebuild."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def new_database(cellar: Cellar, configure: Callable[..., Settings], tmp_path: P
     return _new_database
 
 
-def test_archives_are_there_again(cellar: Cellar, new_database: Callable[[], None]) -> None:
+def test_archives_are_rebuilt(cellar: Cellar, new_database: Callable[[], None]) -> None:
     before = rows()
     new_database()
 
@@ -40,7 +40,7 @@ def test_archives_are_there_again(cellar: Cellar, new_database: Callable[[], Non
     assert rows() == before
 
 
-def test_database_that_has_archives_is_refused_and_stays_as_it_is(cellar: Cellar) -> None:
+def test_database_with_archives_is_refused_and_unchanged(cellar: Cellar) -> None:
     before = rows()
 
     done = cellar("rebuild")
@@ -49,9 +49,7 @@ def test_database_that_has_archives_is_refused_and_stays_as_it_is(cellar: Cellar
     assert rows() == before
 
 
-def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
-    cellar: Cellar, new_database: Callable[[], None]
-) -> None:
+def test_damaged_version_is_named_and_others_are_rebuilt(cellar: Cellar, new_database: Callable[[], None]) -> None:
     other = archive_view.archive("two")
     found = ocfl.inventory("one")
     assert found
@@ -65,7 +63,7 @@ def test_damaged_version_is_named_exits_with_1_and_holds_up_no_other(
     assert archive_view.archive("two") == other
 
 
-def test_database_without_tables_is_told(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
+def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path) -> None:
     configure(database_url=f"sqlite:///{tmp_path}/new.db")
 
     done = cellar("rebuild")

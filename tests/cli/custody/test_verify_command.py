@@ -1,4 +1,4 @@
-"""`cellar verify` tells by its exit status what people and scripts must know."""
+"""`cellar verify` reports by its exit status whether the store is sound."""
 
 import json
 import os
@@ -38,9 +38,9 @@ def test_damage_is_named_and_exits_with_1(cellar: Cellar) -> None:
     done = cellar("verify", "--json")
 
     assert done.status == 1
-    told = json.loads(done.output)
-    assert [(each["key"], each["fault"]) for each in told["findings"]] == [(key, "damaged")]
-    assert not told["is_sound"]
+    reported = json.loads(done.output)
+    assert [(each["key"], each["fault"]) for each in reported["findings"]] == [(key, "damaged")]
+    assert not reported["is_sound"]
     assert key in cellar("verify").output
 
 
@@ -63,8 +63,8 @@ def test_single_archive_that_has_lost_a_delivery_exits_with_1(cellar: Cellar) ->
     assert (done.status, "missing" in done.output) == (1, True)
 
 
-def noted(**members: object) -> None:
-    """A check is noted that was broken off after the first archive."""
+def interrupted_check(**members: object) -> None:
+    """Write the note of a check that was interrupted after the first archive."""
     note = {
         "store": settings().store_location,
         "share": 1.0,
@@ -79,31 +79,31 @@ def noted(**members: object) -> None:
     (settings().data_dir / "verify.json").write_text(json.dumps(note | members))
 
 
-def test_check_that_was_broken_off_goes_on_where_it_was(cellar: Cellar) -> None:
+def test_interrupted_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
     damaged_file("one")
     second = max(ocfl.object_key(each) for each in ("one", "two"))
-    noted()
+    interrupted_check()
 
-    told = json.loads(cellar("verify", "--resume", "--json").output)
+    reported = json.loads(cellar("verify", "--resume", "--json").output)
 
-    assert (told["objects"], told["objects_in_all"]) == (2, 2)
-    assert told["is_sound"] is (second != ocfl.object_key("one"))
+    assert (reported["objects"], reported["objects_in_all"]) == (2, 2)
+    assert reported["is_sound"] is (second != ocfl.object_key("one"))
     assert not (settings().data_dir / "verify.json").exists()
 
 
-def test_files_outside_of_archives_are_found_by_a_check_that_goes_on(cellar: Cellar) -> None:
+def test_resumed_check_finds_files_outside_of_archives(cellar: Cellar) -> None:
     for name in ("000", "zzz"):
         store().overwrite_bytes(b"x", f"{ocfl.ROOT}/{name}")
-    noted()
+    interrupted_check()
 
-    told = json.loads(cellar("verify", "--resume", "--json").output)
+    reported = json.loads(cellar("verify", "--resume", "--json").output)
 
-    assert [each["key"] for each in told["findings"]] == [f"{ocfl.ROOT}/000", f"{ocfl.ROOT}/zzz"]
+    assert [each["key"] for each in reported["findings"]] == [f"{ocfl.ROOT}/000", f"{ocfl.ROOT}/zzz"]
 
 
 @pytest.mark.parametrize("other", [{"share": 0.01}, {"store": "another"}])
-def test_other_check_is_not_gone_on_with(cellar: Cellar, other: dict[str, object]) -> None:
-    noted(**other)
+def test_check_of_another_store_or_share_is_not_resumed(cellar: Cellar, other: dict[str, object]) -> None:
+    interrupted_check(**other)
 
     done = cellar("verify", "--resume")
 
@@ -111,11 +111,11 @@ def test_other_check_is_not_gone_on_with(cellar: Cellar, other: dict[str, object
     assert (settings().data_dir / "verify.json").exists()
 
 
-def test_check_that_begins_anew_forgets_the_one_before(
+def test_new_check_removes_the_note_of_the_previous_check(
     cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
 ) -> None:
-    """Even if it breaks before it has anything to note."""
-    noted()
+    """The new check removes it even if it fails before its own first note."""
+    interrupted_check()
     configure(**store_that_does_not_answer(store_kind, tmp_path))
 
     assert cellar("verify").status == 1
@@ -123,8 +123,8 @@ def test_check_that_begins_anew_forgets_the_one_before(
 
 
 @pytest.mark.parametrize("store_kind", ["folder"], indirect=True)
-def test_check_that_is_killed_goes_on_where_it_was(cellar: Cellar) -> None:
-    """It hangs at the second archive, of which a file is a pipe that nobody writes into."""
+def test_killed_check_resumes_after_its_last_archive(cellar: Cellar) -> None:
+    """The check hangs at the second archive, because one of its files is a pipe without a writer."""
     first, second = sorted(("one", "two"), key=ocfl.object_key)
     damaged_key = damaged_file(first)
     found = ocfl.inventory(second)
@@ -142,11 +142,11 @@ def test_check_that_is_killed_goes_on_where_it_was(cellar: Cellar) -> None:
         check.kill()
     path.unlink()
     path.write_bytes(content)
-    archived(first, sample_body(first))  # it is mended, and was looked at before
+    archived(first, sample_body(first))  # repairs the archive that the killed check has already examined
 
-    told = json.loads(cellar("verify", "--resume", "--json").output)
+    reported = json.loads(cellar("verify", "--resume", "--json").output)
 
-    assert (told["objects"], [each["key"] for each in told["findings"]]) == (2, [damaged_key])
+    assert (reported["objects"], [each["key"] for each in reported["findings"]]) == (2, [damaged_key])
 
 
 def test_smallest_sample_is_one_archive(cellar: Cellar) -> None:
@@ -154,26 +154,26 @@ def test_smallest_sample_is_one_archive(cellar: Cellar) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("one",), ("--resume",)])
-def test_terminal_shows_how_far_the_check_is(
+def test_terminal_shows_the_progress_of_the_check(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     monkeypatch.setenv("COLUMNS", "120")
     if "--resume" in arguments:
-        noted()
+        interrupted_check()
 
     done = cellar("verify", *arguments)
 
     assert (done.status, "100%" in done.errors) == (0, True)
 
 
-def test_sample_of_nothing_is_refused(cellar: Cellar) -> None:
+def test_empty_sample_is_refused(cellar: Cellar) -> None:
     done = cellar("verify", "--sample", "0")
 
     assert (done.status, "share" in done.errors) == (1, True)
 
 
-def test_note_that_is_damaged_is_told(cellar: Cellar) -> None:
+def test_damaged_note_is_reported(cellar: Cellar) -> None:
     (settings().data_dir / "verify.json").write_text("{")
 
     done = cellar("verify", "--resume")
@@ -182,13 +182,13 @@ def test_note_that_is_damaged_is_told(cellar: Cellar) -> None:
     assert cellar("verify").status == 0
 
 
-def test_process_that_is_not_archived_yet_is_told(cellar: Cellar) -> None:
+def test_process_that_is_not_archived_is_reported(cellar: Cellar) -> None:
     done = cellar("verify", "unknown")
 
     assert (done.status, "NOT_ARCHIVED" in done.errors) == (1, True)
 
 
-def test_store_that_cannot_be_read_is_not_called_sound(
+def test_unreadable_store_is_not_called_sound(
     cellar: Cellar, configure: Callable[..., Settings], store_kind: str, tmp_path: Path
 ) -> None:
     assert cellar("verify").status == 0
@@ -199,11 +199,11 @@ def test_store_that_cannot_be_read_is_not_called_sound(
         assert (done.status, done.output, "does not list" in done.errors) == (1, "", True)
 
 
-@pytest.mark.parametrize("is_there", [False, True], ids=["away", "without tables"])
-def test_store_is_not_called_sound_without_a_database_that_knows_what_is_complete(
-    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_there: bool
+@pytest.mark.parametrize("is_reachable", [False, True], ids=["unreachable", "without tables"])
+def test_store_is_not_called_sound_without_a_usable_database(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, is_reachable: bool
 ) -> None:
-    configure(database_url=f"sqlite:///{tmp_path}/new.db" if is_there else database_that_is_away())
+    configure(database_url=f"sqlite:///{tmp_path}/new.db" if is_reachable else database_that_is_away())
 
     for arguments in ((), ("one",), ("--json",)):
         done = cellar("verify", *arguments)

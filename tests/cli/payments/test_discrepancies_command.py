@@ -1,4 +1,4 @@
-"""`cellar discrepancies` lists what does not add up; what belongs to no archive is explained by its id."""
+"""`cellar discrepancies` lists discrepancies. Those without an archive are explained by id."""
 
 import json
 
@@ -10,16 +10,16 @@ from services.payments.discrepancies import reconcile
 from tests.cli.conftest import Cellar
 from tests.records import NOON
 
-NOBODYS = [
+WITHOUT_AN_ARCHIVE = [
     Discrepancy(DiscrepancyCode.MISSING_IN_ARCHIVE, None, "a payment of 21.00 ILS", "none", f"row {row}")
     for row in range(2)
 ]
 
 
 @pytest.fixture(autouse=True)
-def _nobodys(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_an_archive(sqlite_installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    reconcile(None, SETTLEMENT_CODES, NOBODYS, NOON)
+    reconcile(None, SETTLEMENT_CODES, WITHOUT_AN_ARCHIVE, NOON)
 
 
 def ids(cellar: Cellar, *arguments: str) -> list[str]:
@@ -28,7 +28,7 @@ def ids(cellar: Cellar, *arguments: str) -> list[str]:
     ]
 
 
-def test_what_belongs_to_no_archive_is_listed_and_explained_by_its_id(cellar: Cellar) -> None:
+def test_discrepancy_without_an_archive_is_listed_and_explained_by_id(cellar: Cellar) -> None:
     first, second = ids(cellar, "--code", "MISSING_IN_ARCHIVE", "--reference", "")
     assert cellar("explain", "--id", first, "--why", "another till's", "--by", "Dana").status == 0
 
@@ -38,7 +38,7 @@ def test_what_belongs_to_no_archive_is_listed_and_explained_by_its_id(cellar: Ce
     assert all(each in shown.output for each in (first, second, "a payment of 21.00 ILS"))
 
 
-def test_more_than_a_page_tells_how_to_go_on(cellar: Cellar) -> None:
+def test_first_page_shows_the_cursor_of_the_next(cellar: Cellar) -> None:
     shown = cellar("discrepancies", "--limit", "1").output
     cursor = shown.rpartition("--cursor ")[2].strip()
 
@@ -46,7 +46,7 @@ def test_more_than_a_page_tells_how_to_go_on(cellar: Cellar) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "error"),
     [
         (("discrepancies", "--code", "X"), 2, "--code"),
         (("discrepancies", "--cursor", "X"), 2, "--cursor"),
@@ -56,8 +56,10 @@ def test_more_than_a_page_tells_how_to_go_on(cellar: Cellar) -> None:
         (("explain", "--why", "w"), 2, "--id"),
     ],
 )
-def test_wrong_use_is_told(cellar: Cellar, arguments: tuple[str, ...], status: int, told: str) -> None:
+def test_wrong_use_names_the_option_or_the_unknown_id(
+    cellar: Cellar, arguments: tuple[str, ...], status: int, error: str
+) -> None:
     result = cellar(*arguments)
 
     assert (result.status, result.output) == (status, "")
-    assert told in result.errors
+    assert error in result.errors

@@ -1,4 +1,4 @@
-"""`cellar explain` puts on record why a discrepancy is in order; `cellar show` tells it."""
+"""`cellar explain` records why a discrepancy is in order, and `cellar show` shows the explanation."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def test_discrepancy_is_explained_by_its_code(cellar: Cellar) -> None:
     assert all(each in shown for each in (found["sentence"], "explained", "a tip (dana, "))
 
 
-def test_one_of_several_is_explained_by_its_transaction_or_its_id(cellar: Cellar) -> None:
+def test_one_of_several_discrepancies_is_explained_by_transaction_or_id(cellar: Cellar) -> None:
     several = cellar("explain", "process-1", "FIELD_WITHOUT_PAYMENT", "--why", "paid in cash", "--by", "Ron")
     assert (several.status, "SEVERAL_DISCREPANCIES" in several.errors) == (1, True)
 
@@ -54,7 +54,7 @@ def test_one_of_several_is_explained_by_its_transaction_or_its_id(cellar: Cellar
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "error"),
     [
         (("process-1", "BAD_AMOUNT", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
         (("nowhere", "AMOUNT_MISMATCH", "--why", "w"), 1, "UNKNOWN_DISCREPANCY"),
@@ -63,8 +63,10 @@ def test_one_of_several_is_explained_by_its_transaction_or_its_id(cellar: Cellar
         (("process-1", "AMOUNT_MISMATCH"), 2, "--why"),
     ],
 )
-def test_what_is_not_there_is_not_explained(cellar: Cellar, arguments: tuple[str, ...], status: int, told: str) -> None:
+def test_unknown_discrepancy_or_missing_reason_is_refused(
+    cellar: Cellar, arguments: tuple[str, ...], status: int, error: str
+) -> None:
     result = cellar("explain", *arguments)
 
     assert (result.status, result.output) == (status, "")
-    assert told in result.errors
+    assert error in result.errors

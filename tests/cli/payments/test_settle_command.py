@@ -1,4 +1,4 @@
-"""`cellar settle` shows what was found, and tells by its exit status whether something differs."""
+"""`cellar settle` shows what it found in settlement reports, and reports open findings by its exit status."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def write(tmp_path: Path) -> Callable[..., str]:
     return _write
 
 
-def test_report_that_differs_in_nothing_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_report_without_findings_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
     done = cellar("settle", write(line("c1"), line("c2")))
 
     assert done.status == 0
@@ -40,7 +40,7 @@ def test_report_that_differs_in_nothing_exits_with_0(cellar: Cellar, write: Call
     assert [text for text in ("2026-01-03", "ILS", "42.00") if text not in done.output] == []
 
 
-def test_what_differs_is_shown_and_exits_with_1(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_findings_are_shown_and_exit_with_1(cellar: Cellar, write: Callable[..., str]) -> None:
     done = cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3", settled=day(3))))
 
     assert done.status == 1
@@ -49,7 +49,7 @@ def test_what_differs_is_shown_and_exits_with_1(cellar: Cellar, write: Callable[
     assert "3 rows, 3 of them new: 2 matched, 1 missing in archive, 0 missing in settlement" in done.output
 
 
-def test_what_is_explained_is_shown_as_such_and_exits_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_explained_findings_are_shown_as_explained_and_exit_with_0(cellar: Cellar, write: Callable[..., str]) -> None:
     file = write(line("c1"), line("c2", amount="20.00"))
     cellar("settle", file)
     cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
@@ -60,7 +60,7 @@ def test_what_is_explained_is_shown_as_such_and_exits_with_0(cellar: Cellar, wri
     assert [each["is_explained"] for each in json.loads(cellar("settle", file, "--json").output)["findings"]] == [True]
 
 
-def test_explanation_of_other_numbers_explains_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_explanation_of_other_amounts_does_not_count(cellar: Cellar, write: Callable[..., str]) -> None:
     cellar("settle", write(line("c1"), line("c2", amount="20.00")))
     cellar("explain", "wrong", "SETTLED_AMOUNT_MISMATCH", "--why", "one shekel was waived")
 
@@ -70,13 +70,13 @@ def test_explanation_of_other_numbers_explains_nothing(cellar: Cellar, write: Ca
 
 
 def test_json_has_counts_totals_and_findings(cellar: Cellar, write: Callable[..., str]) -> None:
-    told = json.loads(cellar("settle", write(line("c1"), line("c3", amount="1.00")), "--json").output)
+    reported = json.loads(cellar("settle", write(line("c1"), line("c3", amount="1.00")), "--json").output)
 
-    assert (told["rows"], told["new"], told["matched"]) == (2, 2, 1)
-    assert (told["missing_in_archive"], told["missing_in_settlement"], told["differing"]) == (1, 1, 0)
-    (total,) = told["totals"]
+    assert (reported["rows"], reported["new"], reported["matched"]) == (2, 2, 1)
+    assert (reported["missing_in_archive"], reported["missing_in_settlement"], reported["differing"]) == (1, 1, 0)
+    (total,) = reported["totals"]
     assert (total["settled_on"], total["currency"], total["charged_minor"]) == ("2026-01-03", "ILS", 2200)
-    assert {each["reference"] for each in told["findings"]} == {None, "wrong"}
+    assert {each["reference"] for each in reported["findings"]} == {None, "wrong"}
 
 
 EACH_SIDE = {
@@ -88,28 +88,28 @@ EACH_SIDE = {
 }
 
 
-def test_each_side_is_counted_by_its_own_findings(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_findings_are_counted_by_kind(cellar: Cellar, write: Callable[..., str]) -> None:
     for number, reference in enumerate(["missed", "first", "second", "abroad", "late", "returned"], 3):
         paid(reference, "c4" if reference == "second" else f"c{number}")
     returned = [line("c8"), line("c8", kind="refund", amount="5.00"), line("c8", kind="chargeback", amount="1.00")]
     lines = [line("c1"), line("c2", amount="20.00"), line("c4"), line("c6", currency="JPY"), line("none"), *returned]
     file = write(*lines, line("c7", settled=day(8)))
 
-    told = json.loads(cellar("settle", file, "--dry-run", "--json").output)
+    reported = json.loads(cellar("settle", file, "--dry-run", "--json").output)
     done = cellar("settle", file)
 
-    assert {side: told[side] for side in EACH_SIDE} == {side: len(codes) for side, codes in EACH_SIDE.items()}
-    assert sorted(each["code"] for each in told["findings"]) == sorted(chain.from_iterable(EACH_SIDE.values()))
+    assert {side: reported[side] for side in EACH_SIDE} == {side: len(codes) for side, codes in EACH_SIDE.items()}
+    assert sorted(each["code"] for each in reported["findings"]) == sorted(chain.from_iterable(EACH_SIDE.values()))
     sides = "1 missing in archive, 3 missing in settlement, 1 ambiguous, 3 differing, 2 taken back"
     assert (done.status, f"9 rows, 9 of them new: 7 matched, {sides}" in done.output) == (1, True)
-    assert [(each["settled_on"], each["currency"], each["entries"]) for each in told["totals"]] == [
+    assert [(each["settled_on"], each["currency"], each["entries"]) for each in reported["totals"]] == [
         ("2026-01-03", "ILS", 7),
         ("2026-01-03", "JPY", 1),
         ("2026-01-09", "ILS", 1),
     ]
 
 
-def test_dry_run_shows_the_same_and_changes_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_dry_run_shows_the_same_findings_and_changes_nothing(cellar: Cellar, write: Callable[..., str]) -> None:
     file, before = write(line("c1"), line("c2", amount="20.00")), everything()
 
     shown = cellar("settle", file, "--dry-run", "--json")
@@ -129,7 +129,7 @@ def test_dry_run_on_a_new_store_leaves_it_empty(cellar: Cellar, write: Callable[
     assert [path for path in Path(settings().store_location).rglob("*") if path.is_file()] == []
 
 
-def test_wrong_line_is_named_exits_with_2_and_keeps_every_file_out(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_wrong_line_is_named_and_no_file_is_imported(cellar: Cellar, write: Callable[..., str]) -> None:
     before = everything()
 
     done = cellar("settle", write(line("c1")), write(line("c2", amount="4580000011112222x"), name="wrong.csv"))
@@ -139,7 +139,7 @@ def test_wrong_line_is_named_exits_with_2_and_keeps_every_file_out(cellar: Cella
     assert everything() == before
 
 
-def test_columns_that_nobody_has_told_are_asked_for(
+def test_missing_setting_of_columns_exits_with_2(
     cellar: Cellar, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch, configure: Callable[..., Settings]
 ) -> None:
     monkeypatch.delenv("CELLAR_SETTLEMENT_COLUMNS")
@@ -155,7 +155,7 @@ def test_wrong_use_exits_with_2(cellar: Cellar, arguments: list[str]) -> None:
     assert cellar("settle", *arguments).status == 2
 
 
-def test_wrong_columns_are_told_at_the_start(
+def test_wrong_columns_are_refused_at_the_start(
     cellar: Cellar, tmp_path: Path, configure: Callable[..., Settings]
 ) -> None:
     (tmp_path / "wrong.toml").write_text("amount_unit = 'pounds'")
@@ -168,7 +168,7 @@ def test_wrong_columns_are_told_at_the_start(
     assert cellar("list").status == 2
 
 
-def test_rebuild_brings_reports_back(cellar: Cellar, write: Callable[..., str]) -> None:
+def test_rebuild_restores_imported_reports(cellar: Cellar, write: Callable[..., str]) -> None:
     cellar("settle", write(line("c1"), line("c2", amount="20.00"), line("c3")))
     before = everything()
     forgotten()

@@ -1,4 +1,4 @@
-"""The embedded Prefect server over real HTTP: who may call it."""
+"""Limits which pages and hosts may call the embedded Prefect server, over real HTTP."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,15 @@ def origin_of(prefect_server: str, host: str = "127.0.0.1") -> str:
     return f"http://{host}:{urlsplit(prefect_server).port}"
 
 
-OTHERS = ["https://elsewhere.example", "http://127.0.0.1:1", "http://localhost", "https://127.0.0.1", "null", ""]
-HOSTS_OF_OTHERS = [
+FOREIGN_ORIGINS = [
+    "https://elsewhere.example",
+    "http://127.0.0.1:1",
+    "http://localhost",
+    "https://127.0.0.1",
+    "null",
+    "",
+]
+FOREIGN_HOSTS = [
     "elsewhere.example",
     "elsewhere.example:4200",
     "127.0.0.1.elsewhere.example",
@@ -32,7 +39,7 @@ HOSTS_OF_OTHERS = [
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_own_page_may_call(prefect_server: str, host: str) -> None:
+def test_page_of_the_ui_may_call_the_server(prefect_server: str, host: str) -> None:
     own = origin_of(prefect_server, host)
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
 
@@ -44,19 +51,19 @@ def test_own_page_may_call(prefect_server: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_page_of_the_ui_is_served_under_both_own_hosts(prefect_server: str, host: str) -> None:
+def test_page_of_the_ui_is_served_for_both_local_hosts(prefect_server: str, host: str) -> None:
     headers = {"host": f"{host}:{urlsplit(prefect_server).port}", "accept": "text/html"}
     page = httpx.get(prefect_server.removesuffix("/api"), headers=headers, follow_redirects=True)
 
     assert (page.status_code, "<html" in page.text) == (200, True)
 
 
-def test_program_without_an_origin_may_call(prefect_server: str) -> None:
+def test_program_without_an_origin_may_call_the_server(prefect_server: str) -> None:
     assert httpx.post(f"{prefect_server}/flows/filter", json={}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", OTHERS)
-def test_page_of_others_may_not_call(prefect_server: str, origin: str) -> None:
+@pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
+def test_foreign_page_may_not_call_the_server(prefect_server: str, origin: str) -> None:
     asked = {"access-control-request-method": "POST"}
     answers = [
         httpx.get(f"{prefect_server}/health", headers={"origin": origin}),
@@ -68,8 +75,8 @@ def test_page_of_others_may_not_call(prefect_server: str, origin: str) -> None:
     assert [answer for answer in answers if "access-control-allow-origin" in answer.headers] == []
 
 
-def test_page_of_others_starts_no_run_by_a_post_that_browsers_do_not_ask_about(prefect_server: str) -> None:
-    """Without a content type it needs no preflight, and Prefect takes it for JSON."""
+def test_foreign_page_cannot_start_a_run_by_a_post_without_preflight(prefect_server: str) -> None:
+    """A request without a content type needs no preflight, and Prefect reads it as JSON."""
     with deployed(prefect_server) as runs:
         deployment = httpx.get(f"{prefect_server}/deployments/name/process-archive/archive").json()
         url, body = f"{prefect_server}/deployments/{deployment['id']}/create_flow_run", json.dumps({}).encode()
@@ -79,9 +86,9 @@ def test_page_of_others_starts_no_run_by_a_post_that_browsers_do_not_ask_about(p
         assert (refused.status_code, runs()) == (403, [])
 
 
-@pytest.mark.parametrize("host", HOSTS_OF_OTHERS)
-def test_other_hosts_are_refused(prefect_server: str, host: str) -> None:
-    """A name of others that is made to lead to this machine makes its pages no pages of ours."""
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_foreign_hosts_are_refused(prefect_server: str, host: str) -> None:
+    """A foreign name that resolves to this machine (DNS rebinding) gives its pages no access."""
     answers = [
         httpx.get(f"{prefect_server}/health", headers={"host": host}),
         httpx.post(f"{prefect_server}/flows/filter", json={}, headers={"host": host, "origin": f"http://{host}"}),
@@ -91,8 +98,8 @@ def test_other_hosts_are_refused(prefect_server: str, host: str) -> None:
     assert [answer.status_code for answer in answers] == [400, 400, 400]
 
 
-def test_origins_of_an_operator_shut_out_no_program_of_this_machine_and_let_nobody_else_in(tmp_path: Path) -> None:
-    """Neither of our own two is among them, and a comma too many names no empty origin and no empty host."""
+def test_configured_origins_shut_out_no_program_of_this_machine_and_admit_nobody_else(tmp_path: Path) -> None:
+    """Neither local host is configured. A trailing comma adds no empty origin and no empty host."""
     with serving_prefect(tmp_path, free_port(), "https://cellar.example,") as url:
         hosts = ["127.0.0.1", "localhost", "cellar.example", "", "elsewhere.example"]
         by_host = [httpx.get(f"{url}/health", headers={"host": host}).status_code for host in hosts]
@@ -102,8 +109,8 @@ def test_origins_of_an_operator_shut_out_no_program_of_this_machine_and_let_nobo
     assert (by_host, by_origin) == ([200, 200, 200, 400, 400], [200, 403, 403])
 
 
-def test_page_of_others_hears_no_events(prefect_server: str) -> None:
-    """WebSockets know no CORS."""
+def test_foreign_page_cannot_subscribe_to_events(prefect_server: str) -> None:
+    """CORS does not cover WebSockets."""
     url = prefect_server.replace("http:", "ws:") + "/events/out"
     with connect(url, origin=Origin(origin_of(prefect_server)), subprotocols=[PREFECT], proxy=None) as own:
         assert own.subprotocol == PREFECT

@@ -1,4 +1,4 @@
-"""What cellar keeps is its owner's alone, whatever the umask; what it exports is as the person's umask says."""
+"""Keeps cellar's files private to their owner under any umask, and exports files under the user's umask."""
 
 import os
 import stat
@@ -27,14 +27,14 @@ def mode(path: Path) -> int:
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    """This process, in the place of an earlier cellar, lets others read what it makes."""
+    """Let other users read what this process makes, as an earlier cellar did."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
 @pytest.mark.usefixtures("configure")
-def test_new_data_folder_and_database_are_their_owners_alone(tmp_path: Path) -> None:
+def test_new_data_folder_and_database_are_private_to_their_owner(tmp_path: Path) -> None:
     cellar("migrate")
 
     found = {path.relative_to(tmp_path): mode(path) for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]}
@@ -42,7 +42,7 @@ def test_new_data_folder_and_database_are_their_owners_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_folders_and_database_that_are_there_are_shut(sqlite_installation: Settings) -> None:
+def test_existing_folders_and_database_become_private(sqlite_installation: Settings) -> None:
     archived("process-1", sample_body("process-1"))
     data, store = sqlite_installation.data_dir, Path(sqlite_installation.store_location)
     assert (mode(data), mode(store)) == (0o755, 0o755)
@@ -53,7 +53,7 @@ def test_folders_and_database_that_are_there_are_shut(sqlite_installation: Setti
     assert {mode(path) for path in data.glob("cellar.db*")} == {0o600}
 
 
-def test_folder_that_everybody_may_write_into_stays_open(sqlite_installation: Settings, tmp_path: Path) -> None:
+def test_world_writable_folder_keeps_its_mode(sqlite_installation: Settings, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
@@ -65,7 +65,7 @@ def test_folder_that_everybody_may_write_into_stays_open(sqlite_installation: Se
 
 @pytest.mark.usefixtures("sqlite_installation")
 @pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o077, 0o600)])
-def test_exports_have_the_modes_that_the_person_gives_to_files(tmp_path: Path, umask: int, expected: int) -> None:
+def test_exports_have_the_modes_of_the_users_umask(tmp_path: Path, umask: int, expected: int) -> None:
     archived("process-1", sample_body("process-1"))
 
     cellar("export", "process-1", "--to", "bag", umask=umask)

@@ -1,4 +1,4 @@
-"""The supervisor over tiny real programs, in a process of its own: it ends every child of the process it runs in."""
+"""Runs the supervisor over tiny real programs. It has its own process, because it ends all children of its process."""
 
 import asyncio
 import json
@@ -22,19 +22,19 @@ from models.errors import Refused, Transient
 ROOT = Path(__file__).parents[3]
 MARK = "CELLAR_TEST_MARK"
 DRIVE = "from tests.cli.programs.test_supervisor import drive; drive()"
-# A program is ready when its file is there; it ends after `lives_s`, and notes what it is told.
+# A program is ready once its file exists. It ends after `lives_s`, and notes its start and its signals.
 PROGRAM = """
 import os, pathlib, signal, subprocess, sys, time
 name, lives_s, stubborn, orphan = sys.argv[1], float(sys.argv[2]), "stubborn" in sys.argv, "orphan" in sys.argv
 def note(what):
     with open("notes", "a") as notes:
         notes.write(f"{name} {what} {time.monotonic()}\\n")
-def told(number, frame):
-    note("told")
+def stopped(number, frame):
+    note("stopped")
     if not stubborn:
         sys.exit(0)
 note("SIGINT-" + ("ignored" if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else "heeded"))
-signal.signal(signal.SIGTERM, told)
+signal.signal(signal.SIGTERM, stopped)
 if orphan:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)"
     subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
@@ -49,7 +49,7 @@ sys.exit(3)
 
 
 def drive() -> None:
-    """Supervise the programs that the command line names, as JSON: name, arguments and time to stop of each."""
+    """Supervise the programs of the command line: as JSON, the name, the arguments and the time to stop of each."""
     try:
         asyncio.run(_drive([(name, arguments, stop) for name, arguments, stop in json.loads(sys.argv[1])]))
     except Transient as error:
@@ -107,7 +107,7 @@ class Driver:
         return [(name, float(at)) for name, noted, at in lines if noted == what]
 
     def processes(self) -> list[int]:
-        """Return every living process that this driver or anything below it has started, and itself."""
+        """Return this driver's process, and every living process that it or a descendant has started."""
         return [pid for pid in pids() if self._is_ours(pid)]
 
     def _is_ours(self, pid: int) -> bool:
@@ -152,7 +152,7 @@ def start(tmp_path: Path, drivers: list[Driver]) -> Start:
     return _start
 
 
-def test_a_program_that_ends_is_started_again_after_growing_pauses(start: Start) -> None:
+def test_program_that_ends_is_restarted_after_growing_pauses(start: Start) -> None:
     driver = start(("crashing", ["0.3"], 5)).wait_until_up()
     wait_for(lambda: len(driver.notes("started")) == 3)
     output = driver.end()
@@ -169,35 +169,35 @@ def test_programs_stop_in_reverse_order_of_their_start(start: Start) -> None:
     driver = start(("one", ["60"], 5), ("two", ["60"], 5), ("three", ["60"], 5)).wait_until_up()
     assert len(driver.processes()) == 4
     driver.end()
-    assert [name for name, _ in driver.notes("told")] == ["three", "two", "one"]
+    assert [name for name, _ in driver.notes("stopped")] == ["three", "two", "one"]
     assert driver.process.returncode == 0
     assert driver.processes() == []
 
 
-def test_a_program_that_does_not_stop_is_killed_after_its_time(start: Start) -> None:
+def test_program_that_does_not_stop_in_time_is_killed(start: Start) -> None:
     driver = start(("deaf", ["60", "stubborn"], 1)).wait_until_up()
     output = driver.end()
-    assert time.monotonic() - driver.notes("told")[0][1] >= 1
+    assert time.monotonic() - driver.notes("stopped")[0][1] >= 1
     assert "deaf does not stop by itself and is killed" in output
     assert driver.processes() == []
 
 
-def test_a_second_signal_ends_the_waiting(start: Start) -> None:
+def test_second_signal_kills_programs_without_waiting(start: Start) -> None:
     driver = start(("deaf", ["60", "stubborn"], 60)).wait_until_up()
     driver.process.send_signal(signal.SIGINT)
-    wait_for(lambda: len(driver.notes("told")) == 1)
+    wait_for(lambda: len(driver.notes("stopped")) == 1)
     driver.end(signal.SIGINT)
     assert driver.processes() == []
 
 
-def test_what_a_program_started_in_a_session_of_its_own_is_ended_too(start: Start) -> None:
+def test_descendants_in_their_own_session_are_ended_too(start: Start) -> None:
     driver = start(("parent", ["60", "orphan"], 5)).wait_until_up()
     assert len(driver.processes()) == 3
     driver.end()
     assert driver.processes() == []
 
 
-def test_a_crashed_program_is_not_started_again_beside_what_it_has_left(start: Start) -> None:
+def test_leftovers_of_a_crashed_program_end_before_its_restart(start: Start) -> None:
     driver = start(("parent", ["1", "orphan"], 5)).wait_until_up()
     wait_for(lambda: len(driver.notes("started")) == 2)
     wait_for(lambda: len(driver.processes()) == 3)
@@ -205,7 +205,7 @@ def test_a_crashed_program_is_not_started_again_beside_what_it_has_left(start: S
     assert driver.processes() == []
 
 
-def test_sigint_works_where_a_shell_has_it_ignored(start: Start) -> None:
+def test_sigint_works_though_the_shell_ignores_it(start: Start) -> None:
     driver = start(("one", ["60"], 5), prefix=("sh", "-c", 'trap "" INT; exec "$@"', "sh")).wait_until_up()
     driver.end(signal.SIGINT)
     assert driver.process.returncode == 0
@@ -216,10 +216,10 @@ def test_programs_end_when_the_supervisor_is_killed(start: Start) -> None:
     driver = start(("one", ["60"], 5), ("two", ["60"], 5)).wait_until_up()
     driver.end(signal.SIGKILL)
     wait_for(lambda: driver.processes() == [])
-    assert {name for name, _ in driver.notes("told")} == {"one", "two"}
+    assert {name for name, _ in driver.notes("stopped")} == {"one", "two"}
 
 
-def test_a_program_that_ends_before_it_is_ready_ends_all_and_shows_why(start: Start) -> None:
+def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(start: Start) -> None:
     driver = start(("one", ["60"], 5), ("broken", ["not-a-number"], 5))
     output = driver.output()
     assert driver.process.returncode == 1
@@ -228,7 +228,7 @@ def test_a_program_that_ends_before_it_is_ready_ends_all_and_shows_why(start: St
     assert driver.processes() == []
 
 
-def test_a_log_holds_one_start_and_the_one_before_lies_beside_it(start: Start, tmp_path: Path) -> None:
+def test_log_covers_one_start_and_the_previous_log_is_kept(start: Start, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "one.log").write_text("of yesterday")
     start(("one", ["60"], 5)).wait_until_up().end()
@@ -236,7 +236,7 @@ def test_a_log_holds_one_start_and_the_one_before_lies_beside_it(start: Start, t
     assert (tmp_path / "logs" / "one.log.1").read_text() == "of yesterday"
 
 
-def test_a_supervisor_whose_output_is_on_a_full_disk_starts_programs_again_and_stops(start: Start) -> None:
+def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(start: Start) -> None:
     with Path("/dev/full").open("w") as full:
         driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
         wait_for(lambda: len(driver.notes("started")) == 3)
@@ -245,23 +245,23 @@ def test_a_supervisor_whose_output_is_on_a_full_disk_starts_programs_again_and_s
     assert driver.processes() == []
 
 
-def test_a_program_whose_log_is_gone_is_started_again(start: Start, tmp_path: Path) -> None:
+def test_program_whose_log_was_removed_is_restarted(start: Start, tmp_path: Path) -> None:
     driver = start(("crashing", ["1"], 5)).wait_until_up()
     (tmp_path / "logs" / "crashing.log").unlink()
     wait_for(lambda: len(driver.notes("started")) == 2)
     assert "crashing.log cannot be read: No such file or directory" in driver.end()
 
 
-def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Start, tmp_path: Path) -> None:
-    """A folder lies where its log was."""
-    told, log = tmp_path / "told", tmp_path / "logs" / "crashing.log"
-    with told.open("w") as output:
+def test_restart_is_tried_until_it_succeeds(start: Start, tmp_path: Path) -> None:
+    """A folder in place of the log prevents the restart."""
+    output_file, log = tmp_path / "output", tmp_path / "logs" / "crashing.log"
+    with output_file.open("w") as output:
         driver = start(("crashing", ["1"], 5), output=output.fileno()).wait_until_up()
         log.unlink()
         log.mkdir()
-        wait_for(lambda: "crashing cannot be started: Is a directory; again in 4 s" in told.read_text())
-        assert "crashing cannot be started: Is a directory; again in 2 s" in told.read_text()
-        assert told.read_text().count("crashing ended with") == 1
+        wait_for(lambda: "crashing cannot be started: Is a directory; again in 4 s" in output_file.read_text())
+        assert "crashing cannot be started: Is a directory; again in 2 s" in output_file.read_text()
+        assert output_file.read_text().count("crashing ended with") == 1
         assert len(driver.notes("started")) == 1
 
         log.rmdir()
@@ -270,7 +270,7 @@ def test_a_program_that_cannot_be_started_again_is_tried_until_it_can(start: Sta
         driver.end()
 
 
-def test_a_folder_in_use_is_refused_and_free_again_afterwards(tmp_path: Path) -> None:
+def test_folder_in_use_is_refused_until_it_is_released(tmp_path: Path) -> None:
     with sole_use(tmp_path / "data"), pytest.raises(Refused, match=f"process {os.getpid()}") as refusal:
         sole_use(tmp_path / "data").__enter__()
     assert refusal.value.where == "CELLAR_DATA_DIR"
@@ -278,7 +278,7 @@ def test_a_folder_in_use_is_refused_and_free_again_afterwards(tmp_path: Path) ->
         pass
 
 
-def test_a_taken_port_is_refused_by_number_and_setting() -> None:
+def test_refusal_of_a_taken_port_names_the_port_and_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 is taken.*CELLAR_PORT"):
@@ -298,6 +298,6 @@ def test_two_listeners_on_one_port_are_refused() -> None:
         )
 
 
-def test_a_host_that_is_not_there_is_refused_by_its_setting() -> None:
+def test_refusal_of_an_unknown_host_names_its_setting() -> None:
     with pytest.raises(Refused, match="CELLAR_HOST"):
         require_free([Listener("the receiver", "nowhere.invalid", 0, "CELLAR_PORT")])

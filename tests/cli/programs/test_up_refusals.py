@@ -1,4 +1,4 @@
-"""`cellar up` says what stands in its way, before it starts anything."""
+"""`cellar up` refuses taken ports and folders before it starts anything."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def cellar_up(folder: Path, **environment: object) -> subprocess.CompletedProces
     )
 
 
-def test_a_taken_receiver_port_is_wrong_use(tmp_path: Path) -> None:
+def test_taken_receiver_port_exits_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = cellar_up(tmp_path, CELLAR_PORT=port)
@@ -33,7 +33,7 @@ def test_a_taken_receiver_port_is_wrong_use(tmp_path: Path) -> None:
     assert "CELLAR_PORT" in ended.stderr
 
 
-def test_a_taken_prefect_port_is_wrong_use(tmp_path: Path) -> None:
+def test_taken_prefect_port_exits_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
         port, free = taken.getsockname()[1], other.getsockname()[1]
         other.close()
@@ -43,7 +43,7 @@ def test_a_taken_prefect_port_is_wrong_use(tmp_path: Path) -> None:
     assert "CELLAR_PREFECT_PORT" in ended.stderr
 
 
-def test_a_second_start_on_the_same_data_folder_is_wrong_use(tmp_path: Path) -> None:
+def test_second_start_on_the_same_data_folder_exits_with_2(tmp_path: Path) -> None:
     with sole_use(tmp_path / "data"):
         ended = cellar_up(tmp_path)
     assert ended.returncode == 2

@@ -1,4 +1,4 @@
-"""`cellar worker` against a real Prefect server: pool, deployments, and its own end."""
+"""`cellar worker` makes its pool and deployments on a real Prefect server, and stops at a signal."""
 
 import os
 import signal
@@ -43,10 +43,10 @@ def is_online(prefect: httpx.Client, name: str) -> bool:
     return answer.is_success and any(each["name"] == name and each["status"] == "ONLINE" for each in answer.json())
 
 
-def test_worker_makes_what_is_missing_and_ends_at_sigterm(tmp_path: Path, prefect: httpx.Client) -> None:
+def test_worker_creates_missing_deployments_and_ends_at_sigterm(tmp_path: Path, prefect: httpx.Client) -> None:
     with worker(tmp_path, prefect, "first") as process:
         made = prefect.get("/deployments/name/process-archive/archive").raise_for_status().json()
-        # With a path, each run would start by copying that folder; with pull steps it would need one to be there.
+        # With a path, each run first copies that folder. With pull steps, a run needs a folder that exists.
         assert (made["path"], made["pull_steps"]) == (None, [])
         assert made["entrypoint"] == "flows.process_archive.process_archive"
         assert made["work_pool_name"] == "cellar"

@@ -50,7 +50,7 @@ DISCREPANCIES = {
 
 @cache
 def made() -> list[SimulatedArchive]:
-    """One archive of each scenario and one more; made once, as each is signed."""
+    """Return an archive of each scenario and one more. Made only once, because signing takes long."""
     return list(simulated_archives(21, seed=7, now=NOW))
 
 
@@ -68,7 +68,7 @@ def files_of(payload: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def decoded(content: str) -> bytes:
-    """Decode base64 in any of the spellings that a receiver must take."""
+    """Decode base64 in any of the spellings that a receiver must accept."""
     plain = re.sub(r"^data:[^,]*;base64,|\s", "", content).translate(str.maketrans("-_", "+/"))
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 
@@ -81,7 +81,7 @@ def test_each_scenario_occurs_once_in_twenty() -> None:
     assert len(SCENARIOS) == 20
 
 
-def test_the_rotation_begins_again_after_twenty() -> None:
+def test_scenarios_repeat_after_twenty() -> None:
     first, last = made()[0], made()[20]
     assert first.scenario == last.scenario == "lease-he"
     assert first.reference != last.reference
@@ -92,7 +92,7 @@ def test_four_of_twenty_are_refused() -> None:
     assert refused == REFUSED_SCENARIOS
 
 
-def test_same_seed_and_now_give_the_same_archives_but_for_pdfs_whatever_the_count() -> None:
+def test_same_seed_and_time_give_the_same_archives_except_for_pdfs() -> None:
     again = list(simulated_archives(6, seed=7, now=NOW))
     for one in again:
         first = twenty()[one.scenario]
@@ -115,7 +115,7 @@ def test_references_are_uuid4_and_differ_between_archives_and_seeds() -> None:
     assert {UUID(one).version for one in references} == {4}
 
 
-def test_expectations_cover_the_vocabulary_and_use_nothing_else() -> None:
+def test_expectations_use_all_known_codes_and_no_others() -> None:
     expectations = [one.expectation for one in twenty().values()]
     assert frozenset[str]().union(*(one.warnings for one in expectations)) == WARNINGS
     assert frozenset[str]().union(*(one.discrepancies for one in expectations)) == DISCREPANCIES
@@ -124,7 +124,7 @@ def test_expectations_cover_the_vocabulary_and_use_nothing_else() -> None:
 
 
 @accepted
-def test_expected_files_and_standings_are_as_many_as_the_body_has(scenario: str) -> None:
+def test_number_of_expected_files_and_standings_matches_the_body(scenario: str) -> None:
     payload, expectation = payload_of(scenario), twenty()[scenario].expectation
     assert (expectation.status, expectation.state) == ("0", "completed")
     assert expectation.files == len(files_of(payload))
@@ -137,7 +137,7 @@ def test_nothing_is_expected_of_a_refused_archive(scenario: str) -> None:
 
 
 @accepted
-def test_body_is_an_archive_event_of_its_reference(scenario: str) -> None:
+def test_body_is_an_archive_event_with_its_reference(scenario: str) -> None:
     payload = payload_of(scenario)
     assert payload["event"] == {"type": "WHP_ARCHIVE", "timestamp": "2026-11-24T09:30:00.123456"}
     assert payload["reference"] == twenty()[scenario].reference
@@ -155,7 +155,7 @@ def test_timestamps_carry_no_zone_and_sessions_lie_before_now(scenario: str) -> 
 
 
 @accepted
-def test_signers_are_recipients_with_their_ids_as_text_unless_the_scenario_is_about_that(scenario: str) -> None:
+def test_signers_have_the_ids_of_recipients_as_text_unless_a_scenario_differs(scenario: str) -> None:
     payload = payload_of(scenario)
     recipients = [session["recipient"]["id"] for session in payload["sessions"]]
     signers = {signature["signed_by"]["id"] for signature in payload["signatures"]}
@@ -172,7 +172,7 @@ def test_location_fields_have_coordinates_and_a_hebrew_address(scenario: str) ->
             assert re.search("[א-ת]", field["meta"]["geocoder"])
 
 
-def test_forms_use_every_type_of_element_and_have_ids_of_their_own() -> None:
+def test_forms_use_every_type_of_element_and_have_different_ids() -> None:
     types = {field.type for form in FORMS for field in form.fields}
     assert types == {"text", "select", "payment", "location", "checkbox", "date"}
     assert len({form.template_id for form in FORMS}) == len(FORMS) == 6
@@ -205,7 +205,7 @@ def test_two_attempts_of_one_transaction_end_in_success() -> None:
         ("lease-he", "צילום תעודת זהות.jpg".encode()),
     ],
 )
-def test_spelling_that_a_scenario_is_about_is_in_its_body(scenario: str, spelling: bytes) -> None:
+def test_body_contains_the_spelling_of_its_scenario(scenario: str, spelling: bytes) -> None:
     assert re.search(spelling, twenty()[scenario].body)
 
 
@@ -267,7 +267,7 @@ def check_png(content: bytes) -> None:
 
 
 def check_jpeg(content: bytes) -> None:
-    """Decode the whole scan: as many blocks as the frame declares, each in the range of brightness."""
+    """Decode the whole scan. Check that it has as many blocks as the frame declares, each of a valid brightness."""
     segments, scan = jpeg_parts(content)
     height, width = struct.unpack_from(">HH", segments[0xC0][0], 1)
     brightness = jpeg_brightness(scan, jpeg_codes(segments[0xC4][0]), blocks=width * height // 64)

@@ -17,21 +17,21 @@ from cli.simulation.simulate import simulate
 
 SECRET, TOKEN = "the sender's", "the reader's"
 SEED = 11
-COUNT = 5  # the last of them is refused
-MISMATCH = 2  # where in the rotation the charge with a wrong amount is
+COUNT = 5  # the last archive is refused
+MISMATCH = 2  # the number of the archive with a wrong amount
 
 
 @cache
 def archives() -> list[SimulatedArchive]:
-    """Those that `simulate` sends too, but for when: the scenario and reference of each depend on the seed only."""
+    """Return the archives that `simulate` sends, at another time. Scenarios and references depend only on the seed."""
     return list(simulated_archives(COUNT, seed=SEED, now=datetime(2026, 11, 24, tzinfo=UTC)))
 
 
 class SimulatedCellar:
-    """An HTTP peer that answers as a receiver should, to the archives of `SEED` in the order of the rotation.
+    """An HTTP server that answers the archives of `SEED`, in their order, as a receiver should.
 
-    `overrides` replaces what it tells of an archive, by number. When it `is_late`, an archive is unknown to the API at
-    the first question.
+    `overrides` replaces members of an archive's answer, by number. If `is_late`, the API does not know an archive at
+    the first request.
     """
 
     def __init__(self, server: HTTPServer) -> None:
@@ -43,7 +43,7 @@ class SimulatedCellar:
         server.expect_request("/webhooks/cellosign", method="POST").respond_with_handler(self._take)
         for number, one in enumerate(archives()):
             path = f"/api/archives/{one.reference}"
-            server.expect_request(path, method="GET").respond_with_handler(self._teller(number, one))
+            server.expect_request(path, method="GET").respond_with_handler(self._reader(number, one))
 
     @property
     def url(self) -> str:
@@ -64,22 +64,22 @@ class SimulatedCellar:
         self._asked.add(reference)
         return self.is_late and first
 
-    def _teller(self, number: int, archive: SimulatedArchive) -> Any:
-        def tell(request: Request) -> Response:
+    def _reader(self, number: int, archive: SimulatedArchive) -> Any:
+        def respond(request: Request) -> Response:
             if request.headers["Authorization"] != f"Bearer {TOKEN}":
                 return as_json({"detail": "no"}, status=401)
             if archive.expectation.state is None or self._is_too_early(archive.reference):
                 return as_json({"detail": "unknown"}, status=404)
-            return as_json(told_as(archive.expectation) | self.overrides.get(number, {}))
+            return as_json(reported_as(archive.expectation) | self.overrides.get(number, {}))
 
-        return tell
+        return respond
 
 
 def as_json(document: object, status: int = 200) -> Response:
     return Response(json.dumps(document), status, content_type="application/json")
 
 
-def told_as(expectation: Expectation) -> dict[str, Any]:
+def reported_as(expectation: Expectation) -> dict[str, Any]:
     return {
         "state": expectation.state,
         "files": [{"role": "attachment"}] * expectation.files,
@@ -99,7 +99,7 @@ def simulate_against(url: str, **options: Any) -> int:
     return simulate(**{"count": COUNT, "url": url, "secret": SECRET, "api_token": TOKEN, "seed": SEED, **options})
 
 
-def test_a_receiver_that_does_all_as_expected_gives_status_0_and_a_table(
+def test_receiver_that_does_all_as_expected_gives_status_0_and_a_table(
     cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert simulate_against(cellar.url) == 0
@@ -109,7 +109,7 @@ def test_a_receiver_that_does_all_as_expected_gives_status_0_and_a_table(
     assert f"{COUNT} sent, {COUNT} as expected, seed {SEED}" in printed
 
 
-def test_an_archive_that_the_api_does_not_know_yet_is_asked_for_again(cellar: SimulatedCellar) -> None:
+def test_archive_that_the_api_does_not_know_yet_is_requested_again(cellar: SimulatedCellar) -> None:
     cellar.is_late = True
     assert simulate_against(cellar.url, count=2) == 0
 
@@ -127,7 +127,7 @@ def test_json_output_is_one_document_with_expected_and_found(
 
 
 @pytest.mark.parametrize(
-    ("told", "difference"),
+    ("reported", "difference"),
     [
         ({"state": "failed"}, "state"),
         ({"files": []}, "files"),
@@ -136,16 +136,16 @@ def test_json_output_is_one_document_with_expected_and_found(
         ({"payments": [{"standing": "unknown"}]}, "standings"),
     ],
 )
-def test_whatever_the_api_tells_otherwise_is_named_and_gives_status_1(
-    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str], told: dict[str, Any], difference: str
+def test_each_difference_from_the_expectation_is_named_and_gives_status_1(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str], reported: dict[str, Any], difference: str
 ) -> None:
-    cellar.overrides[MISMATCH] = told
+    cellar.overrides[MISMATCH] = reported
     assert simulate_against(cellar.url, count=MISMATCH + 1, json_output=True) == 1
     compared = json.loads(capsys.readouterr().out)["archives"]
     assert [one["differences"] for one in compared] == [[], [], [difference]]
 
 
-def test_table_says_what_was_found_instead(cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_shows_what_was_found_instead(cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]) -> None:
     cellar.overrides[MISMATCH] = {"discrepancies": [], "state": "failed"}
     assert simulate_against(cellar.url, count=MISMATCH + 1) == 1
     printed = capsys.readouterr().out
@@ -153,7 +153,7 @@ def test_table_says_what_was_found_instead(cellar: SimulatedCellar, capsys: pyte
     assert f"3 sent, 2 as expected, seed {SEED}" in printed
 
 
-def test_an_archive_that_is_not_finished_in_time_gives_status_1(
+def test_archive_that_does_not_finish_in_time_gives_status_1(
     cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cellar.overrides[0] = {"state": "processing"}
@@ -166,13 +166,13 @@ def test_without_waiting_only_answers_are_compared(cellar: SimulatedCellar) -> N
     assert simulate_against(cellar.url, wait=False) == 0
 
 
-def test_an_answer_of_another_shape_is_a_difference(httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unexpected_answer_is_a_difference(httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]) -> None:
     httpserver.expect_request("/webhooks/cellosign").respond_with_data("Bad Gateway", 502)
     assert simulate_against(httpserver.url_for(""), count=1, wait=False) == 1
     assert "HTTP 502" in capsys.readouterr().out
 
 
-def test_an_api_that_is_broken_is_asked_until_the_time_is_up(
+def test_broken_api_is_requested_until_the_time_is_up(
     httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     accepted = {"status": "0", "document": None, "errordesc": ""}
@@ -184,7 +184,7 @@ def test_an_api_that_is_broken_is_asked_until_the_time_is_up(
 @pytest.mark.parametrize(
     ("wrong", "setting"), [({"secret": "?"}, "CELLAR_WEBHOOK_SECRETS"), ({"api_token": "?"}, "CELLAR_API_TOKENS")]
 )
-def test_a_wrong_credential_ends_it_with_one_line_that_says_what_to_set(
+def test_wrong_credential_gives_one_line_that_names_the_setting(
     cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str], wrong: dict[str, str], setting: str
 ) -> None:
     assert simulate_against(cellar.url, count=1, **wrong) == 1
@@ -194,14 +194,14 @@ def test_a_wrong_credential_ends_it_with_one_line_that_says_what_to_set(
     assert setting in captured.err
 
 
-def test_a_receiver_that_is_not_there_gives_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_receiver_gives_one_line_that_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate_against("http://127.0.0.1:9") == 1  # the discard port: nothing listens there
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "`make up`" in captured.err
 
 
-def test_a_receiver_that_is_not_there_is_in_the_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_receiver_is_reported_in_the_json_document_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate_against("http://127.0.0.1:9", json_output=True) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["ok"], document["archives"]) == (False, [])
@@ -209,12 +209,12 @@ def test_a_receiver_that_is_not_there_is_in_the_json_document_too(capsys: pytest
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://example.com", "http://", "http://[::1"])
-def test_what_is_no_address_is_wrong_use(capsys: pytest.CaptureFixture[str], url: str) -> None:
+def test_invalid_url_exits_with_2(capsys: pytest.CaptureFixture[str], url: str) -> None:
     assert simulate_against(url) == 2
     assert "http://127.0.0.1:8000" in capsys.readouterr().err
 
 
-def test_as_a_command_it_takes_its_options_and_refuses_a_count_of_nothing(cellar: SimulatedCellar) -> None:
+def test_command_accepts_its_options_and_refuses_a_count_of_zero(cellar: SimulatedCellar) -> None:
     app = typer.Typer()
     app.command()(simulate)
     given = ["--url", cellar.url, "--secret", SECRET, "--api-token", TOKEN, "--seed", str(SEED)]
@@ -222,7 +222,7 @@ def test_as_a_command_it_takes_its_options_and_refuses_a_count_of_nothing(cellar
     assert CliRunner().invoke(app, [*given, "--count", "0"]).exit_code == 2
 
 
-def test_an_unknown_archive_is_different_from_a_completed_one() -> None:
+def test_unknown_archive_differs_from_a_completed_archive() -> None:
     expectation = Expectation("0", "completed", 0, frozenset(), frozenset(), ())
     assert differences(expectation, Result("0"), waited=True) == ["state"]
     assert differences(expectation, Result("0"), waited=False) == []
