@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by playwright."""
+"""Opens pages in a real browser: Debian's Chromium, driven by Playwright."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="CHROMIUM IS NOT INSTALLED, PAGES ARE NOT TESTED: apt-get install chromium"
 )
-# As root Chromium has no sandbox; the rest keeps it from calling home.
+# Chromium has no sandbox as root. The other options keep it from calling home.
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,4 +1,4 @@
-"""`cellar up` itself, as a process, on free ports and a data folder of its own."""
+"""Runs `cellar up` as a process, on free ports and with its own data folder."""
 
 import json
 import os
@@ -24,12 +24,12 @@ CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI = "for-rerun", "for-retry", "for-retry-in-ui"
-"""Archives whose endpoint is down."""
+"""Archives for which the endpoint is down."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """An installation that runs, as its users reach it."""
+    """A running installation, as its users reach it."""
 
     folder: Path
     environment: dict[str, str]
@@ -60,7 +60,7 @@ class Running:
         return self.read(reference)
 
     def keeps(self, receipt_id: str) -> bool:
-        """Whether its inbox has the body or a sending of a receipt."""
+        """Whether the inbox has the body or a delivery of a receipt."""
         with installed(self.folder):
             return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.deliveries())
 
@@ -69,7 +69,7 @@ class Running:
 
 
 class Endpoint:
-    """A downstream system that is down for some archives, and remembers those that it confirmed."""
+    """A downstream system that is down for some archives, and remembers which archives it confirmed."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.down_for = {FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI}
@@ -102,13 +102,13 @@ def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator
         CELLAR_NOTIFY_ALLOW_PRIVATE="true",
     )
     with up_in(installation):
-        for reference in endpoint.down_for:  # their runs try for half a minute; other tests run meanwhile
+        for reference in endpoint.down_for:  # their runs retry for half a minute, while other tests run
             installation.send(sample_body(reference))
         yield installation
 
 
 def have_ended(*, runs: int) -> Callable[[dict[str, Any]], bool]:
-    """Whether an archive has had so many runs, and none is left."""
+    """Return the condition that an archive has had so many runs, and all have ended."""
     return lambda archive: len(archive.get("runs", [])) == runs and all(each["ended_at"] for each in archive["runs"])
 
 
@@ -120,7 +120,7 @@ def new_installation(folder: Path, **settings: str) -> Running:
 
 
 class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
-    """`cellar up` in the folder of an installation, ready when the block begins."""
+    """`cellar up` in the folder of an installation. It is ready when the block begins."""
 
     def __init__(self, installation: Running) -> None:
         self.output = installation.folder / "up.log"
@@ -135,7 +135,7 @@ class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
 
 
 def cellar(installation: Running, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A command in a second shell."""
+    """Run a command as in a second shell."""
     return subprocess.run(
         [CELLAR, *arguments],
         cwd=installation.folder,

@@ -28,7 +28,7 @@ def _take(installation: Running, folder: Path) -> None:
     with page() as browser:
         for name, path in shots.items():
             browser.goto(installation.prefect_url + path)
-            browser.wait_for_timeout(5000)  # the charts are drawn some time after the page says it is done
+            browser.wait_for_timeout(5000)  # the page draws its charts some time after it has loaded
             browser.screenshot(path=folder / f"{name}.png")
 
 

@@ -1,4 +1,4 @@
-"""From the webhook to a finished archive, as its users see it: `cellar up`, real HTTP, a real browser."""
+"""Takes archives from the webhook to their end as users see it: `cellar up`, real HTTP and a real browser."""
 
 import hashlib
 import json
@@ -12,9 +12,7 @@ from tests.end_to_end.conftest import Endpoint, Running, have_ended
 from tests.samples import PDF, PNG, sample_body
 
 
-def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing(
-    up: Running, endpoint: Endpoint
-) -> None:
+def test_sample_posted_with_curl_is_completed_and_a_duplicate_starts_no_run(up: Running, endpoint: Endpoint) -> None:
     body = sample_body("sample")
     (up.folder / "sample.json").write_bytes(body)
     curl = ["curl", "-sS", f"{up.url}/webhooks/cellosign", "-H", f"Authorization: Bearer {up.secret}"]
@@ -46,7 +44,7 @@ def test_sample_posted_with_curl_is_completed_and_posting_it_again_makes_nothing
 
 
 @needs_chromium
-def test_public_link_opens_in_a_browser_and_tells_nothing_personal(up: Running) -> None:
+def test_public_link_opens_in_a_browser_without_personal_data(up: Running) -> None:
     reference = "תיק-7/שכירות"
     link = up.send(sample_body(reference))["document"]["public_link"]
     archive = up.read_until(reference, have_ended(runs=1))

@@ -1,4 +1,4 @@
-"""A whole installation under a umask that lets others read keeps everything for its owner alone."""
+"""Keeps the files of a whole installation private to their owner, under a umask that lets others read."""
 
 import os
 import stat
@@ -14,13 +14,13 @@ from tests.samples import sample_body
 
 @pytest.fixture(autouse=True)
 def _open_umask() -> Iterator[None]:
-    """What this process starts lets others read, unless it knows better."""
+    """Start programs with a umask that lets others read."""
     before = os.umask(0o022)
     yield
     os.umask(before)
 
 
-def test_everything_below_the_data_folder_is_its_owners_alone(tmp_path: Path) -> None:
+def test_everything_in_the_data_folder_is_private_to_its_owner(tmp_path: Path) -> None:
     installation = new_installation(tmp_path)
     with up_in(installation):
         installation.send(sample_body("kept"))
@@ -36,7 +36,7 @@ def test_everything_below_the_data_folder_is_its_owners_alone(tmp_path: Path) ->
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """What others may read, write or enter; what goes meanwhile is nobody's."""
+    """Return the paths that others may read, write or enter. Files that disappear during the search are skipped."""
     found = []
     for path in [folder, *folder.rglob("*")]:
         try:

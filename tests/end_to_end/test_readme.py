@@ -1,4 +1,4 @@
-"""README and docs are true: their commands work as they stand, tables match the settings, links lead somewhere."""
+"""Checks README and docs: their commands work, their table matches the settings, their links exist."""
 
 import os
 import re
@@ -23,8 +23,8 @@ COMMANDS = [block for block in BLOCKS if block not in MAKE]
 
 
 @pytest.mark.parametrize("block", COMMANDS, ids=[block.split("\n")[0][:40] for block in COMMANDS])
-def test_commands_work_as_they_stand(up: Running, block: str) -> None:
-    """Only ports and the place of the checkout are other ones: the tests' installation runs on free ports."""
+def test_commands_of_the_docs_work(up: Running, block: str) -> None:
+    """Only the ports and the path of the checkout are replaced, because the installation runs on free ports."""
     for name in ("docs", "prefect.yaml"):
         link = up.folder / name
         link.unlink(missing_ok=True)
@@ -64,12 +64,12 @@ def test_make_commands_do_what_the_readme_says() -> None:
     assert " -m pytest " in planned["test"].splitlines()[-1]
 
 
-def test_table_of_settings_is_that_of_the_settings() -> None:
+def test_settings_table_matches_the_settings() -> None:
     assert with_table(README.read_text()) == README.read_text(), "run `make settings-table`"
 
 
 @pytest.mark.parametrize("page", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
-def test_every_link_and_picture_of_a_page_exists(page: Path) -> None:
+def test_links_and_pictures_of_a_page_exist(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
 

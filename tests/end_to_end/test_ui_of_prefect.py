@@ -1,4 +1,4 @@
-"""Retry, Run and Cancel clicked in Prefect's own UI, in a real browser, against `cellar up`."""
+"""Clicks Retry, Run and Cancel in Prefect's own UI, in a real browser, against `cellar up`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ SLOWEST_MS = 60_000
 
 @pytest.fixture(scope="module")
 def called() -> set[str | None]:
-    """Every host that the pages have called."""
+    """All hosts that the pages have called."""
     return set()
 
 
@@ -43,7 +43,7 @@ def complete(up: Running) -> None:
 
 @pytest.fixture
 def busy(up: Running) -> Iterator[None]:
-    """Another works on the process, and its run waits, however long a person takes."""
+    """Hold the lease of the process, so that its run waits until the test clicks Cancel."""
     with installed(up.folder):
         assert runs.take_lease(LONG, "another", 3600)
     yield
@@ -51,7 +51,7 @@ def busy(up: Running) -> Iterator[None]:
         runs.release_lease(LONG, "another")
 
 
-def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, browser: Page, busy: None) -> None:
+def test_cancel_stops_a_run_and_the_sweep_does_not_restart_it(up: Running, browser: Page, busy: None) -> None:
     up.send(sample_body(LONG))
     (run,) = up.read_until(LONG, lambda archive: bool(archive.get("runs")))["runs"]
 
@@ -67,7 +67,7 @@ def test_cancel_stops_a_run_and_the_sweep_does_not_start_it_again(up: Running, b
     assert [each["id"] for each in _runs_in_prefect(up, LONG)] == [run["flow_run_id"]]
 
 
-def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, browser: Page) -> None:
+def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, browser: Page) -> None:
     before = up.read(COMPLETE)
 
     browser.goto(f"{up.prefect_url}/deployments/deployment/{_deployment_id(up, 'process-archive/archive')}")
@@ -81,7 +81,7 @@ def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, bro
     first, second = after["runs"]
     assert (first, second["state"], second["trigger"]) == (before["runs"][0], "Completed", "rerun")
     expected = [(each["flow_run_id"], COMPLETE, "Completed") for each in (first, second)]
-    wait_until(  # Prefect hears of the end after our own history
+    wait_until(  # Prefect learns of the end after our own history
         lambda: (
             [(each["id"], each["name"], each["state"]["name"]) for each in _runs_in_prefect(up, COMPLETE)] == expected
         ),
@@ -91,7 +91,7 @@ def test_run_of_a_reference_typed_into_the_form_changes_nothing(up: Running, bro
     expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
 
 
-def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, browser: Page) -> None:
+def test_retry_continues_at_the_failed_task(up: Running, endpoint: Endpoint, browser: Page) -> None:
     (failed,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
     assert (failed["state"], failed["failed_task"]) == ("Failed", "notify-downstream")
     endpoint.down_for.remove(FOR_RETRY_IN_UI)
@@ -118,11 +118,11 @@ def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, 
     assert endpoint.confirmed.count(FOR_RETRY_IN_UI) == 1
 
 
-def test_ui_calls_nobody_but_the_own_server(up: Running, browser: Page, called: set[str | None]) -> None:
+def test_ui_calls_only_its_own_server(up: Running, browser: Page, called: set[str | None]) -> None:
     for path in ("/dashboard", "/runs", "/deployments", "/work-pools/work-pool/cellar", "/settings"):
         browser.goto(up.prefect_url + path, wait_until="networkidle")
 
-    assert called - {None} == {"127.0.0.1"}  # none: pictures that the page draws by itself
+    assert called - {None} == {"127.0.0.1"}  # None: pictures that the page draws itself
 
 
 def _sweep(up: Running) -> None:
@@ -138,14 +138,14 @@ def _deployment_id(up: Running, name: str) -> str:
 
 
 def _runs_in_prefect(up: Running, reference: str) -> list[dict[str, Any]]:
-    """The runs of a process as Prefect finds them by their tag, oldest first."""
+    """Return the runs that Prefect finds by the tag of a process, oldest first."""
     wanted = {"flow_runs": {"tags": {"all_": [f"reference:{reference}"]}}, "sort": "EXPECTED_START_TIME_ASC"}
     found: list[dict[str, Any]] = up.prefect("/flow_runs/filter", wanted)
     return found
 
 
 def _task_states(up: Running, flow_run_id: str) -> dict[str, list[str]]:
-    """The names of the states of each task's runs, by the task's name."""
+    """Return the state names of each task's runs, by task name."""
     wanted = {"flow_runs": {"id": {"any_": [flow_run_id]}}, "sort": "EXPECTED_START_TIME_ASC"}
     states: dict[str, list[str]] = {}
     for each in up.prefect("/task_runs/filter", wanted):

@@ -1,4 +1,4 @@
-"""A downstream system that was down: its archives are complete, and it is told by a re-run or a retry."""
+"""Notifies a downstream system by a rerun or a retry after its outage. Its archives are complete before."""
 
 import subprocess
 
@@ -9,8 +9,8 @@ from tests.end_to_end.conftest import FOR_RERUN, FOR_RETRY, PREFECT, Endpoint, R
 
 
 @pytest.fixture(scope="module")
-def untold(up: Running, endpoint: Endpoint) -> list[str]:
-    """Archives whose runs failed because the endpoint did, which works again by now."""
+def unnotified(up: Running, endpoint: Endpoint) -> list[str]:
+    """Archives whose runs failed because of the endpoint, which works again now."""
     references = [FOR_RERUN, FOR_RETRY]
     for reference in references:
         up.read_until(reference, have_ended(runs=1))
@@ -18,21 +18,21 @@ def untold(up: Running, endpoint: Endpoint) -> list[str]:
     return references
 
 
-def test_failing_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, untold: list[str]) -> None:
-    for reference in untold:
+def test_failing_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, unnotified: list[str]) -> None:
+    for reference in unnotified:
         archive = up.read(reference)
         assert archive["state"] == "completed"
         assert [(each["state"], each["attempts"]) for each in archive["notifications"]] == [("pending", 5)]
         assert [(each["state"], each["failed_task"]) for each in archive["runs"]] == [("Failed", "notify-downstream")]
 
 
-def test_rerun_tells_the_endpoint_that_works_again(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
+def test_rerun_notifies_the_endpoint_that_works_again(up: Running, endpoint: Endpoint, unnotified: list[str]) -> None:
     assert cellar(up, "rerun", FOR_RERUN).returncode == 0
 
     _assert_finished(up, endpoint, FOR_RERUN, trigger="rerun")
 
 
-def test_retry_goes_on_at_the_task_that_failed(up: Running, endpoint: Endpoint, untold: list[str]) -> None:
+def test_retry_continues_at_the_failed_task(up: Running, endpoint: Endpoint, unnotified: list[str]) -> None:
     run_id = up.read(FOR_RETRY)["runs"][0]["flow_run_id"]
 
     prefect = {"PREFECT_API_URL": f"{up.prefect_url}/api", "PREFECT_HOME": str(up.folder / "data" / "prefect")}
@@ -51,7 +51,7 @@ def _assert_finished(up: Running, endpoint: Endpoint, reference: str, *, trigger
 
 
 def _log(up: Running, run_id: str) -> list[str]:
-    """The log of a run, once it has got to Prefect's server whole."""
+    """Return the log of a run, once Prefect's server has all of it."""
     found = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
     wait_until(lambda: "delivered (200)" in str(up.prefect("/logs/filter", found)), timeout_s=30)
     return [each["message"] for each in up.prefect("/logs/filter", found)]

@@ -11,7 +11,7 @@ from tests.end_to_end.conftest import Running, new_installation, up_in
 from tests.samples import sample_body
 
 
-def test_stop_leaves_nothing_behind_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
+def test_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
     installation = new_installation(tmp_path)
     with up_in(installation) as process:
         receipt_id = installation.send(sample_body("kept"))["document"]["reference"]
@@ -32,14 +32,14 @@ def _stop(process: "subprocess.Popen[bytes]", how: signal.Signals, folder: Path)
     assert _processes_of(folder / "data") == []
 
 
-def test_installation_that_has_nothing_to_do_leaves_the_processor_alone(up: Running) -> None:
+def test_idle_installation_takes_little_processor_time(up: Running) -> None:
     data = up.folder / "data"
 
     wait_until(lambda: _processor_s(data, while_s=4) < 2, timeout_s=60)
 
 
 def _processor_s(data: Path, while_s: float) -> float:
-    """The processor time that all of an installation takes together in so many seconds."""
+    """Return the processor time that all processes of an installation take in so many seconds."""
 
     def taken() -> float:
         fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _processes_of(data)]
@@ -51,7 +51,7 @@ def _processor_s(data: Path, while_s: float) -> float:
 
 
 def _processes_of(data: Path) -> list[int]:
-    """Processes that carry the mark of everything that `cellar up` starts."""
+    """Return the processes with the mark that `cellar up` gives to every process it starts."""
     mark = f"CELLAR_UP={data}".encode()
     found = []
     for entry in Path("/proc").iterdir():
