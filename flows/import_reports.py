@@ -35,7 +35,7 @@ async def import_reports() -> None:
             await _take(file, taken)
     finally:
         if taken.unexplained:
-            await _tell_open_discrepancies()
+            await _report_open_discrepancies()
     if taken.wrong:
         raise Conflict(f"{len(taken.wrong)} settlement reports are wrong and not imported: {'; '.join(taken.wrong)}")
 
@@ -64,7 +64,7 @@ async def _take(file: ReportFile, taken: _Taken) -> None:
     log.log(logging.WARNING if summary.unexplained else logging.INFO, told, file.name, *counts)
 
 
-async def _tell_open_discrepancies() -> None:
+async def _report_open_discrepancies() -> None:
     """Report the open discrepancies, or leave it to the nightly flow: an error must not hide wrong reports."""
     try:
         await report_open_discrepancies()

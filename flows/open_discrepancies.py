@@ -6,7 +6,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
-from domain.messages.notification import MOST_TOLD, payments_discrepancies
+from domain.messages.notification import MOST_REPORTED, payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
@@ -35,4 +35,4 @@ async def report_open_discrepancies() -> None:
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:
-    return discrepancy_list.newest_open(MOST_TOLD), discrepancy_list.open_by_code()
+    return discrepancy_list.newest_open(MOST_REPORTED), discrepancy_list.open_by_code()

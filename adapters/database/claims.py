@@ -32,7 +32,7 @@ def beats() -> dict[str, int]:
         return {row.worker_id: row.beats for row in session.exec(select(WorkerRow))}
 
 
-def bury(worker_id: str, beats: int) -> bool:
+def remove_dead(worker_id: str, beats: int) -> bool:
     """Take a worker for dead, unless its beats have changed from `beats`. Return whether it was taken for dead."""
     seen = delete(WorkerRow).where(col(WorkerRow.worker_id) == worker_id, col(WorkerRow.beats) == beats)
     with writing() as session:

@@ -11,7 +11,7 @@ from adapters.files.locations import storage_at
 from adapters.platform.settings import Settings
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_persons_umask: ContextVar[int] = ContextVar("persons_umask")
+_persons_umask: ContextVar[int | None] = ContextVar("persons_umask", default=None)
 
 
 @contextmanager
@@ -37,7 +37,11 @@ def persons_files() -> Iterator[None]:
     For exports: a person asked for them at a place of their choice, to pass them on. A group may have to read a share
     or a printer's spool. A person who wants a private export sets the umask.
     """
-    private = os.umask(_persons_umask.get())
+    persons = _persons_umask.get()
+    if persons is None:  # outside of `private_files` the umask is the person's
+        yield
+        return
+    private = os.umask(persons)
     try:
         yield
     finally:

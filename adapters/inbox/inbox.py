@@ -32,7 +32,7 @@ from models.runs.receipt import Delivery
 log = structlog.get_logger()
 R = TypeVar("R")
 
-_MOST_KNOWN_SENDINGS = 20_000
+_MOST_KNOWN_DELIVERIES = 20_000
 
 
 class Intake:
@@ -78,7 +78,7 @@ class Intake:
             Transient: the storage does not take the delivery, or its answer was lost. What was written does no harm.
         """
         receipt_id = self._digest.hexdigest()
-        delivery = Delivery(_sending_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
+        delivery = Delivery(_delivery_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
         return delivery
 
@@ -210,7 +210,7 @@ def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -
         yield record
 
 
-@lru_cache(_MOST_KNOWN_SENDINGS)
+@lru_cache(_MOST_KNOWN_DELIVERIES)
 def _delivery(place: Storage, name: str) -> Delivery:
     """Return a delivery, cached: a record never changes, and a delivery that waits for long is read repeatedly."""
     record = json.loads(place.read_bytes(name))
@@ -222,7 +222,7 @@ def _quarantined(place: Storage, name: str) -> Quarantined:
     return Quarantined(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 
-def _sending_id(received_at: datetime) -> str:
+def _delivery_id(received_at: datetime) -> str:
     return f"{received_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
 
 

@@ -55,7 +55,7 @@ def path_of(receipt_id: str) -> str:
     return f"{ocfl.LOGS}/{FOLDER}/{receipt_id}.json"
 
 
-def is_one(path: str) -> bool:
+def is_history(path: str) -> bool:
     """Return whether a path in an object is that of a history: of a receipt, or of the process's discrepancies."""
     return _HISTORY.fullmatch(path.removesuffix(PUT_ASIDE)) is not None
 
@@ -131,7 +131,7 @@ def kept_rows(key: str) -> Rows | None:
 
 def deliveries_of_complete(rows: Rows) -> int:
     """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
-    return len(rows.get(str(DeliveryRow.__tablename__), [])) if _tells_of_completion(rows) else 0
+    return len(rows.get(str(DeliveryRow.__tablename__), [])) if _says_complete(rows) else 0
 
 
 def is_complete(object_key: str, receipt_id: str) -> bool:
@@ -140,10 +140,10 @@ def is_complete(object_key: str, receipt_id: str) -> bool:
         rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
     except Conflict:
         return True
-    return _tells_of_completion(rows)
+    return _says_complete(rows)
 
 
-def _tells_of_completion(rows: Rows) -> bool:
+def _says_complete(rows: Rows) -> bool:
     return any(row["state"] == State.COMPLETED for row in rows.get(str(ReceiptRow.__tablename__), []))
 
 
@@ -211,14 +211,14 @@ def _merged(before: Rows, now: Rows) -> Rows:
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in (*before.get(name, []), *now.get(name, [])):
             key = tuple(row[each] for each in key_names)
-            if key not in rows or not _tells_less(row, rows[key]):
+            if key not in rows or not _knows_less(row, rows[key]):
                 rows[key] = row
         if rows:
             merged[name] = list(rows.values())
     return merged
 
 
-def _tells_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
+def _knows_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
     """Return whether a row reopens a run that had ended, or a receipt that was complete."""
     is_open_again = than.get("ended_at") is not None and row.get("ended_at") is None
     return is_open_again or (than.get("state") == State.COMPLETED and row.get("state") != State.COMPLETED)

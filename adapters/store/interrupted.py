@@ -95,13 +95,13 @@ def _repaired(key: str, found: Begun | None, before: bytes | None) -> Inventory 
     if found is None:
         return None
     if found.is_whole:
-        return ocfl.tell_of(key, found.number, before)
+        return ocfl.publish(key, found.number, before)
     if found.strange or not may_be_half(key, found):
         raise ocfl.damaged(key)
     *content, _, _ = found.named
     for path in content:
         store().remove(f"{key}/{path}")
-    ocfl.take_back(key, found.number, found.inventory)
+    ocfl.withdraw(key, found.number, found.inventory)
     return None
 
 

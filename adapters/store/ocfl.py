@@ -126,11 +126,11 @@ def add_version(
     key = object_key(reference)
     writer.write(key, after, stage)
     checkpoint()
-    _tell(key, before, after)
+    _publish(key, before, after)
     return after
 
 
-def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
+def publish(key: str, number: int, before: bytes | None) -> Inventory:
     """Write a whole version, of any writer, into the root inventory of the object at a key, and return the inventory.
 
     Args:
@@ -148,7 +148,7 @@ def tell_of(key: str, number: int, before: bytes | None) -> Inventory:
     return parsed(text, key)
 
 
-def take_back(key: str, number: int, text: bytes) -> None:
+def withdraw(key: str, number: int, text: bytes) -> None:
     """Remove inventory and sidecar of a version that is not in the root inventory. Another writer may then win it.
 
     Args:
@@ -257,7 +257,7 @@ def _make_way(key: str, after: Inventory) -> None:
         store().remove_same(ours, f"{version}/{SIDECAR}")
 
 
-def _tell(key: str, before: Inventory | None, after: Inventory) -> None:
+def _publish(key: str, before: Inventory | None, after: Inventory) -> None:
     """Write the new version into the root inventory, unless the version now belongs to another writer."""
     text = after.to_json()
     if store().found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:

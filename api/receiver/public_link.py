@@ -47,7 +47,7 @@ def public_page(request: Request, token: str) -> HTMLResponse:
         return _page(request, "This link is not valid.", status=404)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
-        standing = archive_view.public_standing(receipt_id)
+        standing = archive_view.public_state(receipt_id)
     except Transient:
         return _page(request, "The archive's state cannot be read right now.", status=503)
     if standing is None or standing.state in {"received", "processing"}:
@@ -56,7 +56,7 @@ def public_page(request: Request, token: str) -> HTMLResponse:
 
 
 def _page(
-    request: Request, message: str, *, status: int, standing: archive_view.PublicStanding | None = None
+    request: Request, message: str, *, status: int, standing: archive_view.PublicState | None = None
 ) -> HTMLResponse:
     nonce = secrets.token_urlsafe(16)
     context = {"message": message, "standing": standing, "nonce": nonce}

@@ -17,7 +17,7 @@ ARCHIVE_COMPLETED = "archive.completed"
 PAYMENTS_DISCREPANCIES = "payments.discrepancies"
 STORE_DAMAGED = "store.damaged"
 STORE_UNVERIFIED = "store.unverified"
-MOST_TOLD = 50
+MOST_REPORTED = 50
 
 
 def message_id_of(receipt_id: str, endpoint: str) -> str:
@@ -49,7 +49,7 @@ def archive_completed(  # noqa: PLR0913 -- one argument for each member
         "receipt_id": receipt_id,
         "version": version,
         "attention": has_warnings or bool(discrepancies),
-        "discrepancies": [_told(each) for each in discrepancies[:MOST_TOLD]],
+        "discrepancies": [_told(each) for each in discrepancies[:MOST_REPORTED]],
         "discrepancies_in_all": discrepancies_in_all,
         "signed_document": signed_document,
         "url": url,

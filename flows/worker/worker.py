@@ -63,7 +63,7 @@ class Worker:
         """Register this worker. With `sole`, declare all other workers dead first, and release their leases."""
         if sole:
             for worker_id, beats in (await asyncio.to_thread(claims.beats)).items():
-                await asyncio.to_thread(claims.bury, worker_id, beats)
+                await asyncio.to_thread(claims.remove_dead, worker_id, beats)
             for flow_run_id in await asyncio.to_thread(claims.claimed):
                 await asyncio.to_thread(runs.release_leases_of, flow_run_id)
         await asyncio.to_thread(claims.join, self._id)
@@ -200,7 +200,7 @@ class Worker:
         beats = await asyncio.to_thread(claims.beats)
         beats.pop(self._id, None)
         for worker_id, count in self._watch.dead(beats, time.monotonic()).items():
-            if await asyncio.to_thread(claims.bury, worker_id, count):
+            if await asyncio.to_thread(claims.remove_dead, worker_id, count):
                 log.warning("another worker is dead; its runs are taken over", worker_id=worker_id)
 
     async def _begin_anew(self) -> None:

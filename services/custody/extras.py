@@ -22,7 +22,7 @@ def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding
     expected |= {OBJECT_DECLARATION, *inventory.manifest.values()}
     for path in stored.sizes:
         is_next = path.startswith(f"v{inventory.head + 1}/")
-        if path not in expected and not is_next and not delivery_of(path) and not history.is_one(path):
+        if path not in expected and not is_next and not delivery_of(path) and not history.is_history(path):
             yield stored.unnamed(path)
 
 

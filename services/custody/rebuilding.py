@@ -82,7 +82,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     if inventory is None:
         return False  # its first writer was killed, and its receipt waits in the inbox
     reference = ocfl.reference_of(inventory)
-    kept = [path for path in stored.sizes if history.is_one(path) and not path.endswith(history.PUT_ASIDE)]
+    kept = [path for path in stored.sizes if history.is_history(path) and not path.endswith(history.PUT_ASIDE)]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
     receipts.restore(reference, ())
     versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))

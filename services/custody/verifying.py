@@ -311,7 +311,7 @@ def _locked(location: str, check: Callable[[], None]) -> Iterator[FixityFinding]
 
 
 def _wrong_history(stored: StoredObject, path: str, completed: Completed) -> Iterator[FixityFinding]:
-    if not history.is_one(path) or path.endswith(history.PUT_ASIDE):
+    if not history.is_history(path) or path.endswith(history.PUT_ASIDE):
         return
     try:
         rows = history.kept_rows(f"{stored.key}/{path}")

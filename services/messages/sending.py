@@ -10,7 +10,7 @@ from adapters.database import archives, notifications
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
-from domain.messages.notification import MOST_TOLD, archive_completed
+from domain.messages.notification import MOST_REPORTED, archive_completed
 from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationRow, NotificationState
@@ -83,7 +83,7 @@ def _body(notification: NotificationRow) -> bytes:
         version=archives.get_version(notification.receipt_id).version,
         planned_at=notification.planned_at,
         has_warnings=archives.has_warnings(notification.reference),
-        discrepancies=discrepancies.open_discrepancies(notification.reference, MOST_TOLD),
+        discrepancies=discrepancies.open_discrepancies(notification.reference, MOST_REPORTED),
         discrepancies_in_all=discrepancies.count_not_closed(notification.reference)[DiscrepancyState.OPEN],
         signed_document=archives.signed_document_outcome(notification.reference),
         url=archive_url(notification.reference),

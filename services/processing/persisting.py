@@ -23,7 +23,7 @@ from models.archive.content import ContentCut, Role, StoredContent
 from models.archive.verdict import verdict_as_json
 from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
-from services.processing.repairing import mend
+from services.processing.repairing import repair
 from services.processing.staging import Staged, stage, stage_what_rebuilds
 from services.receipts.raw_body import RawBody, opened_raw_body
 
@@ -58,7 +58,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
             if body.is_from_inbox and not known.is_whole():
                 stage_what_rebuilds(staged)
                 _examine(staged)
-                mend(reference, known, staged)
+                repair(reference, known, staged)
         if number == 1:
             _keep_failures(reference)
     return Persisted(number, [cut.content for cut in staged.cuts])

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 Ranges = list[tuple[int, int]]
 
 
-def mend(reference: str, known: StoredRequest, staged: Staged) -> None:
+def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
     """Replace the files that the store has lost or damaged by the staged files.
 
     Raises:
@@ -46,7 +46,7 @@ def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:
 
 def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
     """Seal the values that were sealed then. Rules may have changed since; the archive's digests prove the choice."""
-    for told in (_told_by_cuts, _told_by_skeleton, _nothing):
+    for told in (_ranges_of_cuts, _ranges_of_skeleton, _nothing):
         checkpoint()
         try:
             ranges = told(known, staged)
@@ -58,11 +58,11 @@ def _seal_as_then(reference: str, known: StoredRequest, staged: Staged) -> None:
     log.error("the sealed values of an archive can no longer be determined", receipt_id=known.receipt_id)
 
 
-def _told_by_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
+def _ranges_of_cuts(known: StoredRequest, _staged: Staged) -> Ranges:
     return ranges_of(known.all_cuts(), lambda ciphertext: len(seals.stand_in(ciphertext)))
 
 
-def _told_by_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
+def _ranges_of_skeleton(known: StoredRequest, staged: Staged) -> Ranges:
     """Return the differing ranges. A sealed null looks like any other null, so today's rules decide."""
     clear = staged.scan.skeleton
     nulls = [each for each in secret_ranges(clear) if clear[slice(*each)] == SEALED_VALUE]

@@ -64,7 +64,7 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
     digest = hashlib.sha256()
     with closing(_StagingSink(content / FILES, is_new=body.is_from_inbox)) as sink, ThreadPoolExecutor(1) as other:
         scanner = Scanner(sink)
-        with _damage_told(body, receipt_id):
+        with _damage_reported(body, receipt_id):
             for chunk in body.chunks:
                 checkpoint()
                 digested = other.submit(digest.update, chunk)
@@ -116,7 +116,7 @@ def stage_what_rebuilds(staged: Staged) -> None:
 
 
 @contextmanager
-def _damage_told(body: RawBody, receipt_id: str) -> Iterator[None]:
+def _damage_reported(body: RawBody, receipt_id: str) -> Iterator[None]:
     """Report a refused body from the store as damaged, since it was a sound archive once."""
     try:
         yield

@@ -198,7 +198,7 @@ def rematch(reference: str, now: datetime) -> None:
     redecided = _decided_again(reference)
     for batch in judging.in_batches({reference} | redecided.references):
         judging.reconcile_archives(batch, now)
-    if not redecided.nobodys_are_right:
+    if not redecided.unmatched_are_right:
         judging.reconcile_unmatched(now)
     if redecided.outlived:
         with writing() as session:
@@ -212,7 +212,7 @@ class _Redecided:
     """
 
     references: set[str]
-    nobodys_are_right: bool
+    unmatched_are_right: bool
     outlived: list[str]
 
 
@@ -231,7 +231,7 @@ def _decided_again(reference: str) -> _Redecided:
         led_to = {each.decision.reference for each in (*before, *after) if each.decision.reference is not None}
         return _Redecided(
             references=led_to.union(*able),
-            nobodys_are_right=judging.is_on_record(session, after),
+            unmatched_are_right=judging.is_on_record(session, after),
             outlived=settlements.outlived(session, reference),
         )
 

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
-_not_mended: set[str] = set()
+_not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
 """The receipts that wait for the key of their archive. Each is logged once."""
@@ -100,7 +100,7 @@ async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:
     """Return whether a delivery of a complete receipt needs no run, and remove it from the inbox if the store has it.
     A damaged receipt needs a run; after a failed repair it waits for a person. A locked receipt waits for its key.
     """
-    if registration.flow_run_id in _not_mended:
+    if registration.flow_run_id in _not_repaired:
         return True
     try:
         is_kept = await asyncio.to_thread(_is_kept, delivery)
@@ -124,7 +124,7 @@ async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
     if not await asyncio.to_thread(runs.has_failed, flow_run_id):
         return False
     log.error("a complete archive is damaged; its run has not repaired it", receipt_id=receipt_id)
-    _not_mended.add(flow_run_id)
+    _not_repaired.add(flow_run_id)
     return True
 
 

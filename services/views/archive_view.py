@@ -75,7 +75,7 @@ def file(reference: str, sha256: str) -> FileRow | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PublicStanding:
+class PublicState:
     """The state of a receipt and its archive, without personal data."""
 
     receipt_id: str
@@ -86,7 +86,7 @@ class PublicStanding:
     digests: list[str]
 
 
-def public_standing(receipt_id: str) -> PublicStanding | None:
+def public_state(receipt_id: str) -> PublicState | None:
     """Return the state of a receipt and its archive; None before the receipt is registered.
 
     Raises:
@@ -97,7 +97,7 @@ def public_standing(receipt_id: str) -> PublicStanding | None:
         if receipt is None:
             return None
         versions = select(func.count()).select_from(VersionRow).where(VersionRow.reference == receipt.reference)
-        return PublicStanding(
+        return PublicState(
             receipt_id=receipt_id,
             state=receipt.state,
             received_at=receipt.received_at,

@@ -136,7 +136,7 @@ def test_failed_notification_does_not_hide_the_wrong_report(monkeypatch: pytest.
     async def fails() -> None:
         raise Transient("the database does not answer")
 
-    monkeypatch.setattr(flow_module, "tell_open_discrepancies", fails)
+    monkeypatch.setattr(flow_module, "report_open_discrepancies", fails)
     put("a.csv", report(line("of nobody")), tmp_path)
     put("b.csv", report(line("c", amount="x")), tmp_path)
 

@@ -123,7 +123,7 @@ def test_prefect_refuses_a_run_with_a_wrong_share(share: Any) -> None:
 def test_failed_notification_does_not_hide_the_findings(
     configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoints, "tell_endpoint", notify_endpoint.with_options(retries=0))
+    monkeypatch.setattr(endpoints, "notify_endpoint", notify_endpoint.with_options(retries=0))
     configure(notify_urls=f"{closed_url()}/hook")
     damaged_file("process-1")
 

@@ -287,7 +287,7 @@ def test_skeleton_is_read_only_on_request() -> None:
     with skeletons_read() as found:
         assert loaded(read(document()), receipt_id) == 1
         assert archives.repeat("r", again, 1, NOON, newer) is None
-        standing = archive_view.public_standing(again)
+        standing = archive_view.public_state(again)
         assert standing
         assert standing.versions == 1
         assert len(whole().versions) == len(archives.ages("r")) == 1

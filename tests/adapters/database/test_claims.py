@@ -42,7 +42,7 @@ def test_first_worker_that_asks_gets_the_runs_of_a_buried_worker() -> None:
         claims.join(worker_id)
     claims.claim(["run-1"], "dead")
 
-    assert claims.bury("dead", claims.beats()["dead"])
+    assert claims.remove_dead("dead", claims.beats()["dead"])
     claims.take_orphans("first")
     claims.take_orphans("second")
 
@@ -55,7 +55,7 @@ def test_worker_with_a_newer_heartbeat_is_not_buried() -> None:
 
     assert claims.beat("slow")
 
-    assert not claims.bury("slow", seen)
+    assert not claims.remove_dead("slow", seen)
     assert claims.beats() == {"slow": seen + 1}
 
 
@@ -63,7 +63,7 @@ def test_buried_worker_cannot_beat_or_drop_runs_of_its_heir() -> None:
     claims.join("paused")
     claims.join("heir")
     claims.claim(["run-1"], "paused")
-    claims.bury("paused", 0)
+    claims.remove_dead("paused", 0)
     claims.take_orphans("heir")
 
     assert not claims.beat("paused")

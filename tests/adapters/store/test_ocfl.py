@@ -280,7 +280,7 @@ def test_only_version_is_never_removed_when_its_root_inventory_is_lost() -> None
 def test_late_writer_never_sets_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
     """It lost its lease, and other writers added versions before it writes the root inventory."""
     added("r", b"one")
-    tell = ocfl._tell
+    tell = ocfl._publish
 
     def late(*arguments: Any) -> None:
         monkeypatch.setattr(ocfl, "_tell", tell)
@@ -378,7 +378,7 @@ def test_late_finish_of_a_killed_version_never_sets_the_object_back(
     added("r", b"two")
     store().overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before the root inventory
     store().overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
-    tell_of = ocfl.tell_of
+    tell_of = ocfl.publish
 
     def late(*arguments: Any) -> Inventory:
         monkeypatch.setattr(ocfl, "tell_of", tell_of)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.messages.notification import (
-    MOST_TOLD,
+    MOST_REPORTED,
     archive_completed,
     message_id_of,
     payments_discrepancies,
@@ -151,9 +151,9 @@ def test_warnings_or_open_discrepancies_need_attention(warnings: bool, found: in
 
 
 def test_message_lists_at_most_the_first_discrepancies_and_counts_all() -> None:
-    data = data_of(False, MOST_TOLD + 1)
+    data = data_of(False, MOST_REPORTED + 1)
 
-    assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_TOLD, MOST_TOLD + 1)
+    assert (len(data["discrepancies"]), data["discrepancies_in_all"]) == (MOST_REPORTED, MOST_REPORTED + 1)
 
 
 def archive_completed_with(discrepancies: Sequence[Discrepancy]) -> bytes:

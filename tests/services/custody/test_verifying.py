@@ -277,7 +277,7 @@ def test_flipped_byte_in_a_history_and_unknown_files_in_the_logs_are_found() -> 
 
 def test_history_in_the_place_of_another_is_damaged() -> None:
     """By itself, it matches its digest."""
-    histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_one(path)]
+    histories = [f"{each.key}/{path}" for each in stored_objects() for path in each.sizes if history.is_history(path)]
     for key, another in permutations(histories, 2):
         text = store().read_bytes(key)
         store().overwrite_bytes(store().read_bytes(another), key)

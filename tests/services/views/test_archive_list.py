@@ -194,7 +194,7 @@ def test_label_without_a_value_is_refused() -> None:
 
 def test_unknown_archive_is_none() -> None:
     assert archive_view.archive("unknown") is None
-    assert archive_view.public_standing(digest("unknown")) is None
+    assert archive_view.public_state(digest("unknown")) is None
 
 
 def test_file_is_found_only_in_the_archive_that_holds_it() -> None:
@@ -226,11 +226,11 @@ def test_same_bytes_twice_in_one_archive_are_found_once() -> None:
 
 def test_public_standing_has_no_personal_data() -> None:
     receipt_id = registered("תהליך", "body")
-    before = archive_view.public_standing(receipt_id)
+    before = archive_view.public_state(receipt_id)
     archived("תהליך", "body")
     receipts.set_state(receipt_id, State.COMPLETED, NOON)
 
-    standing = archive_view.public_standing(receipt_id)
+    standing = archive_view.public_state(receipt_id)
 
     assert before
     assert (before.state, before.versions, before.digests) == ("received", 0, [])
