@@ -42,7 +42,7 @@ class Protocol(HttpToolsProtocol):
     _rest_bytes = 0  # bytes still to come of a body that announced its length
     _is_in_chunks = False  # the parser reads a chunked body
     _fruitless_bytes = 0  # bytes that the parser read since the last whole head or piece of a body
-    _is_refused = False  # no more is read
+    _is_refused = False  # nothing is read after a refusal
     _is_offer_chunked = False  # the request offers an upgrade, and its body is chunked
     _head_timeout: asyncio.TimerHandle | None = None
 

@@ -327,8 +327,8 @@ from adapters.inbox.inbox import Intake
 intake = Intake()
 intake.digest(b"body")
 intake.write([b"body"])
-sending = intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
-print("acknowledged", sending.delivery_id)
+delivery = intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
+print("acknowledged", delivery.delivery_id)
 """
 
 
