@@ -101,6 +101,15 @@ def test_spooled_file_that_is_never_kept_leaves_nothing(folder: Path, storage: F
     assert [each.name for each in folder.rglob("*") if each.is_file()] == ["ab" * 32]
 
 
+def test_removed_folder_leaves_no_empty_folder(folder: Path, storage: Folder) -> None:
+    for key in ("removed/a", "removed/b/c"):
+        storage.overwrite_bytes(b"x", key)
+
+    storage.remove_folder("removed")
+
+    assert not (folder / "removed").exists()
+
+
 def test_file_from_another_file_system_is_copied_whole(folder: Path, storage: Folder) -> None:
     source = Path("/dev/shm") / f"cellar-{os.getpid()}"
     if not source.parent.is_dir() or source.parent.stat().st_dev == folder.parent.parent.stat().st_dev:
