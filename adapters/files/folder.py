@@ -95,7 +95,7 @@ class Folder(Storage):
         return [(name, tag) for name, tag in tags if tag is not None]
 
     def keep(self, source: Path, key: str) -> None:
-        with _ours("take", key):
+        with _ours("store", key):
             size_bytes = source.stat().st_size
         if self.size(key) != size_bytes:
             self.overwrite(source, key)
