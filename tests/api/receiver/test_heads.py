@@ -103,9 +103,9 @@ class TestManyRequestsOfAConnection:
         count, request = 5000, GET + b"\r\n"
         before_bytes = peak_bytes(receiver.process.pid)
         with connected(receiver) as connection, ThreadPoolExecutor(1) as other:
-            delivery = other.submit(connection.sendall, request * count)
+            sent = other.submit(connection.sendall, request * count)
             statuses = {answer_on(connection)[0] for _ in range(count)}
-            delivery.result()
+            sent.result()
 
         assert statuses == {200}
         assert peak_bytes(receiver.process.pid) - before_bytes < 10 << 20
