@@ -1,1 +1,1 @@
-"""All input and output, a room for each kind of peer. Domain, models and migrations come in."""
+"""All input and output, a room for each kind of peer. Services, flows and commands stay out."""

@@ -1,1 +1,1 @@
-"""Pure functions over the models: no input, no output, no clock. Only models come in."""
+"""Pure functions over the models. Input, output and the clock stay out."""

@@ -1,1 +1,1 @@
-"""Makes the schema of the metadata database, with Alembic."""
+"""Makes the schema of the metadata database, with Alembic. The domain stays out."""

@@ -1,1 +1,1 @@
-"""Nouns: frozen dataclasses for data in memory, tables for the database. No other floor of the project comes in."""
+"""Nouns: frozen dataclasses for data in memory, tables for the database. All other floors stay out."""

@@ -1,1 +1,1 @@
-"""What the product does, without Prefect and without HTTP. Adapters, domain and models come in."""
+"""What the product does, with adapters, domain and models. Prefect and FastAPI stay out."""

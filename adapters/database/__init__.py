@@ -1,1 +1,1 @@
-"""The metadata database: one file per table or question. No code here reads the store."""
+"""The metadata database: one file per table or question. The store stays out."""

@@ -1,1 +1,1 @@
-"""Examines files that may be hostile, in processes with limits. Uses neither the store nor the database."""
+"""Examines files that may be hostile, in processes with limits. The store and the database stay out."""

@@ -1,1 +1,1 @@
-"""Bytes under keys, in a folder or a bucket. No code here knows what the bytes mean."""
+"""Bytes under keys, in a folder or a bucket. The meaning of the bytes stays out."""

@@ -1,1 +1,1 @@
-"""Payloads from their acknowledgement until their archive is complete. Does not use the database."""
+"""Payloads from their acknowledgement until their archive is complete. The database stays out."""

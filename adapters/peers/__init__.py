@@ -1,1 +1,1 @@
-"""HTTP to Prefect and to downstream endpoints. No code here decides what to send."""
+"""HTTP to Prefect and to downstream endpoints. Decisions about what to send stay out."""

@@ -1,1 +1,1 @@
-"""What every process needs: settings, log, child processes, durable files, cancellation. Imports no other adapter."""
+"""What every process needs: settings, log, child processes, durable files, cancellation. Other adapters stay out."""

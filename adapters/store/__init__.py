@@ -1,1 +1,1 @@
-"""Archives, keys and settlement reports as they lie in the store. No decision about an archive comes in."""
+"""Archives, keys and settlement reports as they lie in the store. Decisions about an archive stay out."""

@@ -1,1 +1,1 @@
-"""The JSON API over archives and discrepancies. Receiving of deliveries stays out."""
+"""The JSON API over archives and discrepancies. The receiving of deliveries stays out."""

@@ -1,1 +1,1 @@
-"""Reads archives, compares them, and turns them into rows and warnings. No judgement about money comes in."""
+"""Reads archives, compares them, and turns them into rows and warnings. Judgements about money stay out."""

@@ -1,1 +1,1 @@
-"""Scans, cuts and rebuilds the bytes of a request. Nothing that knows what an archive means comes in."""
+"""Scans, cuts and rebuilds the bytes of a request. The meaning of an archive stays out."""

@@ -1,1 +1,1 @@
-"""Makes notifications, summaries and export pages for people and endpoints. No decision comes in."""
+"""Makes notifications, summaries and export pages for people and endpoints. Decisions stay out."""

@@ -1,1 +1,1 @@
-"""Judges the money of one archive: standings, amounts, discrepancies. Nothing about provider reports comes in."""
+"""Judges the money of one archive: standings, amounts, discrepancies. Provider reports stay out."""

@@ -1,1 +1,1 @@
-"""Finds card numbers and secrets, masks them and cuts them out of a skeleton. No key and no cipher comes in."""
+"""Finds card numbers and secrets, masks them and cuts them out of a skeleton. Keys and ciphers stay out."""

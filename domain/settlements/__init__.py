@@ -1,1 +1,1 @@
-"""Reads settlement reports, matches them to payments and counts them. Nothing that queries a database comes in."""
+"""Reads settlement reports, matches them to payments and counts them. Queries of the database stay out."""

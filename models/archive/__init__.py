@@ -1,1 +1,1 @@
-"""The archive that Cellosign sends: sessions, fields, files, signatures, warnings. No verdicts on money come in."""
+"""The archive that Cellosign sends: sessions, fields, files, signatures, warnings. Verdicts on money stay out."""

@@ -1,1 +1,1 @@
-"""Payments of an archive, their ledger and their discrepancies. Nothing about provider reports comes in."""
+"""Payments of an archive, their ledger and their discrepancies. Provider reports stay out."""

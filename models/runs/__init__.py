@@ -1,1 +1,1 @@
-"""The life of a receipt: deliveries, runs, notifications, workers. Nothing about an archive's content comes in."""
+"""The life of a receipt: deliveries, runs, notifications, workers. The content of an archive stays out."""

@@ -1,1 +1,1 @@
-"""Settlement reports, and the findings of a comparison with payments. No file format is read here."""
+"""Settlement reports, and the findings of a comparison with payments. The reading of files stays out."""

@@ -1,1 +1,1 @@
-"""The content of the store: OCFL inventories and the findings of a check. Nothing that reads a file comes in."""
+"""The content of the store: OCFL inventories and the findings of a check. The reading of files stays out."""

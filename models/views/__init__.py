@@ -1,1 +1,1 @@
-"""Pydantic models of what API, command line and pages show. No table and no query comes in."""
+"""Pydantic models of what API, command line and pages show. Tables and queries stay out."""

@@ -1,1 +1,1 @@
-"""Checks of the store, and the rebuild of the database from the store. No run comes in."""
+"""Checks the store, and rebuilds the database from it. Flow runs stay out."""

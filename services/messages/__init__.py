@@ -1,1 +1,1 @@
-"""Sends messages to endpoints, and makes summaries for people. Nothing that decides what is right comes in."""
+"""Sends messages to endpoints, and makes summaries for people. Judgements stay out."""

@@ -1,1 +1,1 @@
-"""Discrepancies across archives: found, opened, explained, closed. Nothing of provider reports comes in."""
+"""Finds, opens, explains and closes discrepancies across archives. Provider reports stay out."""

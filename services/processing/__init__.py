@@ -1,1 +1,1 @@
-"""The steps of a run: files, rows, findings, completion. Nothing of Prefect comes in."""
+"""The steps of a run: files, rows, findings, completion. Prefect stays out."""

@@ -1,1 +1,1 @@
-"""Settlement reports, imported and matched to payments. No file format comes in."""
+"""Imports settlement reports and matches them to payments. File formats stay out."""

@@ -1,1 +1,1 @@
-"""Starts runs of deliveries, and re-runs for people. Nothing that a run does comes in."""
+"""Starts runs of deliveries, and re-runs for people. Steps of a run stay out."""

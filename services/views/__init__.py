@@ -1,1 +1,1 @@
-"""Reads archives and discrepancies for display. Nothing that writes comes in."""
+"""Reads archives and discrepancies for display. Writes stay out."""
