@@ -3,10 +3,10 @@
 CellarError
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
 ├── Transient      an outside system does not work now: retried by the owner of the retry, and only there
-│   ├── Unreadable one key in the store cannot be read, although others may be
+│   ├── Unreadable a key in the store cannot be read; other keys may be readable
 │   └── Unusable   the database answers, but a person must change its tables or rights
 └── Conflict       two records disagree: a person decides
-    └── Locked     sealed values cannot be opened, or secrets sealed: a key is gone, damaged or not in the settings
+    └── Locked     values cannot be sealed or opened: a key is gone, damaged or not in the settings
 
 Messages say what, which, expected, got and what to do next. They never repeat a value from a payload, since values are
 people's data.

@@ -62,7 +62,7 @@ SETTLEMENT_CODES = frozenset(DiscrepancyCode) - PAYLOAD_CODES - DUPLICATE_CODES 
 
 
 class DiscrepancyState(StrEnum):
-    """`explained`: a person gave the reason. `closed`: a later version or a settlement report removed its cause."""
+    """`explained`: a person gave the reason. `closed`: its cause is gone."""
 
     OPEN = "open"
     EXPLAINED = "explained"

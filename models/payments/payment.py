@@ -101,7 +101,7 @@ class PaymentRow(SQLModel, table=True):
 class PaymentKeyRow(SQLModel, table=True):
     """An attempt that does not decide its payment, but that an entry of a report may match.
 
-    An attempt that may have taken money can be settled. An attempt that took no money shows the archive of an entry.
+    Entries are matched to attempts that may have taken money. An attempt that took no money leads only to its archive.
     """
 
     __tablename__ = "payment_key"

@@ -68,7 +68,7 @@ class DecidedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment by one of its attempts, as entries are matched to it."""
+    """An attempt at a payment, with the values by which entries are matched to the payment."""
 
     reference: str
     payment_id: str
@@ -121,7 +121,7 @@ class SettlementReportRow(SQLModel, table=True):
 class DamagedReportRow(SQLModel, table=True):
     """A report that the store cannot return, so its rows are missing in the database.
 
-    While such a report exists, recorded discrepancies from reports stay as they are: it may bear them out.
+    While such a report exists, recorded discrepancies from reports stay as they are: its entries may confirm them.
     """
 
     __tablename__ = "damaged_report"
@@ -159,9 +159,10 @@ class SettlementEntryRow(SQLModel, table=True):
 
 
 class SettlementCandidateRow(SQLModel, table=True):
-    """A fingerprint, of either kind, that an archive's payments share or shared with an entry decided by them.
+    """A fingerprint that an archive's payments share or shared with an entry, and that helped to decide the entry.
 
-    When the archive's payments change, it still leads to entries that do not name the archive.
+    It is of a cguid or of an authorisation number. When the archive's payments change, it still leads to entries that
+    do not name the archive.
     """
 
     __tablename__ = "settlement_candidate"

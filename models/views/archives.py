@@ -64,8 +64,8 @@ class DeliveryView(BaseModel):
 
 
 class FileView(BaseModel):
-    """A file. `looks_like`: the media type that its first bytes show. `infection`: what ClamAV found at its arrival. It
-    is null if ClamAV found nothing, if there is no daemon, or if the file is too large (`FILE_NOT_SCANNED`).
+    """A file. `looks_like`: the media type that its first bytes show. `infection`: what ClamAV found at its arrival;
+    null if ClamAV found nothing, if no daemon is set, or if the file is too large (`FILE_NOT_SCANNED`).
     """
 
     role: str

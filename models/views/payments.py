@@ -45,7 +45,7 @@ class ExplanationView(BaseModel):
 
 
 class DiscrepancyView(BaseModel):
-    """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are from since then."""
+    """A discrepancy. `opened_at` is the time of its last opening. `explanation` and `closed_at` are later."""
 
     discrepancy_id: str
     code: str
