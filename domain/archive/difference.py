@@ -74,7 +74,7 @@ def _compared(kind: DifferenceKind, before: Sequence[_Placed], after: Sequence[_
 
 
 def _without_equals(things: Iterable[_Placed], others: Iterable[_Placed]) -> Iterator[_Placed]:
-    """Return the things without an equal in `others`. Each of `others` equals at most one thing."""
+    """Return the things without an equal in `others`. Each item of `others` equals at most one thing."""
     equals = Counter(each.text for each in others)
     for each in things:
         if equals[each.text]:

@@ -27,7 +27,7 @@ def reference_of(document: dict[str, Any]) -> str:
     `reference`, and a list of `sessions`. Everything else is optional.
 
     Raises:
-        Refused: one of the three is missing or has the wrong type, or a content is no text. The error repeats no value.
+        Refused: one of these elements is missing or invalid, or a content is no text. The error repeats no value.
     """
     event = document.get("event")
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
@@ -60,7 +60,7 @@ def read_archive(
 ) -> Archive:
     """Return the archive in `document`, with warnings about unreadable values and suspicious contents. Pure.
 
-    `stored` are the contents that the scan cut out, by index. `zone` is the zone of the timestamps, which carry none.
+    `stored` are the contents that the scan cut out, by index. `zone` is the zone of the timestamps, which name no zone.
     `results` are the members of a provider's result that show whether a payment succeeded.
 
     Source: Cellosign, "Outbound: Webhooks Archive".
@@ -260,5 +260,5 @@ def _without_number(text: str | None) -> str | None:
 
 
 def _plain_number(number: Decimal | None) -> Decimal | None:
-    """Return the number, or None if it contains a card number: a misplaced one would be shown as an amount."""
+    """Return the number, or None if it contains a card number, which would be shown as an amount."""
     return None if number is not None and has_card_number(number_text(number)) else number

@@ -24,7 +24,7 @@ Cut = ContentCut | SealedCut
 
 
 def cuts_json(cuts: Sequence[Cut]) -> bytes:
-    """Return the JSON of the cuts, in the order of their places, without the usual spelling.
+    """Return the JSON of the cuts, in the order of their places. Usual parts of a spelling are left out.
 
     It contains no scan results. So the same request always gives the same bytes, and a damaged `cuts.json` can be made
     again.
@@ -58,7 +58,7 @@ def with_scans(cuts: Sequence[ContentCut], text: bytes) -> list[ContentCut]:
 
 
 def read_cuts(text: bytes) -> list[Cut]:
-    """Read what `cuts_json` wrote.
+    """Read cuts that `cuts_json` wrote.
 
     Raises:
         Conflict: the text comes from a newer cellar, or is damaged.
@@ -119,5 +119,5 @@ def _cut(index: int, cut: dict[str, Any]) -> ContentCut:
 
 
 def _placeholder(cut: Cut) -> bytes:
-    """Return what the skeleton has in place of a cut."""
+    """Return the bytes that replace a cut in the skeleton."""
     return SEALED_VALUE if isinstance(cut, SealedCut) else b"%d" % cut.content.index

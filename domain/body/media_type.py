@@ -1,7 +1,7 @@
 """Recognises media types by a file's first bytes, and compares them with declared types.
 
-The table is our own: what people attach to forms, and what must not pass for it. Sources: the formats' own signatures,
-and for HTML the WHATWG's MIME Sniffing Standard.
+The table is our own: types that people attach to forms, and types that must not pass for them. Sources: the formats'
+own signatures, and for HTML the WHATWG's MIME Sniffing Standard.
 """
 
 import json
@@ -150,9 +150,9 @@ def _written(head: bytes) -> str | None:
 
 
 def _text(head: bytes) -> str | None:
-    """Return the text of a head in UTF-16 with a mark, UTF-8, or what looks like Hebrew in windows-1255, or None.
+    """Return the text of a head, or None. The last character may be cut off.
 
-    The last character may be cut off.
+    The text is in UTF-16 with a byte order mark, in UTF-8, or in windows-1255 if it looks like Hebrew.
     """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(head, "utf-16")
@@ -199,7 +199,7 @@ def _is_json(text: str, *, whole: bool) -> bool:
 
 
 def _is_mail(text: str) -> bool:
-    """Return whether the text begins with several mail headers. A note may begin with one such line."""
+    """Return whether the text begins with several mail headers. A note may begin with a single such line."""
     text = text.replace("\r\n", "\n")
     names, position = set(), 0
     while header := _HEADER.match(text, position):
@@ -249,7 +249,7 @@ _ALL_TEXT = (
 _ALL_XML = r".*\+xml|application/xml|application/xml-.*"
 _ALL_OFFICE = r"application/(msword|vnd\.(ms-|openxmlformats-officedocument|oasis\.opendocument).*)"
 
-# By the type that is found, the other types that may be declared for it.
+# For each type that is found, the other types that may be declared.
 _ALSO = {
     "application/gzip": r".*\+gzip|application/x-(tar|tgz|gtar.*|compressed-tar)",
     "application/json": _ALL_TEXT,

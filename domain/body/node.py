@@ -43,7 +43,7 @@ class Node:
         """Return the member with a name, ignoring case and underscores.
 
         Cellosign spells a provider's names its own way (`cardMask` as `card_mask`). Among several spellings, a value
-        that is not null goes first, then this spelling.
+        that is not null wins, then this spelling.
         """
         alike = [each for each in self.value if plain_name(each) == plain_name(name)] if self._has_members() else []
         alike.sort(key=lambda each: (self.value[each] is None, each != name))

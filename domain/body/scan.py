@@ -4,13 +4,12 @@ A content is a string at exactly `attachments[i].content` or `signed_document.co
 is cut, decoded from base64 and handed to a sink. In the skeleton its index replaces it. Everything else stays in the
 skeleton byte by byte, so a value at such a path in the parsed skeleton is always an index that the scanner wrote.
 
-The scanner follows the containers that lead to a content mark by mark, and refuses at once a mark that JSON does not
+In the containers that lead to a content, the scanner reads mark by mark, and refuses at once a mark that JSON does not
 allow there. Elsewhere it only distinguishes strings and brackets, which is exact for every body that is JSON. At the
-end, parsing the skeleton shows whether the body is JSON, since the two differ only in strings that were checked
-themselves.
+end, parsing the skeleton shows whether the body is JSON, since the two differ only in contents, which were checked.
 
-Each mark costs about a microsecond. So that no body can consist of marks, one regular expression reads members that
-lead to no content, and files are limited: `MAX_FILES`.
+Each mark costs about a microsecond. To bound that cost, one regular expression reads whole members that lead to no
+content, and `MAX_FILES` limits the files.
 """
 
 import re
@@ -27,12 +26,12 @@ __all__ = ["MAX_DEPTH", "MAX_FILES", "MAX_SKELETON_BYTES", "ContentSink", "Cut",
 
 MAX_DEPTH = 64
 MAX_FILES = 10_000
-"""The most attachments, and the most contents, in a body. Duplicate keys count, and the lists of attachments and the
-signed documents that they make have the same limit."""
+"""The most attachments, and the most contents, in a body. Members with duplicate keys count. The same limit holds for
+lists of attachments and for signed documents, of which duplicate keys make several."""
 
 
 class ContentSink(Protocol):
-    """A receiver of the contents, one after the other."""
+    """A consumer of the contents, one after the other."""
 
     def begin(self, index: int) -> None:
         """Begin a content."""
@@ -129,9 +128,9 @@ _LEVELS_AT_ONCE = 20  # nesting that one match reads; a deeper value is long eno
 
 
 def _members(*ways: tuple[str, bytes]) -> re.Pattern[bytes]:
-    """Return a pattern of members that lead to no content. `ways` are the names, with first marks, that lead to one.
+    """Return a pattern of members that lead to no content. `ways`: names that lead to a content, with the first marks.
 
-    A value counts only with the mark behind it, since otherwise the end of the chunk may have cut it.
+    A value counts only with the mark behind it, since otherwise the end of the chunk may have cut off the value.
     """
     inside = _FLAT
     for _ in range(_LEVELS_AT_ONCE - 1):
@@ -171,7 +170,7 @@ class Scanner:
 
         self._is_in_scalar = False
         self._is_in_string = False
-        self._is_escaped = False  # the chunk ended between a backslash and what it escapes
+        self._is_escaped = False  # the chunk ended between a backslash and the escaped byte
         self._string_start = 0  # in the skeleton
         self._content: Base64Text | None = None
         self._content_start = 0

@@ -11,8 +11,8 @@ from models.errors import Refused
 
 MAX_SKELETON_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 200_000
-"""The most opening brackets and commas in a skeleton: each value but the outermost follows one of them. Without this
-bound 16 MiB of brackets became 750 MB of lists, which blocked the interpreter for three seconds."""
+"""The most opening brackets and commas in a skeleton: each value but the outermost follows a bracket or comma. Without
+this bound 16 MiB of brackets became 750 MB of lists, which blocked the interpreter for three seconds."""
 
 _MARKS = (b",", b"[", b"{")
 _FLAT = rb'[^"\[{,]*+'

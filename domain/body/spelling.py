@@ -28,7 +28,7 @@ _SLASH = (rb"\/", b"/", b"_", rb"\u002F", rb"\u002f", rb"\u005F", rb"\u005f")
 
 
 class SpellingReader:
-    """A recogniser of the spelling of a text, taken in pieces. Its memory is flat, its speed that of memchr."""
+    """A recogniser of the spelling of a text, taken in pieces. Its memory is flat, and it is as fast as memchr."""
 
     def __init__(self) -> None:
         self._head = bytearray()

@@ -40,7 +40,7 @@ def archive_completed(  # noqa: PLR0913 -- one argument for each member
 ) -> bytes:
     """Return the body of the message about a completed version. Pure: the same input gives the same bytes.
 
-        `discrepancies` are the first of the open discrepancies, `discrepancies_in_all` is their total number.
+    `discrepancies` are the first of the open discrepancies, `discrepancies_in_all` is their total number.
     `signed_document` is the outcome of its verdict. The body has no personal data. `url` shows the whole archive to
     holders of a token.
     """

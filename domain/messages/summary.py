@@ -1,4 +1,4 @@
-"""Makes the Markdown summaries that a data team reads in Prefect's UI, without personal data and card secrets."""
+"""Makes the Markdown summaries that a data team reads in Prefect's UI, without personal data or card secrets."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,7 +112,7 @@ def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[s
 
 
 def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:
-    """`in_all` is how many rows there are, where `rows` are only the first of them."""
+    """Return a section with a table. `in_all` is the number of all rows, if `rows` are only the first rows."""
     if not rows:
         return f"## {title}\n\nNone."
     lines = [header, ["---"] * len(header), *rows[:MOST_ROWS]]

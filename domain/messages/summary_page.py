@@ -1,4 +1,4 @@
-"""Makes the HTML page of an export: one archive for people to read, without scripts and external resources."""
+"""Makes the HTML page of an export: one archive for people to read, without scripts or external resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ def since_opened(events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
 
 
 def by_id(reference: str | None, found: Iterable[Discrepancy]) -> dict[str, Discrepancy]:
-    """Return discrepancies of an archive by id. Those with the same id are numbered, so none is lost. Pure."""
+    """Return discrepancies of an archive by id. Discrepancies with equal ids are numbered, so none is lost. Pure."""
     named: dict[str, Discrepancy] = {}
     times = Counter[str]()
     for each in found:

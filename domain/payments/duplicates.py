@@ -9,7 +9,7 @@ from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 
 MOST_NAMED = 3  # other archives in a message; naming all would change the message of each whenever an archive is added
 MOST_NEEDED = MOST_NAMED + 2
-"""Members of a group that suffice for every message: the archive, the named archives, and one for "and others"."""
+"""Members of a group that suffice for every message: the archive, `MOST_NAMED` archives, another for "and others"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def duplicates(
     transaction are duplicates.
 
     Args:
-        own: the payments of the archive; a payment with several provider's transactions appears once for each.
+        own: the payments of the archive; a payment with several transactions at the provider appears once for each.
         by_transaction: payments of all archives, including this archive, by transaction id.
         by_provider: the same payments by the fingerprint of the provider's transaction.
     """

@@ -134,7 +134,7 @@ def _judge_status(payment: BookedPayment, terms: PaymentTerms) -> Iterator[Discr
 
 
 def _conflicts(attempt: Attempt, terms: PaymentTerms) -> Iterator[tuple[str, str]]:
-    """Return what was expected and found where an attempt contradicts itself about its success."""
+    """Return expected and found for each contradiction of an attempt about its own success."""
     type_, contrary = succeeded_type(attempt, terms), contradiction(attempt, terms)
     if contrary and is_success(attempt, terms):
         expected = " or ".join(sorted(terms.results[contrary]))
@@ -175,7 +175,7 @@ def vanished(current: Sequence[BookedPayment], older: Iterable[Sequence[BookedPa
         identities = _identities(payment.attempt)
         if payment.standing is Standing.CHARGED and identities:
             is_new = not identities & seen
-            # Include its other attempts and earlier ids: an older version may know the payment by those alone.
+            # Include its other attempts and earlier ids: an older version may know the payment by these alone.
             seen |= _identities(*payment.payment.attempts)
             if is_new:
                 gone.append(payment)

@@ -36,7 +36,7 @@ _MEANINGS: Mapping[str, str] = {
 
 
 def sentence(code: str, expected: str, found: str) -> str:
-    """Return what a discrepancy means. It is derived from stored members, so it is not stored itself. Pure."""
+    """Return the sentence for a discrepancy. It follows from stored members, so it is not stored itself. Pure."""
     return f"{_MEANINGS[code]} Expected: {expected}. Found: {found}."
 
 

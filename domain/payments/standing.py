@@ -37,7 +37,7 @@ def is_failure(attempt: Attempt, terms: PaymentTerms) -> bool:
 
 
 def contradiction(attempt: Attempt, terms: PaymentTerms) -> str | None:
-    """Return the first member of the provider's result whose value does not mean success. Absent ones do not count."""
+    """Return the first member of the provider's result whose value does not mean success. Absent members pass."""
     told = {member: _plain(attempt.results.get(member)) for member in terms.results}
     return next((member for member, said in told.items() if said and said not in terms.results[member]), None)
 

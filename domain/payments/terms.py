@@ -13,7 +13,7 @@ _RESULT = re.compile(r"(?P<member>\w+)\s*=\s*(?P<value>[^=\s]+)")
 
 
 def read_types(entries: Iterable[str]) -> Mapping[str, PaymentType]:
-    """Return what a success of each type means. Pure.
+    """Return the meaning of a success, by payment type. Pure.
 
     Raises:
         ValueError: an entry is malformed, or its type appears twice.
@@ -31,7 +31,7 @@ def read_results(entries: Iterable[str]) -> Mapping[str, frozenset[str]]:
     """Return, for each member of a provider's result, the values that mean success. Pure.
 
     Raises:
-        ValueError: an entry is no member with a value, or its member is a secret. Values of these members are shown.
+        ValueError: an entry is not MEMBER=VALUE, or its member is a secret: values of these members are shown.
     """
     results: dict[str, frozenset[str]] = {}
     for entry in entries:

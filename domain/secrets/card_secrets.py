@@ -22,7 +22,7 @@ _TELLS_OF_SECRETS = re.compile("card_?id|session_?cd|auth_?number|cg_?uid", re.I
 _ID_NAMES = frozenset(
     {"id", "transaction_id", "session_id", "provider_transaction_reference", "internal_transaction_id"}
 )
-"""Names as Cellosign writes them. The last is the provider's own, in its result."""
+"""Names as Cellosign writes them. `internal_transaction_id` is the provider's own, in its result."""
 
 _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")([ \t\n\r]*+:)?+|([{\[])|([}\]])|[^ \t\n\r"{}\[\],:]++', re.DOTALL)
 
@@ -54,7 +54,7 @@ _WITH_SECRETS = (_Zone.RESULT, _Zone.PAYMENTS)
 
 @dataclass(slots=True)
 class _Container:
-    """An open object or list. `zone` and `name` are those of its next value."""
+    """An open object or list. `zone` and `name` belong to its next value."""
 
     own_zone: _Zone
     zone: _Zone
@@ -76,7 +76,7 @@ class _Found:
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a payment's or provider's result's member of that name is a secret."""
+    """Return whether a member with this name, of a payment or of a provider's result, is a secret."""
     return plain_name(name) in _SECRET_NAMES
 
 

@@ -1,8 +1,8 @@
 """Finds card numbers, masks them up to their last four digits, and reads expiry dates.
 
-A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn. It is written like on cards:
-unbroken, in fours, as on cards of 14 and 15 digits, digit by digit or pair by pair. Luhn alone accepts one number in
-ten, such as times in milliseconds. With any grouping it accepts more, such as account numbers and two adjacent numbers.
+A card number has 13 to 19 digits, an issuer's prefix and the check digit of Luhn. It is written unbroken, in groups as
+on cards (of four, or as on cards of 14 and 15 digits), digit by digit or pair by pair. Luhn alone accepts one number in
+ten, such as times in milliseconds. If any grouping counted, account numbers and adjacent numbers would pass too.
 Isracard's own numbers of 8 and 9 digits look like other numbers, and do not count as card numbers.
 
 Source: ISO/IEC 7812; the prefixes that the issuers publish.
@@ -149,8 +149,8 @@ def _in_run(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _ends(sizes: Sequence[int], between: Sequence[str], index: int, stretch: int) -> Iterator[int]:
-    """Return the groups behind which a card number may end that begins at a group. Dots and slashes count between fours
-    only, because dates and versions contain them too.
+    """Return the groups behind which a card number can end, if it begins with the group at `index`. Dots and slashes
+    may only separate groups of four, because dates and versions contain them too.
     """
     if sizes[index] >= _FEWEST_DIGITS:
         yield index + 1
@@ -164,8 +164,8 @@ def _ends(sizes: Sequence[int], between: Sequence[str], index: int, stretch: int
 
 
 def _stretches(sizes: Sequence[int], between: Sequence[str]) -> list[int]:
-    """Return, for each group, where the evenly spaced single digits or pairs end that begin with the group. The last
-    pair may be a single digit.
+    """Return, for each group, the end of the evenly spaced single digits or pairs that begin with it. The last pair may
+    be a single digit.
     """
     ends = list(range(1, len(sizes) + 1))
     for index in range(len(sizes) - 2, -1, -1):

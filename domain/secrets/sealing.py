@@ -22,7 +22,7 @@ def sealed(
     parts: list[bytes] = []
     cuts: list[Cut] = []
     position = 0  # in the skeleton
-    shift = 0  # from there to the same place in the sealed skeleton
+    shift = 0  # from `position` to the same place in the sealed skeleton
     for begin, end, content in _places(contents, secrets):
         if content:
             cuts.append(replace(content, skeleton_offset=begin + shift))
@@ -61,7 +61,7 @@ def ranges_of(cuts: Sequence[Cut], size_of: Callable[[bytes], int]) -> list[tupl
 
 
 def ranges_between(skeleton: bytes, left: bytes) -> list[tuple[int, int]]:
-    """Return where the values begin and end in a skeleton that are sealed in `left`, except nulls. Pure.
+    """Return where in a skeleton the values begin and end that are sealed in `left`, except nulls. Pure.
 
     Raises:
         Conflict: `left` is not the skeleton with sealed values.

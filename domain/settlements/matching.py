@@ -36,8 +36,8 @@ CODES = frozenset(
     }
 )
 MAY_BE_SETTLED = frozenset({Standing.CHARGED, Standing.HELD, Standing.UNKNOWN})
-"""A hold may have been charged since, and an unknown standing may be a charge. By its archive, a verified or failed
-payment took no money: an entry for it contradicts the archive, and no match may hide that.
+"""A hold may have been charged since, and an unknown standing may be a charge. According to its archive, a verified or
+failed payment took no money: an entry for it contradicts the archive, and no match may hide that.
 """
 MATCHED = frozenset({Match.CGUID, Match.AUTHORISATION})
 _ONE_DAY = timedelta(days=1)
@@ -96,7 +96,7 @@ def _has_cguid(payment: Candidate, entry: Entry) -> bool:
 def _has_authorisation(payment: Candidate, entry: Entry) -> bool:
     """Return whether entry and payment match by authorisation number. A missing value matches nothing.
 
-    Two cguids decide by themselves, so then the authorisation number does not count.
+    If both have a cguid, the cguids alone decide.
     """
     return (
         (entry.cguid_fingerprint is None or payment.cguid_fingerprint is None)
@@ -222,7 +222,7 @@ def _are_of_plan(payment: Candidate, charges: Sequence[Entry], terms: Settlement
 
 
 def _are_to_come(charges: Sequence[Entry]) -> bool:
-    """Return whether more instalments are due that only the reports know, since they were agreed with the acquirer.
+    """Return whether more instalments are due that only the reports show, since they were agreed with the acquirer.
 
     Where no entry says how many instalments there are, a second instalment means that more are due.
     """
@@ -255,7 +255,7 @@ def _has_unknown_parts(payment: Candidate) -> bool:
 
 
 def _brings(amount_minor: int | None, entries: Sequence[Entry], terms: SettlementTerms) -> bool:
-    """Return whether entries add up to an amount, with or without their fees, less the tolerance for each entry.
+    """Return whether entries, with or without fees, add up to an amount or miss it by at most their tolerances.
 
     Some reports write deductions with a minus. An unknown amount returns False.
     """
@@ -283,8 +283,8 @@ def ambiguous(entry: Entry, payments: Sequence[Candidate], terms: SettlementTerm
 def coverage_of(entries: Iterable[Entry], terms: SettlementTerms) -> Days | None:
     """Return the days whose charges a report contains, or None.
 
-    A charge shows that its day of payment is covered, or its day of settlement if it has no other. A late charge or a
-    later instalment shows nothing, because the other charges of its day are in earlier reports.
+    A charge shows that its day of payment is covered, or its day of settlement if it has no day of payment. A late
+    charge or a later instalment shows nothing, because the other charges of its day are in earlier reports.
     """
     first = last = None
     for entry in entries:

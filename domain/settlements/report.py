@@ -138,8 +138,8 @@ def _line(number: int, cells: list[str], places: Mapping[str, int], columns: Rep
 
 
 def _is_sum(line: _Line, cells: list[str], totals: tuple[str, ...]) -> bool:
-    """Return whether a line is one of sums: it has only amounts, or it begins like a sum and has neither a payout nor a
-    value that matches it to a payment. A merchant's name may begin like a sum too.
+    """Return whether a line is a line of sums: it has only amounts, or it begins like a sum and has neither a payout
+    nor a value that matches it to a payment. A merchant's name may begin like a sum too.
     """
 
     def _begins(cell: str) -> bool:

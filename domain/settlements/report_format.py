@@ -40,7 +40,7 @@ def read_format(text: str) -> ReportFormat:
 
 
 def _of_two_kinds(kinds: ReportKinds) -> str | None:
-    """Return a word that stands for two kinds, ignoring case, or None. One of the kinds would be lost silently."""
+    """Return a word that stands for two kinds, ignoring case, or None. It would count for the last kind only."""
     words = Counter(word for said in asdict(kinds).values() for word in {each.casefold() for each in said})
     return next((word for word, count in words.items() if count > 1), None)
 
