@@ -13,7 +13,7 @@ from models.store.inventory import Inventory
 
 
 def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding]:
-    """Find the files that no inventory of an object names, and the next version if it is begun."""
+    """Find the files that no inventory of an object names, and the next version if it was begun."""
     begun = interrupted.begun(stored.key, inventory.head + 1, stored.sizes)
     if begun:
         yield from _of_begun(stored, begun)

@@ -71,7 +71,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     version was restored.
 
     If the archive's key is not available, sealed values read as null, and discrepancies stay as they are kept. A
-    damaged version, delivery or history is reported, and nothing else is lost.
+    damaged version, delivery or history is reported; everything else is restored.
 
     Raises:
         Conflict: the object's inventory is damaged.

@@ -112,8 +112,8 @@ def _begun(threads: ThreadPoolExecutor, stored: StoredObject) -> Future[Fixity]:
 
 
 def verify_object(stored: StoredObject) -> Fixity:
-    """Verify one object: inventories, contents, unknown files, deliveries, histories, the key, and that it has all that
-    the database calls complete.
+    """Verify one object: inventories, contents, unknown files, deliveries, histories, the key, and everything
+    that the database calls complete.
 
     Raises:
         Transient: store or database does not answer.
@@ -183,7 +183,7 @@ def missing(seen: Collection[str]) -> Fixity:
 
 
 def verify_beside() -> Fixity:
-    """Verify the files beside the archives: those that make an OCFL storage root, the key of the fingerprints, the
+    """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
     settlement reports, which are named by their digests, and the discrepancies that belong to no archive.
 
     Raises:

@@ -29,7 +29,7 @@ class Attempt:
 async def send(message_id: str) -> Attempt:
     """Make one attempt at a message about an archive, and record the attempt.
 
-    A message that another attempt has delivered meanwhile is not sent again.
+    A message that another attempt has delivered since is not sent again.
 
     Raises:
         Transient: the database does not answer.

@@ -65,7 +65,7 @@ def reconcile_judged(
 ) -> None:
     """Reconcile each of many archives with what `judge` finds in the same transaction.
 
-    After writing it judges again: another process may have found the right state before this one overwrote it. An
+    After writing it judges again: another process may have found the right state before this process overwrote it. An
     archive that was loaded without its key is skipped.
     """
 
@@ -84,7 +84,7 @@ def _reconcile_differing(
     """Reconcile the archives whose discrepancies change, and return whether there were any.
 
     Mostly there are none, so the first comparison takes no lock. Archives that differ are locked and judged once more:
-    of two processes that reconcile the same archive, the later has seen the result of the earlier.
+    of two processes that reconcile the same archive, the later sees the result of the earlier.
     """
     with reading() as session:
         differing = list(_compared(session, judge(session, page), codes).changed)
@@ -102,7 +102,7 @@ def _in_order(references: Iterable[str | None]) -> Iterator[list[str | None]]:
 def reconcile_version(
     reference: str, receipt_id: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy], now: datetime
 ) -> bool:
-    """Reconcile an archive if the receipt is that of the current version, and return whether it is."""
+    """Reconcile an archive if the receipt made the current version, and return whether it did."""
     with reading() as session:
         is_current = session.get_one(ArchiveRow, reference).current_receipt_id == receipt_id
         differs = is_current and bool(_compared(session, {reference: found}, codes).changed)
@@ -117,7 +117,7 @@ def reconcile_version(
 
 
 def explain(discrepancy_id: str, said: Explanation, now: datetime) -> None:
-    """Record why a discrepancy is in order, and who says so. Idempotent.
+    """Record a person's explanation of a discrepancy. Idempotent.
 
     Raises:
         Refused: the discrepancy does not exist, is closed, or its amounts have changed since they were explained.

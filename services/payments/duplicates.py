@@ -35,7 +35,7 @@ _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyR
 def reconcile_duplicates(reference: str, now: datetime) -> None:
     """Reconcile the duplicates of an archive whose payments were loaded, and those of its peers.
 
-    Peers come first or together with the archive: until then the archive's own discrepancies still name its peers.
+    Peers come first or together with the archive, because the archive's recorded discrepancies still name its peers.
 
     Raises:
         Transient: database or store does not answer.
@@ -128,8 +128,8 @@ def _in_byte_order(session: Session, column: Any) -> Any:
 
 
 def _peers(session: Session, reference: str) -> set[str]:
-    """Return the archives whose duplicates may change now that this archive was loaded: those that share a group in
-    which this archive is among the first, and those that share what it no longer has.
+    """Return the archives whose duplicates may change now that this archive was loaded: archives that share a group
+    in which this archive is among the first, and archives that share a recorded duplicate that it no longer has.
     """
     first_of_transactions = _first_of_transactions(session, [reference])
     first_of_providers = _first_of_providers(session, [reference])
@@ -152,7 +152,7 @@ def _having(session: Session, column: Any, values: Sequence[str]) -> Iterator[st
 
 
 def _left(session: Session, reference: str) -> Iterator[str]:
-    """Yield the archives that share a recorded duplicate with this archive that it no longer has."""
+    """Yield the archives that share a recorded duplicate that this archive no longer has."""
     own = {(masked(each.transaction_id or "") or None, each.cguid_fingerprint) for each in _own(session, [reference])}
     transactions = {transaction_id for transaction_id, _ in own}
     its = session.exec(

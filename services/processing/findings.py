@@ -36,7 +36,7 @@ class PayloadFindings:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """`is_current`: the receipt says what the current version says. `payload` is None if that version is damaged."""
+    """`is_current`: the receipt belongs to the current version. `payload` is None if that version is damaged."""
 
     is_current: bool
     payload: PayloadFindings | None

@@ -43,7 +43,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
 
     Raises:
         Refused: the body is no archive of this process.
-        Conflict: the body is not the one that was received, or the store is damaged.
+        Conflict: the body does not match the receipt id, or the store is damaged.
         Transient: the store does not work now.
     """
     with staging(store().spool_folder) as folder, opened_raw_body(reference, receipt_id) as body:

@@ -33,7 +33,7 @@ _READ_BYTES = 1 << 20
 class Staged:
     """A receipt in the folder `content`: files by their digests, skeleton and cuts, with the card secrets sealed.
 
-    `scan` and `cuts` are those of the body as it arrived, and are written nowhere.
+    `scan` and `cuts` describe the body as it arrived, and are never written.
     `is_plain`: encoding each file gives the base64 that arrived, so the files are known to rebuild the request.
     """
 
@@ -55,7 +55,7 @@ def stage(body: RawBody, content: Path, reference: str, receipt_id: str) -> Stag
 
     Raises:
         Refused: the body is not an archive of this process.
-        Conflict: the body is not the one that was received, or was rebuilt from damaged files; or the archive's key is
+        Conflict: the body does not match the receipt id, or was rebuilt from damaged files; or the archive's key is
             not available.
         Transient: the store or the inbox does not work now.
     """
@@ -127,7 +127,7 @@ def _damage_reported(body: RawBody, receipt_id: str) -> Iterator[None]:
 
 
 def _damaged(receipt_id: str) -> Conflict:
-    return Conflict(f"receipt {receipt_id} is damaged: its body is not the one that was received; send it again")
+    return Conflict(f"receipt {receipt_id} is damaged: its body does not match the receipt id; send it again")
 
 
 def _digest(pieces: Iterator[bytes]) -> str:

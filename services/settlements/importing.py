@@ -122,7 +122,7 @@ def _insert_reports(imported: Iterable[SettlementReportRow]) -> None:
 
 
 def _set_damaged(damaged: Mapping[str, str], on_damaged: OnDamaged, but: Collection[str]) -> None:
-    """Report damaged reports, and record them before anything is judged. Those in `but` are about to be repaired."""
+    """Report damaged reports, and record them before anything is judged. Reports in `but` are about to be repaired."""
     for report_id, reason in damaged.items():
         on_damaged(report_id, reason)
     with reading() as session:
@@ -207,8 +207,8 @@ def rematch(reference: str, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Redecided:
-    """The archives to judge, and whether the entries of no archive are recorded rightly. `outlived` leads to the same
-    entries again if the process is killed before they are judged.
+    """The archives to judge, and whether the entries of no archive are recorded correctly. `outlived`: fingerprints
+    that lead to the same entries again if the process is killed before they are judged.
     """
 
     references: set[str]
@@ -259,7 +259,7 @@ def _taken(session: Session, entries: Sequence[Entry]) -> list[TakenEntry]:
 
 
 def _concerned(tally: Tally, reports: Sequence[Report], now: datetime) -> set[str]:
-    """Return the archives that entries lead to, and the archives that the reports should have and lack."""
+    """Return the archives that entries lead to, and the archives with a charge that is missing in the reports."""
     return tally.references | judging.unsettled_archives(_covered(reports), now)
 
 

@@ -156,7 +156,7 @@ def unmatched_discrepancies(session: Session, decided: Sequence[DecidedEntry]) -
 
 
 def is_on_record(session: Session, decided: Sequence[DecidedEntry]) -> bool:
-    """Return whether the discrepancies of entries that lead to no archive are exactly the recorded ones."""
+    """Return whether the discrepancies of entries that lead to no archive equal the recorded discrepancies."""
     found = {
         discrepancy_id(None, each): (each.expected, each.found) for each in unmatched_discrepancies(session, decided)
     }

@@ -131,9 +131,9 @@ async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
 async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
     """Start the next attempt at a receipt, or return the run that is on its way.
 
-    Attempts are counted by ended runs. While a run is on its way, or is retried in Prefect, its number is its
-    idempotency key, so Prefect returns that run. A run that has ended in Prefect and not in our history, because its
-    worker was killed, is recorded here. The sweep does not restart a run that a person has cancelled.
+    Attempts are counted by ended runs, and their number is part of the idempotency key. So Prefect returns a run that
+    is on its way, or is retried in Prefect. A run that has ended in Prefect and not in our history, because its worker
+    was killed, is recorded here. The sweep does not restart a run that a person has cancelled.
 
     Raises:
         Transient: the database or Prefect does not answer.

@@ -1,4 +1,4 @@
-"""Reads an archive for people, one of its files, or the state of a receipt."""
+"""Reads an archive, a file of an archive, or the state of a receipt, for people."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Lists discrepancies for people: those of all archives, and those that belong to no archive."""
+"""Lists discrepancies for people, of all archives and of no archive."""
 
 from collections.abc import Sequence
 
