@@ -20,12 +20,12 @@ def explain(
     code: Annotated[str | None, typer.Argument(help="The discrepancy's code, or its id from `cellar show`.")] = None,
     *,
     why: Annotated[str, typer.Option(help="Why the discrepancy is in order.")],
-    by: Annotated[str, typer.Option(help="Who says so.", default_factory=getpass.getuser, show_default="your user")],
+    by: Annotated[str, typer.Option(help="Your name.", default_factory=getpass.getuser, show_default="your user")],
     transaction: Annotated[
         str | None, typer.Option(help="The transaction, if several discrepancies have the code.")
     ] = None,
     discrepancy_id: Annotated[
-        str | None, typer.Option("--id", help="Its id from `cellar discrepancies`, instead of archive and code.")
+        str | None, typer.Option("--id", help="The id from `cellar discrepancies`, in place of archive and code.")
     ] = None,
 ) -> None:
     """Explain a discrepancy. It stays explained until its values change or its cause is gone."""
