@@ -1,14 +1,12 @@
 """Opens the raw body of a receipt, from the inbox or the store."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from adapters.inbox import inbox
 from adapters.store.requests import stored_request
-from models.errors import Refused, Transient
+from models.errors import Refused
 
 _CHUNK_BYTES = 4 << 20
 
@@ -34,23 +32,8 @@ def opened_raw_body(reference: str, receipt_id: str) -> Iterator[RawBody]:
             body = stack.enter_context(inbox.opened_body(receipt_id))
         except FileNotFoundError:
             yield RawBody(_stored(reference, receipt_id), is_from_inbox=False)
-        except OSError as error:
-            raise _not_given(receipt_id, error) from error
         else:
-            yield RawBody(_waiting(body, receipt_id), is_from_inbox=True)
-
-
-def _waiting(body: BinaryIO, receipt_id: str) -> Iterator[bytes]:
-    try:
-        yield from iter(lambda: body.read(_CHUNK_BYTES), b"")
-    except OSError as error:
-        raise _not_given(receipt_id, error) from error
-
-
-def _not_given(receipt_id: str, error: OSError) -> Transient:
-    """Translate an error of a folder. Errors of a bucket are already translated."""
-    reason = errno.errorcode.get(error.errno or 0)
-    return Transient(f"the inbox does not give the body of receipt {receipt_id}: {reason}")
+            yield RawBody(iter(lambda: body.read(_CHUNK_BYTES), b""), is_from_inbox=True)
 
 
 def _stored(reference: str, receipt_id: str) -> Iterator[bytes]:

@@ -283,12 +283,12 @@ def test_late_writer_never_sets_the_object_back(monkeypatch: pytest.MonkeyPatch,
     tell = ocfl._publish
 
     def late(*arguments: Any) -> None:
-        monkeypatch.setattr(ocfl, "_tell", tell)
+        monkeypatch.setattr(ocfl, "_publish", tell)
         for number in range(others):
             added("r", b"other %d" % number)
         tell(*arguments)
 
-    monkeypatch.setattr(ocfl, "_tell", late)
+    monkeypatch.setattr(ocfl, "_publish", late)
     with pytest.raises(Transient):
         added("r", b"ours")
 
@@ -378,14 +378,14 @@ def test_late_finish_of_a_killed_version_never_sets_the_object_back(
     added("r", b"two")
     store().overwrite_bytes(before, f"{key}/inventory.json")  # its writer was killed before the root inventory
     store().overwrite_bytes(ocfl.sidecar(before), f"{key}/inventory.json.sha256")
-    tell_of = ocfl.publish
+    publish = ocfl.publish
 
     def late(*arguments: Any) -> Inventory:
-        monkeypatch.setattr(ocfl, "tell_of", tell_of)
+        monkeypatch.setattr(ocfl, "publish", publish)
         added("r", b"three")
-        return tell_of(*arguments)
+        return publish(*arguments)
 
-    monkeypatch.setattr(ocfl, "tell_of", late)
+    monkeypatch.setattr(ocfl, "publish", late)
     with pytest.raises(Transient):
         interrupted.repaired("r")
 

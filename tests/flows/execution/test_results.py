@@ -116,6 +116,7 @@ async def _run_and_retried(
     reference: str, ends: str, in_between: Callable[[], None] = lambda: None
 ) -> dict[str, list[str]]:
     """Return the states of the task runs of a run that a worker has executed, and again after Retry in the UI."""
+    workers.forget_runs()
     delivery = received(reference, sample_body(reference))
     parameters = {"reference": reference, "receipt_id": delivery.receipt_id}
     async with get_client() as client, workers.worker_here(client) as deployment_id:

@@ -27,7 +27,7 @@ def test_worker_whose_loop_ends_hands_back_its_runs(downstream: Downstream) -> N
             return str(flow_run.id)
         raise AssertionError("it went on")
 
-    with pytest.raises(Transient, match="has ended by itself"):
+    with pytest.raises(Transient, match="has ended unexpectedly"):
         asyncio.run(_run())
 
     assert claims.claimed() == set()
