@@ -71,13 +71,16 @@ def memory_of(pid: int, name: str) -> int:
 
 
 @contextmanager
-def cellar(work: Path) -> Iterator[Server]:
-    """Run the receiver as delivered. Prefect is away, as after an outage: only the receiver runs."""
+def cellar(work: Path, python: str = sys.executable) -> Iterator[Server]:
+    """Run the receiver as delivered. Prefect is away, as after an outage: only the receiver runs.
+
+    `python` is the interpreter of the installation to measure.
+    """
     data, port = work / "cellar", free_port()
     values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     environment |= MALLOC | {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
-    command = [sys.executable, "-m", "cli.main"]
+    command = [python, "-P", "-m", "cli.main"]
     subprocess.run([*command, "migrate"], env=os.environ | environment, check=True, capture_output=True)
     folder = data / "inbox" / "waiting"
     folder.mkdir(parents=True)

@@ -1,0 +1,80 @@
+"""Compares this checkout with another one: `python -m benchmarks.paired CHECKOUT`.
+
+Both checkouts need their `.venv`. They take turns within each round. A ratio above 1 means that this checkout is
+faster; the median over the rounds counts.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks import servers
+from benchmarks.engine import set_up_process
+from benchmarks.receiver import Case, measure
+from benchmarks.servers import Server
+
+_KB, _MB = 10**3, 10**6
+_CASES = (Case(20 * _KB, 1, 16), Case(2 * _MB, 1, 4), Case(200 * _MB, 1, 1))
+_HERE = Path(__file__).parents[1]
+_RUNS_PER_S = re.compile(r"'runs_per_s':\s*([0-9.]+)")
+
+
+def receiver(other: Path, rounds: int) -> dict[str, float]:
+    """Return the median ratios of MB/s, by case. The turns are ours, theirs, theirs, ours."""
+    ratios: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix="cellar-benchmark-") as folder, ExitStack() as stack:
+            ours, theirs = (stack.enter_context(_running(each, Path(folder))) for each in (_HERE, other))
+            for case in _CASES:
+                speeds = [measure(server, case, 0).mb_per_s for server in (ours, theirs, theirs, ours)]
+                ratio = (speeds[0] + speeds[3]) / (speeds[1] + speeds[2])
+                ratios.setdefault(f"{case.size_bytes / _MB:g} MB x {case.lanes}", []).append(ratio)
+    return {name: median(each) for name, each in ratios.items()}
+
+
+@contextmanager
+def _running(checkout: Path, folder: Path) -> Iterator[Server]:
+    work = folder / ("ours" if checkout == _HERE else "theirs")
+    work.mkdir()
+    with servers.cellar(work, _python_of(checkout)) as server:
+        yield server
+
+
+def engine(other: Path, rounds: int, count: int) -> float:
+    """Return the median ratio of runs a second in a burst of `count` archives, on embedded defaults."""
+    return median(_burst(_HERE, count) / _burst(other, count) for _ in range(rounds))
+
+
+def _burst(checkout: Path, count: int) -> float:
+    burst = ["--only", "cellar", "--kind", "sqlite", "--part", "burst", "--count", str(count), "--rounds", "1"]
+    command = [_python_of(checkout), "-m", "benchmarks.engine", *burst]
+    done = subprocess.run(command, cwd=checkout, check=True, capture_output=True, text=True)
+    return max(float(found) for found in _RUNS_PER_S.findall(done.stdout))
+
+
+def _python_of(checkout: Path) -> str:
+    return str(checkout / ".venv" / "bin" / "python")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    set_up_process()
+    other = arguments.checkout.absolute()
+    found = {
+        "receiver": receiver(other, arguments.rounds),
+        "engine, burst": engine(other, arguments.rounds, arguments.count),
+    }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checkout", type=Path, help="the other checkout, with its .venv")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=60, help="archives in a burst")
+    main(parser.parse_args())
