@@ -77,7 +77,7 @@ def claimed() -> set[str]:
 def take_orphans(worker_id: str) -> None:
     """Take over every claim of the workers that no longer live.
 
-    One statement: if two workers try, the later finds the claims with the earlier, which lives.
+    One statement: if two workers try, the second finds the claims with the first, which lives.
     """
     orphaned = col(ClaimRow.worker_id).not_in(select(WorkerRow.worker_id))
     with writing() as session:

@@ -14,10 +14,10 @@ _IS_LOCKED = col(WarningRow.code) == WarningCode.SECRETS_LOCKED
 
 
 def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[str | None, Item]:
-    """Return what was found in archives, without locked archives: no discrepancy of them is opened or closed.
+    """Return the items of archives that are not locked. No discrepancy of a locked archive is opened or closed.
 
     Args:
-        found: By the reference of the archive; at most 1,000 archives.
+        found: The items by the reference of their archive; at most 1,000 archives.
     """
     locked = select(WarningRow.reference).where(_IS_LOCKED, col(WarningRow.reference).in_(found))
     passed_over = set(session.exec(locked))
@@ -25,6 +25,6 @@ def without_locked(session: Session, found: Mapping[str | None, Item]) -> dict[s
 
 
 def has_locked_payments(session: Session) -> bool:
-    """Return whether any locked archive has payments: it is unknown what these share with entries and payments."""
+    """Return whether any locked archive has payments: entries and other payments may belong with them unnoticed."""
     its_payments = exists().where(col(PaymentRow.reference) == col(WarningRow.reference))
     return session.exec(select(WarningRow.reference).where(_IS_LOCKED, its_payments).limit(1)).first() is not None

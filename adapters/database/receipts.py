@@ -98,7 +98,7 @@ def set_state_within(session: Session, receipt_id: str, state: State, now: datet
 
 
 def newest_receipt_id(reference: str) -> str | None:
-    """Return the newest receipt of a process, in whatever state."""
+    """Return the newest receipt of a process, in any state."""
     with reading() as session:
         return session.exec(
             select(ReceiptRow.receipt_id)
@@ -116,8 +116,8 @@ def current_receipt_id(reference: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The complete parts of a process. `receipts` has the version of each complete receipt, None if it said nothing
-    new; `deliveries` how often each receipt came; `kept_changes` the last change of discrepancies that is kept.
+    """The complete receipts of a process. `receipts` has the version of each receipt, None if the receipt said nothing
+    new; `deliveries`, how often each receipt came; `kept_changes`, the last change of discrepancies in the store.
     """
 
     receipts: Mapping[str, int | None]
@@ -141,7 +141,7 @@ _COMPLETED = (
 
 
 def completed(reference: str) -> Completed:
-    """Return the complete parts of a process."""
+    """Return the complete receipts of a process."""
     with reading() as session:
         found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
     return Completed(
@@ -189,7 +189,7 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
 
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:
-    """Move the times of receipt and archive back: a delivery may be registered after a later one of the same process.
+    """Move the times of receipt and archive back: an earlier delivery may be registered after a later delivery.
 
     Once a run has begun, its receipt's time stays: it decided which version is current, and a rebuild must decide the
     same.

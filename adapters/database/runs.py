@@ -15,7 +15,7 @@ from models.runs.run import LeaseRow, RunRow, RunState
 def begin(run: RunRow) -> None:
     """Record an attempt of a run, and set its receipt to processing.
 
-    Earlier attempts of the run without an end have crashed: no process has two attempts at once.
+    Earlier attempts of the run without an end have crashed: a run has one attempt at a time.
     """
     with writing() as session:
         session.execute(
@@ -93,7 +93,7 @@ def has_failed(flow_run_id: str) -> bool:
 def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
     """Take or renew the lease on a process, and return whether `holder` has it.
 
-    One statement each: the process whose update or insert takes effect has the lease, whichever tries first.
+    Update and insert are one statement each, so of several holders that try, exactly one gets the lease.
     """
     with writing() as session:
         now = _now(session)
@@ -131,7 +131,7 @@ def release_leases_of(flow_run_id: str) -> None:
 
 
 def _now(session: Session) -> datetime:
-    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, and only one host."""
+    """Return the database's own time, since clocks of hosts may differ. SQLite has no clock, but serves one host."""
     if session.get_bind().dialect.name != "postgresql":
         return datetime.now(UTC)
     now: datetime = session.connection().execute(select(func.clock_timestamp())).scalar_one()

@@ -51,8 +51,8 @@ _ENTRIES = select(*(_ENTRY.c[each.name] for each in (*fields(Entry), *fields(Dec
 
 @contextmanager
 def matching_alone() -> Iterator[Session]:
-    """Yield a transaction that matches, one at a time: of two at once, one with a payment and one with the entry for
-    it, neither would see the row of the other. On SQLite only one transaction writes at a time.
+    """Yield a transaction for matching. Only one runs at a time: if two brought a payment and its entry at once,
+    neither would see the row of the other. On SQLite only one transaction writes at a time anyway.
     """
     with writing() as session:
         if session.get_bind().dialect.name == "postgresql":
@@ -189,7 +189,7 @@ def _has(reference: str) -> list[Select[Any]]:
 
 
 def remember(session: Session, entries: Iterable[tuple[Entry, Iterable[str]]]) -> None:
-    """Record the archives by which entries were decided, beside the archive that a decision names."""
+    """Record every archive whose payments took part in deciding an entry, besides the archive that a decision names."""
     pairs = {
         (reference, fingerprint)
         for entry, references in entries

@@ -1,7 +1,7 @@
 """Transactions on the metadata database: SQLite by default, Postgres if set. Several processes share it.
 
-One way to query: table rows by `session.exec(select(Row))`, changes by `session.execute(update(Row))`, plain tuples,
-without the ORM, by `session.connection().execute`.
+Queries are written in one way: table rows by `session.exec(select(Row))`, changes by `session.execute(update(Row))`,
+plain tuples, without the ORM, by `session.connection().execute`.
 """
 
 import math
@@ -101,7 +101,7 @@ def engine() -> Engine:
     location = settings().database_location
     if location.startswith("sqlite"):
         return _sqlite(location)
-    # `postgresql://` alone would need another driver than the installed one.
+    # With `postgresql://` alone, SQLAlchemy would look for a driver that is not installed.
     driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
         "postgres://", "postgresql+psycopg://", 1
     )
@@ -158,14 +158,14 @@ def translated() -> Iterator[None]:
         if _has_other_tables(error):
             raise Unusable("the database has other tables than this cellar expects: run `cellar migrate`") from error
         if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
-            raise Unusable("the database forbids cellar a table: grant its user all rights on every table") from error
+            raise Unusable("the database denies access to a table: grant its user all rights on every table") from error
         if isinstance(error, ProgrammingError):
             raise
         raise Transient(f"the database does not answer: {type(error.orig).__name__}") from error
 
 
 def _has_other_tables(error: DBAPIError) -> bool:
-    """SQLite has one error for this and for a database that is away: only the text differs."""
+    """Return whether tables or columns are missing. SQLite reports an unreachable database by the same error class."""
     if isinstance(error.orig, (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)):
         return True
     return any(said in str(error.orig) for said in ("no such table", "no such column", "has no column"))

@@ -1,4 +1,4 @@
-"""Has files scanned for malware by ClamAV's daemon, if the setting names a daemon.
+"""Has files scanned for malware by ClamAV's daemon, if `CELLAR_CLAMD` names a daemon.
 
 Source: clamd(8), "COMMANDS", INSTREAM.
 """
@@ -20,7 +20,7 @@ _LONGEST_ANSWER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The result of a scan. `infection` names the malware found. Not `is_whole`: the daemon took only a part."""
+    """The result of a scan. `infection` names the malware found. `is_whole` is false if the file is too large."""
 
     infection: str | None
     is_whole: bool

@@ -1,7 +1,7 @@
 """Returns the verdict on a signed document, from a child process with limits.
 
 A PDF comes from outside, and a crafted PDF can cost unlimited time and memory. The child that reads it is ended at its
-limit of memory, processor time or time. The child has none of our secrets and fetches nothing.
+limit of memory, processor time or elapsed time. The child has none of our secrets and fetches nothing.
 """
 
 import atexit
@@ -52,7 +52,7 @@ _STATUS = re.compile(rb"-?\d+")
 def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
     """Return the verdict on the PDF at `path`. The verdict contains every fault of the PDF.
 
-    Two PDFs are examined at a time in this process, since each may take its whole limit of memory.
+    This process has at most two PDFs examined at a time, since each may take its whole limit of memory.
 
     Args:
         roots: Files of trusted root certificates, PEM or DER.
@@ -186,7 +186,7 @@ def _end_child(answer: bytes, readable: select.poll) -> None:
 
 def _verdict(answer: bytes) -> Verdict:
     verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
-    status = int(status_text) if _STATUS.fullmatch(status_text) else None  # else its keeper ended first
+    status = int(status_text) if _STATUS.fullmatch(status_text) else None  # the keeper ended first
     if status is None or status in _FROM_OUTSIDE:
         raise Transient("the process that examines a signed document was killed; try again")
     if status == os.EX_CONFIG:

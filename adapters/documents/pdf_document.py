@@ -50,7 +50,7 @@ def opened(file: BinaryIO) -> PdfFileReader:
     """Read a PDF that needs no password.
 
     Not strictly: strict reading would refuse Word's files and other harmless faults, for no gain in safety. Refuse a
-    file whose end is not in place: pyHanko would search it backwards, byte for byte.
+    file whose end is not in place: pyHanko would search for it backwards, byte for byte.
     """
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
@@ -61,7 +61,7 @@ def opened(file: BinaryIO) -> PdfFileReader:
 
 
 def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject]]:
-    """Yield each field that has a signature, with its name. Damaged fields too, at which pyHanko stops."""
+    """Yield each field that has a signature, with its name. Includes damaged fields, at which pyHanko stops."""
     form = entry(handler.root, "/AcroForm")
     waiting = deque([(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)])
     seen = set()
@@ -89,7 +89,7 @@ def _is_filled(field: DictionaryObject) -> bool:
 
 
 def entry(dictionary: DictionaryObject, key: str) -> Any:
-    """Return the object of an entry, resolved, which `get` does not do. None if the entry is missing or null."""
+    """Return the object of an entry, None if the entry is missing or null. Unlike `get`, it resolves references."""
     if key not in dictionary:
         return None
     value = dictionary[key]
@@ -181,7 +181,7 @@ def _tail(file: BinaryIO) -> bytes:
 def is_unambiguous(document: Document, revision: int) -> bool:
     """Return whether every viewer reads the same from an update.
 
-    Hybrid updates show old viewers another content than new viewers. If the table of objects is not in its place,
+    Hybrid updates show old viewers different content than new viewers. If the table of objects is not in its place,
     pyHanko searches nearby, and other viewers collect all objects that they find.
     """
     table = document.reader.xrefs.get_xref_container_info(revision)

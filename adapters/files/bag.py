@@ -62,7 +62,7 @@ def write_bag(
     Args:
         files: Each is opened when its turn comes.
         info: The values of `bag-info.txt`, by label; `Payload-Oxum` is added.
-        on_written: Gets the number of the files' bytes of each write.
+        on_written: Gets the number of bytes of the files in each write.
 
     Raises:
         Refused: `target` exists, its folder is missing, or the path of a file is invalid.
@@ -86,7 +86,7 @@ def _write_payload(
             written = _copy(source, new_file, f"data/{file.path}", on_written)
         if file.sha256 not in (None, written.sha256):
             # The message names the digest, since the file's name may contain a person's name.
-            raise Conflict(f"a file has not the SHA-256 {file.sha256} but {written.sha256}; run `cellar verify`")
+            raise Conflict(f"expected SHA-256 {file.sha256}, got a file with {written.sha256}; run `cellar verify`")
         yield written
 
 
@@ -154,7 +154,7 @@ def _synced_file(folder: Path, path: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _new_zip(path: Path, name: str) -> Iterator[NewFile]:
-    """Make a zip that contains the bag as a folder. It compresses nothing: documents and images are compressed."""
+    """Make a zip that contains the bag as a folder. It compresses nothing: most documents are compressed already."""
     with path.open("xb") as file:
         with ZipFile(file, "w", ZIP_STORED) as bag:
             bag.writestr(_zip_entry(f"{name}/data/", 0o40755), b"")

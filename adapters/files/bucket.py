@@ -241,7 +241,7 @@ def _transient(verb: str, key: str, error: Exception) -> Transient:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the bucket's own error code if it gave one; smart-open wraps it."""
+    """Return the bucket's error code, which smart-open may have wrapped; else the class of the innermost error."""
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return _reason(error.__cause__) if error.__cause__ else type(error).__name__

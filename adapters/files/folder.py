@@ -235,7 +235,7 @@ class _File(FileIO):
 
 
 def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:
-    """Move a folder into new parents for those that `target` lacks; return the topmost new folder and its target."""
+    """Move a folder into new folders for the missing parents of `target`; return the topmost folder and its target."""
     placed, place = source, target
     while not place.parent.is_dir():
         above = source.parent / secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""Chooses the storage of a location: the only place that tells a folder from a bucket."""
+"""Chooses the storage of a location. No other module decides between folder and bucket."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -104,7 +104,7 @@ class Storage(ABC):
 
     @abstractmethod
     def at_rest(self, until: datetime) -> list[tuple[str, str]]:
-        """Return the keys without a slash that are not being written. Their tags change with their bytes.
+        """Return the keys without a slash that are not being written, each with a tag that changes with its bytes.
 
         A file in a folder is at rest if it has not been written to since `until`; an object in a bucket always is.
         """

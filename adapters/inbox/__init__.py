@@ -1,1 +1,1 @@
-"""Payloads from their acknowledgement until their archive is complete. The database stays out."""
+"""Bodies until their archive is complete, refused bodies, and new settlement reports. The database stays out."""

@@ -1,4 +1,4 @@
-"""The inbox: raw payloads on stable storage, from the acknowledgement until their archive is complete.
+"""The inbox: bodies on stable storage, from the acknowledgement until their archive is complete.
 
 It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per delivery, as
 DELIVERY_ID.json. `quarantine/` keeps the refused bodies, each with the reason. The inbox is the queue of the system:
@@ -163,7 +163,7 @@ def remove_quarantined(receipt_id: str) -> None:
 
 
 def try_out() -> None:
-    """Write a few bytes at each place of a payload, and remove them, to detect a fault of a disk, mount or bucket."""
+    """Write a few bytes where bodies and records go, and remove them, to detect a fault of a disk, mount or bucket."""
     intake = Intake()
     try:
         intake.write([b"probe"])
@@ -176,7 +176,7 @@ def try_out() -> None:
 def remove_leftovers() -> int:
     """Remove the temporary files of dead receivers, and return how many.
 
-    Creates the folders too: if two threads created one later, the second could go on before the folder is durable.
+    Creates the folders too: if two threads created a folder later, the second could go on before it is durable.
     """
     folders = {_waiting().part_folder, _quarantine().part_folder}
     with suppress(OSError):  # /readyz reports it
@@ -204,8 +204,10 @@ def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -
         except FileNotFoundError:
             continue  # another process has just removed it
         except (ValueError, TypeError, KeyError) as error:
-            # A damaged record must not delay all others. Its body stays, and a person has to examine it.
-            log.error("a record is unreadable", record=name, why=type(error).__name__)
+            # A damaged record must not delay the other records. Its body stays, and a person has to examine it.
+            log.error(
+                "a record is unreadable; send its archive again and remove it", record=name, why=type(error).__name__
+            )
             continue
         yield record
 

@@ -23,10 +23,10 @@ def loops_down() -> dict[str, str]:
 
 
 def next_pause(previous_s: float, lived_s: float) -> float:
-    """Return how long to wait before what has ended begins again, after a pause of `previous_s` before.
+    """Return the pause before a loop or program that has ended starts again. `previous_s` is its pause before this.
 
-    0 when it had lived longer than the longest pause: it was healthy, and whatever ended it is no reason to stay down.
-    What ends soon after its start waits longer each time.
+    0 if it had lived longer than the longest pause: it was healthy. If it ended soon after its start, the pause is
+    twice the previous pause, from 1 s to 30 s.
     """
     if lived_s > _LONGEST_PAUSE_S:
         return 0

@@ -20,7 +20,7 @@ _LOOK_AGAIN_S = 0.05
 
 
 def command_of_child(command: Sequence[str]) -> list[str]:
-    """Return the command that starts `command` as a child that ends when this process ends, for whatever reason.
+    """Return the command that starts `command` as a child that ends when this process ends, even by SIGKILL.
 
     It starts an interpreter that `command` replaces after 20 ms: `preexec_fn` is not safe beside the threads of a
     progress display.

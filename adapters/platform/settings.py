@@ -1,6 +1,6 @@
 """Reads the settings: environment variables with the prefix `CELLAR_`, or a `.env` file.
 
-No other module reads the environment.
+No other module reads settings from the environment.
 """
 
 import base64

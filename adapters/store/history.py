@@ -61,9 +61,9 @@ def is_history(path: str) -> bool:
 
 
 def keep(reference: str, receipt_id: str) -> None:
-    """Write a receipt's history from the database into its object. Without an object, the receipt waits in the inbox.
+    """Write a receipt's history from the database into its object, if the object exists; else the receipt still waits.
 
-    A damaged history is set aside beside the new one, and blocks nothing.
+    A damaged history is set aside beside the new history, and blocks nothing.
 
     Raises:
         Transient: database or store does not answer.
@@ -110,7 +110,7 @@ def restore(key: str) -> None:
 
 
 def is_whole(key: str) -> bool:
-    """Return whether the history under a key is as it was written. A missing history counts: it may be set aside."""
+    """Return whether the history under a key is as it was written. True if it is missing: it may be set aside."""
     try:
         kept_rows(key)
     except Conflict:
@@ -135,7 +135,7 @@ def deliveries_of_complete(rows: Rows) -> int:
 
 
 def is_complete(object_key: str, receipt_id: str) -> bool:
-    """Return whether a receipt's history in an object calls it complete. A damaged history counts: it may have done."""
+    """Return whether a receipt's history in an object calls it complete. True for a damaged history: it may do so."""
     try:
         rows = kept_rows(f"{object_key}/{path_of(receipt_id)}") or {}
     except Conflict:

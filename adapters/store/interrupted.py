@@ -54,7 +54,7 @@ def begun(key: str, number: int, paths: Collection[str]) -> Begun | None:
 
 
 def may_be_half(key: str, found: Begun) -> bool:
-    """Return whether a killed writer can have left a version with missing files. A complete version has lost them."""
+    """Return whether a killed writer can have left a version with missing files. If it was complete, they were lost."""
     return ocfl.version_writer().leaves_halves and not history.is_complete(key, found.receipt_id)
 
 

@@ -45,7 +45,7 @@ def count(session: Session, references: Collection[str | None]) -> None:
 
 
 def keep(references: Collection[str | None]) -> None:
-    """Write the discrepancies of the processes that have changes the store lacks. A failure of one blocks no other.
+    """Write the discrepancies of the processes that have changes the store lacks. A failed write blocks no other write.
 
     Raises:
         Transient: database or store does not answer.
@@ -99,13 +99,13 @@ class _Changed:
     changes: int
     rows: dict[str, list[bytes]] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
-    """How many there are of each discrepancy, by its id."""
+    """The number of events of each discrepancy, by its id."""
 
     def add(self, table: str, row: Mapping[str, Any]) -> None:
         self.rows.setdefault(table, []).append(json.dumps(row).encode())
 
     def pieces(self) -> list[bytes]:
-        """All rows as JSON, as `history.write` has it."""
+        """Return all rows as JSON, in pieces, in the form that `history.write` writes."""
         pieces: list[bytes] = []
         for table, rows in self.rows.items():
             pieces.append(b'%b"%b": [' % (b", " if pieces else b"{", table.encode()))
@@ -196,7 +196,7 @@ def _number(key: str) -> int:
 
 
 def _tells_more(kept: Rows, events: Mapping[str, int]) -> bool:
-    """Whether a longer history of a discrepancy is kept than there is now. Rarely: after a database was lost."""
+    """Return whether the store has a longer history of a discrepancy than the database: only after a lost database."""
     return any(
         count > events.get(key, 0) for key, count in Counter(map(_discrepancy_id, kept.get(_EVENTS, []))).items()
     )

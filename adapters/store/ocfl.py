@@ -1,9 +1,9 @@
 """Archives as OCFL 1.1 objects, one per process reference, in one storage root: a folder or a bucket.
 
-Folders come from a digest of the object's id, contents from digests: no name from a payload is a path. A version is
-written once. In a folder it is built beside the store and renamed into place. In a bucket the conditional write of its
-inventory wins the version before any content is written. The root inventory and its sidecar come last, so until then
-readers see the previous version. `interrupted` finishes or removes what a killed writer left.
+Folders are named by the object's id, encoded, and its digest, contents by their digests: no text from a payload acts as
+a path. A version is written once. In a folder it is built beside the store and renamed into place. In a bucket the
+conditional write of its inventory wins the version before any content is written. The root inventory and its sidecar
+come last, so until then readers see the previous version. `interrupted` finishes or removes what a killed writer left.
 
 Source: "Oxford Common File Layout Specification 1.1"; "OCFL Community Extension 0003".
 """

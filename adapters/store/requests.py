@@ -44,7 +44,7 @@ _SECRETS_LOCKED = ArchiveWarning(
 
 @dataclass(frozen=True, slots=True)
 class StoredRequest:
-    """An archived request. `version` numbers the version that says the same; `is_version`: this receipt made it."""
+    """An archived request. `version` numbers the version that says the same; `is_version`: the request made it."""
 
     reference: str
     receipt_id: str

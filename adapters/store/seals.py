@@ -125,7 +125,7 @@ def wrapped_keys() -> list[str]:
 
 
 def rewrap(location: str) -> bool:
-    """Wrap a key under the first master key; return whether another had wrapped it. A destroyed key stays destroyed.
+    """Wrap a key under the first master key; return whether that changed it. A destroyed key stays destroyed.
 
     Raises:
         Locked: no master key unwraps the key.
@@ -150,7 +150,7 @@ def has_sealed(reference: str) -> bool:
 
 
 def is_sealed(key: str) -> bool:
-    """Return whether a file of an object is sealed or lists sealed values. A damaged list counts if it may do so."""
+    """Return whether a file of an object is sealed or lists sealed values. True for a damaged list that may do so."""
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
     text = store().found_bytes(key) or b""
@@ -190,7 +190,7 @@ def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
 
 
 def _has_fingerprints() -> bool:
-    """Return whether fingerprints may exist. Slow, once, in a store of many archives from before sealing."""
+    """Return whether fingerprints may exist. Slow only in a store without keys that has many archives."""
     return any(True for folder in (ROOT, SETTLEMENTS) for _ in store().listed(folder)) or _has_sealed_below(ocfl.ROOT)
 
 
@@ -265,7 +265,7 @@ def _place(reference: str, receipt_id: str, index: int, *, is_last: bool) -> lis
 
 
 def _chunks(pieces: Iterable[bytes], size_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    """Yield the same bytes in chunks of one size, each with whether it is the last, which may be shorter."""
+    """Yield the bytes in chunks of `size_bytes`, each with whether it is the last. The last chunk may be shorter."""
     pending = bytearray()
     for piece in pieces:
         pending += piece
