@@ -1,4 +1,4 @@
-"""Notifies the endpoints of what concerns no single archive."""
+"""Notifies the endpoints of events that concern no single archive."""
 
 import asyncio
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Reports the open discrepancies, also those that no run of an archive finds: from reports and from time."""
+"""Reports all open discrepancies. No run of an archive finds those that follow from settlement reports or from time."""
 
 from datetime import UTC, datetime
 

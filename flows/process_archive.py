@@ -66,7 +66,7 @@ class MetadataLoaded(BaseModel):
 
 
 class PaymentsReconciled(BaseModel):
-    """`discrepancies` counts those that nobody has explained."""
+    """`discrepancies` counts the discrepancies that nobody has explained."""
 
     payments: int
     discrepancies: int

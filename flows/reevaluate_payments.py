@@ -1,4 +1,4 @@
-"""The flow `reevaluate-payments`: judges again what changes with time, though nothing has arrived."""
+"""The flow `reevaluate-payments`: judges the payments of all archives again, since time alone changes discrepancies."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from services.settlements.importing import reconcile_all_archives
 async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.
 
-    Then keep in the store the discrepancies that a killed process has not kept, report the open discrepancies, and
+    Then write to the store the discrepancies that a killed writer has not written, report the open discrepancies, and
     remove the results of runs that nobody has retried for a month. A second run changes nothing.
 
     Raises:

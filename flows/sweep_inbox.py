@@ -18,16 +18,19 @@ from services.triggering.trigger import forgotten, trigger, untriggered
 DEPLOYMENT = "sweep-inbox/scheduled"
 
 
-# The flow keeps no result. Without a storage, Prefect would ask its server for one, in a call that blocks the loop.
+# The flow keeps no result. Without `result_storage`, Prefect would ask its server for a storage, which blocks the loop.
 @flow(name="sweep-inbox", result_storage=RESULTS, persist_result=False)
 async def sweep_inbox() -> None:
-    """Start a run for each delivery in the inbox without a run, or whose run has ended or is unknown to Prefect.
+    """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
-    log.info("%d had a run that is over or unknown to Prefect, and have another", await _trigger_all(await forgotten()))
+    log.info(
+        "%d deliveries had a run that is over or unknown to Prefect, and have a new run",
+        await _trigger_all(await forgotten()),
+    )
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
@@ -37,7 +40,7 @@ async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
 async def drop_late_runs() -> None:
     """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`.
 
-    One became due every five minutes, and a single run does the work of all of them.
+    A run became due every five minutes, and a single run does the work of all of them.
     """
     async with get_client() as client:
         try:

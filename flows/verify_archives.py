@@ -24,7 +24,7 @@ _MOST_SHOWN = 100
 
 @flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
 async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> None:
-    """Verify a random share of the archives. Fail, and notify the endpoints, if one is damaged or if the check breaks.
+    """Verify a random share of the archives. Fail, and notify the endpoints, if damage is found or the check breaks.
 
     Prefect refuses a share out of bounds when a run is created, before it starts: a typing error notifies nobody.
 

@@ -1,1 +1,1 @@
-"""What every flow run needs: engine, lease, record, results, retries, summaries. Flows stay out."""
+"""Engine, lease, record, results, retries and summaries: used by every flow run. Flows stay out."""

@@ -88,7 +88,7 @@ class Execution:
 
 
 def give_up() -> bool:
-    """Interrupt the calling run, since another worker may have it now. Its worker finds out from the claim.
+    """Interrupt the calling run, since another worker may have it now. Its worker then checks the claim.
 
     Returns:
         False where no worker of ours executes the run.

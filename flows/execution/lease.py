@@ -1,4 +1,4 @@
-"""Keeps a process to one working run at a time."""
+"""Lets only one run at a time work on a process."""
 
 import asyncio
 import logging
@@ -24,8 +24,8 @@ class Busy(Transient):
 async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
     """Hold the lease on a process and renew it while the block runs. A dead holder's lease expires after 30 s.
 
-    Threads of the block stop by themselves once the lease has expired: after a long sleep of this process, or of the
-    machine, another run may hold the lease before this process can notice.
+    Threads of the block stop by themselves once the lease has expired: after a long sleep of the worker, or of the
+    machine, another run may hold the lease before the worker can notice.
 
     Raises:
         Busy: another run has held the lease for ten minutes.

@@ -79,7 +79,7 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
 
 
 def _record_interruption(run: Run) -> None:
-    """Record an interruption. Only a person starts again what a person has cancelled; else the sweep asks Prefect."""
+    """Record an interruption. The sweep starts no run that a person cancelled; it asks Prefect about other runs."""
     cancelled = is_cancelled_by_person()
     state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
     now = datetime.now(UTC)
@@ -88,7 +88,7 @@ def _record_interruption(run: Run) -> None:
 
 
 async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
-    """Record how a run ended, without hiding why it failed. Where that fails, the sweep starts the receipt again."""
+    """Record how a run ended, without hiding why it failed. If that fails, the sweep runs a waiting receipt again."""
     receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
     try:
         async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):

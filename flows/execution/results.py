@@ -57,7 +57,9 @@ async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
     try:
         await in_thread(store().remove_folder, result_key(str(flow_run.id)))
     except Transient as error:
-        get_run_logger().warning("The results of the run stay for a month: %s", error)
+        get_run_logger().warning(
+            "The results of the run are not removed; the nightly flow does so after a month: %s", error
+        )
 
 
 def remove_forgotten_results(now: datetime) -> int:

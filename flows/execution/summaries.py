@@ -1,4 +1,4 @@
-"""Guards the summaries that people read in Prefect's UI."""
+"""Keeps a summary for Prefect's UI from failing its run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

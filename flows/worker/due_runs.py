@@ -34,7 +34,10 @@ class DueRuns:
         return taken
 
     async def look(self) -> None:
-        """Ask Prefect for due runs, page by page up to one that may start: earlier runs that may not could hide it."""
+        """Ask Prefect for due runs, page by page until a run may start.
+
+        The first pages may be full of runs that have to wait.
+        """
         working = self._working()
         if len(working) >= SLOTS or len(self._live) >= _MOST_LIVE:
             return
@@ -48,7 +51,7 @@ class DueRuns:
             last_time = page[-1].next_scheduled_start_time if page else None
             if last_time is None or len(page) < limit or startable(found, working):
                 break
-            # Prefect does not order runs of one time. Only a page of them is seen, and the rest once some have started.
+            # Prefect does not order runs that are due at the same time. Only a page of them is seen until some start.
             limit, after = RUNS_PER_PAGE, last_time if last_time != after else last_time + _MOMENT
         self._runs = found
 

@@ -81,12 +81,12 @@ async def due_runs(client: PrefectClient, limit: int, after: datetime | None = N
 
 
 async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -> list[FlowRun]:
-    """Return those of the runs that no worker has begun."""
+    """Return the runs among `flow_run_ids` that no worker has begun."""
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
 
 
 async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
-    """Propose Pending for a run and return whether Prefect accepts. It accepts that from one of several workers."""
+    """Propose Pending for a run and return whether Prefect accepts it. It accepts the proposal of only one worker."""
     answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))
     # When an answer is lost, Prefect's client repeats the request by itself. The server recognises the repetition and
     # answers REJECT with the state of the run. For a run that another worker took, the server answers ABORT.
@@ -95,13 +95,13 @@ async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
 
 
 async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:
-    """Return whether the last worker that took a run was one of cellar's, and no stock worker."""
+    """Return whether the last worker that took a run was a worker of cellar, and not a stock worker."""
     taken = [state for state in await client.read_flow_run_states(flow_run_id) if state.is_pending()]
     return bool(taken) and taken[-1].message == _TAKEN
 
 
 async def cancelled_runs(client: PrefectClient, flow_run_ids: Collection[UUID]) -> list[FlowRun]:
-    """Return those of the runs that are Cancelling or Cancelled in Prefect."""
+    """Return the runs among `flow_run_ids` that are Cancelling or Cancelled in Prefect."""
     return await _runs_in(client, [StateType.CANCELLING, StateType.CANCELLED], list(flow_run_ids))
 
 

@@ -80,7 +80,7 @@ async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> No
 
 
 async def recover_strays(client: PrefectClient, now: datetime) -> None:
-    """Recover runs of `process-archive` without a claim, because a stock worker had them, whose worker is gone.
+    """Recover runs of `process-archive` that a dead stock worker has left. Such runs have no claim.
 
     Only its lease shows that such a run lives. Runs of other flows have no lease, so they are never recovered. A run
     that waits for a lease gives up before the time that is allowed here is over.
@@ -129,7 +129,7 @@ def _state_after(flow_run: FlowRun) -> "State[None]":
 
 
 async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:
-    """End the task runs of the dead process, which would stay Running in the UI. A run that goes on makes new ones."""
+    """End the task runs of the dead process, which would stay Running in the UI. The next attempt makes new ones."""
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     # An answer has at most 200 task runs. A run that was begun often has more, most of them ended.
     unended = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNENDED)))

@@ -55,7 +55,7 @@ def serve(name: str, *, sole: bool) -> None:
 
     Args:
         name: the worker's name in Prefect; a worker of the same name takes its place.
-        sole: no other worker serves the pool, so unfinished runs belong to a worker that was killed.
+        sole: whether no other worker serves the pool; then unfinished runs belong to a worker that was killed.
 
     Raises:
         Transient: Prefect does not answer, or refuses the deployments.
@@ -126,7 +126,7 @@ async def _started(client: PrefectClient, name: str, sole: bool) -> "Worker":
 
 
 async def deployed_flows(client: PrefectClient) -> dict[UUID, Flow[..., Any]]:
-    """Make or update what a worker needs in Prefect, start a sweep, and return the flows by their ids in Prefect.
+    """Make or update pool and deployments, start a sweep, and return the flows by their ids in Prefect.
 
     Raises:
         Transient: Prefect has not accepted the deployments in 90 s of retries.

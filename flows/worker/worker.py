@@ -71,9 +71,9 @@ class Worker:
     async def work_until(self, stopping: "asyncio.Task[None]") -> None:
         """Take runs and execute them.
 
-        An error in a duty ends no loop. The duty is tried again soon, since a worker that misses its beats for long is
-        taken for dead. A loop that ends all the same ends the process, and the supervisor starts the next worker:
-        nothing asks a worker whether it is ready, and the next worker begins with its own connections and claims.
+        An error in a duty does not end its loop. The duty is tried again soon, since a worker that misses its beats for
+        long is taken for dead. If a loop ends all the same, the process ends and the supervisor starts the next worker:
+        no probe asks a worker whether it is ready, and the next worker begins with its own connections and claims.
 
         Raises:
             Transient: a loop has ended unexpectedly.
@@ -194,7 +194,7 @@ class Worker:
                     execution.interrupt(Interruption.CANCELLED if asked else Interruption.LOST)
 
     async def _beat(self) -> None:
-        """Show the other workers that this worker lives, and bury dead workers. Never waits for Prefect."""
+        """Show the other workers that this worker lives, and remove dead workers. Never waits for Prefect."""
         if not await asyncio.to_thread(claims.beat, self._id):
             await self._begin_anew()
         beats = await asyncio.to_thread(claims.beats)
@@ -204,7 +204,7 @@ class Worker:
                 log.warning("another worker is dead; its runs are taken over", worker_id=worker_id)
 
     async def _begin_anew(self) -> None:
-        """Drop all runs and join again: this process stood still, or had no database, and others have its runs now."""
+        """Drop all runs and join again: it stood still, or had no database, and other workers have its runs now."""
         log.warning("this worker was taken for dead; its runs are left to the other workers")
         for execution in list(self._live.values()):
             execution.interrupt(Interruption.LOST)
