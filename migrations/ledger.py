@@ -113,17 +113,17 @@ def _sum_of(kind: str, sum_of_entries: str, *, of_none: str) -> str:
 
 
 def _if_all_are_known(column: str, sum_: str) -> str:
-    """A sum that is null where one of its numbers is null. `sum` alone would skip that number."""
+    """Return SQL for a sum that is null if any of its numbers is null. `sum` alone would skip that number."""
     return f"CASE WHEN count({column}) = count(*) THEN {sum_} END"
 
 
 def _postgres_sum(column: str) -> str:
-    """A sum that is null beyond 64 bits, where a plain sum would fail the whole query."""
+    """Return SQL for a sum that is null beyond 64 bits, where a plain sum would fail the whole query."""
     return f"CASE WHEN abs(sum({column})) < {_MOST_BILLIONS * _BILLION} THEN CAST(sum({column}) AS bigint) END"
 
 
 def _sqlite_sum(column: str) -> str:
-    """The same sum on SQLite: billions and remainders are added up apart, which cannot overflow."""
+    """Return the same for SQLite: it adds up billions and remainders apart, which cannot overflow."""
     billions = f"(sum({column} / {_BILLION}) + sum({column} % {_BILLION}) / {_BILLION})"
     whole = f"{billions} * {_BILLION} + sum({column} % {_BILLION}) % {_BILLION}"
     return f"CASE WHEN abs({billions}) < {_MOST_BILLIONS} THEN {whole} END"
