@@ -19,7 +19,7 @@ from models.errors import Conflict, Refused, Transient
 
 
 class _NoSniffing:
-    """Forbids browsers to guess media types: an attached file may look like a page or a script."""
+    """Middleware that forbids browsers to guess media types: an attached file may look like a page or a script."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

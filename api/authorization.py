@@ -1,4 +1,4 @@
-"""Checks who may send archives, and who may read them."""
+"""Checks the secrets of senders and the tokens of readers."""
 
 import base64
 import hmac

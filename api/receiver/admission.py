@@ -6,8 +6,8 @@ later, so that the bodies in flight get through.
 An address gets at most three quarters of the places and of the bytes, and always one place, so that a slow sender
 leaves room for other senders. The share is no smaller because all of Cellosign may come from one address. uvicorn
 determines the address: the connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this
-machine by default), the last address in `X-Forwarded-For` that is no such proxy. Other senders can write any address
-there.
+machine by default), the last address in `X-Forwarded-For` that is no such proxy. From other senders it ignores this
+header, since a sender can write any address there.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ _SHARE_OF_AN_ADDRESS = 0.75
 
 @dataclass(slots=True)
 class _Load:
-    """The requests in flight and their bytes: those announced, or those sent if they are more."""
+    """The requests in flight and their bytes: the announced bytes, or the received bytes if these are more."""
 
     requests: int = 0
     size_bytes: int = 0
@@ -72,7 +72,7 @@ class Admission:
 
 
 class Place:
-    """The place of one request, with the bytes that are reserved for it."""
+    """The place of a request, with the bytes that are reserved for it."""
 
     def __init__(self, load: _Load, own: _Load) -> None:
         self._all = load

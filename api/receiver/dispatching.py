@@ -68,9 +68,9 @@ class Dispatcher:
                 self._announced_ids.discard(delivery.delivery_id)
 
     async def _sweep_for_ever(self) -> None:
-        """Sweep at start and in intervals, and sooner when something was away: after a second, two, four ...
+        """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and so on.
 
-        A database with other tables ends this loop, which `supervised` begins again: until then it is known to be down.
+        A database with unexpected tables ends this loop. Until `supervised` restarts it, `/readyz` reports it as down.
         """
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -81,7 +81,7 @@ class Dispatcher:
                 self._away.set()
                 raise
             except Transient as error:
-                self._stand_back("the sweep stopped and goes on later", error)
+                self._stand_back("the sweep stopped; it starts again soon", error)
             if not self._away.is_set():
                 pause_s = _FIRST_PAUSE_S
                 with suppress(TimeoutError):
@@ -91,11 +91,11 @@ class Dispatcher:
                 pause_s *= 2
 
     async def sweep(self) -> None:
-        """Trigger whatever waits in the inbox and was not. What is still announced has its turn anyway.
+        """Trigger the deliveries in the inbox that were not triggered. Announced deliveries have their own turn.
 
         Raises:
-            Transient: database or Prefect does not answer. The rest would fare no better now.
-            Unusable: nor would it later, until a person has changed the database.
+            Transient: database or Prefect does not answer, so the remaining deliveries would fail too.
+            Unusable: they would fail until a person has changed the database.
         """
         for delivery in [each for each in await untriggered() if each.delivery_id not in self._announced_ids]:
             await self._trigger(delivery, Trigger.SWEEP)
@@ -124,6 +124,6 @@ class Dispatcher:
             await asyncio.sleep(_MOMENT_S)
 
     def _stand_back(self, message: str, error: Transient) -> None:
-        """Drop what is announced until the next sweep."""
+        """Drop the deliveries that are announced before the next sweep."""
         self._away.set()
         log.warning(message, why=str(error))

@@ -1,4 +1,4 @@
-"""Reports whether the receiver lives, and whether it can store payloads."""
+"""Reports whether the receiver lives, and whether it can store and trigger payloads."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -61,7 +61,7 @@ async def _why_not_ready() -> str | None:
 
 
 def _why_not_triggering() -> str | None:
-    """Return which loop of the receiver is down: all of them trigger what was stored."""
+    """Return why stored payloads are not triggered: which loop is down. None if no loop is down."""
     down = "; ".join(f"{name} has ended ({why}) and begins again" for name, why in loops_down().items())
     return f"payloads are stored and not triggered: {down}" if down else None
 

@@ -214,7 +214,7 @@ def _not_http() -> Refused:
 
 
 class _Flow(FlowControl):
-    """Flow control that stays paused while a request waits for the answer to an earlier one, whatever uvicorn asks for.
+    """Flow control that stays paused while a request waits for an earlier answer, even if uvicorn resumes reading.
 
     This also stops a sender that does not read its answers: uvicorn sends no further answer while they pile up.
     """

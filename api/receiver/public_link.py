@@ -21,7 +21,7 @@ from services.views import archive_view
 
 
 class _ExactSigner(TimestampSigner):
-    """Accepts a token only as it was issued. Base64 would also decode added padding and other spare bits at the end."""
+    """A signer that accepts a token only as issued. Base64 decodes added padding and other spare bits at the end."""
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
         return hmac.compare_digest(want_bytes(sig), self.get_signature(value))

@@ -30,8 +30,8 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
     """Store a body that is a well-formed archive on stable storage, and return its delivery.
 
     Raises:
-        Refused: the body is no well-formed archive; it lies in quarantine then, unless it was too large.
-        Transient: too much is being received; the body has to be sent again.
+        Refused: the body is no well-formed archive and lies in quarantine; or it is too large, or comes too slowly.
+        Transient: too much is being received, or the inbox does not accept the body; it has to be sent again.
         OSError: the disk cannot store the body.
     """
     incoming = _Incoming(place)
@@ -44,7 +44,7 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
 
 
 def on_disk(work: Callable[[*Args], R], *args: *Args) -> "asyncio.Future[R]":
-    """Run work that needs only the inbox, in its own threads: a database that hangs can use up all of asyncio's."""
+    """Run work that needs only the inbox, in its own threads: a hanging database can occupy all threads of asyncio."""
     return asyncio.get_running_loop().run_in_executor(_INBOX_THREADS, work, *args)
 
 
@@ -56,7 +56,7 @@ def check_size(size_bytes: int) -> None:
 
 
 class _Incoming:
-    """A body that is being received, and its refusal if there is one. A refused body is kept whole, for quarantine."""
+    """A body that is being received, and its refusal, if any. A refused body is kept whole, for quarantine."""
 
     def __init__(self, place: Place) -> None:
         self._intake = Intake()
@@ -93,7 +93,7 @@ class _Incoming:
     async def discard(self) -> None:
         if self._working:
             await asyncio.wait([self._working])
-            self._working.exception()  # of a batch that failed while its sender left, when nobody asks any more
+            self._working.exception()  # retrieved, or asyncio logs it: a batch may fail while its sender leaves
         if self._intake.is_open:
             await on_disk(self._intake.discard)
 
