@@ -106,7 +106,7 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
 
 
 def rerun(references: list[str], *, as_json: Json = False) -> None:
-    """Run the latest receipt of each archive again. What is already right stays unchanged."""
+    """Run the latest receipt of each archive again. Parts that are already right stay unchanged."""
     started = asyncio.run(reruns.rerun(references))
     if as_json:
         typer.echo(json.dumps([each.model_dump() for each in started]))

@@ -38,7 +38,7 @@ def export(
     *,
     to: Annotated[Path, typer.Option(help="A new folder or zip; with --raw a new file, or - for standard output.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the request, byte for byte as it was sent.")] = False,
-    receipt: Annotated[str | None, typer.Option(help="A receipt id. Default: the current version.")] = None,
+    receipt: Annotated[str | None, typer.Option(help="A receipt id. Default: the current version's.")] = None,
 ) -> None:
     """Write an archive as a BagIt bag: its files under their own names, a summary page, and all digests."""
     receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
@@ -74,7 +74,7 @@ def _write_raw(reference: str, receipt_id: str, target: BinaryIO) -> None:
     """Write a body from the store or the inbox, and check it against its receipt id.
 
     Raises:
-        Conflict: the body is not that of the receipt, and must not be used.
+        Conflict: the body does not match the receipt, and must not be used.
         Refused: neither store nor inbox has the body.
     """
     digest = hashlib.sha256()

@@ -56,10 +56,12 @@ def release(receipt_id: str) -> None:
 
 
 def _entry(receipt_id: str) -> Quarantined:
-    """Return the payload with a receipt id, or with the beginning of one."""
+    """Return the payload whose receipt id is `receipt_id`, or begins with it."""
     found = [each for each in inbox.quarantined() if each.receipt_id.startswith(receipt_id)]
     if len(found) != 1:
-        raise Refused("UNKNOWN_RECEIPT", f"expected one receipt in quarantine with this id, got {len(found)}")
+        raise Refused(
+            "UNKNOWN_RECEIPT", f"expected one receipt of `cellar quarantine list` with this id, got {len(found)}"
+        )
     return found[0]
 
 

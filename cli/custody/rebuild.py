@@ -16,7 +16,7 @@ def rebuild_database() -> None:
         rebuilt = rebuild(stored_objects(), lambda _: progress.advance(task))
     for key, reason in rebuilt.damaged:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
-    typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives what waits in the inbox")
+    typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
     if rebuilt.reports:
         typer.echo(f"{rebuilt.reports} settlement reports are in the database again")
     if rebuilt.damaged:

@@ -20,7 +20,7 @@ class Note:
     """
 
     def __init__(self, share: float, *, resume: bool) -> None:
-        """Read the note of the interrupted check, if there is one; without `resume`, remove it.
+        """Read the note of the interrupted check, if any; without `resume`, remove it.
 
         Raises:
             Refused: the check was of another store or another share.

@@ -1,4 +1,4 @@
-"""`cellar explain`: records why a discrepancy is in order, and who says so."""
+"""`cellar explain`: records why a discrepancy is in order, and the name of the person who explains it."""
 
 import getpass
 from datetime import UTC, datetime
@@ -75,6 +75,6 @@ def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str
     if len(found) > 1:
         raise Refused(
             "SEVERAL_DISCREPANCIES",
-            f"there are {len(found)} of this code: add --transaction, or give the id in place of the code",
+            f"got {len(found)} discrepancies with this code: add --transaction, or give the id in place of the code",
         )
     return found[0]

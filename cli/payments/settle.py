@@ -52,7 +52,7 @@ def settle(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Import settlement reports. If a report is wrong, none is imported.
+    """Import settlement reports. If a report is wrong, no report is imported.
 
     Exits with 1 if there is a discrepancy that nobody has explained, and with 2 if a report is wrong.
     """

@@ -44,7 +44,7 @@ def begin_immediately() -> None:
 
 
 class OwnPagesOnly:
-    """Refuses requests and WebSockets from pages of other origins. Programs send no `Origin`."""
+    """Middleware that refuses requests and WebSockets from pages of other origins. Programs send no `Origin`."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
@@ -64,7 +64,7 @@ class OwnPagesOnly:
 
 
 def close_to_others() -> None:
-    """Let the server answer under this machine's two hosts and those of Prefect's setting of allowed origins.
+    """Let the server answer only to `127.0.0.1`, `localhost` and the hosts of Prefect's setting of allowed origins.
 
     Pages may call it only from these origins.
     """
@@ -82,7 +82,7 @@ def _closed(made: ASGIApp) -> ASGIApp:
     named = {each.strip().rstrip("/") for each in PREFECT_SERVER_CORS_ALLOWED_ORIGINS.value().split(",")}
     origins = {origin for origin in named if origin}
     hosts = {urlsplit(origin).hostname or origin for origin in origins}
-    # cellar's own programs call it there, whatever origins an operator names.
+    # cellar's own programs call the server at the last two hosts, even if an operator names other origins.
     return TrustedHostMiddleware(OwnPagesOnly(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
 
 

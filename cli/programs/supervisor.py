@@ -56,7 +56,7 @@ class Listener:
 
 @contextmanager
 def sole_use(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process alone. The kernel releases it when the process ends, in whatever way.
+    """Hold the folder for this process alone. The kernel releases it when the process ends, even by SIGKILL.
 
     Raises:
         Refused: another process holds the folder, or the folder cannot be made or written.
@@ -88,7 +88,7 @@ def require_free(listeners: Sequence[Listener]) -> None:
     """Check that every port is free.
 
     Raises:
-        Refused: a port is taken, or two listeners have the same.
+        Refused: a port is taken, or two listeners have the same port.
     """
     with ExitStack() as held:
         for each in listeners:
@@ -316,7 +316,7 @@ class _Child:
         try:
             lines = self._last_lines()
         except OSError as error:
-            return f"What it wrote to {self._log} cannot be read: {error.strerror}."
+            return f"Its log {self._log} cannot be read: {error.strerror}."
         if not lines:
             return f"It wrote nothing to {self._log}."
         return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])

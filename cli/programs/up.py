@@ -245,7 +245,7 @@ Ctrl-C stops all programs.
 
 
 def _local_url(settings: Settings) -> str:
-    """Return the URL of the receiver on this machine, whatever its public URL is."""
+    """Return the URL of the receiver on this machine, which may differ from its public URL."""
     host = _ANY_ADDRESS.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 

@@ -1,4 +1,4 @@
-"""Compares what became of simulated archives with what is expected."""
+"""Compares the outcome of simulated archives with the expected outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Told = dict[str, str | int | tuple[str, ...] | None]
 
 @dataclass(frozen=True)
 class Result:
-    """What the receiver made of an archive. `status` is its answer, or the reason why no answer could be read.
+    """The outcome of an archive. `status` is the receiver's answer, or the reason why no answer could be read.
 
     `state` is None when the API does not know the archive, or was not asked. Codes are in alphabetical order, standings
     in the order of the payload.
@@ -63,7 +63,7 @@ def comparable(expectation: Expectation, *, waited: bool) -> Told:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of all archives, or the `error` that prevents a comparison."""
+    """The outcomes of all archives, or the `error` that prevents a comparison."""
 
     url: str
     seed: int

@@ -16,7 +16,7 @@ _POLL_INTERVAL_S = 0.5
 
 
 class NoComparison(Exception):
-    """Nothing can be compared: the receiver does not answer, or refuses the credentials. Says what to do."""
+    """Nothing can be compared: the receiver does not answer, or refuses the credentials. Its text says what to do."""
 
 
 class Receiver:

@@ -23,7 +23,7 @@ _WIDTH_IN_FILES = 200
 
 
 def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress) -> Sequence[Sent]:
-    """Send `count` archives and return what became of them. If `wait_s` is None, return only the answers.
+    """Send `count` archives and return their outcomes. If `wait_s` is None, return only the answers.
 
     Raises:
         NoComparison: nothing can be compared.

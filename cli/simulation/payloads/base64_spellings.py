@@ -1,4 +1,4 @@
-"""The ways in which senders write base64. All are seen in the wild, and all must be accepted."""
+"""The ways in which senders write base64. All of them occur in practice and must be accepted."""
 
 import base64
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Expectation:
-    """`status` is the answer to the request: `"0"`, or `"-1"` for a refused body, which has no `state`.
+    """The expected outcome of an archive. `status` is the answer: `"0"`, or `"-1"` for a refused body, without `state`.
 
     `files` is the number of files in the archive. `warnings` and `discrepancies` are exactly the codes that must occur,
-    each once or more. `standings` are those of the payments, in the payload's order; all attempts at a transaction are
-    one payment.
+    each once or more. `standings` are the payments' standings, in the payload's order; all attempts at a transaction
+    are one payment.
     """
 
     status: str
@@ -22,7 +22,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class SimulatedArchive:
-    """`scenario` is a stable short name (`lease-he`). `reference` is that of the body, also if the body is refused."""
+    """A body to send. `scenario` is a stable short name (`lease-he`). Refused bodies have a `reference` too."""
 
     scenario: str
     reference: str

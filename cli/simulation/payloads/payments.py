@@ -35,7 +35,7 @@ def payment(  # noqa: PLR0913 - all are named, and scenarios vary each of them
     provider_total: int | None = None,
     succeeds: bool = True,
 ) -> dict[str, Any]:
-    """Return one entry of an archive's `payments`.
+    """Return an element of an archive's `payments`.
 
     `amount` and `provider_total` are minor units of `currency`; without `provider_total` the provider's total is the
     amount, as it should be.

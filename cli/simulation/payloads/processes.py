@@ -19,9 +19,9 @@ _TYPICAL_REMARKS = ("-", "Please call before noon", "כניסה מהחצר, קו
 
 @dataclass(frozen=True)
 class Case:
-    """What makes an archive unique. `now` is the time of archiving; the process began hours to days before.
+    """The values that make an archive unique. `now` is the time of archiving; the process began hours to days before.
 
-    `transaction_id` is the value of the form's payment element, where it has one.
+    `transaction_id` is the value of the form's payment element, if the form has such an element.
     """
 
     reference: str

@@ -121,7 +121,7 @@ def integration_failed(case: Case) -> tuple[bytes, Expectation]:
 def session_unsubmitted(case: Case) -> tuple[bytes, Expectation]:
     """An inconsistent workflow: its second session was never submitted and is of another process.
 
-    In addition, a person signed who was not invited.
+    In addition, a person who was not invited has signed.
     """
     archive = process(case, forms.LOAN_HE, people(case.rng, "he", 2), amount="25,000.00")
     archive["sessions"][1] |= {"reference": uuid4_text(case.rng), "submitted_at": None}
