@@ -118,7 +118,7 @@ async def measure(
 
 
 def document(rounds: int, measured: Sequence[tuple[Step, Figures]]) -> dict[str, Any]:
-    """Return what is written down of a run: the figures of each round by part, kind and engine."""
+    """Return the record of a run: the figures of each round by part, kind and engine."""
     found: dict[str, Any] = {}
     for step, figures in measured:
         of_kind = found.setdefault(step.part, {}).setdefault(step.kind, {})

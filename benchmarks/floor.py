@@ -1,4 +1,4 @@
-"""The floor: writes a bare socket to disk with fsync. No HTTP but a length, no digest, no check, no rename.
+"""The floor: writes the bytes of a socket to disk with fsync. No HTTP but a length, no digest, no check, no rename.
 
 python -m benchmarks.floor PORT FOLDER
 """

@@ -20,7 +20,7 @@ _END_WITHIN_S = 10
 
 @cache
 def guard() -> None:
-    """Make everything that this process starts from now on end with it.
+    """Make every program that this process starts from now on end with it.
 
     The guardian has a session of its own, so that a signal from the terminal does not end it too.
     """
@@ -41,7 +41,7 @@ def guard() -> None:
 
 
 def main() -> None:
-    """Wait until the process at the other end of standard input ends, and end what it started."""
+    """Wait until the process at the other end of standard input ends, and end the programs that it started."""
     sys.stdin.read()
     asyncio.run(end_marked(sys.argv[1], within_s=_END_WITHIN_S))
 

@@ -158,7 +158,7 @@ def _touch_memory(folder: Path) -> None:
 
 
 def document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]) -> dict[str, object]:
-    """Return what is written down of a run."""
+    """Return the record of a run: the machine, and the figures of each round by case and server."""
     return {
         "machine": {
             "cores": os.cpu_count(),
@@ -173,7 +173,7 @@ def document(planned: list[Case], measured: list[dict[tuple[int, str], Figures]]
 
 
 def _of_case(number: int, measured: list[dict[tuple[int, str], Figures]]) -> dict[str, list[dict[str, float]]]:
-    """The rounds of each server that took part in a case."""
+    """Return the rounds of each server that took part in a case."""
     taking_part = [name for each, name in measured[0] if each == number]
     return {name: [asdict(figures[number, name]) for figures in measured] for name in taking_part}
 

@@ -24,7 +24,7 @@ _SMALL_BYTES = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send, and where. `folder` is emptied after each request of a single lane."""
+    """The bodies to send, and their target. `folder` is emptied after each request of a single lane."""
 
     port: int
     secret: str

@@ -46,7 +46,7 @@ class Server:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def wait_until_idle(self) -> None:
-        """Wait until cellar has registered its receipts in the background; the next server must not pay for that."""
+        """Wait until cellar has registered its receipts in the background: it must not slow the next server."""
         before_s = -1.0
         while (spent_s := sum(map(_spent_s, self._pids()))) - before_s > _IDLE_S:
             before_s = spent_s
@@ -59,7 +59,7 @@ class Server:
 
 
 def _spent_s(pid: int) -> float:
-    """Processor time of a process."""
+    """Return the processor time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -99,12 +99,12 @@ class _Paid:
 
     @property
     def cguid(self) -> str:
-        """Every thousandth payment has the cguid of the payment before it."""
+        """The cguid. Every thousandth payment has the cguid of the payment before it."""
         return f"cguid-{self.number - (self.number % 1_000 == 501)}"
 
     @property
     def other_cguid(self) -> str | None:
-        """The cguid of the other attempt, if there is one: a hold that was taken, or a failed attempt."""
+        """The cguid of the other attempt, if any: a hold that was taken, or a failed attempt."""
         return f"other-{self.number}" if self.number % 20 == 3 else None
 
     @property
@@ -145,8 +145,8 @@ def _write_report(path: Path) -> None:
 
 
 def _report_rows() -> Iterator[dict[str, Any]]:
-    """Of 100 rows, 2 are instalments, 3 are matched by authorisation number, 1 brings too little, and 1 belongs to no
-    archive. Of 1,000 rows, 24 belong to an attempt that does not decide, 5 are refunds, and 2 are ambiguous.
+    """Yield rows. Of 100, 2 are instalments, 3 are matched by authorisation number, 1 brings too little, and 1 belongs
+    to no archive. Of 1,000 rows, 24 belong to an attempt that does not decide, 5 are refunds, and 2 are ambiguous.
     """
     chance = random.Random(6)
     for paid in map(_Paid, range(_FIRST_ROW, PAYMENTS)):
@@ -198,7 +198,7 @@ def _measured(folder: Path, database_url: str | None) -> dict[str, dict[str, flo
 
 
 def _run(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Run a command to its end; it must find that something differs."""
+    """Run a command to its end, and return its seconds, memory and counts. It must find discrepancies."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     assert process.stdout
