@@ -1,4 +1,4 @@
-"""Reports all open discrepancies. No run of an archive finds those that follow from settlement reports or from time."""
+"""Reports all open discrepancies. Some follow from reports or from time alone, and no run of an archive finds them."""
 
 from datetime import UTC, datetime
 

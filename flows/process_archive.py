@@ -176,7 +176,7 @@ async def notify_downstream(message_id: str | None) -> str:
 
 
 async def _notify_all(receipt_id: str) -> None:
-    """Notify the endpoints in parallel, one task run each: an endpoint that is down delays no other."""
+    """Notify the endpoints in parallel, one task run each: an endpoint that is down delays no other endpoint."""
     message_ids: Sequence[str | None] = await in_thread(notifications.undelivered, receipt_id) or [None]
     results = await asyncio.gather(*(notify_downstream(each) for each in message_ids), return_exceptions=True)
     for result in results:

@@ -79,7 +79,7 @@ async def recorded(run: Run) -> AsyncIterator[Progress]:
 
 
 def _record_interruption(run: Run) -> None:
-    """Record an interruption. The sweep starts no run that a person cancelled; it asks Prefect about other runs."""
+    """Record an interruption. The sweep restarts no run that a person cancelled; it asks Prefect about other runs."""
     cancelled = is_cancelled_by_person()
     state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
     now = datetime.now(UTC)

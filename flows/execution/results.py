@@ -22,7 +22,7 @@ _RETRIED_WITHIN = timedelta(days=30)
 
 
 class StoredResults(WritableFileSystem):
-    """A Prefect storage block over the store. Its settings are those of the process."""
+    """A Prefect storage block over the store. It uses the settings of the process."""
 
     _block_type_name: ClassVar[str] = "Cellar store"
     _block_type_slug: ClassVar[str] = "cellar-store"
@@ -63,7 +63,7 @@ async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
 
 
 def remove_forgotten_results(now: datetime) -> int:
-    """Remove the results of runs that have begun no attempt for a month. Return how many folders and files those were.
+    """Remove the results of runs that have begun no attempt for a month. Return the number of removed folders and files.
 
     A run that our history does not know resumes nothing: its results are errors, or older than the folders of runs.
 
