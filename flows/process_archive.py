@@ -124,7 +124,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     if archived.request.is_version:
         log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
     else:
-        log.info("Nothing is new but the time: a delivery of version %d", version)
+        log.info("The receipt says nothing new; it is a delivery of version %d", version)
     for warning in archive.warnings[:MOST_LOGGED]:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
     if len(archive.warnings) > MOST_LOGGED:
@@ -155,7 +155,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     for each in await in_thread(discrepancies.not_closed, reference, MOST_LOGGED):
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not settled.is_current:
-        log.info("The rows are those of another version; they stay as they are")
+        log.info("Another version is current; its rows stay unchanged")
     await in_thread(complete, archived, settled.payload)
     log.info("The archive is read back and complete")
     unexplained = counts[DiscrepancyState.OPEN]

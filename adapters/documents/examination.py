@@ -34,7 +34,7 @@ log = structlog.get_logger()
 CPU_LIMIT_S = 20
 CPU_LIMIT_S_PER_GIB = 10
 MEMORY_LIMIT_BYTES = 1 << 30
-"""The limit of address space. The size of the file is added, since pyHanko holds parts of the file in memory."""
+"""The limit of address space. The size of the file is added, since pyHanko holds the compared parts in memory."""
 TIME_LIMIT_PER_CPU_LIMIT = 6
 """Elapsed time may exceed processor time, since the processor may have other work."""
 ANSWER_LIMIT_BYTES = 1 << 20

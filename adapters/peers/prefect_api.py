@@ -147,7 +147,9 @@ async def _call(
     try:
         return shape.model_validate_json(content)
     except ValidationError:
-        raise Transient(f"the server at {settings().prefect_ui_url} does not answer as Prefect's API") from None
+        raise Transient(
+            f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL"
+        ) from None
 
 
 async def _answered(client: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None) -> bytes:

@@ -54,7 +54,7 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> NoReturn
 
 
 async def _end_of(name: str, loop: Callable[[], Awaitable[None]]) -> str:
-    """Run a loop to its end and return why it ended. Our own cancellation propagates; a stray cancellation is an end."""
+    """Run a loop to its end and return why it ended. Our own cancellation propagates; a stray cancellation ends it."""
     try:
         await loop()
     except asyncio.CancelledError:

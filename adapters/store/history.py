@@ -204,7 +204,7 @@ def _found(
 
 
 def _merged(before: Rows, now: Rows) -> Rows:
-    """Merge two sets of rows. The row of `now` wins unless it is older: two processes may write at a time."""
+    """Merge two sets of rows. The row of `now` wins unless it reopens a run or receipt: two writers may run at once."""
     merged: Rows = {}
     for name, table in _OF_RECEIPTS.items():
         key_names = [column.name for column in inspect(table).primary_key]

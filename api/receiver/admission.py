@@ -34,7 +34,9 @@ class _Load:
 
     def check_bytes(self, more_bytes: int, share: float, whose: str) -> None:
         if self.requests > 1 and self.size_bytes + more_bytes > settings().max_bytes_in_flight * share:
-            raise Transient(f"{self.size_bytes} bytes of archives{whose} are being received; send this one again later")
+            raise Transient(
+                f"{self.size_bytes} bytes of archives{whose} are being received; send this archive again later"
+            )
 
 
 class Admission:

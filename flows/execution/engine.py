@@ -118,7 +118,7 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
     execution: Execution
     taken: FlowRun
     has_told = False
-    """Whether the end of the run is handled, so that Prefect has the state that follows from an interruption, if any."""
+    """Whether the end of the run is handled: Prefect has the state that follows from an interruption, if any."""
 
     async def create_flow_run(self, client: PrefectClient) -> FlowRun:
         """Return the run that was taken. An engine that is made with a run would send a request for its retries."""

@@ -63,7 +63,7 @@ async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
 
 
 def remove_forgotten_results(now: datetime) -> int:
-    """Remove the results of runs that have begun no attempt for a month. Return the number of removed folders and files.
+    """Remove the results of runs that have begun no attempt for a month. Return the number of folders and files.
 
     A run that our history does not know resumes nothing: its results are errors, or older than the folders of runs.
 
