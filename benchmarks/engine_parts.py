@@ -22,7 +22,7 @@ _PAUSE_S = (0.3, 1.0)
 _LOOK_AGAIN_S = 0.25
 _COUNT_EVERY_S = 0.5
 _NO_PROGRESS_S = 90
-_SETTLES_WITHIN_S = 3
+_QUIET_WITHIN_S = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ async def minute(site: Installation, template: bytes, count: int) -> Minute:
 async def memory(site: Installation, template: bytes, count: int) -> Memory:
     """Measure memory after a burst of `count` runs."""
     await burst(site, template, count)
-    await asyncio.sleep(_SETTLES_WITHIN_S)
+    await asyncio.sleep(_QUIET_WITHIN_S)
     return Memory(await history.count_runs(site.prefect), site.worker_rss_bytes() / 1e6)
 
 

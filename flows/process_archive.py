@@ -149,14 +149,14 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     """
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
-    settled = await in_thread(reconcile_findings, archived)
+    reconciled = await in_thread(reconcile_findings, archived)
     counts = await in_thread(discrepancies.count_not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
     for each in await in_thread(discrepancies.not_closed, reference, MOST_LOGGED):
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
-    if not settled.is_current:
+    if not reconciled.is_current:
         log.info("Another version is current; its rows stay unchanged")
-    await in_thread(complete, archived, settled.payload)
+    await in_thread(complete, archived, reconciled.payload)
     log.info("The archive is read back and complete")
     unexplained = counts[DiscrepancyState.OPEN]
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)

@@ -122,7 +122,7 @@ def _answered(request: bytes, deadline: float) -> bytes:
     finally:
         os.close(output)
     if not answer:
-        _bury(examiner)
+        _end_killed(examiner)
     return answer
 
 
@@ -140,7 +140,7 @@ def _ask(request: bytes, theirs: int) -> _Examiner:
         return _examiners[0]
 
 
-def _bury(examiner: _Examiner) -> None:
+def _end_killed(examiner: _Examiner) -> None:
     """End an examiner that was killed while it held a request: a dying examiner may take the next request too."""
     with _STARTING:
         if examiner in _examiners:

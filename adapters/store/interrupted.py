@@ -85,8 +85,8 @@ def _repaired_first(key: str) -> Inventory | None:
     numbers = [int(number) for path in paths if (number := path.partition("/")[0].removeprefix("v")).isdecimal()]
     head = max(numbers, default=0)
     found = begun(key, head, paths)
-    was_told_of = head > 1 or any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
-    if was_told_of and not (found and found.is_whole):
+    was_reported = head > 1 or any(path.startswith((f"{LOGS}/", SIDECAR)) for path in paths)
+    if was_reported and not (found and found.is_whole):
         raise ocfl.damaged(key)
     return _repaired(key, found, None)
 

@@ -85,7 +85,7 @@ def key_of(reference: str | None, changes: int) -> str:
 def is_kept(key: str, keys: Iterable[str]) -> bool:
     """Return whether a key, or a later key of its folder, is among the keys of a store."""
     folder = key.rpartition("/")[0]
-    return any(each >= key for each in keys if _is_one(each, folder))
+    return any(each >= key for each in keys if _is_kept_file(each, folder))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,10 +183,10 @@ def _key(folder: str, changes: int) -> str:
 
 
 def _kept_in(folder: str) -> list[str]:
-    return [key for key, _ in store().listed(folder) if _is_one(key, folder)]
+    return [key for key, _ in store().listed(folder) if _is_kept_file(key, folder)]
 
 
-def _is_one(key: str, folder: str) -> bool:
+def _is_kept_file(key: str, folder: str) -> bool:
     """Return whether a key in a folder names a number of changes. Foreign files do not."""
     return key.startswith(f"{folder}/") and _NAME.fullmatch(key, len(folder) + 1) is not None
 

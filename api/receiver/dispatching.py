@@ -46,7 +46,7 @@ class Dispatcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        loops = {"the sweep of the inbox": self._sweep_for_ever, "the triggering after an answer": self._follow}
+        loops = {"the sweep of the inbox": self._sweep_repeatedly, "the triggering after an answer": self._follow}
         tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
         try:
             yield
@@ -67,7 +67,7 @@ class Dispatcher:
             finally:
                 self._announced_ids.discard(delivery.delivery_id)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_repeatedly(self) -> None:
         """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and so on.
 
         A database with unexpected tables ends this loop. Until `supervised` restarts it, `/readyz` reports it as down.

@@ -245,7 +245,7 @@ class _Body:
         self._cycle = cycle
         self._chunks: deque[bytes] = deque()
         self._held_bytes = 0
-        self._is_end_told = False
+        self._is_end_passed_on = False
 
     def append(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
@@ -267,12 +267,12 @@ class _Body:
         if cycle.disconnected or cycle.response_complete:
             return {"type": "http.disconnect"}
         body = self._next()
-        self._is_end_told = not (cycle.more_body or self._chunks)
-        return {"type": "http.request", "body": body, "more_body": not self._is_end_told}
+        self._is_end_passed_on = not (cycle.more_body or self._chunks)
+        return {"type": "http.request", "body": body, "more_body": not self._is_end_passed_on}
 
     def _has_news(self) -> bool:
         cycle = self._cycle
-        is_ended = not cycle.more_body and not self._is_end_told
+        is_ended = not cycle.more_body and not self._is_end_passed_on
         return cycle.disconnected or cycle.response_complete or bool(self._chunks) or is_ended
 
     def _next(self) -> bytes:

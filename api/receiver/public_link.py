@@ -47,19 +47,19 @@ def public_page(request: Request, token: str) -> HTMLResponse:
         return _page(request, "This link is not valid.", status=404)
     receipt_id = base64.urlsafe_b64decode(name + b"=").hex()
     try:
-        standing = archive_view.public_state(receipt_id)
+        shown = archive_view.public_state(receipt_id)
     except Transient:
         return _page(request, "The archive's state cannot be read right now.", status=503)
-    if standing is None or standing.state in {"received", "processing"}:
-        return _page(request, "The archive was received and is still processing.", status=202, standing=standing)
-    return _page(request, f"The archive is {standing.state}.", status=200, standing=standing)
+    if shown is None or shown.state in {"received", "processing"}:
+        return _page(request, "The archive was received and is still processing.", status=202, shown=shown)
+    return _page(request, f"The archive is {shown.state}.", status=200, shown=shown)
 
 
 def _page(
-    request: Request, message: str, *, status: int, standing: archive_view.PublicState | None = None
+    request: Request, message: str, *, status: int, shown: archive_view.PublicState | None = None
 ) -> HTMLResponse:
     nonce = secrets.token_urlsafe(16)
-    context = {"message": message, "standing": standing, "nonce": nonce}
+    context = {"message": message, "shown": shown, "nonce": nonce}
     headers = {
         "cache-control": "no-store",
         "x-robots-tag": "noindex",

@@ -113,7 +113,7 @@ class Supervisor:
 
     def __init__(self, log_folder: Path, tell: Callable[[str], None]) -> None:
         self._log_folder = log_folder
-        self._tell_person = tell
+        self._print = tell
         self._children: list[_Child] = []
         self._tasks: list[asyncio.Task[None]] = []
         # Held while a child is started or orphans are ended: a child between its fork and its entry in the list looks
@@ -194,7 +194,7 @@ class Supervisor:
     def _tell(self, what: str) -> None:
         """Report to the person. A full disk or a closed terminal must prevent neither a restart nor a stop."""
         with suppress(OSError):
-            self._tell_person(what)
+            self._print(what)
 
     async def _keep_running(self, child: "_Child") -> None:
         pause = 0.0

@@ -8,7 +8,7 @@ from cli.simulation.payloads.expectations import Expectation
 _FINAL_STATES = ("completed", "failed")
 
 
-Told = dict[str, str | int | tuple[str, ...] | None]
+Values = dict[str, str | int | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def differences(expectation: Expectation, found: Result, *, waited: bool) -> lis
     return [name for name, value in comparable(expectation, waited=waited).items() if getattr(found, name) != value]
 
 
-def comparable(expectation: Expectation, *, waited: bool) -> Told:
+def comparable(expectation: Expectation, *, waited: bool) -> Values:
     """Return the comparable part of an expectation, with the names and types of `Result`."""
     if not waited:
         return {"status": expectation.status}

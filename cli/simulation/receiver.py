@@ -63,7 +63,7 @@ class Receiver:
         self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
         match answer.status_code:
             case HTTPStatus.OK:
-                return replace(sent, found=_told(sent.found, answer))
+                return replace(sent, found=_with_archive(sent.found, answer))
             case HTTPStatus.NOT_FOUND:
                 return sent
             case status:
@@ -82,7 +82,7 @@ def _answered(answer: httpx.Response) -> Result:
         return Result(f"HTTP {answer.status_code}, not the documented answer")
 
 
-def _told(found: Result, answer: httpx.Response) -> Result:
+def _with_archive(found: Result, answer: httpx.Response) -> Result:
     try:
         archive = answer.json()
         return replace(

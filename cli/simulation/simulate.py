@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from adapters.platform.settings import settings
-from cli.simulation.comparison import Comparison, Result, Sent, Told, comparable
+from cli.simulation.comparison import Comparison, Result, Sent, Values, comparable
 from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
 
 _TIMEOUT = httpx.Timeout(60, connect=5)
@@ -117,7 +117,7 @@ def _print_table(comparison: Comparison) -> None:
     typer.echo(f"{len(comparison.sent)} sent, {comparison.as_expected} as expected, seed {comparison.seed}")
 
 
-def _not_empty(told: Told) -> Told:
+def _not_empty(told: Values) -> Values:
     return {name: value for name, value in told.items() if value not in (None, 0, ())}
 
 
@@ -128,7 +128,7 @@ def _found_in_words(found: Result, wrong: Sequence[str]) -> str:
     return _in_words({name: getattr(found, name) for name in wrong}) + reason
 
 
-def _in_words(told: Told) -> str:
+def _in_words(told: Values) -> str:
     """Return the values in a line, such as `0, completed, 1 file, AMOUNT_MISMATCH, charged`."""
     return ", ".join(_word(name, value) for name, value in told.items())
 

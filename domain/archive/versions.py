@@ -42,7 +42,7 @@ def _order(age: Age) -> tuple[datetime, datetime, str]:
     return (age.event_at or age.received_at, age.received_at, age.receipt_id)
 
 
-def said(document: dict[str, Any], digests: Sequence[str]) -> str:
+def statement_of(document: dict[str, Any], digests: Sequence[str]) -> str:
     """Return a payload's meaning as text. A payload with an equal text makes no new version. Pure.
 
     Args:

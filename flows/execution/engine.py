@@ -65,7 +65,7 @@ class Execution:
                     async with self._engine.run_context():
                         await self._engine.call_flow_fn()  # type: ignore[unused-coroutine]  # typed as if twice awaited
         except asyncio.CancelledError as error:
-            if self.interruption and self._engine.has_told:
+            if self.interruption and self._engine.has_reported:
                 raise Interrupted(self.interruption.value) from error
             raise
         finally:
@@ -117,7 +117,7 @@ _current: ContextVar[Execution | None] = ContextVar("execution", default=None)
 class _Engine(AsyncFlowRunEngine[Any, Any]):
     execution: Execution
     taken: FlowRun
-    has_told = False
+    has_reported = False
     """Whether the end of the run is handled: Prefect has the state that follows from an interruption, if any."""
 
     async def create_flow_run(self, client: PrefectClient) -> FlowRun:
@@ -134,7 +134,7 @@ class _Engine(AsyncFlowRunEngine[Any, Any]):
             state = _state_after(interruption)
             # A state that lets the run go on is not forced: a Cancel that came in between stands, and is carried out.
             await self.set_state(state, force=state.is_final())
-        self.has_told = True
+        self.has_reported = True
         self._raised = exc  # type: ignore[assignment]  # the engine does the same
 
 

@@ -70,12 +70,12 @@ async def recover(client: PrefectClient, flow_run_id: str, worker_id: str) -> No
     try:
         flow_run = await client.read_flow_run(UUID(flow_run_id))
     except ObjectNotFound:
-        is_settled = True  # the run was deleted; the sweep triggers its receipt again
+        is_recovered = True  # the run was deleted; the sweep triggers its receipt again
     else:
         if flow_run_id not in await asyncio.to_thread(claims.held_by, worker_id):
             return  # the run has since ended, or another worker has its claim
-        is_settled = not await is_taken_by_us(client, flow_run.id) or await _recover(client, flow_run)
-    if is_settled:
+        is_recovered = not await is_taken_by_us(client, flow_run.id) or await _recover(client, flow_run)
+    if is_recovered:
         await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
 
 

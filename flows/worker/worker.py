@@ -32,7 +32,7 @@ from models.errors import Transient
 log = structlog.get_logger()
 
 _POLL_S = 0.5
-_EVENT_SETTLES_S = 0.03
+_EVENT_COMMITS_WITHIN_S = 0.03
 _CANCEL_LOOK_S = 1
 _BEAT_S = 5
 _DEAD_AFTER_S = 25
@@ -79,9 +79,9 @@ class Worker:
             Transient: a loop has ended unexpectedly.
         """
         loops = [
-            self._for_ever(self._take_due, 0),
-            self._for_ever(self._listen, _PAUSE_S),
-            *(self._for_ever(each, every_s) for each, every_s in self._duties()),
+            self._repeat(self._take_due, 0),
+            self._repeat(self._listen, _PAUSE_S),
+            *(self._repeat(each, every_s) for each, every_s in self._duties()),
         ]
         duties = [asyncio.create_task(each) for each in loops]
         await asyncio.wait({stopping, *duties}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +92,7 @@ class Worker:
 
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
         """Take no new run. Let the present runs end, or hand them back."""
-        duties = [asyncio.create_task(self._for_ever(each, every_s)) for each, every_s in self._duties()]
+        duties = [asyncio.create_task(self._repeat(each, every_s)) for each, every_s in self._duties()]
         ended = asyncio.create_task(self._all_ended())
         await asyncio.wait({ended, hurry}, timeout=_DRAIN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         for execution in list(self._live.values()):
@@ -117,7 +117,7 @@ class Worker:
             (self._recover_strays, _STRAYS_LOOK_S),
         ]
 
-    async def _for_ever(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
+    async def _repeat(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
         while True:
             with _surviving(f"{duty.__name__.strip('_')} failed and is tried again"):
                 await duty()
@@ -183,7 +183,7 @@ class Worker:
                 if event.event.endswith("Cancelling"):
                     await self._look_for_cancelled()
                 elif not self._wake.is_set():
-                    await asyncio.sleep(_EVENT_SETTLES_S)  # Prefect sends the event before it commits the run
+                    await asyncio.sleep(_EVENT_COMMITS_WITHIN_S)  # Prefect sends the event before it commits the run
                     self._wake.set()
 
     async def _look_for_cancelled(self) -> None:

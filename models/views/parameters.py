@@ -23,4 +23,6 @@ Text = Annotated[str, Field(pattern="^[^\0]*$")]
 """Text without NUL, which Postgres refuses."""
 
 
-Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")]
+Statement = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")
+]

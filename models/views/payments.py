@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyState
-from models.views.parameters import Said, Text
+from models.views.parameters import Statement, Text
 
 
 class PaymentView(BaseModel):
@@ -30,8 +30,8 @@ class PaymentView(BaseModel):
 class Explanation(BaseModel):
     """A person's reason why a discrepancy is in order. `expected` and `found` limit it to exactly these values."""
 
-    by: Said
-    why: Said
+    by: Statement
+    why: Statement
     expected: str | None = None
     found: str | None = None
 

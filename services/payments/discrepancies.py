@@ -167,7 +167,7 @@ def not_closed_by_id(
         return {row.discrepancy_id: _discrepancy(row) for row in session.exec(ordered)}
 
 
-def are_standing(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
+def are_not_closed(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
     """Return whether exactly these discrepancies of an archive, of these codes, are not closed."""
     expected = by_id(reference, found)
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]

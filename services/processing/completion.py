@@ -15,11 +15,11 @@ from services.receipts.leaving import leave_inbox
 from services.receipts.stored_archive import StoredArchive
 
 
-def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
+def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> None:
     """Read an archive back and complete its receipt. Idempotent.
 
     Args:
-        settled: the findings in the current version's payload, as just reconciled, to save finding them again.
+        reconciled: the findings in the current version's payload, as just reconciled, to save finding them again.
 
     Raises:
         Conflict: store or database does not return what was written.
@@ -27,7 +27,7 @@ def complete(archived: StoredArchive, settled: PayloadFindings | None) -> None:
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
     _read_back_request(archived)
-    if _read_back_rows(archived, settled):
+    if _read_back_rows(archived, reconciled):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
@@ -40,7 +40,7 @@ def _read_back_request(archived: StoredArchive) -> None:
         raise Conflict(f"the body in the store does not match receipt {archived.receipt_id}; run the archive again")
 
 
-def _read_back_rows(archived: StoredArchive, settled: PayloadFindings | None) -> bool:
+def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
     """Check the rows, and return whether the receipt is the current version. No other receipt has rows of its own."""
     if not archived.request.is_version:
         return False
@@ -52,17 +52,17 @@ def _read_back_rows(archived: StoredArchive, settled: PayloadFindings | None) ->
         expected = len(archived.rows[table])
         if found != expected:
             raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
-    _read_back_discrepancies(archived.archive.reference, settled)
+    _read_back_discrepancies(archived.archive.reference, reconciled)
     return True
 
 
-def _read_back_discrepancies(reference: str, settled: PayloadFindings | None) -> None:
+def _read_back_discrepancies(reference: str, reconciled: PayloadFindings | None) -> None:
     """Check the discrepancies of the payload. Other discrepancies change independently of the payload."""
-    if settled is None:
+    if reconciled is None:
         raise Conflict("the current version changed while its archive was completed; run the archive again")
-    if not discrepancies.are_standing(reference, settled.codes, settled.found):
+    if not discrepancies.are_not_closed(reference, reconciled.codes, reconciled.found):
         raise Conflict(
-            f"expected {len(settled.found)} discrepancies of the payload, got different ones or a different number; "
+            f"expected {len(reconciled.found)} discrepancies of the payload, got different ones or a different number; "
             "run the archive again"
         )
 

@@ -17,7 +17,7 @@ from adapters.platform.settings import settings
 from adapters.store import history, interrupted, ocfl
 from adapters.store.object_files import FILES, VERDICT
 from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
-from domain.archive.versions import said
+from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent
 from models.archive.verdict import verdict_as_json
@@ -80,9 +80,9 @@ def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | Non
         inventory = ocfl.inventory(reference)
         if inventory is None or not body.is_from_inbox:
             raise
-        wanted = _said(staged.scan.document, staged.cuts)
+        wanted = _statement(staged.scan.document, staged.cuts)
         for number in range(inventory.head, 0, -1):
-            if _said_by(stored_version(reference, number)) == wanted:
+            if _statement_of_version(stored_version(reference, number)) == wanted:
                 stage_what_rebuilds(staged)
                 keep_delivery(reference, staged.receipt_id, number, staged.content)
                 return stored_request(reference, staged.receipt_id)
@@ -92,7 +92,7 @@ def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | Non
 def _archive(reference: str, before: Inventory | None, staged: Staged, folder: Path) -> int:
     """Make the next version, or a delivery of the current version, and return the version's number."""
     current = _current(reference, before)
-    if current and _said(staged.scan.document, staged.cuts) == _said_by(current):
+    if current and _statement(staged.scan.document, staged.cuts) == _statement_of_version(current):
         keep_delivery(reference, staged.receipt_id, current.version, staged.content)
         return current.version
     _examine(staged)
@@ -124,10 +124,10 @@ def _current(reference: str, inventory: Inventory | None) -> StoredRequest | Non
     return current or stored_request(reference, inventory.versions[-1].message)
 
 
-def _said_by(current: StoredRequest) -> str | None:
+def _statement_of_version(current: StoredRequest) -> str | None:
     """Return what a version says; None if it is damaged, which must not block the next version."""
     try:
-        return _said(parse(current.clear_skeleton()), current.cuts())
+        return _statement(parse(current.clear_skeleton()), current.cuts())
     except Locked:
         raise
     except (Conflict, JsonFault):
@@ -135,5 +135,5 @@ def _said_by(current: StoredRequest) -> str | None:
         return None
 
 
-def _said(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
-    return said(document, [cut.content.sha256 for cut in cuts])
+def _statement(document: dict[str, Any], cuts: Iterable[ContentCut]) -> str:
+    return statement_of(document, [cut.content.sha256 for cut in cuts])

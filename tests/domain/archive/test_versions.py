@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.archive.versions import Age, newest_first, said, supersedes
+from domain.archive.versions import Age, newest_first, statement_of, supersedes
 from domain.body.json_text import parse
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -111,4 +111,4 @@ def test_different_number_says_something_new_at_any_size(one: str, other: str) -
 
 
 def said_of(number: str) -> str:
-    return said(parse(f'{{"data": [{{"left": {number}}}]}}'.encode()), [])
+    return statement_of(parse(f'{{"data": [{{"left": {number}}}]}}'.encode()), [])

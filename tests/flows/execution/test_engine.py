@@ -64,7 +64,7 @@ def test_interruption_before_the_start_is_not_lost() -> None:
     execution.interrupt(Interruption.CANCELLED)
     execution.interrupt(Interruption.HANDED_BACK)
     assert execution.interruption is Interruption.CANCELLED
-    assert not _Engine.has_told
+    assert not _Engine.has_reported
 
 
 def test_run_that_has_not_begun_is_not_over() -> None:

@@ -22,7 +22,7 @@ def test_worker_whose_loop_ends_hands_back_its_runs(downstream: Downstream) -> N
             parameters = {"reference": "process-1", "receipt_id": receipt_id}
             flow_run = await client.create_flow_run_from_deployment(archive, parameters=parameters)
             await asyncio.to_thread(wait_until, lambda: bool(downstream.asked), timeout_s=30)
-            next(each for each in asyncio.all_tasks() if "_for_ever" in str(each.get_coro())).cancel()
+            next(each for each in asyncio.all_tasks() if "_repeat" in str(each.get_coro())).cancel()
             await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) != "Running", timeout_s=30)
             return str(flow_run.id)
         raise AssertionError("it went on")
