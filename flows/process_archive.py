@@ -119,8 +119,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
     archive, version = archived.archive, archived.request.version
-    await in_thread(load, archived)
-    rows = sum(len(rows) for rows in archived.rows.values())
+    rows = await in_thread(load, archived)
     if archived.request.is_version:
         log.info("Version %d: %d rows from %d sessions", version, rows, len(archive.sessions))
     else:

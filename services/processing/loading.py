@@ -9,13 +9,17 @@ from models.runs.receipt import VersionRow
 from services.receipts.stored_archive import StoredArchive, stored_archive
 
 
-def load(archived: StoredArchive) -> None:
-    """Record an archived receipt as a version, with its rows if it is current, or as a delivery. Idempotent."""
+def load(archived: StoredArchive) -> int:
+    """Record an archived receipt as a version, with its rows if it is current, or as a delivery. Idempotent.
+
+    Returns:
+        The number of rows of the version; 0 for a delivery, which has none of its own.
+    """
     archive, request = archived.archive, archived.request
     received_at = receipts.get(request.receipt_id).received_at
     if not request.is_version:
         _load_delivery(archived, archive.event_at or received_at)
-        return
+        return 0
     version = VersionRow(
         receipt_id=request.receipt_id,
         reference=archive.reference,
@@ -26,6 +30,7 @@ def load(archived: StoredArchive) -> None:
     )
     described = {"template_id": archive.template_id, "process_number": archive.process_number}
     archives.load(version, described, archived.rows, _replaces)
+    return sum(len(rows) for rows in archived.rows.values())
 
 
 def _load_delivery(archived: StoredArchive, made_at: datetime) -> None:
