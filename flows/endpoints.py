@@ -7,7 +7,7 @@ from prefect import task
 
 from adapters.platform.settings import settings
 from flows.execution.retries import RETRIED
-from services.messages.sending import attempt, check_confirmed
+from services.messages.attempts import attempt, check_confirmed
 
 
 async def notify_endpoints(body: bytes) -> None:

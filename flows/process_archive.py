@@ -34,9 +34,9 @@ from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationState
 from models.runs.run import Trigger
-from services.messages.sending import check_confirmed, send
+from services.messages.attempts import check_confirmed, send
 from services.messages.summaries import archive_summary
-from services.payments import discrepancies
+from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -149,9 +149,9 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     log = get_run_logger()
     archived = await in_thread(stored_archive, reference, receipt_id)
     reconciled = await in_thread(reconcile_findings, archived)
-    counts = await in_thread(discrepancies.count_not_closed, reference)
+    counts = await in_thread(count_not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
-    for each in await in_thread(discrepancies.not_closed, reference, MOST_LOGGED):
+    for each in await in_thread(not_closed, reference, MOST_LOGGED):
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not reconciled.is_current:
         log.info("Another version is current; its rows stay unchanged")

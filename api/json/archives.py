@@ -21,7 +21,7 @@ from models.errors import Conflict, Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
 from models.views.differences import DifferenceView
 from models.views.payments import DiscrepancyView, Explanation
-from services.payments import discrepancies
+from services.payments import discrepancies, recorded
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
 from services.views import archive_list, archive_view
@@ -112,7 +112,7 @@ def read_archive(reference: Reference) -> ArchiveView:
 
 def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
     with reading() as session:
-        return {each.discrepancy_id: each for each in discrepancies.views(session, reference)}
+        return {each.discrepancy_id: each for each in recorded.views(session, reference)}
 
 
 def _gone(sha256: str) -> Conflict:

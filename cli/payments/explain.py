@@ -11,7 +11,7 @@ from domain.secrets.cards import masked
 from models.errors import Refused
 from models.payments.discrepancy import Discrepancy
 from models.views.payments import Explanation, ListedDiscrepancy
-from services.payments import discrepancies
+from services.payments import discrepancies, recorded
 from services.views import discrepancy_list
 
 
@@ -65,7 +65,7 @@ def _of_archive(reference: str, code: str, transaction: str | None) -> tuple[str
     shown = None if transaction is None else masked(transaction)
     found = [
         (discrepancy_id, each)
-        for discrepancy_id, each in discrepancies.not_closed_by_id(reference).items()
+        for discrepancy_id, each in recorded.not_closed_by_id(reference).items()
         if code in (each.code, discrepancy_id) and shown in (None, each.transaction_id)
     ]
     if not found:

@@ -3,8 +3,8 @@
 from adapters.database import notifications
 from adapters.platform.settings import settings
 from domain.messages.summary import MOST_ROWS, summary
-from services.messages.sending import archive_url
-from services.payments import discrepancies
+from services.messages.attempts import archive_url
+from services.payments import recorded
 from services.receipts.stored_archive import stored_archive
 
 
@@ -19,9 +19,9 @@ def archive_summary(reference: str, receipt_id: str, version: int) -> str:
     archived = stored_archive(reference, receipt_id)
     return summary(
         archived.archive,
-        discrepancies.not_closed(reference, MOST_ROWS),
+        recorded.not_closed(reference, MOST_ROWS),
         notifications.of_receipt(receipt_id),
-        discrepancies_in_all=sum(discrepancies.count_not_closed(reference).values()),
+        discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
         version=version,
         archive_url=archive_url(reference),
         terms=settings().payment_terms,

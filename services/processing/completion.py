@@ -9,7 +9,7 @@ from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
 from models.archive.archive import State
 from models.errors import Conflict
 from models.runs.notification import NotificationRow, NotificationState
-from services.payments import discrepancies
+from services.payments import recorded
 from services.processing.findings import PayloadFindings
 from services.receipts.leaving import leave_inbox
 from services.receipts.stored_archive import StoredArchive
@@ -60,7 +60,7 @@ def _read_back_discrepancies(reference: str, reconciled: PayloadFindings | None)
     """Check the discrepancies of the payload. Other discrepancies change independently of the payload."""
     if reconciled is None:
         raise Conflict("the current version changed while its archive was completed; run the archive again")
-    if not discrepancies.are_not_closed(reference, reconciled.codes, reconciled.found):
+    if not recorded.are_not_closed(reference, reconciled.codes, reconciled.found):
         raise Conflict(
             f"expected {len(reconciled.found)} discrepancies of the payload, got different ones or a different number; "
             "run the archive again"

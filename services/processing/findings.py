@@ -17,9 +17,10 @@ from models.archive.archive import Archive
 from models.errors import Conflict, Locked
 from models.payments.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.payments.payment import Standing
-from services.payments.discrepancies import may_have_discrepancies, reconcile_version
+from services.payments.discrepancies import reconcile_version
 from services.payments.duplicates import reconcile_duplicates
 from services.payments.holds import reconcile_holds
+from services.payments.recorded import may_have_discrepancies
 from services.receipts.stored_archive import StoredArchive, stored_archive
 from services.settlements.importing import rematch
 

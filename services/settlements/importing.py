@@ -23,7 +23,7 @@ from domain.settlements.tally import Tally
 from models.errors import Conflict
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match, SettlementReportRow
 from models.settlements.settlement_summary import SettlementSummary, TakenEntry
-from services.payments import discrepancies
+from services.payments import recorded
 from services.settlements import judging
 
 OnProgress = Callable[[str, int, int], None]
@@ -58,7 +58,7 @@ def import_reports(reports: Sequence[Report], now: datetime, on_progress: OnProg
         on_progress("judge", len(batch), len(references))
     judging.reconcile_unmatched(now)
     _set_judged(imported)
-    return tally.summary(len(reports), discrepancies.explained(tally.found))
+    return tally.summary(len(reports), recorded.explained(tally.found))
 
 
 def restore_reports(now: datetime, on_damaged: OnDamaged) -> int:
@@ -171,7 +171,7 @@ def preview_reports(reports: Sequence[Report], now: datetime, on_progress: OnPro
         for reference, found in judging.discrepancies_of(batch, now, rows, _covered(reports)).items():
             tally.find(reference, found)
         on_progress("judge", len(batch), len(references))
-    return tally.summary(len(reports), discrepancies.explained(tally.found))
+    return tally.summary(len(reports), recorded.explained(tally.found))
 
 
 def reconcile_all_archives(now: datetime) -> None:

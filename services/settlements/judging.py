@@ -19,7 +19,7 @@ from domain.payments.identity import discrepancy_id
 from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.settlements.settlement import Days, DecidedEntry, Entry, Match
-from services.payments import discrepancies
+from services.payments import discrepancies, recorded
 from services.payments.holds import reconcile_holds
 
 FoundByArchive = dict[str | None, list[Discrepancy]]
@@ -79,7 +79,7 @@ def _with_what_may_stand(found: FoundByArchive) -> FoundByArchive:
         if not settlements.damaged_reports(session):
             return found
     return {
-        reference: list((by_id(reference, each) | discrepancies.not_closed_by_id(reference, CODES)).values())
+        reference: list((by_id(reference, each) | recorded.not_closed_by_id(reference, CODES)).values())
         for reference, each in found.items()
     }
 

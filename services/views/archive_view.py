@@ -30,7 +30,7 @@ from models.views.archives import (
     SessionView,
     SignatureView,
 )
-from services.payments import discrepancies
+from services.payments import recorded
 
 Row = TypeVar("Row", bound=SQLModel)
 OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
@@ -47,7 +47,7 @@ def archive(reference: str) -> ArchiveView | None:
         if row is None:
             return None
         documents = _rows(session, SignedDocumentRow, reference)
-        found = discrepancies.views(session, reference)
+        found = recorded.views(session, reference)
         return ArchiveView.model_validate(
             row.model_dump()
             | {

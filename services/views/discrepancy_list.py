@@ -9,7 +9,7 @@ from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
-from services.payments.discrepancies import views_of
+from services.payments.recorded import views_of
 
 _BY_CODE = Order(col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 

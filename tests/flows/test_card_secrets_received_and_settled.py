@@ -16,7 +16,7 @@ from adapters.database.receipts import register
 from adapters.inbox import inbox
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl, seals
-from services.payments import discrepancies
+from services.payments import recorded
 from services.views import archive_view
 from tests.api.conftest import TOKEN, Receiver, started
 from tests.conftest import free_port
@@ -118,7 +118,7 @@ def settled(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes]:
 
 def answered(receiver: Receiver, public_link: str) -> dict[str, bytes]:
     """Return the receiver's answers about the archive and reports, and to requests that name a secret."""
-    (of_nobody,) = discrepancies.not_closed_by_id(None)
+    (of_nobody,) = recorded.not_closed_by_id(None)
     explanation = {"by": "Dana", "why": "agreed"}
     headers = {"authorization": f"Bearer {TOKEN}"}
     paths = [
@@ -143,7 +143,7 @@ def asked_for_secrets(client: httpx.Client, headers: dict[str, str]) -> dict[str
 
 def shown_by_commands(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes | str]:
     refused = [each.receipt_id for each in inbox.quarantined()]
-    (its_own, *_), (of_nobody,) = discrepancies.not_closed_by_id("process-1"), discrepancies.not_closed_by_id(None)
+    (its_own, *_), (of_nobody,) = recorded.not_closed_by_id("process-1"), recorded.not_closed_by_id(None)
     commands = {
         "discrepancies": ["discrepancies"],
         "discrepancies as JSON": ["discrepancies", "--json"],

@@ -10,7 +10,7 @@ from adapters.platform.settings import Settings, settings
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
 from domain.messages.summary import MOST_ROWS, summary
-from services.payments import discrepancies
+from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -88,7 +88,7 @@ def _steps(reference: str, body: bytes) -> Iterator[tuple[str, int]]:
 
 
 def _summary(reference: str, receipt_id: str) -> str:
-    found, terms = discrepancies.not_closed(reference, MOST_ROWS), settings().payment_terms
+    found, terms = recorded.not_closed(reference, MOST_ROWS), settings().payment_terms
     archive = stored_archive(reference, receipt_id).archive
     return summary(archive, found, [], discrepancies_in_all=0, version=1, archive_url="", terms=terms)
 

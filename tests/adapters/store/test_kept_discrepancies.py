@@ -12,7 +12,7 @@ from adapters.store import kept_discrepancies, ocfl
 from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode
 from models.views.payments import Explanation
-from services.payments import discrepancies
+from services.payments import discrepancies, recorded
 from tests.installations import archived, finished, stored_discrepancies
 from tests.samples import sample_body
 
@@ -32,7 +32,7 @@ def found(*these: Discrepancy) -> None:
 
 
 def explain(why: str) -> None:
-    (discrepancy_id,) = discrepancies.not_closed_by_id("process-1", HOLD_CODES)
+    (discrepancy_id,) = recorded.not_closed_by_id("process-1", HOLD_CODES)
     discrepancies.explain(discrepancy_id, Explanation(by="Dana", why=why), NOW)
 
 

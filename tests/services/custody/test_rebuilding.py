@@ -23,7 +23,7 @@ from models.runs.run import Trigger
 from models.views.payments import Explanation
 from services.custody.rebuilding import Rebuilt, check_empty, rebuild
 from services.custody.verifying import missing, object_of, stored_objects
-from services.payments import discrepancies
+from services.payments import discrepancies, recorded
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
 from services.views import archive_view
@@ -72,9 +72,7 @@ def explain_one(reference: str | None) -> None:
     now = datetime.now(UTC)
     if reference is None:
         imported(report(line("of nobody", settled=now.date())))
-    discrepancies.explain(
-        next(iter(discrepancies.not_closed_by_id(reference))), Explanation(by="Dana", why="a tip"), now
-    )
+    discrepancies.explain(next(iter(recorded.not_closed_by_id(reference))), Explanation(by="Dana", why="a tip"), now)
 
 
 @pytest.mark.usefixtures("kinds")

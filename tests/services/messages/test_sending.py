@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from adapters.database import notifications
 from adapters.platform.settings import Settings
 from models.runs.notification import NotificationState
-from services.messages.sending import check_confirmed, send
+from services.messages.attempts import check_confirmed, send
 from services.views import archive_view
 from tests.installations import archived
 from tests.samples import sample_body

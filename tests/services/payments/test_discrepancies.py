@@ -25,14 +25,9 @@ from models.payments.discrepancy import (
 from models.payments.payment import Standing
 from models.views.archives import ArchiveQuery, ArchiveView
 from models.views.payments import Explanation
-from services.payments import discrepancies
-from services.payments.discrepancies import (
-    may_have_discrepancies,
-    reconcile,
-    reconcile_judged,
-    reconcile_many,
-    reconcile_version,
-)
+from services.payments import discrepancies, recorded
+from services.payments.discrepancies import reconcile, reconcile_judged, reconcile_many, reconcile_version
+from services.payments.recorded import may_have_discrepancies
 from services.views import archive_list, archive_view
 from tests.records import NOON, archived, document
 
@@ -101,11 +96,11 @@ def test_discrepancies_of_no_archive_are_reconciled_separately() -> None:
     archived()
     reconcile("r", SETTLEMENT_CODES, [LATE], NOON)
     reconcile(None, SETTLEMENT_CODES, [UNASSIGNED], NOON)
-    assert list(discrepancies.not_closed_by_id(None).values()) == [UNASSIGNED]
+    assert list(recorded.not_closed_by_id(None).values()) == [UNASSIGNED]
 
     reconcile(None, SETTLEMENT_CODES, [], NOON)
 
-    assert discrepancies.not_closed_by_id(None) == {}
+    assert recorded.not_closed_by_id(None) == {}
     assert [each.code for each in whole().discrepancies] == ["SETTLED_LATE"]
 
 
@@ -113,7 +108,7 @@ def test_discrepancies_of_no_archive_are_reconciled_separately() -> None:
 def test_explanation_applies_until_the_amounts_change() -> None:
     archived()
     found(MISMATCH)
-    assert discrepancies.open_discrepancies("r", 9) == [MISMATCH]
+    assert recorded.open_discrepancies("r", 9) == [MISMATCH]
 
     for hour in (1, 2):
         discrepancies.explain(ID, Explanation(by="Dana", why="a tip"), NOON + timedelta(hours=hour))
@@ -124,13 +119,13 @@ def test_explanation_applies_until_the_amounts_change() -> None:
     assert shown.state == "explained"
     assert shown.explanation
     assert (shown.explanation.by, shown.explanation.why) == ("Dana", "a tip")
-    assert discrepancies.open_discrepancies("r", 9) == []
+    assert recorded.open_discrepancies("r", 9) == []
 
     found(replace(MISMATCH, found="26.00 ILS"), hour=4)
 
     (shown,) = whole().discrepancies
     assert (shown.state, shown.found, shown.explanation) == ("open", "26.00 ILS", None)
-    assert len(discrepancies.open_discrepancies("r", 9)) == 1
+    assert len(recorded.open_discrepancies("r", 9)) == 1
 
 
 @ON_SQLITE

@@ -16,7 +16,7 @@ from models.payments.discrepancy import (
     DiscrepancyLogRow,
     DiscrepancyRow,
 )
-from services.payments import discrepancies
+from services.payments import recorded
 from services.payments.duplicates import reconcile_all_duplicates, reconcile_duplicates
 from tests.payments import attempt, booked, payment
 from tests.records import NOON
@@ -43,7 +43,7 @@ def load(reference: str, *payments: tuple[str | None, str | None]) -> None:
 def reported(*references: str) -> dict[str, list[str]]:
     """Return the duplicates of archives that are not closed, in short form."""
     return {
-        reference: sorted(_short(each) for each in discrepancies.not_closed_by_id(reference, DUPLICATE_CODES).values())
+        reference: sorted(_short(each) for each in recorded.not_closed_by_id(reference, DUPLICATE_CODES).values())
         for reference in references
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.payments.discrepancy import HOLD_CODES
-from services.payments import discrepancies
+from services.payments import recorded
 from services.payments.holds import reconcile_all_holds, reconcile_holds
 from services.views import archive_view
 from tests.installations import archived
@@ -20,14 +20,14 @@ HELD = {"type": "hold"}
 def test_settled_hold_is_no_longer_aged() -> None:
     hold = sample_document()["payments"][0] | HELD
     archived("process-1", sample_body("process-1", payments=[hold]))
-    assert [each.code for each in discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
+    assert [each.code for each in recorded.not_closed_by_id("process-1", HOLD_CODES).values()] == ["AGING_HOLD"]
     archive = archive_view.archive("process-1")
     assert archive
     paid_on = archive.payments[0].paid_on
 
     imported(report(line(hold["provider_transaction_result"]["cguid"], paid=paid_on, settled=paid_on)))
 
-    assert discrepancies.not_closed_by_id("process-1", HOLD_CODES) == {}
+    assert recorded.not_closed_by_id("process-1", HOLD_CODES) == {}
 
 
 CHARGE = {"type": "charge"}
@@ -49,9 +49,7 @@ def test_only_a_hold_without_a_later_charge_ages() -> None:
 
     reconcile_holds([name for name, *_ in OLD], datetime.now(UTC))
 
-    found = {
-        name: [each.code for each in discrepancies.not_closed_by_id(name, HOLD_CODES).values()] for name, *_ in OLD
-    }
+    found = {name: [each.code for each in recorded.not_closed_by_id(name, HOLD_CODES).values()] for name, *_ in OLD}
     assert found == {name: ["AGING_HOLD"] * grows_old for name, _, grows_old in OLD}
 
 
@@ -75,8 +73,8 @@ def test_hold_without_a_day_ages_from_the_receipt_of_its_archive() -> None:
     came_at = archive.received_at
 
     reconcile_all_holds(came_at + timedelta(days=7))
-    assert discrepancies.not_closed_by_id("process-1", HOLD_CODES) == {}
+    assert recorded.not_closed_by_id("process-1", HOLD_CODES) == {}
 
     reconcile_all_holds(came_at + timedelta(days=8))
-    (old,) = discrepancies.not_closed_by_id("process-1", HOLD_CODES).values()
+    (old,) = recorded.not_closed_by_id("process-1", HOLD_CODES).values()
     assert (old.code, old.found) == ("AGING_HOLD", f"held since {came_at:%Y-%m-%d}")

@@ -31,7 +31,8 @@ from models.store.fixity import Fault
 from models.views.archives import ArchiveView
 from models.views.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
-from services.payments.discrepancies import explain, not_closed_by_id, views_of
+from services.payments.discrepancies import explain
+from services.payments.recorded import not_closed_by_id, views_of
 from services.processing.persisting import persist
 from services.settlements.importing import reconcile_all_archives
 from services.triggering.trigger import trigger

@@ -14,7 +14,7 @@ from adapters.platform.settings import Settings
 from adapters.store import ocfl
 from models.errors import Conflict
 from models.payments.discrepancy import DiscrepancyCode
-from services.payments import discrepancies
+from services.payments import recorded
 from services.processing.completion import complete
 from services.processing.findings import payload_findings, reconcile_findings
 from services.processing.loading import load
@@ -96,7 +96,7 @@ def test_vanished_payment_does_not_depend_on_the_order_of_arrival() -> None:
             payments = [charge(name, *made)] if (made := RENAMED[year]) else []
             archived(name, sample_body(name, event=event(year), payments=payments, data=[]))
 
-        (gone,) = discrepancies.not_closed_by_id(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
+        (gone,) = recorded.not_closed_by_id(name, [DiscrepancyCode.PAYMENT_VANISHED]).values()
 
         assert (gone.transaction_id, gone.expected) == (f"other of {name}", "a charge of 25.00 ILS"), order
 

@@ -14,7 +14,8 @@ from models.settlements.settlement import SettlementReportRow
 from models.views.payments import Explanation
 from services.custody.rebuilding import Rebuilt, rebuild
 from services.custody.verifying import stored_objects
-from services.payments.discrepancies import explain, not_closed_by_id
+from services.payments.discrepancies import explain
+from services.payments.recorded import not_closed_by_id
 from services.settlements.importing import reconcile_all_archives
 from services.views import archive_view
 from tests.installations import archived, finished

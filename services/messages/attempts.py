@@ -1,4 +1,4 @@
-"""Sends messages to endpoints, one attempt at a time, and records each attempt."""
+"""Makes attempts at messages to endpoints, and records each attempt."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from domain.messages.notification import MOST_REPORTED, archive_completed
 from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationRow, NotificationState
-from services.payments import discrepancies
+from services.payments import recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _body(notification: NotificationRow) -> bytes:
         version=archives.get_version(notification.receipt_id).version,
         planned_at=notification.planned_at,
         has_warnings=archives.has_warnings(notification.reference),
-        discrepancies=discrepancies.open_discrepancies(notification.reference, MOST_REPORTED),
-        discrepancies_in_all=discrepancies.count_not_closed(notification.reference)[DiscrepancyState.OPEN],
+        discrepancies=recorded.open_discrepancies(notification.reference, MOST_REPORTED),
+        discrepancies_in_all=recorded.count_not_closed(notification.reference)[DiscrepancyState.OPEN],
         signed_document=archives.signed_document_outcome(notification.reference),
         url=archive_url(notification.reference),
     )

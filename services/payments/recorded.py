@@ -1,0 +1,148 @@
+"""Reads the recorded discrepancies of archives."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Row
+from sqlmodel import Session, SQLModel, col, exists, func, or_, select
+
+from adapters.database.transactions import pages, reading, streamed
+from domain.payments.discrepancies import by_id, since_opened
+from domain.payments.sentences import sentence
+from models.payments.discrepancy import (
+    Discrepancy,
+    DiscrepancyCode,
+    DiscrepancyEventRow,
+    DiscrepancyRow,
+    DiscrepancyState,
+)
+from models.payments.payment import PaymentRow, Standing
+from models.views.payments import DiscrepancyView, ExplanationView
+
+NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+_ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
+
+
+def not_closed_by_id(
+    reference: str | None, codes: Collection[DiscrepancyCode] = frozenset(DiscrepancyCode)
+) -> dict[str, Discrepancy]:
+    """Return the open and explained discrepancies of an archive, by id, in the order of the codes."""
+    wanted = (col(DiscrepancyRow.code).in_(codes), NOT_CLOSED)
+    ordered = select(DiscrepancyRow).where(of_references([reference]), *wanted).order_by(*_ORDER)
+    with reading() as session:
+        return {row.discrepancy_id: discrepancy_of(row) for row in session.exec(ordered)}
+
+
+def are_not_closed(reference: str, codes: Collection[DiscrepancyCode], found: Sequence[Discrepancy]) -> bool:
+    """Return whether exactly these discrepancies of an archive, of these codes, are not closed."""
+    expected = by_id(reference, found)
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    wanted = of_references([reference]), col(DiscrepancyRow.code).in_(codes), NOT_CLOSED
+    with reading() as session:
+        for row in streamed(session, sqlalchemy.select(table).where(*wanted)):
+            if expected.pop(row.discrepancy_id, None) != discrepancy_of(row):
+                return False
+    return not expected
+
+
+def may_have_discrepancies(
+    reference: str, codes: Collection[DiscrepancyCode], standings: Collection[Standing] = frozenset(Standing)
+) -> bool:
+    """Return whether an archive has payments with one of `standings`, from which `codes` follow, or discrepancies of
+    `codes` that are not closed. One query.
+    """
+    of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
+    of_rows = (of_references([reference]), col(DiscrepancyRow.code).in_(codes), NOT_CLOSED)
+    with reading() as session:
+        return bool(session.exec(select(or_(exists().where(*of_payments), exists().where(*of_rows)))).one())
+
+
+def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:
+    """Return the first of the open discrepancies of an archive, in the order of the codes."""
+    wanted = (DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN)
+    ordered = select(DiscrepancyRow).where(*wanted).order_by(*_ORDER)
+    with reading() as session:
+        return [discrepancy_of(row) for row in session.exec(ordered.limit(most))]
+
+
+def explained(found: Mapping[str, Discrepancy]) -> set[str]:
+    """Return the ids of the found discrepancies that a person has explained with exactly these amounts."""
+    ids = set[str]()
+    with reading() as session:
+        for page in pages(found):
+            wanted = col(DiscrepancyRow.discrepancy_id).in_(page), DiscrepancyRow.state == DiscrepancyState.EXPLAINED
+            for row in session.exec(select(DiscrepancyRow).where(*wanted)):
+                each = found[row.discrepancy_id]
+                if (row.expected, row.found) == (each.expected, each.found):
+                    ids.add(row.discrepancy_id)
+    return ids
+
+
+def not_closed(reference: str, most: int) -> list[DiscrepancyView]:
+    """Return the first open and explained discrepancies of an archive with their history, in the order of the codes."""
+    found = select(DiscrepancyRow).where(DiscrepancyRow.reference == reference, NOT_CLOSED)
+    with reading() as session:
+        return views_of(session, session.exec(found.order_by(*_ORDER).limit(most)).all())
+
+
+def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
+    """Return how many discrepancies of an archive are open, and how many are explained."""
+    state = col(DiscrepancyRow.state)
+    its = DiscrepancyRow.reference == reference, state != DiscrepancyState.CLOSED
+    counted = select(state, func.count()).where(*its).group_by(state)
+    with reading() as session:
+        counts = {DiscrepancyState(each): count for each, count in session.exec(counted)}
+    return {each: counts.get(each, 0) for each in (DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED)}
+
+
+def views(session: Session, reference: str) -> list[DiscrepancyView]:
+    """Return all discrepancies of an archive, also closed, with their history, in the order of the codes."""
+    table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]
+    found = sqlalchemy.select(table).where(table.c.reference == reference)
+    return views_of(session, list(streamed(session, found.order_by(*_ORDER))))
+
+
+def views_of(session: Session, rows: Sequence[DiscrepancyRow] | Sequence[Row[Any]]) -> list[DiscrepancyView]:
+    """Return discrepancies with their history, in the order of the rows."""
+    events = events_of(session, [row.discrepancy_id for row in rows])
+    by_id = {key: list(its) for key, its in groupby(events, lambda each: str(each.discrepancy_id))}
+    return [_view(row, by_id[row.discrepancy_id]) for row in rows]
+
+
+def _view(row: DiscrepancyRow | Row[Any], events: Sequence[Row[Any]]) -> DiscrepancyView:
+    since = since_opened(events)
+    explained = [each for each in since if each.state == DiscrepancyState.EXPLAINED]
+    closed = [each for each in since if each.state == DiscrepancyState.CLOSED]
+    return DiscrepancyView(
+        discrepancy_id=row.discrepancy_id,
+        code=row.code,
+        transaction_id=row.transaction_id,
+        expected=row.expected,
+        found=row.found,
+        state=row.state,
+        sentence=sentence(DiscrepancyCode(row.code), row.expected, row.found),
+        opened_at=since[0].at,
+        closed_at=closed[-1].at if closed else None,
+        explanation=ExplanationView.model_validate(explained[-1]._mapping) if explained else None,
+    )
+
+
+def events_of(session: Session, discrepancy_ids: Iterable[str]) -> Iterator[Row[Any]]:
+    """Yield the events of discrepancies, in order of discrepancy and number."""
+    events = SQLModel.metadata.tables[str(DiscrepancyEventRow.__tablename__)]
+    in_order = sqlalchemy.select(events).order_by(events.c.discrepancy_id, events.c.number)
+    for page in pages(sorted(discrepancy_ids)):
+        yield from streamed(session, in_order.where(events.c.discrepancy_id.in_(page)))
+
+
+def of_references(references: Collection[str | None]) -> ColumnElement[bool]:
+    column = col(DiscrepancyRow.reference)
+    named = column.in_([each for each in references if each is not None])
+    return or_(named, column.is_(None)) if None in references else named
+
+
+def discrepancy_of(row: DiscrepancyRow | Row[Any]) -> Discrepancy:
+    code = DiscrepancyCode(row.code)
+    return Discrepancy(code, row.transaction_id, row.expected, row.found, row.subject, row.payment_id)
