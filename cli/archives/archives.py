@@ -25,19 +25,19 @@ _Row = Mapping[str, Any]
 
 def list_archives(  # noqa: PLR0913 -- an option per filter
     *,
-    reference: str | None = None,
-    process_number: int | None = None,
-    transaction_number: int | None = None,
-    session: str | None = None,
+    reference: Annotated[str | None, typer.Option(help="A process reference, whole.")] = None,
+    process_number: Annotated[int | None, typer.Option(help="A process number.")] = None,
+    transaction_number: Annotated[int | None, typer.Option(help="A transaction number.")] = None,
+    session: Annotated[str | None, typer.Option(help="A session id.")] = None,
     label: Annotated[str | None, typer.Option(help="A label, as KEY=VALUE.")] = None,
-    template: str | None = None,
+    template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
     received_before: Annotated[str | None, typer.Option(help="A time with zone.")] = None,
     q: Annotated[str | None, typer.Option(help="Part of a reference, number, name, label or file name.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: int = 50,
+    limit: Annotated[int, typer.Option(help="Archives on a page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List archives, newest first."""
@@ -65,7 +65,7 @@ def _listed(found: ArchiveSummary) -> list[object]:
 
 
 def show(
-    reference: str,
+    reference: Annotated[str, typer.Argument(help="A process reference.")],
     *,
     diff: Annotated[
         tuple[int, int] | None, typer.Option(help="Show only the differences between two versions.")
@@ -105,7 +105,9 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
     console().print(table_of(("kind", "key", "change", "member", f"version {before}", f"version {after}"), rows))
 
 
-def rerun(references: list[str], *, as_json: Json = False) -> None:
+def rerun(
+    references: Annotated[list[str], typer.Argument(help="Process references.")], *, as_json: Json = False
+) -> None:
     """Run the latest receipt of each archive again. Parts that are already right stay unchanged."""
     started = asyncio.run(reruns.rerun(references))
     if as_json:
