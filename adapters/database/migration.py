@@ -4,16 +4,19 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 import migrations
 from adapters.database.transactions import engine, translated
 from adapters.platform.settings import settings
+from models.errors import Conflict
 
 
 def migrate() -> None:
     """Apply the missing migrations, if any.
 
     Raises:
+        Conflict: the database is from another build, whose migrations this one does not have.
         Transient: the database does not answer.
     """
     location = settings().database_location
@@ -23,5 +26,11 @@ def migrate() -> None:
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with translated(), engine().connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise Conflict(
+                "the database is from a build with other migrations; let CELLAR_DATABASE_URL name an empty database, "
+                "then run `cellar migrate` and `cellar rebuild`"
+            ) from error
         connection.commit()

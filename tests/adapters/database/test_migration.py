@@ -9,14 +9,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlmodel import SQLModel
 
 import migrations
 from adapters.database.migration import migrate
 from adapters.database.transactions import engine
 from adapters.platform.settings import Settings
-from models.errors import Transient
+from models.errors import Conflict, Transient
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -75,6 +75,16 @@ def test_migrate_creates_the_folder_of_the_database(configure: Callable[..., Set
     migrate()
 
     assert (tmp_path / "a" / "b" / "c.db").exists()
+
+
+@pytest.mark.usefixtures("installation")
+def test_database_of_a_build_with_other_migrations_is_refused_and_says_what_to_do() -> None:
+    with engine().connect() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
+        connection.commit()
+
+    with pytest.raises(Conflict, match="run `cellar migrate` and `cellar rebuild`"):
+        migrate()
 
 
 def test_unreachable_database_is_transient(configure: Callable[..., Settings]) -> None:
