@@ -158,7 +158,7 @@ def _values_in_gaps(document: Document) -> Iterator[bytes]:
 
 
 def updates_behind(document: Document, place: int) -> int:
-    """Count the updates behind a place by their ends, even those that are not in the chain of updates.
+    """Return the number of updates that end behind the offset `place`, also of updates outside the chain of updates.
 
     The file is mapped, not read, since the bytes between two ends may have any length.
     """

@@ -1,7 +1,7 @@
 """Processes receipts in a separate process, which may be killed with SIGKILL right before a given write.
 
-Each receipt goes through the functions that the flow calls. Writes are counted as in `killed.py`. Processes are forked
-from one that has imported all modules, because importing takes longer than all that a process does.
+Each receipt goes through the functions that the flow calls. Writes are counted as in `killed.py`. Each process is
+forked from a parent that has imported all modules, because the imports take longer than the work.
 """
 
 import os

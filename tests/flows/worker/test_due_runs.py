@@ -1,4 +1,4 @@
-"""Which runs may start beside those that are executing, and how due runs are found."""
+"""The worker finds due runs, and starts only runs that may execute beside its current runs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
