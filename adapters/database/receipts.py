@@ -10,8 +10,11 @@ from sqlmodel import Session, col, func, select, update
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
 from models.payments.discrepancy import DiscrepancyLogRow
+from models.runs.cause import CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow
+
+_PASSED_ON = {"state", "completed_at", *CauseColumns.model_fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,9 @@ def register(delivery: Delivery) -> Registration:
     """
     shared = {"reference": delivery.reference, "received_at": delivery.received_at}
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
+    known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
     with writing() as session:
-        archive_is_new = insert_new(session, ArchiveRow, shared | {"state": State.RECEIVED})
+        archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
         receipt_is_new = insert_new(session, ReceiptRow, receipt)
         outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
         arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
@@ -70,29 +74,33 @@ def set_triggered(delivery_id: str, flow_run_id: str) -> State:
 def set_awaited(receipt_id: str) -> None:
     """Set a failed receipt to received, since a new run will come. A receipt whose run has begun stays unchanged."""
     failed = (col(ReceiptRow.receipt_id) == receipt_id, col(ReceiptRow.state) == State.FAILED)
+    received = {"state": State.RECEIVED, **dict.fromkeys(CauseColumns.model_fields)}
     with writing() as session:
-        awaited = update(ReceiptRow).where(*failed).values(state=State.RECEIVED).returning(col(ReceiptRow.reference))
+        awaited = update(ReceiptRow).where(*failed).values(received).returning(col(ReceiptRow.reference))
         found = session.execute(awaited).first()
         if found:
             _pass_on_state(session, found.reference)
 
 
-def set_state(receipt_id: str, state: State, now: datetime) -> None:
-    """Set the state of a receipt and update its archive. A completed receipt stays completed.
+def set_state(receipt_id: str, state: State, now: datetime, cause: CauseColumns | None = None) -> None:
+    """Set the state of a receipt with its cause, and update its archive. A completed receipt stays completed.
 
     A failed re-run takes nothing away from a complete archive.
     """
     with writing() as session:
-        set_state_within(session, receipt_id, state, now)
+        set_state_within(session, receipt_id, state, now, cause)
 
 
-def set_state_within(session: Session, receipt_id: str, state: State, now: datetime) -> None:
-    """Do as `set_state`, in the caller's transaction."""
+def set_state_within(
+    session: Session, receipt_id: str, state: State, now: datetime, cause: CauseColumns | None = None
+) -> None:
+    """Do as `set_state`, in the caller's transaction. `cause` says why the receipt failed or waits."""
     # Locked: otherwise two writers could both read "processing" and both write, and the later might write "failed".
     receipt = session.get_one(ReceiptRow, receipt_id, with_for_update=True)
     if receipt.state != State.COMPLETED:
         receipt.state = state
         receipt.completed_at = now if state is State.COMPLETED else None
+        receipt.sqlmodel_update((cause or CauseColumns()).model_dump())
         session.flush()
         _pass_on_state(session, receipt.reference)
 
@@ -218,5 +226,4 @@ def _pass_on_state(session: Session, reference: str) -> None:
         .execution_options(populate_existing=True)
     ).first()
     if newest:
-        archive.state = newest.state
-        archive.completed_at = newest.completed_at
+        archive.sqlmodel_update(newest.model_dump(include=_PASSED_ON))

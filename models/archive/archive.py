@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlmodel import BigInteger, Field, SQLModel
+from sqlalchemy import Index
+from sqlmodel import BigInteger, Field
 
 from models.archive.content import Content
 from models.archive.form_field import FormField
@@ -14,6 +15,7 @@ from models.archive.verdict import Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.columns import Moment, text_index
 from models.payments.payment import Payment
+from models.runs.cause import CauseColumns
 
 
 class State(StrEnum):
@@ -48,11 +50,14 @@ class Archive:
         return any(warning.code is WarningCode.SECRETS_LOCKED for warning in self.warnings)
 
 
-class ArchiveRow(SQLModel, table=True):
-    """One row per process reference. `state` is the state of its newest receipt."""
+class ArchiveRow(CauseColumns, table=True):
+    """One row per process reference. State and cause are those of its newest receipt.
+
+    Process number and template are those of the first delivery until a version is current.
+    """
 
     __tablename__ = "archive"
-    __table_args__ = (text_index("archive", "template_id"),)
+    __table_args__ = (text_index("archive", "template_id"), Index("ix_archive_cause_code", "cause_code"))
 
     reference: str = Field(primary_key=True, max_length=255)
     state: str = Field(max_length=16, index=True)

@@ -13,11 +13,15 @@ from sqlalchemy.orm import deferred
 from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueConstraint
 
 from models.columns import Json, Moment
+from models.runs.cause import CauseColumns
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it."""
+    """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it.
+
+    `process_number` and `template_id` are read before the answer. Records of earlier versions lack them.
+    """
 
     delivery_id: str
     receipt_id: str
@@ -25,6 +29,8 @@ class Delivery:
     received_at: datetime
     size_bytes: int
     headers: dict[str, str]
+    process_number: int | None = None
+    template_id: str | None = None
 
 
 class Outcome(StrEnum):
@@ -35,7 +41,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
 
 
-class ReceiptRow(SQLModel, table=True):
+class ReceiptRow(CauseColumns, table=True):
     __tablename__ = "receipt"
 
     receipt_id: str = Field(primary_key=True, max_length=64)

@@ -18,9 +18,10 @@ class Trigger(StrEnum):
 
 
 class RunState(StrEnum):
-    """States as Prefect names them."""
+    """States as Prefect names them. `AwaitingRetry`: the run waits for a system that is away, and is tried again."""
 
     RUNNING = "Running"
+    AWAITING_RETRY = "AwaitingRetry"
     COMPLETED = "Completed"
     FAILED = "Failed"
     CRASHED = "Crashed"
@@ -28,7 +29,10 @@ class RunState(StrEnum):
 
 
 class RunRow(SQLModel, table=True):
-    """One attempt of a flow run. `attempt` begins at 1 and grows with each Retry in Prefect."""
+    """One attempt of a flow run. `attempt` begins at 1 and grows with each Retry in Prefect.
+
+    The cause of an attempt that failed or waits: its code, the class of the error, and a sentence that says what to do.
+    """
 
     __tablename__ = "run"
 
@@ -39,6 +43,9 @@ class RunRow(SQLModel, table=True):
     trigger: str = Field(max_length=16)
     state: str = Field(max_length=16)
     failed_task: str | None = None
+    cause_code: str | None = Field(default=None, max_length=64)
+    cause_error: str | None = Field(default=None, max_length=64)
+    cause_sentence: str | None = None
     started_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.payments.discrepancy import DiscrepancyCode
+from models.runs.cause import CauseColumns
 from models.views.parameters import Integer, Moment, Text
 from models.views.payments import DiscrepancyView, PaymentView
 
@@ -22,12 +23,44 @@ class ArchiveQuery(BaseModel):
     label: Text | None = Field(None, description="`KEY=VALUE`")
     template: Text | None = None
     state: State | None = None
+    cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
+    attention: bool | None = Field(
+        None, description="whether a person should look: a failure, a warning, or a discrepancy that nobody explained"
+    )
     discrepancy: DiscrepancyCode | None = None
     received_after: Moment | None = None
     received_before: Moment | None = None
     q: Text | None = Field(None, description="part of a reference, number, name, label or file name")
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
+
+
+class CauseView(BaseModel):
+    """Why an archive failed or waits. `task`: null before the first task. `since`: the time of the failure, or the time
+    since when the archive waits.
+    """
+
+    code: str
+    task: str | None
+    error_class: str
+    sentence: str
+    attempt: int
+    since: datetime
+
+    @classmethod
+    def of(cls, found: CauseColumns) -> "CauseView | None":
+        if found.cause_code is None:
+            return None
+        return cls.model_validate(
+            {
+                "code": found.cause_code,
+                "task": found.cause_task,
+                "error_class": found.cause_error,
+                "sentence": found.cause_sentence,
+                "attempt": found.cause_attempt,
+                "since": found.cause_since,
+            }
+        )
 
 
 class ArchiveSummary(BaseModel):
@@ -39,6 +72,7 @@ class ArchiveSummary(BaseModel):
     process_number: int | None
     received_at: datetime
     completed_at: datetime | None
+    cause: CauseView | None
     files: int
     warnings: int
     discrepancies: int
@@ -141,6 +175,7 @@ class RunView(BaseModel):
     state: str
     trigger: str
     failed_task: str | None
+    cause: CauseView | None
     started_at: datetime
     ended_at: datetime | None
     url: str
@@ -164,6 +199,7 @@ class ArchiveView(BaseModel):
     process_number: int | None
     received_at: datetime
     completed_at: datetime | None
+    cause: CauseView | None
     versions: list[VersionView]
     deliveries: list[DeliveryView]
     files: list[FileView]

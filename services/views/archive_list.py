@@ -7,7 +7,7 @@ from sqlmodel import SQLModel, String, col, exists, func, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
-from models.archive.archive import ArchiveRow
+from models.archive.archive import ArchiveRow, State
 from models.archive.content import FileRow
 from models.archive.session import LabelRow, SessionRow
 from models.archive.warning import WarningRow
@@ -17,6 +17,7 @@ from models.views.archives import (
     ArchivePage,
     ArchiveQuery,
     ArchiveSummary,
+    CauseView,
 )
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
@@ -37,7 +38,9 @@ def page(query: ArchiveQuery) -> ArchivePage:
     with reading() as session:
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
     items = [
-        ArchiveSummary(**archive.model_dump(), files=files, warnings=warnings, discrepancies=standing)
+        ArchiveSummary(
+            **archive.model_dump(), cause=CauseView.of(archive), files=files, warnings=warnings, discrepancies=standing
+        )
         for archive, files, warnings, standing in rows
     ]
     return ArchivePage(items=items, next=cursor)
@@ -55,6 +58,7 @@ def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
         "process_number": ArchiveRow.process_number,
         "template": ArchiveRow.template_id,
         "state": ArchiveRow.state,
+        "cause": ArchiveRow.cause_code,
     }
     conditions = [
         col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
@@ -68,6 +72,8 @@ def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
         conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
     if query.discrepancy is not None:
         conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))
+    if query.attention is not None:
+        conditions.append(_NEEDS_ATTENTION if query.attention else ~_NEEDS_ATTENTION)
     if query.received_after is not None:
         conditions.append(col(ArchiveRow.received_at) > query.received_after)
     if query.received_before is not None:
@@ -106,3 +112,10 @@ def _key_and_value(label: str) -> tuple[str, str]:
     if not equals:
         raise Refused("BAD_PARAMETER", "expected KEY=VALUE", where="label")
     return key, value
+
+
+_NEEDS_ATTENTION = or_(
+    col(ArchiveRow.state) == State.FAILED,
+    _has(WarningRow),
+    _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
+)

@@ -24,6 +24,7 @@ from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
 from models.views.archives import (
     ArchiveView,
+    CauseView,
     IntegrationView,
     NotificationView,
     RunView,
@@ -51,6 +52,7 @@ def archive(reference: str) -> ArchiveView | None:
         return ArchiveView.model_validate(
             row.model_dump()
             | {
+                "cause": CauseView.of(row),
                 "versions": _dumped(session, VersionRow, reference, VersionRow.version),
                 "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
                 "files": _dumped(session, FileRow, reference),
@@ -162,4 +164,17 @@ def _notifications(session: Session, reference: str) -> list[NotificationView]:
 
 
 def _run(row: RunRow) -> RunView:
-    return RunView(**row.model_dump(), url=run_url(row.flow_run_id))
+    return RunView(**row.model_dump(), cause=_cause(row), url=run_url(row.flow_run_id))
+
+
+def _cause(row: RunRow) -> CauseView | None:
+    if row.cause_code is None or row.cause_error is None or row.cause_sentence is None:
+        return None
+    return CauseView(
+        code=row.cause_code,
+        task=row.failed_task,
+        error_class=row.cause_error,
+        sentence=row.cause_sentence,
+        attempt=row.attempt,
+        since=row.ended_at or row.started_at,
+    )

@@ -39,7 +39,16 @@ class TestOneArchive:
         archive = library.get(path_of("contract")).json()
 
         assert set(archive) == {
-            *("reference", "state", "template_id", "process_number", "received_at", "completed_at", "versions"),
+            *(
+                "reference",
+                "state",
+                "template_id",
+                "process_number",
+                "received_at",
+                "completed_at",
+                "cause",
+                "versions",
+            ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "notifications", "runs"),
         }
@@ -83,7 +92,7 @@ class TestOneArchive:
 
         assert set(definitions["NotificationView"]["properties"]) == {"endpoint", "event", "state", "attempts"}
         assert set(definitions["RunView"]["properties"]) == {
-            *("flow_run_id", "attempt", "state", "trigger", "failed_task", "started_at", "ended_at", "url")
+            *("flow_run_id", "attempt", "state", "trigger", "failed_task", "cause", "started_at", "ended_at", "url")
         }
 
     def test_shows_versions_warnings_and_discrepancies(self, library: Library) -> None:
