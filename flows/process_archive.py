@@ -15,24 +15,27 @@ import httpx
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from adapters.database import notifications
+from adapters.database import archives, notifications
+from adapters.peers.prefect_api import tags_of
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
-from domain.messages.summary import size_text
+from domain.messages.summary import cause_summary, size_text
 from flows.execution.engine import leave_slot
 from flows.execution.lease import sole_work_on
-from flows.execution.record import Run, recorded
+from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
-from flows.execution.retries import RETRIED
+from flows.execution.retries import RETRIED, RETRIED_LONGER
 from flows.execution.summaries import optional_summary
 from models.archive.verdict import Outcome
-from models.errors import Refused
+from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationState
+from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.messages.attempts import check_confirmed, send
 from services.messages.summaries import archive_summary
@@ -79,27 +82,42 @@ class PaymentsReconciled(BaseModel):
     persist_result=False,
     on_completion=[remove_results],
 )
-async def process_archive(reference: str, receipt_id: str | None = None) -> None:
-    """Archive a receipt of a process. Without `receipt_id`, archive the receipt of its current version."""
-    # A triggered run already has name and tag. A run that a person started gets them first, however early it fails.
-    await _label(reference, set())
-    run = await _run(reference, receipt_id)
-    async with recorded(run) as progress:
-        async with sole_work_on(reference, run.holder), _time_limit():
-            progress.task = persist_files.name
-            await persist_files(reference, run.receipt_id)
-            progress.task = load_metadata.name
-            loaded = await load_metadata(reference, run.receipt_id)
-            progress.task = reconcile_payments.name
-            reconciled = await reconcile_payments(reference, run.receipt_id)
-            await _label(reference, _tags_of(loaded, reconciled))
-        # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
-        leave_slot()
-        progress.task = notify_downstream.name
-        try:
-            await _notify_all(run.receipt_id)
-        finally:
-            await _publish_summary(reference, run.receipt_id, loaded.version)
+async def process_archive(reference: str, receipt_id: str | None = None) -> State[Any] | None:
+    """Archive a receipt of a process. Without `receipt_id`, archive the receipt of its current version.
+
+    A run that waits for a system ends as AwaitingRetry, and goes on by itself. A run that failed says why.
+    """
+    # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
+    progress = Progress(tags=set(flow_run.tags))
+    await _label(reference, progress, await _known_tags(reference))
+    ended = await recorded(progress, _run(reference, receipt_id), _archive)
+    if ended is None:
+        return None
+    state, cause = ended
+    if state.is_failed():
+        await _label(reference, progress, {"attention"})
+    if cause.task != notify_downstream.name:  # else the summary of the archive is there
+        await _publish(reference, cause_summary(cause, state.message or ""))
+    return state
+
+
+async def _archive(run: Run, progress: Progress) -> None:
+    reference = run.reference
+    async with sole_work_on(reference, run.holder), _time_limit():
+        progress.task = persist_files.name
+        await persist_files(reference, run.receipt_id)
+        progress.task = load_metadata.name
+        loaded = await load_metadata(reference, run.receipt_id)
+        progress.task = reconcile_payments.name
+        reconciled = await reconcile_payments(reference, run.receipt_id)
+        await _label(reference, progress, _tags_of(reference, loaded, reconciled))
+    # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
+    leave_slot()
+    progress.task = notify_downstream.name
+    try:
+        await _notify_all(run.receipt_id)
+    finally:
+        await _publish_summary(reference, run.receipt_id, loaded.version)
 
 
 @task(name="persist-files", **_KEPT)
@@ -161,7 +179,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)
 
 
-@task(name="notify-downstream", **_KEPT)
+@task(name="notify-downstream", **_KEPT | RETRIED_LONGER)
 async def notify_downstream(message_id: str | None) -> str:
     """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify."""
     log = get_run_logger()
@@ -211,12 +229,18 @@ def _trigger_of(tags: Collection[str]) -> Trigger:
     return next((trigger for trigger in Trigger if f"trigger:{trigger}" in tags), Trigger.RERUN)
 
 
-def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]:
-    tags = set()
-    if loaded.process_number is not None:
-        tags.add(f"process:{loaded.process_number}")
-    if loaded.template_id is not None:
-        tags.add(f"template:{loaded.template_id}")
+async def _known_tags(reference: str) -> set[str]:
+    """Return the tags of a run before its first task. A run that was triggered has them already."""
+    if any(each.startswith("reference:") for each in flow_run.tags):
+        return set()
+    try:
+        return set(tags_of(await in_thread(archives.identity, reference)))
+    except Transient:
+        return set(tags_of(Identity(reference)))
+
+
+def _tags_of(reference: str, loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]:
+    tags = set(tags_of(Identity(reference, loaded.process_number, loaded.template_id)))
     if loaded.signed_document in _BAD_DOCUMENTS:
         tags.add(f"signed-document:{loaded.signed_document}")
     if loaded.warnings or reconciled.discrepancies:
@@ -224,23 +248,27 @@ def _tags_of(loaded: MetadataLoaded, reconciled: PaymentsReconciled) -> set[str]
     return tags
 
 
-async def _label(reference: str, found: set[str]) -> None:
+async def _label(reference: str, progress: Progress, found: set[str]) -> None:
     """Give the run the name and tags that people search for, in one request, or in none where nothing changes.
 
     A name or tag that Prefect refuses must not fail an archive.
     """
-    tags = {*flow_run.tags, f"reference:{reference}", *found}
-    if (flow_run.name, set(flow_run.tags)) == (reference, tags):
+    if flow_run.name == reference and found <= progress.tags:
         return
     try:
         async with get_client() as client:
-            await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
+            await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(progress.tags | found))
+        progress.tags |= found
     except (PrefectException, httpx.HTTPError) as error:
         get_run_logger().warning("The run could not be given its name and tags: %s", type(error).__name__)
 
 
 async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
+    with optional_summary():
+        await _publish(reference, await in_thread(archive_summary, reference, receipt_id, version))
+
+
+async def _publish(reference: str, markdown: str) -> None:
     key = f"archive-{hashlib.sha256(reference.encode()).hexdigest()[:16]}"
     with optional_summary():
-        markdown = await in_thread(archive_summary, reference, receipt_id, version)
         await acreate_markdown_artifact(markdown, key=key, description=f"Archive {reference}")

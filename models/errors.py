@@ -8,15 +8,32 @@ CellarError
 └── Conflict       two records disagree: a person decides
     └── Locked     values cannot be sealed or opened: a key is gone, damaged or not in the settings
 
+Every error has a stable `code`, which groups failures.
+
 Messages say what, which, expected, got and what to do next. They never repeat a value from a payload, since values are
 people's data.
 """
 
+from enum import StrEnum
 from http import HTTPStatus
+
+
+class System(StrEnum):
+    """What a run may have to wait for. The spool folder and the inbox count as the store: they are its local side."""
+
+    STORE = "store"
+    DATABASE = "database"
+    PREFECT = "Prefect"
+    CLAMAV = "ClamAV"
+    KEY = "key"
+    ENDPOINT = "endpoint"
+    OTHER_RUN = "other run"
 
 
 class CellarError(Exception):
     """Base of every error that cellar raises on purpose."""
+
+    code = "UNEXPECTED"
 
 
 class Refused(CellarError):
@@ -37,14 +54,26 @@ class Refused(CellarError):
 
 
 class Transient(CellarError):
-    """An outside system failed this time. The same call may work later."""
+    """An outside system failed this time. The same call may work later.
+
+    `system` is what failed, if that is known. `summary` is the message without what differs from archive to archive.
+    """
+
+    def __init__(self, message: str, *, system: System | None = None, summary: str | None = None) -> None:
+        super().__init__(message)
+        self.system = system
+        self.summary = summary or message
+        self.code = f"{system.name}_AWAY" if system else "INTERRUPTED"
 
 
 class Unreadable(Transient):
     """A storage cannot read an existing key. Other keys may be readable."""
 
     def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"{key} cannot be read: {reason}")
+        super().__init__(
+            f"{key} cannot be read: {reason}", system=System.STORE, summary=f"a file cannot be read: {reason}"
+        )
+        self.code = "STORE_UNREADABLE"
         self.key = key
         self.reason = reason
 
@@ -52,9 +81,17 @@ class Unreadable(Transient):
 class Unusable(Transient):
     """The database answers, and no call works until a person changes its tables or rights."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, system=System.DATABASE)
+        self.code = "DATABASE_UNUSABLE"
+
 
 class Conflict(CellarError):
     """Two records disagree and no rule says which is right."""
+
+    def __init__(self, message: str, *, code: str = "CONFLICT") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Locked(Conflict):
@@ -62,3 +99,6 @@ class Locked(Conflict):
 
     The sealed values are not damaged: with the key they can be opened again.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="KEY_AWAY")

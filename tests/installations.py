@@ -22,6 +22,7 @@ from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from adapters.store.requests import stored_request
+from models.runs.receipt import Identity
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -124,7 +125,9 @@ def archived(reference: str, body: bytes, received_at: datetime | None = None) -
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    delivery = intake.accept(reference, received_at or datetime.now(UTC), {"content-type": "application/json"})
+    delivery = intake.accept(
+        Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}
+    )
     receipts.register(delivery)
     finished(reference, delivery.receipt_id)
     return delivery.receipt_id

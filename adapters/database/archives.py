@@ -13,7 +13,7 @@ from models.archive.archive import ArchiveRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Conflict
-from models.runs.receipt import DeliveryRow, Outcome, VersionRow
+from models.runs.receipt import DeliveryRow, Identity, Outcome, VersionRow
 
 _REFERENCES_PER_PAGE = 10_000
 
@@ -119,6 +119,13 @@ def references() -> Iterator[str]:
         if len(page) < _REFERENCES_PER_PAGE:
             return
         last = page[-1]
+
+
+def identity(reference: str) -> Identity:
+    """Return by what people find an archive, as far as the database knows it."""
+    with reading() as session:
+        archive = session.get(ArchiveRow, reference)
+    return Identity(reference, archive.process_number, archive.template_id) if archive else Identity(reference)
 
 
 def has_versions(reference: str) -> bool:

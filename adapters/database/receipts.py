@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select, update
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
 from models.payments.discrepancy import DiscrepancyLogRow
-from models.runs.cause import CauseColumns
+from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow
 
@@ -82,13 +82,30 @@ def set_awaited(receipt_id: str) -> None:
             _pass_on_state(session, found.reference)
 
 
-def set_state(receipt_id: str, state: State, now: datetime, cause: CauseColumns | None = None) -> None:
-    """Set the state of a receipt with its cause, and update its archive. A completed receipt stays completed.
+def set_state(receipt_id: str, state: State, now: datetime) -> None:
+    """Set the state of a receipt and update its archive. A completed receipt stays completed.
 
     A failed re-run takes nothing away from a complete archive.
     """
     with writing() as session:
-        set_state_within(session, receipt_id, state, now, cause)
+        set_state_within(session, receipt_id, state, now)
+
+
+def set_failed(receipt_id: str, cause: Cause, now: datetime) -> None:
+    """Set a receipt to failed for a cause that is no attempt's, and update its archive."""
+    with writing() as session:
+        set_state_within(session, receipt_id, State.FAILED, now, cause_columns(cause, 1, now))
+
+
+def cause_columns(cause: Cause, attempt: int, since: datetime) -> CauseColumns:
+    return CauseColumns(
+        cause_code=cause.code,
+        cause_task=cause.task,
+        cause_error=cause.error_class,
+        cause_sentence=cause.sentence,
+        cause_attempt=attempt,
+        cause_since=since,
+    )
 
 
 def set_state_within(

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database.receipts import set_state_within
+from adapters.database import waiting
+from adapters.database.receipts import cause_columns, set_state_within
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import State
+from models.errors import System
+from models.runs.cause import Cause, WaitingRow
+from models.runs.receipt import ReceiptRow
 from models.runs.run import LeaseRow, RunRow, RunState
 
 
@@ -32,24 +37,68 @@ def begin(run: RunRow) -> None:
 
 
 def end(
-    flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, failed_task: str | None = None
+    flow_run_id: str, attempt: int, state: RunState, receipt_state: State, now: datetime, cause: Cause | None = None
 ) -> None:
-    """Record the end of an open attempt of a run, and the state of its receipt.
+    """Record the end of an open attempt of a run, and the state of its receipt, with the cause of a failure.
 
     An attempt that was wrongly taken for dead changes nothing: the next attempt has closed it.
     """
+    with writing() as session:
+        if receipt_id := _ended_within(session, flow_run_id, attempt, state, now, cause):
+            kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
+            set_state_within(session, receipt_id, receipt_state, now, kept)
+        if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
+            waiting.remove_within(session, flow_run_id)
+
+
+def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause: Cause) -> waiting.Wait | None:
+    """Record that an open attempt of a run has ended and that the run waits to be tried again.
+
+    Returns:
+        How long the run has waited; None for an attempt that was wrongly taken for dead, which changes nothing.
+    """
+    with writing() as session:
+        receipt_id = _ended_within(session, flow_run_id, attempt, RunState.AWAITING_RETRY, now, cause)
+        if receipt_id is None:
+            return None
+        receipt = session.get_one(ReceiptRow, receipt_id)
+        row = WaitingRow(
+            flow_run_id=flow_run_id,
+            reference=receipt.reference,
+            receipt_id=receipt_id,
+            waits_for=waits_for,
+            since=now,
+            attempts=1,
+        )
+        waits = waiting.begin_within(session, row)
+        set_state_within(session, receipt_id, State.PROCESSING, now, cause_columns(cause, attempt, waits.since))
+        return waits
+
+
+def crashes(flow_run_id: str) -> int:
+    """Return how many attempts of a run have crashed, or have no end."""
+    crashed = or_(col(RunRow.state) == RunState.CRASHED, col(RunRow.ended_at).is_(None))
+    with reading() as session:
+        counted = select(func.count()).select_from(RunRow).where(RunRow.flow_run_id == flow_run_id, crashed)
+        return session.exec(counted).one()
+
+
+def _ended_within(
+    session: Session, flow_run_id: str, attempt: int, state: RunState, now: datetime, cause: Cause | None
+) -> str | None:
+    """Record the end of an attempt and return its receipt; None if the attempt is not open."""
     open_attempt = (
         col(RunRow.flow_run_id) == flow_run_id,
         col(RunRow.attempt) == attempt,
         col(RunRow.ended_at).is_(None),
     )
-    ended = update(RunRow).where(*open_attempt)
-    with writing() as session:
-        found = session.execute(
-            ended.values(state=state, ended_at=now, failed_task=failed_task).returning(col(RunRow.receipt_id))
-        ).first()
-        if found:
-            set_state_within(session, found.receipt_id, receipt_state, now)
+    values: dict[str, Any] = {"state": state, "ended_at": now}
+    if cause:
+        values |= {"failed_task": cause.task, "cause_code": cause.code}
+        values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence}
+    ended = update(RunRow).where(*open_attempt).values(values)
+    found = session.execute(ended.returning(col(RunRow.receipt_id))).first()
+    return found.receipt_id if found else None
 
 
 def record_unseen(run: RunRow) -> None:
@@ -61,6 +110,7 @@ def record_unseen(run: RunRow) -> None:
                 .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
                 .values(state=run.state, ended_at=run.ended_at)
             )
+        waiting.remove_within(session, run.flow_run_id)
 
 
 def ended_runs(receipt_id: str) -> int:

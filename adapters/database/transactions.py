@@ -21,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from adapters.platform.settings import settings
-from models.errors import Transient, Unusable
+from models.errors import System, Transient, Unusable
 
 Item = TypeVar("Item")
 
@@ -153,7 +153,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Transient("every connection to the database is in use; try again later") from error
+        raise Transient("every connection to the database is in use", system=System.DATABASE) from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_other_tables(error):
             raise Unusable("the database has other tables than this cellar expects: run `cellar migrate`") from error
@@ -161,7 +161,7 @@ def translated() -> Iterator[None]:
             raise Unusable("the database denies access to a table: grant its user all rights on every table") from error
         if isinstance(error, ProgrammingError):
             raise
-        raise Transient(f"the database does not answer: {type(error.orig).__name__}") from error
+        raise Transient(f"the database does not answer: {type(error.orig).__name__}", system=System.DATABASE) from error
 
 
 def _has_other_tables(error: DBAPIError) -> bool:

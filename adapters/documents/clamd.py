@@ -1,6 +1,6 @@
 """Has files scanned for malware by ClamAV's daemon, if `CELLAR_CLAMD` names a daemon.
 
-Source: clamd(8), "COMMANDS", INSTREAM.
+Source: clamd(8), "COMMANDS", INSTREAM and PING.
 """
 
 import socket
@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.settings import settings
-from models.errors import Transient
+from models.errors import System, Transient
 
 _COPY_BYTES = 256 << 10
 _TIMEOUT_S = 120
+_PING_WITHIN_S = 5
 _LONGEST_ANSWER_BYTES = 4096
 
 
@@ -42,14 +43,38 @@ def scanned(path: Path) -> Scanned:
         with _connected(address) as daemon, path.open("rb") as file:
             answer = _asked(daemon, file)
     except OSError as error:
-        raise Transient(f"clamd at {address} does not answer: {type(error).__name__}") from error
+        raise _away(address, type(error).__name__) from error
     if answer == "stream: OK":
         return SOUND
     if answer.endswith(" FOUND"):
         return Scanned(answer.removeprefix("stream: ").removesuffix(" FOUND"), True)
     if "size limit exceeded" in answer:
         return Scanned(None, False)
-    raise Transient(f"clamd at {address} could not scan: {answer}")
+    raise Transient(f"clamd at {address} could not scan: {answer}", system=System.CLAMAV)
+
+
+def ping() -> None:
+    """Ask the daemon for a sign of life. Does nothing without a daemon in the settings.
+
+    Raises:
+        Transient: the daemon does not answer.
+    """
+    address = settings().clamd
+    if not address:
+        return
+    try:
+        with _connected(address) as daemon:
+            daemon.settimeout(_PING_WITHIN_S)
+            daemon.sendall(b"zPING\0")
+            answer = daemon.recv(_LONGEST_ANSWER_BYTES)
+    except OSError as error:
+        raise _away(address, type(error).__name__) from error
+    if not answer.startswith(b"PONG"):
+        raise _away(address, "no PONG")
+
+
+def _away(address: str, reason: str) -> Transient:
+    return Transient(f"clamd at {address} does not answer: {reason}", system=System.CLAMAV)
 
 
 def _connected(address: str) -> socket.socket:

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.settings import settings
-from models.errors import Transient, Unreadable
+from models.errors import System, Transient, Unreadable
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
@@ -237,7 +237,8 @@ def _transient(verb: str, key: str, error: Exception) -> Transient:
     reason = _reason(error)
     if verb in ("describe", "return") and reason in _REFUSED:
         return Unreadable(key, reason)
-    return Transient(f"the bucket does not {verb} {key}: {reason}")
+    summary = f"the bucket does not {verb} a file: {reason}"
+    return Transient(f"the bucket does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
 
 
 def _reason(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.durable import make_folder, sync_folder, write_file
-from models.errors import Transient, Unreadable
+from models.errors import System, Transient, Unreadable
 
 _COPY_BYTES = 1 << 20
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
@@ -289,4 +289,5 @@ def _transient(verb: str, key: str, error: OSError) -> Transient:
     reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
     if verb == "return" and error.errno in _OF_ONE_FILE:
         return Unreadable(key, reason)
-    return Transient(f"the folder does not {verb} {key}: {reason}")
+    summary = f"the folder does not {verb} a file: {reason}"
+    return Transient(f"the folder does not {verb} {key}: {reason}", system=System.STORE, summary=summary)

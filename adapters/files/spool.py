@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import BinaryIO, cast
 
 from adapters.platform.durable import make_folder, write_whole
-from models.errors import Transient
+from models.errors import System, Transient
 
 
 @contextmanager
@@ -68,7 +68,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Transient(f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}") from error
+        reason = f"the spool folder does not take more: {errno.errorcode.get(error.errno or 0)}"
+        raise Transient(reason, system=System.STORE) from error
 
 
 def remove_leftovers(folder: Path, older_than: datetime) -> int:

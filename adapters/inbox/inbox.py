@@ -27,7 +27,7 @@ from adapters.files.storage import Storage
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.platform.settings import settings
 from models.errors import Refused
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -70,7 +70,7 @@ class Intake:
             self._part = open_part(_waiting().part_folder)
         return self._part
 
-    def accept(self, reference: str, received_at: datetime, headers: dict[str, str]) -> Delivery:
+    def accept(self, identity: Identity, received_at: datetime, headers: dict[str, str]) -> Delivery:
         """Put body and delivery on stable storage and return the delivery. Only then may it be acknowledged.
 
         Raises:
@@ -78,7 +78,16 @@ class Intake:
             Transient: the storage does not take the delivery, or its answer was lost. What was written does no harm.
         """
         receipt_id = self._digest.hexdigest()
-        delivery = Delivery(_delivery_id(received_at), receipt_id, reference, received_at, self.size_bytes, headers)
+        delivery = Delivery(
+            _delivery_id(received_at),
+            receipt_id,
+            identity.reference,
+            received_at,
+            self.size_bytes,
+            headers,
+            identity.process_number,
+            identity.template_id,
+        )
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
         return delivery
 

@@ -6,6 +6,7 @@ client's retries do not multiply those of the sweep.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -14,13 +15,15 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from adapters.platform.settings import settings
 from adapters.platform.tls import tls_context
-from models.errors import Transient
+from models.errors import System, Transient
+from models.runs.receipt import Identity
 from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
+_WAITS = "AwaitingRetry"
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
@@ -39,6 +42,11 @@ class _State(BaseModel):
 class _Run(BaseModel):
     id: str
     state: _State
+    next_scheduled_start_time: datetime | None = None
+
+
+class _Answer(BaseModel):
+    """An answer of which nothing is read."""
 
 
 class _Runs(RootModel[list[_Run]]):
@@ -61,30 +69,51 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """A flow run in Prefect. `state` is its name as the UI shows it."""
+    """A flow run in Prefect. `state` is its name in the UI, `waits_until` the time at which a waiting run is due."""
 
     flow_run_id: str
     state: str
     ended: bool
+    waits_until: datetime | None = None
 
 
 async def create_run(
-    reference: str, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
+    identity: Identity, receipt_id: str, attempt: int, trigger: Trigger, *, timeout_s: float = _TIMEOUT_S
 ) -> FlowRun:
     """Create the run of an attempt at a receipt, or return the existing run. The attempt makes its idempotency key.
+
+    The run has the tags that people search for from the beginning, however early it fails.
 
     Raises:
         Transient: Prefect is down, slow or hung, or does not have the deployment yet.
     """
     new = {
-        "name": reference,
-        "parameters": {"reference": reference, "receipt_id": receipt_id},
+        "name": identity.reference,
+        "parameters": {"reference": identity.reference, "receipt_id": receipt_id},
         "idempotency_key": f"{receipt_id}:{attempt}",
-        "tags": [f"reference:{reference}", f"trigger:{trigger}"],
+        "tags": [*tags_of(identity), f"trigger:{trigger}"],
     }
     async with _client(timeout_s) as client:
         run = await _create(client, new)
-    return FlowRun(run.id, run.state.name, run.state.type in _ENDED)
+    waits_until = run.next_scheduled_start_time if run.state.name == _WAITS else None
+    return FlowRun(run.id, run.state.name, run.state.type in _ENDED, waits_until)
+
+
+async def make_due(flow_run_id: str) -> None:
+    """Make a waiting run due now.
+
+    Raises:
+        Transient: Prefect is down, slow or hung.
+    """
+    due = {"type": "SCHEDULED", "name": _WAITS, "message": "A person or a new delivery has asked for the run."}
+    async with _client() as client:
+        await _call(_Answer, client, "POST", f"/flow_runs/{flow_run_id}/set_state", {"state": due})
+
+
+def tags_of(identity: Identity) -> list[str]:
+    """Return the tags by which people find the runs of an archive."""
+    found = {"reference": identity.reference, "process": identity.process_number, "template": identity.template_id}
+    return [f"{name}:{value}" for name, value in found.items() if value is not None]
 
 
 def run_url(flow_run_id: str) -> str:
@@ -148,7 +177,8 @@ async def _call(
         return shape.model_validate_json(content)
     except ValidationError:
         raise Transient(
-            f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL"
+            f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL",
+            system=System.PREFECT,
         ) from None
 
 
@@ -156,11 +186,13 @@ async def _answered(client: httpx.AsyncClient, method: str, path: str, body: dic
     try:
         answer = await client.request(method, path, json=body)
     except httpx.HTTPError as error:
-        raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}") from error
+        reason = f"Prefect at {settings().prefect_ui_url} does not answer: {type(error).__name__}"
+        raise Transient(reason, system=System.PREFECT) from error
     if answer.is_success:
         return answer.content
     failure = _FAILURES.get(answer.status_code, Transient)
-    raise failure(f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}")
+    reason = f"Prefect at {settings().prefect_ui_url} answered {answer.status_code} to {method} {path}"
+    raise failure(reason, system=System.PREFECT)
 
 
 def _client(timeout_s: float = _TIMEOUT_S) -> httpx.AsyncClient:

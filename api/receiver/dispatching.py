@@ -24,6 +24,7 @@ log = structlog.get_logger()
 _MOMENT_S = 0.01
 _PATIENCE_S = 0.25
 _FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 8.0
 
 
 class Dispatcher:
@@ -68,7 +69,7 @@ class Dispatcher:
                 self._announced_ids.discard(delivery.delivery_id)
 
     async def _sweep_repeatedly(self) -> None:
-        """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and so on.
+        """Sweep at the start and at intervals; after a failure sooner: after one second, two, four and eight.
 
         A database with unexpected tables ends this loop. Until `supervised` restarts it, `/readyz` reports it as down.
         """
@@ -87,7 +88,7 @@ class Dispatcher:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._away.wait(), settings().sweep_interval_s)
             if self._away.is_set():
-                await asyncio.sleep(min(pause_s, settings().sweep_interval_s))
+                await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S, settings().sweep_interval_s))
                 pause_s *= 2
 
     async def sweep(self) -> None:

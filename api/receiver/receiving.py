@@ -14,7 +14,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import settings
 from api.receiver.admission import Place
-from domain.archive.reading import reference_of
+from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
 from models.runs.receipt import Delivery
@@ -108,11 +108,11 @@ class _Incoming:
         try:
             if self._refused:
                 raise self._refused
-            reference = reference_of(self._scanner.close().document)
+            identity = identity_of(self._scanner.close().document)
         except Refused as refused:
             self._intake.quarantine(refused, now)
             raise
-        return self._intake.accept(reference, now, headers)
+        return self._intake.accept(identity, now, headers)
 
 
 async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ import typer
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake, Quarantined
 from cli.terminal import console, table_of
-from domain.archive.reading import reference_of
+from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from models.errors import Refused
 from models.runs.receipt import Delivery
@@ -73,7 +73,7 @@ def _take_in(receipt_id: str) -> Delivery:
                 scanner.feed(chunk)
                 intake.digest(chunk)
                 intake.write([chunk])
-        reference = reference_of(scanner.close().document)
-        return intake.accept(reference, datetime.now(UTC), {"x-cellar-source": "quarantine"})
+        identity = identity_of(scanner.close().document)
+        return intake.accept(identity, datetime.now(UTC), {"x-cellar-source": "quarantine"})
     finally:
         intake.discard()

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.archive.warnings import judge
 from domain.body.node import UNSTORABLE, Node, Reading, decimal_from
@@ -16,8 +16,12 @@ from models.archive.session import Integration, Invitation, Session
 from models.archive.signature import Signature
 from models.errors import Refused
 from models.payments.payment import Attempt, Payment
+from models.runs.receipt import Identity
+
+Found = TypeVar("Found", int, str)
 
 MAX_REFERENCE_CHARACTERS = 255
+_SESSIONS_READ = 100  # before the answer, which a hostile body with 100,000 sessions must not delay
 
 
 def reference_of(document: dict[str, Any]) -> str:
@@ -45,6 +49,31 @@ def reference_of(document: dict[str, Any]) -> str:
         raise Refused("SESSIONS_MISSING", "expected a list of sessions", where="sessions")
     _refuse_contents_that_are_no_text(document)
     return reference
+
+
+def identity_of(document: dict[str, Any]) -> Identity:
+    """Return by what people find an archive, read from its first sessions. `read_archive` finds the same.
+
+    Raises:
+        Refused: as `reference_of`.
+    """
+    reference = reference_of(document)
+    sessions = Node(document["sessions"][:_SESSIONS_READ], "sessions", Reading(UTC))
+    found = [(_process_number(each), _template_id(each)) for each in sessions.objects()]
+    numbers, templates = zip(*found, strict=True) if found else ((), ())
+    return Identity(reference, _first(numbers), _first(templates))
+
+
+def _process_number(session: Node) -> int | None:
+    return session.member("process_number").integer()
+
+
+def _template_id(session: Node) -> str | None:
+    return session.member("template").member("id").identifier()
+
+
+def _first(found: Iterable[Found | None]) -> Found | None:
+    return next((each for each in found if each is not None), None)
 
 
 def _refuse_contents_that_are_no_text(document: dict[str, Any]) -> None:
@@ -80,8 +109,8 @@ def read_archive(
     archive = Archive(
         reference=reference,
         event_at=root.member("event").member("timestamp").moment(),
-        process_number=next((each.process_number for each in sessions if each.process_number is not None), None),
-        template_id=next((each.template_id for each in sessions if each.template_id is not None), None),
+        process_number=_first(each.process_number for each in sessions),
+        template_id=_first(each.template_id for each in sessions),
         sessions=sessions,
         signatures=signatures,
         fields=tuple(_without_cards(each, transaction_ids) for each in fields),
@@ -101,9 +130,9 @@ def _session(place: Node) -> Session:
         author=place.member("author").text(),
         reference=place.member("reference").text(),
         process_id=place.member("process_id").identifier(),
-        process_number=place.member("process_number").integer(),
+        process_number=_process_number(place),
         transaction_number=place.member("transaction_number").integer(),
-        template_id=place.member("template").member("id").identifier(),
+        template_id=_template_id(place),
         recipient_id=recipient.member("id").identifier(),
         recipient_name=recipient.member("name").text(),
         recipient=recipient.mapping(),

@@ -8,6 +8,7 @@ from domain.payments.sentences import shown_transaction
 from domain.secrets.cards import masked
 from models.archive.archive import Archive
 from models.payments.payment_terms import PaymentTerms
+from models.runs.cause import Cause
 from models.runs.notification import NotificationRow
 from models.views.payments import DiscrepancyView, ListedDiscrepancy
 
@@ -51,6 +52,12 @@ def summary(  # noqa: PLR0913 -- one for each section
         _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def cause_summary(cause: Cause, what_now: str) -> str:
+    """Return the Markdown summary of a run that failed or waits. `what_now` says so, and what happens next. Pure."""
+    row = (cause.code, cause.task or "before the first task", cause.error_class)
+    return f"# {cause.code}\n\n{_cell(what_now)}\n\n{_section('Cause', ('code', 'task', 'error'), [row])}\n"
 
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from adapters.database import runs
 from adapters.platform.cancellation import Deadline, clock, limited
 from flows.execution.engine import give_up
-from models.errors import Transient
+from models.errors import System, Transient
 
 _LEASE_S = 30
 _RENEWAL_S = 10
@@ -18,6 +18,10 @@ _LONGEST_WAIT_S = 600
 
 class Busy(Transient):
     """Another run works on the process."""
+
+    def __init__(self) -> None:
+        reason = f"another run has worked on this process for {_LONGEST_WAIT_S} s"
+        super().__init__(reason, system=System.OTHER_RUN)
 
 
 @asynccontextmanager
@@ -34,9 +38,7 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
     asked_at_s = clock()
     while not await _take(reference, holder):
         if waited_s >= _LONGEST_WAIT_S:
-            raise Busy(
-                f"another run has worked on this process for {_LONGEST_WAIT_S} s; the sweep starts another run later"
-            )
+            raise Busy
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
         asked_at_s = clock()

@@ -1,22 +1,28 @@
-"""Records runs, in the database and in the store."""
+"""Records runs, in the database and in the store, and decides the state in which Prefect shows their end."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import stamina
 from prefect import get_run_logger
-from prefect.exceptions import TerminationSignal
+from prefect.client.schemas.objects import State
+from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.states import AwaitingRetry, Failed
 
 from adapters.database import runs
+from adapters.database.waiting import Wait
 from adapters.store import history
+from domain.runs.causes import CANCELLED, cause_of, system_of
+from domain.runs.waiting import next_try
 from flows.execution.engine import is_cancelled_by_person
-from flows.execution.lease import Busy
-from models.archive.archive import State
-from models.errors import Transient
+from models.archive.archive import State as ArchiveState
+from models.errors import CellarError, System, Transient
+from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 
 _RECORDED_AGAIN: dict[str, Any] = {
@@ -46,55 +52,106 @@ class Run:
 
 @dataclass(slots=True)
 class Progress:
-    """The task that a run is at. The record of a failed run names it."""
+    """The task that a run is at, which the record of a failed run names; and the tags that the run has in Prefect."""
 
-    task: str = ""
+    task: str | None = None
+    tags: set[str] = field(default_factory=set)
 
 
-@asynccontextmanager
-async def recorded(run: Run) -> AsyncIterator[Progress]:
-    """Record the start of a run, and its end with the task that failed."""
+async def recorded(
+    progress: Progress, starting: Awaitable[Run], work: Callable[[Run, Progress], Awaitable[None]]
+) -> tuple[State[Any], Cause] | None:
+    """Do the work of a run and record its start and its end, with the cause of a failure.
+
+    Returns:
+        None once the work is done. Otherwise the state that ends this attempt in Prefect, and the cause: AwaitingRetry
+        where the failure heals by itself, so that no worker is occupied until then; else Failed.
+    """
+    run: Run | None = None
+    try:
+        run = await starting
+        await _record_start(run)
+        await work(run, progress)
+    except asyncio.CancelledError:
+        if run:
+            with suppress(Transient):  # there is time for one try only
+                await asyncio.to_thread(_record_interruption, run)
+        raise
+    except TerminationSignal:  # the run has its own process, whose loop may not go on
+        if run:
+            with suppress(Transient):
+                _record_interruption(run)
+        raise
+    except Exception as error:  # noqa: BLE001 -- every failure has a cause; an unexpected error is logged with its trace
+        return await _end_by(_translated(error), run, progress.task)
+    await _record_end(run, RunState.COMPLETED)
+    return None
+
+
+async def _record_start(run: Run) -> None:
     trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
     row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
     await asyncio.to_thread(runs.begin, row)
-    progress = Progress()
-    try:
-        yield progress
-    except asyncio.CancelledError:
-        with suppress(Transient):  # there is time for one try only
-            await asyncio.to_thread(_record_interruption, run)
-        raise
-    except TerminationSignal:  # the run has its own process, whose loop may not go on
+
+
+def _translated(error: Exception) -> Exception:
+    """Return the error, or Transient for an error of Prefect's client, which this flow calls between its tasks."""
+    if isinstance(error, (PrefectException, httpx.HTTPError)):
+        return Transient(f"Prefect does not answer: {type(error).__name__}", system=System.PREFECT)
+    return error
+
+
+async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[State[Any], Cause]:
+    """Record that an attempt has failed. The log begins with the cause. The failed task has logged its trace."""
+    cause, system = cause_of(error, task), system_of(error)
+    log = get_run_logger()
+    log.error("%s", cause)
+    if task is None and not isinstance(error, CellarError):
+        log.info("The trace of the failure:", exc_info=error)
+    now = datetime.now(UTC)
+    if system:
+        wait = await _record_wait(run, system, cause, now)
+        if due_at := next_try(wait.since, wait.attempts, now):
+            return AwaitingRetry(scheduled_time=due_at, message=_waiting_text(system, wait.since, cause)), cause
+    if run:
+        await _record_end(run, RunState.FAILED, cause)
+    return Failed(message=str(cause), data=error), cause
+
+
+def _waiting_text(system: System, since: datetime, cause: Cause) -> str:
+    return (
+        f"Waiting for the {system} since {since:%Y-%m-%d %H:%M:%S} UTC. {cause}. The run is tried again by itself: as "
+        f"soon as the {system} is back, and at the latest at the time shown."
+    )
+
+
+async def _record_wait(run: Run | None, system: System, cause: Cause, now: datetime) -> Wait:
+    """Record that a run waits. Where the database is away too, the wait is unknown and counts as new."""
+    if run:
         with suppress(Transient):
-            _record_interruption(run)
-        raise
-    except Busy:  # nothing is wrong with the archive: its receipt waits and has not failed
-        with suppress(Transient):
-            await asyncio.to_thread(_record_interruption, run)
-        raise
-    except Exception:
-        await _record_end(run, RunState.FAILED, progress.task or None)
-        raise
-    await _record_end(run, RunState.COMPLETED)
+            if wait := await asyncio.to_thread(runs.wait, run.flow_run_id, run.attempt, system, now, cause):
+                return wait
+    return Wait(now, 1)
 
 
 def _record_interruption(run: Run) -> None:
     """Record an interruption. The sweep restarts no run that a person cancelled; it asks Prefect about other runs."""
-    cancelled = is_cancelled_by_person()
-    state, receipt_state = (RunState.CANCELLED, State.FAILED) if cancelled else (RunState.CRASHED, State.RECEIVED)
     now = datetime.now(UTC)
-    runs.end(run.flow_run_id, run.attempt, state, receipt_state, now)
+    if is_cancelled_by_person():
+        runs.end(run.flow_run_id, run.attempt, RunState.CANCELLED, ArchiveState.FAILED, now, CANCELLED)
+    else:
+        runs.end(run.flow_run_id, run.attempt, RunState.CRASHED, ArchiveState.RECEIVED, now)
     history.keep(run.reference, run.receipt_id)
 
 
-async def _record_end(run: Run, state: RunState, failed_task: str | None = None) -> None:
+async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> None:
     """Record how a run ended, without hiding why it failed. If that fails, the sweep runs a waiting receipt again."""
-    receipt_state = State.COMPLETED if state is RunState.COMPLETED else State.FAILED
+    receipt_state = ArchiveState.COMPLETED if state is RunState.COMPLETED else ArchiveState.FAILED
     try:
         async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):
             with attempt:
                 now = datetime.now(UTC)
-                await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, failed_task)
+                await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, cause)
                 await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
     except Transient as error:
         get_run_logger().error("The end of this run is not recorded: %s", error)

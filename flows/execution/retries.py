@@ -14,8 +14,11 @@ async def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) 
 
 
 RETRIED: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay_seconds": exponential_backoff(2),
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(1),
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": is_transient,
 }
+"""Retries over some 7 s, since they occupy a slot. After a longer outage the run itself waits, in no slot."""
+RETRIED_LONGER: dict[str, Any] = RETRIED | {"retries": 4, "retry_delay_seconds": exponential_backoff(2)}
+"""Retries over some 30 s, for a task that occupies no slot."""

@@ -8,20 +8,25 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from flows.execution.engine import Execution
+from flows.worker.outages import Outages
 from flows.worker.pool import RUNS_PER_PAGE, due_runs
 
 SLOTS = 16
 _MOST_LIVE = 200
 _FIRST_PAGE = 32
 _MOMENT = timedelta(microseconds=1)  # the resolution of Prefect's times
-_ALONE_FROM_COUNT = 3
+SUSPECT = "Its worker was killed repeatedly, so the run is executed alone."
+"""The message of the state of a run that may be what kills its worker."""
 
 
 class DueRuns:
     """The runs that are due and not started yet, oldest first."""
 
-    def __init__(self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution]) -> None:
+    def __init__(
+        self, client: PrefectClient, flow_ids: Collection[UUID], live: Mapping[str, Execution], outages: Outages
+    ) -> None:
         self._client = client
+        self._outages = outages
         self._flow_ids = flow_ids
         self._live = live
         self._runs: list[FlowRun] = []
@@ -29,7 +34,8 @@ class DueRuns:
     def take(self) -> list[FlowRun]:
         """Remove the runs that may start now, and return them."""
         room = _MOST_LIVE - len(self._live)
-        taken = startable((each for each in self._runs if str(each.id) not in self._live), self._working())[:room]
+        due = [each for each in self._runs if str(each.id) not in self._live]
+        taken = startable(due, self._working(), self._outages.one_at_a_time)[:room]
         self._runs = [each for each in self._runs if each not in taken]
         return taken
 
@@ -49,7 +55,7 @@ class DueRuns:
             found += [each for each in page if each.flow_id in self._flow_ids and str(each.id) not in seen]
             seen.update(str(each.id) for each in page)
             last_time = page[-1].next_scheduled_start_time if page else None
-            if last_time is None or len(page) < limit or startable(found, working):
+            if last_time is None or len(page) < limit or startable(found, working, self._outages.one_at_a_time):
                 break
             # Prefect does not order runs that are due at the same time. Only a page of them is seen until some start.
             limit, after = RUNS_PER_PAGE, last_time if last_time != after else last_time + _MOMENT
@@ -59,11 +65,17 @@ class DueRuns:
         return [each.flow_run for each in self._live.values() if each.holds_slot]
 
 
-def startable(due: Iterable[FlowRun], working: Collection[FlowRun]) -> list[FlowRun]:
-    """Return the due runs that may start beside the working runs, in the order in which they are due. Pure."""
+def startable(due: Iterable[FlowRun], working: Collection[FlowRun], one_at_a_time: UUID | None = None) -> list[FlowRun]:
+    """Return the due runs that may start beside the working runs, in the order in which they are due. Pure.
+
+    Of the flow `one_at_a_time` only one run works: a system that its runs need is away, and a single run finds out
+    whether it is back.
+    """
     starting: list[FlowRun] = []
     for flow_run in due:
-        if _may_start_beside(flow_run, [*working, *starting]):
+        beside = [*working, *starting]
+        is_next = flow_run.flow_id != one_at_a_time or all(each.flow_id != one_at_a_time for each in beside)
+        if is_next and _may_start_beside(flow_run, beside):
             starting.append(flow_run)
     return starting
 
@@ -79,5 +91,5 @@ def _may_start_beside(flow_run: FlowRun, working: Collection[FlowRun]) -> bool:
 
 
 def _is_suspect(flow_run: FlowRun) -> bool:
-    """Return whether a run was begun so often that it may be what kills its worker. It then runs alone."""
-    return flow_run.run_count >= _ALONE_FROM_COUNT
+    """Return whether a run may be what kills its worker, since its workers were killed repeatedly. It runs alone."""
+    return flow_run.state is not None and flow_run.state.message == SUSPECT

@@ -85,6 +85,14 @@ async def scheduled_runs(client: PrefectClient, flow_run_ids: Collection[str]) -
     return await _runs_in(client, [StateType.SCHEDULED], [UUID(each) for each in flow_run_ids])
 
 
+async def waiting_runs(client: PrefectClient, flow_run_ids: list[UUID]) -> list[FlowRun]:
+    """Return the runs among `flow_run_ids` that no worker has begun again."""
+    found: list[FlowRun] = []
+    for first in range(0, len(flow_run_ids), RUNS_PER_PAGE):
+        found += await _runs_in(client, [StateType.SCHEDULED], flow_run_ids[first : first + RUNS_PER_PAGE])
+    return found
+
+
 async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
     """Propose Pending for a run and return whether Prefect accepts it. It accepts the proposal of only one worker."""
     answer: OrchestrationResult[Any] = await client.set_flow_run_state(flow_run_id, Pending(message=_TAKEN))

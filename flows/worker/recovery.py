@@ -22,13 +22,16 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from adapters.database import claims, runs
+from domain.runs.causes import CANCELLED, CRASHED
+from domain.runs.waiting import WAITS_FOR
 from flows.process_archive import process_archive
+from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import is_taken_by_us, unended_runs
 from models.archive.archive import State as ArchiveState
 from models.runs.run import RunState
 
-_MOST_ATTEMPTS = 12
-_PAUSE_PER_ATTEMPT = timedelta(seconds=2)
+_SUSPECT_FROM = 3
+_LONGEST_PAUSE = timedelta(hours=1)
 _EXECUTED_ELSEWHERE_WITHIN = timedelta(minutes=15)
 _UNENDED = [each for each in StateType if each not in TERMINAL_STATES]
 _WHY = "Its worker was killed, or could not report to Prefect how the run ended."
@@ -107,25 +110,29 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     if flow_run.state_type not in (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING):
         return True
     await _end_tasks(client, flow_run.id)
-    state = _state_after(flow_run)
+    now = datetime.now(UTC)
+    state = state_after(flow_run, await asyncio.to_thread(runs.crashes, str(flow_run.id)), now)
     if state.is_final():
-        failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, datetime.now(UTC)
+        cause = CANCELLED if state.is_cancelled() else CRASHED
+        failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, now, cause
         await asyncio.to_thread(runs.end, str(flow_run.id), flow_run.run_count, *failed)
     # The last step, since it makes the run due. A state that does so is not forced, since a Cancel may have come.
     answer: OrchestrationResult[None] = await client.set_flow_run_state(flow_run.id, state, force=state.is_final())
     return answer.status is SetStateStatus.ACCEPT
 
 
-def _state_after(flow_run: FlowRun) -> "State[None]":
+def state_after(flow_run: FlowRun, crashes: int, now: datetime) -> "State[None]":
+    """Return the state of a run whose worker was killed, and that has crashed `crashes` times in all.
+
+    A run that kills its worker each time must start ever more rarely, or no other run would end: after 2 s, 6 s, 14 s
+    and so on, at most an hour. After three days it stays Crashed. Pure.
+    """
     if flow_run.state_type is StateType.CANCELLING:
         return Cancelled(message="Cancelled through Prefect while its worker was killed.")
-    if flow_run.run_count >= _MOST_ATTEMPTS:
-        return Crashed(
-            message=f"The run was begun {flow_run.run_count} times, and may have killed its worker each time."
-        )
-    # A run that kills its worker each time must start ever more rarely, or no other run would end.
-    pause = _PAUSE_PER_ATTEMPT * max(0, flow_run.run_count - 1)
-    return AwaitingRetry(scheduled_time=datetime.now(UTC) + pause, message=_WHY)
+    if now - (flow_run.start_time or now) >= WAITS_FOR:
+        return Crashed(message=str(CRASHED))
+    pause = min(_LONGEST_PAUSE, timedelta(seconds=2 ** max(1, min(crashes, 20)) - 2))
+    return AwaitingRetry(scheduled_time=now + pause, message=SUSPECT if crashes >= _SUSPECT_FROM else _WHY)
 
 
 async def _end_tasks(client: PrefectClient, flow_run_id: UUID) -> None:

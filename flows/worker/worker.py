@@ -25,6 +25,7 @@ from prefect.exceptions import Abort, Pause, PrefectException
 from adapters.database import claims, runs
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
+from flows.worker.outages import Outages
 from flows.worker.pool import cancelled_runs, scheduled_runs, show_worker, take
 from flows.worker.recovery import DeathWatch, recover, recover_strays
 from models.errors import Transient
@@ -38,6 +39,7 @@ _BEAT_S = 5
 _DEAD_AFTER_S = 25
 _SHOWN_EACH_S = 10
 _STRAYS_LOOK_S = 60
+_OUTAGES_LOOK_S = 2
 _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
@@ -55,7 +57,8 @@ class Worker:
         self._id = str(uuid4())
         self._live: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due = DueRuns(client, flows, self._live)
+        self._outages = Outages(client, flows)
+        self._due = DueRuns(client, flows, self._live, self._outages)
         self._wake = asyncio.Event()
         self._watch = DeathWatch(_DEAD_AFTER_S)
 
@@ -115,6 +118,7 @@ class Worker:
             (self._look_for_cancelled, _CANCEL_LOOK_S),
             (self._show, _SHOWN_EACH_S),
             (self._recover_strays, _STRAYS_LOOK_S),
+            (self._look_for_outages, _OUTAGES_LOOK_S),
         ]
 
     async def _repeat(self, duty: Callable[[], Awaitable[None]], every_s: float) -> None:
@@ -223,6 +227,9 @@ class Worker:
 
     async def _recover_strays(self) -> None:
         await recover_strays(self._client, datetime.now(UTC))
+
+    async def _look_for_outages(self) -> None:
+        await self._outages.look()
 
     async def _show(self) -> None:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)

@@ -17,6 +17,15 @@ from models.runs.cause import CauseColumns
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """By what people find an archive: its process and template. Known before the answer to a delivery."""
+
+    reference: str
+    process_number: int | None = None
+    template_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it.
 

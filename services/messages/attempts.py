@@ -11,7 +11,7 @@ from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
 from domain.messages.notification import MOST_REPORTED, archive_completed
-from models.errors import Refused, Transient
+from models.errors import Refused, System, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationRow, NotificationState
 from services.payments import recorded
@@ -66,7 +66,8 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
     """
     if made.state is NotificationState.PENDING:
         why = made.error or f"the endpoint answered {made.status_code}"
-        raise Transient(f"message {message_id} is not confirmed: {why}")
+        summary = f"an endpoint has not confirmed its message: {why}"
+        raise Transient(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
     if made.state is NotificationState.DEAD:
         raise Refused("NOT_DELIVERABLE", f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
 

@@ -37,7 +37,7 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> Non
 def _read_back_request(archived: StoredArchive) -> None:
     """Check that the store gives back the raw body, byte for byte, since that body leaves the inbox."""
     if not archived.request.is_whole():
-        raise Conflict(f"the body in the store does not match receipt {archived.receipt_id}; run the archive again")
+        raise _not_read_back(f"the body in the store does not match receipt {archived.receipt_id}")
 
 
 def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
@@ -45,13 +45,13 @@ def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None)
     if not archived.request.is_version:
         return False
     if archives.skeleton(archived.receipt_id) != archived.skeleton:
-        raise Conflict(f"the skeleton in the database is not of receipt {archived.receipt_id}; run the archive again")
+        raise _not_read_back(f"the skeleton in the database is not of receipt {archived.receipt_id}")
     if receipts.current_receipt_id(archived.archive.reference) != archived.receipt_id:
         return False
     for table, found in archives.row_counts(archived.archive.reference, list(archived.rows)).items():
         expected = len(archived.rows[table])
         if found != expected:
-            raise Conflict(f"expected {expected} rows in {table.__tablename__}, got {found}; run the archive again")
+            raise _not_read_back(f"expected {expected} rows in {table.__tablename__}, got {found}")
     _read_back_discrepancies(archived.archive.reference, reconciled)
     return True
 
@@ -59,12 +59,15 @@ def _read_back_rows(archived: StoredArchive, reconciled: PayloadFindings | None)
 def _read_back_discrepancies(reference: str, reconciled: PayloadFindings | None) -> None:
     """Check the discrepancies of the payload. Other discrepancies change independently of the payload."""
     if reconciled is None:
-        raise Conflict("the current version changed while its archive was completed; run the archive again")
+        raise _not_read_back("the current version changed while its archive was completed")
     if not recorded.are_not_closed(reference, reconciled.codes, reconciled.found):
-        raise Conflict(
-            f"expected {len(reconciled.found)} discrepancies of the payload, got different ones or a different number; "
-            "run the archive again"
+        raise _not_read_back(
+            f"expected {len(reconciled.found)} discrepancies of the payload, got different ones or a different number"
         )
+
+
+def _not_read_back(what: str) -> Conflict:
+    return Conflict(f"{what}; run the archive again", code="NOT_READ_BACK")
 
 
 def _notification(reference: str, receipt_id: str, endpoint: str, now: datetime) -> NotificationRow:

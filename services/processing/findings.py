@@ -113,5 +113,5 @@ def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
 def _stored_archive(reference: str, receipt_id: str) -> Archive:
     request = stored_request(reference, receipt_id)
     if request is None:
-        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again")
+        raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again", code="RECEIPT_LOST")
     return request.archive()

@@ -36,7 +36,10 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
     if not known.is_whole():
-        raise Conflict(f"receipt {known.receipt_id} cannot be repaired; `cellar verify` names the damaged files")
+        raise Conflict(
+            f"receipt {known.receipt_id} cannot be repaired; `cellar verify` names the damaged files",
+            code="NOT_REPAIRABLE",
+        )
 
 
 def _is_as_archived(known: StoredRequest, staged: Staged) -> bool:

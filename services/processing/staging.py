@@ -127,7 +127,9 @@ def _damage_reported(body: RawBody, receipt_id: str) -> Iterator[None]:
 
 
 def _damaged(receipt_id: str) -> Conflict:
-    return Conflict(f"receipt {receipt_id} is damaged: its body does not match the receipt id; send it again")
+    return Conflict(
+        f"receipt {receipt_id} is damaged: its body does not match the receipt id; send it again", code="BODY_DAMAGED"
+    )
 
 
 def _digest(pieces: Iterator[bytes]) -> str:

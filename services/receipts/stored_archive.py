@@ -59,7 +59,7 @@ def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False
     """
     request = stored_request(reference, receipt_id)
     if request is None:
-        raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again")
+        raise Conflict(f"the store does not have receipt {receipt_id}; run the archive again", code="RECEIPT_LOST")
     return _even_locked(request) if even_locked else StoredArchive(request, request.archive())
 
 

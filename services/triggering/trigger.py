@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters.database import receipts, runs
+from adapters.database import archives, receipts, runs
 from adapters.database.receipts import Registration
 from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from adapters.store import history
 from adapters.store.requests import stored_request
+from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked
 from models.runs.receipt import Delivery
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 
 _ANNOUNCED_WITHIN = timedelta(seconds=5)
 _MOST_ATTEMPTS_AT_ONCE = 100
+_SOON = timedelta(seconds=5)
 _not_repaired: set[str] = set()
 """The runs that left an archive damaged. Reading it again at each sweep would delay the other deliveries."""
 _locked: set[str] = set()
@@ -132,23 +134,28 @@ async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
     """Start the next attempt at a receipt, or return the run that is on its way.
 
     Attempts are counted by ended runs, and their number is part of the idempotency key. So Prefect returns a run that
-    is on its way, or is retried in Prefect. A run that has ended in Prefect and not in our history, because its worker
-    was killed, is recorded here. The sweep does not restart a run that a person has cancelled.
+    is on its way, or is retried in Prefect. A run that waits is made due, unless the sweep asks. A run that has ended
+    in Prefect and not in our history, because its worker was killed, is recorded here. The sweep does not restart a run
+    that a person has cancelled.
 
     Raises:
         Transient: the database or Prefect does not answer.
     """
+    identity = await asyncio.to_thread(archives.identity, reference)
     last = max(1, await asyncio.to_thread(runs.ended_runs, receipt_id))
     for attempt in range(last, last + _MOST_ATTEMPTS_AT_ONCE):
-        run = await prefect_api.create_run(reference, receipt_id, attempt, why)
+        run = await prefect_api.create_run(identity, receipt_id, attempt, why)
         if not run.ended:
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
+            # A run that is due soon starts by itself: its worker may be taking it now.
+            if why is not Trigger.SWEEP and run.waits_until and run.waits_until > datetime.now(UTC) + _SOON:
+                await prefect_api.make_due(run.flow_run_id)
             return run
         if why is not Trigger.RERUN and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
         await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why))
         if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
-            await asyncio.to_thread(receipts.set_state, receipt_id, State.FAILED, datetime.now(UTC))
+            await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, datetime.now(UTC))
             return run
     raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; examine them in Prefect")
 

@@ -24,7 +24,9 @@ CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI = "for-rerun", "for-retry", "for-retry-in-ui"
-"""Archives for which the endpoint is down."""
+"""Archives for which the endpoint is gone, so that their runs fail."""
+FOR_WAITING = "for-waiting"
+"""An archive for which the endpoint is down, so that its run waits."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,11 @@ class Running:
 
 
 class Endpoint:
-    """A downstream system that is down for some archives, and remembers which archives it confirmed."""
+    """A downstream system that is down for some archives, gone for others, and remembers which it confirmed."""
 
     def __init__(self, server: HTTPServer) -> None:
-        self.down_for = {FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI}
+        self.down_for = {FOR_WAITING}
+        self.gone_for = {FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI}
         self.confirmed: list[str] = []
         self.url = server.url_for("/hook")
         server.expect_request("/hook", method="POST").respond_with_handler(self._answer)
@@ -81,6 +84,8 @@ class Endpoint:
         reference = json.loads(request.data)["data"]["reference"]
         if reference in self.down_for:
             return Response(status=503)
+        if reference in self.gone_for:
+            return Response(status=410)
         self.confirmed.append(reference)
         return Response()
 
@@ -102,7 +107,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator
         CELLAR_NOTIFY_ALLOW_PRIVATE="true",
     )
     with up_in(installation):
-        for reference in endpoint.down_for:  # their runs retry for half a minute, while other tests run
+        for reference in endpoint.down_for | endpoint.gone_for:  # some retry for half a minute, while other tests run
             installation.send(sample_body(reference))
         yield installation
 

@@ -94,7 +94,7 @@ def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, b
 def test_retry_continues_at_the_failed_task(up: Running, endpoint: Endpoint, browser: Page) -> None:
     (failed,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
     assert (failed["state"], failed["failed_task"]) == ("Failed", "notify-downstream")
-    endpoint.down_for.remove(FOR_RETRY_IN_UI)
+    endpoint.gone_for.remove(FOR_RETRY_IN_UI)
 
     browser.goto(failed["url"])
     expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()

@@ -1,28 +1,49 @@
-"""Notifies a downstream system by a rerun or a retry after its outage. Its archives are complete before."""
+"""Notifies a downstream system after its outage, or by a rerun or a retry. Its archives are complete before."""
 
 import subprocess
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import FOR_RERUN, FOR_RETRY, PREFECT, Endpoint, Running, cellar, have_ended
+from tests.end_to_end.conftest import FOR_RERUN, FOR_RETRY, FOR_WAITING, PREFECT, Endpoint, Running, cellar, have_ended
 
 
 @pytest.fixture(scope="module")
 def unnotified(up: Running, endpoint: Endpoint) -> list[str]:
-    """Archives whose runs failed because of the endpoint, which works again now."""
+    """Archives whose runs failed because of the endpoint, which takes messages again now."""
     references = [FOR_RERUN, FOR_RETRY]
     for reference in references:
         up.read_until(reference, have_ended(runs=1))
-    endpoint.down_for -= {*references}
+    endpoint.gone_for -= {*references}
     return references
 
 
-def test_failing_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, unnotified: list[str]) -> None:
+def test_run_waits_for_an_endpoint_that_is_down_and_notifies_it_by_itself(up: Running, endpoint: Endpoint) -> None:
+    waits = up.read_until(FOR_WAITING, lambda archive: any(each["ended_at"] for each in archive.get("runs", [])))
+    first = waits["runs"][0]
+    assert waits["state"] == "completed"
+    assert (first["state"], first["failed_task"], first["cause"]["code"]) == (
+        "AwaitingRetry",
+        "notify-downstream",
+        "ENDPOINT_AWAY",
+    )
+
+    endpoint.down_for.remove(FOR_WAITING)
+
+    def is_notified(archive: dict[str, object]) -> bool:
+        return bool(archive["runs"][-1]["state"] == "Completed")  # type: ignore[index]
+
+    archive = up.read_until(FOR_WAITING, is_notified)
+    assert [each["state"] for each in archive["notifications"]] == ["delivered"]
+    assert {each["flow_run_id"] for each in archive["runs"]} == {first["flow_run_id"]}
+    assert endpoint.confirmed.count(FOR_WAITING) == 1
+
+
+def test_gone_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, unnotified: list[str]) -> None:
     for reference in unnotified:
         archive = up.read(reference)
         assert archive["state"] == "completed"
-        assert [(each["state"], each["attempts"]) for each in archive["notifications"]] == [("pending", 5)]
+        assert [(each["state"], each["attempts"]) for each in archive["notifications"]] == [("dead", 1)]
         assert [(each["state"], each["failed_task"]) for each in archive["runs"]] == [("Failed", "notify-downstream")]
 
 

@@ -15,7 +15,7 @@ from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings
 from cli.main import main
 from flows.execution.results import save_block
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 from tests.conftest import bucket_at
 from tests.flows import workers
 from tests.flows.overheard import Overheard, overheard
@@ -55,7 +55,7 @@ def received(reference: str, body: bytes, at: datetime | None = None) -> Deliver
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    delivery = intake.accept(reference, at or datetime.now(UTC), {"content-type": "application/json"})
+    delivery = intake.accept(Identity(reference), at or datetime.now(UTC), {"content-type": "application/json"})
     register(delivery)
     return delivery
 

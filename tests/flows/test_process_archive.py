@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -47,8 +48,8 @@ def failed_run(reference: str) -> str | None:
     return _state_after(reference).name
 
 
-def _state_after(reference: str) -> State[None]:
-    async def run() -> State[None]:
+def _state_after(reference: str) -> State[Any]:
+    async def run() -> State[Any]:
         return await process_archive(reference, return_state=True)
 
     return asyncio.run(run())
@@ -226,7 +227,7 @@ def test_manually_started_run_gets_name_and_tags(sqlite_installation: Settings) 
 def test_manually_started_run_is_tagged_even_if_it_fails_at_once(sqlite_installation: Settings) -> None:
     run = asyncio.run(_run_created("gentle-otter", set()))
 
-    assert (run.state_name, run.name, run.tags) == ("Failed", "process-1", ["reference:process-1"])
+    assert (run.state_name, run.name, run.tags) == ("Failed", "process-1", ["attention", "reference:process-1"])
 
 
 def test_run_over_its_time_limit_fails_and_releases_its_lease(
@@ -238,7 +239,7 @@ def test_run_over_its_time_limit_fails_and_releases_its_lease(
     state = _state_after("process-1")
 
     assert (state.name, state.type) == ("Failed", StateType.FAILED)
-    assert "RUN_TIMEOUT: the run has worked for 0.05 s; set CELLAR_RUN_TIMEOUT_S higher" in str(state.message)
+    assert "RUN_TIMEOUT in persist-files: the run has worked for 0.05 s; set CELLAR_RUN" in str(state.message)
     assert list((Path(settings().store_location) / "spool").glob("*")) == []
     assert receipts.get(delivery.receipt_id).state == "failed"  # the sweep does not start it again
     archive = archive_view.archive("process-1")

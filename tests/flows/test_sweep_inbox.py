@@ -19,7 +19,7 @@ from adapters.inbox import inbox
 from adapters.platform.settings import Settings
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 from models.runs.run import Trigger
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
@@ -97,7 +97,7 @@ def test_unregistered_delivery_and_delivery_without_a_run_get_a_run(runs: Runs) 
         intake = inbox.Intake()
         intake.digest(body)
         intake.write([body])
-        delivery = intake.accept(reference, NOON + timedelta(minutes=number), {})
+        delivery = intake.accept(Identity(reference), NOON + timedelta(minutes=number), {})
         if reference == "registered":
             receipts.register(delivery)
 

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.database import runs
 from models.archive.archive import State
+from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import RunView
 from services.views import archive_view
@@ -44,7 +45,9 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     begun()
     assert [(each.state, each.ended_at) for each in recorded()] == [("Running", None)]
 
-    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(5), failed_task="load-metadata")
+    runs.end(
+        "run-1", 1, RunState.FAILED, State.FAILED, later(5), Cause("NOT_BASE64", "load-metadata", "Refused", "why")
+    )
 
     (run,) = recorded()
     assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")

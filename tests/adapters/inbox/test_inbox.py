@@ -21,7 +21,7 @@ from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
 from models.errors import Refused, Transient
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 from tests.conftest import bucket_at
 from tests.installations import closed_url, objects_below
 
@@ -60,7 +60,7 @@ def taken_in(body: bytes) -> Intake:
 
 
 def accepted(body: bytes = BODY, at: datetime = NOON) -> Delivery:
-    return taken_in(body).accept("r", at, {"content-type": "application/json", "x-name": "שלום"})
+    return taken_in(body).accept(Identity("r"), at, {"content-type": "application/json", "x-name": "שלום"})
 
 
 def names(location: str) -> list[str]:
@@ -88,7 +88,7 @@ def test_accepted_body_and_its_delivery_are_read_back(location: str) -> None:
     intake.digest(b"")
     intake.write([b""])
 
-    delivery = intake.accept("תהליך/1", NOON, {"content-type": "application/json"})
+    delivery = intake.accept(Identity("תהליך/1"), NOON, {"content-type": "application/json"})
 
     assert (delivery.receipt_id, delivery.reference, delivery.received_at) == (DIGEST, "תהליך/1", NOON)
     assert (delivery.size_bytes, delivery.headers) == (len(BODY), {"content-type": "application/json"})
@@ -170,7 +170,7 @@ def test_discarded_body_leaves_nothing(location: str) -> None:
 @pytest.mark.usefixtures("location")
 def test_discard_after_accept_does_nothing() -> None:
     intake = taken_in(BODY)
-    intake.accept("r", NOON, {})
+    intake.accept(Identity("r"), NOON, {})
     intake.discard()
 
     assert body_of(DIGEST) == BODY
@@ -324,10 +324,11 @@ def reported(name, original):
 for name in ("fsync", "replace", "mkdir"):
     setattr(os, name, reported(name, getattr(os, name)))
 from adapters.inbox.inbox import Intake
+from models.runs.receipt import Identity
 intake = Intake()
 intake.digest(b"body")
 intake.write([b"body"])
-delivery = intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
+delivery = intake.accept(Identity("r"), datetime(2026, 1, 1, tzinfo=UTC), {})
 print("acknowledged", delivery.delivery_id)
 """
 
@@ -363,6 +364,7 @@ TRACE_OF_BUCKET = """
 from datetime import UTC, datetime
 from adapters.files import bucket
 from adapters.inbox.inbox import Intake
+from models.runs.receipt import Identity
 
 def reported(model, **_):
     print(model.name)
@@ -373,7 +375,7 @@ for size_bytes in (4, 9 << 20):
         intake = Intake()
         intake.digest(bytes(size_bytes))
         intake.write([bytes(size_bytes)])
-        intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {})
+        intake.accept(Identity("r"), datetime(2026, 1, 1, tzinfo=UTC), {})
         print("acknowledged")
 """
 
@@ -425,7 +427,7 @@ def test_unwritable_bucket_is_transient_and_leaves_nothing(
     accepting, refusing = taken_in(bytes(size_bytes)), taken_in(bytes(size_bytes))
 
     with pytest.raises(Transient):
-        accepting.accept("r", NOON, {})
+        accepting.accept(Identity("r"), NOON, {})
     with pytest.raises(Transient):
         refusing.quarantine(Refused("NOT_JSON", "no JSON"), NOON)
 
@@ -461,6 +463,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from adapters.files import bucket
 from adapters.inbox import inbox
+from models.runs.receipt import Identity
 
 left = {left}
 
@@ -474,7 +477,7 @@ bucket.client().meta.events.register("before-call.s3.PutObject", lambda model, *
 intake = inbox.Intake()
 intake.digest(b"body")
 intake.write([b"body"])
-intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {{}})
+intake.accept(Identity("r"), datetime(2026, 1, 1, tzinfo=UTC), {{}})
 print("acknowledged")
 """
 
@@ -501,6 +504,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from adapters.files import bucket
 from adapters.inbox import inbox
+from models.runs.receipt import Identity
 
 def accepted(number):
     intake = inbox.Intake()
@@ -508,7 +512,7 @@ def accepted(number):
     for _ in range({chunks}):
         intake.digest(chunk)
         intake.write([chunk])
-    intake.accept("r", datetime(2026, 1, 1, tzinfo=UTC), {{}})
+    intake.accept(Identity("r"), datetime(2026, 1, 1, tzinfo=UTC), {{}})
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

@@ -19,6 +19,7 @@ from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from adapters.platform.settings import Settings
 from models.errors import Transient
+from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from tests.peers import Answer, break_off, hang, listening
 from tests.records import digest
@@ -36,7 +37,7 @@ RUN = {"id": "run-1", "state": {"name": "Scheduled", "type": "SCHEDULED"}}
 
 
 def created(receipt: str, attempt: int = 1, reference: str = "r", trigger: Trigger = Trigger.WEBHOOK) -> FlowRun:
-    return asyncio.run(prefect_api.create_run(reference, digest(receipt), attempt, trigger))
+    return asyncio.run(prefect_api.create_run(Identity(reference), digest(receipt), attempt, trigger))
 
 
 async def _read(api_url: str, flow_run_id: str) -> PrefectRun:
@@ -79,7 +80,9 @@ def test_concurrent_triggers_of_an_attempt_create_one_run() -> None:
     """On SQLite, Prefect answers 503 to many of these requests; they are retried."""
 
     async def trigger() -> list[FlowRun]:
-        return await asyncio.gather(*(prefect_api.create_run("r", digest("c"), 1, Trigger.SWEEP) for _ in range(6)))
+        return await asyncio.gather(
+            *(prefect_api.create_run(Identity("r"), digest("c"), 1, Trigger.SWEEP) for _ in range(6))
+        )
 
     assert len({each.flow_run_id for each in asyncio.run(trigger())}) == 1
 
@@ -179,7 +182,7 @@ def test_server_without_an_answer_is_transient_after_the_timeout(configure: Conf
     async def call() -> None:
         async with listening(answer) as url:
             configure(PREFECT_API_URL=f"{url}/api")
-            await prefect_api.create_run("r", digest("a"), 1, Trigger.WEBHOOK, timeout_s=0.5)
+            await prefect_api.create_run(Identity("r"), digest("a"), 1, Trigger.WEBHOOK, timeout_s=0.5)
 
     started = time.monotonic()
     with pytest.raises(Transient):

@@ -206,6 +206,7 @@ class TestPages:
             "process_number": 100,
             "received_at": "",
             "completed_at": "",
+            "cause": None,
             "files": 2,
             "warnings": 1,
             "discrepancies": 1,

@@ -15,6 +15,7 @@ import pytest
 
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings
+from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving, started
 from tests.conftest import free_port, running, wait_until
 from tests.installations import deployed, installed
@@ -165,7 +166,7 @@ def _store(folder: Path, reference: str, body: bytes) -> None:
         intake = Intake()
         intake.digest(body)
         intake.write([body])
-        intake.accept(reference, datetime(2026, 1, 1, tzinfo=UTC), {})
+        intake.accept(Identity(reference), datetime(2026, 1, 1, tzinfo=UTC), {})
 
 
 def _archive(receiver: Receiver, reference: str) -> dict[str, Any]:

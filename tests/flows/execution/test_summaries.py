@@ -62,7 +62,7 @@ def run_harmed(
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     received("process-1", sample_body())
 
-    async def run() -> State[None]:
+    async def run() -> State[Any]:
         return await process_archive("process-1", return_state=True)
 
     return asyncio.run(run())

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Scheduled
+from prefect.states import AwaitingRetry, Scheduled
 
 from adapters.database import receipts
 from adapters.platform.environment import POOL
 from flows.process_archive import process_archive
-from flows.worker.due_runs import SLOTS, DueRuns, startable
+from flows.worker.due_runs import SLOTS, SUSPECT, DueRuns, startable
+from flows.worker.outages import Outages
 from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
 from tests.conftest import wait_until
@@ -35,12 +36,14 @@ def _nothing() -> None: ...
 FOREIGN: Flow[..., Any] = Flow(_nothing, name="of-somebody-else")
 
 
-def run(reference: str | None = None, run_count: int = 0) -> FlowRun:
+def run(reference: str | None = None, why: str = "Its worker was killed.") -> FlowRun:
     parameters = {"reference": reference} if reference else {}
-    return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, run_count=run_count)
+    return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, state=AwaitingRetry(message=why), run_count=9)
 
 
-RUNS = st.lists(st.builds(run, st.sampled_from([None, *"abcdefgh"]), st.integers(0, 4)), max_size=40)
+RUNS = st.lists(
+    st.builds(run, st.sampled_from([None, *"abcdefgh"]), st.sampled_from(["Waiting", SUSPECT])), max_size=40
+)
 
 
 class TestStartable:
@@ -49,14 +52,20 @@ class TestStartable:
         assert startable([first, second, other, sweep, verify], []) == [first, other, sweep, verify]
         assert startable([second, other], [first]) == [other]
 
-    def test_run_begun_three_times_starts_only_when_no_run_works(self) -> None:
-        suspect, innocent = run("a", run_count=3), run("b", run_count=2)
+    def test_run_whose_workers_were_killed_starts_only_when_no_run_works(self) -> None:
+        suspect, innocent = run("a", SUSPECT), run("b")
         assert startable([suspect], [innocent]) == []
         assert startable([innocent, suspect], []) == [innocent]
         assert startable([suspect, innocent], []) == [suspect]
 
-    def test_no_run_starts_beside_a_run_begun_three_times(self) -> None:
-        assert startable([run("b")], [run("a", run_count=3)]) == []
+    def test_no_run_starts_beside_a_run_whose_workers_were_killed(self) -> None:
+        assert startable([run("b")], [run("a", SUSPECT)]) == []
+
+    def test_one_run_of_a_flow_works_while_a_system_that_it_needs_is_away(self) -> None:
+        sweep = FlowRun(flow_id=uuid4(), name="sweep", parameters={}, state=Scheduled())
+        first, second = run("a"), run("b")
+        assert startable([first, second, sweep], [], FLOW_ID) == [first, sweep]
+        assert startable([second, sweep], [first], FLOW_ID) == [sweep]
 
     @given(RUNS)
     def test_starting_runs_fit_the_slots_and_keep_their_order(self, due: list[FlowRun]) -> None:
@@ -82,7 +91,7 @@ def test_due_runs_of_foreign_flows_hide_none_of_ours() -> None:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON + timedelta(seconds=second)) for second in range(40)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
-            due = DueRuns(client, [ours.flow_id], {})
+            due = DueRuns(client, [ours.flow_id], {}, Outages(client, {}))
 
             await due.look()
 
@@ -100,7 +109,7 @@ def test_more_than_a_page_of_simultaneous_runs_hides_no_later_run() -> None:
             await workers.make_pool(client)
             foreign = [await _due_since(client, FOREIGN, NOON) for _ in range(RUNS_PER_PAGE + 1)]
             ours = await _due_since(client, process_archive, NOON + timedelta(minutes=1))
-            due = DueRuns(client, [ours.flow_id], {})
+            due = DueRuns(client, [ours.flow_id], {}, Outages(client, {}))
 
             await due.look()
 

@@ -18,8 +18,9 @@ from adapters.database import claims, runs
 from adapters.platform.environment import POOL
 from flows.process_archive import persist_files, process_archive
 from flows.verify_archives import verify_archives
+from flows.worker.due_runs import SUSPECT
 from flows.worker.pool import take
-from flows.worker.recovery import DeathWatch, recover, recover_strays
+from flows.worker.recovery import DeathWatch, recover, recover_strays, state_after
 from models.runs.run import RunRow, RunState, Trigger
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool
@@ -193,31 +194,50 @@ def test_recovery_ends_all_tasks_of_a_run_with_more_than_a_page() -> None:
 
 
 @pytest.mark.usefixtures("claimed")
-def test_run_that_kills_its_workers_is_retried_ever_later_then_crashes() -> None:
+def test_run_that_kills_its_workers_is_retried_ever_later_and_then_alone() -> None:
     receipt_id = received("r", sample_body("r")).receipt_id
 
-    async def _check() -> list[float]:
-        pauses_s = []
+    async def _check() -> list[tuple[float, str]]:
+        found = []
         async with get_client() as client:
             flow_run = await _run_in(client, Running())
-            for attempt in range(1, 20):
+            for attempt in range(1, 5):
                 _begin(flow_run, attempt, receipt_id)
                 claims.claim([str(flow_run.id)], ME)
                 await recover(client, str(flow_run.id), ME)
                 state = (await client.read_flow_run(flow_run.id)).state
                 assert state
-                if state.type is StateType.CRASHED:
-                    break
                 assert state.state_details.scheduled_time
-                pauses_s.append(state.state_details.scheduled_time.timestamp() - time.time())
+                found.append((state.state_details.scheduled_time.timestamp() - time.time(), state.message or ""))
                 await client.set_flow_run_state(flow_run.id, Running(), force=True)
-            assert runs.ended_runs(receipt_id) == 1
-        return pauses_s
+        return found
 
-    pauses_s = asyncio.run(_check())
+    pauses_s, messages = zip(*asyncio.run(_check()), strict=True)
     assert pauses_s[0] <= 0
-    assert pauses_s == sorted(pauses_s)
-    assert len(pauses_s) == 11
+    assert pauses_s == tuple(sorted(pauses_s))
+    assert [each == SUSPECT for each in messages] == [False, False, True, True]
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def _begun_at(at: datetime) -> FlowRun:
+    return FlowRun(flow_id=uuid4(), name="r", start_time=at, state=Running())
+
+
+def test_run_that_has_killed_its_workers_for_three_days_stays_crashed() -> None:
+    last, over = NOON + timedelta(days=3, seconds=-1), NOON + timedelta(days=3)
+
+    assert state_after(_begun_at(NOON), 60, last).type is StateType.SCHEDULED
+    assert state_after(_begun_at(NOON), 60, over).type is StateType.CRASHED
+
+
+@given(st.integers(1, 1000))
+def test_pause_after_a_crash_is_an_hour_at_most(crashes: int) -> None:
+    due_at = state_after(_begun_at(NOON), crashes, NOON).state_details.scheduled_time
+
+    assert due_at
+    assert NOON <= due_at <= NOON + timedelta(hours=1)
 
 
 @pytest.mark.usefixtures("claimed")

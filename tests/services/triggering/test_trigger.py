@@ -29,7 +29,7 @@ from adapters.store import history, ocfl
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, Transient
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 from models.runs.run import RunRow, RunState, Trigger
 from services.processing.persisting import persist
 from services.receipts.leaving import leave_inbox
@@ -55,7 +55,7 @@ def _arrived(body: bytes, at: datetime) -> Delivery:
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.accept("r", at, {})
+    return intake.accept(Identity("r"), at, {})
 
 
 def triggered(delivery: Delivery, why: Trigger = Trigger.WEBHOOK) -> str | None:

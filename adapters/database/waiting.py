@@ -1,0 +1,67 @@
+"""Runs that wait to be tried again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, func, select
+
+from adapters.database.transactions import reading, upsert, writing
+from models.runs.cause import WaitingRow
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a run has waited: since when, and the number of its attempts that have failed in a row."""
+
+    since: datetime
+    attempts: int
+
+
+def begin_within(session: Session, row: WaitingRow) -> Wait:
+    """Record that a run waits, once more or for the first time, and return how long. In the caller's transaction."""
+    table = WaitingRow.__table__  # type: ignore[attr-defined]
+    again = {"waits_for": row.waits_for, "attempts": table.c.attempts + 1}
+    inserted = upsert(session, WaitingRow).values(**row.model_dump())
+    known = inserted.on_conflict_do_update(index_elements=["flow_run_id"], set_=again)
+    since, attempts = session.connection().execute(known.returning(table.c.since, table.c.attempts)).one()
+    return Wait(since, attempts)
+
+
+def remove_within(session: Session, flow_run_id: str) -> None:
+    session.connection().execute(delete(WaitingRow).where(col(WaitingRow.flow_run_id) == flow_run_id))
+
+
+def systems() -> set[str]:
+    """Return the systems that runs wait for."""
+    with reading() as session:
+        return set(session.exec(select(WaitingRow.waits_for).distinct()))
+
+
+def runs_waiting_for(system: str) -> Sequence[WaitingRow]:
+    """Return the runs that wait for a system, the longest wait first."""
+    with reading() as session:
+        waiting = select(WaitingRow).where(WaitingRow.waits_for == system)
+        return session.exec(waiting.order_by(col(WaitingRow.since), WaitingRow.flow_run_id)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The runs that wait for a system: how many, and since when the first of them waits."""
+
+    waits_for: str
+    runs: int
+    since: datetime
+
+
+def summary() -> list[Waits]:
+    """Return how many runs wait for each system."""
+    counted = select(WaitingRow.waits_for, func.count(), func.min(WaitingRow.since))
+    with reading() as session:
+        return [Waits(*row) for row in session.exec(counted.group_by(WaitingRow.waits_for)).all()]
+
+
+def forget(flow_run_id: str) -> None:
+    """Forget that a run waits, since Prefect no longer has it or has ended it."""
+    with writing() as session:
+        remove_within(session, flow_run_id)

@@ -1,0 +1,91 @@
+"""Watches the systems that runs wait for, and makes these runs due as soon as a system is back."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.states import AwaitingRetry
+
+from adapters.database import waiting
+from flows.process_archive import process_archive
+from flows.worker.pool import waiting_runs
+from models.errors import Locked, System, Transient
+from services.health.probes import can_be_tried, try_out
+
+log = structlog.get_logger()
+
+_TRIED_WITHIN_S = 10
+_SOON = timedelta(seconds=5)
+_HOLD_UP = {System.STORE, System.CLAMAV}
+"""Every archive needs these systems. Without the database no run starts; a key or an endpoint concerns few archives."""
+
+
+class Outages:
+    """The systems that are away, as this worker sees them."""
+
+    def __init__(self, client: PrefectClient, flows: Mapping[UUID, Flow[..., Any]]) -> None:
+        self._client = client
+        self._archiving = next((each for each, flow in flows.items() if flow.name == process_archive.name), None)
+        self._away: set[System] = set()
+        self._tried: set[System] = set()
+
+    @property
+    def one_at_a_time(self) -> UUID | None:
+        """The flow of which only one run may work, because it needs a system that is away."""
+        return self._archiving if self._away & _HOLD_UP else None
+
+    async def look(self) -> None:
+        """Try out each system that runs wait for. Make its runs due if it is back.
+
+        A system counts as back when it works after it was away, or at the first look of this worker: it may have
+        come back while no worker looked. A system that seems to work all the time is left to the pauses of its runs, or
+        a run that fails in spite of it would be repeated without a pause.
+        """
+        waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
+        for system in filter(can_be_tried, waited_for):
+            if not await _works(system):
+                if system not in self._away:
+                    log.warning("a system is away; runs wait for it", system=system)
+                self._away.add(system)
+            elif system in self._away or system not in self._tried:
+                self._away.discard(system)
+                await self._make_due(system)
+            self._tried.add(system)
+        self._away &= waited_for
+        self._tried &= waited_for
+
+    async def _make_due(self, system: System) -> None:
+        rows = await asyncio.to_thread(waiting.runs_waiting_for, system)
+        now = datetime.now(UTC)
+        known = await waiting_runs(self._client, [UUID(each.flow_run_id) for each in rows])
+        # A run that is due soon starts by itself. Its worker may be taking it now, and its state must not be replaced.
+        later = [each for each in known if (each.next_scheduled_start_time or now) > now + _SOON]
+        await _in_groups(
+            [
+                self._client.set_flow_run_state(each.id, AwaitingRetry(message=f"The {system} is back."))
+                for each in later
+            ]
+        )
+        log.info("a system is back; its runs are due", system=system, runs=len(later))
+
+
+async def _works(system: System) -> bool:
+    try:
+        async with asyncio.timeout(_TRIED_WITHIN_S):
+            await asyncio.to_thread(try_out, system)
+    except (Transient, Locked, OSError, TimeoutError):
+        return False
+    return True
+
+
+async def _in_groups(requests: Collection[Any], size: int = 16) -> None:
+    """Await the requests, a few at a time."""
+    pending = list(requests)
+    while pending:
+        group, pending = pending[:size], pending[size:]
+        await asyncio.gather(*group)

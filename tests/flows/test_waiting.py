@@ -1,0 +1,103 @@
+"""A run that fails for a transient cause waits in no slot, says so, and goes on as soon as the system is back."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+
+from adapters.database import waiting
+from adapters.platform.settings import Settings, settings
+from models.views.archives import ArchiveView, CauseView
+from services.views import archive_view
+from tests.conftest import wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+@contextmanager
+def _store_away() -> Iterator[None]:
+    """Put a file in the place of the store's folder, as a mount that has gone leaves something else there."""
+    folder = Path(settings().store_location)
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+
+
+def _archive(reference: str) -> ArchiveView:
+    found = archive_view.archive(reference)
+    assert found
+    return found
+
+
+def _cause(reference: str) -> CauseView:
+    wait_until(lambda: _archive(reference).cause is not None, timeout_s=90)
+    found = _archive(reference).cause
+    assert found
+    return found
+
+
+async def _started(client: object, deployment_id: UUID, reference: str, receipt_id: str) -> UUID:
+    parameters = {"reference": reference, "receipt_id": receipt_id}
+    made = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)  # type: ignore[attr-defined]
+    run_id: UUID = made.id
+    return run_id
+
+
+def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_installation: Settings) -> None:
+    delivery = received("process-1", sample_body("process-1"))
+
+    async def _run() -> FlowRun:
+        async with get_client() as client, workers.worker_here(client) as deployment_id:
+            with _store_away():
+                run_id = await _started(client, deployment_id, "process-1", delivery.receipt_id)
+                cause = await asyncio.to_thread(_cause, "process-1")
+                assert (cause.code, cause.task, cause.attempt) == ("STORE_AWAY", "persist-files", 1)
+                assert _archive("process-1").state == "processing"
+                assert [(each.waits_for, each.runs) for each in waiting.summary()] == [("store", 1)]
+                await asyncio.to_thread(workers.wait_for, str(run_id), "AwaitingRetry")
+                waits = await client.read_flow_run(run_id)
+                assert waits.state
+                assert (waits.state.message or "").startswith("Waiting for the store since ")
+            await asyncio.to_thread(workers.wait_for, str(run_id), "Completed", timeout_s=90)
+            return await client.read_flow_run(run_id)
+
+    run = asyncio.run(_run())
+
+    archive = _archive("process-1")
+    assert (archive.state, archive.cause) == ("completed", None)
+    assert waiting.summary() == []
+    assert [archive.runs[0].state, archive.runs[-1].state] == ["AwaitingRetry", "Completed"]
+    assert {each.flow_run_id for each in archive.runs} == {str(run.id)}
+
+
+def test_archive_waits_for_clamav_and_is_completed_when_it_is_back(
+    configure: Callable[..., Settings], sqlite_installation: Settings
+) -> None:
+    with socket.socket() as taken:  # a port on which nothing listens as long as this socket has it
+        taken.bind(("127.0.0.1", 0))
+        configure(clamd=f"127.0.0.1:{taken.getsockname()[1]}")
+        delivery = received("process-1", sample_body("process-1"))
+
+        async def _run() -> None:
+            async with get_client() as client, workers.worker_here(client) as deployment_id:
+                await _started(client, deployment_id, "process-1", delivery.receipt_id)
+                cause = await asyncio.to_thread(_cause, "process-1")
+                assert (cause.code, cause.task) == ("CLAMAV_AWAY", "persist-files")
+
+        asyncio.run(_run())
+
+    assert [(each.waits_for, each.runs) for each in waiting.summary()] == [("ClamAV", 1)]
