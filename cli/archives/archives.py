@@ -29,7 +29,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     process_number: Annotated[int | None, typer.Option(help="A process number.")] = None,
     transaction_number: Annotated[int | None, typer.Option(help="A transaction number.")] = None,
     session: Annotated[str | None, typer.Option(help="A session id.")] = None,
-    label: Annotated[str | None, typer.Option(help="A label, as KEY=VALUE.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A label, as KEY=VALUE. Repeat for more labels.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
@@ -44,7 +44,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     try:
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
-            session=session, label=label, template=template, state=state, discrepancy=discrepancy,
+            session=session, label=label or [], template=template, state=state, discrepancy=discrepancy,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
     except ValidationError as error:

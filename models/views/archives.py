@@ -20,7 +20,7 @@ class ArchiveQuery(BaseModel):
     process_number: Integer | None = None
     transaction_number: Integer | None = None
     session: Text | None = None
-    label: Text | None = Field(None, description="`KEY=VALUE`")
+    label: list[Text] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
     template: Text | None = None
     state: State | None = None
     cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")

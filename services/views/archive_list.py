@@ -30,7 +30,7 @@ def page(query: ArchiveQuery) -> ArchivePage:
     """Return archives, newest first.
 
     Raises:
-        Refused: the cursor is invalid, or the label has no `=`.
+        Refused: the cursor is invalid, or a label has no `=`.
         Transient: the database does not answer.
     """
     counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
@@ -67,8 +67,8 @@ def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
         conditions.append(_has(SessionRow, col(SessionRow.transaction_number) == query.transaction_number))
     if query.session is not None:
         conditions.append(_has(SessionRow, col(SessionRow.id) == query.session))
-    if query.label is not None:
-        key, value = _key_and_value(query.label)
+    for label in query.label:
+        key, value = _key_and_value(label)
         conditions.append(_has(LabelRow, col(LabelRow.key) == key, col(LabelRow.value) == value))
     if query.discrepancy is not None:
         conditions.append(_has(DiscrepancyRow, col(DiscrepancyRow.code) == query.discrepancy, _NOT_CLOSED))

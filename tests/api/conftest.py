@@ -228,7 +228,11 @@ def earlier_contract() -> bytes:
 
 def _twin(number: int, city: str, name: str) -> bytes:
     session = sample_document()["sessions"][0]
-    session |= {"id": f"session-of-twin-{number}", "template": {"id": "twins"}, "labels": {"BRANCH": city}}
+    session |= {
+        "id": f"session-of-twin-{number}",
+        "template": {"id": "twins"},
+        "labels": {"BRANCH": city, "KIND": "twin"},
+    }
     session |= {"process_number": 4710 + number, "transaction_number": 4710 + number, "recipient": {"name": name}}
     return sample_body(f"twin {number}", sessions=[session])
 

@@ -223,6 +223,9 @@ class TestPages:
             ("label=BRANCH=%D7%97%D7%99%D7%A4%D7%94", ["twin 1"]),
             ("label=BRANCH=a=b", ["twin 2"]),
             ("label=BRANCH=", []),
+            ("label=KIND=twin", ["twin 1", "twin 2"]),
+            ("label=KIND=twin&label=BRANCH=a=b", ["twin 2"]),
+            ("label=BRANCH=a=b&label=BRANCH=%D7%97%D7%99%D7%A4%D7%94", []),
             ("template=twins", ["twin 2", "twin 1"]),
             ("template=twins&state=completed", ["twin 2", "twin 1"]),
             ("template=twins&state=failed", []),
@@ -257,6 +260,7 @@ class TestPages:
             "received_after=0001-01-01T00:00:00%2B14:00",
             "received_before=9999-12-31T23:59:59-14:00",
             "label=BRANCH",
+            "label=BRANCH=a=b&label=BRANCH",
             "limit=0",
             "limit=501",
             "limit=all",
@@ -264,7 +268,7 @@ class TestPages:
             "cursor=%D7%90",
             "cursor=MjAyNg==",
             "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4",  # 0001-01-01T00:00:00+14:00 x
-            *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00"),
+            *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00", "label=BRANCH=a=b&label=%00=a"),
         ],
     )
     def test_are_refused_for_invalid_filter_values(self, library: Library, query: str) -> None:

@@ -82,6 +82,12 @@ class TestList:
 
         assert (result.status, len(json.loads(result.output)["items"])) == (0, found)
 
+    def test_has_the_archives_with_each_of_several_labels(self, cellar: Cellar) -> None:
+        known, unknown = ("--label", "CUSTOMER_TAG=CUSTOMER_VALUE"), ("--label", "CUSTOMER_TAG=other")
+
+        assert len(json.loads(cellar("list", "--json", *known, *known).output)["items"]) == 3
+        assert json.loads(cellar("list", "--json", *known, *unknown).output)["items"] == []
+
     @pytest.mark.parametrize(
         ("option", "value"),
         [
