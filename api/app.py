@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.inbox import inbox
+from api.authorization import check_reader
 from api.json import archives, discrepancies
+from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
@@ -51,8 +54,8 @@ app = FastAPI(
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
-app.include_router(archives.router)
-app.include_router(discrepancies.router)
+for each in (archives, discrepancies):
+    app.include_router(each.router, dependencies=[Depends(check_reader), Depends(check_parameters)])
 app.include_router(public_link.router)
 app.include_router(health.router)
 
@@ -74,6 +77,8 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
 
 @app.exception_handler(HTTPException)
 async def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI cannot decode the body of a request to the API
+        return _failure(request, 422, "BAD_PARAMETER", "expected JSON in UTF-8", "body")
     answer = _failure(request, error.status_code, "HTTP", str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
@@ -81,8 +86,10 @@ async def _http_exception(request: Request, error: HTTPException) -> JSONRespons
 
 @app.exception_handler(RequestValidationError)
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Answer with the messages of pydantic, which name what was expected."""
     places = sorted({".".join(str(part) for part in each["loc"]) for each in error.errors()})
-    return _failure(request, 422, "BAD_PARAMETER", f"/docs describes the values expected at {', '.join(places)}")
+    expected = "; ".join(sorted({each["msg"] for each in error.errors()}))
+    return _failure(request, 422, "BAD_PARAMETER", f"{expected}; see /docs", ", ".join(places))
 
 
 @app.exception_handler(Exception)
