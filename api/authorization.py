@@ -3,7 +3,7 @@
 import base64
 import hmac
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -27,7 +27,25 @@ def check_sender(headers: Headers) -> None:
         raise Refused("UNAUTHORIZED", detail, where="Authorization", status=401)
 
 
-_bearer = HTTPBearer(auto_error=False, description="One of CELLAR_API_TOKENS")
+_ONE = "One of `CELLAR_WEBHOOK_SECRETS`"
+SENDERS_SECRET: dict[str, dict[str, Any]] = {
+    "secretAsBearer": {"type": "http", "scheme": "bearer", "description": f"{_ONE}."},
+    "secretAsPassword": {
+        "type": "http",
+        "scheme": "basic",
+        "description": f"{_ONE} as the password, with any user name.",
+    },
+    "secretAlone": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": f"{_ONE}, without a scheme.",
+    },
+    "secretInHeader": {"type": "apiKey", "in": "header", "name": "X-Cellar-Secret", "description": f"{_ONE}."},
+}
+"""The ways to present the sender's secret, of which a request needs one, as security schemes of OpenAPI."""
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="apiToken", description="One of `CELLAR_API_TOKENS`.")
 
 
 def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:

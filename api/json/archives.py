@@ -16,6 +16,8 @@ from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.store import ocfl
 from api.authorization import check_reader
+from api.errors import Responses, failures
+from api.json.discrepancies import EXPLANATION_FAILURES
 from domain.archive.file_names import safe_names
 from models.errors import Conflict, Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
@@ -38,6 +40,23 @@ class _RouteAsSent(APIRoute):
 router = APIRouter(
     prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
 )
+_FILE: Responses = failures(
+    {
+        404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
+        500: {"CONFLICT": "the store has lost the file, or a part of it; run `cellar verify`."},
+    }
+) | {
+    200: {
+        "description": "The file. `Content-Type` is the media type that the sender declared, or"
+        " `application/octet-stream`.",
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        "headers": {
+            "Content-Disposition": {"description": "A safe name of the download.", "schema": {"type": "string"}},
+            "ETag": {"description": "The SHA-256 of the file.", "schema": {"type": "string"}},
+        },
+    }
+}
+_UNKNOWN_REFERENCE = failures({404: {"UNKNOWN_REFERENCE": "no archive of this process was received."}})
 
 
 def _decoded(sent: str) -> str:
@@ -50,15 +69,20 @@ def _decoded(sent: str) -> str:
 Reference = Annotated[str, AfterValidator(_decoded)]
 
 
-@router.get("", summary="A page of archives, newest first")
+@router.get("", summary="A page of archives, newest first", response_description="The page.")
 def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
     return archive_list.page(query)
 
 
 # The longer paths come first: `:path` matches slashes too, since not every client or proxy encodes them.
-@router.get("/{reference:path}/files/{sha256}", summary="A file's bytes")
+@router.get(
+    "/{reference:path}/files/{sha256}",
+    summary="A file's bytes",
+    response_class=StreamingResponse,
+    responses=_FILE,
+)
 def read_file(reference: Reference, sha256: str) -> StreamingResponse:
-    """404 if the archive has no such file. Always a download, because an attached file may be a page with a script.
+    """Always a download, because an attached file may be a page with a script.
     The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
     """
     file = archive_view.file(reference, sha256)
@@ -81,17 +105,38 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
 
 
-@router.get("/{reference:path}/differences", summary="What differs between two versions")
+@router.get(
+    "/{reference:path}/differences",
+    summary="What differs between two versions",
+    response_description="The differences. An empty list if nothing differs.",
+    responses=failures(
+        {
+            404: {"UNKNOWN_VERSION": "the archive has no such version, or no archive of the process was received."},
+            500: {"CONFLICT": "the store has lost a part of a version, or the archive's key; run `cellar verify`."},
+        }
+    ),
+)
 def read_differences(reference: Reference, before: int, after: int) -> list[DifferenceView]:
     return [DifferenceView(**asdict(each)) for each in version_differences(reference, before, after)]
 
 
-@router.post("/{reference:path}/rerun", status_code=202, summary="Run an archive's latest receipt again")
+@router.post(
+    "/{reference:path}/rerun",
+    status_code=202,
+    summary="Run an archive's latest receipt again",
+    response_description="The flow run that was started, or that was already on its way.",
+    responses=_UNKNOWN_REFERENCE,
+)
 async def rerun(reference: Reference) -> RerunStarted:
     return (await reruns.rerun([reference]))[0]
 
 
-@router.post("/{reference:path}/discrepancies/{discrepancy_id}/explanation", summary="Explain a discrepancy")
+@router.post(
+    "/{reference:path}/discrepancies/{discrepancy_id}/explanation",
+    summary="Explain a discrepancy",
+    response_description="The discrepancy with its explanation.",
+    responses=EXPLANATION_FAILURES,
+)
 def explain(reference: Reference, discrepancy_id: str, explanation: Explanation) -> DiscrepancyView:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.
@@ -102,7 +147,12 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
     return _discrepancies(reference)[discrepancy_id]
 
 
-@router.get("/{reference:path}", summary="A whole archive")
+@router.get(
+    "/{reference:path}",
+    summary="A whole archive",
+    response_description="The archive.",
+    responses=_UNKNOWN_REFERENCE,
+)
 def read_archive(reference: Reference) -> ArchiveView:
     archive = archive_view.archive(reference)
     if archive is None:

@@ -6,20 +6,35 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.authorization import check_reader
+from api.errors import failures
 from models.views.parameters import Text
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery, Explanation, ListedDiscrepancy
 from services.payments import discrepancies
 from services.views import discrepancy_list
 
 router = APIRouter(prefix="/api/discrepancies", tags=["discrepancies"], dependencies=[Depends(check_reader)])
+EXPLANATION_FAILURES = failures(
+    {
+        404: {"UNKNOWN_DISCREPANCY": "there is no such discrepancy."},
+        409: {
+            "DISCREPANCY_CLOSED": "the cause of the discrepancy is gone.",
+            "DISCREPANCY_CHANGED": "`expected` or `found` is no longer the value of the discrepancy; read it again.",
+        },
+    }
+)
 
 
-@router.get("", summary="A page of discrepancies, in the order of their codes")
+@router.get("", summary="A page of discrepancies, in the order of their codes", response_description="The page.")
 def list_discrepancies(query: Annotated[DiscrepancyQuery, Query()]) -> DiscrepancyPage:
     return discrepancy_list.page(query)
 
 
-@router.post("/{discrepancy_id}/explanation", summary="Explain a discrepancy, of an archive or of none")
+@router.post(
+    "/{discrepancy_id}/explanation",
+    summary="Explain a discrepancy, of an archive or of none",
+    response_description="The discrepancy with its explanation.",
+    responses=EXPLANATION_FAILURES,
+)
 def explain(discrepancy_id: Text, explanation: Explanation) -> ListedDiscrepancy:
     """The discrepancy stays explained until its values change or its cause is gone; 409 if that has already happened.
     Pass `expected` and `found` as you read them.

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
 
 from adapters.database.transactions import is_reachable
 from adapters.inbox import inbox
@@ -21,28 +21,47 @@ _PATIENCE_WITH_INBOX_S = 5
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="200 while the process lives")
-def healthz() -> dict[str, str]:
-    return {"status": "ok"}
+class Health(BaseModel):
+    """The answer of a process that lives."""
+
+    status: Literal["ok"] = "ok"
 
 
-@router.get("/readyz", summary="200 while payloads can be stored, and are triggered")
-async def readyz() -> JSONResponse:
-    """503 with the reason otherwise. An unreachable database or Prefect is reported but is no reason for 503: stored
-    payloads wait for them.
-    """
+class Readiness(BaseModel):
+    """Whether payloads can be stored and are triggered, and the state of what the receiver needs."""
+
+    status: Literal["ready", "not ready"]
+    reason: str | None = Field(description="Why the receiver is not ready.")
+    database: Literal["ok", "unreachable"]
+    prefect: Literal["ok", "unreachable"]
+    failed_log_writes: int = Field(description="Lines of the log that could not be written since the start.")
+
+
+@router.get("/healthz", summary="200 while the process lives", response_description="The process lives.")
+def healthz() -> Health:
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    summary="200 while payloads can be stored, and are triggered",
+    response_description="Payloads can be stored, and are triggered.",
+    responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
+)
+async def readyz(response: Response) -> Readiness:
+    """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
     reason = await _why_not_ready() or _why_not_triggering()
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
-    state = {
-        "status": "ready" if reason is None else "not ready",
-        "reason": reason,
-        "database": "ok" if database else "unreachable",
-        "prefect": "ok" if prefect else "unreachable",
-        "failed_log_writes": failed_writes(),
-    }
-    return JSONResponse(state, status_code=200 if reason is None else 503)
+    response.status_code = 200 if reason is None else 503
+    return Readiness(
+        status="ready" if reason is None else "not ready",
+        reason=reason,
+        database="ok" if database else "unreachable",
+        prefect="ok" if prefect else "unreachable",
+        failed_log_writes=failed_writes(),
+    )
 
 
 async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:

@@ -16,6 +16,7 @@ from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 from itsdangerous.encoding import want_bytes
 
 from adapters.platform.settings import settings
+from api.errors import UNEXPECTED, Responses
 from models.errors import Transient
 from services.views import archive_view
 
@@ -28,6 +29,17 @@ class _ExactSigner(TimestampSigner):
 
 
 router = APIRouter(tags=["public link"])
+_PAGE = {"content": {"text/html": {"schema": {"type": "string"}}}}
+_PAGES: Responses = {
+    202: {**_PAGE, "description": "The archive was received and is still processing."},
+    404: {**_PAGE, "description": "The link is not valid."},
+    410: {**_PAGE, "description": "The link has expired, after `CELLAR_PUBLIC_LINK_DAYS`."},
+    503: {**_PAGE, "description": "The database does not answer; try again later."},
+    "default": {
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+        "description": f"- `INTERNAL`: {UNEXPECTED['default']['INTERNAL']}",
+    },
+}
 _templates = Jinja2Templates(Path(__file__).parent / "templates")
 
 
@@ -36,9 +48,18 @@ def link_of(receipt_id: str) -> str:
     return f"{settings().receiver_url}/d/{_signer().sign(name).decode()}"
 
 
-@router.get("/d/{token}", response_class=HTMLResponse, summary="The state of an archive")
+@router.get(
+    "/d/{token}",
+    response_class=HTMLResponse,
+    summary="The state of an archive",
+    response_description="The archive is completed or has failed.",
+    responses=_PAGES,
+)
 def public_page(request: Request, token: str) -> HTMLResponse:
-    """202 before the archive is processed, 404 for an invalid token, 410 for an expired token."""
+    """Show a page that tells the state, versions and digests of one archive and nothing personal.
+
+    The webhook answers with a link to it. The token in the link is all that is needed.
+    """
     try:
         name = _signer().unsign(token, max_age=settings().public_link_days * 86_400)
     except SignatureExpired:

@@ -12,8 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from adapters.platform.settings import settings
-from api.authorization import check_sender
+from api.authorization import SENDERS_SECRET, check_sender
+from api.errors import challenge
 from api.receiver.admission import Admission
+from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.public_link import link_of
 from api.receiver.receiving import check_size, receive
@@ -24,13 +26,35 @@ log = structlog.get_logger()
 
 _DROPPED_BYTES = 64 << 20
 _KEPT_HEADERS = ("content-type", "user-agent", "x-request-id")
-_BODY = {"requestBody": {"content": {"application/json": {}}, "required": True}}
+_ARCHIVE = {
+    "type": "object",
+    "required": ["event", "reference", "sessions"],
+    "properties": {
+        "event": {"type": "object", "required": ["type"], "properties": {"type": {"const": "WHP_ARCHIVE"}}},
+        "reference": {"type": "string", "minLength": 1, "maxLength": 255},
+        "sessions": {"type": "array"},
+    },
+    "description": "An archive, as Cellosign documents its webhook. Further members may be missing, and may be of any"
+    " type: then the archive has warnings.",
+    "example": {"event": {"type": "WHP_ARCHIVE"}, "reference": "hello-cellar", "sessions": []},
+}
+_BODY = {"content": {"application/json": {"schema": _ARCHIVE}}, "required": True}
 
 
-@router.post("/cellosign", summary="Receive an archive", openapi_extra=_BODY)
+@router.post(
+    "/cellosign",
+    summary="Receive an archive",
+    openapi_extra={"requestBody": _BODY, "security": [{each: []} for each in SENDERS_SECRET]},
+    responses=ANSWERS,
+    response_description="Accepted",
+)
 @router.post("/cellosign/", include_in_schema=False)  # for a webhook that was set up with a slash at the end
 async def webhook(request: Request) -> JSONResponse:
-    """Status `"0"` means that the body is a well-formed archive and is on stable storage."""
+    """Send the JSON of an ended process as the body, with the secret in any of the four ways.
+
+    Send an archive again that gets no answer, 408, 500 or 503: cellar keeps the same body once. After any other failure
+    the body, the secret or the set-up of the webhook must change first.
+    """
     check_sender(request.headers)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
@@ -58,9 +82,10 @@ async def webhook(request: Request) -> JSONResponse:
 def failure(request: Request, status: int, why: str) -> JSONResponse:
     """Return the documented answer to an archive that was not accepted."""
     content: dict[str, Any] = {"status": "-1", "document": None, "errordesc": why}
-    headers = {"retry-after": "30"} if status == 503 else None
+    told = 200 if settings().error_http == "200" else status
+    headers = challenge("Bearer", "Basic") if told == 401 else {"retry-after": "30"} if status == 503 else None
     answer = JSONResponse if getattr(request.state, "body_is_read", False) else _EarlyAnswer
-    return answer(content, status_code=200 if settings().error_http == "200" else status, headers=headers)
+    return answer(content, status_code=told, headers=headers)
 
 
 async def _read(request: Request) -> AsyncIterator[bytes]:
