@@ -53,6 +53,7 @@ Receives Cellosign archives, and serves them as JSON.
 - Routes below `/api` need an API token. A failure has a stable `code`, and says in `detail` what to do.
 - Times are in UTC. A time in a request needs a zone.
 - A reference may have any characters: percent-encode it in a path, slashes too.
+- An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
 - Bytes that are no HTTP request get the failure of the webhook, on any path: 400, 408 or 431.
 """
 app = FastAPI(
@@ -105,7 +106,12 @@ async def _conflict(request: Request, error: Conflict) -> JSONResponse:
 async def _http_exception(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI cannot decode the body of a request to the API
         return _failure(request, 422, "BAD_PARAMETER", "expected JSON in UTF-8", "body")
-    answer = _failure(request, error.status_code, "HTTP", str(error.detail))
+    allowed = (error.headers or {}).get("Allow", "GET")
+    code, detail = {
+        HTTPStatus.NOT_FOUND: ("UNKNOWN_PATH", "no such path; /docs lists the paths"),
+        HTTPStatus.METHOD_NOT_ALLOWED: ("WRONG_METHOD", f"expected {allowed}; /docs lists the methods of each path"),
+    }.get(HTTPStatus(error.status_code), ("HTTP", str(error.detail)))
+    answer = _failure(request, error.status_code, code, detail)
     answer.headers.update(error.headers or {})
     return answer
 

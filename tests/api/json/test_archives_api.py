@@ -268,7 +268,14 @@ class TestPages:
             "cursor=%D7%90",
             "cursor=MjAyNg==",
             "cursor=MDAwMS0wMS0wMVQwMDowMDowMCsxNDowMCB4",  # 0001-01-01T00:00:00+14:00 x
-            *("reference=%00", "session=a%00", "template=%00b", "q=%00", "label=BRANCH=%00", "label=BRANCH=a=b&label=%00=a"),
+            *(
+                "reference=%00",
+                "session=a%00",
+                "template=%00b",
+                "q=%00",
+                "label=BRANCH=%00",
+                "label=BRANCH=a=b&label=%00=a",
+            ),
         ],
     )
     def test_are_refused_for_invalid_filter_values(self, library: Library, query: str) -> None:
@@ -424,8 +431,13 @@ def test_api_describes_itself(library: Library) -> None:
 
 
 def test_unknown_paths_get_the_documented_error(library: Library) -> None:
-    assert_error(library.get("/api/nothing"), 404, "HTTP")
-    assert_error(library.post("/api/archives"), 405, "HTTP")
+    unknown, wrong = library.get("/api/nothing"), library.post("/api/archives")
+
+    assert_error(unknown, 404, "UNKNOWN_PATH")
+    assert_error(wrong, 405, "WRONG_METHOD")
+    assert "/docs" in unknown.json()["error"]["detail"]
+    assert wrong.json()["error"]["detail"].startswith("expected GET; /docs")
+    assert wrong.headers["allow"] == "GET"
 
 
 @pytest.mark.parametrize(
@@ -436,7 +448,7 @@ def test_path_with_a_trailing_slash_is_not_redirected(library: Library, path: st
 
     answer = library.receiver.client.get(path, headers=headers, follow_redirects=False)
 
-    assert_error(answer, 404, "HTTP")
+    assert_error(answer, 404, "UNKNOWN_PATH")
     assert "elsewhere.example" not in answer.text + str(answer.headers)
 
 

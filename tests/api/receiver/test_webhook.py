@@ -145,11 +145,11 @@ class TestOtherRequests:
     def test_other_methods_get_the_documented_refusal(self, receiver: Receiver, method: str) -> None:
         answer = receiver.client.request(method, "/webhooks/cellosign")
 
-        assert_refused(answer, 405, "HTTP")
+        assert_refused(answer, 405, "WRONG_METHOD")
         assert answer.headers["allow"] == "POST"
 
     def test_other_webhooks_get_the_documented_refusal(self, receiver: Receiver) -> None:
-        assert_refused(receiver.client.post("/webhooks/another", content=b"{}"), 404, "HTTP")
+        assert_refused(receiver.client.post("/webhooks/another", content=b"{}"), 404, "UNKNOWN_PATH")
 
 
 class TestErrorsWith200:
@@ -169,4 +169,4 @@ class TestErrorsWith200:
         assert_refused(without_database.post(body, headers), 200, code)
 
     def test_other_methods_are_answered_with_200(self, without_database: Receiver) -> None:
-        assert_refused(without_database.client.get("/webhooks/cellosign"), 200, "HTTP")
+        assert_refused(without_database.client.get("/webhooks/cellosign"), 200, "WRONG_METHOD")
