@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +57,10 @@ Receives Cellosign archives, and serves them as JSON.
 - An unknown path gets 404 (`UNKNOWN_PATH`), and a wrong method 405 (`WRONG_METHOD`).
 - Bytes that are no HTTP request get the failure of the webhook, on any path: 400, 408 or 431.
 """
-app = FastAPI(
+app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the internet
+    redoc_url=None,
+    static_url="/docs/assets",
+    swagger_ui_parameters={"defaultModelsExpandDepth": 0},  # the routes show the schemas that they need
     title="cellar",
     description=_DESCRIPTION,
     version=version("cellosign-cellar"),

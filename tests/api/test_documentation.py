@@ -1,0 +1,58 @@
+"""`/docs` in a real browser, which reaches nothing but the receiver."""
+
+import re
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Route, expect
+
+from tests.api.conftest import Receiver
+from tests.end_to_end.browser import needs_chromium, page
+
+
+@needs_chromium
+def test_documentation_shows_every_route_without_the_internet(receiver: Receiver) -> None:
+    schema = receiver.client.get("/openapi.json").json()
+    routes = {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
+    blocked: list[str] = []
+    complaints: list[str] = []
+
+    def _only_the_receiver(route: Route) -> None:
+        if urlsplit(route.request.url).netloc == urlsplit(receiver.url).netloc:
+            route.continue_()
+        else:
+            blocked.append(route.request.url)
+            route.abort()
+
+    with page() as browser:
+        browser.route("**/*", _only_the_receiver)
+        browser.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        browser.on("pageerror", lambda error: complaints.append(str(error)))
+
+        browser.goto(f"{receiver.url}/docs")
+        summaries = browser.locator(".opblock-summary")
+        expect(summaries).to_have_count(len(routes))
+        shown = {
+            f"{each.locator('.opblock-summary-method').inner_text()} "
+            # a browser may break a path where Swagger UI allows it, with an invisible character
+            + re.sub(r"[\u200b\s]", "", each.locator(".opblock-summary-path").inner_text())
+            for each in summaries.all()
+        }
+        summaries.filter(has_text="/webhooks/cellosign").locator("button").first.click()
+        expect(browser.get_by_text("WRONG_EVENT")).to_be_visible()
+
+    assert shown == routes
+    assert blocked == []
+    assert complaints == []
+
+
+def test_page_refers_to_files_of_the_receiver_alone(receiver: Receiver) -> None:
+    references = re.findall(r'(?:src|href)="([^"]*)"', receiver.client.get("/docs").text)
+
+    assert {path.rpartition(".")[2] for path in references} == {"css", "js", "png"}
+    assert [path for path in references if not path.startswith("/docs/assets/")] == []
+    assert {receiver.client.get(path).status_code for path in references} == {200}
+
+
+def test_pages_of_other_documentation_are_off(receiver: Receiver) -> None:
+    """The page of ReDoc loads its fonts from the internet."""
+    assert receiver.client.get("/redoc").status_code == 404
