@@ -122,10 +122,9 @@ async def _http_exception(request: Request, error: HTTPException) -> JSONRespons
 
 @app.exception_handler(RequestValidationError)
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Answer with the messages of pydantic, which name what was expected."""
-    places = sorted({".".join(str(part) for part in each["loc"]) for each in error.errors()})
-    expected = "; ".join(sorted({each["msg"] for each in error.errors()}))
-    return _failure(request, 422, "BAD_PARAMETER", f"{expected}; see /docs", ", ".join(places))
+    """Answer with pydantic's messages, in the order of the places. They name the values that are expected."""
+    messages = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+    return _failure(request, 422, "BAD_PARAMETER", f"{'; '.join(messages.values())}; see /docs", ", ".join(messages))
 
 
 @app.exception_handler(Exception)

@@ -1,5 +1,6 @@
 """Query parameters that a route does not have are refused, so that a misspelled filter never finds everything."""
 
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,14 @@ def test_parameter_of_a_route_without_parameters_is_refused(library: Library) ->
     where, detail = refused(library, "/api/archives/contract?verbose=1")
 
     assert (where, detail) == ("query.verbose", "unknown parameter; this route has no query parameters")
+
+
+def test_invalid_values_are_answered_with_the_expected_values(library: Library) -> None:
+    where, detail = refused(library, "/api/archives?state=Marker-314159&limit=0")
+
+    assert where == "query.state, query.limit"
+    assert re.fullmatch(r".*'received', .* or 'failed'; .* greater than or equal to 1; see /docs", detail)
+    assert "314159" not in detail
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
