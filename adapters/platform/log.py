@@ -1,14 +1,33 @@
-"""Sets up the log: a line of `key=value` for each event, on standard error."""
+"""Sets up the log: a line for each unit of work, on standard error. JSON, and on a terminal text for people.
 
+Lines of structlog and of the standard library's logging have one format. Both carry the ids that `bound` or structlog's
+`bind_contextvars` has set for a request or a run. No line has a process's reference: it may be somebody's number.
+"""
+
+import hashlib
 import io
+import json
 import logging
+import os
+import stat
 import sys
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TextIO
 
+import orjson
 import stamina
 import structlog
+from structlog.typing import Processor
+
+from adapters.platform.log_files import LOG_FILE_VARIABLE, follow_rotation
+from adapters.platform.log_lines import human_renderer
+from adapters.platform.printed_lines import PrintedLines
 
 _LOST = (OSError, ValueError, AttributeError)
 """What a write raises. `sys.stderr` is None, which has no `write`, in a process that was started with `2>&-`."""
+_DIGEST_LENGTH = 16
 
 
 class _StandardError(io.StringIO):
@@ -20,17 +39,18 @@ class _StandardError(io.StringIO):
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
+        self.stream: TextIO | None = None  # standard error before `PrintedLines` took its place
 
     def write(self, text: str) -> int:
         try:
-            return sys.stderr.write(text)
+            return (self.stream or sys.stderr).write(text)
         except _LOST:
             self.failures += 1
             return len(text)
 
     def flush(self) -> None:
         try:
-            sys.stderr.flush()
+            (self.stream or sys.stderr).flush()
         except _LOST:
             self.failures += 1
 
@@ -43,22 +63,91 @@ def failed_writes() -> int:
     return _STANDARD_ERROR.failures
 
 
+def reference_digest(reference: str) -> str:
+    """Return the digest by which log lines name a process. The key of a run's summary in Prefect ends with it too."""
+    return hashlib.sha256(reference.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def bound(reference: str, receipt_id: str) -> AbstractContextManager[None]:
+    """Let every log line of the block carry the ids of a receipt and of its process."""
+    return structlog.contextvars.bound_contextvars(receipt_id=receipt_id, reference_digest=reference_digest(reference))
+
+
 def set_up_log() -> None:
     """Configure structlog and the standard library's logging for this process.
 
     structlog's default is a developer's console: it colours even the output of commands and takes 50 µs a line.
     """
+    is_terminal = _is_terminal(sys.stderr)
+    renderer = human_renderer(colors=True) if is_terminal else _json
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
-        ],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )
-    # Traces go through the standard library. Its handler writes to the same stream, so their loss is counted too.
-    logging.lastResort = logging.StreamHandler(_STANDARD_ERROR)
-    logging.lastResort.setLevel(logging.WARNING)
+    _HANDLER.setFormatter(_standard_format(shared, renderer))
+    logging.getLogger().handlers[:] = [_HANDLER]
+    adopt_loggers()
     stamina.instrumentation.set_on_retry_hooks(())  # a retry that succeeds is not logged; the caller reports a failure
+    if (log := os.environ.get(LOG_FILE_VARIABLE)) and _is_file(sys.stderr):
+        _STANDARD_ERROR.stream = sys.stderr
+        sys.stdout, sys.stderr = PrintedLines(1, logging.INFO), PrintedLines(2, logging.WARNING)
+        follow_rotation(Path(log))
+
+
+_HANDLER = logging.StreamHandler(_STANDARD_ERROR)
+_HANDLER.setLevel(logging.WARNING)
+
+
+def adopt_loggers() -> None:
+    """Let every logger that has written to a stream by itself write in our format. For libraries imported since."""
+    for logger in list(logging.getLogger().manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            logger.handlers[:] = [_HANDLER if _writes_to_stream(each) else each for each in logger.handlers]
+
+
+def handler() -> logging.Handler:
+    """Return the handler of the standard library's lines, for a library that is configured by name."""
+    return _HANDLER
+
+
+def _standard_format(shared: list[Processor], renderer: Processor) -> logging.Formatter:
+    """Return the format of the standard library's lines. Of Prefect's extras it takes ids and no names of runs."""
+    extras = structlog.stdlib.ExtraAdder(allow=["flow_run_id", "task_run_id"])
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, extras, structlog.stdlib.add_logger_name],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+    )
+
+
+def _json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    head = {name: event.pop(name) for name in ("timestamp", "level", "event")}
+    try:
+        return orjson.dumps(head | event, default=str).decode()  # type: ignore[operator]
+    except TypeError:  # an integer of any size, or half an emoji
+        return json.dumps(head | event, default=str)  # type: ignore[operator]
+
+
+def _writes_to_stream(handler: logging.Handler) -> bool:
+    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # the stream is closed
+        return False
+
+
+def _is_file(stream: TextIO | None) -> bool:
+    return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)

@@ -27,6 +27,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import LOGGING_CONFIG
+
+from adapters.platform.log import set_up_log
 
 
 def begin_immediately() -> None:
@@ -86,7 +89,15 @@ def _closed(made: ASGIApp) -> ASGIApp:
     return TrustedHostMiddleware(OwnPagesOnly(made, origins), [*hosts, "127.0.0.1", "localhost"], www_redirect=False)
 
 
+def log_in_our_format() -> None:
+    """Let uvicorn's lines have the format of all other lines, and a time with zone. Prefect cannot change this."""
+    handlers = LOGGING_CONFIG["handlers"]
+    handlers |= {name: {"()": "adapters.platform.log.handler"} for name in handlers}
+    set_up_log()
+
+
 if __name__ == "__main__":
+    log_in_our_format()
     begin_immediately()
     close_to_others()
     app()

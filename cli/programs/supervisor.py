@@ -1,15 +1,14 @@
 """Supervises programs: starts them, watches them, restarts them with back-off, stops them all.
 
-Each program has its own session, so that Ctrl-C reaches only the supervisor, and writes to `<name>.log`. A program gets
-SIGTERM when the supervisor ends in any way, SIGKILL included. The next start ends a program that survives even that,
-and knows it by a mark in its environment (`adapters.platform.processes`).
+Each program has its own session, so that Ctrl-C reaches only the supervisor, and appends to `<name>.log`. A program
+gets SIGTERM when the supervisor ends in any way, SIGKILL included. The next start ends a program that survives even
+that, and knows it by a mark in its environment (`adapters.platform.processes`).
 """
 
 import asyncio
 import errno
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import time
@@ -22,14 +21,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from adapters.platform.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
+from adapters.platform.log_lines import text_of
 from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
 from models.errors import Refused, Transient
 
 _ORPHANS_END_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.1
-_LOG_LIMIT_BYTES = 16 << 20
-_LOG_LOOK_S = 60.0
+_LOG_LOOK_S = 2.0
 _LAST_LINES = 15
 _LAST_BYTES = 8 << 10
 
@@ -151,10 +151,7 @@ class Supervisor:
 
     async def start(self, program: Program) -> None:
         """Start a program. Its watch begins when `until` has found it ready."""
-        log = self._log_folder / f"{program.name}.log"
-        if log.exists():
-            log.replace(f"{log}.1")
-        child = _Child(program, log)
+        child = _Child(program, self._log_folder.absolute() / f"{program.name}.log")
         self._children.append(child)
         await self._spawn(child)
 
@@ -252,7 +249,7 @@ class Supervisor:
             reap(ours)
 
     async def _bound_logs(self) -> None:
-        """Bound each log: the content of a large log moves to `<name>.log.1`."""
+        """Bound each log: a large log is renamed to `<name>.log.1`, and its program begins a new file."""
         while True:
             await asyncio.sleep(_LOG_LOOK_S)
             for child in self._children:
@@ -272,7 +269,7 @@ class Supervisor:
 
 
 class _Child:
-    """A program with its process and its log. The log is opened for appending, so it can be truncated at any time."""
+    """A program with its process and its log, which outlives restarts of the program and of cellar."""
 
     process: Process
 
@@ -280,14 +277,16 @@ class _Child:
         self.program = program
         self._log = log
         self._log_start = 0
+        self._is_rotated = False
+        """Whether the log was renamed since the last start. The last words may then lie in the renamed file."""
         self._started = 0.0
 
     async def spawn(self) -> None:
-        with self._log.open("ab") as output:
-            self._log_start = output.tell()
+        with os.fdopen(open_log(self._log), "ab") as output:
+            self._log_start, self._is_rotated = output.tell(), False
             self.process = await asyncio.create_subprocess_exec(
                 *command_of_child(self.program.command),
-                env=dict(self.program.environment),
+                env=dict(self.program.environment) | {LOG_FILE_VARIABLE: str(self._log)},
                 stdin=DEVNULL,
                 stdout=output,
                 stderr=STDOUT,
@@ -322,15 +321,23 @@ class _Child:
         return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])
 
     def _last_lines(self) -> list[str]:
-        size = self._log.stat().st_size
-        with self._log.open("rb") as log:
-            log.seek(max(size - _LAST_BYTES, self._log_start if self._log_start <= size else 0))
-            return log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
+        start = 0 if self._is_rotated else self._log_start
+        last = _end_of(self._log, start)
+        if self._is_rotated and len(last) < _LAST_BYTES:
+            last = _end_of(older(self._log)[0], 0) + last
+        return "\n".join(map(text_of, last.decode(errors="replace").splitlines())).splitlines()[-_LAST_LINES:]
 
     def bound_log(self) -> None:
-        if self._log.stat().st_size > _LOG_LIMIT_BYTES:
-            shutil.copyfile(self._log, f"{self._log}.1")
-            os.truncate(self._log, 0)
+        if rotate(self._log):
+            self._is_rotated = True
+
+
+def _end_of(log: Path, start: int) -> bytes:
+    """Return the last bytes of a file from `start` on. A person may have emptied the file since."""
+    size = log.stat().st_size
+    with log.open("rb") as file:
+        file.seek(max(size - _LAST_BYTES, start if start <= size else 0))
+        return file.read()
 
 
 def _why_not(listener: Listener, error: OSError) -> str:

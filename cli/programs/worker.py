@@ -8,6 +8,7 @@ import typer
 
 from adapters.files.private import shut_folders
 from adapters.platform.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.platform.log import adopt_loggers
 from adapters.platform.settings import settings
 from models.errors import CellarError
 
@@ -26,6 +27,7 @@ def worker(
     os.environ.update(settings_environment(settings()) | prefect_environment(settings()))
     from flows.worker.serving import serve  # noqa: PLC0415
 
+    adopt_loggers()  # Prefect has configured its own
     try:
         serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
     except CellarError as error:

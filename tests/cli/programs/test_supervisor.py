@@ -228,12 +228,26 @@ def test_program_that_ends_before_it_is_ready_stops_all_and_shows_why(start: Sta
     assert driver.processes() == []
 
 
-def test_log_covers_one_start_and_the_previous_log_is_kept(start: Start, tmp_path: Path) -> None:
+def test_log_of_the_start_before_is_kept(start: Start, tmp_path: Path) -> None:
+    for _ in range(2):
+        start(("one", ["60"], 5)).wait_until_up().end()
+        for name in ("up", "one.ready"):
+            (tmp_path / name).unlink()
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["one.log"]
+    assert (tmp_path / "logs" / "one.log").read_text() == "the last words of one\n" * 2
+
+
+def test_large_log_is_renamed_and_the_last_words_are_still_found(start: Start, tmp_path: Path) -> None:
+    """The program does not know of the new file, like a program that dies at once."""
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "one.log").write_text("of yesterday")
-    start(("one", ["60"], 5)).wait_until_up().end()
-    assert (tmp_path / "logs" / "one.log").read_text() == "the last words of one\n"
-    assert (tmp_path / "logs" / "one.log.1").read_text() == "of yesterday"
+    (tmp_path / "logs" / "one.log").write_bytes(b"." * (17 << 20) + b"\n")
+    driver = start(("one", ["60"], 5)).wait_until_up()
+    wait_for((tmp_path / "logs" / "one.log.1").exists)
+    wait_for((tmp_path / "logs" / "one.log").exists)
+    os.kill(next(pid for pid in driver.processes() if pid != driver.process.pid), signal.SIGKILL)
+    wait_for(lambda: len(driver.notes("started")) == 2)
+    assert "ended with SIGKILL" in (output := driver.end())
+    assert "  the last words of one" in output
 
 
 def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(start: Start) -> None:
