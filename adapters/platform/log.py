@@ -92,8 +92,8 @@ def set_up_log() -> None:
         cache_logger_on_first_use=True,
     )
     _HANDLER.setFormatter(_standard_format(shared, renderer))
-    logging.getLogger().handlers[:] = [_HANDLER]
     adopt_loggers()
+    logging.getLogger().addHandler(_HANDLER)
     stamina.instrumentation.set_on_retry_hooks(())  # a retry that succeeds is not logged; the caller reports a failure
     if (log := os.environ.get(LOG_FILE_VARIABLE)) and _is_file(sys.stderr):
         _STANDARD_ERROR.stream = sys.stderr
@@ -106,10 +106,10 @@ _HANDLER.setLevel(logging.WARNING)
 
 
 def adopt_loggers() -> None:
-    """Let every logger that has written to a stream by itself write in our format. For libraries imported since."""
-    for logger in list(logging.getLogger().manager.loggerDict.values()):
+    """Let loggers that write to standard error by themselves write in our format. For libraries imported since."""
+    for logger in [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]:
         if isinstance(logger, logging.Logger):
-            logger.handlers[:] = [_HANDLER if _writes_to_stream(each) else each for each in logger.handlers]
+            logger.handlers[:] = [_HANDLER if _is_printed(each) else each for each in logger.handlers]
 
 
 def handler() -> logging.Handler:
@@ -138,8 +138,9 @@ def _json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
         return json.dumps(head | event, default=str)  # type: ignore[operator]
 
 
-def _writes_to_stream(handler: logging.Handler) -> bool:
-    return isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+def _is_printed(handler: logging.Handler) -> bool:
+    printed = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return isinstance(handler, logging.StreamHandler) and handler.stream in printed
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
