@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import structlog
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 from adapters.database import archives, notifications
 from adapters.peers.prefect_api import tags_of
 from adapters.platform.cancellation import in_thread
+from adapters.platform.log import reference_digest
 from adapters.platform.settings import settings
 from domain.messages.summary import cause_summary, size_text
 from flows.execution.engine import leave_slot
@@ -87,6 +89,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
 
     A run that waits for a system ends as AwaitingRetry, and goes on by itself. A run that failed says why.
     """
+    structlog.contextvars.bind_contextvars(reference_digest=reference_digest(reference))
     # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
     progress = Progress(tags=set(flow_run.tags))
     await _label(reference, progress, await _known_tags(reference))
@@ -105,9 +108,10 @@ async def _archive(run: Run, progress: Progress) -> None:
     reference = run.reference
     async with sole_work_on(reference, run.holder), _time_limit():
         progress.task = persist_files.name
-        await persist_files(reference, run.receipt_id)
+        persisted = await persist_files(reference, run.receipt_id)
         progress.task = load_metadata.name
         loaded = await load_metadata(reference, run.receipt_id)
+        _describe(persisted, loaded)
         progress.task = reconcile_payments.name
         reconciled = await reconcile_payments(reference, run.receipt_id)
         await _label(reference, progress, _tags_of(reference, loaded, reconciled))
@@ -199,6 +203,17 @@ async def _notify_all(receipt_id: str) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+def _describe(persisted: FilesPersisted, loaded: MetadataLoaded) -> None:
+    """Let the worker's line about the end of the run say what it was about."""
+    structlog.contextvars.bind_contextvars(
+        process_number=loaded.process_number,
+        version=loaded.version,
+        files=persisted.files,
+        files_bytes=persisted.size_bytes,
+        warnings=loaded.warnings,
+    )
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from adapters.platform.log import bound
 from flows.execution.results import RESULTS
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
@@ -34,7 +35,11 @@ async def sweep_inbox() -> None:
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
-    return sum([await trigger(delivery, Trigger.SWEEP) for delivery in deliveries])
+    runs = 0
+    for delivery in deliveries:
+        with bound(delivery.reference, delivery.receipt_id):
+            runs += await trigger(delivery, Trigger.SWEEP)
+    return runs
 
 
 async def drop_late_runs() -> None:

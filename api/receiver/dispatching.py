@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from adapters.platform.log import bound
 from adapters.platform.loops import supervised
 from adapters.platform.settings import settings
 from api.receiver.admission import Admission
@@ -98,20 +99,28 @@ class Dispatcher:
             Transient: database or Prefect does not answer, so the remaining deliveries would fail too.
             Unusable: they would fail until a person has changed the database.
         """
+        began_s, runs = time.monotonic(), 0
         for delivery in [each for each in await untriggered() if each.delivery_id not in self._announced_ids]:
-            await self._trigger(delivery, Trigger.SWEEP)
+            runs += await self._trigger(delivery, Trigger.SWEEP)
+        if runs:
+            log.info("the inbox is swept", runs=runs, duration_s=round(time.monotonic() - began_s, 3))
 
-    async def _trigger(self, delivery: Delivery, why: Trigger) -> None:
-        """Trigger a delivery. An error of this delivery alone delays no other delivery; each sweep logs it again."""
+    async def _trigger(self, delivery: Delivery, why: Trigger) -> bool:
+        """Trigger a delivery, and return whether it has a new run.
+
+        An error of this delivery alone delays no other delivery; each sweep logs it again.
+        """
         async with self._one_at_a_time:
             await self._lull()
-            try:
-                await trigger(delivery, why)
-            except Transient:
-                raise
-            except Exception:
-                # structlog's own trace would show values from payloads
-                logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
+            with bound(delivery.reference, delivery.receipt_id):
+                try:
+                    return await trigger(delivery, why)
+                except Transient:
+                    raise
+                except Exception:
+                    # structlog's own trace would show values from payloads
+                    logging.getLogger(__name__).exception("receipt %s is not triggered", delivery.receipt_id)
+                    return False
 
     async def _lull(self) -> None:
         """Wait for a moment without a new request, if it comes soon.

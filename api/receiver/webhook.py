@@ -1,6 +1,7 @@
 """`POST /webhooks/cellosign`: receives an archive, and answers as Cellosign documents it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from adapters.platform.log import reference_digest
 from adapters.platform.settings import settings
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
@@ -55,6 +57,7 @@ async def webhook(request: Request) -> JSONResponse:
     Send an archive again that gets no answer, 408, 500 or 503: cellar keeps the same body once. After any other failure
     the body, the secret or the set-up of the webhook must change first.
     """
+    began_s = time.monotonic()
     check_sender(request.headers)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
@@ -70,7 +73,16 @@ async def webhook(request: Request) -> JSONResponse:
         ) from error
     except OSError as error:
         raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
-    log.info("archive received", receipt_id=delivery.receipt_id, size_bytes=delivery.size_bytes)
+    ids = {"receipt_id": delivery.receipt_id, "reference_digest": reference_digest(delivery.reference)}
+    structlog.contextvars.bind_contextvars(**ids)
+    duration_s = round(time.monotonic() - began_s, 4)
+    log.info(
+        "archive received",
+        outcome="stored",
+        process_number=delivery.process_number,
+        size_bytes=delivery.size_bytes,
+        duration_s=duration_s,
+    )
     dispatcher: Dispatcher = request.app.state.dispatcher
     dispatcher.announce(delivery)
     document = {"reference": delivery.receipt_id}

@@ -79,6 +79,17 @@ class Execution:
         state = self._engine.state
         return self.interruption is not Interruption.LOST and (state.is_final() or state.is_scheduled())
 
+    @property
+    def flow_name(self) -> str:
+        return self._engine.flow.name
+
+    @property
+    def outcome(self) -> str:
+        """The name of the state in which this execution left the run, or why it was interrupted."""
+        if self._engine.flow_run is None or self.interruption is Interruption.LOST:
+            return "Lost"
+        return self._engine.state.name or self._engine.state.type.value
+
     def interrupt(self, why: Interruption) -> None:
         """Make the run end as soon as possible: its threads stop between two chunks of work."""
         if not self.interruption:

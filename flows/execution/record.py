@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import stamina
+import structlog
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException, TerminationSignal
@@ -89,6 +90,7 @@ async def recorded(
 
 
 async def _record_start(run: Run) -> None:
+    structlog.contextvars.bind_contextvars(receipt_id=run.receipt_id, attempt=run.attempt)
     trigger = Trigger.RETRY if run.attempt > 1 else run.trigger
     row = RunRow(**asdict(run) | {"trigger": trigger, "state": RunState.RUNNING, "started_at": datetime.now(UTC)})
     await asyncio.to_thread(runs.begin, row)
@@ -104,6 +106,7 @@ def _translated(error: Exception) -> Exception:
 async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[State[Any], Cause]:
     """Record that an attempt has failed. The log begins with the cause. The failed task has logged its trace."""
     cause, system = cause_of(error, task), system_of(error)
+    structlog.contextvars.bind_contextvars(failed_task=task, cause=cause.code)
     log = get_run_logger()
     log.error("%s", cause)
     if task is None and not isinstance(error, CellarError):

@@ -164,14 +164,16 @@ class Worker:
     async def _execute(self, execution: Execution) -> None:
         """Execute a claimed run. A run whose end Prefect does not know keeps its claim, and `_recover` recovers it."""
         flow_run_id, worker_id = str(execution.flow_run.id), self._id
+        structlog.contextvars.bind_contextvars(flow_run_id=flow_run_id)  # the task of each run has a context of its own
+        began_s = time.monotonic()
         try:
-            with _surviving(
-                "the end of a run is not reported to Prefect; the run is recovered", flow_run_id=flow_run_id
-            ):
+            with _surviving("the end of a run is not reported to Prefect; the run is recovered"):
                 is_ours = await take(self._client, execution.flow_run.id)
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
                         await execution.run()
+                    duration_s = round(time.monotonic() - began_s, 3)
+                    log.info("run ended", flow=execution.flow_name, outcome=execution.outcome, duration_s=duration_s)
                 if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
                 else:  # as when a person cancels it between Pending and Running

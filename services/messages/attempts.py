@@ -1,10 +1,13 @@
 """Makes attempts at messages to endpoints, and records each attempt."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import quote
+
+import structlog
 
 from adapters.database import archives, notifications
 from adapters.peers import downstream
@@ -15,6 +18,8 @@ from models.errors import Refused, System, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationRow, NotificationState
 from services.payments import recorded
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,21 @@ async def send(message_id: str) -> Attempt:
 
 async def attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
     """Send a message to one endpoint, once."""
+    began_s = time.monotonic()
+    made = await _attempt(endpoint, message_id, body)
+    log.info(
+        "message sent",
+        message_id=message_id,
+        outcome=made.state,
+        status_code=made.status_code,
+        why=made.error,
+        size_bytes=len(body),
+        duration_s=round(time.monotonic() - began_s, 3),
+    )
+    return made
+
+
+async def _attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
     try:
         status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
     except Transient as error:

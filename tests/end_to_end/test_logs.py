@@ -1,0 +1,52 @@
+"""Reads what a running `cellar up` has written and printed."""
+
+import json
+import subprocess
+from datetime import datetime
+from typing import Any
+
+from adapters.platform.log import reference_digest
+from tests.conftest import wait_until
+from tests.end_to_end.conftest import Running, cellar
+from tests.samples import sample_body
+
+
+def test_printed_commands_work_when_they_are_pasted_and_show_no_secret(up: Running) -> None:
+    printed = (up.folder / "up.log").read_text()
+    send, read = [line for line in printed.splitlines() if line.startswith("curl ")]
+
+    assert json.loads(subprocess.check_output(["bash", "-c", send]))["status"] == "0"
+    wait_until(lambda: up.read("hello-cellar").get("state") == "completed", timeout_s=60)
+    assert json.loads(subprocess.check_output(["bash", "-c", read]))["reference"] == "hello-cellar"
+    assert up.secret not in printed
+    assert up.token not in printed
+
+
+def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
+    receipt_id = up.send(sample_body("its way"))["document"]["reference"]
+    up.read_until("its way", lambda archive: archive.get("state") == "completed")
+    wait_until(lambda: "run ended" in [line["event"] for line in lines_about(up, "its way")], timeout_s=60)
+
+    lines = {line["event"]: line for line in lines_about(up, "its way")}
+
+    assert list(lines) == ["archive received", "run started", "message sent", "run ended"]
+    ids = {(line["receipt_id"], line["reference_digest"]) for line in lines.values()}
+    assert ids == {(receipt_id, reference_digest("its way"))}
+    assert len({lines[event]["flow_run_id"] for event in ("run started", "message sent", "run ended")}) == 1
+    assert lines["run ended"]["process_number"] == up.read("its way")["process_number"]
+    assert lines["run ended"]["outcome"] == "Completed"
+    assert all(line["duration_s"] >= 0 for event, line in lines.items() if event != "run started")
+
+
+def test_each_line_of_each_log_is_json_with_zone_and_none_has_a_reference(up: Running) -> None:
+    up.send(sample_body("050-1234567"))
+    up.read_until("050-1234567", lambda archive: archive.get("state") == "completed")
+
+    for log in (up.folder / "data" / "logs").iterdir():
+        lines = log.read_text().splitlines()
+        assert all(datetime.fromisoformat(json.loads(line)["timestamp"]).tzinfo for line in lines), log
+        assert "050-1234567" not in log.read_text()
+
+
+def lines_about(up: Running, reference: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cellar(up, "logs", reference).stdout.splitlines()]
