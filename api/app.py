@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.inbox import inbox
-from api.authorization import SENDERS_SECRET, check_reader
+from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.json import archives, discrepancies
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
+from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
 
 
@@ -44,8 +45,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     inbox.remove_leftovers()
     app.state.admission = Admission()
     app.state.dispatcher = Dispatcher(app.state.admission)
+    app.state.unauthorized = Unauthorized()
     async with app.state.dispatcher.running():
         yield
+    app.state.unauthorized.summarise()
 
 
 _DESCRIPTION = """
@@ -93,6 +96,9 @@ app.openapi = _openapi  # type: ignore[method-assign]
 
 @app.exception_handler(Refused)
 async def _refused(request: Request, refused: Refused) -> JSONResponse:
+    if refused.code == UNAUTHORIZED:
+        door = "webhook" if request.url.path.startswith(webhook.router.prefix) else "api"
+        request.app.state.unauthorized.count(request.client.host if request.client else "", door)
     return _failure(request, refused.status, refused.code, refused.detail, refused.where)
 
 

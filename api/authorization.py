@@ -12,6 +12,8 @@ from starlette.datastructures import Headers
 from adapters.platform.settings import settings
 from models.errors import Refused
 
+UNAUTHORIZED = "UNAUTHORIZED"
+
 
 def check_sender(headers: Headers) -> None:
     """Check that a request presents an active webhook secret.
@@ -24,7 +26,7 @@ def check_sender(headers: Headers) -> None:
     """
     if not _is_one_of(_presented(headers), settings().active_webhook_secrets()):
         detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
-        raise Refused("UNAUTHORIZED", detail, where="Authorization", status=401)
+        raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 
 
 _ONE = "One of `CELLAR_WEBHOOK_SECRETS`"
@@ -56,7 +58,7 @@ def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Dep
     """
     if credentials is None or not _is_one_of([credentials.credentials], settings().active_api_tokens()):
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
-        raise Refused("UNAUTHORIZED", detail, where="Authorization", status=401)
+        raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 
 
 def _presented(headers: Headers) -> list[str]:
