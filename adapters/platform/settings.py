@@ -299,7 +299,7 @@ class Settings(BaseSettings):
 
     def known_seal_keys(self) -> tuple[bytes, ...]:
         """Return `active_seal_keys`, but generate none: a new key does not open existing sealed values."""
-        is_there = self.seal_keys or self._secret_path("seal").exists()
+        is_there = self.seal_keys or self.secret_path("seal").exists()
         return self.active_seal_keys() if is_there else ()
 
     def _location(self, made: str | None, default: str) -> str:
@@ -307,11 +307,12 @@ class Settings(BaseSettings):
             return made.rstrip("/")
         return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
 
-    def _secret_path(self, name: str) -> Path:
+    def secret_path(self, name: str) -> Path:
+        """Return where a generated secret is kept: `webhook`, `api`, `link` or `seal`."""
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:
-        return kept_secret(self._secret_path(name))
+        return kept_secret(self.secret_path(name))
 
 
 @lru_cache

@@ -7,10 +7,11 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -82,7 +83,7 @@ async def _up(settings: Settings, console: Console) -> None:
             await _start(settings, supervisor, console)
             for line in await _refused_endpoints(settings):
                 console.print(line)
-            console.print(_welcome(settings, time.monotonic() - began))
+            console.print(_welcome(settings, time.monotonic() - began, shows_secrets=console.is_terminal))
             await asyncio.Event().wait()
     console.print("Everything is stopped.")
 
@@ -220,10 +221,15 @@ async def _refused_endpoints(settings: Settings) -> list[str]:
     return warnings
 
 
-def _welcome(settings: Settings, took_s: float) -> str:
+def _welcome(settings: Settings, took_s: float, *, shows_secrets: bool) -> str:
     url = _local_url(settings)
-    secret = shlex.quote(f"Authorization: Bearer {settings.active_webhook_secrets()[0]}")
-    token = shlex.quote(f"Authorization: Bearer {settings.active_api_tokens()[0]}")
+    # Also where they are not shown: a missing secret is generated here.
+    secret, token = settings.active_webhook_secrets()[0], settings.active_api_tokens()[0]
+    if shows_secrets:
+        sender, reader = (shlex.quote(f"Authorization: Bearer {each}") for each in (secret, token))
+    else:
+        sender = _read_by_shell("CELLAR_WEBHOOK_SECRETS", settings.webhook_secrets, settings.secret_path("webhook"))
+        reader = _read_by_shell("CELLAR_API_TOKENS", settings.api_tokens, settings.secret_path("api"))
     body = shlex.quote(json.dumps(_HELLO, separators=(",", ":")))
     return f"""
 cellar is up after {took_s:.1f} s.
@@ -234,14 +240,21 @@ cellar is up after {took_s:.1f} s.
 
 Send it an archive:
 
-curl -H {secret} -H 'Content-Type: application/json' {url}/webhooks/cellosign -d {body}
+curl -H {sender} -H 'Content-Type: application/json' {url}/webhooks/cellosign -d {body}
 
 Read it back:
 
-curl -H {token} {url}/api/archives/{_HELLO["reference"]}
+curl -H {reader} {url}/api/archives/{_HELLO["reference"]}
 
 Ctrl-C stops all programs.
 """
+
+
+def _read_by_shell(variable: str, configured: Sequence[str], path: Path) -> str:
+    """Return a header for a shell that reads its secret, for output that is kept: a file, a pipe, the journal."""
+    if configured:
+        return f'"Authorization: Bearer ${{{variable}%%,*}}"'
+    return f'"Authorization: Bearer $(cat {shlex.quote(str(path))})"'
 
 
 def _local_url(settings: Settings) -> str:
