@@ -17,6 +17,7 @@ from cli.payments.discrepancies import list_discrepancies
 from cli.payments.explain import explain
 from cli.payments.settle import settle
 from cli.programs.api import api
+from cli.programs.logs import logs
 from cli.programs.up import up
 from cli.programs.worker import worker
 from cli.simulation.simulate import simulate
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(api)
 app.command()(worker)
+app.command()(logs)
 app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)

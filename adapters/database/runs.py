@@ -13,7 +13,7 @@ from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause, WaitingRow
-from models.runs.receipt import ReceiptRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import LeaseRow, RunRow, RunState
 
 
@@ -119,6 +119,15 @@ def ended_runs(receipt_id: str) -> int:
         attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
     open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
     return len({each.flow_run_id for each in attempts} - open_runs)
+
+
+def ids_of(reference: str) -> set[str]:
+    """Return the ids of all receipts and flow runs of a process."""
+    deliveries = select(DeliveryRow.receipt_id, DeliveryRow.flow_run_id).where(DeliveryRow.reference == reference)
+    attempts = select(RunRow.receipt_id, RunRow.flow_run_id).where(RunRow.reference == reference)
+    with reading() as session:
+        found = [*session.exec(deliveries), *session.exec(attempts)]
+    return {each for pair in found for each in pair if each}
 
 
 def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:

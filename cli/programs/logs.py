@@ -1,0 +1,116 @@
+"""`cellar logs`: prints the logs of all programs under `cellar up`, merged by time."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from adapters.database import runs
+from adapters.platform.log import reference_digest
+from adapters.platform.log_lines import LogLine, followed, human_text, lines_of, logs_in
+from adapters.platform.settings import settings
+from models.errors import CellarError
+
+_WRONG_USE = 2
+_AGO = re.compile(r"(\d{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_IDS = ("receipt_id", "flow_run_id")
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def logs(
+    reference: Annotated[str | None, typer.Argument(help="Only the lines about this process.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option(help="Go on with each line as it is written, until Ctrl-C.")] = False,
+    since: Annotated[str | None, typer.Option(help="Lines since a time with zone, or since 15m, 2h or 3d ago.")] = None,
+    level: Annotated[Level, typer.Option(help="Lines of this level and above.")] = Level.INFO,
+) -> None:
+    """Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON."""
+    folder = settings().data_dir.absolute() / "logs"
+    _require_logs(folder)
+    earliest = _time(since) if since else datetime.min.replace(tzinfo=UTC)
+    about = _About(reference) if reference is not None else None
+    write = _write_human if sys.stdout.isatty() else _write_json
+    with suppress(KeyboardInterrupt):
+        for line in _chosen(followed(folder) if follow else lines_of(folder), earliest, level, about):
+            write(line)
+            if follow:
+                sys.stdout.flush()
+
+
+def _require_logs(folder: Path) -> None:
+    if folder.is_dir() and logs_in(folder):
+        return
+    typer.echo(
+        f"cellar logs: there are no logs in {folder}. `cellar up` writes them there; run this command in the folder in"
+        " which it was started, or set CELLAR_DATA_DIR. Programs that were started singly write to standard error.",
+        err=True,
+    )
+    raise typer.Exit(_WRONG_USE)
+
+
+def _chosen(lines: Iterable[LogLine], earliest: datetime, level: Level, about: "_About | None") -> Iterator[LogLine]:
+    lowest = LogLine.level_of(level)
+    for line in lines:
+        # `about` sees each line: an earlier line may name the run of a later line.
+        if (about is None or about.concerns(line)) and line.at >= earliest and line.level >= lowest:
+            yield line
+
+
+class _About:
+    """The ids that lines about a process carry. A line that has one of them may add others, like a new run's."""
+
+    def __init__(self, reference: str) -> None:
+        self._ids = {reference_digest(reference)}
+        try:
+            self._ids |= runs.ids_of(reference)
+        except CellarError as error:
+            typer.echo(f"cellar logs: {error}. Lines that name only a run of the process may be missing.", err=True)
+
+    def concerns(self, line: LogLine) -> bool:
+        if not any(each.encode() in line.raw for each in self._ids):
+            return False
+        self._ids |= {line.fields[name] for name in _IDS if isinstance(line.fields.get(name), str)}
+        return True
+
+
+def _time(text: str) -> datetime:
+    if ago := _AGO.fullmatch(text):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    with suppress(ValueError):
+        time = datetime.fromisoformat(text)
+        if time.tzinfo:
+            return time
+    raise typer.BadParameter(
+        "expected a time with zone, like 2026-11-24T00:00Z, or 15m, 2h or 3d", param_hint="--since"
+    )
+
+
+def _write_human(line: LogLine) -> None:
+    sys.stdout.write(human_text(line, colors=True) + "\n")
+
+
+def _write_json(line: LogLine) -> None:
+    sys.stdout.write(orjson.dumps(_with_program(line)).decode() + "\n")
+
+
+def _with_program(line: LogLine) -> dict[str, Any]:
+    known = line.fields or {
+        "timestamp": line.at.isoformat(),
+        "level": "info",
+        "event": line.raw.decode(errors="replace"),
+    }
+    head = {name: known[name] for name in ("timestamp", "level") if name in known}
+    return head | {"program": line.program} | known
