@@ -9,8 +9,11 @@ import os
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+
+import orjson
 
 LOG_FILE_VARIABLE = "LOG_FILE_OF_CELLAR_UP"
 """The environment variable that gives a program the path of its log."""
@@ -48,6 +51,18 @@ def rotate(log: Path, limit_bytes: int = _LIMIT_BYTES) -> bool:
             path.replace(next_path)
     os.close(open_log(log))
     return True
+
+
+def append_line(log: Path, event: str) -> None:
+    """Append a line to the log of a program that prints for people, and rotate the log when it is large.
+
+    Raises:
+        OSError: the log cannot be written.
+    """
+    line = {"timestamp": datetime.now(UTC).isoformat(), "level": "warning", "event": event}
+    with os.fdopen(open_log(log), "ab") as file:
+        file.write(orjson.dumps(line) + b"\n")
+    rotate(log)
 
 
 def follow_rotation(log: Path) -> None:

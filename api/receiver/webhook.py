@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from adapters.platform.log import reference_digest
+from adapters.platform.log import bound
 from adapters.platform.settings import settings
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
@@ -73,18 +73,13 @@ async def webhook(request: Request) -> JSONResponse:
         ) from error
     except OSError as error:
         raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
-    ids = {"receipt_id": delivery.receipt_id, "reference_digest": reference_digest(delivery.reference)}
-    structlog.contextvars.bind_contextvars(**ids)
-    duration_s = round(time.monotonic() - began_s, 4)
-    log.info(
-        "archive received",
-        outcome="stored",
-        process_number=delivery.process_number,
-        size_bytes=delivery.size_bytes,
-        duration_s=duration_s,
-    )
-    dispatcher: Dispatcher = request.app.state.dispatcher
-    dispatcher.announce(delivery)
+    # Unbound at the end: the next request of the connection may begin in this context.
+    with bound(delivery.reference, delivery.receipt_id):
+        duration_s = round(time.monotonic() - began_s, 4)
+        described = {"process_number": delivery.process_number, "size_bytes": delivery.size_bytes}
+        log.info("archive received", outcome="stored", **described, duration_s=duration_s)
+        dispatcher: Dispatcher = request.app.state.dispatcher
+        dispatcher.announce(delivery)
     document = {"reference": delivery.receipt_id}
     if settings().public_link == "token":
         document["public_link"] = link_of(delivery.receipt_id)

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from adapters.platform.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
+from adapters.platform.log_files import LOG_FILE_VARIABLE, append_line, older, open_log, rotate
 from adapters.platform.log_lines import text_of
 from adapters.platform.loops import next_pause, supervised
 from adapters.platform.processes import adopt_orphans, command_of_child, end_children, reap
@@ -30,6 +30,7 @@ from models.errors import Refused, Transient
 _ORPHANS_END_WITHIN_S = 5.0
 _LOOK_AGAIN_S = 0.1
 _LOG_LOOK_S = 2.0
+_OWN_LOG = "up.log"
 _LAST_LINES = 15
 _LAST_BYTES = 8 << 10
 
@@ -188,10 +189,12 @@ class Supervisor:
     def _supervise(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         self._tasks.append(asyncio.create_task(supervised(name, loop)))
 
-    def _tell(self, what: str) -> None:
-        """Report to the person. A full disk or a closed terminal must prevent neither a restart nor a stop."""
+    def _tell(self, what: str, last_words: str = "") -> None:
+        """Report to the person, and to `up.log`. A full disk or a closed terminal prevents neither restart nor stop."""
         with suppress(OSError):
-            self._print(what)
+            self._print(f"{what} {last_words}".rstrip())
+        with suppress(OSError):
+            append_line(self._log_folder / _OWN_LOG, what)
 
     async def _keep_running(self, child: "_Child") -> None:
         pause = 0.0
@@ -199,10 +202,8 @@ class Supervisor:
             await child.process.wait()
             pause = next_pause(pause, child.age_s())
             when = f"in {pause:g} s" if pause else "at once"
-            self._tell(
-                f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s and starts again"
-                f" {when}. {child.last_words()}"
-            )
+            ended = f"{child.program.name} ended with {child.outcome()} after {child.age_s():.0f} s"
+            self._tell(f"{ended} and starts again {when}.", child.last_words())
             await self._end_orphans()
             pause = await self._start_again(child, pause)
 

@@ -90,6 +90,10 @@ class Execution:
             return "Lost"
         return self._engine.state.name or self._engine.state.type.value
 
+    @property
+    def has_failed(self) -> bool:
+        return self.is_over and (self._engine.state.is_failed() or self._engine.state.is_crashed())
+
     def interrupt(self, why: Interruption) -> None:
         """Make the run end as soon as possible: its threads stop between two chunks of work."""
         if not self.interruption:

@@ -172,8 +172,7 @@ class Worker:
                 if is_ours:
                     with suppress(Abort, Pause, Interrupted):
                         await execution.run()
-                    duration_s = round(time.monotonic() - began_s, 3)
-                    log.info("run ended", flow=execution.flow_name, outcome=execution.outcome, duration_s=duration_s)
+                    _log_end(execution, time.monotonic() - began_s)
                 if execution.is_over or not is_ours:
                     await asyncio.to_thread(claims.drop, flow_run_id, worker_id)
                 else:  # as when a person cancels it between Pending and Running
@@ -241,6 +240,12 @@ async def end_tasks(tasks: list["asyncio.Task[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _log_end(execution: Execution, lasted_s: float) -> None:
+    """Log the end of a run, with everything that the run has bound to its context."""
+    say = log.warning if execution.has_failed else log.info
+    say("run ended", flow=execution.flow_name, outcome=execution.outcome, duration_s=round(lasted_s, 3))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import subprocess
 from datetime import datetime
 from typing import Any
 
+import httpx
+
 from adapters.platform.log import reference_digest
 from tests.conftest import wait_until
 from tests.end_to_end.conftest import Running, cellar
@@ -38,6 +40,20 @@ def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
     assert all(line["duration_s"] >= 0 for event, line in lines.items() if event != "run started")
 
 
+def test_failed_run_leaves_a_warning_with_the_digest_of_its_process(up: Running) -> None:
+    deployment = httpx.get(f"{up.prefect_url}/api/deployments/name/process-archive/archive", timeout=30).json()
+    parameters = {"reference": "unknown", "receipt_id": "0" * 64}
+    run = up.prefect(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+
+    def _ended() -> list[dict[str, Any]]:
+        return [line for line in lines_about(up, "unknown", "--level", "warning") if line["event"] == "run ended"]
+
+    wait_until(lambda: bool(_ended()), timeout_s=60)
+    (line,) = _ended()
+    assert (line["outcome"], line["flow_run_id"]) == ("Failed", run["id"])
+    assert line["reference_digest"] == reference_digest("unknown")
+
+
 def test_each_line_of_each_log_is_json_with_zone_and_none_has_a_reference(up: Running) -> None:
     up.send(sample_body("050-1234567"))
     up.read_until("050-1234567", lambda archive: archive.get("state") == "completed")
@@ -48,5 +64,5 @@ def test_each_line_of_each_log_is_json_with_zone_and_none_has_a_reference(up: Ru
         assert "050-1234567" not in log.read_text()
 
 
-def lines_about(up: Running, reference: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in cellar(up, "logs", reference).stdout.splitlines()]
+def lines_about(up: Running, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in cellar(up, "logs", *arguments).stdout.splitlines()]

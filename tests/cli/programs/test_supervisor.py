@@ -233,7 +233,7 @@ def test_log_of_the_start_before_is_kept(start: Start, tmp_path: Path) -> None:
         start(("one", ["60"], 5)).wait_until_up().end()
         for name in ("up", "one.ready"):
             (tmp_path / name).unlink()
-    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["one.log"]
+    assert {path.name for path in (tmp_path / "logs").iterdir()} == {"one.log", "up.log"}
     assert (tmp_path / "logs" / "one.log").read_text() == "the last words of one\n" * 2
 
 
@@ -248,6 +248,10 @@ def test_large_log_is_renamed_and_the_last_words_are_still_found(start: Start, t
     wait_for(lambda: len(driver.notes("started")) == 2)
     assert "ended with SIGKILL" in (output := driver.end())
     assert "  the last words of one" in output
+    ends, stop = map(json.loads, (tmp_path / "logs" / "up.log").read_text().splitlines())
+    assert "one ended with SIGKILL" in ends["event"]
+    assert "the last words" not in ends["event"]
+    assert "Stopping" in stop["event"]
 
 
 def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(start: Start) -> None:
