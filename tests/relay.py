@@ -1,17 +1,26 @@
-"""Relays connections to a server, and can be killed with all of them: `python -m tests.relay PORT SERVERS_PORT`."""
+"""Relays connections to a server, and can be killed with all of them: `python -m tests.relay PORT SERVER`.
+
+The server is a port, or the path of a socket.
+"""
 
 import asyncio
 import sys
 from asyncio import StreamReader, StreamWriter
 
 
-async def _relay(port: int, servers_port: int) -> None:
+async def _relay(port: int, server: str) -> None:
     async def _connected(reader: StreamReader, writer: StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", servers_port)
+        server_reader, server_writer = await _connection(server)
         await asyncio.gather(_pass(reader, server_writer), _pass(server_reader, writer))
 
     async with await asyncio.start_server(_connected, "127.0.0.1", port) as listener:
         await listener.serve_forever()
+
+
+async def _connection(server: str) -> tuple[StreamReader, StreamWriter]:
+    if server.isdigit():
+        return await asyncio.open_connection("127.0.0.1", int(server))
+    return await asyncio.open_unix_connection(server)
 
 
 async def _pass(reader: StreamReader, writer: StreamWriter) -> None:
@@ -22,4 +31,4 @@ async def _pass(reader: StreamReader, writer: StreamWriter) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_relay(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_relay(int(sys.argv[1]), sys.argv[2]))
