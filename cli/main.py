@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from adapters.files.private import private_files, shut_folders
 from adapters.platform.log import set_up_log
+from adapters.platform.setting_errors import in_words
 from adapters.platform.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export
@@ -21,7 +22,10 @@ from cli.programs.logs import logs
 from cli.programs.up import up
 from cli.programs.worker import worker
 from cli.simulation.simulate import simulate
-from models.errors import CellarError
+from cli.terminal import in_full
+from models.errors import CellarError, Unusable, WrongUse
+
+_WRONG_USE = 2
 
 app = typer.Typer(
     help="Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints.",
@@ -57,10 +61,6 @@ def migrate() -> None:
     migrate_database()
 
 
-def _setting(place: tuple[int | str, ...]) -> str:
-    return f" (setting {'.'.join(map(str, place))})" if place else ""
-
-
 def main() -> None:
     """Run the command. Exit with 0 if all is well, with 1 if something is wrong, and with 2 for wrong use."""
     set_up_log()
@@ -68,11 +68,13 @@ def main() -> None:
         with private_files():
             app()
     except ValidationError as error:
-        wrong = "; ".join(each["msg"].removeprefix("Value error, ") + _setting(each["loc"]) for each in error.errors())
-        typer.echo(f"cellar: a setting is wrong: {wrong}", err=True)
-        sys.exit(2)
+        typer.echo(f"cellar: a setting is wrong: {in_words(error)}", err=True)
+        sys.exit(_WRONG_USE)
+    except (WrongUse, Unusable) as error:
+        typer.echo(f"cellar: {in_full(error)}", err=True)
+        sys.exit(_WRONG_USE)
     except CellarError as error:
-        typer.echo(f"cellar: {error}", err=True)
+        typer.echo(f"cellar: {in_full(error)}", err=True)
         sys.exit(1)
 
 

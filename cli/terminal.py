@@ -14,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
+from models.errors import CellarError
 from models.views.payments import DiscrepancyView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -43,6 +44,12 @@ def cell(value: object) -> str:
     """Return text for a terminal. Characters that move the cursor, colour text or reverse it are shown as escapes."""
     text = "" if value is None else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def in_full(error: CellarError) -> str:
+    """Return the text of an error with its notes, which name files and hosts."""
+    notes = "; ".join(getattr(error, "__notes__", []))
+    return f"{error} ({notes})" if notes else str(error)
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:

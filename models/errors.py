@@ -1,6 +1,7 @@
 """The error tree.
 
 CellarError
+├── WrongUse       a setting or an argument of a command is wrong: the command exits with 2
 ├── Refused        the payload or the request is wrong: never retried, has a code and a place
 ├── Transient      an outside system does not work now: retried by the owner of the retry, and only there
 │   ├── Unreadable a key in the store cannot be read; other keys may be readable
@@ -11,7 +12,7 @@ CellarError
 Every error has a stable `code`, which groups failures.
 
 Messages say what, which, expected, got and what to do next. They never repeat a value from a payload, since values are
-people's data.
+people's data. Notes of an error name files and hosts, for a person at the command line; HTTP answers leave them out.
 """
 
 from enum import StrEnum
@@ -34,6 +35,10 @@ class CellarError(Exception):
     """Base of every error that cellar raises on purpose."""
 
     code = "UNEXPECTED"
+
+
+class WrongUse(CellarError):
+    """A setting or an argument of a command is wrong. A person changes it and starts the command again."""
 
 
 class Refused(CellarError):

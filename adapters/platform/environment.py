@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices
-
-from adapters.platform.settings import Settings
+from adapters.platform.settings import Settings, variable_of
 
 POOL = "cellar"  # Prefect's work pool, as in prefect.yaml
 
@@ -46,7 +44,7 @@ def settings_environment(settings: Settings) -> dict[str, str]:
         made["settlements_url"] = settings.settlements_location
     if settings.database_url:
         made["database_url"] = _absolute_database(settings.database_url)
-    return {_variable(name): _text(value) for name, value in made.items() if value is not None}
+    return {variable_of(name): _text(value) for name, value in made.items() if value is not None}
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
@@ -102,11 +100,6 @@ def _absolute_database(url: str) -> str:
     if path in (url, "", ":memory:"):
         return url
     return f"sqlite:///{Path(path).absolute()}"
-
-
-def _variable(name: str) -> str:
-    alias = Settings.model_fields[name].validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"CELLAR_{name.upper()}"
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ No other module reads settings from the environment.
 """
 
 import base64
+import os
 import re
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,7 +14,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.platform.database_urls import database_url_fault
 from adapters.platform.kept_secrets import is_seal_key, kept_secret
+from adapters.platform.setting_names import check_names
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
 from models.errors import Refused
@@ -26,6 +29,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+_ENV_FILE = ".env"
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -37,8 +41,14 @@ def _is_signing_secret(text: str) -> bool:
         return False
 
 
-def _is_bucket_url(text: str) -> bool:
-    return re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
+def _is_location(text: str) -> bool:
+    """Check for a folder or a bucket. `s3:/typo` and `file:x` would be folders of these names."""
+    is_bucket = re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
+    return is_bucket or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|.*://", text) is None
+
+
+def _is_http_url(text: str) -> bool:
+    return re.match(r"https?://[^/?#\s]+", text) is not None
 
 
 def _is_certificate(path: Path) -> bool:
@@ -63,7 +73,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="CELLAR_",
-        env_file=".env",
+        env_file=_ENV_FILE,
         extra="ignore",
         frozen=True,
         validate_by_name=True,
@@ -72,8 +82,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Folder of all data that has no location of its own.")
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
-    port: int = Field(8000, description="Port that the receiver listens on.")
-    prefect_port: int = Field(4200, description="Port of the embedded Prefect server.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the receiver listens on.")
+    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the embedded Prefect server.")
     prefect_api_url: str | None = Field(
         None,
         repr=False,
@@ -209,14 +219,21 @@ class Settings(BaseSettings):
         for name in ("timezone", "business_timezone"):
             if not _is_zone(getattr(self, name) or self.timezone):
                 raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")
-        if self.inbox_url and "://" in self.inbox_url and not _is_bucket_url(self.inbox_url):
-            raise ValueError("CELLAR_INBOX_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
+        for name in ("inbox_url", "store_url", "settlements_url"):
+            if not _is_location(getattr(self, name) or ""):
+                raise ValueError(
+                    f"{variable_of(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows "
+                    "no other kinds of storage"
+                )
+        for name in ("public_url", "prefect_api_url"):
+            if (url := getattr(self, name)) and not _is_http_url(url):
+                raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
+        if self.database_url and (fault := database_url_fault(self.database_url)):
+            raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
         if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
             raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
         read_types(self.payment_types)
         read_results(self.payment_results)
-        if self.settlements_url and "://" in self.settlements_url and not _is_bucket_url(self.settlements_url):
-            raise ValueError("CELLAR_SETTLEMENTS_URL: expected a folder, or s3://BUCKET/PREFIX without credentials")
         try:
             _ = self.report_format
         except (OSError, UnicodeDecodeError, Refused) as error:
@@ -315,7 +332,19 @@ class Settings(BaseSettings):
         return kept_secret(self.secret_path(name))
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"CELLAR_{name.upper()}"
+
+
 @lru_cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
+    """Return the settings of this process, read once.
+
+    Raises:
+        WrongUse: a variable begins like a setting and is none.
+        ValidationError: the value of a setting is wrong.
+    """
+    check_names(os.environ, Path(_ENV_FILE), [variable_of(name) for name in Settings.model_fields])
     return Settings()

@@ -32,7 +32,7 @@ from adapters.platform.processes import end_marked
 from adapters.platform.settings import Settings, settings
 from cli.programs.api import MALLOC
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
-from models.errors import CellarError, Refused, Transient
+from models.errors import CellarError, Refused, Transient, WrongUse
 
 _READY_WITHIN_S = 90
 _LEFTOVERS_END_WITHIN_S = 10
@@ -70,7 +70,7 @@ def up() -> None:
         asyncio.run(_up(settings(), console))
     except CellarError as error:
         typer.echo(f"cellar up: {error.detail if isinstance(error, Refused) else error}", err=True)
-        raise typer.Exit(_WRONG_USE if isinstance(error, Refused) else 1) from error
+        raise typer.Exit(_WRONG_USE if isinstance(error, (Refused, WrongUse)) else 1) from error
 
 
 async def _up(settings: Settings, console: Console) -> None:
@@ -111,7 +111,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
                 await supervisor.until("prefect", lambda: _answers(prefect, "/health"), _READY_WITHIN_S)
         with _step(console, "Receiver"):
             await supervisor.until("api", lambda: _answers(receiver, "/readyz"), _READY_WITHIN_S)
-        with _step(console, "Deployment and worker"):
+        with _step(console, "Deployment and worker"), _advised(_about_the_worker(settings)):
             await supervisor.until("worker", lambda: _serves(prefect, since), _READY_WITHIN_S)
 
 
@@ -266,6 +266,23 @@ def _local_url(settings: Settings) -> str:
 def _auth_pair(settings: Settings) -> tuple[str, str]:
     user, _, password = (settings.prefect_auth_string or "").partition(":")
     return user, password
+
+
+def _about_the_worker(settings: Settings) -> str:
+    log = settings.data_dir.absolute() / "logs" / "worker.log"
+    if settings.prefect_api_url is None:
+        return f"Read {log} and the log of Prefect beside it, then start again; a busy machine may only need more time."
+    where = f"Prefect at {settings.prefect_ui_url}"
+    what_to_do = "check PREFECT_API_URL and PREFECT_API_AUTH_STRING, and its clock against the clock of this machine"
+    return f"The worker registers with {where}: {what_to_do}. The whole log is {log}."
+
+
+@contextmanager
+def _advised(what_to_do: str) -> Iterator[None]:
+    try:
+        yield
+    except Transient as error:
+        raise Transient(f"{error}\n{what_to_do}") from error
 
 
 @contextmanager

@@ -119,6 +119,22 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("inbox_url", "s3://"),
         ("inbox_url", "s3:///inbox"),
         ("inbox_url", "s3://key:secret@archives/inbox"),
+        ("inbox_url", "file:inbox"),
+        ("store_url", "s3:/typo"),
+        ("store_url", "gs://archives"),
+        ("settlements_url", "file:///srv/reports"),
+        ("database_url", "foo"),
+        ("database_url", "mysql://u:p@db/cellar"),
+        ("database_url", "postgresql+psycopg2://u:p@db/cellar"),
+        ("database_url", "postgresql://u:p@db"),
+        ("database_url", "postgresql://u:p@p:p@db/cellar"),
+        ("database_url", "sqlite://"),
+        ("database_url", "sqlite:///:memory:"),
+        ("public_url", "cellar.example"),
+        ("PREFECT_API_URL", "prefect:4200/api"),
+        ("port", "0"),
+        ("port", "99999"),
+        ("prefect_port", "-1"),
         ("notify_urls", "https://erp.example/hook"),  # without a secret
         ("notify_secret", "whsec_no base64!"),
         ("notify_secret", "whsec_"),
@@ -126,7 +142,7 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
     ],
 )
 def test_wrong_setting_is_reported_at_start(configure: Configure, name: str, value: str) -> None:
-    with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_"):
+    with pytest.raises(ValidationError, match=name.split("_", maxsplit=1)[0] + r"|CELLAR_|PREFECT_"):
         configure(**{name: value})
 
 
@@ -185,7 +201,7 @@ def test_repr_shows_no_secret(configure: Configure) -> None:
         notify_urls="https://hidden-5:hidden-6@erp.example/hidden-7",
         database_url="postgresql://u:hidden-8@db/cellar",
         PREFECT_API_AUTH_STRING="admin:hidden-9",
-        store_url="s3://hidden-10:hidden-11@archives",
+        store_url="hidden-10",
         inbox_url="hidden-13",
         PREFECT_API_URL="https://u:hidden-12@prefect.example/api",
     )
