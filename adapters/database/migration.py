@@ -7,7 +7,9 @@ from alembic.config import Config
 from alembic.util import CommandError
 
 import migrations
+from adapters.database.outages import not_made
 from adapters.database.transactions import engine, translated
+from adapters.platform.database_urls import database_place
 from adapters.platform.settings import settings
 from models.errors import Conflict
 
@@ -17,11 +19,12 @@ def migrate() -> None:
 
     Raises:
         Conflict: the database is from another build, whose migrations this one does not have.
+        Unusable: the file of the database cannot be made.
         Transient: the database does not answer.
     """
     location = settings().database_location
-    if location.startswith("sqlite:///"):
-        Path(location.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if location.startswith("sqlite"):
+        _make_file(Path(database_place(location)))
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     with translated(), engine().connect() as connection:
@@ -34,3 +37,12 @@ def migrate() -> None:
                 "then run `cellar migrate` and `cellar rebuild`"
             ) from error
         connection.commit()
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty database: a connection makes none, since it may have been opened in a wrong folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(exist_ok=True)
+    except OSError as error:
+        raise not_made(error) from error

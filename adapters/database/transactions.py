@@ -5,6 +5,7 @@ plain tuples, without the ORM, by `session.connection().execute`.
 """
 
 import math
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +16,19 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy import Engine, Executable, Row, create_engine, event, inspect
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
+from adapters.database.outages import missing_file, no_database, other_tables, unanswered
 from adapters.platform.settings import settings
 from models.errors import System, Transient, Unusable
 
@@ -130,6 +139,11 @@ def _ask_idle_connections(engine: Engine) -> None:
 def _sqlite(location: str) -> Engine:
     engine = create_engine(location, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, **_CONNECTIONS)
 
+    @event.listens_for(engine, "do_connect")
+    def _require_file(*_: Any) -> None:  # sqlite3 would make an empty database, in a wrong folder too
+        if missing := missing_file():
+            raise missing
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # sqlite3's own BEGIN comes too late and is deferred; see `_begin`
@@ -156,12 +170,16 @@ def translated() -> Iterator[None]:
         raise Transient("every connection to the database is in use", system=System.DATABASE) from error
     except (OperationalError, InterfaceError, ProgrammingError) as error:
         if _has_other_tables(error):
-            raise Unusable("the database has other tables than this cellar expects: run `cellar migrate`") from error
+            raise other_tables() from error
         if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise Unusable("the database denies access to a table: grant its user all rights on every table") from error
         if isinstance(error, ProgrammingError):
             raise
-        raise Transient(f"the database does not answer: {type(error.orig).__name__}", system=System.DATABASE) from error
+        raise unanswered(error) from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
+            raise no_database() from error
+        raise
 
 
 def _has_other_tables(error: DBAPIError) -> bool:

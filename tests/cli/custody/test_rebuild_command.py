@@ -68,4 +68,4 @@ def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[
 
     done = cellar("rebuild")
 
-    assert (done.status, "cellar migrate" in done.errors, done.output) == (1, True, "")
+    assert (done.status, "cellar migrate" in done.errors, done.output) == (2, True, "")

@@ -1,0 +1,88 @@
+"""Says why the database cannot be used: which file or server cellar asked for, why there, and what to do.
+
+Users and passwords stay out. So do the drivers' texts about Postgres, which name the user.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from adapters.platform.database_urls import database_place
+from adapters.platform.settings import settings
+from models.errors import System, Transient, Unusable
+
+Failure = TypeVar("Failure", bound=Transient)
+
+_REASONS = {
+    "authentication failed": "the server refuses user and password",
+    "no password supplied": "the server requires a password",
+    "role": "the server does not know the user",
+    "does not exist": "the server has no such database",
+    "connection refused": "nothing listens at its address",
+    "no such file": "nothing listens at its address",
+    "resolve host": "no such host is known",
+    "translate host": "no such host is known",
+    "timeout": "no answer in time",
+    "timed out": "no answer in time",
+    "too many": "the server has no connection left",
+    "no space left": "the server's disk is full",
+}
+"""What the driver's text contains, and the reason in our words; the first match counts."""
+
+
+def unanswered(error: DBAPIError) -> Transient:
+    """Return the error of a database that does not answer."""
+    if _is_file():  # SQLite's texts repeat no values
+        return _noted(Transient(f"the database does not answer: {error.orig}", system=System.DATABASE), location_hint())
+    said = str(error.orig).lower()
+    reason = next((reason for part, reason in _REASONS.items() if part in said), type(error.orig).__name__)
+    return _noted(
+        Transient(f"the database does not answer: {reason}", system=System.DATABASE),
+        "check CELLAR_DATABASE_URL and the server",
+    )
+
+
+def missing_file() -> Unusable | None:
+    """Return the error of a missing SQLite file, None if the file is there."""
+    return None if Path(database_place(settings().database_location)).is_file() else no_database()
+
+
+def no_database() -> Unusable:
+    is_there = Path(database_place(settings().database_location)).exists()
+    error = Unusable("the database is no SQLite file" if is_there else "the database does not exist")
+    return _noted(error, f"{location_hint()}; `cellar migrate` makes a new database")
+
+
+def other_tables() -> Unusable:
+    error = Unusable("the database has other tables than this cellar expects: run `cellar migrate`")
+    return _noted(error, f"if it is the wrong database, {location_hint()}")
+
+
+def not_made(error: OSError) -> Unusable:
+    return _noted(Unusable(f"the database cannot be made: {error.strerror}"), location_hint())
+
+
+def location_hint() -> str:
+    """Return which setting names the database, and from which folder a relative path counts."""
+    made = settings()
+    if made.database_url:
+        return f"check CELLAR_DATABASE_URL{_relative(Path(database_place(made.database_url))) if _is_file() else ''}"
+    return f"check CELLAR_DATA_DIR, which is {str(made.data_dir)!r}{_relative(made.data_dir)}"
+
+
+def _noted(error: Failure, what_to_do: str) -> Failure:
+    """Add the place of the database and what to do, for a person at the command line: an HTTP client gets no notes."""
+    place = database_place(settings().database_location)
+    error.add_note(f"{Path(place).absolute() if _is_file() else place}; {what_to_do}")
+    return error
+
+
+def _relative(path: Path) -> str:
+    if path.is_absolute():
+        return ""
+    return f" in the working directory {Path.cwd()}: run the command where `cellar up` runs, or set an absolute path"
+
+
+def _is_file() -> bool:
+    return settings().database_location.startswith("sqlite")
