@@ -318,7 +318,7 @@ class _Child:
         except OSError as error:
             return f"Its log {self._log} cannot be read: {error.strerror}."
         if not lines:
-            return f"It wrote nothing to {self._log}."
+            return f"It has written nothing to {self._log} since its start."
         return "\n".join([f"The last of {self._log}:", *(f"  {line}" for line in lines)])
 
     def _last_lines(self) -> list[str]:

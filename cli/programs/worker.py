@@ -10,6 +10,7 @@ from adapters.files.private import shut_folders
 from adapters.platform.environment import prefect_defaults, prefect_environment, settings_environment
 from adapters.platform.log import adopt_loggers
 from adapters.platform.settings import settings
+from cli.terminal import in_full
 from models.errors import CellarError
 
 
@@ -31,5 +32,5 @@ def worker(
     try:
         serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
     except CellarError as error:
-        typer.echo(f"cellar worker: {error}", err=True)
+        typer.echo(f"cellar worker: {in_full(error)}", err=True)
         raise typer.Exit(1) from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import structlog
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import (
@@ -34,24 +35,38 @@ from adapters.platform.environment import POOL
 from adapters.platform.settings import settings
 from models.errors import Transient
 
+log = structlog.get_logger()
+
 _API_WITHIN_S = 90
+_SAID_EACH_S = 15
 _LOOK_AGAIN_S = 0.2
 RUNS_PER_PAGE = 200
 _TAKEN = "Taken by a worker of cellar."
 
 
 async def until_answered() -> None:
-    """Wait for a Prefect server that starts beside this process.
+    """Wait for a Prefect server that starts beside this process. Log that it waits, and again every 15 s.
 
     Raises:
         Transient: the server does not answer in time.
     """
-    deadline = time.monotonic() + _API_WITHIN_S
+    began = time.monotonic()
+    next_line_s = 0.0
     async with get_client() as client:
         while failure := await client.api_healthcheck():
-            if time.monotonic() >= deadline:
-                raise Transient(f"Prefect at {settings().prefect_ui_url} does not answer: {failure}") from failure
+            waited_s = time.monotonic() - began
+            if waited_s >= _API_WITHIN_S:
+                raise Transient(_no_answer(failure)) from failure
+            if waited_s >= next_line_s:
+                why = type(failure).__name__  # its text may repeat user and password of the URL
+                log.warning("the worker waits for Prefect", url=settings().prefect_ui_url, why=why)
+                next_line_s += _SAID_EACH_S
             await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _no_answer(failure: Exception) -> str:
+    outage = f"Prefect at {settings().prefect_ui_url} does not answer within {_API_WITHIN_S} s"
+    return f"{outage}: {type(failure).__name__}; start it, or check PREFECT_API_URL"
 
 
 async def set_up(client: PrefectClient) -> None:

@@ -67,6 +67,9 @@ def serve(name: str, *, sole: bool) -> None:
     # Not in the main thread, where Prefect's engine takes over SIGTERM and kills the run at the first signal.
     with ThreadPoolExecutor(1, thread_name_prefix="worker") as other:
         other.submit(asyncio.run, _work(name, sole, stop)).result()
+    # Python's own end takes the handlers away, and a late second signal would end this process with 143.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Stop:
@@ -82,7 +85,8 @@ class _Stop:
         # Prefect's client may hang when its server is gone. The kernel then ends this process.
         signal.alarm(_GIVE_UP_AFTER_S)
         if self._loop:
-            self._loop.call_soon_threadsafe(self._changed.set)
+            with suppress(RuntimeError):  # the loop has ended already, and the process ends soon
+                self._loop.call_soon_threadsafe(self._changed.set)
 
     async def until(self, times: int) -> None:
         self._loop = asyncio.get_running_loop()
