@@ -16,6 +16,7 @@ from adapters.platform.settings import settings
 from api.receiver.admission import Place
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
+from domain.body.skeleton import NOT_COMPRESSED
 from models.errors import Refused
 from models.runs.receipt import Delivery
 
@@ -34,7 +35,7 @@ async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], plac
         Transient: too much is being received, or the inbox does not accept the body; it has to be sent again.
         OSError: the disk cannot store the body.
     """
-    incoming = _Incoming(place)
+    incoming = _Incoming(place, _why_unreadable(headers))
     try:
         async for chunk in _in_time(chunks):
             await incoming.take(chunk)
@@ -58,11 +59,11 @@ def check_size(size_bytes: int) -> None:
 class _Incoming:
     """A body that is being received, and its refusal, if any. A refused body is kept whole, for quarantine."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, refused: Refused | None) -> None:
         self._intake = Intake()
         self._place = place
         self._scanner = Scanner()
-        self._refused: Refused | None = None
+        self._refused = refused
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._working: asyncio.Future[Any] | None = None
@@ -113,6 +114,13 @@ class _Incoming:
             self._intake.quarantine(refused, now)
             raise
         return self._intake.accept(identity, now, headers)
+
+
+def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:
+    """Return the refusal of a body that its header calls compressed: some codings cannot be recognised by the bytes."""
+    if headers.get("content-encoding", "").strip().lower() in ("", "identity"):
+        return None
+    return Refused("COMPRESSED", NOT_COMPRESSED, where="content-encoding", status=415)
 
 
 async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

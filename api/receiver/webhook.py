@@ -27,7 +27,7 @@ router = APIRouter(prefix="/webhooks", tags=["webhook"])
 log = structlog.get_logger()
 
 _DROPPED_BYTES = 64 << 20
-_KEPT_HEADERS = ("content-type", "user-agent", "x-request-id")
+_KEPT_HEADERS = ("content-type", "content-encoding", "user-agent", "x-request-id")
 _ARCHIVE = {
     "type": "object",
     "required": ["event", "reference", "sessions"],

@@ -14,6 +14,10 @@ MAX_VALUES = 200_000
 """The most opening brackets and commas in a skeleton: each value but the outermost follows a bracket or comma. Without
 this bound 16 MiB of brackets became 750 MB of lists, which blocked the interpreter for three seconds."""
 
+NOT_COMPRESSED = "expected JSON, got compressed data; switch compression off at the sender or the proxy, and send again"
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+"""How gzip, zstd and deflate begin. No JSON begins so."""
+
 _MARKS = (b",", b"[", b"{")
 _FLAT = rb'[^"\[{,]*+'
 # Skips strings. It matches at any place, if need be up to the end, so no byte is tried twice.
@@ -90,6 +94,8 @@ class Skeleton:
         try:
             return parse(text)
         except JsonFault as fault:
+            if text.startswith(_COMPRESSED):
+                refuse("COMPRESSED", NOT_COMPRESSED, 0, status=415)
             refuse(fault.code, fault.reason, self._in_body(fault.offset))
 
     def _refuse_too_many_values(self, text: bytes) -> None:

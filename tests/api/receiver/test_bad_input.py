@@ -1,6 +1,8 @@
 """Posts bodies that are not archives, and unusual bodies that are."""
 
+import gzip
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -45,6 +47,9 @@ BAD_INPUT: dict[str, tuple[bytes, int, str]] = {
     "wrong UTF-8": (marked().replace(b"Marker-314159", b"Marker-314159\xff"), 400, "NOT_UTF8"),
     "surrogate in UTF-8": (marked().replace(b"Marker-314159", b"Marker-314159\xed\xa0\x80"), 400, "NOT_UTF8"),
     "UTF-16": (marked().decode().encode("utf-16-le"), 400, "NOT_"),
+    "gzip": (gzip.compress(marked(), mtime=0), 415, "COMPRESSED"),
+    "deflate": (zlib.compress(marked()), 415, "COMPRESSED"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + zlib.compress(marked()), 415, "COMPRESSED"),
     "too deep": (b'{"Marker-314159":' + b"[" * 64 + b"]" * 64 + b"}", 400, "TOO_DEEP"),
     "very deep": (b'{"Marker-314159":' + b"[" * 1_000_000, 400, "TOO_DEEP"),
     "truncated": (marked()[:-1], 400, "TRUNCATED"),
@@ -97,6 +102,27 @@ def test_bad_input_is_refused_and_kept_in_quarantine(receiver: Receiver, name: s
     reported = answer.text + repr(entry) + receiver.log.read_bytes()[logged:].decode()
     assert "314159" not in reported.replace(entry.receipt_id, "")
     assert "Traceback" not in reported
+
+
+def coded(receiver: Receiver, coding: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {receiver.secret}", "content-encoding": coding}
+
+
+def test_body_that_its_header_calls_compressed_is_refused_and_kept_in_quarantine(receiver: Receiver) -> None:
+    """Brotli has no first bytes by which it is recognised."""
+    body = b"brotli of 314159"
+
+    answer = receiver.post(body, coded(receiver, "br"))
+
+    assert_refused(answer, 415, "COMPRESSED at content-encoding")
+    assert "switch compression off" in answer.text
+    assert receiver.quarantine()[receipt_id_of(body)].code == "COMPRESSED"
+
+
+def test_header_that_names_no_coding_changes_nothing(receiver: Receiver) -> None:
+    answer = receiver.post(sample_body("identity"), coded(receiver, "identity"))
+
+    assert answer.json()["status"] == "0"
 
 
 def test_receiver_still_works_after_bad_input(receiver: Receiver) -> None:
