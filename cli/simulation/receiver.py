@@ -1,7 +1,7 @@
 """Sends archives to the webhook of a running receiver, and looks them up in its JSON API."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
@@ -13,6 +13,8 @@ from cli.simulation.comparison import Result, Sent
 from cli.simulation.payloads.expectations import SimulatedArchive
 
 _POLL_INTERVAL_S = 0.5
+_ARCHIVES_PER_PAGE = 500
+_MOST_PAGES = 20
 
 
 class NoComparison(Exception):
@@ -38,8 +40,7 @@ class Receiver:
         try:
             answer = self._client.post(f"{self._url}/webhooks/cellosign", content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            what_to_do = "Start the receiver with `make up`, or name another with --url."
-            raise NoComparison(f"Nothing listens at {self._url} ({error}). {what_to_do}") from error
+            raise self._nothing_listens(error) from error
         except httpx.TransportError as error:
             return Result(f"no answer: {type(error).__name__}")
         self._refuse_if_shut_out(answer, "secret", "--secret or CELLAR_WEBHOOK_SECRETS")
@@ -68,6 +69,36 @@ class Receiver:
                 return sent
             case status:
                 return replace(sent, found=replace(sent.found, state=f"HTTP {status}"))
+
+    def holds_only(self, templates: Collection[str]) -> bool | None:
+        """Return whether all archives of the receiver have one of the templates; None if that cannot be known.
+
+        Raises:
+            NoComparison: nothing listens at the URL, or the token is wrong.
+        """
+        headers, query = {"Authorization": f"Bearer {self._api_token}"}, {"limit": str(_ARCHIVES_PER_PAGE)}
+        for _ in range(_MOST_PAGES):
+            try:
+                answer = self._client.get(f"{self._url}/api/archives", params=query, headers=headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise self._nothing_listens(error) from error
+            except httpx.TransportError:
+                return None
+            self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
+            try:
+                page = answer.raise_for_status().json()
+                if not {each["template_id"] for each in page["items"]} <= set(templates):
+                    return False
+            except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
+                return None
+            if page["next"] is None:
+                return True
+            query["cursor"] = page["next"]
+        return None
+
+    def _nothing_listens(self, error: Exception) -> NoComparison:
+        what_to_do = "Start the receiver with `make up`, or name another with --url."
+        return NoComparison(f"Nothing listens at {self._url} ({error}). {what_to_do}")
 
     def _refuse_if_shut_out(self, answer: httpx.Response, credential: str, where: str) -> None:
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

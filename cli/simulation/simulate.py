@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -16,8 +17,11 @@ from rich.table import Column, Table
 
 from adapters.platform.settings import settings
 from cli.simulation.comparison import Comparison, Result, Sent, Values, comparable
+from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
+from models.errors import WrongUse
 
+_TEMPLATE_OF_HELLO = "hello"  # of docs/hello.json, and of the archive that `cellar up` shows
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _WIDTH_IN_FILES = 200
 
@@ -46,16 +50,16 @@ def simulate(  # noqa: PLR0913 - the options of a command
     ] = None,
     wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait for the archives.")] = 300,
     wait: Annotated[bool, typer.Option(help="Wait for the archives; else compare only the answers.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Send to a receiver of real archives too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> int:
+) -> None:
     """Send realistic archives to a receiver, some of them faulty, and compare the outcome with the expectation.
 
     The exit status is 0 if every outcome is as expected, 1 if not, and 2 for wrong use.
     """
     url = url or settings().receiver_url
     if not _is_http_url(url):
-        typer.echo(f"{url!r} is not the URL of a receiver; expected a URL like http://127.0.0.1:8000.", err=True)
-        return 2
+        raise WrongUse(f"--url: expected the URL of a receiver, like http://127.0.0.1:8000, got {url!r}")
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     bars = Console(stderr=True)
     comparison = Comparison(url, seed, wait, [])
@@ -64,12 +68,35 @@ def simulate(  # noqa: PLR0913 - the options of a command
         api_token = api_token or settings().active_api_tokens()[0]
         receiver = Receiver(client, url, secret, api_token)
         try:
+            if not yes:
+                _ask_before_mixing(receiver, url, progress)
             sent = compare(receiver, count, seed, wait_s if wait else None, progress)
             comparison = replace(comparison, sent=sent)
         except NoComparison as error:
             comparison = replace(comparison, error=str(error))
     _print_json(comparison) if json_output else _print_table(comparison)
-    return 0 if comparison.is_good else 1
+    if not comparison.is_good:
+        raise typer.Exit(1)
+
+
+def _ask_before_mixing(receiver: Receiver, url: str, progress: Progress) -> None:
+    """Ask a person before simulated archives come between real archives, which nothing removes later.
+
+    Raises:
+        WrongUse: nobody can be asked.
+        Abort: the person says no.
+    """
+    is_safe = receiver.holds_only({*TEMPLATE_IDS, _TEMPLATE_OF_HELLO})
+    if is_safe:
+        return
+    found = "may hold" if is_safe is None else "holds"
+    if not sys.stdin.isatty():
+        raise WrongUse(
+            f"the receiver at {url} {found} real archives; give --yes to send simulated archives all the same"
+        )
+    progress.stop()
+    typer.confirm(f"The receiver at {url} {found} real archives. Send simulated archives too?", abort=True)
+    progress.start()
 
 
 def _is_http_url(url: str) -> bool:

@@ -13,7 +13,9 @@ from werkzeug import Request, Response
 from cli.simulation.comparison import Result, differences
 from cli.simulation.payloads.archives import simulated_archives
 from cli.simulation.payloads.expectations import Expectation, SimulatedArchive
+from cli.simulation.payloads.forms import DONATION
 from cli.simulation.simulate import simulate
+from models.errors import WrongUse
 
 SECRET, TOKEN = "the sender's", "the reader's"
 SEED = 11
@@ -44,6 +46,18 @@ class SimulatedCellar:
         for number, one in enumerate(archives()):
             path = f"/api/archives/{one.reference}"
             server.expect_request(path, method="GET").respond_with_handler(self._reader(number, one))
+
+    def list(self, pages: list[list[str | None]]) -> None:
+        """List archives of these templates, in these pages; without pages the API does not work."""
+
+        def respond(request: Request) -> Response:
+            if not pages:
+                return as_json({"detail": "away"}, status=503)
+            number = int(request.args.get("cursor", 0))
+            following = str(number + 1) if number + 1 < len(pages) else None
+            return as_json({"items": [{"template_id": each} for each in pages[number]], "next": following})
+
+        self.server.expect_request("/api/archives", method="GET").respond_with_handler(respond)
 
     @property
     def url(self) -> str:
@@ -96,7 +110,13 @@ def cellar(httpserver: HTTPServer) -> Iterator[SimulatedCellar]:
 
 
 def simulate_against(url: str, **options: Any) -> int:
-    return simulate(**{"count": COUNT, "url": url, "secret": SECRET, "api_token": TOKEN, "seed": SEED, **options})
+    """Run the command without its question, and return the exit status."""
+    given: dict[str, Any] = {"count": COUNT, "secret": SECRET, "api_token": TOKEN, "seed": SEED, "yes": True}
+    try:
+        simulate(url=url, **given | options)
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
 
 
 def test_receiver_that_does_all_as_expected_gives_status_0_and_a_table(
@@ -209,16 +229,48 @@ def test_unreachable_receiver_is_reported_in_the_json_document_too(capsys: pytes
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://example.com", "http://", "http://[::1"])
-def test_invalid_url_exits_with_2(capsys: pytest.CaptureFixture[str], url: str) -> None:
-    assert simulate_against(url) == 2
-    assert "http://127.0.0.1:8000" in capsys.readouterr().err
+def test_invalid_url_is_wrong_use(url: str) -> None:
+    with pytest.raises(WrongUse, match=r"http://127\.0\.0\.1:8000"):
+        simulate_against(url)
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_asked"),
+    [
+        ([[]], False),
+        ([[DONATION.template_id, "hello"], [DONATION.template_id]], False),
+        ([[DONATION.template_id], ["another"]], True),
+        ([[None]], True),
+        ([], True),
+    ],
+)
+def test_receiver_of_real_archives_needs_a_yes(
+    cellar: SimulatedCellar, pages: list[list[str | None]], is_asked: bool
+) -> None:
+    """Nobody can be asked, since the standard input of the tests is no terminal."""
+    cellar.list(pages)
+    if is_asked:
+        with pytest.raises(WrongUse, match="real archives; give --yes"):
+            simulate_against(cellar.url, yes=False)
+        assert cellar.received == []
+    else:
+        assert simulate_against(cellar.url, yes=False) == 0
+
+
+def test_command_exits_with_1_after_a_difference(cellar: SimulatedCellar) -> None:
+    app = typer.Typer()
+    app.command()(simulate)
+    cellar.overrides[0] = {"state": "failed"}
+    given = ["--url", cellar.url, "--secret", SECRET, "--api-token", TOKEN, "--seed", str(SEED), "--count", "1"]
+
+    assert CliRunner().invoke(app, [*given, "--yes"]).exit_code == 1
 
 
 def test_command_accepts_its_options_and_refuses_a_count_of_zero(cellar: SimulatedCellar) -> None:
     app = typer.Typer()
     app.command()(simulate)
     given = ["--url", cellar.url, "--secret", SECRET, "--api-token", TOKEN, "--seed", str(SEED)]
-    assert app([*given, "--count", "2", "--no-wait", "--json"], standalone_mode=False) == 0
+    assert CliRunner().invoke(app, [*given, "--count", "2", "--no-wait", "--json", "--yes"]).exit_code == 0
     assert CliRunner().invoke(app, [*given, "--count", "0"]).exit_code == 2
 
 
