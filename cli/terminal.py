@@ -4,12 +4,15 @@ On a narrow terminal the first column is folded and never cut, because people co
 half a number in the next line would read as another number.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
@@ -53,8 +56,18 @@ def in_full(error: CellarError) -> str:
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:
-    wrong = "; ".join(f"--{'-'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-    return typer.BadParameter(wrong.replace("_", "-"))
+    return typer.BadParameter("; ".join(map(_wrong_option, error.errors())))
+
+
+def _wrong_option(error: ErrorDetails) -> str:
+    option = "--" + "-".join(map(str, error["loc"])).replace("_", "-")
+    if error["type"] != "enum":
+        return f"{option}: {error['msg'].replace('Input should be', 'expected')}"
+    known = re.findall("'([^']*)'", error["ctx"]["expected"])
+    spelled = {each.upper(): each for each in known}
+    nearest = get_close_matches(str(error["input"]).upper().replace("-", "_"), spelled, n=1)
+    hint = f"; did you mean {spelled[nearest[0]]}?" if nearest else ""
+    return f"{option}: expected {', '.join(known[:-1])} or {known[-1]}{hint}"
 
 
 def print_json(model: BaseModel) -> None:

@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
+from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
-from models.errors import Refused
+from models.errors import WrongUse
 
 app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)
 
@@ -21,19 +22,18 @@ def export_table() -> None:
 @app.command()
 def payments(
     *,
-    to: Annotated[Path, typer.Option(help="A new Parquet file.")],
+    to: Annotated[Path, typer.Option(help="A new file whose name ends in .parquet.")],
     template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
 ) -> None:
     """Write the ledger of payments. Amounts are integers of minor units."""
+    if to.suffix.lower() != ".parquet":
+        raise WrongUse(
+            f"--to: expected a name that ends in .parquet, got {str(to)!r}; cellar writes Parquet alone, which pandas, "
+            "DuckDB and Power Query read"
+        )
     from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
 
     counted = Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True)
-    try:
-        with persons_files(), to.open("xb") as file, counted:
-            task = counted.add_task("export-table", total=None)
-            write_payments(file, template, lambda rows: counted.advance(task, rows))
-    except FileExistsError as error:
-        raise Refused("TARGET_EXISTS", "expected a path that does not exist; remove it or choose another") from error
-    except BaseException:
-        to.unlink(missing_ok=True)  # half a table looks like a whole table
-        raise
+    with persons_files(), new_file(to) as file, counted:
+        task = counted.add_task("export-table", total=None)
+        write_payments(file, template, lambda rows: counted.advance(task, rows))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from cli.terminal import cell
 from domain.secrets.cards import masked
 from models.errors import Refused
 from models.payments.discrepancy import Discrepancy
@@ -39,6 +40,14 @@ def explain(
         raise typer.BadParameter("expected REFERENCE and CODE, or --id alone")
     for_these = said.model_copy(update={"expected": read.expected, "found": read.found})
     discrepancies.explain(found_id, for_these, datetime.now(UTC))
+    _print(read, reference, said)
+
+
+def _print(explained: Discrepancy | ListedDiscrepancy, reference: str | None, said: Explanation) -> None:
+    place = f" of {reference}" if reference else ""
+    values = f"expected {explained.expected}, found {explained.found}"
+    typer.echo(cell(f"{explained.code}{place} is explained by {said.by}: {said.why}"))
+    typer.echo(cell(f"The explanation ends when these values change: {values}"))
 
 
 def _said(by: str, why: str) -> Explanation:

@@ -1,10 +1,12 @@
 """Prints tables whose references and ids can be copied whole."""
 
 import pytest
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from cli.terminal import console, table_of
+from cli.terminal import console, table_of, wrong_options
+from models.views.archives import ArchiveQuery
 
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 DIGEST = "0123456789abcdef" * 4
@@ -61,3 +63,21 @@ def test_markup_and_control_characters_are_printed_as_text() -> None:
     shown = on_a_terminal(table_of(("what",), [("[red]a\x1b[0m",)]), 80)
 
     assert "[red]a\\x1b[0m" in shown
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"discrepancy": "AMOUNT-MISMATCH"}, "--discrepancy: expected AGING_HOLD, AMBIGUOUS_MATCH, AMOUNT_MISMATCH, "),
+        ({"discrepancy": "amount_mismatch"}, "; did you mean AMOUNT_MISMATCH?"),
+        ({"state": "FOO"}, "--state: expected received, processing, completed or failed"),
+        ({"state": "fail"}, "; did you mean failed?"),
+        ({"received_after": "yesterday"}, "--received-after: expected a valid datetime"),
+        ({"limit": 0}, "--limit: expected greater than or equal to 1"),
+    ],
+)
+def test_wrong_option_is_answered_with_values_that_are_accepted(values: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        ArchiveQuery.model_validate(values)
+
+    assert words in wrong_options(wrong.value).message

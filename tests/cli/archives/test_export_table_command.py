@@ -36,3 +36,18 @@ def test_failed_export_leaves_no_file(cellar: Cellar, configure: Callable[..., S
 
     assert (result.status, "the database does not answer" in result.errors) == (1, True)
     assert list(tmp_path.glob("*.parquet")) == []
+
+
+@pytest.mark.parametrize("name", ["payments.csv", "payments", "payments.parquet.zip"])
+def test_name_of_another_format_is_refused(cellar: Cellar, tmp_path: Path, name: str) -> None:
+    result = cellar("export-table", "payments", "--to", str(tmp_path / name))
+
+    assert (result.status, ".parquet" in result.errors) == (2, True)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_missing_folder_is_refused(cellar: Cellar, tmp_path: Path) -> None:
+    result = cellar("export-table", "payments", "--to", str(tmp_path / "nowhere" / "payments.parquet"))
+
+    assert (result.status, "FOLDER_MISSING" in result.errors) == (1, True)

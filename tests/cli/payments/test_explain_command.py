@@ -31,7 +31,9 @@ def discrepancies(cellar: Cellar, code: str) -> list[dict[str, Any]]:
 
 def test_discrepancy_is_explained_by_its_code(cellar: Cellar) -> None:
     for _ in range(2):
-        assert cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip").status == 0
+        done = cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip")
+        assert (done.status, done.errors) == (0, "")
+        assert "AMOUNT_MISMATCH of process-1 is explained by dana: a tip\n" in done.output
 
     (found,) = discrepancies(cellar, "AMOUNT_MISMATCH")
     assert (found["state"], found["explanation"]["by"], found["explanation"]["why"]) == ("explained", "dana", "a tip")
