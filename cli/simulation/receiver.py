@@ -70,8 +70,10 @@ class Receiver:
             case status:
                 return replace(sent, found=replace(sent.found, state=f"HTTP {status}"))
 
-    def holds_only(self, templates: Collection[str]) -> bool | None:
-        """Return whether all archives of the receiver have one of the templates; None if that cannot be known.
+    def holds_only(self, templates: Collection[str], reference: str) -> bool | None:
+        """Return whether each archive of the receiver has one of the templates, or is the archive with the reference.
+
+        Returns None if that cannot be known.
 
         Raises:
             NoComparison: nothing listens at the URL, or the token is wrong.
@@ -87,7 +89,9 @@ class Receiver:
             self._refuse_if_shut_out(answer, "token", "--api-token or CELLAR_API_TOKENS")
             try:
                 page = answer.raise_for_status().json()
-                if not {each["template_id"] for each in page["items"]} <= set(templates):
+                if any(
+                    each["template_id"] not in templates and each["reference"] != reference for each in page["items"]
+                ):
                     return False
             except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
                 return None

@@ -21,7 +21,7 @@ from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
 from models.errors import WrongUse
 
-_TEMPLATE_OF_HELLO = "hello"  # of docs/hello.json, and of the archive that `cellar up` shows
+_HELLO = "hello-cellar"  # the reference of docs/hello.json, and of the archive that `cellar up` shows
 _TIMEOUT = httpx.Timeout(60, connect=5)
 _WIDTH_IN_FILES = 200
 
@@ -86,7 +86,7 @@ def _ask_before_mixing(receiver: Receiver, url: str, progress: Progress) -> None
         WrongUse: nobody can be asked.
         Abort: the person says no.
     """
-    is_safe = receiver.holds_only({*TEMPLATE_IDS, _TEMPLATE_OF_HELLO})
+    is_safe = receiver.holds_only(TEMPLATE_IDS, _HELLO)
     if is_safe:
         return
     found = "may hold" if is_safe is None else "holds"

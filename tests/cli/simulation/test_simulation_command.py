@@ -48,14 +48,18 @@ class SimulatedCellar:
             server.expect_request(path, method="GET").respond_with_handler(self._reader(number, one))
 
     def list(self, pages: list[list[str | None]]) -> None:
-        """List archives of these templates, in these pages; without pages the API does not work."""
+        """List archives of these templates, in these pages; None is the hello archive before it is loaded.
+
+        Without pages the API does not work.
+        """
 
         def respond(request: Request) -> Response:
             if not pages:
                 return as_json({"detail": "away"}, status=503)
             number = int(request.args.get("cursor", 0))
             following = str(number + 1) if number + 1 < len(pages) else None
-            return as_json({"items": [{"template_id": each} for each in pages[number]], "next": following})
+            items = [{"reference": each or "hello-cellar", "template_id": each} for each in pages[number]]
+            return as_json({"items": items, "next": following})
 
         self.server.expect_request("/api/archives", method="GET").respond_with_handler(respond)
 
@@ -238,9 +242,8 @@ def test_invalid_url_is_wrong_use(url: str) -> None:
     ("pages", "is_asked"),
     [
         ([[]], False),
-        ([[DONATION.template_id, "hello"], [DONATION.template_id]], False),
+        ([[DONATION.template_id, None], [DONATION.template_id]], False),
         ([[DONATION.template_id], ["another"]], True),
-        ([[None]], True),
         ([], True),
     ],
 )
