@@ -73,6 +73,11 @@ def main() -> None:
     except (WrongUse, Unusable) as error:
         typer.echo(f"cellar: {in_full(error)}", err=True)
         sys.exit(_WRONG_USE)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"cellar: {error.filename}: {error.strerror}; check the path and its permissions", err=True)
+        sys.exit(_WRONG_USE)
     except CellarError as error:
         typer.echo(f"cellar: {in_full(error)}", err=True)
         sys.exit(1)

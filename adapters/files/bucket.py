@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.settings import settings
-from models.errors import System, Transient, Unreadable
+from models.errors import System, Transient, Unreadable, WrongUse
 
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
@@ -28,6 +28,16 @@ _MOST_CONNECTIONS = 64
 _MAKING = Lock()
 _NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
+_WHAT_TO_DO = {
+    "NoCredentialsError": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "ProfileNotFound": "check AWS_PROFILE",
+    "EndpointConnectionError": "nothing listens there; check AWS_ENDPOINT_URL and the network",
+    "NoRegionError": "set AWS_REGION",
+    "NoSuchBucket": "check the bucket's name in CELLAR_STORE_URL, CELLAR_INBOX_URL and CELLAR_SETTLEMENTS_URL",
+    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY",
+    "AccessDenied": "grant this user the rights to list, read, write and delete objects",
+}
 _ATTEMPTS = ContextVar("attempts", default=1)
 _PATIENT_ATTEMPTS = 4
 
@@ -222,7 +232,10 @@ def _client(attempts: int) -> Any:
 
     retries = {"total_max_attempts": attempts, "mode": "standard"}
     config = Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=_MOST_CONNECTIONS)
-    return boto3.Session().client("s3", config=config)
+    try:
+        return boto3.Session().client("s3", config=config)
+    except ValueError as error:
+        raise WrongUse("AWS_ENDPOINT_URL: expected a URL like https://HOST:PORT") from error
 
 
 @contextmanager
@@ -238,7 +251,10 @@ def _transient(verb: str, key: str, error: Exception) -> Transient:
     if verb in ("describe", "return") and reason in _REFUSED:
         return Unreadable(key, reason)
     summary = f"the bucket does not {verb} a file: {reason}"
-    return Transient(f"the bucket does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
+    failed = Transient(f"the bucket does not {verb} {key}: {reason}", system=System.STORE, summary=summary)
+    if reason in _WHAT_TO_DO:
+        failed.add_note(_WHAT_TO_DO[reason])
+    return failed
 
 
 def _reason(error: BaseException) -> str:

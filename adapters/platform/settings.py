@@ -219,6 +219,18 @@ class Settings(BaseSettings):
         for name in ("timezone", "business_timezone"):
             if not _is_zone(getattr(self, name) or self.timezone):
                 raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")
+        if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
+            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
+        read_types(self.payment_types)
+        read_results(self.payment_results)
+        try:
+            _ = self.report_format
+        except (OSError, UnicodeDecodeError, Refused) as error:
+            raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _check_urls(self) -> "Settings":
         for name in ("inbox_url", "store_url", "settlements_url"):
             if not _is_location(getattr(self, name) or ""):
                 raise ValueError(
@@ -228,16 +240,10 @@ class Settings(BaseSettings):
         for name in ("public_url", "prefect_api_url"):
             if (url := getattr(self, name)) and not _is_http_url(url):
                 raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
+        if not all(map(_is_http_url, self.notify_urls)):
+            raise ValueError("CELLAR_NOTIFY_URLS: expected URLs that begin with http:// or https://, between commas")
         if self.database_url and (fault := database_url_fault(self.database_url)):
             raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
-        if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
-            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
-        read_types(self.payment_types)
-        read_results(self.payment_results)
-        try:
-            _ = self.report_format
-        except (OSError, UnicodeDecodeError, Refused) as error:
-            raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
         return self
 
     @cached_property  # used for each archive that settlement reports concern

@@ -62,6 +62,7 @@ _NOT_ACCEPTED = failures(
             "TOO_MANY_VALUES": "the body has too many JSON values beside its files.",
             "TOO_MANY_FILES": "the archive has too many files.",
         },
+        415: {"COMPRESSED": "the body is compressed; send it without a `Content-Encoding`."},
         422: {
             "EVENT_MISSING": "`event.type` is missing.",
             "WRONG_EVENT": "`event.type` is not `WHP_ARCHIVE`.",

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.progress import track
 
 from adapters.store import seals
+from cli.custody.place import require_store
 from models.errors import Locked
 
 
@@ -14,6 +15,7 @@ def rotate_keys() -> None:
     First restart all processes with the new key in front of the old keys.
     When this exits with 0, the old keys may be removed. No archive changes.
     """
+    require_store()
     locations, rewrapped, locked = seals.wrapped_keys(), 0, []
     for location in track(locations, "rotate keys", console=Console(stderr=True), transient=True):
         try:

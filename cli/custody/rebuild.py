@@ -4,12 +4,14 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
+from cli.custody.place import require_store
 from services.custody.rebuilding import check_empty, rebuild
 from services.custody.verifying import stored_objects
 
 
 def rebuild_database() -> None:
     """Rebuild the metadata database from the store alone. The database must be empty, as after `cellar migrate`."""
+    require_store()
     check_empty()
     with Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("rebuild", total=None)

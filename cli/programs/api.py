@@ -7,6 +7,8 @@ import structlog
 
 from adapters.files.private import shut_folders
 from adapters.platform.settings import settings
+from cli.programs.supervisor import Listener, require_free
+from models.errors import Refused, WrongUse
 
 log = structlog.get_logger()
 
@@ -19,6 +21,7 @@ _STOP_WITHIN_S = 10
 def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
+    _require_port()
     shut_folders(settings())
     import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
 
@@ -36,6 +39,18 @@ def api() -> None:
         server_header=False,
         timeout_graceful_shutdown=_STOP_WITHIN_S,
     )
+
+
+def _require_port() -> None:
+    """Check that the port is free: uvicorn would say so in its own words, and exit with 3.
+
+    Raises:
+        WrongUse: the receiver cannot listen on its port.
+    """
+    try:
+        require_free([Listener("the receiver", settings().host, settings().port, "CELLAR_PORT")])
+    except Refused as refused:
+        raise WrongUse(refused.detail) from refused
 
 
 def _set_up_malloc() -> None:

@@ -131,6 +131,7 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("database_url", "sqlite://"),
         ("database_url", "sqlite:///:memory:"),
         ("public_url", "cellar.example"),
+        ("notify_urls", "erp.example/hook"),
         ("PREFECT_API_URL", "prefect:4200/api"),
         ("port", "0"),
         ("port", "99999"),

@@ -69,3 +69,15 @@ def test_database_without_tables_is_refused(cellar: Cellar, configure: Callable[
     done = cellar("rebuild")
 
     assert (done.status, "cellar migrate" in done.errors, done.output) == (2, True, "")
+
+
+@pytest.mark.parametrize("command", ["rebuild", "rotate-keys"])
+@pytest.mark.usefixtures("sqlite_installation")
+def test_missing_store_is_refused_with_its_place(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, command: str
+) -> None:
+    configure(store_url=tmp_path / "nowhere")
+
+    done = cellar(command)
+
+    assert (done.status, f"{tmp_path}/nowhere does not exist; check CELLAR_STORE_URL" in done.errors) == (2, True)
