@@ -57,6 +57,10 @@ class Skeleton:
     def __bytes__(self) -> bytes:
         return bytes(self._text)
 
+    def beginning(self, most_bytes: int) -> bytes:
+        """Return the skeleton so far, but no more than its first bytes."""
+        return bytes(self._text[:most_bytes])
+
     def since(self, offset: int) -> bytes:
         """Return the bytes of the skeleton from an offset on."""
         return bytes(self._text[offset:])

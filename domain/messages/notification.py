@@ -1,4 +1,4 @@
-"""Makes the messages for downstream systems: about an archive, the store, and open discrepancies.
+"""Makes the messages for downstream systems: about an archive, the store, open discrepancies, and refused deliveries.
 
 docs/notifications.md describes them for receivers.
 """
@@ -11,18 +11,24 @@ from typing import Any
 
 from domain.payments.sentences import sentence, shown_transaction
 from models.payments.discrepancy import Discrepancy
+from models.runs.refused import RefusedDelivery
 from models.views.payments import ListedDiscrepancy
 
 ARCHIVE_COMPLETED = "archive.completed"
+DELIVERY_REFUSED = "delivery.refused"
 PAYMENTS_DISCREPANCIES = "payments.discrepancies"
 STORE_DAMAGED = "store.damaged"
 STORE_UNVERIFIED = "store.unverified"
 MOST_REPORTED = 50
+MOST_REFUSED_REPORTED = 20
 
 
-def message_id_of(receipt_id: str, endpoint: str) -> str:
-    """Return the message id of a receipt and endpoint. It never changes, so receivers can ignore repetitions."""
-    identity = "\n".join((ARCHIVE_COMPLETED, receipt_id, endpoint)).encode()
+def message_id_of(subject: str, endpoint: str, event: str = ARCHIVE_COMPLETED) -> str:
+    """Return the message id of a receipt, or of a group of refused deliveries, and an endpoint.
+
+    It never changes, so receivers can ignore repetitions.
+    """
+    identity = "\n".join((event, subject, endpoint)).encode()
     return f"msg_{hashlib.sha256(identity).hexdigest()[:32]}"
 
 
@@ -87,6 +93,31 @@ def _listed(found: ListedDiscrepancy) -> dict[str, Any]:
     named = {"reference", "discrepancy_id", "code", "expected", "found", "sentence", "opened_at"}
     told = {"transaction_id": shown_transaction(found.code, found.transaction_id)}
     return found.model_dump(mode="json", include=named) | told
+
+
+def delivery_refused(
+    newest: Sequence[RefusedDelivery], by_code: Mapping[str, int], *, first_at: datetime, url: str, at: datetime
+) -> bytes:
+    """Return the body of the message about a group of refused deliveries: the newest, and their number by code. Pure.
+
+    `newest` has at least one delivery, and each body once. `first_at` is the time of the oldest delivery in the group.
+    `url` shows all refused deliveries to holders of a token.
+    """
+    data = {
+        "deliveries": [_refused(each) for each in newest],
+        "deliveries_in_all": sum(by_code.values()),
+        "by_code": dict(by_code),
+        "first_at": first_at.isoformat(),
+        "last_at": newest[0].received_at.isoformat(),
+        "url": url,
+    }
+    return _body(DELIVERY_REFUSED, at, data)
+
+
+def _refused(delivery: RefusedDelivery) -> dict[str, Any]:
+    named = {"reference": delivery.reference, "process_number": delivery.process_number}
+    reason = {"code": delivery.code, "where": delivery.where, "detail": delivery.detail}
+    return {"receipt_id": delivery.receipt_id} | named | reason | {"received_at": delivery.received_at.isoformat()}
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:
