@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.inbox import inbox
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
-from api.json import archives, discrepancies
+from api.json import archives, discrepancies, refused
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
@@ -73,7 +73,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
-for each in (archives, discrepancies):
+for each in (archives, discrepancies, refused):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )

@@ -1,7 +1,7 @@
 """The inbox: bodies on stable storage, from the acknowledgement until their archive is complete.
 
 It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per delivery, as
-DELIVERY_ID.json. `quarantine/` keeps the refused bodies, each with the reason. The inbox is the queue of the system:
+DELIVERY_ID.json. `quarantine/` keeps the refused bodies (`quarantine.py`). The inbox is the queue of the system:
 nothing else remembers which deliveries were acknowledged and are not yet archived.
 
 Failures raise Transient, except that writing the part of an incoming body raises OSError.
@@ -11,26 +11,25 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import orjson
-import structlog
 
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
+from adapters.inbox import quarantine
+from adapters.inbox.records import body_name, readable
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.platform.settings import settings
+from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import Delivery, Identity
-
-log = structlog.get_logger()
-R = TypeVar("R")
+from models.runs.refused import RefusedDelivery
 
 _MOST_KNOWN_DELIVERIES = 20_000
 
@@ -91,12 +90,14 @@ class Intake:
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
         return delivery
 
-    def quarantine(self, refused: Refused, received_at: datetime) -> "Quarantined":
-        """Keep a refused body with the reason, outside the queue."""
-        receipt_id = self._digest.hexdigest()
-        entry = Quarantined(receipt_id, received_at, self.size_bytes, refused.code, refused.where, refused.detail)
-        self._become(_quarantine(), f"{receipt_id}.json", entry)
-        return entry
+    def quarantine(self, refused: Refused, received_at: datetime, named: FoundProcess) -> RefusedDelivery:
+        """Keep a refused body and its delivery, with the reason, outside the queue."""
+        delivery = RefusedDelivery(
+            _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
+            refused.code, refused.where, refused.detail, named.reference, named.process_number,
+        )  # fmt: skip
+        self._become(quarantine.place(), quarantine.name_of(delivery), delivery)
+        return delivery
 
     def discard(self) -> None:
         """Remove the temporary file. Does nothing after `accept` or `quarantine`."""
@@ -106,31 +107,19 @@ class Intake:
             os.close(descriptor)
             path.unlink(missing_ok=True)
 
-    def _become(self, place: Storage, name: str, record: "Delivery | Quarantined") -> None:
+    def _become(self, place: Storage, name: str, record: Delivery | RefusedDelivery) -> None:
         """Store the body, then its record: a body without a record was never acknowledged."""
         path, descriptor = self._opened()
-        place.take(path, descriptor, _body(record.receipt_id))
+        place.take(path, descriptor, body_name(record.receipt_id))
         os.close(descriptor)
         self._part = None
-        place.write(_to_json(record), name)
+        place.write(orjson.dumps(record), name)
         place.sync()
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A refused body. `where` and `detail` state the reason and contain no value of the body."""
-
-    receipt_id: str
-    received_at: datetime
-    size_bytes: int
-    code: str
-    where: str
-    detail: str
 
 
 def deliveries() -> Iterator[Delivery]:
     """Yield the waiting deliveries, oldest first."""
-    return _readable(_delivery, _waiting(), "[0-9]*.json")
+    return readable(_delivery, _waiting(), "[0-9]*.json")
 
 
 def remove_delivery(delivery_id: str) -> None:
@@ -138,37 +127,16 @@ def remove_delivery(delivery_id: str) -> None:
 
 
 def has_body(receipt_id: str) -> bool:
-    return _waiting().size(_body(receipt_id)) is not None
+    return _waiting().size(body_name(receipt_id)) is not None
 
 
 def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
     """Open a waiting body as a stream. Entering it raises FileNotFoundError if the body is not in the inbox."""
-    return _waiting().opened(_body(receipt_id))
+    return _waiting().opened(body_name(receipt_id))
 
 
 def remove_body(receipt_id: str) -> None:
-    _waiting().remove(_body(receipt_id))
-
-
-def quarantined() -> list[Quarantined]:
-    """Return the refused bodies, newest first."""
-    entries = _readable(_quarantined, _quarantine(), "*.json")
-    return sorted(entries, key=lambda entry: entry.received_at, reverse=True)
-
-
-def quarantined_location(receipt_id: str) -> str:
-    """Return the path or the URL of a refused body."""
-    return _quarantine().location(_body(receipt_id))
-
-
-def opened_quarantined(receipt_id: str) -> AbstractContextManager[BinaryIO]:
-    """Open a refused body as a stream. Entering it raises FileNotFoundError if the body is not in quarantine."""
-    return _quarantine().opened(_body(receipt_id))
-
-
-def remove_quarantined(receipt_id: str) -> None:
-    for name in (f"{receipt_id}.json", _body(receipt_id)):
-        _quarantine().remove(name)
+    _waiting().remove(body_name(receipt_id))
 
 
 def try_out() -> None:
@@ -187,7 +155,7 @@ def remove_leftovers() -> int:
 
     Creates the folders too: if two threads created a folder later, the second could go on before it is durable.
     """
-    folders = {_waiting().part_folder, _quarantine().part_folder}
+    folders = {_waiting().part_folder, *quarantine.part_folders()}
     with suppress(OSError):  # /readyz reports it
         for folder in folders:
             make_folder(folder)
@@ -198,29 +166,6 @@ def _waiting() -> Storage:
     return storage_at(f"{settings().inbox_location}/waiting")
 
 
-def _quarantine() -> Storage:
-    return storage_at(f"{settings().inbox_location}/quarantine")
-
-
-def _body(receipt_id: str) -> str:
-    return f"{receipt_id}.body"
-
-
-def _readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -> Iterator[R]:
-    for name in place.names(pattern):
-        try:
-            record = read(place, name)
-        except FileNotFoundError:
-            continue  # another process has just removed it
-        except (ValueError, TypeError, KeyError) as error:
-            # A damaged record must not delay the other records. Its body stays, and a person has to examine it.
-            log.error(
-                "a record is unreadable; send its archive again and remove it", record=name, why=type(error).__name__
-            )
-            continue
-        yield record
-
-
 @lru_cache(_MOST_KNOWN_DELIVERIES)
 def _delivery(place: Storage, name: str) -> Delivery:
     """Return a delivery, cached: a record never changes, and a delivery that waits for long is read repeatedly."""
@@ -228,14 +173,5 @@ def _delivery(place: Storage, name: str) -> Delivery:
     return Delivery(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
 
 
-def _quarantined(place: Storage, name: str) -> Quarantined:
-    record = json.loads(place.read_bytes(name))
-    return Quarantined(**record | {"received_at": datetime.fromisoformat(record["received_at"])})
-
-
 def _delivery_id(received_at: datetime) -> str:
     return f"{received_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
-
-
-def _to_json(record: Delivery | Quarantined) -> bytes:
-    return orjson.dumps(record)

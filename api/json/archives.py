@@ -156,7 +156,7 @@ def explain(reference: Reference, discrepancy_id: str, explanation: Explanation)
 def read_archive(reference: Reference) -> ArchiveView:
     archive = archive_view.archive(reference)
     if archive is None:
-        raise unknown_reference()
+        raise unknown_reference(reference)
     return archive
 
 

@@ -1,11 +1,14 @@
 """Registers and triggers every delivery in the inbox: right after the answer, and again by a sweep.
 
+Refused deliveries get their rows in the same way, many at once.
+
 The inbox is the queue. An announced delivery is only triggered sooner. If the process dies, the sweep finds it.
 """
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -17,7 +20,9 @@ from adapters.platform.settings import settings
 from api.receiver.admission import Admission
 from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery
+from models.runs.refused import RefusedDelivery
 from models.runs.run import Trigger
+from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.trigger import trigger, untriggered
 
 log = structlog.get_logger()
@@ -26,6 +31,8 @@ _MOMENT_S = 0.01
 _PATIENCE_S = 0.25
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 8.0
+_REFUSED_PAUSE_S = 1.0
+"""The pause between two batches of refused deliveries. A flood then costs a batch each second."""
 
 
 class Dispatcher:
@@ -41,14 +48,23 @@ class Dispatcher:
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._away = asyncio.Event()
+        self._refused: deque[RefusedDelivery] = deque(maxlen=MOST_LISTED_AT_ONCE)
 
     def announce(self, delivery: Delivery) -> None:
         self._announced.put_nowait(delivery)
         self._announced_ids.add(delivery.delivery_id)
 
+    def announce_refused(self, delivery: RefusedDelivery) -> None:
+        """Let a refused delivery have its row soon. In a flood, the sweep lists the deliveries that find no room."""
+        self._refused.append(delivery)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        loops = {"the sweep of the inbox": self._sweep_repeatedly, "the triggering after an answer": self._follow}
+        loops = {
+            "the sweep of the inbox": self._sweep_repeatedly,
+            "the triggering after an answer": self._follow,
+            "the listing of refused deliveries": self._list_repeatedly,
+        }
         tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
         try:
             yield
@@ -104,6 +120,29 @@ class Dispatcher:
             runs += await self._trigger(delivery, Trigger.SWEEP)
         if runs:
             log.info("the inbox is swept", runs=runs, duration_s=round(time.monotonic() - began_s, 3))
+
+    async def _list_repeatedly(self) -> None:
+        """List refused deliveries: the announced each second, and all that have no row at the start and at intervals.
+
+        While the database is away, announced deliveries are left to the next search. No archive waits for it, so
+        `/readyz` does not report it.
+        """
+        clock = asyncio.get_running_loop().time
+        search_at_s, is_away = clock(), False
+        while True:
+            announced = list(self._refused)
+            self._refused.clear()
+            try:
+                if clock() >= search_at_s:
+                    search_at_s = clock() + settings().sweep_interval_s
+                    await list_all_refused()
+                    is_away = False
+                elif announced and not is_away:
+                    await list_refused(announced)
+            except Transient as error:
+                is_away = True
+                log.warning("refused deliveries are not listed; the sweep tries again", why=str(error))
+            await asyncio.sleep(_REFUSED_PAUSE_S)
 
     async def _trigger(self, delivery: Delivery, why: Trigger) -> bool:
         """Trigger a delivery, and return whether it has a new run.

@@ -8,17 +8,20 @@ the batches, since the disk may be slow or hang.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
 
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import settings
 from api.receiver.admission import Place
+from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from domain.body.skeleton import NOT_COMPRESSED
 from models.errors import Refused
 from models.runs.receipt import Delivery
+from models.runs.refused import RefusedDelivery
 
 _BATCH_BYTES = 4 << 20
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
@@ -27,11 +30,19 @@ R = TypeVar("R")
 _INBOX_THREADS = ThreadPoolExecutor(32, thread_name_prefix="inbox")  # they wait for the disk more than they work
 
 
-async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Delivery:
-    """Store a body that is a well-formed archive on stable storage, and return its delivery.
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A whole body that is no well-formed archive, in quarantine. The sender gets the error as its answer."""
+
+    delivery: RefusedDelivery
+    error: Refused
+
+
+async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Delivery | Rejection:
+    """Put a body on stable storage, and return its delivery; or its rejection, if it is no well-formed archive.
 
     Raises:
-        Refused: the body is no well-formed archive and lies in quarantine; or it is too large, or comes too slowly.
+        Refused: the body is too large, or comes too slowly.
         Transient: too much is being received, or the inbox does not accept the body; it has to be sent again.
         OSError: the disk cannot store the body.
     """
@@ -85,11 +96,11 @@ class _Incoming:
             self._working = on_disk(self._intake.write, self._batch)
             self._batch, self._batch_bytes = [], 0
 
-    async def finish(self, now: datetime, headers: dict[str, str]) -> Delivery:
+    async def finish(self, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
         await self._result()
         self._working = on_disk(self._finish, now, headers)
-        delivery: Delivery = await self._result()
-        return delivery
+        finished: Delivery | Rejection = await self._result()
+        return finished
 
     async def discard(self) -> None:
         if self._working:
@@ -104,15 +115,15 @@ class _Incoming:
         """
         return await asyncio.shield(self._working) if self._working else None
 
-    def _finish(self, now: datetime, headers: dict[str, str]) -> Delivery:
+    def _finish(self, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
         self._intake.write(self._batch)
         try:
             if self._refused:
                 raise self._refused
             identity = identity_of(self._scanner.close().document)
         except Refused as refused:
-            self._intake.quarantine(refused, now)
-            raise
+            named = process_in(self._scanner.beginning(MOST_BYTES))
+            return Rejection(self._intake.quarantine(refused, now, named), refused)
         return self._intake.accept(identity, now, headers)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from adapters.platform.log import bound
+from adapters.platform.log import bound, reference_digest
 from adapters.platform.settings import settings
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
@@ -20,8 +20,9 @@ from api.receiver.admission import Admission
 from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.public_link import link_of
-from api.receiver.receiving import check_size, receive
+from api.receiver.receiving import Rejection, check_size, receive
 from models.errors import Refused, Transient
+from models.runs.refused import RefusedDelivery
 
 router = APIRouter(prefix="/webhooks", tags=["webhook"])
 log = structlog.get_logger()
@@ -66,24 +67,40 @@ async def webhook(request: Request) -> JSONResponse:
     try:
         with admission.place(request.client.host if request.client else "") as place:
             place.reserve(announced_bytes)
-            delivery = await receive(_read(request), headers, place)
+            received = await receive(_read(request), headers, place)
     except ClientDisconnect as error:
         raise Refused(
             "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400
         ) from error
     except OSError as error:
         raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
+    dispatcher: Dispatcher = request.app.state.dispatcher
+    if isinstance(received, Rejection):
+        _log_refused(received.delivery)
+        dispatcher.announce_refused(received.delivery)
+        raise received.error
     # Unbound at the end: the next request of the connection may begin in this context.
-    with bound(delivery.reference, delivery.receipt_id):
+    with bound(received.reference, received.receipt_id):
         duration_s = round(time.monotonic() - began_s, 4)
-        described = {"process_number": delivery.process_number, "size_bytes": delivery.size_bytes}
+        described = {"process_number": received.process_number, "size_bytes": received.size_bytes}
         log.info("archive received", outcome="stored", **described, duration_s=duration_s)
-        dispatcher: Dispatcher = request.app.state.dispatcher
-        dispatcher.announce(delivery)
-    document = {"reference": delivery.receipt_id}
+        dispatcher.announce(received)
+    document = {"reference": received.receipt_id}
     if settings().public_link == "token":
-        document["public_link"] = link_of(delivery.receipt_id)
+        document["public_link"] = link_of(received.receipt_id)
     return JSONResponse({"status": "0", "document": document, "errordesc": ""})
+
+
+def _log_refused(delivery: RefusedDelivery) -> None:
+    log.warning(
+        "delivery refused",
+        code=delivery.code,
+        where=delivery.where,
+        size_bytes=delivery.size_bytes,
+        receipt_id=delivery.receipt_id,
+        process_number=delivery.process_number,
+        reference_digest=reference_digest(delivery.reference) if delivery.reference else None,
+    )
 
 
 def failure(request: Request, status: int, why: str) -> JSONResponse:

@@ -19,6 +19,7 @@ from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 
 _LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
+_REFUSED = {"receipt_id", "code", "where", "detail", "received_at", "released_at"}
 _Row = Mapping[str, Any]
 """Values by column name."""
 
@@ -78,7 +79,7 @@ def show(
         return
     archive = archive_view.archive(reference)
     if archive is None:
-        raise unknown_reference()
+        raise unknown_reference(reference)
     if as_json:
         print_json(archive)
         return
@@ -129,6 +130,7 @@ def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
     return [
         ("versions", _rows(archive.versions)),
         ("deliveries", _rows(archive.deliveries)),
+        ("refused deliveries", [each.model_dump(include=_REFUSED) for each in archive.refused]),
         ("files", _rows(archive.files)),
         ("signed document", [document_text(verdict)] if verdict else []),
         ("digital signatures", signature_texts(verdict) if verdict else []),

@@ -1,79 +1,128 @@
-"""`cellar quarantine`: shows refused payloads and the reasons, and releases them after a fix."""
+"""`cellar quarantine`: shows refused deliveries and the reasons, and releases their bodies after a fix."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from adapters.inbox import inbox
-from adapters.inbox.inbox import Intake, Quarantined
-from cli.terminal import console, table_of
-from domain.archive.reading import identity_of
-from domain.body.scan import Scanner
+from adapters.inbox import quarantine
+from cli.terminal import Json, cell, console, table_of
 from models.errors import Refused
-from models.runs.receipt import Delivery
+from models.runs.refused import RefusedDelivery
+from services.triggering.releases import Outcome, release_all
 
 app = typer.Typer(help="List, show and release payloads that were refused.", no_args_is_help=True)
-_CHUNK_BYTES = 1 << 20
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+_SHOWN_OF_ID = 10
+_LISTED = ("reference", "process", "receipt", "received", "reason")
+_Bodies = dict[str, list[RefusedDelivery]]
+"""The refused deliveries of each body, newest first, by its receipt id."""
 
 
 @app.command("list")
 def list_quarantined(*, as_json: Json = False) -> None:
-    """List the payloads in quarantine, newest first."""
-    entries = inbox.quarantined()
+    """List the payloads in quarantine, the last refused first. With --json, each refused delivery."""
+    waiting = _waiting()
     if as_json:
-        typer.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.isoformat))
+        _print_json([asdict(each) for each in waiting])
         return
-    rows = [
-        (each.receipt_id, f"{each.received_at:%Y-%m-%d %H:%M:%S}", each.size_bytes, each.code, each.where, each.detail)
-        for each in entries
-    ]
-    console().print(table_of(("receipt", "received", "bytes", "code", "where", "detail"), rows))
+    console().print(list_table(waiting))
+
+
+def list_table(deliveries: Sequence[RefusedDelivery]) -> Table:
+    """Return the table of refused bodies, from their deliveries. In 100 columns it shows each place of a file whole."""
+    return table_of(_LISTED, [_row(found) for found in _by_body(deliveries).values()])
+
+
+def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:
+    last = deliveries[0]
+    times = f"{len(deliveries)} × " if len(deliveries) > 1 else ""
+    reason = f"{times}{last.code} at {last.where}" if last.where else times + last.code
+    received = f"{last.received_at:%b %d %H:%M}"
+    return [last.reference or "–", last.process_number, last.receipt_id[:_SHOWN_OF_ID], received, reason]
 
 
 @app.command()
 def show(receipt_id: str, *, as_json: Json = False) -> None:
-    """Show why a payload was refused, and where its raw bytes lie."""
-    entry = _entry(receipt_id)
-    record = asdict(entry) | {"body": inbox.quarantined_location(entry.receipt_id)}
+    """Show why a payload was refused, how often, and where its raw bytes lie. The beginning of an id is enough."""
+    [deliveries] = _named([receipt_id]).values()
+    last = deliveries[0]
+    body = quarantine.location(last.receipt_id) if quarantine.has_body(last.receipt_id) else None
+    record = asdict(last) | {"deliveries": len(deliveries), "body": body}
     if as_json:
-        typer.echo(json.dumps(record, default=datetime.isoformat))
+        _print_json(record)
         return
     for name, value in record.items():
-        typer.echo(f"{name:12} {value}")
+        console().print(f"{name:15} {'–' if value in (None, '') else cell(value)}")
 
 
-@app.command()
-def release(receipt_id: str) -> None:
-    """Check a payload again, after a fix of cellar, and archive it if it is accepted now."""
-    entry = _entry(receipt_id)
-    delivery = _take_in(entry.receipt_id)
-    inbox.remove_quarantined(entry.receipt_id)
-    typer.echo(f"{delivery.receipt_id} waits in the inbox; the running receiver archives it within its sweep interval")
+@app.command("release")
+def release_bodies(
+    receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or the beginnings of them.")] = None,
+    *,
+    code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check payloads again, after a fix of cellar, and archive those that are accepted now.
+
+    All are checked before the first is released. A payload that is still refused stays in quarantine: exit status 1.
+    """
+    outcomes = release_all(_chosen(receipt_ids or [], code, everything=everything))
+    if as_json:
+        _print_json([_record(each) for each in outcomes])
+    else:
+        typer.echo("\n".join(map(_line, outcomes)) or "No payload in quarantine matches.")
+    if any(each.fault for each in outcomes):
+        raise typer.Exit(1)
 
 
-def _entry(receipt_id: str) -> Quarantined:
-    """Return the payload whose receipt id is `receipt_id`, or begins with it."""
-    found = [each for each in inbox.quarantined() if each.receipt_id.startswith(receipt_id)]
-    if len(found) != 1:
-        raise Refused(
-            "UNKNOWN_RECEIPT", f"expected one receipt of `cellar quarantine list` with this id, got {len(found)}"
-        )
-    return found[0]
+def _line(outcome: Outcome) -> str:
+    said = f"still refused: {outcome.fault}" if outcome.fault else "released, waits for its run"
+    return f"{outcome.receipt_id}: {said}"
 
 
-def _take_in(receipt_id: str) -> Delivery:
-    intake, scanner = Intake(), Scanner()
-    try:
-        with inbox.opened_quarantined(receipt_id) as body:
-            while chunk := body.read(_CHUNK_BYTES):
-                scanner.feed(chunk)
-                intake.digest(chunk)
-                intake.write([chunk])
-        identity = identity_of(scanner.close().document)
-        return intake.accept(identity, datetime.now(UTC), {"x-cellar-source": "quarantine"})
-    finally:
-        intake.discard()
+def _record(outcome: Outcome) -> dict[str, Any]:
+    fault = outcome.fault
+    why = {"code": fault.code, "where": fault.where, "detail": fault.detail} if fault else {}
+    return {"receipt_id": outcome.receipt_id, "released": fault is None} | why
+
+
+def _chosen(receipt_ids: Sequence[str], code: str | None, *, everything: bool) -> _Bodies:
+    if bool(receipt_ids) + (code is not None) + everything != 1:
+        raise typer.BadParameter("expected receipt ids, or --code CODE, or --all")
+    if receipt_ids:
+        return _named(receipt_ids)
+    bodies = _by_body(_waiting())
+    return bodies if everything else {key: found for key, found in bodies.items() if found[0].code == code}
+
+
+def _named(receipt_ids: Sequence[str]) -> _Bodies:
+    """Return the payloads whose receipt ids are given, or begin so. Each must be one payload."""
+    known = _by_body(quarantine.refused())
+    named: _Bodies = {}
+    for wanted in receipt_ids:
+        found = [receipt_id for receipt_id in known if receipt_id.startswith(wanted)]
+        if len(found) != 1:
+            expected = "expected the id of one receipt of `cellar quarantine list`, or the beginning of one"
+            raise Refused("UNKNOWN_RECEIPT", f"{expected}; {len(found)} receipts begin with {wanted[:_SHOWN_OF_ID]!r}")
+        named[found[0]] = known[found[0]]
+    return named
+
+
+def _waiting() -> list[RefusedDelivery]:
+    return [each for each in quarantine.refused() if each.released_at is None]
+
+
+def _by_body(deliveries: Sequence[RefusedDelivery]) -> _Bodies:
+    bodies: _Bodies = {}
+    for each in deliveries:
+        bodies.setdefault(each.receipt_id, []).append(each)
+    return bodies
+
+
+def _print_json(found: object) -> None:
+    typer.echo(json.dumps(found, default=datetime.isoformat))

@@ -17,6 +17,8 @@ class NotificationState(StrEnum):
 
 
 class NotificationRow(SQLModel, table=True):
+    """A message to an endpoint. A message about refused deliveries has no reference; `receipt_id` is their group."""
+
     __tablename__ = "notification"
 
     message_id: str = Field(primary_key=True, max_length=64)

@@ -11,6 +11,7 @@ from models.payments.discrepancy import DiscrepancyCode
 from models.runs.cause import CauseColumns
 from models.views.parameters import Integer, Moment, Text
 from models.views.payments import DiscrepancyView, PaymentView
+from models.views.refused import RefusedView
 
 
 class ArchiveQuery(BaseModel):
@@ -202,6 +203,8 @@ class ArchiveView(BaseModel):
     cause: CauseView | None
     versions: list[VersionView]
     deliveries: list[DeliveryView]
+    refused: list[RefusedView]
+    """The last 100 deliveries that named the process and were refused."""
     files: list[FileView]
     sessions: list[SessionView]
     signatures: list[SignatureView]

@@ -1,6 +1,6 @@
 """Finds the receipt that a caller means."""
 
-from adapters.database import receipts
+from adapters.database import receipts, refused
 from models.errors import Refused
 
 
@@ -11,7 +11,7 @@ def latest_receipt_id(reference: str) -> str:
         Refused: no archive of the process was received.
         Transient: the database does not answer.
     """
-    return _known(receipts.newest_receipt_id(reference))
+    return _known(reference, receipts.newest_receipt_id(reference))
 
 
 def current_receipt_id(reference: str) -> str:
@@ -21,7 +21,7 @@ def current_receipt_id(reference: str) -> str:
         Refused: no archive of the process was received.
         Transient: the database does not answer.
     """
-    return _known(receipts.current_receipt_id(reference))
+    return _known(reference, receipts.current_receipt_id(reference))
 
 
 def receipt_of(reference: str, receipt_id: str | None) -> str:
@@ -39,13 +39,25 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
     return receipt_id
 
 
-def unknown_reference() -> Refused:
-    """Return the error for a process of which no archive was received."""
+def unknown_reference(reference: str) -> Refused:
+    """Return the error for a process without an archive. It names the last delivery of the process that was refused.
+
+    Raises:
+        Transient: the database does not answer.
+    """
     detail = "no archive of this process was received; `cellar list` shows the archives"
+    delivery = refused.newest_of(reference)
+    if delivery:
+        place = f" at {delivery.where}" if delivery.where else ""
+        after = "it is released and waits for its run" if delivery.released_at else "it is in quarantine"
+        detail = (
+            f"a delivery of this process was refused: {delivery.code}{place}: {delivery.detail}; {after}; "
+            f"see `cellar quarantine show {delivery.receipt_id[:10]}`"
+        )
     return Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 
 
-def _known(receipt_id: str | None) -> str:
+def _known(reference: str, receipt_id: str | None) -> str:
     if receipt_id is None:
-        raise unknown_reference()
+        raise unknown_reference(reference)
     return receipt_id

@@ -32,6 +32,7 @@ from models.views.archives import (
     SignatureView,
 )
 from services.payments import recorded
+from services.views import refused_list
 
 Row = TypeVar("Row", bound=SQLModel)
 OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
@@ -55,6 +56,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "cause": CauseView.of(row),
                 "versions": _dumped(session, VersionRow, reference, VersionRow.version),
                 "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
+                "refused": refused_list.of_process(session, reference),
                 "files": _dumped(session, FileRow, reference),
                 "sessions": _sessions(session, reference),
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],

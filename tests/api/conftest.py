@@ -21,10 +21,12 @@ import psycopg
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.inbox.inbox import Quarantined, deliveries, quarantined
+from adapters.inbox.inbox import deliveries
+from adapters.inbox.quarantine import refused
 from adapters.platform.settings import settings
 from cli.programs.api import MALLOC
 from models.runs.receipt import Delivery
+from models.runs.refused import RefusedDelivery
 from tests.conftest import answers, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
@@ -65,9 +67,9 @@ class Receiver:
     def body_of(self, receipt_id: str) -> bytes:
         return (self.inbox / "waiting" / f"{receipt_id}.body").read_bytes()
 
-    def quarantine(self) -> dict[str, Quarantined]:
+    def quarantine(self) -> dict[str, RefusedDelivery]:
         with installed(self.log.parent, inbox_url=self.inbox):
-            return {entry.receipt_id: entry for entry in quarantined()}
+            return {entry.receipt_id: entry for entry in refused()}
 
     def kept(self) -> tuple[set[str], set[str]]:
         """Return the names of everything in the inbox, to compare."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.database.receipts import register
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from adapters.platform.settings import Settings, settings
 from adapters.store import ocfl, seals
 from services.payments import recorded
@@ -142,7 +142,7 @@ def asked_for_secrets(client: httpx.Client, headers: dict[str, str]) -> dict[str
 
 
 def shown_by_commands(cellar: Callable[..., bytes], folder: Path) -> dict[str, bytes | str]:
-    refused = [each.receipt_id for each in inbox.quarantined()]
+    refused = [each.receipt_id for each in quarantine.refused()]
     (its_own, *_), (of_nobody,) = recorded.not_closed_by_id("process-1"), recorded.not_closed_by_id(None)
     commands = {
         "discrepancies": ["discrepancies"],

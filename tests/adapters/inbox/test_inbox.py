@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import secrets
 import stat
@@ -11,17 +12,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.files.locations import storage_at
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings, settings
+from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
 from models.runs.receipt import Delivery, Identity
+from models.runs.refused import RefusedDelivery
 from tests.conftest import bucket_at
 from tests.installations import closed_url, objects_below
 
@@ -144,7 +148,7 @@ def test_deliveries_are_listed_oldest_first() -> None:
 @pytest.mark.usefixtures("location")
 def test_unused_inbox_is_empty() -> None:
     assert list(inbox.deliveries()) == []
-    assert inbox.quarantined() == []
+    assert quarantine.refused() == []
     assert inbox.remove_leftovers() == 0
     assert not inbox.has_body(DIGEST)
     with pytest.raises(FileNotFoundError):
@@ -178,39 +182,79 @@ def test_discard_after_accept_does_nothing() -> None:
 
 def test_refused_body_is_kept_in_quarantine_with_the_reason(location: str) -> None:
     intake = taken_in(BODY)
-    entry = intake.quarantine(Refused("NOT_BASE64", "expected base64", where="signed_document.content"), NOON)
+    entry = intake.quarantine(
+        Refused("NOT_BASE64", "expected base64", where="signed_document.content"), NOON, FoundProcess("r", 7)
+    )
 
     assert (entry.receipt_id, entry.size_bytes, entry.received_at) == (DIGEST, len(BODY), NOON)
     assert (entry.code, entry.where, entry.detail) == ("NOT_BASE64", "signed_document.content", "expected base64")
-    assert inbox.quarantined() == [entry]
-    with inbox.opened_quarantined(DIGEST) as body:
+    assert quarantine.refused() == [entry]
+    with quarantine.opened_body(DIGEST) as body:
         assert body.read() == BODY
-    assert inbox.quarantined_location(DIGEST) == f"{location}/quarantine/{DIGEST}.body"
-    assert names(location) == [f"quarantine/{DIGEST}.body", f"quarantine/{DIGEST}.json"]
+    assert quarantine.location(DIGEST) == f"{location}/quarantine/{DIGEST}.body"
+    assert (entry.reference, entry.process_number, entry.released_at) == ("r", 7, None)
+    assert names(location) == [f"quarantine/{entry.delivery_id}.json", f"quarantine/{DIGEST}.body"]
     assert spooled() == []
 
 
-def test_quarantine_lists_newest_first_and_each_body_once(location: str) -> None:
+def test_quarantine_keeps_each_delivery_newest_first_and_each_body_once(location: str) -> None:
     for body, seconds in ((b"a", 1), (b"b", 3), (b"a", 2)):
-        taken_in(body).quarantine(Refused("NOT_JSON", "no JSON"), NOON + timedelta(seconds=seconds))
+        taken_in(body).quarantine(Refused("NOT_JSON", "no JSON"), NOON + timedelta(seconds=seconds), FoundProcess())
 
-    entries = inbox.quarantined()
+    entries = quarantine.refused()
 
-    assert [each.received_at.second for each in entries] == [3, 2]
-    inbox.remove_quarantined(entries[0].receipt_id)
-    inbox.remove_quarantined(entries[0].receipt_id)
-    assert inbox.quarantined() == entries[1:]
-    assert len(names(location)) == 2
+    assert [each.received_at.second for each in entries] == [3, 2, 1]
+    assert entries[1].receipt_id == entries[2].receipt_id
+    assert len([name for name in names(location) if name.endswith(".body")]) == 2
+
+
+def test_listed_record_is_out_of_the_search_until_its_release(location: str) -> None:
+    entry = taken_in(BODY).quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
+    for _ in range(2):  # a repetition changes nothing
+        quarantine.set_listed(entry)
+        quarantine.sync_listed()
+        quarantine.forget_unlisted(entry)
+    assert (list(quarantine.unlisted()), quarantine.refused()) == ([], [entry])
+    assert f"quarantine/listed/{entry.delivery_id}.json" in names(location)
+
+    quarantine.set_released(entry, NOON)
+
+    released = replace(entry, released_at=NOON)
+    assert (list(quarantine.unlisted()), quarantine.refused()) == ([released], [released])
+
+
+@pytest.mark.usefixtures("location")
+def test_release_during_the_listing_is_not_lost() -> None:
+    entry = taken_in(BODY).quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
+    quarantine.set_released(entry, NOON)
+
+    quarantine.set_listed(entry)  # the record as it was read before the release
+    quarantine.forget_unlisted(entry)
+
+    assert [each.released_at for each in quarantine.unlisted()] == [NOON]
+
+
+def test_record_of_an_earlier_cellar_is_readable_and_leaves_the_search_too(location: str) -> None:
+    record = {"receipt_id": DIGEST, "received_at": NOON.isoformat(), "size_bytes": 3}
+    record |= {"code": "NOT_JSON", "where": "", "detail": "no JSON"}
+    storage_at(f"{location}/quarantine").write(json.dumps(record).encode(), f"{DIGEST}.json")
+
+    (entry,) = quarantine.unlisted()
+
+    assert entry == RefusedDelivery(DIGEST, DIGEST, NOON, 3, "NOT_JSON", "", "no JSON")
+    quarantine.set_listed(entry)
+    quarantine.forget_unlisted(entry)
+    assert (list(quarantine.unlisted()), quarantine.refused()) == ([], [entry])
 
 
 def test_unreadable_record_does_not_block_others(location: str) -> None:
     delivery = accepted()
-    entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON)
+    entry = taken_in(b"{").quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
     storage_at(f"{location}/waiting").write(b"{", "0.json")
     storage_at(f"{location}/quarantine").write(b"[]", "0.json")
 
     assert list(inbox.deliveries()) == [delivery]
-    assert inbox.quarantined() == [entry]
+    assert quarantine.refused() == [entry]
 
 
 def test_delivery_and_body_can_be_removed_twice(location: str) -> None:
@@ -429,7 +473,7 @@ def test_unwritable_bucket_is_transient_and_leaves_nothing(
     with pytest.raises(Transient):
         accepting.accept(Identity("r"), NOON, {})
     with pytest.raises(Transient):
-        refusing.quarantine(Refused("NOT_JSON", "no JSON"), NOON)
+        refusing.quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess())
 
     accepting.discard()
     refusing.discard()
@@ -447,7 +491,7 @@ def test_every_call_to_an_unreachable_bucket_is_transient(
     for call in (
         inbox.try_out,
         lambda: list(inbox.deliveries()),
-        inbox.quarantined,
+        quarantine.refused,
         lambda: inbox.remove_delivery("x"),
         lambda: inbox.remove_body(DIGEST),
     ):
@@ -462,7 +506,7 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from adapters.files import bucket
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from models.runs.receipt import Identity
 
 left = {left}
@@ -501,9 +545,10 @@ def test_receiver_killed_before_an_upload_acknowledges_nothing_and_its_spool_is_
 MEMORY = """
 import resource
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from adapters.files import bucket
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from models.runs.receipt import Identity
 
 def accepted(number):

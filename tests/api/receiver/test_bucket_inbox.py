@@ -73,10 +73,8 @@ def test_acknowledged_bodies_are_in_the_bucket_and_refused_bodies_in_its_quarant
     expected = {f"waiting/{small}.body": len(bodies[0]), f"waiting/{large}.body": len(bodies[1])}
     assert {name: size for name, size in found.items() if name.startswith("waiting/") and "body" in name} == expected
     assert len([name for name in found if name.startswith("waiting/") and name.endswith(".json")]) == 3
-    assert {name for name in found if name.startswith("quarantine/")} == {
-        f"quarantine/{refused}.body",
-        f"quarantine/{refused}.json",
-    }
+    record, body = sorted(name for name in found if name.startswith("quarantine/"))
+    assert (record.endswith(".json"), body) == (True, f"quarantine/{refused}.body")
     assert installation.spooled() == []
 
 

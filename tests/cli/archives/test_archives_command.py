@@ -11,9 +11,11 @@ from subprocess import PIPE, Popen
 import pytest
 import typer
 
+from adapters.database import refused
 from adapters.database.migration import migrate
 from adapters.platform.settings import Settings, settings
 from cli.main import app
+from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
@@ -32,6 +34,12 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         for day, reference in enumerate(["first", "הסכם 2", HOSTILE], start=1):
             archived(reference, sample_body(reference), datetime(2026, 1, day, tzinfo=UTC))
         yield [HOSTILE, "הסכם 2", "first"]
+
+
+def refused_delivery(reference: str, at: datetime) -> None:
+    """Record a refused delivery, as the receiver does."""
+    reason = ("NOT_BASE64", "attachments[0].content", "too strict")
+    refused.record([RefusedDelivery(f"{reference} at {at}", "a" * 64, at, 10, *reason, reference, 100)])
 
 
 @pytest.mark.usefixtures("three")
@@ -145,6 +153,24 @@ class TestShow:
 
         assert (result.status, result.output) == (1, "")
         assert "UNKNOWN_REFERENCE" in result.errors
+
+    @pytest.mark.usefixtures("three")
+    def test_of_a_process_whose_only_delivery_was_refused_says_why(self, cellar: Cellar) -> None:
+        refused_delivery("refused only", datetime(2026, 1, 1, tzinfo=UTC))
+
+        result = cellar("show", "refused only")
+
+        assert (result.status, result.output) == (1, "")
+        assert "a delivery of this process was refused: NOT_BASE64 at attachments[0].content: too" in result.errors
+        assert "see `cellar quarantine show aaaaaaaaaa`" in result.errors
+
+    def test_of_a_known_process_shows_its_refused_deliveries(self, cellar: Cellar, three: list[str]) -> None:
+        refused_delivery(three[0], datetime(2026, 1, 1, tzinfo=UTC))
+
+        output = cellar("show", three[0]).output
+
+        assert "refused deliveries" in output
+        assert "NOT_BASE64" in output
 
     def test_without_a_reference_is_wrong_use(self, cellar: Cellar) -> None:
         assert cellar("show").status == 2

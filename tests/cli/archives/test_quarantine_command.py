@@ -3,13 +3,17 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings, settings
+from adapters.platform.settings import Settings
+from cli.archives.quarantine import list_table
+from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from tests.cli.conftest import Cellar
 from tests.samples import sample_body
@@ -17,19 +21,23 @@ from tests.samples import sample_body
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def quarantined(body: bytes, refused: Refused, at: datetime = NOW) -> str:
+REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
+
+
+def quarantined(body: bytes, refused: Refused, at: datetime = NOW, named: FoundProcess = FoundProcess()) -> str:  # noqa: B008 -- frozen
     """Put a refused body into quarantine, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.quarantine(refused, at).receipt_id
+    return intake.quarantine(refused, at, named).receipt_id
 
 
 @pytest.fixture
 def sound(configure: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> str:
     """The receipt of a sound payload that an earlier cellar refused."""
     monkeypatch.setenv("COLUMNS", "400")
-    return quarantined(sample_body("process-1"), Refused("NOT_BASE64", "too strict", where="attachments[0].content"))
+    refused = Refused("NOT_BASE64", "too strict", where="attachments[0].content")
+    return quarantined(sample_body(REFERENCE), refused, named=FoundProcess(REFERENCE, 4711))
 
 
 @pytest.fixture
@@ -37,25 +45,60 @@ def broken(sound: str) -> str:
     return quarantined(b'{"Marker-314159', Refused("TRUNCATED", "the body ends"), NOW + timedelta(days=1))
 
 
-def test_list_shows_each_payload_with_its_reason_newest_first(cellar: Cellar, sound: str, broken: str) -> None:
+def test_list_shows_process_and_reason_of_each_payload_the_last_refused_first(
+    cellar: Cellar, sound: str, broken: str
+) -> None:
     result = cellar("quarantine", "list")
 
     assert result.status == 0
-    assert result.output.index(broken) < result.output.index(sound)
-    assert all(each in result.output for each in ("NOT_BASE64", "attachments[0].content", "too strict", "2026-11-24"))
+    assert result.output.index(broken[:10]) < result.output.index(sound[:10])
+    shown = ("NOT_BASE64 at attachments[0].content", REFERENCE, "4711", "Nov 24 00:00")
+    assert [each for each in shown if each not in result.output] == []
+
+
+def test_line_of_the_list_fits_a_terminal_of_100_columns(cellar: Cellar, sound: str, broken: str) -> None:
+    table = list_table(quarantine.refused())
+    printed = StringIO()
+    Console(width=100, file=printed).print(table)
+    text = printed.getvalue()
+
+    assert max(map(len, text.splitlines())) <= 100
+    assert all(
+        each in text for each in (sound[:10], broken[:10], REFERENCE, "4711", "NOT_BASE64 at", "attachments[0].content")
+    )
+
+
+def test_payload_that_was_refused_again_is_one_line_and_several_deliveries(cellar: Cellar, broken: str) -> None:
+    for minute in (1, 2):
+        again = NOW + timedelta(days=1, minutes=minute)
+        assert quarantined(b'{"Marker-314159', Refused("TRUNCATED", "the body ends"), again) == broken
+
+    listed = cellar("quarantine", "list").output
+    assert (listed.count(broken[:10]), listed.count("3 × TRUNCATED")) == (1, 1)
+    entries = json.loads(cellar("quarantine", "list", "--json").output)
+    assert [each["received_at"][11:16] for each in entries if each["receipt_id"] == broken] == [
+        "00:02",
+        "00:01",
+        "00:00",
+    ]
+    assert json.loads(cellar("quarantine", "show", broken, "--json").output)["deliveries"] == 3
 
 
 def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> None:
     entries = json.loads(cellar("quarantine", "list", "--json").output)
 
     assert [entry["receipt_id"] for entry in entries] == [broken, sound]
+    assert entries[1].pop("delivery_id").startswith("20261124T000000")
     assert entries[1] == {
         "receipt_id": sound,
         "received_at": "2026-11-24T00:00:00+00:00",
-        "size_bytes": len(sample_body("process-1")),
+        "size_bytes": len(sample_body(REFERENCE)),
         "code": "NOT_BASE64",
         "where": "attachments[0].content",
         "detail": "too strict",
+        "reference": REFERENCE,
+        "process_number": 4711,
+        "released_at": None,
     }
 
 
@@ -68,9 +111,10 @@ def test_list_of_an_empty_quarantine_is_empty(cellar: Cellar, configure: Callabl
 def test_show_names_the_path_of_the_raw_body(cellar: Cellar, sound: str) -> None:
     entry = json.loads(cellar("quarantine", "show", sound, "--json").output)
 
-    assert Path(entry["body"]).read_bytes() == sample_body("process-1")
+    assert Path(entry["body"]).read_bytes() == sample_body(REFERENCE)
     reported = cellar("quarantine", "show", sound).output
-    assert [value for value in entry.values() if str(value) not in reported and value != entry["received_at"]] == []
+    del entry["received_at"], entry["released_at"]
+    assert [value for value in entry.values() if str(value) not in reported] == []
 
 
 def test_unique_beginning_of_an_id_is_enough(cellar: Cellar, sound: str, broken: str) -> None:
@@ -87,26 +131,82 @@ def test_unknown_id_fails(cellar: Cellar) -> None:
         assert "UNKNOWN_RECEIPT" in result.errors
 
 
-def test_release_moves_a_sound_payload_into_the_inbox(cellar: Cellar, sound: str) -> None:
+def test_release_moves_a_sound_payload_into_the_inbox_and_keeps_its_history(cellar: Cellar, sound: str) -> None:
     result = cellar("quarantine", "release", sound)
 
     assert (result.status, result.errors) == (0, "")
+    assert f"{sound}: released" in result.output
     (delivery,) = inbox.deliveries()
-    assert (delivery.receipt_id, delivery.reference) == (sound, "process-1")
+    assert (delivery.receipt_id, delivery.reference) == (sound, REFERENCE)
     with inbox.opened_body(sound) as body:
-        assert body.read() == sample_body("process-1")
-    assert inbox.quarantined() == []
-    assert not Path(inbox.quarantined_location(sound)).exists()
+        assert body.read() == sample_body(REFERENCE)
+    assert not quarantine.has_body(sound)
+    assert json.loads(cellar("quarantine", "list", "--json").output) == []
+    shown = json.loads(cellar("quarantine", "show", sound, "--json").output)
+    assert (shown["code"], shown["body"], bool(shown["released_at"])) == ("NOT_BASE64", None, True)
 
 
-def test_release_of_a_bad_payload_fails_and_keeps_it_in_quarantine(cellar: Cellar, broken: str) -> None:
-    result = cellar("quarantine", "release", broken)
+def test_release_takes_several_and_says_what_became_of_each(cellar: Cellar, sound: str, broken: str) -> None:
+    result = cellar("quarantine", "release", broken[:8], sound[:8])
+
+    assert (result.status, result.errors) == (1, "")
+    lines = result.output.splitlines()
+    assert lines[0].startswith(f"{broken}: still refused: TRUNCATED: at byte 15")
+    assert lines[1].startswith(f"{sound}: released")
+    assert "314159" not in result.output
+    assert [each.receipt_id for each in inbox.deliveries()] == [sound]
+    assert quarantine.has_body(broken)
+
+
+def test_release_by_code_or_of_all_payloads(cellar: Cellar, sound: str, broken: str) -> None:
+    assert cellar("quarantine", "release", "--code", "NOT_BASE65").output == "No payload in quarantine matches.\n"
+
+    (outcome,) = json.loads(cellar("quarantine", "release", "--code", "NOT_BASE64", "--json").output)
+    (left,) = json.loads(cellar("quarantine", "release", "--all", "--json").output)
+
+    assert outcome == {"receipt_id": sound, "released": True}
+    assert {**left, "detail": ""} == {
+        "receipt_id": broken, "released": False, "code": "TRUNCATED", "where": "", "detail": "",
+    }  # fmt: skip
+
+
+def test_unknown_id_among_several_releases_nothing(cellar: Cellar, sound: str) -> None:
+    result = cellar("quarantine", "release", sound, "0" * 64)
 
     assert (result.status, result.output) == (1, "")
-    assert result.errors.startswith("cellar: TRUNCATED")
-    assert "314159" not in result.errors
-    assert broken in {entry.receipt_id for entry in inbox.quarantined()}
-    assert list((Path(settings().inbox_location) / "waiting").iterdir()) == []
+    assert "UNKNOWN_RECEIPT" in result.errors
+    assert list(inbox.deliveries()) == []
+
+
+def test_second_release_changes_nothing_and_removes_a_body_that_a_killed_release_has_left(
+    cellar: Cellar, sound: str
+) -> None:
+    cellar("quarantine", "release", sound)
+    Path(quarantine.location(sound)).write_bytes(sample_body(REFERENCE))
+
+    result = cellar("quarantine", "release", sound)
+
+    assert result.status == 0
+    assert len(list(inbox.deliveries())) == 1
+    assert not quarantine.has_body(sound)
+
+
+def test_body_that_is_missing_or_damaged_in_quarantine_is_not_released(cellar: Cellar, sound: str, broken: str) -> None:
+    Path(quarantine.location(sound)).write_bytes(sample_body("another"))
+    Path(quarantine.location(broken)).unlink()
+
+    result = cellar("quarantine", "release", "--all")
+
+    assert result.status == 1
+    assert f"{sound}: still refused: BODY_DAMAGED" in result.output
+    assert f"{broken}: still refused: BODY_MISSING" in result.output
+    assert list(inbox.deliveries()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", "--code", "X"], ["0", "--all"]])
+def test_release_of_no_or_two_choices_is_wrong_use(cellar: Cellar, sound: str, arguments: list[str]) -> None:
+    assert cellar("quarantine", "release", *arguments).status == 2
+    assert quarantine.has_body(sound)
 
 
 @pytest.mark.parametrize("arguments", [["quarantine"], ["quarantine", "show"], ["quarantine", "free"]])

@@ -5,7 +5,6 @@ and `_MOST_TOKENS` of them, which takes at most 10 ms for a hostile body. An hon
 the first hundred tokens.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -30,14 +29,14 @@ _DIGITS = re.compile(rb"-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class FoundProcess:
     """The process of a body, as far as it can be read."""
 
     reference: str | None = None
     process_number: int | None = None
 
 
-def identity_in(skeleton: bytes) -> Identity:
+def process_in(skeleton: bytes) -> FoundProcess:
     """Return the first reference and process number at their places in the beginning of a skeleton. Pure.
 
     A reference that is itself a fault, like one with NUL, is left out.
@@ -64,12 +63,7 @@ def identity_in(skeleton: bytes) -> Identity:
             text = token["string"]
         if reference is not None and process_number is not None:
             break
-    return Identity(reference, process_number)
-
-
-def reference_digest(reference: str | None) -> str | None:
-    """Return a short digest of a reference, by which a log can be searched without naming people's contracts."""
-    return None if reference is None else hashlib.sha256(reference.encode()).hexdigest()[:12]
+    return FoundProcess(reference, process_number)
 
 
 def _reference(token: re.Match[bytes]) -> str | None:

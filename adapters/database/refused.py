@@ -1,0 +1,87 @@
+"""Refused deliveries in the database, and the groups in which messages report them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+
+from sqlmodel import col, func, select, update
+
+from adapters.database.transactions import insert_new, reading, upsert, writing
+from models.runs.notification import NotificationRow, NotificationState
+from models.runs.refused import RefusedDelivery, RefusedRow
+
+_COLUMNS = {each.name for each in fields(RefusedDelivery)}
+
+
+def record(deliveries: Sequence[RefusedDelivery]) -> None:
+    """Record refused deliveries. A repetition changes nothing, except that a known delivery may be released now.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        new = upsert(session, RefusedRow)
+        released_at = func.coalesce(new.excluded.released_at, RefusedRow.released_at)
+        known = new.on_conflict_do_update(index_elements=["delivery_id"], set_={"released_at": released_at})
+        session.connection().execute(known, [asdict(each) for each in deliveries])
+
+
+def newest_of(reference: str) -> RefusedDelivery | None:
+    """Return the newest refused delivery that names a process."""
+    with reading() as session:
+        found = select(RefusedRow).where(RefusedRow.reference == reference)
+        row = session.exec(found.order_by(col(RefusedRow.received_at).desc())).first()
+    return _delivery(row) if row else None
+
+
+def report(group: str, now: datetime, messages: Sequence[NotificationRow]) -> None:
+    """Put the deliveries that no message reports into a group, and plan its messages; nothing if there are none.
+
+    One transaction: a killed process leaves either no group or all its messages, to be sent. A delivery that is
+    released before its report needs none.
+    """
+    unreported = (col(RefusedRow.notified_at).is_(None), col(RefusedRow.released_at).is_(None))
+    grouped = update(RefusedRow).where(*unreported).values(notified_at=now, message=group)
+    with writing() as session:
+        session.execute(grouped)
+        if session.exec(select(RefusedRow.delivery_id).where(RefusedRow.message == group).limit(1)).first():
+            for message in messages:
+                insert_new(session, NotificationRow, message.model_dump())
+
+
+def pending(since: datetime) -> list[NotificationRow]:
+    """Return the messages about groups since a time that are not delivered, oldest first."""
+    groups = select(RefusedRow.message).where(col(RefusedRow.notified_at) > since).distinct()
+    found = select(NotificationRow).where(
+        col(NotificationRow.receipt_id).in_(groups), NotificationRow.state == NotificationState.PENDING
+    )
+    with reading() as session:
+        return list(session.exec(found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a message says about a group: the newest delivery of each body, newest first, and numbers of deliveries."""
+
+    newest: Sequence[RefusedDelivery]
+    by_code: Mapping[str, int]
+    first_at: datetime
+
+
+def group(message: str, limit: int) -> Group:
+    """Return a group, with the deliveries of up to `limit` bodies. A group never changes."""
+    code, received_at, receipt_id = col(RefusedRow.code), col(RefusedRow.received_at), col(RefusedRow.receipt_id)
+    theirs = RefusedRow.message == message
+    last_of_each = select(func.max(RefusedRow.delivery_id)).where(theirs).group_by(receipt_id)
+    last_of_each = last_of_each.order_by(func.max(received_at).desc(), receipt_id).limit(limit)
+    with reading() as session:
+        counts = session.exec(select(code, func.count()).where(theirs).group_by(code).order_by(code)).all()
+        first = session.exec(select(RefusedRow).where(theirs).order_by(received_at).limit(1)).one()
+        last_ids = session.exec(last_of_each).all()
+        rows = session.exec(select(RefusedRow).where(col(RefusedRow.delivery_id).in_(last_ids))).all()
+    newest = sorted(map(_delivery, rows), key=lambda each: (each.received_at, each.delivery_id), reverse=True)
+    return Group(newest, dict(counts), first.received_at)
+
+
+def _delivery(row: RefusedRow) -> RefusedDelivery:
+    return RefusedDelivery(**row.model_dump(include=_COLUMNS))

@@ -1,0 +1,115 @@
+"""The quarantine: refused bodies, each once, and a record of each refused delivery.
+
+`quarantine/` holds the bodies as RECEIPT_ID.body, and the records that the database does not have yet as
+DELIVERY_ID.json. Once a record has its row, it moves to `quarantine/listed/`. So a search for new records reads no old
+record. A release writes the record again, as new: the row gets the time of the release in the same way.
+
+An earlier cellar kept one record per body, RECEIPT_ID.json. It counts as a new record of a delivery with that id.
+
+Failures raise Transient.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from adapters.files.locations import storage_at
+from adapters.files.storage import Storage
+from adapters.inbox.records import body_name, readable
+from adapters.platform.settings import settings
+from models.runs.refused import RefusedDelivery
+
+_MOMENTS = ("received_at", "released_at")
+_RECORDS = "[0-9a-f]*.json"
+
+
+def refused() -> list[RefusedDelivery]:
+    """Return all refused deliveries, newest first, released deliveries too."""
+    found: dict[str, RefusedDelivery] = {}
+    for each in chain(unlisted(), readable(_read, _listed(), _RECORDS)):  # a record moves in this direction
+        if each.delivery_id not in found or each.released_at:
+            found[each.delivery_id] = each
+    return sorted(found.values(), key=lambda each: (each.received_at, each.delivery_id), reverse=True)
+
+
+def unlisted() -> Iterator[RefusedDelivery]:
+    """Yield the refused deliveries whose record the database does not have in this form, oldest first."""
+    return readable(_read, place(), _RECORDS)
+
+
+def is_unlisted(delivery: RefusedDelivery) -> bool:
+    return place().size(name_of(delivery)) is not None
+
+
+def set_listed(delivery: RefusedDelivery) -> None:
+    """Move the record of a delivery out of the search, after its row is in the database. `sync_listed` must follow."""
+    _listed().write(orjson.dumps(delivery), name_of(delivery))
+
+
+def forget_unlisted(delivery: RefusedDelivery) -> None:
+    """Remove the record of a listed delivery from the search, unless a release has written it again since."""
+    name = name_of(delivery)
+    data = place().found_bytes(name)
+    if data is not None and _parsed(data) == delivery:
+        place().remove_same(data, name)
+
+
+def sync_listed() -> None:
+    _listed().sync()
+
+
+def set_released(delivery: RefusedDelivery, now: datetime) -> None:
+    """Record the release of a refused delivery, durably. The search finds the record again."""
+    place().write(orjson.dumps(replace(delivery, released_at=now)), name_of(delivery))
+    place().sync()
+
+
+def location(receipt_id: str) -> str:
+    """Return the path or the URL of a refused body."""
+    return place().location(body_name(receipt_id))
+
+
+def has_body(receipt_id: str) -> bool:
+    return place().size(body_name(receipt_id)) is not None
+
+
+def opened_body(receipt_id: str) -> AbstractContextManager[BinaryIO]:
+    """Open a refused body as a stream. Entering it raises FileNotFoundError if the body is not in quarantine."""
+    return place().opened(body_name(receipt_id))
+
+
+def remove_body(receipt_id: str) -> None:
+    place().remove(body_name(receipt_id))
+
+
+def place() -> Storage:
+    return storage_at(f"{settings().inbox_location}/quarantine")
+
+
+def part_folders() -> set[Path]:
+    return {place().part_folder, _listed().part_folder}
+
+
+def name_of(delivery: RefusedDelivery) -> str:
+    return f"{delivery.delivery_id}.json"
+
+
+def _listed() -> Storage:
+    return storage_at(f"{settings().inbox_location}/quarantine/listed")
+
+
+def _read(storage: Storage, name: str) -> RefusedDelivery:
+    return _parsed(storage.read_bytes(name))
+
+
+def _parsed(data: bytes) -> RefusedDelivery:
+    record: dict[str, Any] = {"delivery_id": "", "released_at": None} | json.loads(data)
+    moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record[name]}
+    return RefusedDelivery(**record | moments | {"delivery_id": record["delivery_id"] or record["receipt_id"]})

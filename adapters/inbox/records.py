@@ -1,0 +1,31 @@
+"""Names and reads the records and bodies in the inbox."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import structlog
+
+from adapters.files.storage import Storage
+
+log = structlog.get_logger()
+R = TypeVar("R")
+
+
+def body_name(receipt_id: str) -> str:
+    return f"{receipt_id}.body"
+
+
+def readable(read: Callable[[Storage, str], R], place: Storage, pattern: str) -> Iterator[R]:
+    """Yield the readable records whose name matches, in the order of their names."""
+    for name in place.names(pattern):
+        try:
+            record = read(place, name)
+        except FileNotFoundError:
+            continue  # another process has just removed it
+        except (ValueError, TypeError, KeyError) as error:
+            # A damaged record must not delay the other records. Its body stays, and a person has to examine it.
+            log.error(
+                "a record is unreadable; send its archive again and remove it", record=name, why=type(error).__name__
+            )
+            continue
+        yield record

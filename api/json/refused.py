@@ -1,0 +1,16 @@
+"""`/api/refused`: the refused deliveries."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from api.authorization import check_reader
+from models.views.refused import RefusedPage, RefusedQuery
+from services.views import refused_list
+
+router = APIRouter(prefix="/api/refused", tags=["refused deliveries"], dependencies=[Depends(check_reader)])
+
+
+@router.get("", summary="A page of refused deliveries, newest first")
+def list_refused(query: Annotated[RefusedQuery, Query()]) -> RefusedPage:
+    return refused_list.page(query)

@@ -1,0 +1,43 @@
+"""Refused deliveries as the JSON API and the command line show them."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from models.views.parameters import Integer, Moment, Text
+
+
+class RefusedQuery(BaseModel):
+    """The filters of a list of refused deliveries. A delivery must match every filter that is set."""
+
+    reference: Text | None = None
+    process_number: Integer | None = None
+    code: Text | None = Field(None, description="a code, like `NOT_BASE64`")
+    received_after: Moment | None = None
+    received_before: Moment | None = None
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class RefusedView(BaseModel):
+    """A refused delivery. `reference` and `process_number` are null where the body does not show them.
+
+    `released_at`: when a person released the body, which the present cellar accepts.
+    """
+
+    receipt_id: str
+    reference: str | None
+    process_number: int | None
+    code: str
+    where: str
+    detail: str
+    received_at: datetime
+    size_bytes: int
+    released_at: datetime | None
+
+
+class RefusedPage(BaseModel):
+    """A page of refused deliveries, newest first. `next` is the cursor of the following page."""
+
+    items: list[RefusedView]
+    next: str | None

@@ -1,0 +1,63 @@
+"""Lists refused deliveries for people: filters, newest first, page by page."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, exists, select
+
+from adapters.database.listing import Order, listed
+from adapters.database.transactions import reading
+from models.runs.receipt import DeliveryRow
+from models.runs.refused import RefusedRow
+from models.views.refused import RefusedPage, RefusedQuery, RefusedView
+
+_MOST_OF_A_PROCESS = 100
+_NEWEST_FIRST = Order(col(RefusedRow.received_at), col(RefusedRow.delivery_id), is_descending=True)
+
+
+def page(query: RefusedQuery) -> RefusedPage:
+    """Return refused deliveries, newest first.
+
+    Raises:
+        Refused: the cursor is invalid.
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        rows, cursor = listed(
+            session, select(RefusedRow).where(*_conditions(query)), _NEWEST_FIRST, query.cursor, query.limit
+        )
+    return RefusedPage(items=[_view(row) for row in rows], next=cursor)
+
+
+def of_process(session: Session, reference: str) -> list[RefusedView]:
+    """Return the newest refused deliveries that name a process, oldest first."""
+    found = select(RefusedRow).where(RefusedRow.reference == reference).order_by(*_NEWEST_FIRST.columns())
+    return [_view(row) for row in reversed(session.exec(found.limit(_MOST_OF_A_PROCESS)).all())]
+
+
+def needs_attention(reference: Any) -> ColumnElement[bool]:
+    """Match a process, by the column of its reference, if a delivery was refused after the last accepted delivery.
+
+    A released delivery, and a delivery that the sender has sent again in order, needs no person.
+    """
+    later = exists().where(
+        col(DeliveryRow.reference) == col(RefusedRow.reference),
+        col(DeliveryRow.received_at) >= col(RefusedRow.received_at),
+    )
+    return exists().where(col(RefusedRow.reference) == reference, col(RefusedRow.released_at).is_(None), ~later)
+
+
+def _conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
+    plain = {"reference": RefusedRow.reference, "process_number": RefusedRow.process_number, "code": RefusedRow.code}
+    conditions = [
+        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
+    ]
+    if query.received_after is not None:
+        conditions.append(col(RefusedRow.received_at) > query.received_after)
+    if query.received_before is not None:
+        conditions.append(col(RefusedRow.received_at) < query.received_before)
+    return conditions
+
+
+def _view(row: RefusedRow) -> RefusedView:
+    return RefusedView.model_validate(row.model_dump())
