@@ -1,10 +1,12 @@
-"""The flow `sweep-inbox`: makes sure that every delivery in the inbox has a run.
+"""The flow `sweep-inbox`: makes sure that every delivery in the inbox has a run, and reports refused deliveries.
 
 The receiver triggers the deliveries that it takes in. This flow also asks Prefect what has become of their runs, and it
 works where no receiver runs.
 """
 
+import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
@@ -12,10 +14,18 @@ from prefect.exceptions import ObjectNotFound
 
 from adapters.platform.log import bound
 from flows.execution.results import RESULTS
+from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
+from services.messages.refusals import report_refused
+from services.triggering.refusals import list_all_refused
 from services.triggering.trigger import forgotten, trigger, untriggered
 
+_LEVELS = {
+    NotificationState.DELIVERED: logging.INFO,
+    NotificationState.PENDING: logging.WARNING,
+    NotificationState.DEAD: logging.ERROR,
+}
 DEPLOYMENT = "sweep-inbox/scheduled"
 
 
@@ -24,7 +34,8 @@ DEPLOYMENT = "sweep-inbox/scheduled"
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
-    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery.
+    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. Then
+    report to the endpoints the refused deliveries that no message has reported.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -32,6 +43,10 @@ async def sweep_inbox() -> None:
         "%d deliveries had a run that is over or unknown to Prefect, and have a new run",
         await _trigger_all(await forgotten()),
     )
+    log.info("%d records of refused deliveries are in the database now", await list_all_refused())
+    for made in await report_refused(datetime.now(UTC)):
+        why = made.error or f"the endpoint answered {made.status_code}"
+        log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

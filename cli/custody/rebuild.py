@@ -21,5 +21,7 @@ def rebuild_database() -> None:
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
     if rebuilt.reports:
         typer.echo(f"{rebuilt.reports} settlement reports are in the database again")
+    if rebuilt.refused:
+        typer.echo(f"{rebuilt.refused} refused deliveries are in the database again")
     if rebuilt.damaged:
         raise typer.Exit(1)

@@ -26,7 +26,8 @@ class ArchiveQuery(BaseModel):
     state: State | None = None
     cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
     attention: bool | None = Field(
-        None, description="whether a person should look: a failure, a warning, or a discrepancy that nobody explained"
+        None,
+        description="whether a person should look: a failure, a warning, a refused delivery, or an unexplained discrepancy",
     )
     discrepancy: DiscrepancyCode | None = None
     received_after: Moment | None = None

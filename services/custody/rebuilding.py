@@ -1,4 +1,4 @@
-"""Rebuilds the metadata database from the store alone."""
+"""Rebuilds the metadata database: archives from the store alone, refused deliveries from the quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from services.processing.findings import reconcile_payload
 from services.processing.loading import load
 from services.receipts.stored_archive import StoredArchive, stored_archive
 from services.settlements.importing import restore_reports
+from services.triggering.refusals import restore_refused
 
 OnDamaged = Callable[[tuple[str, str]], None]
 
@@ -37,10 +38,11 @@ def check_empty() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The numbers of restored archives and reports, and the keys of damaged files, each with the reason."""
+    """The numbers of restored archives, reports and refused deliveries; the keys of damaged files, with the reasons."""
 
     archives: int
     reports: int
+    refused: int
     damaged: tuple[tuple[str, str], ...]
 
 
@@ -63,7 +65,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
-    return Rebuilt(count, reports, tuple(damaged))
+    return Rebuilt(count, reports, restore_refused(), tuple(damaged))
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

@@ -9,11 +9,17 @@ from urllib.parse import quote
 
 import structlog
 
-from adapters.database import archives, notifications
+from adapters.database import archives, notifications, refused
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
-from domain.messages.notification import MOST_REPORTED, archive_completed
+from domain.messages.notification import (
+    DELIVERY_REFUSED,
+    MOST_REFUSED_REPORTED,
+    MOST_REPORTED,
+    archive_completed,
+    delivery_refused,
+)
 from models.errors import Refused, System, Transient
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.notification import NotificationRow, NotificationState
@@ -32,7 +38,7 @@ class Attempt:
 
 
 async def send(message_id: str) -> Attempt:
-    """Make one attempt at a message about an archive, and record the attempt.
+    """Make one attempt at a message about an archive or about refused deliveries, and record the attempt.
 
     A message that another attempt has delivered since is not sent again.
 
@@ -98,6 +104,8 @@ def archive_url(reference: str) -> str:
 
 
 def _body(notification: NotificationRow) -> bytes:
+    if notification.event == DELIVERY_REFUSED:
+        return _refused(notification)
     return archive_completed(
         reference=notification.reference,
         receipt_id=notification.receipt_id,
@@ -109,3 +117,9 @@ def _body(notification: NotificationRow) -> bytes:
         signed_document=archives.signed_document_outcome(notification.reference),
         url=archive_url(notification.reference),
     )
+
+
+def _refused(notification: NotificationRow) -> bytes:
+    group = refused.group(notification.receipt_id, MOST_REFUSED_REPORTED)
+    url = f"{settings().receiver_url}/api/refused"
+    return delivery_refused(group.newest, group.by_code, first_at=group.first_at, url=url, at=notification.planned_at)

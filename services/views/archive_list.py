@@ -19,6 +19,7 @@ from models.views.archives import (
     ArchiveSummary,
     CauseView,
 )
+from services.views.refused_list import needs_attention
 
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
@@ -118,4 +119,5 @@ _NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
     _has(WarningRow),
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
+    needs_attention(col(ArchiveRow.reference)),
 )

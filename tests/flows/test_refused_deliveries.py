@@ -1,0 +1,168 @@
+"""The flow `sweep-inbox` reports refused deliveries to the endpoints, once, and until each endpoint has confirmed."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from domain.archive.identity import Identity
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+from werkzeug import Response
+
+from adapters.database import refused
+from adapters.inbox import quarantine
+from adapters.inbox.inbox import Intake
+from adapters.platform.settings import Settings
+from flows.sweep_inbox import sweep_inbox
+from models.errors import Refused
+from models.views.refused import RefusedQuery
+from services.messages.refusals import message_to
+from services.triggering.refusals import list_all_refused
+from services.triggering.releases import release_all
+from services.views import refused_list
+from tests.flows.databases import in_new_database
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TRUNCATED = Refused("TRUNCATED", "the body ends")
+NOT_BASE64 = Refused("NOT_BASE64", "expected base64", where="attachments[0].content")
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], installation: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+
+
+def refuse(body: bytes, reason: Refused, minute: int, named: Identity | None = None) -> str:
+    """Put a refused body into quarantine as the receiver does, and return its receipt id."""
+    intake = Intake()
+    intake.digest(body)
+    intake.write([body])
+    return intake.quarantine(reason, NOON + timedelta(minutes=minute), named or Identity()).receipt_id
+
+
+def sweep() -> None:
+    asyncio.run(sweep_inbox())
+
+
+def sent(httpserver: HTTPServer, path: str = "/hook") -> list[tuple[str, dict[str, Any]]]:
+    """Return the message id and the content of each request to an endpoint, after verifying its signature."""
+    requests = [request for request, _ in httpserver.log if request.path == path]
+    for request in requests:
+        Webhook(SECRET).verify(request.data, dict(request.headers.items()))
+    return [(request.headers["webhook-id"], json.loads(request.data)) for request in requests]
+
+
+def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> None:
+    for number in range(60):
+        refuse(b"<%d/>" % (number % 30), TRUNCATED, number)
+    last = refuse(b"{", NOT_BASE64, 60, Identity("r-1", 4711))
+
+    sweep()
+    sweep()
+
+    ((_, message),) = sent(httpserver)
+    assert message["type"] == "delivery.refused"
+    data = message["data"]
+    assert (data["deliveries_in_all"], data["by_code"]) == (61, {"NOT_BASE64": 1, "TRUNCATED": 60})
+    assert (data["first_at"], data["last_at"]) == ("2026-01-01T12:00:00+00:00", "2026-01-01T13:00:00+00:00")
+    assert data["url"].endswith("/api/refused")
+    assert len({each["receipt_id"] for each in data["deliveries"]}) == len(data["deliveries"]) == 20
+    assert data["deliveries"][0] == {
+        "receipt_id": last,
+        "reference": "r-1",
+        "process_number": 4711,
+        "code": "NOT_BASE64",
+        "where": "attachments[0].content",
+        "detail": "expected base64",
+        "received_at": "2026-01-01T13:00:00+00:00",
+    }
+
+    refuse(b"{", TRUNCATED, 61)
+    sweep()
+
+    assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [61, 1]
+
+
+def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
+    configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    statuses = iter((500, 500, 200))
+    httpserver.expect_request("/slow").respond_with_handler(lambda _: Response(status=next(statuses)))
+    configure(notify_urls=f"{httpserver.url_for('/hook')},{httpserver.url_for('/slow')}")
+    refuse(b"{", TRUNCATED, 0)
+
+    for _ in range(4):
+        sweep()
+
+    first, *repeated = sent(httpserver, "/slow")
+    assert repeated == [first, first]
+    assert len(sent(httpserver)) == 1
+
+
+def test_message_of_a_process_that_was_killed_before_sending_is_sent(
+    configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    """The group is planned, and a delivery is refused before the next sweep: two messages, none lost."""
+    refuse(b"{", TRUNCATED, 0)
+    asyncio.run(list_all_refused())
+    endpoint = httpserver.url_for("/hook")
+    now = datetime.now(UTC)
+    refused.report("planned", now, [message_to(endpoint, "planned", now)])
+    refuse(b"[", TRUNCATED, 1)
+
+    sweep()
+    sweep()
+
+    assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [1, 1]
+
+
+def test_without_endpoints_deliveries_wait_for_the_first_endpoint(
+    configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    configure(notify_urls="")
+    refuse(b"{", TRUNCATED, 0)
+    sweep()
+
+    configure(notify_urls=httpserver.url_for("/hook"))
+    sweep()
+
+    assert len(sent(httpserver)) == 1
+
+
+def test_gone_endpoint_is_not_tried_again_and_fails_no_flow(
+    configure: Callable[..., Settings], httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/gone").respond_with_data("", status=410)
+    configure(notify_urls=httpserver.url_for("/gone"))
+    refuse(b"{", TRUNCATED, 0)
+
+    sweep()
+    sweep()
+
+    assert len(sent(httpserver, "/gone")) == 1
+
+
+def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable[..., Settings]) -> None:
+    sound = refuse(sample_body("r-1"), NOT_BASE64, 0, Identity("r-1", 100))
+    refuse(b"{", TRUNCATED, 1)
+    sweep()
+    bodies = {each.receipt_id: [each] for each in quarantine.refused()}
+    assert [each.fault is None for each in release_all(bodies)] == [False, True]
+    sweep()
+    before = refused_list.page(RefusedQuery()).items
+    assert [(each.receipt_id == sound, each.released_at is not None) for each in before] == [
+        (False, False),
+        (True, True),
+    ]
+
+    in_new_database(configure)
+
+    assert refused_list.page(RefusedQuery()).items == before
