@@ -27,7 +27,7 @@ class ArchiveQuery(BaseModel):
     cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
     attention: bool | None = Field(
         None,
-        description="whether a person should look: a failure, a warning, a refused delivery, or an unexplained discrepancy",
+        description="whether a person should look: a failure, warning, refused delivery or open discrepancy",
     )
     discrepancy: DiscrepancyCode | None = None
     received_after: Moment | None = None

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from domain.archive.identity import Identity
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Response
@@ -16,6 +15,7 @@ from adapters.database import refused
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.settings import Settings
+from domain.archive.found_process import FoundProcess
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.refused import RefusedQuery
@@ -40,12 +40,12 @@ def _installation(configure: Callable[..., Settings], installation: Settings, ht
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
 
 
-def refuse(body: bytes, reason: Refused, minute: int, named: Identity | None = None) -> str:
+def refuse(body: bytes, reason: Refused, minute: int, named: FoundProcess | None = None) -> str:
     """Put a refused body into quarantine as the receiver does, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.quarantine(reason, NOON + timedelta(minutes=minute), named or Identity()).receipt_id
+    return intake.quarantine(reason, NOON + timedelta(minutes=minute), named or FoundProcess()).receipt_id
 
 
 def sweep() -> None:
@@ -63,7 +63,7 @@ def sent(httpserver: HTTPServer, path: str = "/hook") -> list[tuple[str, dict[st
 def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> None:
     for number in range(60):
         refuse(b"<%d/>" % (number % 30), TRUNCATED, number)
-    last = refuse(b"{", NOT_BASE64, 60, Identity("r-1", 4711))
+    last = refuse(b"{", NOT_BASE64, 60, FoundProcess("r-1", 4711))
 
     sweep()
     sweep()
@@ -151,7 +151,7 @@ def test_gone_endpoint_is_not_tried_again_and_fails_no_flow(
 
 
 def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable[..., Settings]) -> None:
-    sound = refuse(sample_body("r-1"), NOT_BASE64, 0, Identity("r-1", 100))
+    sound = refuse(sample_body("r-1"), NOT_BASE64, 0, FoundProcess("r-1", 100))
     refuse(b"{", TRUNCATED, 1)
     sweep()
     bodies = {each.receipt_id: [each] for each in quarantine.refused()}

@@ -69,12 +69,14 @@ FILTERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"process_number": 1}, []),
     ({"transaction_number": 77}, ["beta"]),
     ({"session": "session-b"}, ["beta"]),
-    ({"label": "branch=חיפה"}, ["beta"]),
-    ({"label": "branch=חי"}, []),
-    ({"label": "CUSTOMER_TAG=CUSTOMER_VALUE"}, ["gamma/3", "alpha"]),
-    ({"label": "n=5"}, ["beta"]),
-    ({"label": "empty="}, ["beta"]),
-    ({"label": "n=branch"}, []),
+    ({"label": ["branch=חיפה"]}, ["beta"]),
+    ({"label": ["branch=חי"]}, []),
+    ({"label": ["CUSTOMER_TAG=CUSTOMER_VALUE"]}, ["gamma/3", "alpha"]),
+    ({"label": ["n=5"]}, ["beta"]),
+    ({"label": ["empty="]}, ["beta"]),
+    ({"label": ["n=branch"]}, []),
+    ({"label": ["n=5", "branch=חיפה"]}, ["beta"]),
+    ({"label": ["n=5", "branch=חי"]}, []),
     ({"template": "template-b"}, ["beta"]),
     ({"state": "completed"}, ["gamma/3"]),
     ({"state": "received"}, ["beta", "alpha"]),
@@ -190,7 +192,7 @@ def test_invalid_cursor_is_refused() -> None:
 
 def test_label_without_a_value_is_refused() -> None:
     with pytest.raises(Refused) as refused:
-        found(label="branch")
+        found(label=["branch"])
 
     assert (refused.value.code, refused.value.where) == ("BAD_PARAMETER", "label")
 
