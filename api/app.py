@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.inbox import inbox
+from adapters.platform.metrics import DELIVERIES, REFUSED_DELIVERIES
+from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.json import archives, discrepancies, refused
@@ -23,6 +25,8 @@ from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
+
+_REFUSED_EACH_TIME = {413, 422}
 
 
 class _NoSniffing:
@@ -79,6 +83,7 @@ for each in (archives, discrepancies, refused):
     )
 app.include_router(public_link.router)
 app.include_router(health.router)
+app.include_router(metrics.router)
 
 
 def _openapi() -> dict[str, Any]:
@@ -142,6 +147,9 @@ async def _unexpected(request: Request, _error: Exception) -> JSONResponse:
 def _failure(request: Request, status: int, code: str, detail: str, where: str = "") -> JSONResponse:
     """Return a failure, to Cellosign in the shape that Cellosign documents, to all other clients in cellar's own."""
     if request.url.path.startswith(webhook.router.prefix):
+        DELIVERIES.labels(status, code).inc()
+        if status in _REFUSED_EACH_TIME:
+            REFUSED_DELIVERIES.inc()
         return webhook.failure(request, status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     headers = challenge("Bearer") if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status, headers)

@@ -9,6 +9,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
+from adapters.platform.metrics import UNAUTHORISED_REQUESTS
 from adapters.platform.settings import settings
 from models.errors import Refused
 
@@ -25,6 +26,7 @@ def check_sender(headers: Headers) -> None:
         Refused: the secret is missing or wrong.
     """
     if not _is_one_of(_presented(headers), settings().active_webhook_secrets()):
+        UNAUTHORISED_REQUESTS.labels("webhook").inc()
         detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 
@@ -57,6 +59,7 @@ def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Dep
         Refused: the token is missing or wrong.
     """
     if credentials is None or not _is_one_of([credentials.credentials], settings().active_api_tokens()):
+        UNAUTHORISED_REQUESTS.labels("api").inc()
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
 

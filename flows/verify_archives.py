@@ -11,6 +11,7 @@ from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
+from adapters.store.last_check import keep_check
 from domain.messages.notification import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
 from flows.execution.results import RESULTS
@@ -60,4 +61,6 @@ def _verify(share: float) -> Fixity:
 
     with bucket.patient():
         fixity = verify_objects(drawn(listed(), share, time.time_ns()))
-        return fixity + missing(seen) + verify_beside()
+        fixity += missing(seen) + verify_beside()
+        keep_check(fixity, share, datetime.now(UTC))
+        return fixity

@@ -101,16 +101,18 @@ def _ended_within(
     return found.receipt_id if found else None
 
 
-def record_unseen(run: RunRow) -> None:
-    """Record the end of a run that our history lacks, since the run's process was killed."""
+def record_unseen(run: RunRow) -> bool:
+    """Record the end of a run whose process was killed, and return whether our history lacked that end."""
     with writing() as session:
-        if not insert_new(session, RunRow, run.model_dump()):
-            session.execute(
-                update(RunRow)
-                .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
-                .values(state=run.state, ended_at=run.ended_at)
-            )
         waiting.remove_within(session, run.flow_run_id)
+        if insert_new(session, RunRow, run.model_dump()):
+            return True
+        ended = session.connection().execute(
+            update(RunRow)
+            .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
+            .values(state=run.state, ended_at=run.ended_at)
+        )
+        return ended.rowcount > 0
 
 
 def ended_runs(receipt_id: str) -> int:

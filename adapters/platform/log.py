@@ -23,6 +23,7 @@ from structlog.typing import Processor
 
 from adapters.platform.log_files import LOG_FILE_VARIABLE, follow_rotation
 from adapters.platform.log_lines import human_renderer
+from adapters.platform.metrics import FAILED_LOG_WRITES
 from adapters.platform.printed_lines import PrintedLines
 
 _LOST = (OSError, ValueError, AttributeError)
@@ -45,14 +46,18 @@ class _StandardError(io.StringIO):
         try:
             return (self.stream or sys.stderr).write(text)
         except _LOST:
-            self.failures += 1
+            self._count()
             return len(text)
 
     def flush(self) -> None:
         try:
             (self.stream or sys.stderr).flush()
         except _LOST:
-            self.failures += 1
+            self._count()
+
+    def _count(self) -> None:
+        self.failures += 1
+        FAILED_LOG_WRITES.inc()
 
 
 _STANDARD_ERROR = _StandardError()

@@ -114,7 +114,9 @@ class Settings(BaseSettings):
         (), repr=False, description="Active secrets of the sender; several while rotating. Default: a generated one."
     )
     api_tokens: CommaSeparated = Field(
-        (), repr=False, description="Tokens for the JSON API. Default: one, generated at the first start."
+        (),
+        repr=False,
+        description="Tokens for JSON API and metrics. Default: one, generated at the first start.",
     )
     link_secret: str = Field(
         "", repr=False, description="Key that signs public links. Default: generated at the first start."
@@ -199,6 +201,13 @@ class Settings(BaseSettings):
         None,
         repr=False,
         description="Folder or `s3://…` URL that is watched for settlement reports (`*.csv`). Default: none.",
+    )
+    worker_metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Loopback port on which `cellar worker` serves its metrics. Under `cellar up`, the receiver shows "
+        "them too. Default: none.",
     )
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: `mapped` to a status that fits, or always `200`."

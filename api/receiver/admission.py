@@ -48,6 +48,11 @@ class Admission:
         self._all = _Load()
         self._by_address: defaultdict[str, _Load] = defaultdict(_Load)
 
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """The number of requests in flight, and their bytes."""
+        return self._all.requests, self._all.size_bytes
+
     @contextmanager
     def place(self, address: str) -> Iterator["Place"]:
         """Hold a place for a request from an address.

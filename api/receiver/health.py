@@ -50,7 +50,7 @@ def healthz() -> Health:
 )
 async def readyz(response: Response) -> Readiness:
     """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
-    reason = await _why_not_ready() or _why_not_triggering()
+    reason = await why_not_ready()
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
@@ -64,6 +64,11 @@ async def readyz(response: Response) -> Readiness:
     )
 
 
+async def why_not_ready() -> str | None:
+    """Return why payloads are not stored or not triggered. None if both work."""
+    return await _why_not_stored() or _why_not_triggering()
+
+
 async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
     """Return the result of a check, or False after 2 s: a check that hangs must not delay the answer."""
     try:
@@ -72,7 +77,7 @@ async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
         return False
 
 
-async def _why_not_ready() -> str | None:
+async def _why_not_stored() -> str | None:
     try:
         return await asyncio.wait_for(on_disk(_why_not_storable), _PATIENCE_WITH_INBOX_S)
     except TimeoutError:

@@ -17,6 +17,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from adapters.platform.metrics import INVALID_REQUESTS
 from adapters.platform.settings import settings
 from models.errors import Refused
 
@@ -187,6 +188,7 @@ class Protocol(HttpToolsProtocol):
         if self._is_answer_owed() and (self.pipeline or not is_body_broken):
             self.cycle.keep_alive = False
             return
+        INVALID_REQUESTS.labels(refused.code).inc()
         log.info("an invalid request is refused", why=str(refused))
         told = HTTPStatus.OK if settings().error_http == "200" else HTTPStatus(refused.status)
         content = json.dumps({"status": "-1", "document": None, "errordesc": str(refused)}).encode()

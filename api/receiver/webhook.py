@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from adapters.platform.log import bound, reference_digest
+from adapters.platform.metrics import ACKNOWLEDGED, ACKNOWLEDGEMENT_SECONDS, BODY_BYTES, DELIVERIES
 from adapters.platform.settings import settings
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
@@ -81,9 +82,12 @@ async def webhook(request: Request) -> JSONResponse:
         raise received.error
     # Unbound at the end: the next request of the connection may begin in this context.
     with bound(received.reference, received.receipt_id):
-        duration_s = round(time.monotonic() - began_s, 4)
+        duration_s = time.monotonic() - began_s
+        DELIVERIES.labels(200, ACKNOWLEDGED).inc()
+        BODY_BYTES.observe(received.size_bytes)
+        ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
         described = {"process_number": received.process_number, "size_bytes": received.size_bytes}
-        log.info("archive received", outcome="stored", **described, duration_s=duration_s)
+        log.info("archive received", outcome="stored", **described, duration_s=round(duration_s, 4))
         dispatcher.announce(received)
     document = {"reference": received.receipt_id}
     if settings().public_link == "token":

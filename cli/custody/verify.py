@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from rich.progress import (
 
 from adapters.database import archives
 from adapters.files import bucket
+from adapters.store.last_check import keep_check
 from cli.custody.verify_note import Note
 from models.errors import Refused
 from models.store.fixity import Fixity, StoredObject
@@ -88,6 +90,7 @@ def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
         verify_objects(left(), take)
     fixity = note.fixity + note.outside + missing(seen) + verify_beside()
     note.remove()
+    keep_check(fixity, share, datetime.now(UTC))
     return fixity, len(seen - {""})
 
 

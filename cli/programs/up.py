@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shlex
+import shutil
 import socket
 import sys
 import time
@@ -105,7 +106,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
         with _step(console, "Database"):
             await supervisor.run(_cellar(settings, "migrate"))
         await supervisor.start(_worker(settings))
-        await supervisor.start(_cellar(settings, "api", **MALLOC))
+        await supervisor.start(_cellar(settings, "api", **MALLOC, **_metrics(settings, "receiver")))
         if embedded:
             with _step(console, "Prefect server"):
                 await supervisor.until("prefect", lambda: _answers(prefect, "/health"), _READY_WITHIN_S)
@@ -136,7 +137,12 @@ def _prefect_server(settings: Settings) -> Program:
 def _worker(settings: Settings) -> Program:
     sole = ["--sole"] if settings.prefect_api_url is None else []
     command = [sys.executable, "-P", "-m", "cli.main", "worker", "--name", socket.gethostname(), *sole]
-    return Program("worker", command, _environment(settings, made=MALLOC), stop_within_s=_STOP_WITHIN_S)
+    return Program(
+        "worker",
+        command,
+        _environment(settings, made=MALLOC | _metrics(settings, "worker")),
+        stop_within_s=_STOP_WITHIN_S,
+    )
 
 
 def _cellar(settings: Settings, subcommand: str, **variables: str) -> Program:
@@ -160,6 +166,17 @@ def _environment(
 def _no_proxy(environment: dict[str, str]) -> str:
     told = environment.get("no_proxy") or environment.get("NO_PROXY")
     return ",".join([*([told] if told else []), "127.0.0.1", "localhost"])
+
+
+def _metrics(settings: Settings, program: str) -> dict[str, str]:
+    """Return the variable by which a program keeps its metrics in a folder; see `adapters.platform.metrics`.
+
+    The folder is empty at the start of `cellar up`, and outlives a restart of the program.
+    """
+    folder = settings.data_dir.absolute() / "metrics" / program
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
 
 def _mark(settings: Settings) -> tuple[str, str]:
@@ -236,6 +253,7 @@ cellar is up after {took_s:.1f} s.
 
   Receiver    {settings.receiver_url}
   Prefect UI  {settings.prefect_ui_url}
+  Metrics     {url}/metrics
   Logs        {settings.data_dir.absolute() / "logs"}
 
 Send it an archive:

@@ -26,11 +26,13 @@ def worker(
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
     os.environ.update(settings_environment(settings()) | prefect_environment(settings()))
+    from flows.worker.metrics_listener import metrics_listening  # noqa: PLC0415
     from flows.worker.serving import serve  # noqa: PLC0415
 
     adopt_loggers()  # Prefect has configured its own
     try:
-        serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
+        with metrics_listening(settings().worker_metrics_port):
+            serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
     except CellarError as error:
         typer.echo(f"cellar worker: {in_full(error)}", err=True)
         raise typer.Exit(1) from error

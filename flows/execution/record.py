@@ -17,6 +17,7 @@ from prefect.states import AwaitingRetry, Failed
 
 from adapters.database import runs
 from adapters.database.waiting import Wait
+from adapters.platform.metrics import run_ended
 from adapters.store import history
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
@@ -115,6 +116,7 @@ async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[
     if system:
         wait = await _record_wait(run, system, cause, now)
         if due_at := next_try(wait.since, wait.attempts, now):
+            run_ended(RunState.AWAITING_RETRY, cause.code)
             return AwaitingRetry(scheduled_time=due_at, message=_waiting_text(system, wait.since, cause)), cause
     if run:
         await _record_end(run, RunState.FAILED, cause)
@@ -142,14 +144,17 @@ def _record_interruption(run: Run) -> None:
     now = datetime.now(UTC)
     if is_cancelled_by_person():
         runs.end(run.flow_run_id, run.attempt, RunState.CANCELLED, ArchiveState.FAILED, now, CANCELLED)
+        run_ended(RunState.CANCELLED, CANCELLED.code)
     else:
         runs.end(run.flow_run_id, run.attempt, RunState.CRASHED, ArchiveState.RECEIVED, now)
+        run_ended(RunState.CRASHED)
     history.keep(run.reference, run.receipt_id)
 
 
 async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> None:
     """Record how a run ended, without hiding why it failed. If that fails, the sweep runs a waiting receipt again."""
     receipt_state = ArchiveState.COMPLETED if state is RunState.COMPLETED else ArchiveState.FAILED
+    run_ended(state, cause.code if cause else "")
     try:
         async for attempt in stamina.retry_context(Transient, **_RECORDED_AGAIN):
             with attempt:

@@ -23,6 +23,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
 from adapters.database import claims, runs
+from adapters.platform.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
 from flows.worker.outages import Outages
@@ -38,6 +39,7 @@ _CANCEL_LOOK_S = 1
 _BEAT_S = 5
 _DEAD_AFTER_S = 25
 _SHOWN_EACH_S = 10
+_REPORTED_EACH_S = 5
 _STRAYS_LOOK_S = 60
 _OUTAGES_LOOK_S = 2
 _PAUSE_S = 2
@@ -117,6 +119,7 @@ class Worker:
             (self._recover, _BEAT_S),
             (self._look_for_cancelled, _CANCEL_LOOK_S),
             (self._show, _SHOWN_EACH_S),
+            (self._report, _REPORTED_EACH_S),
             (self._recover_strays, _STRAYS_LOOK_S),
             (self._look_for_outages, _OUTAGES_LOOK_S),
         ]
@@ -234,6 +237,11 @@ class Worker:
 
     async def _show(self) -> None:
         await show_worker(self._client, self._name, _SHOWN_EACH_S)
+
+    async def _report(self) -> None:
+        """Show in the metrics that this worker lives, whether or not Prefect and the database answer."""
+        WORKER_BEAT.set(time.time())
+        RUNS_IN_PROGRESS.set(len(self._live))
 
 
 async def end_tasks(tasks: list["asyncio.Task[Any]"]) -> None:

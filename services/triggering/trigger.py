@@ -10,6 +10,7 @@ from adapters.database.receipts import Registration
 from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
+from adapters.platform.metrics import run_ended
 from adapters.store import history
 from adapters.store.requests import stored_request
 from domain.runs.causes import CANCELLED
@@ -153,7 +154,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
             return run
         if why is not Trigger.RERUN and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
-        await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why))
+        if await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why)):
+            run_ended(run.state)
         if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
             await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, datetime.now(UTC))
             return run

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import Running, new_installation, up_in
+from tests.end_to_end.conftest import Running, have_ended, new_installation, up_in
 from tests.samples import sample_body
+from tests.scrapes import scraped
 
 
 def test_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
@@ -63,3 +64,17 @@ def _processes_of(data: Path) -> list[int]:
             if mark in environment.split(b"\0"):
                 found.append(int(entry.name))
     return found
+
+
+def test_receiver_shows_the_metrics_of_the_worker_too(up: Running) -> None:
+    up.send(sample_body("metered"))
+    up.read_until("metered", have_ended(runs=1))
+
+    found = scraped(up.url, up.token)
+
+    assert f"{up.url}/metrics" in (up.folder / "up.log").read_text()
+    assert (found.value("cellar_runs_ended_total", {"state": "Completed", "cause": ""}) or 0) >= 1
+    for task in ("persist-files", "load-metadata", "reconcile-payments"):
+        assert (found.value("cellar_task_seconds_count", {"task": task, "end": "completed"}) or 0) >= 1
+    assert (found.value("cellar_worker_beat_timestamp_seconds") or 0) > 0
+    assert (found.value("cellar_acknowledgement_seconds_count") or 0) >= 1

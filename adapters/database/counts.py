@@ -1,0 +1,48 @@
+"""Counts rows for the metrics. A count whose label would grow with the data stays out.
+
+The gauge of runs that wait, by what they wait for, belongs here too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from adapters.database.transactions import reading
+from models.archive.archive import ArchiveRow, State
+from models.payments.discrepancy import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.runs.notification import NotificationRow, NotificationState
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The number of rows by their labels. Every known label is there, with 0 where there is no row."""
+
+    archives: dict[tuple[str, ...], int]
+    discrepancies: dict[tuple[str, ...], int]
+    notifications: dict[tuple[str, ...], int]
+
+
+def counts() -> Counts:
+    """Count archives by state, discrepancies by code and state, and notifications by state.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        return Counts(
+            archives=_zeros((state,) for state in State) | _by(session, ArchiveRow.state),
+            discrepancies=_zeros((code, state) for code in DiscrepancyCode for state in DiscrepancyState)
+            | _by(session, DiscrepancyRow.code, DiscrepancyRow.state),
+            notifications=_zeros((state,) for state in NotificationState) | _by(session, NotificationRow.state),
+        )
+
+
+def _by(session: Session, *columns: Any) -> dict[tuple[str, ...], int]:
+    grouped = select(func.count(), *map(col, columns)).group_by(*map(col, columns))
+    return {tuple(row[1:]): row[0] for row in session.connection().execute(grouped)}
+
+
+def _zeros(labels: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    return dict.fromkeys((tuple(map(str, each)) for each in labels), 0)

@@ -1,0 +1,147 @@
+"""The instruments: what receiver and worker count and time while they work, as text for Prometheus.
+
+Names begin with `cellar_` and carry their unit. Labels have few values, all known from the code: never a reference, a
+receipt id or a template. `cellar_…` gauges that are measured at a scrape are made by `api.metrics`.
+
+Under `cellar up` the receiver shows the worker's instruments too. Each program keeps its values in a folder of its own,
+named by PROMETHEUS_MULTIPROC_DIR, and the receiver adds up all folders beside its own. prometheus_client reads this
+variable at its import. It names its files by process id, and a program that crashes again and again would leave many.
+A folder belongs to one program, so its files have fixed names here, and a program that starts again goes on counting.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    values,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from models.runs.run import RunState
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ACKNOWLEDGED = "ACKNOWLEDGED"
+"""The code of a delivery that was not refused."""
+
+_SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _SHARED:
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 0)  # type: ignore[no-untyped-call]
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing here reads them
+RECEIVER = CollectorRegistry(auto_describe=True)
+WORKER = CollectorRegistry(auto_describe=True)
+
+DELIVERIES = Counter(
+    "cellar_deliveries", "Deliveries, by HTTP status and code of the answer.", ["status", "code"], registry=RECEIVER
+)
+REFUSED_DELIVERIES = Counter(
+    "cellar_refused_deliveries",
+    "Deliveries whose body is too large or no well-formed archive, and is refused each time.",
+    registry=RECEIVER,
+)
+INVALID_REQUESTS = Counter(
+    "cellar_invalid_requests", "Requests that were refused before their path was known.", ["code"], registry=RECEIVER
+)
+UNAUTHORISED_REQUESTS = Counter(
+    "cellar_unauthorised_requests",
+    "Requests without a valid secret (webhook) or token (api).",
+    ["face"],
+    registry=RECEIVER,
+)
+BODY_BYTES = Histogram(
+    "cellar_body_bytes",
+    "Bytes of an acknowledged body.",
+    registry=RECEIVER,
+    buckets=[10**4, 10**5, 10**6, 10**7, 10**8, 10**9],
+)
+ACKNOWLEDGEMENT_SECONDS = Histogram(
+    "cellar_acknowledgement_seconds",
+    "Seconds from the head of a request to its acknowledgement, with the time that its sender took.",
+    registry=RECEIVER,
+    buckets=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60],
+)
+RUNS_ENDED = Counter(
+    "cellar_runs_ended", "Runs that ended, by state and cause of a failure.", ["state", "cause"], registry=None
+)
+TASK_SECONDS = Histogram(
+    "cellar_task_seconds",
+    "Seconds of one attempt at a task, by its end: completed, failed or interrupted.",
+    ["task", "end"],
+    registry=WORKER,
+    buckets=[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800],
+)
+RUNS_IN_PROGRESS = Gauge(
+    "cellar_runs_in_progress", "Runs that the worker executes now.", registry=WORKER, multiprocess_mode="sum"
+)
+WORKER_BEAT = Gauge(
+    "cellar_worker_beat_timestamp_seconds",
+    "Time at which the worker last showed that it lives.",
+    registry=WORKER,
+    multiprocess_mode="max",
+)
+FAILED_LOG_WRITES = Counter("cellar_failed_log_writes", "Lines of the log that could not be written.", registry=None)
+
+for _registry in (RECEIVER, WORKER):
+    _registry.register(FAILED_LOG_WRITES)
+    _registry.register(RUNS_ENDED)  # the receiver finds out about runs whose worker was killed
+    ProcessCollector(registry=_registry)
+# A counter that appears with its first event looks to Prometheus as if nothing had happened: it begins at 0.
+for _face in ("webhook", "api"):
+    UNAUTHORISED_REQUESTS.labels(_face)
+_STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED)
+for _state in _STATES:
+    RUNS_ENDED.labels(_state, "")
+
+
+def run_ended(state: str, cause_code: str | None = None) -> None:
+    """Count a run that ended. `cause_code` is the stable code of a failure's cause.
+
+    A person may give a run in Prefect a state of any name. Such names count as `other`.
+    """
+    RUNS_ENDED.labels(state if state in _STATES else "other", cause_code or "").inc()
+
+
+def exposition(own: CollectorRegistry, measured: Iterable[Metric] = ()) -> bytes:
+    """Return the values of a program's instruments, and what was measured for this scrape, as text for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Families([*own.collect(), *measured]))
+    return generate_latest(registry)
+
+
+def shared_exposition(measured: Iterable[Metric]) -> bytes:
+    """Return the receiver's values, and under `cellar up` the worker's too, with what was measured for this scrape."""
+    if not _SHARED:
+        return exposition(RECEIVER, measured)
+    files = [str(file) for file in Path(_SHARED).parent.glob("*/*.db")]
+    # Prefect's own instruments in the worker lie there too.
+    merged = (each for each in _merged(files) if each.name.startswith("cellar_"))
+    return exposition(_PROCESS, [*merged, *measured])
+
+
+def _merged(files: list[str]) -> Iterable[Metric]:
+    families: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    return families
+
+
+class _Families(Collector):
+    """Families that are ready, as a collector."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+_PROCESS = CollectorRegistry()
+ProcessCollector(registry=_PROCESS)

@@ -1,0 +1,88 @@
+"""`GET /metrics`: what Prometheus reads."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from adapters.database.counts import Counts, counts
+from adapters.files.disks import Disk, disks
+from adapters.inbox.inbox import Waiting, waiting
+from adapters.platform.metrics import CONTENT_TYPE, shared_exposition
+from adapters.store.last_check import LastCheck, last_check
+from api.authorization import check_reader
+from api.receiver.admission import Admission
+from api.receiver.health import why_not_ready
+from services.monitoring.measuring import Measurement
+
+router = APIRouter(tags=["health"], dependencies=[Depends(check_reader)])
+
+_database = Measurement("database", counts)
+_inbox = Measurement("inbox", waiting)
+_disks = Measurement("disks", disks)
+_store = Measurement("store", last_check)
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Values that cannot be measured within seconds are missing, as those of a database that does not answer."""
+    reason, counted, queue, space, check = await asyncio.gather(
+        why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent()
+    )
+    families = [
+        _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
+        _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
+        *_in_flight(request.app.state.admission),
+        *(_of_database(counted) if counted else ()),
+        *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
+        *(_of_disks(space) if space else ()),
+        *(_of_store(check) if check else ()),
+    ]
+    return Response(shared_exposition(families), media_type=CONTENT_TYPE)
+
+
+def _in_flight(admission: Admission) -> Iterable[Metric]:
+    requests, size_bytes = admission.in_flight
+    yield _gauge("cellar_deliveries_in_flight", "Deliveries that are being received.", requests)
+    yield _gauge("cellar_in_flight_bytes", "Announced or received bytes of these deliveries.", size_bytes)
+
+
+def _of_database(counted: Counts) -> Iterable[Metric]:
+    yield _labelled("cellar_archives", "Archives, by state.", ["state"], counted.archives)
+    yield _labelled("cellar_discrepancies", "Discrepancies.", ["code", "state"], counted.discrepancies)
+    yield _labelled("cellar_notifications", "Messages about archives, by state.", ["state"], counted.notifications)
+
+
+def _of_inbox(queue: Waiting, now: datetime) -> Iterable[Metric]:
+    """Yield the gauges of the inbox. Their last seconds' value is aged to this moment."""
+    age_s = max(0.0, (now - queue.oldest_at).total_seconds()) if queue.oldest_at else 0.0
+    yield _gauge("cellar_waiting_receipts", "Receipts in the inbox, also of failed archives.", queue.receipts)
+    yield _gauge("cellar_oldest_waiting_receipt_age_seconds", "Age of the oldest of them.", age_s)
+
+
+def _of_disks(space: Mapping[str, Disk]) -> Iterable[Metric]:
+    free: dict[tuple[str, ...], int] = {(place,): disk.free_bytes for place, disk in space.items()}
+    yield _labelled("cellar_disk_free_bytes", "Free bytes of the disk of a folder.", ["place"], free)
+    sizes: dict[tuple[str, ...], int] = {(place,): disk.size_bytes for place, disk in space.items()}
+    yield _labelled("cellar_disk_size_bytes", "Size of the disk of a folder.", ["place"], sizes)
+
+
+def _of_store(check: LastCheck) -> Iterable[Metric]:
+    findings: dict[tuple[str, ...], int] = {(str(fault),): number for fault, number in check.findings.items()}
+    yield _labelled("cellar_store_findings", "Findings of the last check of the store.", ["fault"], findings)
+    at_s = check.at.timestamp()
+    yield _gauge("cellar_store_checked_timestamp_seconds", "Time of the last check of the store.", at_s)
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def _labelled(name: str, what: str, labels: list[str], values: Mapping[tuple[str, ...], int]) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=labels)
+    for each, value in values.items():
+        family.add_metric(each, value)
+    return family
