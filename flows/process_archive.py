@@ -34,6 +34,7 @@ from flows.execution.results import RESULTS, remove_results
 from flows.execution.retries import RETRIED, RETRIED_LONGER
 from flows.execution.summaries import optional_summary
 from flows.execution.timing import timed
+from flows.execution.tracing import traced
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
 from models.payments.discrepancy import DiscrepancyState
@@ -94,7 +95,7 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
     progress = Progress(tags=set(flow_run.tags))
     await _label(reference, progress, await _known_tags(reference))
-    ended = await recorded(progress, _run(reference, receipt_id), _archive)
+    ended = await recorded(progress, _run(reference, receipt_id), _archive_traced)
     if ended is None:
         return None
     state, cause = ended
@@ -103,6 +104,11 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     if cause.task != notify_downstream.name:  # else the summary of the archive is there
         await _publish(reference, cause_summary(cause, state.message or ""))
     return state
+
+
+async def _archive_traced(run: Run, progress: Progress) -> None:
+    async with traced(run):
+        await _archive(run, progress)
 
 
 async def _archive(run: Run, progress: Progress) -> None:

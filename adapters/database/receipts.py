@@ -192,6 +192,14 @@ def delivery_ids(receipt_id: str) -> list[str]:
         return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
 
 
+def traceparent(receipt_id: str) -> str | None:
+    """Return the trace context of the newest delivery of a receipt that carries one."""
+    with reading() as session:
+        arrivals = select(DeliveryRow.headers).where(DeliveryRow.receipt_id == receipt_id)
+        found = session.exec(arrivals.order_by(col(DeliveryRow.delivery_id).desc()))
+        return next((headers["traceparent"] for headers in found if "traceparent" in headers), None)
+
+
 def failed(reference: str) -> list[str]:
     """Return the failed receipts of a process."""
     with reading() as session:

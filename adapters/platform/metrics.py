@@ -98,7 +98,7 @@ for _registry in (RECEIVER, WORKER):
 # A counter that appears with its first event looks to Prometheus as if nothing had happened: it begins at 0.
 for _face in ("webhook", "api"):
     UNAUTHORISED_REQUESTS.labels(_face)
-_STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED)
+_STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED, RunState.AWAITING_RETRY)
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
 

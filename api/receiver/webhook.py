@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.platform.log import bound, reference_digest
 from adapters.platform.metrics import ACKNOWLEDGED, ACKNOWLEDGEMENT_SECONDS, BODY_BYTES, DELIVERIES
 from adapters.platform.settings import settings
+from adapters.platform.tracing import TRACEPARENT, span
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
 from api.receiver.admission import Admission
@@ -68,7 +69,12 @@ async def webhook(request: Request) -> JSONResponse:
     try:
         with admission.place(request.client.host if request.client else "") as place:
             place.reserve(announced_bytes)
-            received = await receive(_read(request), headers, place)
+            with span("receive", request.headers.get(TRACEPARENT)) as traced:
+                if traced.traceparent:
+                    headers[TRACEPARENT] = traced.traceparent
+                received = await receive(_read(request), headers, place)
+                kept = received.delivery if isinstance(received, Rejection) else received
+                traced.note(receipt_id=kept.receipt_id, size_bytes=kept.size_bytes)
     except ClientDisconnect as error:
         raise Refused(
             "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400

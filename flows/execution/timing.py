@@ -1,4 +1,4 @@
-"""Times the attempts at tasks, for the metrics."""
+"""Times the attempts at tasks, for metrics and traces."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from adapters.platform.metrics import TASK_SECONDS
+from adapters.platform.tracing import span
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -20,7 +21,8 @@ def timed(name: str) -> Callable[[Callable[P, Awaitable[Result]]], Callable[P, A
         async def _timed(*args: P.args, **kwargs: P.kwargs) -> Result:
             began_s, end = time.monotonic(), "failed"
             try:
-                result = await work(*args, **kwargs)
+                with span(name):
+                    result = await work(*args, **kwargs)
                 end = "completed"
                 return result
             except asyncio.CancelledError:

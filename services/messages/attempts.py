@@ -13,6 +13,7 @@ from adapters.database import archives, notifications, refused
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.platform.settings import settings
+from adapters.platform.tracing import span
 from domain.messages.notification import (
     DELIVERY_REFUSED,
     MOST_REFUSED_REPORTED,
@@ -58,7 +59,9 @@ async def send(message_id: str) -> Attempt:
 async def attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
     """Send a message to one endpoint, once."""
     began_s = time.monotonic()
-    made = await _attempt(endpoint, message_id, body)
+    with span("notification", message_id=message_id) as noted:
+        made = await _attempt(endpoint, message_id, body)
+        noted.note(state=made.state, status_code=made.status_code or 0)
     log.info(
         "message sent",
         message_id=message_id,

@@ -11,6 +11,7 @@ from adapters.inbox import inbox
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
 from adapters.platform.metrics import run_ended
+from adapters.platform.tracing import TRACEPARENT, span
 from adapters.store import history
 from adapters.store.requests import stored_request
 from domain.runs.causes import CANCELLED
@@ -77,26 +78,34 @@ async def trigger(delivery: Delivery, why: Trigger) -> bool:
     Raises:
         Transient: the database or Prefect does not answer; the sweep tries again.
     """
+    with span("trigger", delivery.headers.get(TRACEPARENT), receipt_id=delivery.receipt_id, trigger=why) as traced:
+        flow_run_id = await _trigger(delivery, why)
+        traced.note(flow_run_id=flow_run_id or "none")
+        return flow_run_id is not None
+
+
+async def _trigger(delivery: Delivery, why: Trigger) -> str | None:
+    """Register a delivery and return the run that it started, None if it needs no new run. See `trigger`."""
     registration = await asyncio.to_thread(receipts.register, delivery)
     if registration.state is State.COMPLETED:
         if await _needs_no_run(delivery, registration):
-            return False
+            return None
         log.error("a complete archive is damaged; this delivery repairs it", receipt_id=delivery.receipt_id)
         why = Trigger.RERUN
     if registration.flow_run_id and registration.state is State.FAILED:
-        return False
+        return None
     try:
         run = await start_run(delivery.reference, delivery.receipt_id, why)
     except Conflict as conflict:
         log.error("not triggered; a person must examine it", receipt_id=delivery.receipt_id, why=str(conflict))
-        return False
+        return None
     if run.flow_run_id == registration.flow_run_id:
-        return False
+        return None
     state = await asyncio.to_thread(receipts.set_triggered, delivery.delivery_id, run.flow_run_id)
     if state is State.COMPLETED:  # the run was faster, and wrote the history without this delivery
         await asyncio.to_thread(history.keep, delivery.reference, delivery.receipt_id)
     log.info("run started", receipt_id=delivery.receipt_id, flow_run_id=run.flow_run_id, trigger=why)
-    return True
+    return run.flow_run_id
 
 
 async def _needs_no_run(delivery: Delivery, registration: Registration) -> bool:

@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 
 from adapters.inbox import inbox
 from tests.conftest import free_port, running, wait_until
+from tests.end_to_end.collector import Collector
 from tests.installations import installed
 from tests.samples import sample_body
 
@@ -99,12 +100,22 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator[Running]:
+def collector() -> Iterator[Collector]:
+    server = HTTPServer()
+    server.start()
+    yield Collector(server)
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector) -> Iterator[Running]:
     installation = new_installation(
         tmp_path_factory.mktemp("up"),
         CELLAR_NOTIFY_URLS=endpoint.url,
         CELLAR_NOTIFY_SECRET=NOTIFY_SECRET,
         CELLAR_NOTIFY_ALLOW_PRIVATE="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_BSP_SCHEDULE_DELAY="200",
     )
     with up_in(installation):
         for reference in endpoint.down_for | endpoint.gone_for:  # some retry for half a minute, while other tests run

@@ -2,23 +2,18 @@
 
 import json
 import re
+import socket
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from tests.api.conftest import TOKEN, receiving
+from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import Running
-from tests.end_to_end.monitoring import DEPLOYED, needs_prometheus, prometheus_of
+from tests.end_to_end.conftest import Running, cellar
+from tests.end_to_end.monitoring import DEPLOYED, Prometheus, needs_prometheus, prometheus_of
 from tests.samples import sample_body
 from tests.scrapes import scraped
-
-_SHOWN_AFTER_AN_EVENT = {
-    "cellar_store_findings",
-    "cellar_store_checked_timestamp_seconds",
-    "cellar_invalid_requests_total",
-}
 
 
 @needs_prometheus
@@ -42,36 +37,55 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
 
 
 def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:
-    up.send(b"{}")
+    cellar(up, "verify")
+    with socket.create_connection(("127.0.0.1", int(up.url.rpartition(":")[2]))) as sender:
+        sender.sendall(b"no HTTP\r\n\r\n")
+        sender.recv(1)
+    up.send(sample_body("shown"))
     wait_until(lambda: "cellar_task_seconds_bucket" in scraped(up.url, up.token).names, timeout_s=60)
-    shown = scraped(up.url, up.token).names | _SHOWN_AFTER_AN_EVENT
+    shown = scraped(up.url, up.token).names
 
-    dashboard = json.loads((DEPLOYED / "dashboard.json").read_text())
-    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked.append((DEPLOYED / "alerts.yml").read_text())
+    asked = [*_queries_of_the_dashboard(), (DEPLOYED / "alerts.yml").read_text()]
 
     named = {name for text in asked for name in re.findall(r"\bcellar_\w+", text)}
     assert len(named) > 15
     assert named <= shown
 
 
+def _queries_of_the_dashboard() -> list[str]:
+    dashboard = json.loads((DEPLOYED / "dashboard.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver, Prometheus]]:
+    """A receiver, and the Prometheus that scrapes it."""
+    folder = tmp_path_factory.mktemp("watched")
+    with receiving(folder, api_tokens=TOKEN) as receiver, prometheus_of(receiver.url, TOKEN, folder) as prometheus:
+        wait_until(lambda: prometheus.value("cellar_ready") == 1, timeout_s=60)
+        yield receiver, prometheus
+
+
 @needs_prometheus
-def test_alerts_fire_for_a_fault_and_stop_after_its_repair(tmp_path: Path) -> None:
-    with (
-        receiving(tmp_path, api_tokens=TOKEN) as receiver,
-        prometheus_of(receiver.url, TOKEN, tmp_path) as prometheus,
-    ):
-        wait_until(lambda: prometheus.value("cellar_ready") == 1, timeout_s=30)
-        receiver.post(sample_body("before"))
-        assert not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing()
+def test_alerts_fire_for_a_fault_and_stop_after_its_repair(watched: tuple[Receiver, Prometheus]) -> None:
+    receiver, prometheus = watched
+    receiver.post(sample_body("before"))
+    assert not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing()
 
-        receiver.post(b"{}")
-        waiting, aside = receiver.inbox / "waiting", receiver.inbox / "aside"
-        waiting.rename(aside)
-        waiting.write_bytes(b"a file where the folder was")
-        wait_until(lambda: {"CellarNotReady", "CellarDeliveriesRefused"} <= prometheus.firing(), timeout_s=60)
+    receiver.post(b"{}")
+    waiting, aside = receiver.inbox / "waiting", receiver.inbox / "aside"
+    waiting.rename(aside)
+    waiting.write_bytes(b"a file where the folder was")
+    wait_until(lambda: {"CellarNotReady", "CellarDeliveriesRefused"} <= prometheus.firing(), timeout_s=60)
 
-        waiting.unlink()
-        aside.rename(waiting)
-        wait_until(lambda: not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing(), timeout_s=60)
-        assert prometheus.value("cellar_waiting_receipts") == 1
+    waiting.unlink()
+    aside.rename(waiting)
+    wait_until(lambda: not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing(), timeout_s=60)
+    wait_until(lambda: prometheus.value("cellar_waiting_receipts") == 1, timeout_s=60)
+
+
+@needs_prometheus
+def test_prometheus_understands_each_query_of_the_dashboard(watched: tuple[Receiver, Prometheus]) -> None:
+    _, prometheus = watched
+    for query in _queries_of_the_dashboard():
+        prometheus.value(query.replace("$__rate_interval", "1m").replace("$__range", "1h"))
