@@ -10,6 +10,7 @@ A folder belongs to one program, so its files have fixed names here, and a progr
 """
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,12 +28,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from models.errors import Transient
 from models.runs.run import RunState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ACKNOWLEDGED = "ACKNOWLEDGED"
 """The code of a delivery that was not refused."""
 
+_FILES = ("counter_0.db", "gauge_max_0.db", "gauge_sum_0.db", "histogram_0.db")
+_FILE_BYTES = 512 << 10  # the instruments fill a tenth; labels are few
 _SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if _SHARED:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 0)  # type: ignore[no-untyped-call]
@@ -101,6 +105,26 @@ for _face in ("webhook", "api"):
 _STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED, RunState.AWAITING_RETRY)
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
+
+
+def make_shared_folder(folder: Path) -> str:
+    """Make the empty folder in which a program keeps its values. Return it as the value of PROMETHEUS_MULTIPROC_DIR.
+
+    The files are mapped into memory, and get their blocks here: where a disk is full, a write to a missing block would
+    kill the program.
+
+    Raises:
+        Transient: the disk does not take the files.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        for name in _FILES:
+            with (folder / name).open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, _FILE_BYTES)
+    except OSError as error:
+        raise Transient(f"{folder} cannot be made: {error.strerror}; free some space") from error
+    return str(folder)
 
 
 def run_ended(state: str, cause_code: str | None = None) -> None:

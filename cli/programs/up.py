@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shlex
-import shutil
 import socket
 import sys
 import time
@@ -29,6 +28,7 @@ from adapters.platform.environment import (
     prefect_server_environment,
     settings_environment,
 )
+from adapters.platform.metrics import make_shared_folder
 from adapters.platform.processes import end_marked
 from adapters.platform.settings import Settings, settings
 from cli.programs.api import MALLOC
@@ -174,9 +174,7 @@ def _metrics(settings: Settings, program: str) -> dict[str, str]:
     The folder is empty at the start of `cellar up`, and outlives a restart of the program.
     """
     folder = settings.data_dir.absolute() / "metrics" / program
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    return {"PROMETHEUS_MULTIPROC_DIR": make_shared_folder(folder)}
 
 
 def _mark(settings: Settings) -> tuple[str, str]:
