@@ -17,10 +17,12 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from adapters.platform.settings import Settings
+from adapters.store.last_check import last_check
 from flows import endpoints
 from flows.endpoints import notify_endpoint
 from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
+from models.store.fixity import Fault
 from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
 from tests.samples import sample_body
 
@@ -83,6 +85,9 @@ def test_damaged_store_fails_the_run_and_notifies_the_endpoints(httpserver: HTTP
         asyncio.run(ended.aresult())
     assert messages_to(httpserver) == [("store.damaged", {"findings": 1})]
     assert shown(ended) == [[{"file": key, "fault": "damaged"}]]
+    check = last_check()
+    assert check
+    assert check.findings[Fault.DAMAGED] == 1
 
 
 def test_smallest_share_checks_one_archive(httpserver: HTTPServer) -> None:
