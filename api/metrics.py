@@ -54,6 +54,8 @@ def _of_database(counted: Counts) -> Iterable[Metric]:
     yield _labelled("cellar_archives", "Archives, by state.", ["state"], counted.archives)
     yield _labelled("cellar_discrepancies", "Discrepancies.", ["code", "state"], counted.discrepancies)
     yield _labelled("cellar_notifications", "Messages about archives, by state.", ["state"], counted.notifications)
+    what = "Runs that wait to be tried again, by the system that was away."
+    yield _labelled("cellar_waiting_runs", what, ["waits_for"], counted.waiting_runs)
 
 
 def _of_inbox(queue: Waiting, now: datetime) -> Iterable[Metric]:

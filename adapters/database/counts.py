@@ -1,7 +1,4 @@
-"""Counts rows for the metrics. A count whose label would grow with the data stays out.
-
-The gauge of runs that wait, by what they wait for, belongs here too.
-"""
+"""Counts rows for the metrics. A count whose label would grow with the data stays out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +8,9 @@ from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow, State
+from models.errors import System
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
+from models.runs.cause import WaitingRow
 from models.runs.notification import NotificationRow, NotificationState
 
 
@@ -22,10 +21,11 @@ class Counts:
     archives: dict[tuple[str, ...], int]
     discrepancies: dict[tuple[str, ...], int]
     notifications: dict[tuple[str, ...], int]
+    waiting_runs: dict[tuple[str, ...], int]
 
 
 def counts() -> Counts:
-    """Count archives by state, discrepancies by code and state, and notifications by state.
+    """Count archives and notifications by state, discrepancies by code and state, and waiting runs by what is away.
 
     Raises:
         Transient: the database does not answer.
@@ -36,6 +36,7 @@ def counts() -> Counts:
             discrepancies=_zeros((code, state) for code in DiscrepancyCode for state in DiscrepancyState)
             | _by(session, DiscrepancyRow.code, DiscrepancyRow.state),
             notifications=_zeros((state,) for state in NotificationState) | _by(session, NotificationRow.state),
+            waiting_runs=_zeros((system,) for system in System) | _by(session, WaitingRow.waits_for),
         )
 
 
