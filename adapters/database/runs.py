@@ -47,8 +47,8 @@ def end(
         if receipt_id := _ended_within(session, flow_run_id, attempt, state, now, cause):
             kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
             set_state_within(session, receipt_id, receipt_state, now, kept)
-        if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
-            waiting.remove_within(session, flow_run_id)
+            if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
+                waiting.remove_within(session, receipt_id)
 
 
 def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause: Cause) -> waiting.Wait | None:
@@ -104,7 +104,7 @@ def _ended_within(
 def record_unseen(run: RunRow) -> bool:
     """Record the end of a run whose process was killed, and return whether our history lacked that end."""
     with writing() as session:
-        waiting.remove_within(session, run.flow_run_id)
+        waiting.remove_within(session, run.receipt_id)
         if insert_new(session, RunRow, run.model_dump()):
             return True
         ended = session.connection().execute(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
-from adapters.database.transactions import reading, upsert, writing
+from adapters.database.transactions import reading, upsert
 from models.runs.cause import WaitingRow
 
 
@@ -28,8 +28,9 @@ def begin_within(session: Session, row: WaitingRow) -> Wait:
     return Wait(since, attempts)
 
 
-def remove_within(session: Session, flow_run_id: str) -> None:
-    session.connection().execute(delete(WaitingRow).where(col(WaitingRow.flow_run_id) == flow_run_id))
+def remove_within(session: Session, receipt_id: str) -> None:
+    """Forget that runs of a receipt wait. An earlier run of the receipt may be gone from Prefect."""
+    session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id) == receipt_id))
 
 
 def systems() -> set[str]:
@@ -59,9 +60,3 @@ def summary() -> list[Waits]:
     counted = select(WaitingRow.waits_for, func.count(), func.min(WaitingRow.since))
     with reading() as session:
         return [Waits(*row) for row in session.exec(counted.group_by(WaitingRow.waits_for)).all()]
-
-
-def forget(flow_run_id: str) -> None:
-    """Forget that a run waits, since Prefect no longer has it or has ended it."""
-    with writing() as session:
-        remove_within(session, flow_run_id)

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("flow_run_id"),
     )
+    op.create_index("ix_waiting_receipt_id", "waiting", ["receipt_id"])
     op.create_index("ix_waiting_waits_for", "waiting", ["waits_for"])
 
 

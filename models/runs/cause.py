@@ -49,7 +49,7 @@ class WaitingRow(SQLModel, table=True):
 
     flow_run_id: str = Field(primary_key=True, max_length=36)
     reference: str = Field(max_length=255)
-    receipt_id: str = Field(max_length=64)
+    receipt_id: str = Field(index=True, max_length=64)
     waits_for: str = Field(max_length=16, index=True)
     since: datetime = Field(sa_type=Moment)
     attempts: int

@@ -1,17 +1,20 @@
 """Recorded runs, and the lease: two runs never work on the same process at once."""
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from adapters.database import runs
+from adapters.database import receipts, runs, waiting
+from adapters.database.waiting import Wait, Waits
 from models.archive.archive import State
+from models.errors import System
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
-from models.views.archives import RunView
-from services.views import archive_view
-from tests.records import NOON, registered
+from models.views.archives import ArchiveQuery, RunView
+from services.views import archive_list, archive_view
+from tests.records import NOON, delivery, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -189,3 +192,64 @@ def test_only_the_leases_of_the_given_run_are_released() -> None:
     assert runs.take_lease("r", "run-2:1", 30)
     assert not runs.take_lease("another", "run-2:1", 30)
     assert runs.lease_expiry("run-1") is None
+
+
+AWAY = Cause("STORE_AWAY", "persist-files", "Transient", "the folder does not take a file: ENOSPC")
+
+
+def _waits(attempt: int, at: float) -> None:
+    begun(attempt=attempt, at=at)
+    runs.wait("run-1", attempt, System.STORE, later(at), AWAY)
+
+
+def test_waiting_run_leaves_its_archive_processing_with_a_cause() -> None:
+    _waits(1, 5)
+
+    archive = archive_view.archive("r")
+    assert archive
+    assert archive.cause
+    assert (archive.state, archive.cause.code, archive.cause.since) == ("processing", "STORE_AWAY", later(5))
+    assert [each.state for each in archive.runs] == ["AwaitingRetry"]
+    assert waiting.summary() == [Waits("store", 1, later(5))]
+
+
+def test_run_that_waits_again_has_waited_since_its_first_attempt() -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    assert runs.wait("run-1", 2, System.CLAMAV, later(30), AWAY) == Wait(later(5), 2)
+    assert waiting.summary() == [Waits("ClamAV", 1, later(5))]
+
+
+@pytest.mark.parametrize("state", [RunState.COMPLETED, RunState.FAILED])
+def test_run_that_ends_waits_no_longer(state: RunState) -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    runs.end("run-1", 2, state, State(state.lower()), later(30))
+
+    assert waiting.summary() == []
+
+
+def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> None:
+    _waits(1, 5)
+    begun("run-2", at=20)
+
+    runs.end("run-2", 1, RunState.COMPLETED, State.COMPLETED, later(30))
+
+    assert waiting.summary() == []
+
+
+def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
+    begun()
+    begun(attempt=2, at=20)
+
+    assert runs.wait("run-1", 1, System.STORE, later(30), AWAY) is None
+    assert waiting.summary() == []
+
+
+def test_archive_that_failed_before_its_first_task_has_the_numbers_of_its_delivery() -> None:
+    receipts.register(replace(delivery("failed"), process_number=205, template_id="lease"))
+
+    (found,) = archive_list.page(ArchiveQuery(process_number=205, template="lease")).items
+    assert found.reference == "failed"
