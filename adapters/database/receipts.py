@@ -32,21 +32,26 @@ def register(delivery: Delivery) -> Registration:
     Raises:
         Transient: the database does not answer.
     """
-    shared = {"reference": delivery.reference, "received_at": delivery.received_at}
-    receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
-    known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
     with writing() as session:
-        archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
-        receipt_is_new = insert_new(session, ReceiptRow, receipt)
-        outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
-        arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
-        insert_new(session, DeliveryRow, shared | arrival | {"outcome": outcome})
-        if outcome is not Outcome.NEW:
-            _set_earliest(session, delivery)
-            _pass_on_state(session, delivery.reference)
+        register_within(session, delivery)
         row = session.get_one(DeliveryRow, delivery.delivery_id)
         state = State(session.get_one(ReceiptRow, delivery.receipt_id).state)
         return Registration(Outcome(row.outcome), state, row.flow_run_id)
+
+
+def register_within(session: Session, delivery: Delivery, flow_run_id: str | None = None) -> None:
+    """Do as `register`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
+    shared = {"reference": delivery.reference, "received_at": delivery.received_at}
+    receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
+    known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
+    archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})
+    receipt_is_new = insert_new(session, ReceiptRow, receipt)
+    outcome = Outcome.NEW if archive_is_new else Outcome.CHANGED if receipt_is_new else Outcome.DUPLICATE
+    arrival = {"delivery_id": delivery.delivery_id, "receipt_id": delivery.receipt_id, "headers": delivery.headers}
+    insert_new(session, DeliveryRow, shared | arrival | {"outcome": outcome, "flow_run_id": flow_run_id})
+    if outcome is not Outcome.NEW:
+        _set_earliest(session, delivery)
+        _pass_on_state(session, delivery.reference)
 
 
 def registrations(delivery_ids: Sequence[str]) -> dict[str, Registration]:

@@ -23,17 +23,22 @@ def begin(run: RunRow) -> None:
     Earlier attempts of the run without an end have crashed: a run has one attempt at a time.
     """
     with writing() as session:
-        session.execute(
-            update(RunRow)
-            .where(
-                col(RunRow.flow_run_id) == run.flow_run_id,
-                col(RunRow.attempt) < run.attempt,
-                col(RunRow.ended_at).is_(None),
-            )
-            .values(state=RunState.CRASHED, ended_at=run.started_at)
+        begin_within(session, run)
+
+
+def begin_within(session: Session, run: RunRow) -> None:
+    """Do as `begin`, in the caller's transaction."""
+    session.execute(
+        update(RunRow)
+        .where(
+            col(RunRow.flow_run_id) == run.flow_run_id,
+            col(RunRow.attempt) < run.attempt,
+            col(RunRow.ended_at).is_(None),
         )
-        insert_new(session, RunRow, run.model_dump())
-        set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
+        .values(state=RunState.CRASHED, ended_at=run.started_at)
+    )
+    insert_new(session, RunRow, run.model_dump())
+    set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
 
 
 def end(
@@ -41,10 +46,12 @@ def end(
 ) -> None:
     """Record the end of an open attempt of a run, and the state of its receipt, with the cause of a failure.
 
+    The attempt of an import ends for all its open receipts.
+
     An attempt that was wrongly taken for dead changes nothing: the next attempt has closed it.
     """
     with writing() as session:
-        if receipt_id := _ended_within(session, flow_run_id, attempt, state, now, cause):
+        for receipt_id in _ended_within(session, flow_run_id, attempt, state, now, cause):
             kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
             set_state_within(session, receipt_id, receipt_state, now, kept)
             if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
@@ -58,9 +65,10 @@ def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause
         How long the run has waited; None for an attempt that was wrongly taken for dead, which changes nothing.
     """
     with writing() as session:
-        receipt_id = _ended_within(session, flow_run_id, attempt, RunState.AWAITING_RETRY, now, cause)
-        if receipt_id is None:
+        ended = _ended_within(session, flow_run_id, attempt, RunState.AWAITING_RETRY, now, cause)
+        if not ended:
             return None
+        [receipt_id] = ended
         receipt = session.get_one(ReceiptRow, receipt_id)
         row = WaitingRow(
             flow_run_id=flow_run_id,
@@ -79,14 +87,14 @@ def crashes(flow_run_id: str) -> int:
     """Return how many attempts of a run have crashed, or have no end."""
     crashed = or_(col(RunRow.state) == RunState.CRASHED, col(RunRow.ended_at).is_(None))
     with reading() as session:
-        counted = select(func.count()).select_from(RunRow).where(RunRow.flow_run_id == flow_run_id, crashed)
+        counted = select(func.count(col(RunRow.attempt).distinct())).where(RunRow.flow_run_id == flow_run_id, crashed)
         return session.exec(counted).one()
 
 
 def _ended_within(
     session: Session, flow_run_id: str, attempt: int, state: RunState, now: datetime, cause: Cause | None
-) -> str | None:
-    """Record the end of an attempt and return its receipt; None if the attempt is not open."""
+) -> list[str]:
+    """Record the end of an attempt and return its receipts; none if the attempt is not open."""
     open_attempt = (
         col(RunRow.flow_run_id) == flow_run_id,
         col(RunRow.attempt) == attempt,
@@ -97,8 +105,7 @@ def _ended_within(
         values |= {"failed_task": cause.task, "cause_code": cause.code}
         values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence}
     ended = update(RunRow).where(*open_attempt).values(values)
-    found = session.execute(ended.returning(col(RunRow.receipt_id))).first()
-    return found.receipt_id if found else None
+    return [row.receipt_id for row in session.execute(ended.returning(col(RunRow.receipt_id)))]
 
 
 def record_unseen(run: RunRow) -> bool:
@@ -109,7 +116,11 @@ def record_unseen(run: RunRow) -> bool:
             return True
         ended = session.connection().execute(
             update(RunRow)
-            .where(col(RunRow.flow_run_id) == run.flow_run_id, col(RunRow.ended_at).is_(None))
+            .where(
+                col(RunRow.flow_run_id) == run.flow_run_id,
+                col(RunRow.receipt_id) == run.receipt_id,
+                col(RunRow.ended_at).is_(None),
+            )
             .values(state=run.state, ended_at=run.ended_at)
         )
         return ended.rowcount > 0
@@ -144,40 +155,56 @@ def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
         }
 
 
-def has_failed(flow_run_id: str) -> bool:
-    """Return whether the last attempt of a run failed or was cancelled by a person, according to the history."""
+def has_failed(flow_run_id: str, receipt_id: str) -> bool:
+    """Return whether the last attempt of a run at a receipt failed or was cancelled by a person, by the history."""
     with reading() as session:
-        attempts = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id).order_by(col(RunRow.attempt).desc())
-        return session.exec(attempts).first() in (RunState.FAILED, RunState.CANCELLED)
+        its = select(RunRow.state).where(RunRow.flow_run_id == flow_run_id, RunRow.receipt_id == receipt_id)
+        return session.exec(its.order_by(col(RunRow.attempt).desc())).first() in (RunState.FAILED, RunState.CANCELLED)
 
 
 def take_lease(reference: str, holder: str, lasts_s: float) -> bool:
-    """Take or renew the lease on a process, and return whether `holder` has it.
+    """Take or renew the lease on a process, and return whether `holder` has it."""
+    return reference in take_leases([reference], holder, lasts_s)
+
+
+def take_leases(references: Iterable[str], holder: str, lasts_s: float) -> set[str]:
+    """Take or renew the leases on processes, and return the processes whose lease `holder` has.
 
     Update and insert are one statement each, so of several holders that try, exactly one gets the lease.
     """
     with writing() as session:
         now = _now(session)
-        row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
-        taken = session.connection().execute(
-            update(LeaseRow)
-            .where(
-                col(LeaseRow.reference) == reference,
-                or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
-            )
-            .values(row)
+        # In order, so that two transactions cannot deadlock.
+        return {each for each in sorted(references) if _is_taken(session, each, holder, now, lasts_s)}
+
+
+def _is_taken(session: Session, reference: str, holder: str, now: datetime, lasts_s: float) -> bool:
+    row = {"reference": reference, "holder": holder, "expires_at": now + timedelta(seconds=lasts_s)}
+    taken = session.connection().execute(
+        update(LeaseRow)
+        .where(
+            col(LeaseRow.reference) == reference,
+            or_(col(LeaseRow.holder) == holder, col(LeaseRow.expires_at) < now),
         )
-        return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
+        .values(row)
+    )
+    return taken.rowcount == 1 or insert_new(session, LeaseRow, row)
 
 
 def release_lease(reference: str, holder: str) -> None:
     """Release the lease on a process, so that the next run can take it."""
+    release_leases([reference], holder)
+
+
+def release_leases(references: Iterable[str], holder: str) -> None:
+    """Release the leases on processes, so that the next runs can take them."""
     with writing() as session:
-        session.execute(
-            update(LeaseRow)
-            .where(col(LeaseRow.reference) == reference, col(LeaseRow.holder) == holder)
-            .values(expires_at=_now(session) - timedelta(seconds=1))
-        )
+        for page in pages(sorted(references)):
+            session.execute(
+                update(LeaseRow)
+                .where(col(LeaseRow.reference).in_(page), col(LeaseRow.holder) == holder)
+                .values(expires_at=_now(session) - timedelta(seconds=1))
+            )
 
 
 def release_leases_of(flow_run_id: str) -> None:

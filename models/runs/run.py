@@ -9,12 +9,15 @@ from models.columns import Moment
 
 
 class Trigger(StrEnum):
-    """What started a run. `rerun`: a person. `retry`: a further attempt of the same flow run."""
+    """What started a run. `rerun`: a person. `retry`: a further attempt of the same flow run. `import`: a person who
+    takes in saved archives; one flow run archives many receipts.
+    """
 
     WEBHOOK = "webhook"
     RERUN = "rerun"
     RETRY = "retry"
     SWEEP = "sweep"
+    IMPORT = "import"
 
 
 class RunState(StrEnum):
@@ -29,7 +32,7 @@ class RunState(StrEnum):
 
 
 class RunRow(SQLModel, table=True):
-    """One attempt of a flow run. `attempt` begins at 1 and grows with each Retry in Prefect.
+    """One attempt of a flow run at a receipt. `attempt` begins at 1 and grows with each Retry in Prefect.
 
     The cause of an attempt that failed or waits: its code, the class of the error, and a sentence that says what to do.
     """
@@ -39,7 +42,7 @@ class RunRow(SQLModel, table=True):
     flow_run_id: str = Field(primary_key=True, max_length=36)
     attempt: int = Field(primary_key=True)
     reference: str = Field(index=True, max_length=255)
-    receipt_id: str = Field(index=True, max_length=64)
+    receipt_id: str = Field(primary_key=True, index=True, max_length=64)
     trigger: str = Field(max_length=16)
     state: str = Field(max_length=16)
     failed_task: str | None = None

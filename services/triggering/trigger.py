@@ -133,7 +133,7 @@ async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
     """Return whether the run that repairs an archive is on its way, or has failed. A lost run is replaced."""
     if await prefect_api.on_their_way({flow_run_id}):
         return True
-    if not await asyncio.to_thread(runs.has_failed, flow_run_id):
+    if not await asyncio.to_thread(runs.has_failed, flow_run_id, receipt_id):
         return False
     log.error("a complete archive is damaged; its run has not repaired it", receipt_id=receipt_id)
     _not_repaired.add(flow_run_id)
