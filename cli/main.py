@@ -11,6 +11,7 @@ from adapters.platform.setting_errors import in_words
 from adapters.platform.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export
+from cli.archives.import_archives import import_archives
 from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
@@ -43,6 +44,7 @@ app.command()(archives.show)
 app.command()(archives.rerun)
 app.command("discrepancies")(list_discrepancies)
 app.command()(explain)
+app.command("import")(import_archives)
 app.command()(export)
 app.command()(verify)
 app.command()(settle)

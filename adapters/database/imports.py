@@ -46,9 +46,7 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
     with reading() as session:
         for page in pages(receipt_ids):
             for receipt, row in session.exec(found.where(col(ReceiptRow.receipt_id).in_(page))):
-                its = row and Delivery(
-                    row.delivery_id, row.receipt_id, row.reference, row.received_at, receipt.size_bytes, row.headers
-                )
+                its = None if row is None else _delivery(row, receipt)
                 receipts[receipt.receipt_id] = KnownReceipt(State(receipt.state), its)
     return receipts
 
@@ -83,6 +81,12 @@ def give_up(left: Mapping[str, str | None], by: ImportAttempt, state: RunState, 
         for page in pages(sorted(left)):
             its = col(DeliveryRow.receipt_id).in_(page), col(DeliveryRow.flow_run_id) == by.flow_run_id
             session.execute(update(DeliveryRow).where(*its).values(flow_run_id=None))
+
+
+def _delivery(row: DeliveryRow, receipt: ReceiptRow) -> Delivery:
+    return Delivery(
+        row.delivery_id, row.receipt_id, row.reference, row.received_at, receipt.size_bytes, dict(row.headers)
+    )
 
 
 def _run(delivery: Delivery, by: ImportAttempt, now: datetime) -> RunRow:

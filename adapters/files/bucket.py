@@ -83,7 +83,7 @@ class Bucket(Storage):
                 yield chunk
 
     def listed(self, key: str) -> Iterator[tuple[str, int]]:
-        return ((each, found["Size"]) for each, found in self._found_below(f"{key}/"))
+        return ((each, found["Size"]) for each, found in self._found_below(f"{key}/" if key else ""))
 
     def names(self, pattern: str) -> list[str]:
         return sorted(name for name, _ in self._found_below("", Delimiter="/") if fnmatchcase(name, pattern))

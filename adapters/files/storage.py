@@ -96,7 +96,10 @@ class Storage(ABC):
 
     @abstractmethod
     def listed(self, key: str) -> Iterator[tuple[str, int]]:
-        """Yield all keys below a key with their sizes in bytes, in order. Files of one folder are adjacent."""
+        """Yield all keys below a key with their sizes in bytes, in order; below an empty key, all keys of the storage.
+
+        Files of one folder are adjacent.
+        """
 
     @abstractmethod
     def names(self, pattern: str) -> list[str]:

@@ -53,6 +53,11 @@ class Intake:
         """Whether a file exists on the disk that `discard` would remove."""
         return self._part is not None
 
+    @property
+    def receipt_id(self) -> str:
+        """The receipt id of the body so far."""
+        return self._digest.hexdigest()
+
     def digest(self, chunk: bytes) -> None:
         """Add the next chunk to the digest. It must also be written by `write`."""
         self._digest.update(chunk)
@@ -93,6 +98,10 @@ class Intake:
         )
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
         return delivery
+
+    def accept_again(self, delivery: Delivery) -> None:
+        """Put the body on stable storage for a delivery that was accepted before, and may still wait."""
+        self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
 
     def quarantine(self, refused: Refused, received_at: datetime, named: FoundProcess) -> RefusedDelivery:
         """Keep a refused body and its delivery, with the reason, outside the queue."""

@@ -4,7 +4,7 @@ It uses plain HTTP, not Prefect's client: so the receiver starts fast and small,
 client's retries do not multiply those of the sweep.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from models.runs.receipt import Identity
 from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
+IMPORT_DEPLOYMENT = "import-archives/import-archives"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
@@ -37,6 +38,7 @@ class _Deployment(BaseModel):
 class _State(BaseModel):
     type: str
     name: str
+    message: str | None = None
 
 
 class _Run(BaseModel):
@@ -69,11 +71,15 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """A flow run in Prefect. `state` is its name in the UI, `waits_until` the time at which a waiting run is due."""
+    """A flow run in Prefect. `state` is its name in the UI, `message` the text of the state.
+
+    `waits_until`: the time at which a waiting run is due.
+    """
 
     flow_run_id: str
     state: str
     ended: bool
+    message: str = ""
     waits_until: datetime | None = None
 
 
@@ -94,9 +100,7 @@ async def create_run(
         "tags": [*tags_of(identity), f"trigger:{trigger}"],
     }
     async with _client(timeout_s) as client:
-        run = await _create(client, new)
-    waits_until = run.next_scheduled_start_time if run.state.name == _WAITS else None
-    return FlowRun(run.id, run.state.name, run.state.type in _ENDED, waits_until)
+        return _flow_run(await _create(client, new))
 
 
 async def make_due(flow_run_id: str) -> None:
@@ -114,6 +118,27 @@ def tags_of(identity: Identity) -> list[str]:
     """Return the tags by which people find the runs of an archive."""
     found = {"reference": identity.reference, "process": identity.process_number, "template": identity.template_id}
     return [f"{name}:{value}" for name, value in found.items() if value is not None]
+
+
+async def create_import(paths: Sequence[str]) -> FlowRun:
+    """Create a run that imports what is saved at some paths and URLs.
+
+    Raises:
+        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    """
+    async with _client() as client:
+        deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{IMPORT_DEPLOYMENT}")
+        return _flow_run(await _create_run_of(deployment.id, client, {"parameters": {"paths": list(paths)}}))
+
+
+async def read_run(flow_run_id: str) -> FlowRun:
+    """Return a run as it is now.
+
+    Raises:
+        Transient: Prefect is down, slow or hung, or does not know the run.
+    """
+    async with _client() as client:
+        return _flow_run(await _call(_Run, client, "GET", f"/flow_runs/{flow_run_id}"))
 
 
 def run_url(flow_run_id: str) -> str:
@@ -144,6 +169,11 @@ async def is_healthy() -> bool:
             return (await client.get("/health")).is_success
         except httpx.HTTPError:
             return False
+
+
+def _flow_run(run: _Run) -> FlowRun:
+    waits_until = run.next_scheduled_start_time if run.state.name == _WAITS else None
+    return FlowRun(run.id, run.state.name, run.state.type in _ENDED, run.state.message or "", waits_until)
 
 
 async def _create(client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:

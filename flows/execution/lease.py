@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
 from adapters.database import runs
@@ -42,27 +42,45 @@ async def sole_work_on(reference: str, holder: str) -> AsyncIterator[None]:
         await asyncio.sleep(_POLL_S)
         waited_s += _POLL_S
         asked_at_s = clock()
-    deadline = Deadline(asked_at_s + _LEASE_S)  # counted from before the request for the lease
+    async with _held([reference], holder, asked_at_s):
+        yield
+
+
+@asynccontextmanager
+async def sole_work_on_free(references: Collection[str], holder: str) -> AsyncIterator[set[str]]:
+    """Hold the leases on the processes that no other run works on, as `sole_work_on` does. Yield their references."""
+    asked_at_s = clock()
+    free = await asyncio.to_thread(runs.take_leases, references, holder, _LEASE_S)
+    async with _held(free, holder, asked_at_s):
+        yield free
+
+
+@asynccontextmanager
+async def _held(references: Collection[str], holder: str, asked_at_s: float) -> AsyncIterator[None]:
+    """Renew leases while the block runs, and release them. `asked_at_s`: the time before the request for them."""
+    deadline = Deadline(asked_at_s + _LEASE_S)
     with limited(deadline.check):
-        renewal = asyncio.create_task(_renew(reference, holder, deadline, asyncio.current_task()))
+        renewal = asyncio.create_task(_renew(references, holder, deadline, asyncio.current_task()))
         try:
             yield
         finally:
             renewal.cancel()
             with suppress(asyncio.CancelledError):
                 await renewal
-            with suppress(Transient):  # the lease expires by itself
-                await asyncio.to_thread(runs.release_lease, reference, holder)
+            with suppress(Transient):  # the leases expire by themselves
+                await asyncio.to_thread(runs.release_leases, references, holder)
 
 
 async def _take(reference: str, holder: str) -> bool:
     return await asyncio.to_thread(runs.take_lease, reference, holder, _LEASE_S)
 
 
-async def _renew(reference: str, holder: str, deadline: Deadline, worker: "asyncio.Task[object] | None") -> None:
-    """Renew the lease. End the run when the renewal ends: the run must not go on beside the next holder."""
+async def _renew(
+    references: Collection[str], holder: str, deadline: Deadline, worker: "asyncio.Task[object] | None"
+) -> None:
+    """Renew the leases. End the run when the renewal ends: the run must not go on beside the next holder."""
     try:
-        await _renew_until_lost(reference, holder, deadline)
+        await _renew_until_lost(references, holder, deadline)
     except Exception:
         # structlog's own trace would show values from payloads
         logging.getLogger(__name__).exception("the renewal of a lease has failed; its run is interrupted")
@@ -70,13 +88,13 @@ async def _renew(reference: str, holder: str, deadline: Deadline, worker: "async
         worker.cancel()
 
 
-async def _renew_until_lost(reference: str, holder: str, deadline: Deadline) -> None:
+async def _renew_until_lost(references: Collection[str], holder: str, deadline: Deadline) -> None:
     while True:
         await asyncio.sleep(_RENEWAL_S)
         asked_at_s = clock()
         try:
             async with asyncio.timeout(max(0, deadline.at_s - asked_at_s)):
-                if not await _take(reference, holder):
+                if await asyncio.to_thread(runs.take_leases, references, holder, _LEASE_S) != set(references):
                     return
         except TimeoutError:
             return

@@ -21,6 +21,7 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.platform.settings import settings
 from flows.execution.results import saved_block
+from flows.import_archives import import_archives
 from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
@@ -38,6 +39,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     process_archive,
     reevaluate_payments,
     import_reports,
+    import_archives,
     sweep_inbox,
     verify_archives,
 )

@@ -26,12 +26,20 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> Non
         Transient: store, database or the inbox's bucket does not answer.
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
-    _read_back_request(archived)
-    if _read_back_rows(archived, reconciled):
+    if read_back(archived, reconciled):
         notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
     leave_inbox(receipt_id)
+
+
+def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:
+    """Check that store and database return what was written, and return whether the receipt is the current version.
+
+    Raises as `complete` does.
+    """
+    _read_back_request(archived)
+    return _read_back_rows(archived, reconciled)
 
 
 def _read_back_request(archived: StoredArchive) -> None:

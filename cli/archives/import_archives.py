@@ -1,0 +1,135 @@
+"""`cellar import`: lets the worker import saved archives, and shows how far it is."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
+from cli.terminal import Json, cell, console, print_json, table_of
+from models.errors import Transient
+from models.runs.imports import ImportProblem, ImportProgress
+from services.imports.progress import kept_progress
+
+_LOOK_S = 1.0
+_SAID_EACH_S = 10
+_PATIENCE_S = 300
+_INTERRUPTED = 130
+_HEADS = ("outcome", "path", "code", "where", "detail")
+
+
+class ImportSummary(BaseModel):
+    """What an import has done. `problems` are its first refused and failed payloads."""
+
+    flow_run_id: str
+    state: str
+    url: str
+    imported: int
+    known: int
+    refused: int
+    failed: int
+    problems: list[ImportProblem]
+
+
+def import_archives(
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Payload files, folders, tar and zip files that the worker can read, or s3:// prefixes."),
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Import archives that an older receiver has saved. What is archived already is skipped; nobody is notified.
+
+    The worker imports, in a run of `import-archives`. Ctrl-C leaves it at work. Exits with 1 if a payload was refused
+    or has failed.
+    """
+    run = asyncio.run(create_import([_absolute(each) for each in paths]))
+    try:
+        with _shown(run) as show:
+            ended = asyncio.run(_until_ended(run, show))
+    except KeyboardInterrupt:
+        told = f"The import goes on in the worker: {run_url(run.flow_run_id)}; cancel its run there to stop it."
+        typer.echo(told, err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    progress = kept_progress(run.flow_run_id)
+    _print(ended, progress, as_json=as_json)
+    if ended.state != "Completed":
+        raise typer.Exit(1)
+
+
+def _absolute(path: str) -> str:
+    """Return a path as the worker finds it, which has another working folder."""
+    return path if "://" in path else str(Path(path).absolute())
+
+
+async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> FlowRun:
+    """Show the progress until the run has ended. Prefect or the store may be away for a few minutes.
+
+    Raises:
+        Transient: Prefect or the store was away for longer.
+    """
+    away_s = 0.0
+    while not run.ended:
+        await asyncio.sleep(_LOOK_S)
+        try:
+            run = await read_run(run.flow_run_id)
+            show(await asyncio.to_thread(kept_progress, run.flow_run_id))
+            away_s = 0
+        except Transient:
+            away_s += _LOOK_S
+            if away_s >= _PATIENCE_S:
+                raise
+    return run
+
+
+@contextmanager
+def _shown(run: FlowRun) -> Iterator[Callable[[ImportProgress], None]]:
+    """Yield a function that shows the progress: as a bar on a terminal, else as a line every ten seconds."""
+    terminal = Console(stderr=True, markup=False, emoji=False)
+    terminal.print(f"Run {run.flow_run_id}: {run_url(run.flow_run_id)}", soft_wrap=True)
+    if not terminal.is_terminal:
+        yield _lines(terminal)
+        return
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=terminal, transient=True) as bar:
+        task = bar.add_task("waits for a worker", total=None)
+        yield lambda now: bar.update(
+            task, completed=now.done_bytes, total=now.total_bytes or None, description=str(now)
+        )
+
+
+def _lines(terminal: Console) -> Callable[[ImportProgress], None]:
+    looks = 0
+
+    def _say(now: ImportProgress) -> None:
+        nonlocal looks
+        looks += 1
+        if looks % _SAID_EACH_S == 0:
+            terminal.print(f"{now.share:.0%}: {now}", soft_wrap=True)
+
+    return _say
+
+
+def _print(run: FlowRun, progress: ImportProgress, *, as_json: bool) -> None:
+    if as_json:
+        counts = progress.model_dump(include={"imported", "known", "refused", "failed", "problems"})
+        place = {"flow_run_id": run.flow_run_id, "state": run.state, "url": run_url(run.flow_run_id)}
+        print_json(ImportSummary(**place, **counts))
+        return
+    if progress.problems:
+        rows = [(each.outcome, each.path, each.code, each.where, each.detail) for each in progress.problems]
+        console().print(table_of(_HEADS, rows))
+    if progress.refused + progress.failed > len(progress.problems):
+        console().print("These are the first. `cellar quarantine list` shows every refused payload.")
+    console().print(f"{progress}.")
+    if progress.failed:
+        console().print("A failed archive waits in the inbox. A run of its own tries it again soon.")
+    if run.state != "Completed" and progress.is_clean:
+        typer.echo(f"cellar import: the run is {run.state}: {cell(run.message)}", err=True)

@@ -1,0 +1,192 @@
+"""The flow `import-archives`: archives saved payloads, many in one run, by the checks of the webhook.
+
+Each batch is taken into the inbox, archived by the steps of `process-archive` in several threads, and completed
+together. So an archive costs no run and no task of Prefect, and one transaction serves a batch. Nobody is notified:
+years of old archives would flood the endpoints.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from adapters.database import imports
+from adapters.database.imports import ImportAttempt
+from adapters.files import bucket
+from adapters.platform.cancellation import in_thread
+from flows.execution.engine import is_cancelled_by_person
+from flows.execution.lease import sole_work_on_free
+from flows.execution.results import RESULTS
+from flows.execution.summaries import optional_summary
+from models.errors import Conflict, Transient
+from models.runs.imports import ImportOutcome, ImportProblem, ImportProgress
+from models.runs.receipt import Delivery
+from models.runs.run import RunState
+from services.imports.archiving import Failure, Leaving, Work
+from services.imports.progress import keep_progress, kept_progress
+from services.imports.taking_in import Batch, Reader
+
+_THREADS = 4
+_SHOWN_EACH_S = 2
+_POLL_S = 1
+_LONGEST_WAIT_S = 600
+_PAUSES_S = (2, 4, 8)
+_BUSY = "another run has worked on this process for ten minutes"
+
+
+@flow(name="import-archives", result_storage=RESULTS, persist_result=False)
+async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> None:
+    """Import saved archives. A second run skips what is archived. A run that was killed goes on where it was.
+
+    Args:
+        paths: files, folders, tar and zip files that the worker can read, or s3:// URLs.
+
+    Raises:
+        Conflict: some payloads were refused or have failed; the report names them. All other payloads are imported.
+        Refused: a path cannot be read; nothing was imported.
+        Transient: a path, the store or the database does not answer; the run goes on where it was when it is retried.
+    """
+    by = ImportAttempt(flow_run.id, flow_run.run_count)
+    with bucket.patient():
+        reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id))
+        await in_thread(reader.measure)
+        shown = _Shown(reader.progress)
+        await shown.begin()
+        try:
+            while batch := await in_thread(reader.next_batch):
+                reader.progress = await _import(batch, by)
+                await in_thread(keep_progress, by.flow_run_id, reader.progress)
+                await shown.update(reader.progress)
+        finally:
+            reader.close()
+            await shown.end(reader.progress)
+    get_run_logger().info("%s", reader.progress)
+    if not reader.progress.is_clean:
+        raise Conflict(f"{reader.progress}; the report of this run names the files, and says why")
+
+
+async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
+    """Archive a batch and return the progress after it. What cannot be archived is left to runs of their own."""
+    waiting = {each.receipt_id: each for each in batch.deliveries}
+    try:
+        failures = await _archive(waiting, by)
+    except asyncio.CancelledError:
+        if is_cancelled_by_person():  # else the next attempt goes on with them
+            with suppress(Transient):
+                left = dict.fromkeys(waiting)
+                await asyncio.to_thread(imports.give_up, left, by, RunState.CANCELLED, datetime.now(UTC))
+        raise
+    left = {each.delivery.receipt_id: each.task for each in failures}
+    if left:
+        await asyncio.to_thread(imports.give_up, left, by, RunState.FAILED, datetime.now(UTC))
+    if len(left) == len(batch.deliveries) and all(each.is_transient for each in failures) and failures:
+        raise Transient(f"no archive of a batch could be imported: {failures[0].reason}; retry this run to go on")
+    batch.after.count(ImportOutcome.IMPORTED, len(batch.deliveries) - len(left))
+    for each in failures:
+        batch.after.add(_problem(each, batch.names))
+    return batch.after
+
+
+async def _archive(waiting: dict[str, Delivery], by: ImportAttempt) -> list[Failure]:
+    """Archive deliveries and remove those that are complete from `waiting`. Return the failures.
+
+    A process that another run works on waits for its turn.
+    """
+    failures: list[Failure] = []
+    waited_s = 0
+    while todo := _without(waiting, failures):
+        async with sole_work_on_free({each.reference for each in todo}, by.holder) as free:
+            mine = [each for each in todo if each.reference in free]
+            if mine:
+                failures += await _work_on(mine, waiting, by)
+        if not mine:
+            if waited_s >= _LONGEST_WAIT_S:
+                return failures + [Failure(each, "persist-files", "BUSY", _BUSY, is_transient=False) for each in todo]
+            await asyncio.sleep(_POLL_S)
+            waited_s += _POLL_S
+    return failures
+
+
+def _without(waiting: dict[str, Delivery], failures: Iterable[Failure]) -> list[Delivery]:
+    failed = {each.delivery.receipt_id for each in failures}
+    return [each for receipt_id, each in waiting.items() if receipt_id not in failed]
+
+
+async def _work_on(mine: Collection[Delivery], waiting: dict[str, Delivery], by: ImportAttempt) -> list[Failure]:
+    """Archive and complete deliveries whose leases this run holds. Try transient failures again a few times."""
+    work = Work(mine)
+    await _in_threads(work.archive)
+    lasting = [each for each in work.failures if not each.is_transient]
+    again = [each for each in work.failures if each.is_transient]
+    done = work.done
+    for pause_s in _PAUSES_S:
+        if not again:
+            break
+        await asyncio.sleep(pause_s)
+        work = Work(each.delivery for each in again)
+        await _in_threads(work.archive)
+        done += work.done
+        lasting += [each for each in work.failures if not each.is_transient]
+        again = [each for each in work.failures if each.is_transient]
+    await in_thread(imports.complete, [each.receipt_id for each in done], by, datetime.now(UTC))
+    await _in_threads(Leaving(done).leave)
+    for each in done:
+        del waiting[each.receipt_id]
+    return lasting + again
+
+
+async def _in_threads(work: Callable[[], None]) -> None:
+    await asyncio.gather(*(in_thread(work) for _ in range(_THREADS)))
+
+
+def _problem(failure: Failure, names: dict[str, str]) -> ImportProblem:
+    return ImportProblem(
+        path=names[failure.delivery.receipt_id],
+        outcome=ImportOutcome.FAILED,
+        code=failure.code,
+        where=failure.task,
+        detail=failure.reason,
+        receipt_id=failure.delivery.receipt_id,
+    )
+
+
+class _Shown:
+    """The progress and the report in Prefect. They only show what is kept elsewhere."""
+
+    def __init__(self, progress: ImportProgress) -> None:
+        self._artifact: UUID | None = None
+        self._shown_at_s = 0.0
+        self._progress = progress
+
+    async def begin(self) -> None:
+        with optional_summary():
+            made = await acreate_progress_artifact(
+                self._percent, key="import-progress", description=str(self._progress)
+            )
+            self._artifact = made if isinstance(made, UUID) else None
+
+    async def update(self, progress: ImportProgress, *, at_once: bool = False) -> None:
+        self._progress = progress
+        if self._artifact and (at_once or time.monotonic() - self._shown_at_s >= _SHOWN_EACH_S):
+            self._shown_at_s = time.monotonic()
+            with optional_summary():
+                await aupdate_progress_artifact(self._artifact, self._percent, description=str(progress))
+
+    async def end(self, progress: ImportProgress) -> None:
+        await self.update(progress, at_once=True)
+        if progress.problems:
+            rows = [each.model_dump(mode="json", exclude={"receipt_id"}) for each in progress.problems]
+            with optional_summary():
+                await acreate_table_artifact(rows, key="import-report", description=f"{progress}; the first are listed")
+
+    @property
+    def _percent(self) -> float:
+        return round(100 * self._progress.share, 1)

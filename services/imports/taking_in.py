@@ -1,0 +1,237 @@
+"""Takes saved payloads into the inbox, a batch at a time, by the same checks as the webhook."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from adapters.database import imports
+from adapters.database.imports import ImportAttempt, KnownReceipt
+from adapters.files.saved import DAMAGE, Saved, SavedFile, payloads, saved_files
+from adapters.files.spool import translated
+from adapters.inbox import quarantine
+from adapters.inbox.inbox import Intake
+from adapters.platform.cancellation import checkpoint
+from adapters.platform.settings import settings
+from domain.archive.found_process import MOST_BYTES, process_in
+from domain.archive.reading import identity_of
+from domain.body.scan import Scanner
+from models.archive.archive import State
+from models.errors import Refused, Unreadable
+from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
+from models.runs.receipt import Delivery, Identity
+
+_AT_ONCE = 128
+_AT_ONCE_BYTES = 32 << 20
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Batch:
+    """Payloads that were read. Their deliveries are in the inbox and registered; the import has to archive them.
+
+    `names`: where each receipt was found. `after`: the progress once the batch is archived.
+    """
+
+    deliveries: list[Delivery]
+    names: dict[str, str]
+    after: ImportProgress
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the payloads below some locations in their order, from the position of an import on."""
+
+    locations: Sequence[str]
+    by: ImportAttempt
+    progress: ImportProgress
+    _payloads: Iterator["_Read | ImportProblem"] | None = None
+    _file_end_bytes: int = 0
+    _place: ImportPosition | None = None
+    _done_bytes: int = 0
+
+    def measure(self) -> None:
+        """Check that every location can be read, and add up the bytes.
+
+        Raises:
+            Refused: a location cannot be read.
+            Transient: a folder or a bucket does not answer.
+        """
+        self.progress.total_bytes = sum(file.size_bytes for file in saved_files(self.locations))
+
+    def next_batch(self) -> Batch | None:
+        """Read, check and take in the next payloads; None after the last.
+
+        Raises:
+            Transient: a location, the inbox or the database does not answer.
+        """
+        read: list[_Read] = []
+        try:
+            problems = self._read_into(read)
+            return self._taken_in(read, problems) if read or problems else None
+        finally:
+            for each in read:
+                each.intake.discard()
+
+    def _read_into(self, read: list["_Read"]) -> list[ImportProblem]:
+        """Read the next payloads, and return the problems on the way."""
+        if self._payloads is None:
+            self._payloads = self._all()
+        problems, size_bytes = list[ImportProblem](), 0
+        for each in self._payloads:
+            checkpoint()
+            if isinstance(each, ImportProblem):
+                problems.append(each)
+            else:
+                read.append(each)
+                size_bytes += each.intake.size_bytes
+            if len(read) + len(problems) >= _AT_ONCE or size_bytes >= _AT_ONCE_BYTES:
+                break
+        return problems
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        if self._payloads is not None:
+            self._payloads.close()  # type: ignore[attr-defined]  # a generator
+            self._payloads = None
+
+    def _taken_in(self, read: Sequence["_Read"], problems: Sequence[ImportProblem]) -> Batch:
+        after = self.progress.model_copy(deep=True)
+        after.position, after.done_bytes = self._place, self._done_bytes
+        for problem in problems:
+            after.add(problem)
+        known = imports.known([each.intake.receipt_id for each in read], self.by.flow_run_id)
+        deliveries, names = list[Delivery](), dict[str, str]()
+        for each in read:
+            checkpoint()
+            receipt_id = each.intake.receipt_id
+            taken = _take_in(each, known.get(receipt_id), names, datetime.now(UTC))
+            if isinstance(taken, Delivery):
+                deliveries.append(taken)
+                names[receipt_id] = each.name
+            elif isinstance(taken, ImportProblem):
+                after.add(taken)
+            else:
+                after.count(taken)
+        imports.begin(deliveries, self.by, datetime.now(UTC))
+        return Batch(deliveries, names, after)
+
+    def _all(self) -> Iterator["_Read | ImportProblem"]:
+        since = self.progress.position
+        is_found = since is None or not any(each.name == since.file for each in saved_files(self.locations))
+        for file in saved_files(self.locations):
+            done = 0
+            if since and not is_found:
+                is_found = file.name == since.file
+                done = since.payloads if is_found else -1
+            if done >= 0:
+                yield from self._of(file, done)
+            self._file_end_bytes += file.size_bytes
+            self._done_bytes = self._file_end_bytes
+
+    def _of(self, file: SavedFile, done: int) -> Iterator["_Read | ImportProblem"]:
+        """Yield the payloads of a file but the first `done`. Damage ends the file, and no other file."""
+        number = 0
+        try:
+            for number, saved in enumerate(payloads(file), start=1):
+                if number > done:
+                    self._place = ImportPosition(file=file.name, payloads=number)
+                    self._done_bytes = self._file_end_bytes + saved.read_bytes
+                    yield _read(saved)
+        except DAMAGE:
+            if number >= done:
+                yield _unread(file.name, "DAMAGED_FILE", "expected a whole tar, zip or gz file that is not encrypted")
+        except (FileNotFoundError, Unreadable):
+            yield _unread(file.name, "UNREADABLE", "expected a readable file; check its rights, and that it is there")
+
+
+@dataclass(slots=True)
+class _Read:
+    """A payload that was read. A small payload is in memory; a larger payload is in a part of the inbox already."""
+
+    name: str
+    intake: Intake = field(default_factory=Intake)
+    refused: Refused | None = None
+    scanner: Scanner = field(default_factory=Scanner)
+    held: list[bytes] = field(default_factory=list)
+
+    def take(self, chunk: bytes) -> None:
+        """Take the next chunk.
+
+        Raises:
+            Transient: the disk does not take it.
+        """
+        self.intake.digest(chunk)
+        self.held.append(chunk)
+        if self.intake.size_bytes > _CHUNK_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        """Check and write what is held in memory."""
+        for chunk in self.held:
+            if self.refused is None:
+                try:
+                    self.scanner.feed(chunk)
+                except Refused as refused:
+                    self.refused = refused
+        with translated():
+            self.intake.write(self.held)
+        self.held = []
+
+    def identity(self) -> Identity:
+        """Return by what people find the archive.
+
+        Raises:
+            Refused: the body is no well-formed archive.
+        """
+        if self.refused:
+            raise self.refused
+        return identity_of(self.scanner.close().document)
+
+
+def _read(saved: Saved) -> "_Read | ImportProblem":
+    read, limit_bytes = _Read(saved.name), settings().max_body_bytes
+    try:
+        while chunk := saved.stream.read(_CHUNK_BYTES):
+            checkpoint()
+            read.take(chunk)
+            if read.intake.size_bytes > limit_bytes:
+                read.intake.discard()
+                detail = f"expected at most {limit_bytes} bytes; raise CELLAR_MAX_BODY_BYTES for larger archives"
+                return _unread(saved.name, "TOO_LARGE", detail)
+    except BaseException:
+        read.intake.discard()
+        raise
+    return read
+
+
+def _take_in(
+    read: _Read, known: KnownReceipt | None, taken: dict[str, str], now: datetime
+) -> Delivery | ImportProblem | ImportOutcome:
+    """Accept a payload into the inbox, or quarantine it, unless it is archived already."""
+    before = known and known.delivery
+    if read.intake.receipt_id in taken:
+        return ImportOutcome.KNOWN
+    if known and known.state is State.COMPLETED:
+        return ImportOutcome.IMPORTED if before else ImportOutcome.KNOWN
+    read.write()
+    with translated():
+        try:
+            if before:
+                read.intake.accept_again(before)
+                return before
+            headers = {"content-type": "application/json", "x-cellar-source": "import", "x-cellar-file": read.name}
+            return read.intake.accept(read.identity(), now, headers)
+        except Refused as refused:
+            return _quarantined(read, refused, now)
+
+
+def _quarantined(read: _Read, refused: Refused, now: datetime) -> ImportProblem:
+    receipt_id = read.intake.receipt_id
+    if not quarantine.has_body(receipt_id):  # else a second import would change the time in the record
+        read.intake.quarantine(refused, now, process_in(read.scanner.beginning(MOST_BYTES)))
+    told = {"code": refused.code, "where": refused.where, "detail": refused.detail, "receipt_id": receipt_id}
+    return ImportProblem(path=read.name, outcome=ImportOutcome.REFUSED, **told)
+
+
+def _unread(name: str, code: str, detail: str) -> ImportProblem:
+    return ImportProblem(path=name, outcome=ImportOutcome.REFUSED, code=code, where="", detail=detail, receipt_id=None)
