@@ -34,7 +34,7 @@ from services.imports.archiving import Failure, Leaving, Work
 from services.imports.progress import keep_progress, kept_progress
 from services.imports.taking_in import Batch, Reader
 
-_THREADS = 4
+_THREADS = 2  # one waits for the disk while the other works; more only wait for the interpreter
 _SHOWN_EACH_S = 2
 _POLL_S = 1
 _LONGEST_WAIT_S = 600

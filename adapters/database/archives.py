@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy
@@ -92,10 +93,17 @@ def _numbered_otherwise(number: int) -> Conflict:
 
 
 def row_counts(reference: str, tables: Sequence[type[SQLModel]]) -> dict[type[SQLModel], int]:
-    counted = (select(func.count()).select_from(table).where(_reference(table) == reference) for table in tables)
     with reading() as session:
-        counts = session.connection().execute(sqlalchemy.select(*(each.scalar_subquery() for each in counted))).one()
+        counts = session.connection().execute(_counting(tuple(tables)), {"counted": reference}).one()
     return dict(zip(tables, counts, strict=True))
+
+
+@lru_cache
+def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
+    """Return the query that counts rows. It is made once: that takes longer than the query."""
+    its = sqlalchemy.bindparam("counted", type_=sqlalchemy.String())
+    counted = (select(func.count()).select_from(table).where(_reference(table) == its) for table in tables)
+    return sqlalchemy.select(*(each.scalar_subquery() for each in counted))
 
 
 def has_warnings(reference: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from adapters.database.receipts import register_within, set_state_within
-from adapters.database.runs import begin_within
+from adapters.database.runs import begin_within, end_crashed_within
 from adapters.database.transactions import pages, reading, writing
 from models.archive.archive import State
 from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
@@ -54,6 +54,7 @@ def known(receipt_ids: Collection[str], flow_run_id: str) -> dict[str, KnownRece
 def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime) -> None:
     """Register deliveries, and record that the import works on their receipts. Idempotent."""
     with writing() as session:
+        end_crashed_within(session, by.flow_run_id, by.attempt, now)
         for delivery in sorted(deliveries, key=lambda each: (each.reference, each.delivery_id)):
             register_within(session, delivery, by.flow_run_id)
             begin_within(session, _run(delivery, by, now))

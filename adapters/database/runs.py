@@ -23,20 +23,18 @@ def begin(run: RunRow) -> None:
     Earlier attempts of the run without an end have crashed: a run has one attempt at a time.
     """
     with writing() as session:
+        end_crashed_within(session, run.flow_run_id, run.attempt, run.started_at)
         begin_within(session, run)
 
 
+def end_crashed_within(session: Session, flow_run_id: str, attempt: int, now: datetime) -> None:
+    """Record that the attempts of a run before `attempt` that have no end have crashed, in the caller's transaction."""
+    earlier = col(RunRow.flow_run_id) == flow_run_id, col(RunRow.attempt) < attempt, col(RunRow.ended_at).is_(None)
+    session.execute(update(RunRow).where(*earlier).values(state=RunState.CRASHED, ended_at=now))
+
+
 def begin_within(session: Session, run: RunRow) -> None:
-    """Do as `begin`, in the caller's transaction."""
-    session.execute(
-        update(RunRow)
-        .where(
-            col(RunRow.flow_run_id) == run.flow_run_id,
-            col(RunRow.attempt) < run.attempt,
-            col(RunRow.ended_at).is_(None),
-        )
-        .values(state=RunState.CRASHED, ended_at=run.started_at)
-    )
+    """Record an attempt of a run, and set its receipt to processing, in the caller's transaction."""
     insert_new(session, RunRow, run.model_dump())
     set_state_within(session, run.receipt_id, State.PROCESSING, run.started_at)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import inspect
+from sqlalchemy import bindparam, inspect
 from sqlmodel import Session, SQLModel, col, select
 
 from adapters.database.transactions import pages, reading, writing
@@ -44,6 +44,10 @@ _OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
 }
 _OF_DISCREPANCIES: Mapping[str, type[SQLModel]] = {
     str(table.__tablename__): table for table in (DiscrepancyRow, DiscrepancyEventRow)
+}
+# Made once, since making a query takes longer than the database.
+_ITS_ROWS: Mapping[type[SQLModel], Any] = {
+    table: select(table).where(col(table.receipt_id) == bindparam("its_receipt")) for table in _OF_A_RECEIPT
 }
 _RESTORED: Mapping[str, type[SQLModel]] = {**_OF_RECEIPTS, **_OF_DISCREPANCIES}
 
@@ -200,7 +204,7 @@ def _rows_of(receipt_id: str) -> Rows:
 def _found(
     session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], receipt_id: str
 ) -> list[SQLModel]:
-    return list(session.exec(select(table).where(table.receipt_id == receipt_id)).all())
+    return list(session.execute(_ITS_ROWS[table], {"its_receipt": receipt_id}).scalars())
 
 
 def _merged(before: Rows, now: Rows) -> Rows:

@@ -3,10 +3,23 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlmodel
-from sqlalchemy import ColumnElement, CompoundSelect, Subquery, and_, func, select, union, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    func,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, col
 
@@ -29,6 +42,10 @@ _ATTEMPTS = select(*_COLUMNS[:-1], col(PaymentKeyRow.cguid_fingerprint)).join_fr
 )
 _BY_PROVIDER = ((PaymentRow, _PAYMENTS), (PaymentKeyRow, _ATTEMPTS))
 """The tables with the provider's ids, and their queries: an attempt that does not decide has an id of its own."""
+# The queries of a run are made once, with the references as a parameter: making them takes longer than the database.
+_THEIR_REFERENCES: BindParameter[Any] = bindparam("their_references", expanding=True)
+_THEIRS: Mapping[Any, ColumnElement[bool]] = {row: col(row.reference).in_(_THEIR_REFERENCES) for row, _ in _BY_PROVIDER}
+_OWN = tuple(each.where(_THEIRS[row]).order_by(col(row.reference), col(row.position)) for row, each in _BY_PROVIDER)
 _STANDING = and_(col(DiscrepancyRow.code).in_(DUPLICATE_CODES), col(DiscrepancyRow.state) != DiscrepancyState.CLOSED)
 
 
@@ -77,26 +94,31 @@ def _judge(session: Session, references: Sequence[str | None]) -> Mapping[str | 
 
 def _own(session: Session, references: Sequence[str | None]) -> list[Booked]:
     """Return the payments of archives in order, then the same payments under the provider's ids of other attempts."""
-    theirs = (
-        each.where(col(row.reference).in_(references)).order_by(col(row.reference), col(row.position))
-        for row, each in _BY_PROVIDER
-    )
-    return [Booked(*row) for wanted in theirs for row in session.connection().execute(wanted)]
+    asked = {_THEIR_REFERENCES.key: list(references)}
+    return [Booked(*row) for wanted in _OWN for row in session.connection().execute(wanted, asked)]
 
 
 def _first_of_transactions(session: Session, references: Sequence[str | None]) -> Groups:
     """Return, for each transaction in some archives, the payments of the first archives that have it."""
-    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(session, _REFERENCE))
-    theirs = select(_TRANSACTION).where(_REFERENCE.in_(references), _TRANSACTION != "")
+    return _grouped(session, _of_transactions(_collation(session)), references, "transaction_id")
+
+
+@cache
+def _of_transactions(collation: str | None) -> Select[Any]:
+    place = func.dense_rank().over(partition_by=_TRANSACTION, order_by=_in_byte_order(collation, _REFERENCE))
+    theirs = select(_TRANSACTION).where(_REFERENCE.in_(_THEIR_REFERENCES), _TRANSACTION != "")
     ranked = select(*_COLUMNS, place.label("place")).where(_TRANSACTION.in_(theirs)).subquery()
-    return _grouped(session, ranked, ranked.c.place <= MOST_NEEDED, "transaction_id")
+    return _ranked(ranked, ranked.c.place <= MOST_NEEDED)
 
 
 def _first_of_providers(session: Session, references: Sequence[str | None]) -> Groups:
     """Return, for each of the provider's transactions in some archives, its first ids, each in its first archive."""
-    theirs = union_all(
-        *(select(col(row.cguid_fingerprint)).where(col(row.reference).in_(references)) for row, _ in _BY_PROVIDER)
-    )
+    return _grouped(session, _of_providers(_collation(session)), references, "cguid_fingerprint")
+
+
+@cache
+def _of_providers(collation: str | None) -> Select[Any]:
+    theirs = union_all(*(select(col(row.cguid_fingerprint)).where(_THEIRS[row]) for row, _ in _BY_PROVIDER))
     of_theirs = (
         each.where(col(row.cguid_fingerprint) != "", col(row.cguid_fingerprint).in_(theirs))
         for row, each in _BY_PROVIDER
@@ -104,27 +126,34 @@ def _first_of_providers(session: Session, references: Sequence[str | None]) -> G
     booked = union_all(*of_theirs).subquery().c
     key, identity = booked.cguid_fingerprint, _identity(booked)
     place = func.dense_rank().over(partition_by=key, order_by=identity)
-    in_order = _in_byte_order(session, booked.reference)
+    in_order = _in_byte_order(collation, booked.reference)
     archive = func.row_number().over(partition_by=(key, identity), order_by=in_order)
     ranked = select(*booked, place.label("place"), archive.label("archive")).subquery()
-    is_first = and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1)
-    return _grouped(session, ranked, is_first, "cguid_fingerprint")
+    return _ranked(ranked, and_(ranked.c.place <= MOST_NEEDED, ranked.c.archive == 1))
 
 
 def _identity(booked: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[str]:
     return func.coalesce(func.nullif(booked.transaction_id, ""), booked.payment_id)
 
 
-def _grouped(session: Session, ranked: Subquery, is_first: ColumnElement[bool], key: str) -> Groups:
+def _ranked(ranked: Subquery, is_first: ColumnElement[bool]) -> Select[Any]:
+    return select(*(ranked.c[each.key] for each in _COLUMNS)).where(is_first)
+
+
+def _grouped(session: Session, ranked: Select[Any], references: Sequence[str | None], key: str) -> Groups:
     found = defaultdict[str, list[Booked]](list)
-    for row in session.connection().execute(select(*(ranked.c[each.key] for each in _COLUMNS)).where(is_first)):
+    for row in session.connection().execute(ranked, {_THEIR_REFERENCES.key: list(references)}):
         found[row._mapping[key]].append(Booked(*row))
     return found
 
 
-def _in_byte_order(session: Session, column: Any) -> Any:
+def _collation(session: Session) -> str | None:
+    return "C" if session.get_bind().dialect.name == "postgresql" else None
+
+
+def _in_byte_order(collation: str | None, column: Any) -> Any:
     """Return a column in the byte order of Python and SQLite, since the order of a language has ties."""
-    return column.collate("C") if session.get_bind().dialect.name == "postgresql" else column
+    return column.collate(collation) if collation else column
 
 
 def _peers(session: Session, reference: str) -> set[str]:

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Row
+from sqlalchemy import ColumnElement, Row, bindparam
 from sqlmodel import Session, SQLModel, col, exists, func, or_, select
 
 from adapters.database.transactions import pages, reading, streamed
@@ -22,6 +22,20 @@ from models.payments.payment import PaymentRow, Standing
 from models.views.payments import DiscrepancyView, ExplanationView
 
 NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
+# Made once, since making a query takes longer than the database.
+_ITS = bindparam("its_reference", type_=sqlalchemy.String())
+_MAY_HAVE = sqlalchemy.select(
+    or_(
+        exists().where(
+            col(PaymentRow.reference) == _ITS, col(PaymentRow.standing).in_(bindparam("standings", expanding=True))
+        ),
+        exists().where(
+            col(DiscrepancyRow.reference) == _ITS,
+            col(DiscrepancyRow.code).in_(bindparam("codes", expanding=True)),
+            NOT_CLOSED,
+        ),
+    )
+)
 _ORDER = (col(DiscrepancyRow.code), col(DiscrepancyRow.discrepancy_id))
 
 
@@ -53,10 +67,9 @@ def may_have_discrepancies(
     """Return whether an archive has payments with one of `standings`, from which `codes` follow, or discrepancies of
     `codes` that are not closed. One query.
     """
-    of_payments = (col(PaymentRow.reference) == reference, col(PaymentRow.standing).in_(standings))
-    of_rows = (of_references([reference]), col(DiscrepancyRow.code).in_(codes), NOT_CLOSED)
+    asked = {"its_reference": reference, "codes": list(codes), "standings": list(standings)}
     with reading() as session:
-        return bool(session.exec(select(or_(exists().where(*of_payments), exists().where(*of_rows)))).one())
+        return bool(session.connection().execute(_MAY_HAVE, asked).scalar_one())
 
 
 def open_discrepancies(reference: str, most: int) -> list[Discrepancy]:

@@ -1,0 +1,123 @@
+"""`make bench-import`: compares an import with posting the same archives to the webhook until they are Completed.
+
+Both are one installation on embedded defaults, on 2 cores. Each round imports and posts as many archives of 20 KB, in
+turn, and the median of the ratios within the rounds counts.
+
+    python -m benchmarks.imports --count 20000 --rounds 1
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from adapters.peers.prefect_api import IMPORT_DEPLOYMENT
+from benchmarks import bodies, machine
+from benchmarks.archives import references
+from benchmarks.engine import set_up_process
+from benchmarks.engine_parts import burst
+from benchmarks.installations import Installation, installation
+
+_SIZE_BYTES = 20_000
+_PLACEHOLDER = b"@reference@"
+_LOOK_AGAIN_S = 0.25
+_WARMING_UP = 8
+_ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Archives a second, until all are Completed."""
+
+    webhook: float
+    imported: float
+
+    @property
+    def ratio(self) -> float:
+        return self.imported / self.webhook
+
+
+def template() -> bytes:
+    """Return an archive of 20 KB with a form, a payment and a file, without its reference."""
+    made = bodies.template(_SIZE_BYTES, 1)
+    document = json.loads(made.before + b"0" * 12 + made.after)
+    payment = document["payments"][0]
+    text = json.dumps(document).replace(document["reference"], _PLACEHOLDER.decode())
+    for shared in (payment["transaction_id"], payment["provider_transaction_result"]["cguid"]):
+        text = text.replace(shared, _PLACEHOLDER.decode())  # else each archive would reconcile all earlier archives
+    return text.encode()
+
+
+async def measure(folder: Path, count: int, rounds: int) -> list[Round]:
+    made = template()
+    async with installation(folder / "site", "cellar", None) as site:
+        await burst(site, made, _WARMING_UP)
+        await _imported_per_s(site, folder / "warming-up", made, _WARMING_UP)
+        found = []
+        for number in range(rounds):
+            found.append(await _round(site, folder / str(number), made, count, imports_first=number % 2 == 1))
+            print(f"round {number + 1}: {found[-1].imported:.1f} and {found[-1].webhook:.1f} a second", flush=True)
+    return found
+
+
+async def _round(site: Installation, folder: Path, made: bytes, count: int, *, imports_first: bool) -> Round:
+    imported = await _imported_per_s(site, folder, made, count) if imports_first else 0.0
+    posted = await burst(site, made, count)
+    if posted.completed != count:
+        raise ValueError(f"expected {count} Completed runs, got {posted.completed}; see {site.log_folder}")
+    return Round(posted.runs_per_s, imported or await _imported_per_s(site, folder, made, count))
+
+
+async def _imported_per_s(site: Installation, folder: Path, made: bytes, count: int) -> float:
+    """Save archives into a folder, import it, and return how many were imported a second, from the request on."""
+    await asyncio.to_thread(_save, folder, made, count)
+    deployment = (await site.prefect.get(f"/deployments/name/{IMPORT_DEPLOYMENT}")).raise_for_status().json()["id"]
+    since_s = time.monotonic()
+    asked = {"parameters": {"paths": [str(folder)]}}
+    answer = await site.prefect.post(f"/deployments/{deployment}/create_flow_run", json=asked)
+    flow_run_id = answer.raise_for_status().json()["id"]
+    while True:
+        state = await _state(site.prefect, flow_run_id)
+        if state in _ENDED:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    took_s = time.monotonic() - since_s
+    if state != "COMPLETED":
+        raise ValueError(f"expected a Completed import, got {state}; see {site.log_folder}")
+    return count / took_s
+
+
+def _save(folder: Path, made: bytes, count: int) -> None:
+    folder.mkdir()
+    for reference in references(count):
+        (folder / f"{reference}.json").write_bytes(made.replace(_PLACEHOLDER, reference.encode()))
+
+
+async def _state(prefect: httpx.AsyncClient, flow_run_id: str) -> str:
+    return str((await prefect.get(f"/flow_runs/{flow_run_id}")).raise_for_status().json()["state_type"])
+
+
+def main(arguments: argparse.Namespace) -> None:
+    set_up_process()
+    folder = Path(tempfile.mkdtemp(prefix="cellar-benchmark-", dir=Path.cwd()))
+    try:
+        found = asyncio.run(measure(folder, arguments.count, arguments.rounds))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    ratios = [round(each.ratio, 2) for each in found]
+    told = {"machine": machine.described(), "count": arguments.count, "ratios": ratios, "median": median(ratios)}
+    print(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=500, help="archives in each round, of either way")
+    parser.add_argument("--rounds", type=int, default=2)
+    main(parser.parse_args())

@@ -1,0 +1,232 @@
+"""An import archives everything that is saved, in every form, as the webhook would; a killed import is finished."""
+
+import asyncio
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from sqlmodel import SQLModel, select
+
+from adapters.database import runs
+from adapters.database.imports import ImportAttempt
+from adapters.database.transactions import reading
+from adapters.files.store import store
+from adapters.inbox import inbox
+from adapters.platform.settings import Settings
+from adapters.store import ocfl
+from flows.import_archives import import_archives
+from models.errors import Conflict, Refused
+from models.runs.imports import ImportPosition, ImportProgress
+from models.runs.notification import NotificationRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
+from models.runs.run import LeaseRow, RunRow
+from services.imports.progress import kept_progress
+from services.imports.taking_in import Reader
+from tests.flows.workers import SECRET
+from tests.installations import archived, stored_body
+from tests.ocfl_validator import validation_errors
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+def run(*paths: Path | str) -> ImportProgress:
+    """Import and return the progress at the end, also of an import that fails for its problems."""
+    before = _imports()
+    with suppress(Conflict):
+        asyncio.run(import_archives([str(each) for each in paths]))
+    [flow_run_id] = _imports() - before
+    return kept_progress(flow_run_id)
+
+
+def _imports() -> set[str]:
+    return {key.split("/")[1] for key, _ in store().listed("results") if key.endswith("import.json")}
+
+
+def rows(table: type[SQLModel]) -> list[dict[str, Any]]:
+    with reading() as session:
+        return sorted((each.model_dump() for each in session.exec(select(table))), key=str)
+
+
+def zipped(path: Path, members: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, body in members.items():
+            made.writestr(name, body)
+
+
+def tarred(path: Path, members: Mapping[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz") as made:
+        for name, body in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            made.addfile(member, io.BytesIO(body))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A folder with seven archives: in files, a tar and a zip file. A version comes after the one that it changes."""
+    folder = tmp_path / "saved"
+    (folder / "2019" / "may").mkdir(parents=True)
+    (folder / "2019" / "may" / "one.json").write_bytes(sample_body("one"))
+    (folder / "2020.zip").parent.mkdir(exist_ok=True)
+    zipped(folder / "2020.zip", {"a/two.json": sample_body("two"), "../../three.json": sample_body("three")})
+    tarred(folder / "2021.tar.gz", {"/etc/four.json": sample_body("four"), "five": sample_body("five")})
+    (folder / "six.json.gz").write_bytes(gzip.compress(sample_body("six")))
+    (folder / "six.later.json").write_bytes(sample_body("six", data=[]))
+    (folder / ".DS_Store").write_bytes(b"of a file manager")
+    return folder
+
+
+def test_every_form_is_imported_as_the_webhook_would(
+    configure: Callable[..., Settings], kinds: str, saved: Path
+) -> None:
+    configure(notify_urls="https://endpoint.example", notify_secret=SECRET)
+
+    progress = run(saved)
+
+    assert (str(progress), progress.share) == ("7 imported, 0 already known, 0 refused, 0 failed", 1.0)
+    assert {(each["trigger"], each["state"]) for each in rows(RunRow)} == {("import", "Completed")}
+    assert {each["state"] for each in rows(ReceiptRow)} == {"completed"}
+    receipts = {each["reference"]: each["receipt_id"] for each in rows(ReceiptRow)}
+    assert stored_body("three", receipts["three"]) == sample_body("three")
+    of_two = next(each["headers"] for each in rows(DeliveryRow) if each["reference"] == "two")
+    assert (of_two["x-cellar-source"], of_two["x-cellar-file"]) == ("import", f"{saved}/2020.zip!a/two.json")
+    assert (rows(NotificationRow), list(inbox.deliveries())) == ([], [])
+    assert validation_errors() == []
+
+
+@pytest.mark.parametrize("kinds", ["Postgres and a bucket"], indirect=True)
+def test_prefix_of_a_bucket_is_imported(kinds: str, tmp_path: Path) -> None:
+    client = boto3.Session().client("s3")
+    zipped(tmp_path / "b.zip", {"b": sample_body("in a zip")})
+    client.put_object(Bucket="archives", Key=f"{tmp_path.name}/old/a.json", Body=sample_body("alone"))
+    client.put_object(Bucket="archives", Key=f"{tmp_path.name}/old/b.zip", Body=(tmp_path / "b.zip").read_bytes())
+
+    progress = run(f"s3://archives/{tmp_path.name}/old/")
+
+    assert str(progress) == "2 imported, 0 already known, 0 refused, 0 failed"
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_second_import_changes_nothing(saved: Path) -> None:
+    run(saved)
+    before = [rows(table) for table in (ReceiptRow, DeliveryRow, RunRow)], list(store().listed(ocfl.ROOT))
+
+    progress = run(saved)
+
+    assert str(progress) == "0 imported, 7 already known, 0 refused, 0 failed"
+    assert before == ([rows(table) for table in (ReceiptRow, DeliveryRow, RunRow)], list(store().listed(ocfl.ROOT)))
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_what_is_refused_is_reported_and_quarantined_and_stops_nothing_else(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "a.json").write_bytes(b'{"reference": 1}')
+    zipped(saved / "b.zip", {"bomb": bytes(1 << 22), "two": sample_body("two")})
+    (saved / "c.tar.gz").write_bytes(gzip.compress(b"no tar")[:-4])
+    (saved / "d.json").write_bytes(sample_body("one"))
+    configure(max_body_bytes=1 << 20)
+
+    progress = run(saved)
+
+    told = {(Path(each.path).name, each.code, each.receipt_id is None) for each in progress.problems}
+    assert str(progress) == "2 imported, 0 already known, 3 refused, 0 failed"
+    assert told >= {("b.zip!bomb", "TOO_LARGE", True), ("c.tar.gz", "DAMAGED_FILE", True)}
+    [kept] = inbox.quarantined()
+    assert kept.receipt_id in {each.receipt_id for each in progress.problems}
+    run(saved)
+    assert inbox.quarantined() == [kept]
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_path_that_cannot_be_read_is_refused_before_anything_is_imported(saved: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=f"nothing at {tmp_path}/nowhere"):
+        asyncio.run(import_archives([str(saved), str(tmp_path / "nowhere")]))
+
+    assert rows(ReceiptRow) == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_archive_that_fails_waits_in_the_inbox_for_a_run_of_its_own(saved: Path) -> None:
+    archived("one", sample_body("one", data=[]))
+    store().overwrite_bytes(b"damaged", f"{ocfl.object_key('one')}/{ocfl.INVENTORY}")
+
+    progress = run(saved)
+
+    assert str(progress) == "6 imported, 0 already known, 0 refused, 1 failed"
+    assert (progress.problems[0].path, progress.problems[0].code) == (f"{saved}/2019/may/one.json", "CONFLICT")
+    [waiting] = inbox.deliveries()
+    [failed] = [each for each in rows(RunRow) if each["state"] == "Failed"]
+    [delivery] = [each for each in rows(DeliveryRow) if each["delivery_id"] == waiting.delivery_id]
+    assert (failed["failed_task"], failed["receipt_id"]) == ("persist-files", waiting.receipt_id)
+    assert delivery["flow_run_id"] is None
+    assert {each["state"] for each in rows(ReceiptRow) if each["receipt_id"] == waiting.receipt_id} == {"received"}
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_import_that_is_retried_goes_on_where_it_was(saved: Path) -> None:
+    since = ImportProgress(imported=2, position=ImportPosition(file=f"{saved}/2020.zip", payloads=1))
+
+    batch = Reader([str(saved)], ImportAttempt("run-1", 2), since).next_batch()
+
+    assert batch
+    assert {each.reference for each in batch.deliveries} == {"three", "four", "five", "six"}
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_attempt_after_a_killed_attempt_makes_no_second_delivery(saved: Path) -> None:
+    first = Reader([str(saved)], ImportAttempt("run-1", 1), ImportProgress()).next_batch()
+
+    again = Reader([str(saved)], ImportAttempt("run-1", 2), ImportProgress()).next_batch()
+
+    assert first
+    assert again
+    assert again.deliveries == first.deliveries
+    assert len(rows(DeliveryRow)) == len(list(inbox.deliveries())) == 7
+    assert {(each["attempt"], each["state"]) for each in rows(RunRow)} == {(1, "Crashed"), (2, "Running")}
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_import_finishes_what_a_killed_import_has_begun(saved: Path) -> None:
+    _check_killed(saved, writes=80)
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("sqlite_installation")
+@pytest.mark.parametrize("writes", [3, 9, 15, 20, 30, 40, 50, 60, 70, 90, 100, 105, 110])
+def test_import_killed_before_any_write_is_finished(saved: Path, writes: int) -> None:
+    _check_killed(saved, writes)
+
+
+def _check_killed(saved: Path, writes: int) -> None:
+    code = (
+        "import asyncio, sys; from tests.flows.killed import Countdown, count_writes; "
+        "from flows.import_archives import import_archives; "
+        "count_writes(Countdown(int(sys.argv[2]))); asyncio.run(import_archives([sys.argv[1]]))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    command = [sys.executable, "-c", code, str(saved), str(writes)]
+    assert subprocess.run(command, env=environment, timeout=200, check=False, capture_output=True).returncode == -9
+    for lease in rows(LeaseRow):  # as if the leases of the dead holder had expired
+        runs.release_lease(lease["reference"], lease["holder"])
+
+    asyncio.run(import_archives([str(saved)]))
+
+    assert {each["state"] for each in rows(ReceiptRow)} == {"completed"}
+    receipts = {each["receipt_id"]: each["reference"] for each in rows(ReceiptRow)}
+    assert sorted(receipts.values()) == ["five", "four", "one", "six", "six", "three", "two"]
+    assert {stored_body(reference, each) for each, reference in receipts.items()} >= {sample_body("one")}
+    assert validation_errors() == []
