@@ -49,9 +49,11 @@ def template() -> bytes:
     made = bodies.template(_SIZE_BYTES, 1)
     document = json.loads(made.before + b"0" * 12 + made.after)
     payment = document["payments"][0]
-    text = json.dumps(document).replace(document["reference"], _PLACEHOLDER.decode())
-    for shared in (payment["transaction_id"], payment["provider_transaction_result"]["cguid"]):
-        text = text.replace(shared, _PLACEHOLDER.decode())  # else each archive would reconcile all earlier archives
+    text = json.dumps(document)
+    # Else each archive would have warnings of its own, and would reconcile all earlier archives.
+    shared = (payment["transaction_id"], payment["provider_transaction_result"]["cguid"])
+    for each in (document["reference"], document["sessions"][0]["reference"], *shared):
+        text = text.replace(each, _PLACEHOLDER.decode())
     return text.encode()
 
 
