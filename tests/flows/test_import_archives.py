@@ -21,7 +21,7 @@ from adapters.database import runs
 from adapters.database.imports import ImportAttempt
 from adapters.database.transactions import reading
 from adapters.files.store import store
-from adapters.inbox import inbox
+from adapters.inbox import inbox, quarantine
 from adapters.platform.settings import Settings
 from adapters.store import ocfl
 from flows.import_archives import import_archives
@@ -145,10 +145,10 @@ def test_what_is_refused_is_reported_and_quarantined_and_stops_nothing_else(
     told = {(Path(each.path).name, each.code, each.receipt_id is None) for each in progress.problems}
     assert str(progress) == "2 imported, 0 already known, 3 refused, 0 failed"
     assert told >= {("b.zip!bomb", "TOO_LARGE", True), ("c.tar.gz", "DAMAGED_FILE", True)}
-    [kept] = inbox.quarantined()
+    [kept] = quarantine.refused()
     assert kept.receipt_id in {each.receipt_id for each in progress.problems}
     run(saved)
-    assert inbox.quarantined() == [kept]
+    assert quarantine.refused() == [kept]
 
 
 @pytest.mark.usefixtures("sqlite_installation")
