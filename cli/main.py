@@ -12,6 +12,8 @@ from adapters.platform.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export
 from cli.archives.import_archives import import_archives
+from cli.bulk import bulk
+from cli.bulk.rerun import rerun
 from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
@@ -41,7 +43,7 @@ app.command()(logs)
 app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)
-app.command()(archives.rerun)
+app.command()(rerun)
 app.command("discrepancies")(list_discrepancies)
 app.command()(explain)
 app.command("import")(import_archives)
@@ -50,6 +52,7 @@ app.command()(verify)
 app.command()(settle)
 app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)
+app.add_typer(bulk.app, name="bulk")
 app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
 

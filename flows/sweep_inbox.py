@@ -17,6 +17,7 @@ from flows.execution.results import RESULTS
 from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
+from services.bulk.control import restart_drivers
 from services.messages.refusals import report_refused
 from services.triggering.refusals import list_all_refused
 from services.triggering.trigger import forgotten, trigger, untriggered
@@ -34,8 +35,8 @@ DEPLOYMENT = "sweep-inbox/scheduled"
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
-    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. Then
-    report to the endpoints the refused deliveries that no message has reported.
+    A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
+    re-run whose driver is gone gets a new driver. Refused deliveries that no message has reported are reported.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -47,6 +48,7 @@ async def sweep_inbox() -> None:
     for made in await report_refused(datetime.now(UTC)):
         why = made.error or f"the endpoint answered {made.status_code}"
         log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
+    log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 import models.archive.archive
 import models.archive.signed_document
 import models.payments.discrepancy
+import models.runs.bulk
 import models.runs.notification
 import models.runs.receipt
 import models.runs.run

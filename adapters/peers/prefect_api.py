@@ -21,6 +21,7 @@ from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
 IMPORT_DEPLOYMENT = "import-archives/import-archives"
+BULK_DEPLOYMENT = "rerun-archives/rerun-archives"
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
@@ -28,7 +29,7 @@ _WAITS = "AwaitingRetry"
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 _RUNS_PER_REQUEST = 200  # Prefect refuses to list more
 
-_deployment_ids: dict[str, str] = {}  # by the URL of the API
+_deployment_ids: dict[tuple[str, str], str] = {}  # by the URL of the API and the deployment's name
 
 
 class _Deployment(BaseModel):
@@ -100,7 +101,7 @@ async def create_run(
         "tags": [*tags_of(identity), f"trigger:{trigger}"],
     }
     async with _client(timeout_s) as client:
-        return _flow_run(await _create(client, new))
+        return _flow_run(await _create(client, DEPLOYMENT, new))
 
 
 async def make_due(flow_run_id: str) -> None:
@@ -127,8 +128,7 @@ async def create_import(paths: Sequence[str]) -> FlowRun:
         Transient: Prefect is down, slow or hung, or does not have the deployment yet.
     """
     async with _client() as client:
-        deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{IMPORT_DEPLOYMENT}")
-        return _flow_run(await _create_run_of(deployment.id, client, {"parameters": {"paths": list(paths)}}))
+        return _flow_run(await _create(client, IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)}}))
 
 
 async def read_run(flow_run_id: str) -> FlowRun:
@@ -139,6 +139,21 @@ async def read_run(flow_run_id: str) -> FlowRun:
     """
     async with _client() as client:
         return _flow_run(await _call(_Run, client, "GET", f"/flow_runs/{flow_run_id}"))
+
+
+async def create_driver(bulk_id: str, number: int) -> FlowRun:
+    """Create the flow run that drives a bulk re-run, or return the existing run. `number` counts its drivers.
+
+    Raises:
+        Transient: Prefect is down, slow or hung, or does not have the deployment yet.
+    """
+    new = {
+        "name": f"bulk-{bulk_id}",
+        "parameters": {"bulk": bulk_id, "dry_run": False},
+        "idempotency_key": f"{bulk_id}:{number}",
+    }
+    async with _client() as client:
+        return _flow_run(await _create(client, BULK_DEPLOYMENT, new))
 
 
 def run_url(flow_run_id: str) -> str:
@@ -152,15 +167,17 @@ async def on_their_way(flow_run_ids: Collection[str]) -> set[str]:
     Raises:
         Transient: Prefect is down, slow or hung.
     """
-    asked, found = list(flow_run_ids), set[str]()
-    async with _client() as client:
-        for first in range(0, len(asked), _RUNS_PER_REQUEST):
-            these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
-            unended = {"state": {"type": {"not_any_": sorted(_ENDED)}}}
-            wanted = {"flow_runs": these | unended, "limit": _RUNS_PER_REQUEST}
-            runs = await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)
-            found.update(run.id for run in runs.root)
-    return found
+    unended = {"state": {"type": {"not_any_": sorted(_ENDED)}}}
+    return {run.id for run in await _filtered(flow_run_ids, unended)}
+
+
+async def known(flow_run_ids: Collection[str]) -> dict[str, FlowRun]:
+    """Return those of the runs that Prefect knows, by id.
+
+    Raises:
+        Transient: Prefect is down, slow or hung.
+    """
+    return {run.id: _flow_run(run) for run in await _filtered(flow_run_ids, {})}
 
 
 async def is_healthy() -> bool:
@@ -171,29 +188,39 @@ async def is_healthy() -> bool:
             return False
 
 
+async def _filtered(flow_run_ids: Collection[str], conditions: dict[str, Any]) -> list[_Run]:
+    asked, found = list(flow_run_ids), list[_Run]()
+    async with _client() as client:
+        for first in range(0, len(asked), _RUNS_PER_REQUEST):
+            these = {"id": {"any_": asked[first : first + _RUNS_PER_REQUEST]}}
+            wanted = {"flow_runs": these | conditions, "limit": _RUNS_PER_REQUEST}
+            found += (await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root
+    return found
+
+
 def _flow_run(run: _Run) -> FlowRun:
     waits_until = run.next_scheduled_start_time if run.state.name == _WAITS else None
     return FlowRun(run.id, run.state.name, run.state.type in _ENDED, run.state.message or "", waits_until)
 
 
-async def _create(client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
-    """Create a run of our deployment. Its id is looked up once, and again after the deployment was replaced."""
-    known = _deployment_ids.get(settings().prefect_url)
+async def _create(client: httpx.AsyncClient, deployment: str, new: dict[str, Any]) -> _Run:
+    """Create a run of a deployment. Its id is looked up once, and again after the deployment was replaced."""
+    known_id = _deployment_ids.get((settings().prefect_url, deployment))
     try:
-        return await _create_run_of(known or await _look_up_deployment(client), client, new)
+        return await _create_run_of(known_id or await _look_up_deployment(client, deployment), client, new)
     except _NotFound:
-        if known is None:
+        if known_id is None:
             raise
-        return await _create_run_of(await _look_up_deployment(client), client, new)
+        return await _create_run_of(await _look_up_deployment(client, deployment), client, new)
 
 
 async def _create_run_of(deployment_id: str, client: httpx.AsyncClient, new: dict[str, Any]) -> _Run:
     return await _call(_Run, client, "POST", f"/deployments/{deployment_id}/create_flow_run", new)
 
 
-async def _look_up_deployment(client: httpx.AsyncClient) -> str:
-    deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{DEPLOYMENT}")
-    _deployment_ids[settings().prefect_url] = deployment.id
+async def _look_up_deployment(client: httpx.AsyncClient, name: str) -> str:
+    deployment = await _call(_Deployment, client, "GET", f"/deployments/name/{name}")
+    _deployment_ids[settings().prefect_url, name] = deployment.id
     return deployment.id
 
 

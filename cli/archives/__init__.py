@@ -1,1 +1,1 @@
-"""Commands that list, show, re-run, export and release archives. Long-running commands stay out."""
+"""Commands that list, show, export and release archives. Long-running commands stay out."""

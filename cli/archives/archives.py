@@ -1,6 +1,5 @@
-"""`cellar list`, `cellar show`, `cellar rerun`: lists, shows and re-runs archives."""
+"""`cellar list`, `cellar show`: lists and shows archives."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from domain.archive.verdict_text import document_text, signature_texts
 from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
 from services.receipts.lookup import unknown_reference
-from services.triggering import reruns
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
 
@@ -104,18 +102,6 @@ def _show_differences(reference: str, before: int, after: int, *, as_json: bool)
         rows += [(*what, member, values.before, values.after) for member, values in each.members.items()]
         rows += [(*what, member, "(not shown)", "(not shown)") for member in each.withheld]
     console().print(table_of(("kind", "key", "change", "member", f"version {before}", f"version {after}"), rows))
-
-
-def rerun(
-    references: Annotated[list[str], typer.Argument(help="Process references.")], *, as_json: Json = False
-) -> None:
-    """Run the latest receipt of each archive again. Parts that are already right stay unchanged."""
-    started = asyncio.run(reruns.rerun(references))
-    if as_json:
-        typer.echo(json.dumps([each.model_dump() for each in started]))
-        return
-    for each in started:
-        typer.echo(f"{each.reference}: run {each.flow_run_id} is {each.state}, {each.url}")
 
 
 def _page(query: ArchiveQuery) -> ArchivePage:

@@ -37,6 +37,7 @@ class Execution:
         self.flow_run = flow_run
         self.interruption: Interruption | None = None
         self.holds_slot = True
+        self.only_starts_runs = False
         # With a `deployment_id` the engine would start a thread and a websocket per run to watch for Suspend, and block
         # the loop at both ends. It reads the run again before it calls the flow, so the flow sees its deployment.
         # The state is Pending because a run is executed only after it was taken.
@@ -118,6 +119,13 @@ def leave_slot() -> None:
     """Free the slot of the calling run, which from now on only waits for endpoints."""
     if execution := _current.get():
         execution.holds_slot = False
+
+
+def only_start_runs() -> None:
+    """Free the slot of the calling run, which only starts other runs. A worker that stops hands it back at once."""
+    if execution := _current.get():
+        execution.holds_slot = False
+        execution.only_starts_runs = True
 
 
 def is_cancelled_by_person() -> bool:

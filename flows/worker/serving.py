@@ -25,6 +25,7 @@ from flows.import_archives import import_archives
 from flows.import_reports import import_reports
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
+from flows.rerun_archives import rerun_archives
 from flows.sweep_inbox import DEPLOYMENT as SWEEP
 from flows.sweep_inbox import sweep_inbox
 from flows.verify_archives import verify_archives
@@ -42,6 +43,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     import_archives,
     sweep_inbox,
     verify_archives,
+    rerun_archives,
 )
 _GIVE_UP_AFTER_S = 20
 _DEPLOYED_WITHIN_S = 90

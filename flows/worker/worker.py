@@ -98,6 +98,9 @@ class Worker:
     async def drain(self, hurry: "asyncio.Task[None]") -> None:
         """Take no new run. Let the present runs end, or hand them back."""
         duties = [asyncio.create_task(self._repeat(each, every_s)) for each, every_s in self._duties()]
+        for execution in list(self._live.values()):
+            if execution.only_starts_runs:
+                execution.interrupt(Interruption.HANDED_BACK)
         ended = asyncio.create_task(self._all_ended())
         await asyncio.wait({ended, hurry}, timeout=_DRAIN_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         for execution in list(self._live.values()):

@@ -9,12 +9,13 @@ from models.columns import Moment
 
 
 class Trigger(StrEnum):
-    """What started a run. `rerun`: a person. `retry`: a further attempt of the same flow run. `import`: a person who
-    takes in saved archives; one flow run archives many receipts.
+    """What started a run. `rerun`: a person. `bulk`: a bulk re-run. `retry`: a further attempt of the same flow run.
+    `import`: a person who takes in saved archives; one flow run archives many receipts.
     """
 
     WEBHOOK = "webhook"
     RERUN = "rerun"
+    BULK = "bulk"
     RETRY = "retry"
     SWEEP = "sweep"
     IMPORT = "import"

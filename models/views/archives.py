@@ -14,8 +14,8 @@ from models.views.payments import DiscrepancyView, PaymentView
 from models.views.refused import RefusedView
 
 
-class ArchiveQuery(BaseModel):
-    """The filters of a list of archives. An archive must match every filter that is set."""
+class ArchiveFilter(BaseModel):
+    """The filters of archives. An archive must match every filter that is set."""
 
     reference: Text | None = None
     process_number: Integer | None = None
@@ -33,6 +33,11 @@ class ArchiveQuery(BaseModel):
     received_after: Moment | None = None
     received_before: Moment | None = None
     q: Text | None = Field(None, description="part of a reference, number, name, label or file name")
+
+
+class ArchiveQuery(ArchiveFilter):
+    """A page of the archives that match the filters."""
+
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 

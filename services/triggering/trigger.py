@@ -140,13 +140,16 @@ async def _is_left_to(flow_run_id: str, receipt_id: str) -> bool:
     return True
 
 
-async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
+async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: bool = False) -> FlowRun:
     """Start the next attempt at a receipt, or return the run that is on its way.
 
     Attempts are counted by ended runs, and their number is part of the idempotency key. So Prefect returns a run that
     is on its way, or is retried in Prefect. A run that waits is made due, unless the sweep asks. A run that has ended
     in Prefect and not in our history, because its worker was killed, is recorded here. The sweep does not restart a run
     that a person has cancelled.
+
+    Args:
+        repeats: whether a complete receipt is run again, as a re-run always does.
 
     Raises:
         Transient: the database or Prefect does not answer.
@@ -161,7 +164,7 @@ async def start_run(reference: str, receipt_id: str, why: Trigger) -> FlowRun:
             if why is not Trigger.SWEEP and run.waits_until and run.waits_until > datetime.now(UTC) + _SOON:
                 await prefect_api.make_due(run.flow_run_id)
             return run
-        if why is not Trigger.RERUN and await asyncio.to_thread(_is_complete, receipt_id):
+        if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
         if await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why)):
             run_ended(run.state)

@@ -14,6 +14,7 @@ from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
 from models.views.archives import (
+    ArchiveFilter,
     ArchivePage,
     ArchiveQuery,
     ArchiveSummary,
@@ -35,7 +36,7 @@ def page(query: ArchiveQuery) -> ArchivePage:
         Transient: the database does not answer.
     """
     counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
-    found = select(ArchiveRow, *counts).where(*_conditions(query))
+    found = select(ArchiveRow, *counts).where(*conditions_of(query))
     with reading() as session:
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
     items = [
@@ -53,7 +54,12 @@ def _count(table: type[SQLModel], *conditions: Any) -> Any:
     return counted.correlate(ArchiveRow).scalar_subquery()
 
 
-def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:
+def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on `ArchiveRow` that a filter means.
+
+    Raises:
+        Refused: the label has no `=`.
+    """
     plain = {
         "reference": ArchiveRow.reference,
         "process_number": ArchiveRow.process_number,

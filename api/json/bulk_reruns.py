@@ -1,0 +1,70 @@
+"""`/api/bulk-reruns`: plans, confirms, pauses, resumes and aborts bulk re-runs, and shows their records."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from api.authorization import check_reader
+from models.views.bulk import BulkPage, BulkQuery, BulkRecord, BulkRequest, BulkView, Client, ItemQuery
+from models.views.parameters import Text
+from services.bulk import control, planning, records
+
+router = APIRouter(prefix="/api/bulk-reruns", tags=["bulk re-runs"], dependencies=[Depends(check_reader)])
+
+
+@router.get("", summary="A page of bulk re-runs and plans, newest first")
+def list_bulk_reruns(query: Annotated[BulkQuery, Query()]) -> BulkPage:
+    return records.page(query)
+
+
+@router.post("", summary="Plan the re-run of all archives that match a filter")
+async def plan(request: BulkRequest) -> BulkView:
+    """With `dry_run`, the default, nothing runs: `confirm` freezes the list of the plan and starts it. Without, both
+    happen at once.
+    """
+    made = await asyncio.to_thread(planning.plan, request.filter(), _person(request.by))
+    if not request.dry_run:
+        await planning.confirm(made.id, _person(request.by))
+    return await asyncio.to_thread(records.view, made.id)
+
+
+@router.get("/{bulk_id}", summary="A bulk re-run with a page of what became of its archives")
+def read(bulk_id: Text, query: Annotated[ItemQuery, Query()]) -> BulkRecord:
+    return records.record(bulk_id, query)
+
+
+@router.post("/{bulk_id}/confirm", summary="Freeze the list of a plan, and start it")
+async def confirm(bulk_id: Text, client: Client | None = None) -> BulkView:
+    """409 if it is no longer planned. Archives that failed or arrived after the plan are not in the list."""
+    await planning.confirm(bulk_id, _person_of(client))
+    return await asyncio.to_thread(records.view, bulk_id)
+
+
+@router.post("/{bulk_id}/pause", summary="Start no further archive until it is resumed")
+def pause(bulk_id: Text, client: Client | None = None) -> BulkView:
+    """409 if it is not running. Runs that are on their way end as usual."""
+    control.pause(bulk_id, _person_of(client))
+    return records.view(bulk_id)
+
+
+@router.post("/{bulk_id}/resume", summary="Go on with a paused bulk re-run")
+def resume(bulk_id: Text, client: Client | None = None) -> BulkView:
+    """409 if it is not paused."""
+    control.resume(bulk_id, _person_of(client))
+    return records.view(bulk_id)
+
+
+@router.post("/{bulk_id}/abort", summary="End a bulk re-run, or discard a plan")
+def abort(bulk_id: Text, client: Client | None = None) -> BulkView:
+    """409 if it has ended. Archives that are not started stay untouched."""
+    control.abort(bulk_id, _person_of(client))
+    return records.view(bulk_id)
+
+
+def _person_of(client: Client | None) -> str:
+    return _person(client.by if client else None)
+
+
+def _person(name: str | None) -> str:
+    return f"api ({name})" if name else "api"

@@ -1,0 +1,112 @@
+"""`cellar bulk`: lists, shows, pauses, resumes and aborts bulk re-runs."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from cli.bulk.following import follow, how_to_go_on
+from cli.bulk.pages import print_end, print_record, say
+from cli.bulk.person import person
+from cli.terminal import Json, console, print_json, table_of, wrong_options
+from domain.bulk.plan_text import filter_text
+from models.runs.bulk import ItemState
+from models.views.bulk import BulkQuery, BulkView, ItemQuery
+from services.bulk import control, records
+
+app = typer.Typer(help="Lists, shows, pauses, resumes and aborts bulk re-runs.", no_args_is_help=True)
+Id = Annotated[str, typer.Argument(help="The id of a bulk re-run, as `cellar bulk list` shows it.")]
+_LISTED = ("id", "state", "created", "by", "archives", "done", "failed", "filter")
+
+
+@app.command("list")
+def list_bulk_reruns(
+    *,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
+    limit: Annotated[int, typer.Option(help="Bulk re-runs on a page, at most 500.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List bulk re-runs and plans, newest first."""
+    try:
+        page = records.page(BulkQuery(cursor=cursor, limit=limit))
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    if as_json:
+        print_json(page)
+        return
+    console().print(table_of(_LISTED, map(_listed, page.items)))
+    if page.next:
+        console().print(f"More: --cursor {page.next}")
+
+
+@app.command()
+def show(
+    bulk_id: Id,
+    *,
+    following: Annotated[bool, typer.Option("--follow", help="Follow it to its end. Ctrl-C detaches.")] = False,
+    item_state: Annotated[
+        ItemState | None, typer.Option("--state", help="Which archives to list. Default: those that failed again.")
+    ] = None,
+    after: Annotated[int, typer.Option(min=0, help="`next` of the previous page.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Archives on a page.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show a bulk re-run: its plan, who did what, and what became of its archives."""
+    if following:
+        _follow(bulk_id, as_json=as_json)
+        return
+    chosen = item_state if as_json else item_state or ItemState.FAILED
+    found = records.record(bulk_id, ItemQuery(item_state=chosen, after=after, limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    print_record(found, found.items)
+    if found.next is not None:
+        say(f"More: --after {found.next}")
+
+
+@app.command()
+def pause(bulk_id: Id, *, as_json: Json = False) -> None:
+    """Start no further archive until the bulk re-run is resumed. Runs that are on their way end as usual."""
+    _act(control.pause, bulk_id, as_json=as_json)
+
+
+@app.command()
+def resume(bulk_id: Id, *, as_json: Json = False) -> None:
+    """Go on with a paused bulk re-run."""
+    _act(control.resume, bulk_id, as_json=as_json)
+
+
+@app.command()
+def abort(bulk_id: Id, *, as_json: Json = False) -> None:
+    """End a bulk re-run, or discard a plan. Archives that are not started stay untouched."""
+    _act(control.abort, bulk_id, as_json=as_json)
+
+
+def _act(action: Callable[[str, str], None], bulk_id: str, *, as_json: bool) -> None:
+    action(bulk_id, person())
+    found = records.view(bulk_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_end(found)
+
+
+def _follow(bulk_id: str, *, as_json: bool) -> None:
+    found = follow(bulk_id)
+    if found is None:
+        typer.echo(how_to_go_on(bulk_id), err=True)
+        return
+    if as_json:
+        print_json(found)
+    else:
+        print_end(found)
+    if found.failed or found.state == "aborted":
+        raise typer.Exit(1)
+
+
+def _listed(found: BulkView) -> list[object]:
+    created = f"{found.created_at:%Y-%m-%d %H:%M}"
+    counts = (found.planned, found.done, found.failed)
+    return [found.id, found.state, created, found.by, *counts, filter_text(found.filter)]

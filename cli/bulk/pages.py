@@ -1,0 +1,73 @@
+"""Prints plans and records of bulk re-runs, readable in 100 columns."""
+
+import textwrap
+from collections.abc import Sequence
+
+from cli.terminal import cell, console, table_of
+from domain.bulk.plan_text import filter_text, plan_rows, plan_sentences
+from models.views.bulk import BulkItemView, BulkView, PlanView
+
+_WIDTH = 100
+
+
+def print_plan(found: BulkView) -> None:
+    """Print what a plan would do."""
+    say(f"Plan {found.id}: {filter_text(found.filter)}")
+    _print_groups(found.plan)
+    for sentence in plan_sentences(found.plan):
+        say(sentence)
+
+
+def print_record(found: BulkView, failed: Sequence[BulkItemView]) -> None:
+    """Print the record of a bulk re-run: what was planned, who did what, and what became of the archives."""
+    say(f"Bulk re-run {found.id}: {found.state}")
+    say(f"Filter: {filter_text(found.filter)}")
+    for each in found.actions:
+        say(f"{each.at:%Y-%m-%d %H:%M:%S}Z  {each.what} by {each.by}")
+    if found.ended_at and found.state == "done":
+        say(f"{found.ended_at:%Y-%m-%d %H:%M:%S}Z  done")
+    if found.url:
+        say(f"Driven by {found.url}")
+    if found.state == "planned":
+        _print_groups(found.plan)
+        for sentence in plan_sentences(found.plan):
+            say(sentence)
+        return
+    say(counts_text(found))
+    if failed:
+        rows = [(each.reference, each.cause, each.flow_run_id) for each in failed]
+        console().print(table_of(("failed again", "cause", "run"), rows))
+
+
+def print_end(found: BulkView) -> None:
+    """Print how a bulk re-run ended."""
+    say(f"Bulk re-run {found.id} is {found.state}: {counts_text(found)}")
+    if found.failed:
+        say(f"`cellar bulk show {found.id}` names the archives that failed again.")
+
+
+def counts_text(found: BulkView) -> str:
+    counts = {
+        "completed": found.completed,
+        "skipped, since they needed no run any longer": found.skipped,
+        "failed again": found.failed,
+        "on their way": found.started,
+        "untouched" if found.state == "aborted" else "waiting": found.waiting,
+    }
+    told = [f"{number:,} {what}" for what, number in counts.items() if number]
+    return f"{found.planned:,} archives: {', '.join(told)}." if told else "no archives."
+
+
+def say(text: str) -> None:
+    """Print a line, wrapped between words. What people copy, like an address, is never cut."""
+    lines = textwrap.wrap(cell(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    console().print("\n  ".join(lines), soft_wrap=True, highlight=False)
+
+
+def _print_groups(plan: PlanView) -> None:
+    rows = [(f"{archives:,}", what, which) for what, which, archives in plan_rows(plan)]
+    if rows:
+        console().print(table_of(("archives", "what", "which"), rows))
+    for each in plan.causes:
+        if each.sentence:
+            say(f"{each.code}: {each.sentence}")

@@ -1,0 +1,14 @@
+"""Names the person at this command line, for the record of a bulk re-run."""
+
+import getpass
+import os
+import socket
+
+
+def person() -> str:
+    """Return the user of the operating system and the host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # the user has no entry in the list of users, as in some containers
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

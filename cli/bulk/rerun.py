@@ -1,0 +1,110 @@
+"""`cellar rerun`: runs archives again, singly by their references, or in bulk by a filter."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from cli.bulk.following import follow, how_to_go_on
+from cli.bulk.pages import print_end, print_plan
+from cli.bulk.person import person
+from cli.terminal import Json, console, print_json, wrong_options
+from models.archive.archive import State
+from models.views.archives import ArchiveFilter
+from models.views.bulk import BulkView
+from services.bulk import planning, records
+from services.triggering import reruns
+
+_WRONG_USE = 2
+_FILTERS = {"since": "received_after", "until": "received_before", "template": "template", "cause": "cause"}
+
+
+def rerun(  # noqa: PLR0913 -- an option per filter
+    references: Annotated[list[str] | None, typer.Argument(help="Process references.")] = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed archives that match every filter.")] = False,
+    since: Annotated[str | None, typer.Option(help="Arrived after this time with zone: 2026-11-24T00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Arrived before this time with zone.")] = None,
+    template: Annotated[str | None, typer.Option(help="A template id.")] = None,
+    cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing runs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.
+
+    --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; the bulk re-run goes on.
+    Exits with 1 if an archive failed again or the bulk re-run was aborted.
+    """
+    filters = {"since": since, "until": until, "template": template, "cause": cause}
+    _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
+    if references:
+        _rerun(references, as_json=as_json)
+        return
+    chosen = _filter(filters)
+    if not (dry_run or yes or _can_ask()):
+        typer.echo("cellar rerun: no terminal can answer: add --yes to run the plan, or --dry-run to see it", err=True)
+        raise typer.Exit(_WRONG_USE)
+    plan = records.view(planning.plan(chosen, person()).id)
+    if dry_run and as_json:
+        print_json(plan)
+        return
+    if not as_json:
+        print_plan(plan)
+    if not dry_run and plan.planned:
+        _run(plan, ask=not yes, as_json=as_json)
+
+
+def _run(plan: BulkView, *, ask: bool, as_json: bool) -> None:
+    if ask and not typer.confirm(f"Run {plan.planned:,} archives again?", err=True):
+        console().print("Nothing was changed.")
+        return
+    asyncio.run(planning.confirm(plan.id, person()))
+    found = follow(plan.id)
+    if found is None:
+        typer.echo(how_to_go_on(plan.id), err=True)
+        return
+    if as_json:
+        print_json(found)
+    else:
+        print_end(found)
+    if found.failed or found.state == "aborted":
+        raise typer.Exit(1)
+
+
+def _check_use(
+    references: list[str] | None, filters: Mapping[str, str | None], *, failed: bool, only_bulk: bool
+) -> None:
+    """Check that either references are named or --failed is set."""
+    if bool(references) == failed:
+        raise typer.BadParameter("expected either process references, or --failed for all failed archives")
+    if references and (only_bulk or any(filters.values())):
+        raise typer.BadParameter("filters, --dry-run and --yes belong to --failed; leave them out, or the references")
+
+
+def _filter(filters: Mapping[str, str | None]) -> ArchiveFilter:
+    named: dict[str, Any] = {_FILTERS[name]: value for name, value in filters.items()}
+    try:
+        return ArchiveFilter(state=State.FAILED, **named)
+    except ValidationError as error:
+        shown = wrong_options(error).message
+        for name, member in _FILTERS.items():
+            shown = shown.replace(f"--{member.replace('_', '-')}:", f"--{name}:")
+        raise typer.BadParameter(shown) from error
+
+
+def _rerun(references: list[str], *, as_json: bool) -> None:
+    started = asyncio.run(reruns.rerun(references))
+    if as_json:
+        typer.echo(json.dumps([each.model_dump() for each in started]))
+        return
+    for each in started:
+        typer.echo(f"{each.reference}: run {each.flow_run_id} is {each.state}, {each.url}")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,188 @@
+"""The flow `rerun-archives`: plans a bulk re-run, and drives it to its end.
+
+The list and the state of every archive are in the database. A run of this flow that is killed goes on where it was, in
+the next attempt, or in a new run that the flow `sweep-inbox` starts.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+from pydantic import Field
+
+from adapters.database import bulk_items, bulk_reruns
+from adapters.platform.cancellation import in_thread
+from domain.bulk.plan_text import plan_rows, plan_sentences
+from flows.execution.engine import is_cancelled_by_person, only_start_runs
+from flows.execution.results import RESULTS
+from flows.execution.summaries import optional_summary
+from models.archive.archive import State
+from models.errors import Conflict, Refused, Transient
+from models.runs.bulk import BulkState
+from models.views.archives import ArchiveFilter
+from models.views.bulk import BulkView, PlanView
+from models.views.parameters import Moment, Text
+from services.bulk import control, driving, planning, records
+
+_PREFECT = "prefect"
+_STEP_S = 0.2
+_QUIET_STEP_S = 1.0
+_SHOWN_EACH_S = 3
+_LOST_LOOK_S = 30
+_AWAY_PAUSE_S = 2
+
+
+@flow(name="rerun-archives", result_storage=RESULTS, persist_result=False)
+async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of the form
+    state: Annotated[Literal["failed", "completed"], Field(description="The state of the archives.")] = "failed",
+    cause: Annotated[
+        Text | None, Field(description="The code of the cause of their failure, like STORE_AWAY. Empty: any cause.")
+    ] = None,
+    template: Annotated[Text | None, Field(description="Their template id. Empty: any template.")] = None,
+    since: Annotated[Moment | None, Field(description="Archives that arrived after this time.")] = None,
+    until: Annotated[Moment | None, Field(description="Archives that arrived before this time.")] = None,
+    dry_run: Annotated[bool, Field(description="Only plan: show what would be run again. Nothing runs.")] = True,
+    bulk: Annotated[
+        Text | None, Field(description="The id of a plan or bulk re-run to continue. The filters are not used then.")
+    ] = None,
+) -> Any:
+    """Run many archives again: those that match every filter. With a dry run, only plan.
+
+    Raises:
+        Conflict: some archives failed again; the record of the bulk re-run names them.
+        Refused: `bulk` is no bulk re-run.
+        Transient: the database does not answer.
+    """
+    only_start_runs()
+    if bulk is None:
+        chosen = ArchiveFilter(
+            state=State(state), cause=cause, template=template, received_after=since, received_before=until
+        )
+        row = await in_thread(planning.plan, chosen, _person(), _id_of_this_run())
+    else:
+        row = await in_thread(planning.get, bulk)
+    await _show_plan(row.id, PlanView.model_validate(row.plan))
+    if dry_run:
+        return None
+    with suppress(Refused):  # it is confirmed already: an earlier attempt of this run, or a person, has done so
+        await in_thread(planning.freeze, row.id, _person())
+    return await _drive(row.id)
+
+
+async def _drive(bulk_id: str) -> Any:
+    log = get_run_logger()
+    await in_thread(bulk_reruns.set_driver, bulk_id, flow_run.id)  # an earlier driver notices, and ends
+    progress = _Progress(bulk_id)
+    try:
+        await _until_over(bulk_id, progress)
+    except asyncio.CancelledError:
+        if is_cancelled_by_person():
+            with suppress(Refused, Transient):  # aborted before; or the sweep aborts it, as its driver is Cancelled
+                await asyncio.to_thread(control.abort, bulk_id, _PREFECT)
+        raise
+    found = await progress.show()
+    log.info("Bulk re-run %s is %s: %s", bulk_id, found.state, _counts(found))
+    if found.state == BulkState.ABORTED:
+        return Cancelled(message=f"Bulk re-run {bulk_id} was aborted: {_counts(found)}.")
+    if found.state == BulkState.DONE and found.failed:
+        await _show_failures(bulk_id)
+        failed = f"{found.failed} of {found.planned} archives failed again"
+        raise Conflict(f"{failed}; `cellar bulk show {bulk_id}` says why")
+    return None
+
+
+async def _until_over(bulk_id: str, progress: "_Progress") -> None:
+    """Take step after step. While database or Prefect are away, nothing is lost, and the steps go on later."""
+    lost_look_s = time.monotonic()
+    while True:
+        try:
+            standing = await driving.step(bulk_id, flow_run.id)
+            if time.monotonic() - lost_look_s > _LOST_LOOK_S:
+                lost_look_s = time.monotonic()
+                await driving.settle_lost(bulk_id)
+            await progress.show_at_times()
+        except Transient as error:
+            get_run_logger().warning("A step is tried again: %s", error)
+            await asyncio.sleep(_AWAY_PAUSE_S)
+            continue
+        if standing.is_over:
+            return
+        await asyncio.sleep(_STEP_S if standing.state is BulkState.RUNNING else _QUIET_STEP_S)
+
+
+class _Progress:
+    """The progress artifact of a bulk re-run."""
+
+    def __init__(self, bulk_id: str) -> None:
+        self._bulk_id = bulk_id
+        self._artifact: UUID | None = None
+        self._shown: tuple[str, str] | None = None
+        self._shown_s = 0.0
+
+    async def show_at_times(self) -> None:
+        if time.monotonic() - self._shown_s > _SHOWN_EACH_S:
+            self._shown_s = time.monotonic()
+            await self.show()
+
+    async def show(self) -> BulkView:
+        """Show how far the bulk re-run is, if that has changed, and return it."""
+        found = await in_thread(records.view, self._bulk_id)
+        shown = (found.state, _counts(found))
+        if shown != self._shown:
+            with optional_summary():
+                await self._write(found)
+                self._shown = shown
+        return found
+
+    async def _write(self, found: BulkView) -> None:
+        share = 100 * (found.done + found.failed) / found.planned if found.planned else 100.0
+        description = f"{found.state}: {_counts(found)}"
+        if self._artifact is None:
+            made = await acreate_progress_artifact(share, key=f"bulk-{self._bulk_id}", description=description)
+            self._artifact = made if isinstance(made, UUID) else UUID(str(made))
+        else:
+            await aupdate_progress_artifact(self._artifact, share, description=description)
+
+
+async def _show_plan(bulk_id: str, plan: PlanView) -> None:
+    rows = [{"what": what, "which": which, "archives": archives} for what, which, archives in plan_rows(plan)]
+    told = " ".join(plan_sentences(plan))
+    for sentence in plan_sentences(plan):
+        get_run_logger().info(sentence)
+    with optional_summary():
+        description = f"{told} To run this plan, run the deployment with `bulk` {bulk_id} and without dry run."
+        await acreate_table_artifact(rows, key=f"bulk-plan-{bulk_id}", description=description)
+
+
+async def _show_failures(bulk_id: str) -> None:
+    failures = await in_thread(bulk_items.failures, bulk_id)
+    rows = [{"cause": code, "sentence": sentence, "archives": number} for code, sentence, number in failures]
+    with optional_summary():
+        await acreate_table_artifact(rows, key=f"bulk-failures-{bulk_id}", description="Why archives failed again")
+
+
+def _counts(found: BulkView) -> str:
+    return (
+        f"{found.planned} archives, {found.completed} completed, {found.skipped} skipped, {found.failed} failed, "
+        f"{found.started} on their way, {found.waiting} waiting"
+    )
+
+
+def _id_of_this_run() -> str:
+    """Return the id of the plan of this run. A later attempt finds its plan again."""
+    return str(flow_run.id).replace("-", "")[-12:]
+
+
+def _person() -> str:
+    """Return who started this run, as far as Prefect knows."""
+    context = FlowRunContext.get()
+    creator = context.flow_run.created_by if context and context.flow_run else None
+    name = creator.display_value if creator else None
+    return f"{_PREFECT} ({name})" if name else _PREFECT
