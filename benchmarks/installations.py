@@ -33,6 +33,7 @@ _TIMEOUT_S = 60
 class Installation:
     """A running installation."""
 
+    settings: Settings
     log_folder: Path
     receiver: httpx.AsyncClient
     prefect: httpx.AsyncClient
@@ -68,7 +69,7 @@ async def installation(folder: Path, engine: str, postgres: Postgres | None) -> 
                     run(program, log_folder)
                 worker = programs.enter_context(running(last, log_folder))
                 await _until(lambda: _answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
-                yield Installation(log_folder, receiver, prefect, _to_read(settings, database), worker)
+                yield Installation(settings, log_folder, receiver, prefect, _to_read(settings, database), worker)
     finally:
         await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
 

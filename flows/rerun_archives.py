@@ -7,24 +7,24 @@ the next attempt, or in a new run that the flow `sweep-inbox` starts.
 import asyncio
 import time
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import Cancelled
-from pydantic import Field
+from prefect.states import Cancelled, Completed, Failed
 
 from adapters.database import bulk_items, bulk_reruns
+from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
 from domain.bulk.plan_text import plan_rows, plan_sentences
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.archive.archive import State
-from models.errors import Conflict, Refused, Transient
+from models.errors import Refused, Transient
 from models.runs.bulk import BulkState
 from models.views.archives import ArchiveFilter
 from models.views.bulk import BulkView, PlanView
@@ -32,6 +32,7 @@ from models.views.parameters import Moment, Text
 from services.bulk import control, driving, planning, records
 
 _PREFECT = "prefect"
+_CONFIRMED_WITHIN_S = 60
 _STEP_S = 0.2
 _QUIET_STEP_S = 1.0
 _SHOWN_EACH_S = 3
@@ -41,22 +42,28 @@ _AWAY_PAUSE_S = 2
 
 @flow(name="rerun-archives", result_storage=RESULTS, persist_result=False)
 async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of the form
-    state: Annotated[Literal["failed", "completed"], Field(description="The state of the archives.")] = "failed",
-    cause: Annotated[
-        Text | None, Field(description="The code of the cause of their failure, like STORE_AWAY. Empty: any cause.")
-    ] = None,
-    template: Annotated[Text | None, Field(description="Their template id. Empty: any template.")] = None,
-    since: Annotated[Moment | None, Field(description="Archives that arrived after this time.")] = None,
-    until: Annotated[Moment | None, Field(description="Archives that arrived before this time.")] = None,
-    dry_run: Annotated[bool, Field(description="Only plan: show what would be run again. Nothing runs.")] = True,
-    bulk: Annotated[
-        Text | None, Field(description="The id of a plan or bulk re-run to continue. The filters are not used then.")
-    ] = None,
+    state: Literal["failed", "completed"] = "failed",
+    cause: Text | None = None,
+    template: Text | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    dry_run: bool = True,
+    bulk: Text | None = None,
 ) -> Any:
     """Run many archives again: those that match every filter. With a dry run, only plan.
 
+    The run ends Failed if some archives failed again, and Cancelled if the bulk re-run was aborted.
+
+    Args:
+        state: The state of the archives.
+        cause: The code of the cause of their failure, like STORE_AWAY. Empty for any cause.
+        template: Their template id. Empty for any template.
+        since: Only archives that arrived after this time.
+        until: Only archives that arrived before this time.
+        dry_run: Only plan: a table shows what would be run again. Nothing runs.
+        bulk: The id of a plan, to run just this plan, or of a bulk re-run, to go on with it. Replaces the filters.
+
     Raises:
-        Conflict: some archives failed again; the record of the bulk re-run names them.
         Refused: `bulk` is no bulk re-run.
         Transient: the database does not answer.
     """
@@ -68,12 +75,29 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         row = await in_thread(planning.plan, chosen, _person(), _id_of_this_run())
     else:
         row = await in_thread(planning.get, bulk)
+    if HANDED_OVER in flow_run.tags:
+        await _until_confirmed(row.id)
+        return await _drive(row.id)
     await _show_plan(row.id, PlanView.model_validate(row.plan))
     if dry_run:
         return None
-    with suppress(Refused):  # it is confirmed already: an earlier attempt of this run, or a person, has done so
-        await in_thread(planning.freeze, row.id, _person())
+    if row.state == BulkState.PLANNED:
+        with suppress(Refused):  # confirmed before: by an earlier attempt of this run, or by a person
+            await in_thread(planning.freeze, row.id, _person())
     return await _drive(row.id)
+
+
+async def _until_confirmed(bulk_id: str) -> None:
+    """Wait for the list, which is being frozen. Its driver starts meanwhile.
+
+    Raises:
+        Refused: the plan stays a plan: whoever confirmed it was killed, or found it confirmed or aborted.
+    """
+    deadline = time.monotonic() + _CONFIRMED_WITHIN_S
+    while (await in_thread(planning.get, bulk_id)).state == BulkState.PLANNED:
+        if time.monotonic() > deadline:
+            raise Refused("NOT_CONFIRMED", f"the list of plan {bulk_id} was not frozen; confirm the plan again")
+        await asyncio.sleep(_STEP_S / 2)
 
 
 async def _drive(bulk_id: str) -> Any:
@@ -86,15 +110,18 @@ async def _drive(bulk_id: str) -> Any:
         if is_cancelled_by_person():
             with suppress(Refused, Transient):  # aborted before; or the sweep aborts it, as its driver is Cancelled
                 await asyncio.to_thread(control.abort, bulk_id, _PREFECT)
+                await progress.show()
         raise
     found = await progress.show()
     log.info("Bulk re-run %s is %s: %s", bulk_id, found.state, _counts(found))
+    if found.state not in (BulkState.ABORTED, BulkState.DONE):
+        return Completed(message=f"Another run drives bulk re-run {bulk_id} now.")
     if found.state == BulkState.ABORTED:
         return Cancelled(message=f"Bulk re-run {bulk_id} was aborted: {_counts(found)}.")
-    if found.state == BulkState.DONE and found.failed:
+    if found.failed:
         await _show_failures(bulk_id)
         failed = f"{found.failed} of {found.planned} archives failed again"
-        raise Conflict(f"{failed}; `cellar bulk show {bulk_id}` says why")
+        return Failed(message=f"{failed}; `cellar bulk show {bulk_id}` names them and says why.")
     return None
 
 

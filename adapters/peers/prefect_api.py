@@ -22,6 +22,8 @@ from models.runs.run import Trigger
 DEPLOYMENT = "process-archive/archive"
 IMPORT_DEPLOYMENT = "import-archives/import-archives"
 BULK_DEPLOYMENT = "rerun-archives/rerun-archives"
+HANDED_OVER = "handed-over"
+"""The tag of a run that drives a bulk re-run which is confirmed elsewhere. It never confirms a plan itself."""
 _TIMEOUT_S = 10
 # On SQLite, Prefect answers 503 to the creation of a run when another transaction was faster. So a retry is soon.
 _BUSY: dict[str, Any] = {"attempts": 11, "timeout": None, "wait_initial": 0.02, "wait_max": 0.05, "wait_jitter": 0.03}
@@ -151,6 +153,7 @@ async def create_driver(bulk_id: str, number: int) -> FlowRun:
         "name": f"bulk-{bulk_id}",
         "parameters": {"bulk": bulk_id, "dry_run": False},
         "idempotency_key": f"{bulk_id}:{number}",
+        "tags": [HANDED_OVER],
     }
     async with _client() as client:
         return _flow_run(await _create(client, BULK_DEPLOYMENT, new))

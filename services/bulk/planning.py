@@ -59,7 +59,7 @@ def plan(chosen: ArchiveFilter, by: str, bulk_id: str | None = None) -> BulkRow:
 
 
 async def confirm(bulk_id: str, by: str) -> None:
-    """Freeze the list of a plan and start the flow run that drives it.
+    """Freeze the list of a plan and start the flow run that drives it, both at once, so that the first archive is soon.
 
     Archives that failed or arrived after the plan was made are not in the list, since nobody has seen them in the plan.
     If Prefect does not answer, the flow `sweep-inbox` starts the driver later.
@@ -68,15 +68,20 @@ async def confirm(bulk_id: str, by: str) -> None:
         Refused: there is no such plan, or it was confirmed or aborted before.
         Transient: the database does not answer.
     """
-    if await asyncio.to_thread(freeze, bulk_id, by):
+    if (await asyncio.to_thread(get, bulk_id)).state != BulkState.PLANNED:
+        raise wrong_state(bulk_id, BulkState.PLANNED)
+    driving = asyncio.create_task(start_driver(bulk_id))  # it waits for the list, and ends if there is none
+    try:
+        await asyncio.to_thread(freeze, bulk_id, by)
+    finally:
         try:
-            await start_driver(bulk_id)
+            await driving
         except Transient as error:
             log.warning("a confirmed bulk re-run waits for Prefect", bulk_id=bulk_id, why=str(error))
 
 
-def freeze(bulk_id: str, by: str) -> bool:
-    """Freeze the list of a plan. Return whether there is anything to run.
+def freeze(bulk_id: str, by: str) -> None:
+    """Freeze the list of a plan.
 
     Raises:
         Refused: there is no such plan, or it was confirmed or aborted before.
@@ -88,7 +93,6 @@ def freeze(bulk_id: str, by: str) -> bool:
     conditions = [*conditions_of(ArchiveFilter.model_validate(row.filter)), *seen]
     if not bulk_reruns.freeze(bulk_id, conditions, action(by, "confirmed", now), now):
         raise wrong_state(bulk_id, BulkState.PLANNED)
-    return get(bulk_id).state == BulkState.RUNNING
 
 
 async def start_driver(bulk_id: str) -> None:
@@ -99,7 +103,9 @@ async def start_driver(bulk_id: str) -> None:
         Transient: the database or Prefect does not answer.
     """
     number = (await asyncio.to_thread(get, bulk_id)).drivers + 1
-    driver = await prefect_api.create_driver(bulk_id, number)
+    # An earlier driver of this number may have ended unrecorded, when its caller was killed.
+    while (driver := await prefect_api.create_driver(bulk_id, number)).ended:
+        number += 1
     await asyncio.to_thread(bulk_reruns.set_driver, bulk_id, driver.flow_run_id, number)
 
 

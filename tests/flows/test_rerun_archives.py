@@ -1,0 +1,195 @@
+"""The deployment `rerun-archives`: a real worker runs failed archives again, and Prefect's UI is enough to do so."""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from subprocess import run as run_command
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.database import receipts, runs
+from adapters.database.migration import migrate
+from adapters.platform.settings import settings
+from models.archive.archive import State
+from models.runs.receipt import Delivery
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.archives import ArchiveFilter
+from models.views.bulk import ItemQuery
+from services.bulk import control, planning, records
+from services.views import archive_view
+from tests.bulk import bodies_away
+from tests.conftest import wait_until
+from tests.flows import workers
+from tests.flows.conftest import received
+from tests.flows.workers import state_of, wait_for, worker
+from tests.installations import installed
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[None]:
+    """An installation with a worker."""
+    with installed(tmp_path_factory.mktemp("bulk"), PREFECT_API_URL=prefect_server):
+        migrate()
+        workers.forget_runs()
+        with worker("bulk"):
+            yield
+
+
+def failed(*references: str) -> list[Delivery]:
+    """Receive archives whose run has failed, as the history of runs knows it."""
+    return [_failed(each) for each in references]
+
+
+def _failed(reference: str) -> Delivery:
+    delivery = received(reference, sample_body(reference))
+    now = datetime.now(UTC)
+    row = RunRow(
+        flow_run_id=f"failed-{reference}",
+        attempt=1,
+        reference=reference,
+        receipt_id=delivery.receipt_id,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=now,
+    )
+    receipts.set_triggered(delivery.delivery_id, row.flow_run_id)
+    runs.begin(row)
+    runs.end(row.flow_run_id, 1, RunState.FAILED, State.FAILED, now)
+    return delivery
+
+
+def deployment() -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(
+        f"{settings().prefect_url}/deployments/name/rerun-archives/rerun-archives", timeout=30
+    ).json()
+    return found
+
+
+def started(**parameters: Any) -> str:
+    """Run the deployment as the UI does, and return the id of the flow run."""
+    path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
+    made = httpx.post(path, json={"parameters": parameters}, timeout=30)
+    assert made.is_success, made.text
+    return str(made.json()["id"])
+
+
+def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
+    found = httpx.post(f"{settings().prefect_url}/artifacts/filter", json=wanted, timeout=30).json()
+    return {each["type"]: each for each in found}
+
+
+@pytest.mark.usefixtures("working")
+def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default() -> None:
+    form = deployment()["parameter_openapi_schema"]["properties"]
+
+    assert list(form) == ["state", "cause", "template", "since", "until", "dry_run", "bulk"]
+    assert all(each["description"] for each in form.values())
+    assert form["state"]["enum"] == ["failed", "completed"]
+    assert form["dry_run"]["default"] is True
+
+
+@pytest.mark.usefixtures("working")
+def test_dry_run_leaves_a_table_of_the_plan_and_runs_nothing() -> None:
+    failed("dry-1", "dry-2")
+
+    flow_run_id = started()
+    wait_for(flow_run_id, "Completed")
+
+    table = artifacts(flow_run_id)["table"]
+    counted = {(each["what"], each["which"]): each["archives"] for each in json.loads(table["data"])}
+    plan = records.view(flow_run_id[-12:])
+    assert counted["state", "failed"] == plan.planned >= 2
+    assert "would be run again" in table["description"]
+    assert (plan.state, plan.by) == ("planned", "prefect")
+    for reference in ("dry-1", "dry-2"):
+        archive = archive_view.archive(reference)
+        assert archive
+        assert [each.trigger for each in archive.runs] == ["webhook"]
+
+
+@pytest.mark.usefixtures("working")
+def test_run_of_the_deployment_completes_each_archive_and_shows_the_progress() -> None:
+    failed(*(f"ui-{number}" for number in range(4)))
+
+    flow_run_id = started(dry_run=False)
+    wait_for(flow_run_id, "Completed", timeout_s=120)
+
+    record = records.record(flow_run_id[-12:], ItemQuery(limit=500))
+    assert (record.state, record.failed, record.done) == ("done", 0, record.planned)
+    assert artifacts(flow_run_id)["progress"]["data"] == 100
+    for item in record.items:
+        archive = archive_view.archive(item.reference)
+        assert archive
+        assert [(each.flow_run_id, each.state) for each in archive.runs if each.trigger == "bulk"] == [
+            (item.flow_run_id, "Completed")
+        ]
+
+
+@pytest.mark.usefixtures("working")
+def test_bulk_of_the_command_line_names_the_archives_that_failed_again() -> None:
+    deliveries = failed("again-1", "again-2", "again-3")
+    with bodies_away([deliveries[0].receipt_id]):
+        command = [sys.executable, "-m", "cli.main", "rerun", "--failed", "--yes", "--json"]
+        ended = run_command(command, capture_output=True, timeout=120, check=False)
+    found = json.loads(ended.stdout)
+
+    assert (ended.returncode, found["state"], found["done"], found["failed"]) == (1, "done", 2, 1)
+    record = records.record(found["id"], ItemQuery())
+    assert {each.reference: each.state for each in record.items} == {
+        "again-1": "failed",
+        "again-2": "completed",
+        "again-3": "completed",
+    }
+    driver = str(record.url).rpartition("/")[2]
+    wait_for(driver, "Failed")
+
+
+@pytest.mark.usefixtures("working")
+def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
+    failed(*(f"cancelled-{number}" for number in range(12)))
+
+    flow_run_id = started(dry_run=False)
+    bulk_id = flow_run_id[-12:]
+    wait_until(lambda: state_of(flow_run_id) == "Running" and records.view(bulk_id).started > 0, timeout_s=60)
+    workers.set_state(flow_run_id, "CANCELLING")
+    wait_for(flow_run_id, "Cancelled")
+    wait_until(lambda: records.view(bulk_id).started == 0, timeout_s=60)
+
+    found = records.record(bulk_id, ItemQuery(limit=500))
+    assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
+    assert found.completed + found.waiting + found.failed == found.planned
+    for item in found.items:
+        if item.state == "waiting":
+            archive = archive_view.archive(item.reference)
+            assert archive
+            assert archive.state == "failed"
+
+
+@pytest.mark.usefixtures("working")
+def test_paused_bulk_goes_on_once_it_is_resumed_and_skips_what_was_completed_meanwhile() -> None:
+    for each in ("paused-1", "paused-2"):
+        failed(each)
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, q="paused-"), "ann@host")
+    planning.freeze(plan.id, "ann@host")
+    control.pause(plan.id, "ann@host")
+    driver = started(bulk=plan.id, dry_run=False)
+    wait_for(driver, "Running")
+    flow_run_id = workers.create_run("paused-1")
+    wait_for(flow_run_id, "Completed")
+    assert records.view(plan.id).waiting == 2
+
+    control.resume(plan.id, "ann@host")
+    wait_for(driver, "Completed")
+
+    found = records.record(plan.id, ItemQuery())
+    assert [(each.state, each.skipped) for each in found.items] == [
+        ("skipped", "completed since"),
+        ("completed", None),
+    ]
