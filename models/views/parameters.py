@@ -19,10 +19,10 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 
 
-Text = Annotated[str, Field(pattern="^[^\0]*$")]
-"""Text without NUL, which Postgres refuses."""
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text without NUL, which Postgres refuses. The pattern spells NUL, since Prefect keeps it in a Postgres too."""
 
 
 Statement = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern="^[^\0]*$")
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=r"^[^\x00]*$")
 ]

@@ -93,6 +93,7 @@ def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default()
     assert all(each["description"] for each in form.values())
     assert form["state"]["enum"] == ["failed", "completed"]
     assert form["dry_run"]["default"] is True
+    assert "\\u0000" not in json.dumps(form)  # a Prefect server on Postgres refuses such a deployment
 
 
 @pytest.mark.usefixtures("working")

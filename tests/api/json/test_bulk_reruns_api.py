@@ -1,0 +1,93 @@
+"""`/api/bulk-reruns` over real HTTP. Prefect does not answer, so a confirmed bulk re-run waits for its driver."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from models.archive.archive import State
+from models.views.bulk import BulkView
+from tests.api.conftest import TOKEN, Receiver, receiving
+from tests.api.json.test_archives_api import assert_error
+from tests.bulk import fill, filled
+from tests.installations import installed
+
+HEADERS = {"authorization": f"Bearer {TOKEN}"}
+PATH = "/api/bulk-reruns"
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver with two failed archives and a complete archive."""
+    folder = tmp_path_factory.mktemp("bulk")
+    with receiving(folder, api_tokens=TOKEN) as receiver:
+        with installed(folder):
+            fill([filled(1), filled(2, cause="RUN_TIMEOUT"), filled(3, State.COMPLETED)])
+        receiver.client.headers.update(HEADERS)
+        yield receiver
+
+
+def post(receiver: Receiver, path: str = "", **body: Any) -> Any:
+    answer = receiver.client.post(f"{PATH}{path}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_plan_is_the_default_and_answers_its_id(receiver: Receiver) -> None:
+    found = post(receiver, state="failed", cause="RUN_TIMEOUT", by="night shift")
+
+    assert BulkView.model_validate(found)
+    assert (found["state"], found["planned"], found["by"]) == ("planned", 1, "api (night shift)")
+    assert found["plan"]["states"] == {"failed": 1}
+    assert receiver.client.get(f"{PATH}/{found['id']}").json()["items"] == []
+
+
+def test_bulk_re_run_is_confirmed_paused_resumed_and_aborted(receiver: Receiver) -> None:
+    path = f"/{post(receiver, state='failed')['id']}"
+
+    assert post(receiver, f"{path}/confirm", by="ann")["state"] == "running"
+    assert receiver.client.post(f"{PATH}{path}/pause").json()["state"] == "paused"
+    assert post(receiver, f"{path}/resume")["state"] == "running"
+    assert post(receiver, f"{path}/abort")["state"] == "aborted"
+
+    found = receiver.client.get(f"{PATH}{path}").json()
+    assert (found["planned"], found["done"], found["failed"], found["waiting"], found["by"]) == (2, 0, 0, 2, "api")
+    assert [(each["what"], each["by"]) for each in found["actions"]] == [
+        ("planned", "api"),
+        ("confirmed", "api (ann)"),
+        ("paused", "api"),
+        ("resumed", "api"),
+        ("aborted", "api"),
+    ]
+    assert [each["state"] for each in found["items"]] == ["waiting", "waiting"]
+    assert_error(receiver.client.post(f"{PATH}{path}/confirm"), 409, "WRONG_STATE")
+
+
+def test_without_dry_run_the_list_is_frozen_at_once(receiver: Receiver) -> None:
+    found = post(receiver, state="failed", dry_run=False)
+
+    assert (found["state"], found["planned"], found["waiting"]) == ("running", 2, 2)
+    post(receiver, f"/{found['id']}/abort")
+
+
+def test_bulk_re_runs_are_listed_newest_first(receiver: Receiver) -> None:
+    made = [post(receiver, state="failed")["id"] for _ in range(2)]
+
+    page = receiver.client.get(PATH, params={"limit": 2}).json()
+
+    assert [each["id"] for each in page["items"]] == made[::-1]
+    assert page["next"]
+
+
+def test_unknown_filter_is_refused_since_it_would_match_more(receiver: Receiver) -> None:
+    assert_error(receiver.client.post(PATH, json={"sate": "failed"}), 422, "BAD_PARAMETER")
+
+
+@pytest.mark.parametrize("action", ["confirm", "pause", "resume", "abort"])
+def test_unknown_id_is_not_found(receiver: Receiver, action: str) -> None:
+    assert_error(receiver.client.post(f"{PATH}/nothing/{action}"), 404, "UNKNOWN_BULK_RERUN")
+    assert_error(receiver.client.get(f"{PATH}/nothing"), 404, "UNKNOWN_BULK_RERUN")
+
+
+def test_token_is_needed(receiver: Receiver) -> None:
+    assert_error(receiver.client.post(PATH, json={}, headers={"authorization": "Bearer wrong"}), 401, "UNAUTHORIZED")
