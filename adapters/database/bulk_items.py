@@ -118,8 +118,8 @@ def flights(bulk_id: str) -> list[Flight]:
         ).all()
         found = {each.position: each.flow_run_id or _unrecorded_run(session, each) for each in items}
         last = _last_attempts(session, [each for each in found.values() if each])
-        states = _receipt_states(session, [each.receipt_id for each in items])
-    return [_flight(each, found[each.position], last, states.get(each.receipt_id)) for each in items]
+        states = _receipt_states(session, [each.receipt_id for each in items if each.receipt_id])
+    return [_flight(each, found[each.position], last, states) for each in items]
 
 
 def in_flight(now: datetime) -> int:
@@ -188,15 +188,18 @@ def _receipt_states(session: Session, receipt_ids: Iterable[str]) -> dict[str, S
     return {receipt_id: State(state) for receipt_id, state in session.exec(found)}
 
 
-def _flight(item: BulkItemRow, flow_run_id: str | None, last: Mapping[str, RunRow], receipt: State | None) -> Flight:
+def _flight(
+    item: BulkItemRow, flow_run_id: str | None, last: Mapping[str, RunRow], states: Mapping[str, State]
+) -> Flight:
+    receipt_id = item.receipt_id or ""  # set with the start
     run = last.get(flow_run_id or "")
     return Flight(
         position=item.position,
         reference=item.reference,
-        receipt_id=item.receipt_id,
+        receipt_id=receipt_id,
         was=State(item.was),
         asked_at=item.started_at,
         flow_run_id=flow_run_id,
         run_state=RunState(run.state) if run else None,
-        receipt_state=receipt,
+        receipt_state=states.get(receipt_id),
     )

@@ -13,7 +13,6 @@ from adapters.database.transactions import insert_new, reading, writing
 from models.archive.archive import ArchiveRow
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
 from models.runs.notification import NotificationRow, NotificationState
-from models.runs.receipt import ReceiptRow
 from models.runs.run import RunRow, RunState
 
 _MOST_MEASURED = 500
@@ -105,26 +104,17 @@ def freeze(bulk_id: str, conditions: Sequence[ColumnElement[bool]], action: dict
     Returns:
         False if it is no longer planned. Nothing is changed then.
     """
-    newest = (
-        select(ReceiptRow.receipt_id)
-        .where(ReceiptRow.reference == ArchiveRow.reference)
-        .order_by(col(ReceiptRow.received_at).desc(), col(ReceiptRow.receipt_id).desc())
-        .limit(1)
-        .correlate(ArchiveRow)
-        .scalar_subquery()
-    )
     position = func.row_number().over(order_by=(col(ArchiveRow.received_at), col(ArchiveRow.reference)))
     state = literal(ItemState.WAITING.value)
-    frozen: Any = select(literal(bulk_id), position, ArchiveRow.reference, newest, ArchiveRow.state, state)  # type: ignore[call-overload]
-    columns = ["bulk_id", "position", "reference", "receipt_id", "was", "state"]
+    frozen: Any = select(literal(bulk_id), position, ArchiveRow.reference, ArchiveRow.state, state)  # type: ignore[call-overload]
+    columns = ["bulk_id", "position", "reference", "was", "state"]
     with writing() as session:
         row = _locked(session, bulk_id)
         if row.state != BulkState.PLANNED:
             return False
         session.connection().execute(insert(BulkItemRow).from_select(columns, frozen.where(*conditions)))
-        row.planned = session.exec(
-            select(func.count()).select_from(BulkItemRow).where(BulkItemRow.bulk_id == bulk_id)
-        ).one()
+        last = select(func.max(BulkItemRow.position)).where(BulkItemRow.bulk_id == bulk_id)
+        row.planned = session.exec(last).one() or 0  # positions have no gaps, and psycopg counts no rows here
         row.state = BulkState.RUNNING if row.planned else BulkState.DONE
         row.confirmed_at = now
         row.ended_at = None if row.planned else now

@@ -36,14 +36,13 @@ def upgrade() -> None:
         sa.Column("bulk_id", sa.String(length=36), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=255), nullable=False),
-        sa.Column("receipt_id", sa.String(length=64), nullable=False),
+        sa.Column("receipt_id", sa.String(length=64), nullable=True),
         sa.Column("was", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("skipped", sa.String(length=16), nullable=True),
         sa.Column("flow_run_id", sa.String(length=36), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["bulk_id"], ["bulk_rerun.id"]),
         sa.PrimaryKeyConstraint("bulk_id", "position"),
     )
     op.create_index("ix_bulk_rerun_item_state", "bulk_rerun_item", ["state", "bulk_id", "position"])

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from models.columns import Json, Moment
@@ -64,20 +64,17 @@ class BulkRow(SQLModel, table=True):
 class BulkItemRow(SQLModel, table=True):
     """An archive of a frozen list, in the order of arrival. `was` is its state when the list was frozen.
 
-    `started_at` is written before the run is asked for and `flow_run_id` after it, so a killed bulk knows which runs it
-    may have started.
+    `receipt_id` is the newest receipt at the start of its run. `started_at` is written before the run is asked for and
+    `flow_run_id` after it, so a killed bulk re-run knows which runs it may have started.
     """
 
     __tablename__ = "bulk_rerun_item"
-    __table_args__ = (
-        ForeignKeyConstraint(["bulk_id"], ["bulk_rerun.id"]),
-        Index("ix_bulk_rerun_item_state", "state", "bulk_id", "position"),
-    )
+    __table_args__ = (Index("ix_bulk_rerun_item_state", "state", "bulk_id", "position"),)
 
     bulk_id: str = Field(primary_key=True, max_length=36)
     position: int = Field(primary_key=True)
     reference: str = Field(max_length=255)
-    receipt_id: str = Field(max_length=64)
+    receipt_id: str | None = Field(default=None, max_length=64)
     was: str = Field(max_length=16)
     state: str = Field(max_length=16)
     skipped: str | None = Field(default=None, max_length=16)

@@ -99,7 +99,7 @@ class BulkItemView(BaseModel):
 
     position: int
     reference: str
-    receipt_id: str
+    receipt_id: str | None
     was: str
     state: str
     skipped: str | None

@@ -95,7 +95,8 @@ async def _start_next(bulk_id: str) -> tuple[int, bool]:
         return 0, False
     waiting = await asyncio.to_thread(bulk_items.next_waiting, bulk_id, _SEEN_AT_ONCE)
     reasons = {item.position: skipped(State(item.was), state) for item, state in waiting}
-    await asyncio.to_thread(bulk_items.skip, bulk_id, {key: why for key, why in reasons.items() if why}, now)
+    if any(reasons.values()):
+        await asyncio.to_thread(bulk_items.skip, bulk_id, {key: why for key, why in reasons.items() if why}, now)
     chosen = [item for item, _ in waiting if not reasons[item.position]][:free]
     await asyncio.gather(*(_start(item, now) for item in chosen))
     return len(chosen), not waiting
@@ -103,8 +104,11 @@ async def _start_next(bulk_id: str) -> tuple[int, bool]:
 
 async def _start(item: BulkItemRow, now: datetime) -> None:
     """Start the run of a waiting archive: of its newest receipt, which may have arrived since the list was frozen."""
-    receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, item.reference) or item.receipt_id
-    if await asyncio.to_thread(bulk_items.mark_started, item.bulk_id, item.position, receipt_id, now):
+    place = item.bulk_id, item.position
+    receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, item.reference)
+    if receipt_id is None:  # an archive has a receipt
+        return
+    if await asyncio.to_thread(bulk_items.mark_started, *place, receipt_id, now):
         flight = Flight(item.position, item.reference, receipt_id, State(item.was), now, None, None, None)
         await _ask_for_run(item.bulk_id, flight)
 

@@ -1,16 +1,18 @@
 """The deployment `rerun-archives`: a real worker runs failed archives again, and Prefect's UI is enough to do so."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from subprocess import run as run_command
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from adapters.database import receipts, runs
+from adapters.database import bulk_reruns, receipts, runs
 from adapters.database.migration import migrate
 from adapters.platform.settings import settings
 from models.archive.archive import State
@@ -77,6 +79,14 @@ def started(**parameters: Any) -> str:
     made = httpx.post(path, json={"parameters": parameters}, timeout=30)
     assert made.is_success, made.text
     return str(made.json()["id"])
+
+
+def started_later(**parameters: Any) -> str:
+    """Make a run of the deployment that is not due yet."""
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
+    path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
+    made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=30)
+    return str(made.raise_for_status().json()["id"])
 
 
 def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
@@ -194,3 +204,50 @@ def test_paused_bulk_goes_on_once_it_is_resumed_and_skips_what_was_completed_mea
         ("skipped", "completed since"),
         ("completed", None),
     ]
+
+
+@pytest.mark.usefixtures("working")
+def test_sweep_gives_a_bulk_re_run_a_new_driver_when_its_driver_is_gone() -> None:
+    failed("driverless-1", "driverless-2")
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, q="driverless-"), "ann@host")
+    planning.freeze(plan.id, "ann@host")
+    bulk_reruns.set_driver(plan.id, str(uuid4()), 1)
+
+    asyncio.run(control.restart_drivers())
+
+    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+    assert records.view(plan.id).completed == 2
+
+
+@pytest.mark.usefixtures("working")
+def test_driver_cancelled_before_a_worker_takes_it_aborts_its_bulk_re_run() -> None:
+    failed("never-driven")
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, q="never-driven"), "ann@host")
+    planning.freeze(plan.id, "ann@host")
+    driver = started_later(bulk=plan.id, dry_run=False)
+    bulk_reruns.set_driver(plan.id, driver, 1)
+    workers.set_state(driver, "CANCELLED")
+
+    asyncio.run(control.restart_drivers())
+
+    found = records.view(plan.id)
+    assert (found.state, found.waiting, found.actions[-1].by) == ("aborted", 1, "prefect")
+
+
+@pytest.mark.usefixtures("working")
+def test_complete_archives_are_run_again_and_stay_complete() -> None:
+    for each in ("complete-1", "complete-2"):
+        received(each, sample_body(each))
+        wait_for(workers.create_run(each), "Completed")
+    before = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    plan = planning.plan(ArchiveFilter(state=State.COMPLETED, q="complete-"), "ann@host")
+
+    asyncio.run(planning.confirm(plan.id, "ann@host"))
+    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+
+    assert records.view(plan.id).completed == 2
+    after = [archive_view.archive(each) for each in ("complete-1", "complete-2")]
+    assert [each and each.model_dump(exclude={"runs"}) for each in after] == [
+        each and each.model_dump(exclude={"runs"}) for each in before
+    ]
+    assert [each and [run.trigger for run in each.runs].count("bulk") for each in after] == [1, 1]

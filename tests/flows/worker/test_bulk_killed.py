@@ -142,7 +142,8 @@ def _completed_runs() -> dict[str, str]:
 
 
 def _runs_of_the_record(bulk_id: str) -> dict[str, str | None]:
-    items, after = {}, 0
+    items: dict[str, str | None] = {}
+    after = 0
     while True:
         page = records.record(bulk_id, ItemQuery(limit=500, after=after))
         items |= {each.reference: each.flow_run_id for each in page.items if each.state == "completed"}

@@ -16,7 +16,7 @@ from prefect.states import AwaitingRetry, Scheduled
 from adapters.database import receipts
 from adapters.platform.environment import POOL
 from flows.process_archive import process_archive
-from flows.worker.due_runs import SLOTS, SUSPECT, DueRuns, startable
+from flows.worker.due_runs import DRIVES_BULK, SLOTS, SUSPECT, DueRuns, startable
 from flows.worker.outages import Outages
 from flows.worker.pool import RUNS_PER_PAGE
 from models.runs.receipt import Delivery
@@ -36,9 +36,10 @@ def _nothing() -> None: ...
 FOREIGN: Flow[..., Any] = Flow(_nothing, name="of-somebody-else")
 
 
-def run(reference: str | None = None, why: str = "Its worker was killed.") -> FlowRun:
+def run(reference: str | None = None, why: str = "Its worker was killed.", tags: tuple[str, ...] = ()) -> FlowRun:
     parameters = {"reference": reference} if reference else {}
-    return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, state=AwaitingRetry(message=why), run_count=9)
+    state = AwaitingRetry(message=why)
+    return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, state=state, run_count=9, tags=list(tags))
 
 
 RUNS = st.lists(
@@ -66,6 +67,11 @@ class TestStartable:
         first, second = run("a"), run("b")
         assert startable([first, second, sweep], [], FLOW_ID) == [first, sweep]
         assert startable([second, sweep], [first], FLOW_ID) == [sweep]
+
+    def test_driver_of_a_bulk_re_run_starts_beside_other_runs_however_often_its_worker_was_killed(self) -> None:
+        driver = run(None, SUSPECT, tags=(DRIVES_BULK,))
+        assert startable([driver], [run("a")]) == [driver]
+        assert len(startable([run("b")], [driver])) == 1
 
     @given(RUNS)
     def test_starting_runs_fit_the_slots_and_keep_their_order(self, due: list[FlowRun]) -> None:
