@@ -9,7 +9,7 @@ from models.archive.archive import State
 from models.runs.bulk import ItemState, Skipped
 from models.runs.run import RunState
 
-AT_ONCE = 4
+AT_ONCE = 2
 """The runs of bulk re-runs that are on their way at once. A worker works on sixteen."""
 AT_ONCE_BESIDE_NEW = 1
 RUNNABLE = (State.FAILED, State.COMPLETED)

@@ -80,7 +80,7 @@ def test_bulk_re_runs_are_listed_newest_first(receiver: Receiver) -> None:
 
 
 def test_unknown_filter_is_refused_since_it_would_match_more(receiver: Receiver) -> None:
-    assert_error(receiver.client.post(PATH, json={"sate": "failed"}), 422, "BAD_PARAMETER")
+    assert_error(receiver.client.post(PATH, json={"status": "failed"}), 422, "BAD_PARAMETER")
 
 
 @pytest.mark.parametrize("action", ["confirm", "pause", "resume", "abort"])

@@ -31,7 +31,7 @@ from tests.flows import workers
 from tests.flows.workers import worker
 from tests.samples import sample_body
 
-ARCHIVES = int(os.environ.get("CELLAR_TEST_BULK_ARCHIVES", "2000"))
+ARCHIVES = int(os.environ.get("BULK_ARCHIVES", "2000"))
 KILLS = 4
 _SENDERS = 4
 _WITHIN_S = ARCHIVES * 3 + 120
