@@ -26,7 +26,7 @@ from tests.bulk import bodies_away
 from tests.conftest import wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
-from tests.flows.workers import state_of, wait_for, worker
+from tests.flows.workers import wait_for, worker
 from tests.installations import installed
 from tests.samples import sample_body
 
@@ -168,7 +168,7 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
 
     flow_run_id = started(dry_run=False)
     bulk_id = flow_run_id[-12:]
-    wait_until(lambda: state_of(flow_run_id) == "Running" and records.view(bulk_id).started > 0, timeout_s=60)
+    wait_until(lambda: bulk_reruns.find(bulk_id) is not None and records.view(bulk_id).started > 0, timeout_s=60)
     workers.set_state(flow_run_id, "CANCELLING")
     wait_for(flow_run_id, "Cancelled")
     wait_until(lambda: records.view(bulk_id).started == 0, timeout_s=60)
