@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Scheduled
 
 from adapters.database import receipts
@@ -38,7 +38,7 @@ FOREIGN: Flow[..., Any] = Flow(_nothing, name="of-somebody-else")
 
 def run(reference: str | None = None, why: str = "Its worker was killed.", tags: tuple[str, ...] = ()) -> FlowRun:
     parameters = {"reference": reference} if reference else {}
-    state = AwaitingRetry(message=why)
+    state: State[Any] = AwaitingRetry(message=why)
     return FlowRun(flow_id=FLOW_ID, name="r", parameters=parameters, state=state, run_count=9, tags=list(tags))
 
 
