@@ -19,6 +19,7 @@ from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
 from api.json import archives, bulk_reruns, discrepancies, refused
+from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
@@ -79,7 +80,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
-for each in (archives, bulk_reruns, discrepancies, refused):
+for each in (archives, bulk_reruns, discrepancies, failure_groups, refused):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )

@@ -17,6 +17,7 @@ from cli.bulk.rerun import rerun
 from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
+from cli.operation.failures import failures
 from cli.payments.discrepancies import list_discrepancies
 from cli.payments.explain import explain
 from cli.payments.settle import settle
@@ -44,6 +45,7 @@ app.command()(simulate)
 app.command("list")(archives.list_archives)
 app.command()(archives.show)
 app.command()(rerun)
+app.command()(failures)
 app.command("discrepancies")(list_discrepancies)
 app.command()(explain)
 app.command("import")(import_archives)

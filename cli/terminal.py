@@ -15,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Column, Table
+from rich.text import Text
 
 from models.errors import CellarError
 from models.views.payments import DiscrepancyView
@@ -53,6 +55,11 @@ def in_full(error: CellarError) -> str:
     """Return the text of an error with its notes, which name files and hosts."""
     notes = "; ".join(getattr(error, "__notes__", []))
     return f"{error} ({notes})" if notes else str(error)
+
+
+def paragraph(text: str) -> Padding:
+    """Return an indented text, which a terminal folds between words. Without the characters that `cell` escapes."""
+    return Padding(Text("\n".join(map(cell, text.split("\n")))), (0, 0, 0, 2), expand=False)
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:

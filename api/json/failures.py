@@ -1,0 +1,15 @@
+"""`/api/failures`: failed archives, grouped by cause."""
+
+from fastapi import APIRouter, Depends
+
+from api.authorization import check_reader
+from models.views.failures import Failures
+from services.views import failure_list
+
+router = APIRouter(prefix="/api/failures", tags=["failures"], dependencies=[Depends(check_reader)])
+
+
+@router.get("", summary="Failed archives, grouped by cause")
+def list_failures() -> Failures:
+    """The cause of most archives comes first. Archives that wait to be tried again are not failed."""
+    return failure_list.failures()

@@ -1,0 +1,43 @@
+"""`cellar failures`: shows why archives failed, and what waits and heals by itself."""
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters.database import waiting
+from cli.operation.views import FailuresAndWaits, WaitView
+from cli.terminal import Json, console, paragraph, print_json
+from domain.runs.waiting_text import waits_text
+from models.views.failures import FailureGroup
+from services.views import failure_list
+
+
+def failures(*, as_json: Json = False) -> None:
+    """Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves."""
+    waits = [WaitView.of(each) for each in waiting.summary()]
+    found = FailuresAndWaits(items=failure_list.failures().items, waiting=waits)
+    if as_json:
+        print_json(found)
+    else:
+        print_failures(console(), found, datetime.now(UTC))
+
+
+def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime) -> None:
+    for each in found.items:
+        terminal.print(_head(each))
+        terminal.print(paragraph(each.sentence))
+        by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
+        terminal.print(paragraph(f"cellar list --state failed{by_cause}\n"))
+    if not found.items:
+        terminal.print(Text("No archive has failed."))
+    for wait in found.waiting:
+        terminal.print(Text(waits_text(wait.waits_for, wait.archives, wait.since, now)))
+
+
+def _head(group: FailureGroup) -> Text:
+    archives = "1 archive" if group.archives == 1 else f"{group.archives} archives"
+    where = f" in {group.task}" if group.task else ""
+    first, last = (f"{each:%Y-%m-%d %H:%M}" for each in (group.first_at, group.last_at))
+    between = first if first == last else f"{first} to {last}"
+    return Text.assemble((f"{group.code}{where}", "bold"), f": {archives}, {between} UTC")

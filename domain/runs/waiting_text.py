@@ -1,0 +1,33 @@
+"""Words for people what waits, since when, and what ends the wait."""
+
+from datetime import datetime, timedelta
+
+from models.errors import System
+
+_ENDS: dict[str, str] = {
+    System.KEY: "they go on once the key is back in CELLAR_SEAL_KEYS or in the store",
+    System.SPOOL: "they go on once the disk of the data folder has room",
+}
+_NOTHING_TO_DO = "nothing to do"
+
+
+def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) -> str:
+    """Return a line such as `2 archives wait for the store since 2026-01-01 10:00 UTC (3 min); nothing to do`. Pure."""
+    whose = "1 archive waits" if archives == 1 else f"{archives} archives wait"
+    moment = f"{since:%Y-%m-%d %H:%M} UTC ({age_text(now - since)})"
+    return f"{whose} for {_named(waits_for)} since {moment}; {_ENDS.get(waits_for, _NOTHING_TO_DO)}"
+
+
+def age_text(age: timedelta) -> str:
+    """Return a duration in its largest whole unit: `12 s`, `3 min`, `5 h`, `2 days`. Pure."""
+    seconds = max(int(age.total_seconds()), 0)
+    for unit_s, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
+def _named(waits_for: str) -> str:
+    if waits_for in (System.PREFECT, System.CLAMAV):
+        return waits_for
+    return "another run of the same process" if waits_for == System.OTHER_RUN else f"the {waits_for}"

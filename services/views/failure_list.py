@@ -1,0 +1,55 @@
+"""Lists failures for people: failed archives, grouped by cause."""
+
+from typing import Any
+
+from sqlmodel import col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from adapters.database.transactions import reading
+from models.archive.archive import ArchiveRow, State
+from models.columns import Moment
+from models.views.failures import FailureGroup, Failures
+
+NOT_KEPT = "UNKNOWN"
+_WHYNOT_KEPT = "the archive failed before cellar kept causes; `cellar show` gives the address of its run"
+
+
+def failures() -> Failures:
+    """Return the failed archives by cause.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    at = func.coalesce(col(ArchiveRow.cause_since), col(ArchiveRow.received_at), type_=Moment())
+    cause = col(ArchiveRow.cause_code), col(ArchiveRow.cause_task)
+    count = func.count()
+    grouped = (
+        select(*cause, count, func.min(at), func.max(at))  # type: ignore[call-overload]
+        .where(ArchiveRow.state == State.FAILED)
+        .group_by(*cause)
+        .order_by(count.desc(), *cause)
+    )
+    with reading() as session:
+        return Failures(
+            items=[
+                FailureGroup(
+                    code=code or NOT_KEPT,
+                    task=task,
+                    sentence=session.exec(_last_sentence(code, task)).first() or _WHYNOT_KEPT,
+                    archives=archives,
+                    first_at=first_at,
+                    last_at=last_at,
+                )
+                for code, task, archives, first_at, last_at in session.exec(grouped)
+            ]
+        )
+
+
+def _last_sentence(code: str | None, task: str | None) -> "SelectOfScalar[Any]":
+    """Select the sentence of the last failure of a cause. Groups are few, so a query for each costs little."""
+    of_cause = (
+        col(ArchiveRow.state) == State.FAILED,
+        col(ArchiveRow.cause_code).is_not_distinct_from(code),
+        col(ArchiveRow.cause_task).is_not_distinct_from(task),
+    )
+    return select(ArchiveRow.cause_sentence).where(*of_cause).order_by(col(ArchiveRow.cause_since).desc()).limit(1)

@@ -1,0 +1,46 @@
+"""`/api/failures` over real HTTP."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlmodel import SQLModel, delete
+
+from adapters.database import receipts
+from adapters.database.transactions import writing
+from models.runs.cause import Cause
+from tests.api.conftest import Library
+from tests.api.json.test_archives_api import assert_error
+from tests.installations import installed
+from tests.records import NOON, registered
+
+
+@pytest.fixture(autouse=True)
+def _a_failed_archive(library: Library) -> Iterator[None]:
+    with installed(library.folder, **library.settings):
+        receipts.set_failed(registered("f", "f"), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+    yield
+    tables = SQLModel.metadata.tables
+    with installed(library.folder, **library.settings), writing() as session:
+        for table in ("archive", "receipt", "delivery"):
+            session.execute(delete(tables[table]).where(tables[table].c.reference == "f"))
+
+
+def test_failed_archives_are_grouped_by_cause_for_readers_alone(library: Library) -> None:
+    found = library.get("/api/failures")
+
+    assert (found.status_code, found.json()) == (
+        200,
+        {
+            "items": [
+                {
+                    "code": "CONFLICT",
+                    "task": "load-metadata",
+                    "sentence": "two records",
+                    "archives": 1,
+                    "first_at": "2026-01-01T12:00:00Z",
+                    "last_at": "2026-01-01T12:00:00Z",
+                }
+            ]
+        },
+    )
+    assert_error(library.receiver.client.get("/api/failures"), 401, "UNAUTHORIZED")

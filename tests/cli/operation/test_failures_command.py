@@ -1,0 +1,77 @@
+"""`cellar failures`: literal output, and the command on a database."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from adapters.database import receipts, runs
+from cli.operation.failures import print_failures
+from cli.operation.views import FailuresAndWaits, WaitView
+from models.errors import System
+from models.runs.cause import Cause
+from models.runs.run import RunRow, RunState, Trigger
+from models.views.failures import FailureGroup
+from tests.cli.conftest import Cellar
+from tests.records import NOON, registered
+
+SENTENCE = (
+    "the store does not take a file: Read-only file system; mount the store so that cellar may write, and run the "
+    "archive again with `cellar rerun`"
+)
+AT = [datetime(2026, 1, 1, 12, minute, tzinfo=UTC) for minute in range(60)]
+
+
+def printed(found: FailuresAndWaits) -> str:
+    terminal = Console(width=100, force_terminal=True, no_color=True, color_system=None)
+    with terminal.capture() as shown:
+        print_failures(terminal, found, AT[40])
+    return shown.get()
+
+
+def test_each_cause_has_its_count_its_sentence_and_the_command_that_lists_its_archives() -> None:
+    group = FailureGroup(
+        code="STORE_AWAY", task="persist-files", sentence=SENTENCE, archives=97, first_at=AT[1], last_at=AT[9]
+    )
+    waits = [WaitView(waits_for=System.STORE, archives=12, since=AT[35])]
+
+    lines = printed(FailuresAndWaits(items=[group], waiting=waits)).splitlines()
+
+    assert [each.rstrip() for each in lines] == [
+        "STORE_AWAY in persist-files: 97 archives, 2026-01-01 12:01 to 2026-01-01 12:09 UTC",
+        "  the store does not take a file: Read-only file system; mount the store so that cellar may write,",
+        "  and run the archive again with `cellar rerun`",
+        "  cellar list --state failed --cause STORE_AWAY",
+        "",
+        "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); nothing to do",
+    ]
+
+
+def test_without_a_failure_the_command_says_so() -> None:
+    assert printed(FailuresAndWaits(items=[], waiting=[])) == "No archive has failed.\n"
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_failures_and_waits_are_json_for_scripts(cellar: Cellar) -> None:
+    receipts.set_failed(registered("a", "a"), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+    waiting = registered("b", "b")
+    begun = RunRow(
+        flow_run_id="run",
+        attempt=1,
+        reference="b",
+        receipt_id=waiting,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=NOON,
+    )
+    runs.begin(begun)
+    runs.wait("run", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "the store is away"))
+
+    found = json.loads(cellar("failures", "--json").output)
+
+    assert [(each["code"], each["task"], each["archives"]) for each in found["items"]] == [
+        ("CONFLICT", "load-metadata", 1)
+    ]
+    assert [(each["waits_for"], each["archives"]) for each in found["waiting"]] == [("store", 1)]
+    assert "1 archive waits for the store" in cellar("failures").output
