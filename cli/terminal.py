@@ -57,9 +57,9 @@ def in_full(error: CellarError) -> str:
     return f"{error} ({notes})" if notes else str(error)
 
 
-def paragraph(text: str) -> Padding:
+def paragraph(text: str, indent: int = 2) -> Padding:
     """Return an indented text, which a terminal folds between words. Without the characters that `cell` escapes."""
-    return Padding(Text("\n".join(map(cell, text.split("\n")))), (0, 0, 0, 2), expand=False)
+    return Padding(Text("\n".join(map(cell, text.split("\n")))), (0, 0, 0, indent), expand=False)
 
 
 def wrong_options(error: ValidationError) -> typer.BadParameter:

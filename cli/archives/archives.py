@@ -1,25 +1,21 @@
 """`cellar list`, `cellar show`: lists and shows archives."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from cli.terminal import DiscrepancyLine, Json, cell, console, print_json, table_of, wrong_options
-from domain.archive.verdict_text import document_text, signature_texts
+from cli.archives.archive_page import print_archive
+from cli.archives.archive_table import archive_table
+from cli.terminal import Json, console, print_json, table_of, wrong_options
 from models.errors import Refused
-from models.views.archives import ArchivePage, ArchiveQuery, ArchiveSummary, ArchiveView
+from models.views.archives import ArchivePage, ArchiveQuery
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
-
-_LISTED = ("reference", "state", "process", "template", "received", "files", "warnings", "discrepancies")
-_REFUSED = {"receipt_id", "code", "where", "detail", "received_at", "released_at"}
-_Row = Mapping[str, Any]
-"""Values by column name."""
 
 
 def list_archives(  # noqa: PLR0913 -- an option per filter
@@ -31,6 +27,11 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     label: Annotated[list[str] | None, typer.Option(help="A label, as KEY=VALUE. Repeat for more labels.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
     state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Why archives failed or wait: a code, like STORE_AWAY.")] = None,
+    attention: Annotated[
+        bool | None,
+        typer.Option(help="Archives that a person should see: failed, with a warning, or an unexplained discrepancy."),
+    ] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
     received_before: Annotated[str | None, typer.Option(help="A time with zone.")] = None,
@@ -43,7 +44,8 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     try:
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
-            session=session, label=label or [], template=template, state=state, discrepancy=discrepancy,
+            session=session, label=label or [], template=template, state=state,
+            cause=cause, attention=attention, discrepancy=discrepancy,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip
     except ValidationError as error:
@@ -52,15 +54,10 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     if as_json:
         print_json(page)
         return
-    console().print(table_of(_LISTED, map(_listed, page.items)))
+    terminal = console()
+    terminal.print(archive_table(page.items, terminal.width))
     if page.next:
-        console().print(f"More: --cursor {page.next}")
-
-
-def _listed(found: ArchiveSummary) -> list[object]:
-    received = f"{found.received_at:%Y-%m-%d %H:%M:%S}"
-    described = [found.reference, found.state, found.process_number, found.template_id, received]
-    return [*described, found.files, found.warnings, found.discrepancies]
+        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
 
 
 def show(
@@ -81,11 +78,7 @@ def show(
     if as_json:
         print_json(archive)
         return
-    console().print(cell(archive.reference), style="bold", end="  ")
-    console().print(f"{archive.state}, process {archive.process_number or '–'}")
-    for title, rows in _sections(archive):
-        if rows:
-            console().print(table_of(rows[0], [list(row.values()) for row in rows], title))
+    print_archive(console(), archive, datetime.now(UTC))
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:
@@ -109,25 +102,3 @@ def _page(query: ArchiveQuery) -> ArchivePage:
         return archive_list.page(query)
     except Refused as refused:  # only the query itself finds a label without `=`, or a cursor of no page
         raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
-
-
-def _sections(archive: ArchiveView) -> list[tuple[str, Sequence[_Row]]]:
-    verdict = archive.signed_document_verdict
-    return [
-        ("versions", _rows(archive.versions)),
-        ("deliveries", _rows(archive.deliveries)),
-        ("refused deliveries", [each.model_dump(include=_REFUSED) for each in archive.refused]),
-        ("files", _rows(archive.files)),
-        ("signed document", [document_text(verdict)] if verdict else []),
-        ("digital signatures", signature_texts(verdict) if verdict else []),
-        ("payments", _rows(archive.payments)),
-        ("discrepancies", _rows([DiscrepancyLine.of(each) for each in archive.discrepancies])),
-        ("closed discrepancies", _rows([DiscrepancyLine.of(each) for each in archive.closed_discrepancies])),
-        ("warnings", _rows(archive.warnings)),
-        ("notifications", _rows(archive.notifications)),
-        ("runs", _rows(archive.runs)),
-    ]
-
-
-def _rows(models: Sequence[BaseModel]) -> list[_Row]:
-    return [each.model_dump() for each in models]

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 from models.errors import System
 
-_ENDS: dict[str, str] = {
-    System.KEY: "they go on once the key is back in CELLAR_SEAL_KEYS or in the store",
-    System.SPOOL: "they go on once the disk of the data folder has room",
+_TO_DO: dict[str, str] = {
+    System.KEY: "bring the key back in CELLAR_SEAL_KEYS, or in `keys/` of the store",
 }
 _NOTHING_TO_DO = "nothing to do"
 
@@ -15,7 +14,7 @@ def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) ->
     """Return a line such as `2 archives wait for the store since 2026-01-01 10:00 UTC (3 min); nothing to do`. Pure."""
     whose = "1 archive waits" if archives == 1 else f"{archives} archives wait"
     moment = f"{since:%Y-%m-%d %H:%M} UTC ({age_text(now - since)})"
-    return f"{whose} for {_named(waits_for)} since {moment}; {_ENDS.get(waits_for, _NOTHING_TO_DO)}"
+    return f"{whose} for {_named(waits_for)} since {moment}; {_TO_DO.get(waits_for, _NOTHING_TO_DO)}"
 
 
 def age_text(age: timedelta) -> str:

@@ -1,0 +1,221 @@
+"""The page of `cellar show`: an archive as a person reads it in 100 columns.
+
+Ids that people copy, and URLs, are whole. Texts fold between words. A long section shows its first rows, and how many
+rows are left.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Column, Table
+from rich.text import Text
+
+from cli.terminal import DiscrepancyLine, cell, paragraph
+from domain.archive.verdict_text import document_text, signature_texts
+from domain.payments.money import amount_text, exponent_of
+from domain.runs.waiting_text import age_text
+from models.archive.archive import State
+from models.archive.verdict import Verdict
+from models.views.archives import ArchiveView, CauseView, DeliveryView, FileView, RunView
+from models.views.payments import PaymentView
+from models.views.refused import RefusedView
+
+_MOST_SHOWN = 50
+_SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`
+
+
+def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
+    terminal.print(Text(cell(archive.reference), style="bold"), soft_wrap=True)
+    terminal.print(Text(_head(archive)))
+    terminal.print(Text(_times(archive)))
+    if archive.cause:
+        _print_cause(terminal, archive, archive.cause, now)
+    _print_deliveries(terminal, archive)
+    _print_refused(terminal, archive.refused)
+    _print_files(terminal, archive.files)
+    if archive.signed_document_verdict:
+        _print_verdict(terminal, archive.signed_document_verdict)
+    _print_payments(terminal, archive.payments)
+    _print_discrepancies(terminal, archive)
+    _print_remarks(terminal, archive)
+    _print_runs(terminal, archive.runs)
+
+
+def _head(archive: ArchiveView) -> str:
+    described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}"
+    return cell(f"{archive.state}, {described}")
+
+
+def _times(archive: ArchiveView) -> str:
+    completed = f"completed {_moment(archive.completed_at)}" if archive.completed_at else "not completed"
+    return f"received {_moment(archive.received_at)}, {completed} (all times are UTC)"
+
+
+def _print_cause(terminal: Console, archive: ArchiveView, cause: CauseView, now: datetime) -> None:
+    title, then = "Waits since", "Then it goes on by itself, and no re-run is needed."
+    if archive.state == State.FAILED:
+        title, then = "Failed", f"Then run it again: cellar rerun {shlex.quote(archive.reference)}"
+    where = f" in {cause.task}" if cause.task else ""
+    at = f"{_moment(cause.since)} ({age_text(now - cause.since)} ago)"
+    _print_title(terminal, f"{title} {at}: {cause.code}{where}, attempt {cause.attempt}")
+    terminal.print(paragraph(cause.sentence))
+    terminal.print(paragraph(then))
+
+
+def _print_deliveries(terminal: Console, archive: ArchiveView) -> None:
+    """Print each delivery with its receipt, and the version that it made, else its outcome."""
+    made = {each.receipt_id: each.version for each in archive.versions}
+
+    def version_or_outcome(each: DeliveryView) -> object:
+        return made.pop(each.receipt_id, each.outcome)
+
+    rows = [(version_or_outcome(each), _moment(each.received_at), each.receipt_id) for each in archive.deliveries]
+    _print_table(terminal, "deliveries", ["version", "received", Column("receipt", no_wrap=True)], rows)
+
+
+def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
+    rows = [
+        (each.code, each.where or "–", "released" if each.released_at else "refused", _moment(each.received_at))
+        + (each.receipt_id[:_SHOWN_OF_RECEIPT],)
+        for each in refused
+    ]
+    _print_table(terminal, "refused deliveries", ["code", "where", "state", "received", "receipt"], rows)
+
+
+def _print_files(terminal: Console, files: Sequence[FileView]) -> None:
+    infected = any(each.infection for each in files)
+    columns: list[str | Column] = [
+        Column("role", no_wrap=True),
+        Column("name", overflow="fold"),
+        Column("size", justify="right", no_wrap=True),
+        Column("type", overflow="ellipsis"),
+    ]
+    rows = [
+        (each.role, each.filename or "–", decimal(each.size_bytes), each.media_type or each.looks_like or "–")
+        + ((each.infection,) if infected else ())
+        for each in files
+    ]
+    _print_table(terminal, "files", [*columns, *(["infection"] if infected else [])], rows)
+
+
+def _print_verdict(terminal: Console, verdict: Verdict) -> None:
+    _print_title(terminal, "signed document")
+    outcome, *others = document_text(verdict).items()
+    terminal.print(paragraph(outcome[1]))
+    terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))
+    texts = signature_texts(verdict)
+    if texts:
+        _print_title(terminal, "digital signatures")
+    for each in texts[:_MOST_SHOWN]:
+        kind, signer, organization = each.pop("kind"), each.pop("signer"), each.pop("organization")
+        who = ", ".join(filter(None, (signer, organization))) or "nobody named"
+        said = "; ".join(f"{label}: {answer or 'unknown'}" for label, answer in each.items())
+        terminal.print(paragraph(f"{kind} of {who}; {said}"))
+    _print_left(terminal, len(texts))
+
+
+def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
+    rows = [
+        (
+            each.transaction_id or "–",
+            each.standing,
+            amount_text(each.amount_minor, each.currency, exponent_of(each.currency)),
+            each.status or "–",
+            each.type or "–",
+            each.card_last4 or "–",
+        )
+        for each in payments
+    ]
+    columns: list[str | Column] = [
+        Column("transaction", overflow="fold", min_width=min(36, max((len(row[0]) for row in rows), default=0))),
+        Column("standing", no_wrap=True),
+        Column("amount", justify="right", overflow="fold"),
+        "status",
+        Column("type", no_wrap=True),
+        "card",
+    ]
+    _print_table(terminal, "payments", columns, rows)
+
+
+def _print_discrepancies(terminal: Console, archive: ArchiveView) -> None:
+    for title, found in (
+        ("discrepancies", archive.discrepancies),
+        ("closed discrepancies", archive.closed_discrepancies),
+    ):
+        if found:
+            _print_title(terminal, title)
+        for each in map(DiscrepancyLine.of, found[:_MOST_SHOWN]):
+            terminal.print(paragraph(f"{each.code}: {each.state} since {_moment(each.since)}"))
+            if each.transaction:
+                terminal.print(paragraph(f"transaction {each.transaction}", indent=4))
+            terminal.print(paragraph(each.sentence, indent=4))
+            if each.explanation:
+                terminal.print(paragraph(f"explained: {each.explanation}", indent=4))
+            terminal.print(paragraph(f"id {each.id}", indent=4))
+        _print_left(terminal, len(found))
+
+
+def _print_remarks(terminal: Console, archive: ArchiveView) -> None:
+    if archive.warnings:
+        _print_title(terminal, "warnings")
+    for each in archive.warnings[:_MOST_SHOWN]:
+        terminal.print(paragraph(f"{each.code} at {each.where}: {each.detail}"))
+    _print_left(terminal, len(archive.warnings))
+    rows = [(each.state, each.event, each.attempts, each.endpoint) for each in archive.notifications]
+    columns: list[str | Column] = ["state", "event", "attempts", Column("endpoint", overflow="fold")]
+    _print_table(terminal, "notifications", columns, rows)
+
+
+def _print_runs(terminal: Console, runs: Sequence[RunView]) -> None:
+    """Print the runs, the last first, since the last attempt says how the archive is."""
+    if runs:
+        _print_title(terminal, "runs")
+    for each in reversed(runs[-_MOST_SHOWN:]):
+        terminal.print(paragraph(" ".join(_about(each))))
+        # Not folded: a terminal copies a line that it breaks by itself as one line.
+        terminal.print(Text(f"    {each.url}"), soft_wrap=True)
+    _print_left(terminal, len(runs))
+
+
+def _about(run: RunView) -> Iterator[str]:
+    yield f"{run.state}, {run.trigger}, attempt {run.attempt}, {_moment(run.started_at)}"
+    if run.ended_at:
+        yield f"for {_duration(run.ended_at - run.started_at)}"
+    if run.cause:
+        yield f"– {run.cause.code}"
+    if run.failed_task:
+        yield f"in {run.failed_task}"
+
+
+def _duration(took: timedelta) -> str:
+    return f"{took.total_seconds():.1f} s" if took < timedelta(minutes=2) else age_text(took)
+
+
+def _print_table(
+    terminal: Console, title: str, columns: Sequence[str | Column], rows: Sequence[Sequence[object]]
+) -> None:
+    if not rows:
+        return
+    _print_title(terminal, title)
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for row in rows[:_MOST_SHOWN]:
+        table.add_row(*map(cell, row))
+    terminal.print(table)
+    _print_left(terminal, len(rows))
+
+
+def _print_title(terminal: Console, title: str) -> None:
+    terminal.print()
+    terminal.print(Text(title, style="bold"))
+
+
+def _print_left(terminal: Console, count: int) -> None:
+    if count > _MOST_SHOWN:
+        terminal.print(paragraph(f"and {count - _MOST_SHOWN:,} more; --json shows all"))
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,39 @@
+"""The table of `cellar list`, which fits in 100 columns: a reference is whole, a template may end in an ellipsis."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from rich.table import Table
+
+from cli.terminal import table_of
+from models.views.archives import ArchiveSummary, CauseView
+
+_ALWAYS = ("reference", "state", "process", "received")
+_NARROWED = ("template", "cause")
+_WIDE = 90  # narrower terminals fold or cut more columns
+
+
+def archive_table(archives: Sequence[ArchiveSummary], width: int) -> Table:
+    """Return a table of archives. If an archive failed or waits, causes take the place of templates and counts."""
+    has_causes = any(each.cause for each in archives)
+    heads = ("cause",) if has_causes else ("template", "files", "warn.", "disc.")
+    rows = [(*_identity(each), *([_cause(each.cause)] if has_causes else _content(each))) for each in archives]
+    table = table_of((*_ALWAYS, *heads), rows)
+    table.padding, table.show_edge = (0, 0, 0, 0), False
+    if width >= _WIDE:
+        for column in table.columns:
+            column.no_wrap = column.header not in _NARROWED
+    return table
+
+
+def _identity(found: ArchiveSummary) -> list[object]:
+    received = f"{found.received_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return [found.reference, found.state, found.process_number, received]
+
+
+def _content(found: ArchiveSummary) -> list[object]:
+    return [found.template_id, found.files, found.warnings, found.discrepancies]
+
+
+def _cause(cause: CauseView | None) -> str | None:
+    return f"{cause.code} {cause.task or ''}".rstrip() if cause else None

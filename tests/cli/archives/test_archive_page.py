@@ -1,0 +1,199 @@
+"""`cellar show` and `cellar list` in 100 columns: literal pages of archives that failed, wait and are complete."""
+
+import re
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from cli.archives.archive_page import print_archive
+from cli.archives.archive_table import archive_table
+from models.views.archives import (
+    ArchiveSummary,
+    ArchiveView,
+    CauseView,
+    DeliveryView,
+    FileView,
+    RunView,
+    VersionView,
+    WarningView,
+)
+from models.views.payments import DiscrepancyView, PaymentView
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
+TRANSACTION = "27356777-8b75-4b29-98b5-150592eb2d40"
+RECEIPT, LATER = "ab" * 32, "cd" * 32
+URL = "http://prefect.example.com:4200/runs/flow-run/b45e7d0a-29f2-4d3c-9d8c-0b1c2d3e4f50/and-a-long-path-behind-it"
+CAUSE = CauseView(
+    code="STORE_AWAY",
+    task="persist-files",
+    error_class="Transient",
+    sentence="the store does not take a file: Read-only file system; mount the store so that cellar may write to it",
+    attempt=3,
+    since=NOON,
+)
+RUN = RunView(
+    flow_run_id="b45e7d0a-29f2-4d3c-9d8c-0b1c2d3e4f50",
+    attempt=3,
+    state="Failed",
+    trigger="webhook",
+    failed_task="persist-files",
+    cause=CAUSE,
+    started_at=NOON,
+    ended_at=NOON.replace(second=30),
+    url=URL,
+)
+PAYMENT = PaymentView(
+    transaction_id=TRANSACTION,
+    session_id=None,
+    type="verify_credit_card",
+    status="success",
+    amount_minor=540_000,
+    currency="ILS",
+    card_mask=None,
+    card_brand=None,
+    card_last4="2377",
+    provider_reference=None,
+    standing="verified",
+    attempts=1,
+    paid_on=None,
+    instalments=None,
+    first_minor=None,
+    periodical_minor=None,
+)
+DISCREPANCY = DiscrepancyView(
+    discrepancy_id="8224f8586fb83c2dc7f5a2bacb6b820d",
+    code="AMOUNT_MISMATCH",
+    transaction_id=TRANSACTION,
+    expected="1",
+    found="2",
+    sentence="The amount of the payment differs from the amount that the provider states. Expected: 1. Found: 2.",
+    state="open",
+    opened_at=NOON,
+    explanation=None,
+    closed_at=None,
+)
+DELIVERIES = [
+    DeliveryView(receipt_id=receipt, received_at=NOON, outcome=outcome)
+    for receipt, outcome in ((RECEIPT, "new"), (RECEIPT, "duplicate"), (LATER, "changed"))
+]
+
+
+def archive(**members: object) -> ArchiveView:
+    empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
+    lists: dict[str, object] = {name: [] for name in (*empty, "versions", "deliveries", "files", "notifications")}
+    head: dict[str, object] = {
+        "reference": REFERENCE,
+        "template_id": "9fa7",
+        "process_number": 1037,
+        "received_at": NOON,
+    }
+    rest: dict[str, object] = {
+        "state": "failed",
+        "completed_at": None,
+        "cause": None,
+        "signed_document_verdict": None,
+        "runs": [],
+    }
+    return ArchiveView.model_validate(lists | head | rest | members)
+
+
+def page(shown: ArchiveView) -> list[str]:
+    terminal = Console(width=100, force_terminal=True, color_system=None, markup=False, emoji=False)
+    with terminal.capture() as captured:
+        print_archive(terminal, shown, NOON.replace(hour=15))
+    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()]
+
+
+def test_failed_archive_says_why_and_what_to_do_and_where_its_run_is() -> None:
+    assert page(archive(cause=CAUSE, runs=[RUN])) == [
+        REFERENCE,
+        "failed, process 1037, template 9fa7",
+        "received 2026-01-01 12:00:00, not completed (all times are UTC)",
+        "",
+        "Failed 2026-01-01 12:00:00 (3 h ago): STORE_AWAY in persist-files, attempt 3",
+        "  the store does not take a file: Read-only file system; mount the store so that cellar may write to",
+        "  it",
+        f"  Then run it again: cellar rerun {REFERENCE}",
+        "",
+        "runs",
+        "  Failed, webhook, attempt 3, 2026-01-01 12:00:00 for 30.0 s – STORE_AWAY in persist-files",
+        f"    {URL}",
+    ]
+
+
+def test_waiting_archive_needs_no_re_run() -> None:
+    lines = page(archive(state="processing", cause=CAUSE))
+
+    assert "Waits since 2026-01-01 12:00:00 (3 h ago): STORE_AWAY in persist-files, attempt 3" in lines
+    assert "  Then it goes on by itself, and no re-run is needed." in lines
+
+
+def test_delivery_names_the_version_that_it_made() -> None:
+    versions = [VersionView(version=1, receipt_id=RECEIPT, received_at=NOON)]
+    lines = page(archive(versions=versions, deliveries=DELIVERIES))
+
+    assert [line.split() for line in lines[lines.index("deliveries") + 2 :]] == [
+        [version, "2026-01-01", "12:00:00", receipt]
+        for version, receipt in (("1", RECEIPT), ("duplicate", RECEIPT), ("changed", LATER))
+    ]
+
+
+def test_page_fits_100_columns_with_ids_whole_and_hebrew_names_folded() -> None:
+    files = [
+        FileView(
+            role="signed_document",
+            element_id=None,
+            filename="הסכם שכירות " * 12 + ".pdf",
+            media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            size_bytes=168_800,
+            sha256=RECEIPT,
+            looks_like=None,
+            infection=None,
+        )
+    ]
+    lines = page(archive(files=files, payments=[PAYMENT], discrepancies=[DISCREPANCY], deliveries=DELIVERIES))
+
+    assert [line for line in lines if len(line) > 100] == []
+    text = "\n".join(lines)
+    assert all(each in text for each in (RECEIPT, LATER, DISCREPANCY.discrepancy_id, "168.8 kB", "5400.00 ILS"))
+    assert sum(line.count("הסכם") for line in lines) == 12
+    assert f"{TRANSACTION}  verified  5400.00 ILS  success  verify_credit_card  2377" in lines
+
+
+def test_long_section_ends_with_the_number_of_rows_left() -> None:
+    warnings = [WarningView(code="WRONG_TYPE", where=f"data[{row}]", detail="kept as null") for row in range(1_051)]
+
+    lines = page(archive(warnings=warnings))
+
+    assert lines[-2:] == ["  WRONG_TYPE at data[49]: kept as null", "  and 1,001 more; --json shows all"]
+
+
+def listed(cause: CauseView | None) -> ArchiveSummary:
+    return ArchiveSummary(
+        reference=REFERENCE,
+        state="failed" if cause else "completed",
+        template_id="9fa70d4ccea84262b1ed2308a07a3fb4",
+        process_number=1037,
+        received_at=NOON,
+        completed_at=None,
+        cause=cause,
+        files=2,
+        warnings=3,
+        discrepancies=10,
+    )
+
+
+def rows(archives: list[ArchiveSummary]) -> list[str]:
+    terminal = Console(width=100, force_terminal=True, color_system=None)
+    with terminal.capture() as captured:
+        terminal.print(archive_table(archives, 100))
+    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()][2:]
+
+
+def test_list_shows_cause_and_task_in_one_line_of_100_columns() -> None:
+    assert rows([listed(CAUSE)]) == [f"{REFERENCE} failed 1037    2026-01-01 12:00 STORE_AWAY persist-files"]
+
+
+def test_list_without_a_cause_shows_the_template_cut_and_the_counts_whole() -> None:
+    assert rows([listed(None)]) == [f"{REFERENCE} completed 1037    2026-01-01 12:00 9fa70d4cc… 2     3     10"]
