@@ -17,7 +17,9 @@ from cli.bulk.rerun import rerun
 from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
+from cli.operation.doctor import doctor
 from cli.operation.failures import failures
+from cli.operation.status import status
 from cli.payments.discrepancies import list_discrepancies
 from cli.payments.explain import explain
 from cli.payments.settle import settle
@@ -46,6 +48,8 @@ app.command("list")(archives.list_archives)
 app.command()(archives.show)
 app.command()(rerun)
 app.command()(failures)
+app.command()(status)
+app.command()(doctor)
 app.command("discrepancies")(list_discrepancies)
 app.command()(explain)
 app.command("import")(import_archives)

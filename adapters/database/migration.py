@@ -1,9 +1,12 @@
 """Migrates the metadata database to the newest schema. A module of its own, since Alembic is slow to import."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 import migrations
@@ -25,8 +28,7 @@ def migrate() -> None:
     location = settings().database_location
     if location.startswith("sqlite"):
         _make_file(Path(database_place(location)))
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config = _config()
     with translated(), engine().connect() as connection:
         config.attributes["connection"] = connection
         try:
@@ -46,3 +48,28 @@ def _make_file(path: Path) -> None:
         path.touch(exist_ok=True)
     except OSError as error:
         raise not_made(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The schema revision of the database, None before the first migration, and the newest revision of this build."""
+
+    database: str | None
+    newest: str | None
+
+
+def revisions() -> Revisions:
+    """Return which schema the database has, and which schema this build expects.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    with translated(), engine().connect() as connection:
+        return Revisions(MigrationContext.configure(connection).get_current_revision(), newest)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    return config

@@ -78,8 +78,13 @@ def _print_deliveries(terminal: Console, archive: ArchiveView) -> None:
 
 def _print_refused(terminal: Console, refused: Sequence[RefusedView]) -> None:
     rows = [
-        (each.code, each.where or "–", "released" if each.released_at else "refused", _moment(each.received_at))
-        + (each.receipt_id[:_SHOWN_OF_RECEIPT],)
+        (
+            each.code,
+            each.where or "–",
+            "released" if each.released_at else "refused",
+            _moment(each.received_at),
+            each.receipt_id[:_SHOWN_OF_RECEIPT],
+        )
         for each in refused
     ]
     _print_table(terminal, "refused deliveries", ["code", "where", "state", "received", "receipt"], rows)

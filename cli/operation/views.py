@@ -5,7 +5,9 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from adapters.database.waiting import Waits
-from models.views.failures import Failures
+from adapters.inbox.backlog import Backlog
+from models.views.failures import FailureGroup, Failures
+from models.views.health import Check
 
 
 class WaitView(BaseModel):
@@ -22,3 +24,33 @@ class WaitView(BaseModel):
 
 class FailuresAndWaits(Failures):
     waiting: list[WaitView]
+
+
+class InboxView(BaseModel):
+    """What waits in the inbox."""
+
+    receipts: int
+    oldest_at: datetime | None
+
+    @classmethod
+    def of(cls, found: Backlog) -> "InboxView":
+        return cls(receipts=found.receipts, oldest_at=found.oldest_at)
+
+
+class Status(BaseModel):
+    """The state of the installation. What a system that is away would say is null."""
+
+    version: str
+    is_well: bool
+    checks: list[Check]
+    archives: dict[str, int] | None
+    failures: list[FailureGroup] | None
+    waiting: list[WaitView] | None
+    inbox: InboxView | None
+    workers: list[str] | None
+    runs_in_flight: int | None
+
+
+class Diagnosis(BaseModel):
+    is_well: bool
+    checks: list[Check]

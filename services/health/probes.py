@@ -12,13 +12,17 @@ from adapters.store import seals
 from models.errors import System
 
 
-def _try_store() -> None:
-    """Write and remove a few bytes in the store, in its spool folder and in the inbox."""
+def try_store() -> None:
+    """Write and remove a few bytes in the store and in its spool folder."""
     with spooled(store().spool_folder) as file:
         write_spooled(file, b"probe")
     key = result_key("probe")
     store().overwrite_bytes(b"probe", key)
     store().remove(key)
+
+
+def _try_store_and_inbox() -> None:
+    try_store()
     inbox.try_out()
 
 
@@ -29,7 +33,7 @@ def _try_key() -> None:
 
 
 _PROBES: Mapping[System, Callable[[], object]] = {
-    System.STORE: _try_store,
+    System.STORE: _try_store_and_inbox,
     System.CLAMAV: clamd.ping,
     System.KEY: _try_key,
     # Whoever asks has just read from the database which runs wait for it, or reached Prefect.

@@ -1,0 +1,115 @@
+"""Reads from Prefect's REST API how the installation is: server, work pool, workers, deployments, last runs."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from adapters.platform.environment import POOL
+from adapters.platform.settings import settings
+from adapters.platform.tls import tls_context
+from models.errors import System, Transient
+
+_TIMEOUT_S = 5
+_NOT_FOUND = 404
+
+
+class Server(BaseModel):
+    """A Prefect server. `ahead_s`: by how many seconds its clock is ahead of this machine's."""
+
+    version: str
+    ahead_s: float
+
+
+class Pool(BaseModel):
+    name: str
+    is_paused: bool
+
+
+class Worker(BaseModel):
+    name: str
+    status: str | None
+
+
+class Schedule(BaseModel):
+    active: bool
+
+
+class Deployment(BaseModel):
+    entrypoint: str | None
+    work_pool_name: str | None
+    paused: bool
+    schedules: list[Schedule]
+
+
+class EndedRun(BaseModel):
+    state_type: str
+    state_name: str
+    end_time: datetime
+
+
+def server() -> Server:
+    """Return version and clock of the server.
+
+    Raises:
+        Transient: Prefect does not answer. So do all functions of this module.
+    """
+    answer = _answered("GET", "/admin/version")
+    try:
+        told = parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError):
+        told = datetime.now(UTC)
+    return Server(version=_read(str, answer), ahead_s=(told - datetime.now(UTC)).total_seconds())
+
+
+def pool() -> Pool | None:
+    """Return the work pool of cellar; None if it does not exist yet."""
+    answer = _answered("GET", f"/work_pools/{POOL}")
+    return None if answer.status_code == _NOT_FOUND else _read(Pool, answer)
+
+
+def online_workers() -> list[str]:
+    """Return the names of the workers that serve the pool now."""
+    answer = _answered("POST", f"/work_pools/{POOL}/workers/filter", {})
+    workers = [] if answer.status_code == _NOT_FOUND else _read(list[Worker], answer)
+    return [each.name for each in workers if each.status == "ONLINE"]
+
+
+def deployment(name: str) -> Deployment | None:
+    """Return a deployment by the name FLOW/DEPLOYMENT; None if it does not exist."""
+    answer = _answered("GET", f"/deployments/name/{name}")
+    return None if answer.status_code == _NOT_FOUND else _read(Deployment, answer)
+
+
+def last_run(flow: str) -> EndedRun | None:
+    """Return the run of a flow that ended last; None if none has ended."""
+    ended = {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}
+    wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": ended, "sort": "END_TIME_DESC", "limit": 1}
+    runs = _read(list[EndedRun], _answered("POST", "/flow_runs/filter", wanted))
+    return runs[0] if runs else None
+
+
+def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    """Return the answer to a request. 404 is an answer: the object does not exist."""
+    where = f"Prefect at {settings().prefect_ui_url}"
+    user, _, password = (settings().prefect_auth_string or "").partition(":")
+    auth = (user, password) if user else None
+    try:
+        answer = httpx.request(
+            method, f"{settings().prefect_url}{path}", json=body, timeout=_TIMEOUT_S, auth=auth, verify=tls_context()
+        )
+    except httpx.HTTPError as error:
+        raise Transient(f"{where} does not answer: {type(error).__name__}", system=System.PREFECT) from error
+    if answer.is_success or answer.status_code == _NOT_FOUND:
+        return answer
+    raise Transient(f"{where} answered {answer.status_code} to {method} {path}", system=System.PREFECT)
+
+
+def _read(shape: type[Any], answer: httpx.Response) -> Any:
+    try:
+        return TypeAdapter(shape).validate_json(answer.content)
+    except ValidationError as error:
+        reason = f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL"
+        raise Transient(reason, system=System.PREFECT) from error

@@ -1,0 +1,65 @@
+"""Asks a running receiver whether it is ready."""
+
+from dataclasses import dataclass
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from adapters.platform.settings import settings
+from adapters.platform.tls import tls_context
+from models.errors import Transient
+
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not bound
+_TIMEOUT_S = 8  # the receiver itself waits up to 5 s for its inbox
+
+
+class _Readiness(BaseModel):
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A receiver that answers. `reason` says why it is not ready; None if it is."""
+
+    url: str
+    reason: str | None
+
+
+def local_url() -> str:
+    """Return the URL of the receiver on this machine, which may differ from its public URL."""
+    host = _ANY_ADDRESS.get(settings().host, settings().host)
+    return f"http://[{host}]:{settings().port}" if ":" in host else f"http://{host}:{settings().port}"
+
+
+def readiness() -> Ready:
+    """Ask the receiver on this machine; if none listens here and it has a public URL, the receiver there.
+
+    Raises:
+        Transient: no receiver answers, or another program does.
+    """
+    try:
+        # A proxy in the environment is for other hosts.
+        return _asked(local_url(), httpx.Client(timeout=_TIMEOUT_S, trust_env=False))
+    except httpx.ConnectError as error:
+        if not settings().public_url:
+            raise Transient(f"nothing listens at {local_url()}") from error
+    url = settings().receiver_url
+    try:
+        return _asked(url, httpx.Client(timeout=_TIMEOUT_S, verify=tls_context()))
+    except httpx.ConnectError as error:
+        raise Transient(f"nothing listens at {local_url()} or {url}") from error
+
+
+def _asked(url: str, client: httpx.Client) -> Ready:
+    with client:
+        try:
+            answer = client.get(f"{url}/readyz")
+        except httpx.ConnectError:
+            raise
+        except httpx.HTTPError as error:
+            raise Transient(f"the receiver at {url} does not answer: {type(error).__name__}") from error
+    try:
+        return Ready(url, _Readiness.model_validate_json(answer.content).reason)
+    except ValidationError as error:
+        raise Transient(f"another program than cellar answers at {url}; stop it, or set CELLAR_PORT") from error

@@ -1,0 +1,86 @@
+"""`cellar status`: shows in one screen whether all systems work, and what waits, runs and has failed."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from adapters.database import claims, facts, waiting
+from adapters.inbox.backlog import backlog
+from adapters.peers import prefect_facts
+from cli.operation.checks import count_text, is_wrong, print_checks
+from cli.operation.views import InboxView, Status, WaitView
+from cli.terminal import Json, cell, console, print_json
+from domain.runs.waiting_text import waits_text
+from services.health.bounded import answered, checked
+from services.health.systems import system_probes
+from services.views.failure_list import failures
+
+_WITHIN_S = 10
+_QUESTIONS: Mapping[str, Callable[[], Any]] = {
+    "archives": facts.archives_by_state,
+    "failures": lambda: _of_database(lambda: failures().items),
+    "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
+    "inbox": lambda: InboxView.of(backlog()),
+    "workers": prefect_facts.online_workers,
+    "runs_in_flight": lambda: _of_database(lambda: len(claims.claimed())),
+}
+
+
+def status(*, as_json: Json = False) -> None:
+    """Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.
+
+    Failed archives count as wrong, because a person has to act. Archives that wait go on by themselves.
+    """
+    found = _status()
+    if as_json:
+        print_json(found)
+    else:
+        print_status(console(), found, datetime.now(UTC))
+    if not found.is_well:
+        raise typer.Exit(1)
+
+
+def _status() -> Status:
+    probes = system_probes()
+    tried = {f"check {each.name}": each.try_out for each in probes}
+    answers = answered(dict[str, Callable[[], Any]](tried) | dict(_QUESTIONS), _WITHIN_S)
+    checks = [checked(each, answers[f"check {each.name}"]) for each in probes]
+    values = {name: answers[name].value for name in _QUESTIONS}
+    is_well = not is_wrong(checks) and values["failures"] == []
+    return Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
+
+
+def _of_database(question: Callable[[], Any]) -> Any:
+    facts.check_file()
+    return question()
+
+
+def print_status(terminal: Console, found: Status, now: datetime) -> None:
+    print_checks(terminal, found.checks)
+    terminal.print()
+    if found.archives is None or found.runs_in_flight is None:
+        terminal.print(Text("archives: not known while the database does not answer"))
+    else:
+        states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
+        terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_flight)} in flight"))
+    for group in found.failures or []:
+        where = f" in {group.task}" if group.task else ""
+        terminal.print(Text(cell(f"failed: {group.archives:,} by {group.code}{where}; see `cellar failures`")))
+    for wait in found.waiting or []:
+        terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
+    terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
+
+
+def _verdict(found: Status) -> str:
+    failed = sum(each.archives for each in found.failures or [])
+    parts = [count_text(found.checks), f"{failed:,} {'archive has' if failed == 1 else 'archives have'} failed"]
+    return ", ".join(filter(None, parts if failed else parts[:1])) or "all is well"

@@ -1,0 +1,87 @@
+"""Asks several systems at once, all within the same time: a system that hangs delays neither answers nor the exit."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from models.errors import CellarError, System, Transient
+from models.views.health import Check, Verdict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """The value that a question returned, or why there is none, and which system failed, if that is known."""
+
+    value: T | None
+    failure: str = ""
+    system: System | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A check to make. `try_out` returns what it found. Its error means that something is wrong; `to_do` helps then.
+
+    `needs`: a system without which nothing is known. Another check reports that the system is away.
+    """
+
+    name: str
+    try_out: Callable[[], Check]
+    to_do: str
+    needs: System | None = None
+
+
+def examined(probes: Sequence[Probe], within_s: float) -> list[Check]:
+    """Return the results of all probes, in their order."""
+    answers = answered({each.name: each.try_out for each in probes}, within_s)
+    return [checked(each, answers[each.name]) for each in probes]
+
+
+def checked(probe: Probe, answer: Answer[Check]) -> Check:
+    """Return the result of a probe from its answer. Pure."""
+    if answer.value is not None:
+        return answer.value
+    if answer.system and answer.system is probe.needs:
+        known_later = f"not known while the {probe.needs} does not answer".replace("the Prefect", "Prefect")
+        return Check(name=probe.name, verdict=Verdict.OFF, found=known_later)
+    return Check(name=probe.name, verdict=Verdict.WRONG, found=answer.failure, to_do=probe.to_do)
+
+
+def answered(questions: Mapping[str, Callable[[], T]], within_s: float) -> dict[str, Answer[T]]:
+    """Ask all questions at once and return the answers that come in time, by name.
+
+    The threads are daemons: a pool would wait at the exit for a mount or a server that hangs.
+    """
+    queue = SimpleQueue[tuple[str, Answer[T]]]()
+    for name, question in questions.items():
+        threading.Thread(target=_ask, args=(name, question, queue), daemon=True).start()
+    answers: dict[str, Answer[T]] = {}
+    deadline = time.monotonic() + within_s
+    while len(answers) < len(questions):
+        try:
+            name, answer = queue.get(timeout=max(deadline - time.monotonic(), 0.001))
+        except Empty:
+            break
+        answers[name] = answer
+    silent = Answer[T](None, f"no answer within {within_s:g} s")
+    return {name: answers.get(name, silent) for name in questions}
+
+
+def _ask(name: str, question: Callable[[], T], queue: "SimpleQueue[tuple[str, Answer[T]]]") -> None:
+    try:
+        queue.put((name, Answer(question())))
+    except Exception as error:  # noqa: BLE001 -- whatever fails is a line of the report, and the other lines follow
+        system = error.system if isinstance(error, Transient) else None
+        queue.put((name, Answer(None, _reason(error), system)))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CellarError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"an unexpected {type(error).__name__}"

@@ -1,0 +1,154 @@
+"""Checks whether the systems of the installation answer and work: receiver, Prefect, workers, database, storages."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from adapters.database import facts
+from adapters.documents import clamd
+from adapters.files.locations import storage_at
+from adapters.inbox import inbox
+from adapters.inbox.backlog import backlog
+from adapters.peers import prefect_facts, receiver
+from adapters.platform.settings import settings
+from domain.runs.waiting_text import age_text
+from models.errors import System, Transient, Unusable
+from models.views.health import Check, Verdict
+from services.health.bounded import Probe
+from services.health.probes import try_store
+
+_GIB = 1 << 30
+_LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB
+_LATE = timedelta(minutes=5)
+_VERIFY = "verify-archives"
+
+_START = "start `cellar up`, or `cellar api` on the machine that receives; its log says why it ended"
+_PREFECT = "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost"
+_WORKER = "start `cellar up` or `cellar worker`; archives wait meanwhile and none is lost"
+_DATABASE = "check CELLAR_DATABASE_URL and its server; archives wait in the inbox meanwhile"
+_STORE = "check that the disk or bucket of CELLAR_STORE_URL is there and may be written"
+_INBOX = "check that the disk or bucket of CELLAR_INBOX_URL is there and may be written; senders are refused meanwhile"
+_CLAMAV = "start clamd, or check CELLAR_CLAMD; archives wait meanwhile"
+_DISK = "free space, or move the folder to another disk"
+_VERIFIED = "run `cellar verify`: it names each damaged file"
+
+
+def system_probes() -> list[Probe]:
+    return [
+        Probe("receiver", _receiver, _START),
+        Probe("Prefect", _prefect, _PREFECT),
+        Probe("workers", _workers, _WORKER, needs=System.PREFECT),
+        Probe("database", _database, _DATABASE),
+        Probe("store", _store, _STORE),
+        Probe("inbox", _inbox, _INBOX),
+        Probe("ClamAV", _clamav, _CLAMAV),
+        *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
+        Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
+    ]
+
+
+def _receiver() -> Check:
+    found = receiver.readiness()
+    if found.reason:
+        raise Transient(f"{found.url} is not ready: {found.reason}")
+    return _ok("receiver", f"{found.url} is ready")
+
+
+def _prefect() -> Check:
+    return _ok("Prefect", f"{settings().prefect_ui_url}, version {prefect_facts.server().version}")
+
+
+def _workers() -> Check:
+    online = prefect_facts.online_workers()
+    if not online:
+        raise Transient("no worker is online")
+    count = "1 worker is" if len(online) == 1 else f"{len(online)} workers are"
+    return _ok("workers", f"{count} online: {', '.join(sorted(online)[:5])}")
+
+
+def _database() -> Check:
+    try:
+        facts.archives_by_state()
+    except Unusable as error:  # its message says what to do
+        return Check(name="database", verdict=Verdict.WRONG, found=str(error))
+    return _ok("database", facts.place())
+
+
+def _store() -> Check:
+    _check_there(settings().store_location)
+    try_store()
+    return _ok("store", settings().store_location)
+
+
+def _inbox() -> Check:
+    _check_there(settings().inbox_location)
+    inbox.try_out()
+    waits = backlog()
+    if not waits.receipts or waits.oldest_at is None:
+        return _ok("inbox", "nothing waits")
+    age = datetime.now(UTC) - waits.oldest_at
+    receipts = "1 receipt waits" if waits.receipts == 1 else f"{waits.receipts:,} receipts wait, the oldest"
+    found = f"{receipts} for {age_text(age)}"
+    if age < _LATE:
+        return _ok("inbox", found)
+    to_do = "see which archives wait and which failed: `cellar failures`"
+    return Check(name="inbox", verdict=Verdict.WARNING, found=found, to_do=to_do)
+
+
+def _check_there(location: str) -> None:
+    """Check that a folder, or at least its parent, exists: trying it out in a wrong place would make the folder."""
+    folders = storage_at(location).suited(folder=lambda it: [it.path], bucket=lambda _: [])
+    for path in folders:
+        if not path.exists() and not path.parent.exists():
+            raise Transient(f"{path} does not exist; check the working directory and CELLAR_DATA_DIR")
+
+
+def _clamav() -> Check:
+    if not settings().clamd:
+        return Check(name="ClamAV", verdict=Verdict.OFF, found="CELLAR_CLAMD is not set: files are not scanned")
+    clamd.ping()
+    return _ok("ClamAV", f"clamd at {settings().clamd} answers")
+
+
+def _disks() -> Iterator[tuple[str, Path]]:
+    """Yield the folders of the installation that lie on different disks. A bucket has no disk."""
+    places = [("data", settings().data_dir.absolute())]
+    for name, location in (("inbox", settings().inbox_location), ("store", settings().store_location)):
+        places += storage_at(location).suited(
+            folder=lambda it, name=name: [(name, it.path)],  # type: ignore[misc]
+            bucket=lambda _: [],
+        )
+    seen: set[int] = set()
+    for name, path in places:
+        existing = next((each for each in (path, *path.parents) if each.exists()), path)
+        if (device := existing.stat().st_dev) not in seen:
+            seen.add(device)
+            yield name, existing
+
+
+def _disk_of(name: str, path: Path) -> Callable[[], Check]:
+    def _look() -> Check:
+        usage = shutil.disk_usage(path)
+        found = f"{usage.free / _GIB:,.1f} of {usage.total / _GIB:,.1f} GiB are free at {path}"
+        if usage.free < _TOO_LITTLE_BYTES:
+            raise Transient(found)
+        verdict = Verdict.WARNING if usage.free < _LITTLE_BYTES else Verdict.OK
+        to_do = _DISK if verdict is Verdict.WARNING else ""
+        return Check(name=f"disk of {name}", verdict=verdict, found=found, to_do=to_do)
+
+    return _look
+
+
+def _last_verify() -> Check:
+    run = prefect_facts.last_run(_VERIFY)
+    if run is None:
+        return Check(name="last verify", verdict=Verdict.OFF, found="no scheduled check of the store has ended yet")
+    found = f"{run.state_name} {run.end_time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if run.state_type != "COMPLETED":
+        raise Transient(found)
+    return _ok("last verify", found)
+
+
+def _ok(name: str, found: str) -> Check:
+    return Check(name=name, verdict=Verdict.OK, found=found)

@@ -1,0 +1,90 @@
+"""`cellar status` and `cellar doctor` in 100 columns, literally."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from cli.operation.checks import count_text, print_checks
+from cli.operation.status import print_status
+from cli.operation.views import InboxView, Status, WaitView
+from models.errors import System
+from models.views.failures import FailureGroup
+from models.views.health import Check, Verdict
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FINE = Check(name="receiver", verdict=Verdict.OK, found="http://127.0.0.1:8000 is ready")
+AWAY = Check(
+    name="Prefect",
+    verdict=Verdict.WRONG,
+    found="Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
+    to_do="start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost",
+)
+LATE = Check(name="inbox", verdict=Verdict.WARNING, found="12 receipts wait, the oldest for 9 min", to_do="see why")
+GROUP = FailureGroup(
+    code="CONFLICT", task="load-metadata", sentence="two records", archives=1_200, first_at=NOON, last_at=NOON
+)
+
+
+def lines(print_to: Callable[[Console], None]) -> list[str]:
+    terminal = Console(width=100, force_terminal=True, color_system=None, markup=False)
+    with terminal.capture() as captured:
+        print_to(terminal)
+    return [re.sub("\x1b\\[[0-9;]*m", "", line).rstrip() for line in captured.get().splitlines()]
+
+
+def status(**members: object) -> Status:
+    known = {
+        "archives": {"completed": 1_000},
+        "failures": [],
+        "waiting": [],
+        "inbox": InboxView(receipts=0, oldest_at=None),
+    }
+    rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_flight": 1}
+    return Status.model_validate(known | rest | members)
+
+
+def test_what_to_do_stands_below_what_is_wrong() -> None:
+    assert lines(lambda terminal: print_checks(terminal, [FINE, AWAY, LATE])) == [
+        "receiver  ok       http://127.0.0.1:8000 is ready",
+        "Prefect   wrong    Prefect at http://127.0.0.1:4200 does not answer: ConnectError",
+        "                   → start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none",
+        "                   is lost",
+        "inbox     warning  12 receipts wait, the oldest for 9 min",
+        "                   → see why",
+    ]
+
+
+def test_checks_are_counted_by_verdict() -> None:
+    assert (count_text([FINE]), count_text([AWAY, FINE, LATE])) == ("", "1 is wrong, 1 warns")
+    assert count_text([AWAY, AWAY, LATE, LATE]) == "2 are wrong, 2 warn"
+
+
+def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
+    assert lines(lambda terminal: print_status(terminal, status(), NOON))[1:] == [
+        "",
+        "archives: 1,000 completed; 1 run in flight",
+        "",
+        "cellar 1.2: all is well",
+    ]
+
+
+def test_status_names_failures_and_waits() -> None:
+    waits = [WaitView(waits_for=System.STORE, archives=3, since=NOON.replace(hour=11))]
+    found = status(failures=[GROUP], waiting=waits, checks=[FINE, AWAY])
+
+    assert lines(lambda terminal: print_status(terminal, found, NOON))[-4:] == [
+        "failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
+        "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); nothing to do",
+        "",
+        "cellar 1.2: 1 is wrong, 1,200 archives have failed",
+    ]
+
+
+def test_status_says_what_it_does_not_know() -> None:
+    found = status(archives=None, failures=None, waiting=None, runs_in_flight=None)
+
+    assert "archives: not known while the database does not answer" in lines(
+        lambda terminal: print_status(terminal, found, NOON)
+    )

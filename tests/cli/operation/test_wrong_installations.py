@@ -1,0 +1,100 @@
+"""`cellar status` and `cellar doctor` find what is wrong with an installation: each fault is real."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.database import receipts
+from adapters.database.migration import migrate
+from models.runs.cause import Cause
+from tests.cli.conftest import Cellar, Ended
+from tests.installations import deployed, installed, store_that_does_not_answer
+from tests.records import NOON, registered
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A migrated installation of which no program runs."""
+    with installed(tmp_path):
+        (tmp_path / "data").mkdir(mode=0o700)
+        migrate()
+    return tmp_path
+
+
+def verdicts(ended: Ended) -> dict[str, tuple[str, str]]:
+    """Return verdict and finding of each check."""
+    assert ended.errors == ""
+    return {each["name"]: (each["verdict"], each["found"]) for each in json.loads(ended.output)["checks"]}
+
+
+def test_prefect_and_receiver_away(cellar: Cellar, folder: Path) -> None:
+    with installed(folder):
+        status, doctor = cellar("status", "--json"), cellar("doctor", "--json")
+
+    assert (status.status, doctor.status) == (1, 1)
+    for found in map(verdicts, (status, doctor)):
+        assert [found[name][0] for name in ("receiver", "Prefect", "workers")] == ["wrong", "wrong", "off"]
+        assert [found[name][0] for name in ("database", "store", "inbox")] == ["ok", "ok", "ok"]
+    assert json.loads(status.output)["archives"] == {}
+    assert json.loads(status.output)["workers"] is None
+    assert verdicts(doctor)["process-archive/archive"][0] == "off"
+
+
+def test_store_that_takes_no_file(cellar: Cellar, folder: Path) -> None:
+    with installed(folder, **store_that_does_not_answer("folder", folder)):
+        found = verdicts(cellar("status", "--json"))
+
+    assert (found["store"][0], found["inbox"][0]) == ("wrong", "ok")
+
+
+def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with installed(tmp_path):
+        missing = verdicts(cellar("status", "--json"))
+        assert list((tmp_path / "data").glob("cellar.db*")) == []
+        (tmp_path / "data" / "cellar.db").touch()
+        empty = verdicts(cellar("doctor", "--json"))
+
+    assert missing["database"][0] == "wrong"
+    assert "run `cellar migrate`" in missing["database"][1]
+    assert empty["database"][0] == "wrong"
+    assert empty["schema"] == ("wrong", "the database has no tables of cellar, this version expects 0002")
+
+
+def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:
+    with installed(tmp_path):
+        found = verdicts(cellar("doctor", "--json"))
+        cellar("status")
+
+    assert [found[name][0] for name in ("data folder", "store", "inbox")] == ["wrong"] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Path, prefect_server: str) -> None:
+    with installed(folder, PREFECT_API_URL=prefect_server), deployed(prefect_server):
+        found = verdicts(cellar("doctor", "--json"))
+
+    assert (found["Prefect"][0], found["Prefect version"][0], found["Prefect clock"][0]) == ("ok", "ok", "ok")
+    assert found["workers"] == ("wrong", "no worker is online")
+    assert found["process-archive/archive"][0] == "wrong"
+    assert "another version" in found["process-archive/archive"][1]
+
+
+def test_files_that_other_users_may_open(cellar: Cellar, folder: Path) -> None:
+    (folder / "data").chmod(0o755)
+    with installed(folder):
+        found = verdicts(cellar("doctor", "--json"))
+
+    verdict, told = found["file modes"]
+    assert (verdict, f"other users may open {folder / 'data'}" in told) == ("wrong", True)
+
+
+def test_failed_archive_makes_the_status_1(cellar: Cellar, folder: Path) -> None:
+    with installed(folder):
+        receipts.set_failed(registered(), Cause("CONFLICT", "load-metadata", "Conflict", "two records"), NOON)
+        ended, found = cellar("status"), json.loads(cellar("status", "--json").output)
+
+    assert (ended.status, found["is_well"]) == (1, False)
+    assert "failed: 1 by CONFLICT in load-metadata" in ended.output
+    assert found["archives"] == {"failed": 1}
