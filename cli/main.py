@@ -1,9 +1,13 @@
 """The `cellar` command with all its subcommands."""
 
+import json
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from typer.main import get_command
 
 from adapters.files.private import private_files, shut_folders
 from adapters.platform.log import set_up_log
@@ -28,7 +32,7 @@ from cli.programs.logs import logs
 from cli.programs.up import up
 from cli.programs.worker import worker
 from cli.simulation.simulate import simulate
-from cli.terminal import in_full
+from cli.terminal import Json, in_full
 from models.errors import CellarError, Unusable, WrongUse
 
 _WRONG_USE = 2
@@ -37,7 +41,6 @@ app = typer.Typer(
     help="Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.command()(up)
 app.command()(api)
@@ -63,13 +66,42 @@ app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
 
 
+def _print_version(*, is_version: bool) -> None:
+    if is_version:
+        typer.echo(f"cellar {version('cellosign-cellar')}")
+        raise typer.Exit
+
+
+@app.callback()
+def cellar(
+    *,
+    is_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints."""
+
+
 @app.command()
-def migrate() -> None:
+def migrate(*, as_json: Json = False) -> None:
     """Bring the metadata database to the newest schema."""
-    from adapters.database.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import, for every command
+    from adapters.database.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import
+    from adapters.database.migration import revisions  # noqa: PLC0415
 
     shut_folders(settings())
     migrate_database()
+    if as_json:
+        typer.echo(json.dumps({"revision": revisions().database}))
+
+
+def _run() -> None:
+    """Run the command without `--install-completion`, which would write into the person's own shell start-up file.
+
+    `--show-completion` prints the same script, and the person decides where it goes.
+    """
+    command = get_command(app)
+    command.params = [each for each in command.params if each.name != "install_completion"]
+    command()
 
 
 def main() -> None:
@@ -77,7 +109,7 @@ def main() -> None:
     set_up_log()
     try:
         with private_files():
-            app()
+            _run()
     except ValidationError as error:
         typer.echo(f"cellar: a setting is wrong: {in_words(error)}", err=True)
         sys.exit(_WRONG_USE)

@@ -22,6 +22,7 @@ from adapters.files.private import persons_files
 from adapters.files.store import store
 from adapters.platform.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
+from cli.terminal import Json
 from domain.archive.file_names import safe_names
 from domain.messages.summary_page import ExportedFile, History, summary_page
 from domain.payments.reconciliation import reconcile
@@ -39,8 +40,11 @@ def export(
     to: Annotated[Path, typer.Option(help="A new folder or zip; with --raw a new file, or - for standard output.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the request, byte for byte as it was sent.")] = False,
     receipt: Annotated[str | None, typer.Option(help="A receipt id. Default: the current version's.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write an archive as a BagIt bag: its files under their own names, a summary page, and all digests."""
+    if as_json and str(to) == "-":
+        raise typer.BadParameter("--json: expected a file in --to, since the request takes the standard output")
     receipt_id = _own(reference, receipt) if receipt else _current_receipt_id(reference)
     if raw and str(to) == "-":
         _write_raw(reference, receipt_id, sys.stdout.buffer)
@@ -49,6 +53,8 @@ def export(
             _write_raw(reference, receipt_id, file)
     else:
         _write_bag(reference, receipt_id, to)
+    if as_json:
+        typer.echo(json.dumps({"reference": reference, "receipt_id": receipt_id, "path": str(to.absolute())}))
 
 
 def _own(reference: str, receipt_id: str) -> str:

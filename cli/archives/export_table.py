@@ -1,5 +1,6 @@
 """`cellar export-table`: writes tables for data teams as Parquet files."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
 
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
+from cli.terminal import Json
 from models.errors import WrongUse
 
 app = typer.Typer(help="Write a table for data teams as a Parquet file.", no_args_is_help=True)
@@ -24,6 +26,7 @@ def payments(
     *,
     to: Annotated[Path, typer.Option(help="A new file whose name ends in .parquet.")],
     template: Annotated[str | None, typer.Option(help="Only payments of archives of this template.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the ledger of payments. Amounts are integers of minor units."""
     if to.suffix.lower() != ".parquet":
@@ -33,7 +36,16 @@ def payments(
         )
     from adapters.database.ledger import write_payments  # noqa: PLC0415 -- pyarrow is slow to import, for every command
 
+    written = 0
+
+    def _count(rows: int) -> None:
+        nonlocal written
+        written += rows
+        counted.advance(task, rows)
+
     counted = Progress(SpinnerColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True)
     with persons_files(), new_file(to) as file, counted:
         task = counted.add_task("export-table", total=None)
-        write_payments(file, template, lambda rows: counted.advance(task, rows))
+        write_payments(file, template, _count)
+    if as_json:
+        typer.echo(json.dumps({"path": str(to.absolute()), "rows": written}))

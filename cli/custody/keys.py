@@ -1,15 +1,18 @@
 """`cellar rotate-keys`: wraps the store's keys under another master key."""
 
+import json
+
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from adapters.store import seals
 from cli.custody.place import require_store
+from cli.terminal import Json
 from models.errors import Locked
 
 
-def rotate_keys() -> None:
+def rotate_keys(*, as_json: Json = False) -> None:
     """Wrap every key of the store under the first of CELLAR_SEAL_KEYS.
 
     First restart all processes with the new key in front of the old keys.
@@ -24,6 +27,9 @@ def rotate_keys() -> None:
             locked.append(str(error))
     for reason in locked:
         typer.echo(f"not rotated: {reason}", err=True)
-    typer.echo(f"{len(locations)} keys, {rewrapped} of them wrapped anew")
+    if as_json:
+        typer.echo(json.dumps({"keys": len(locations), "rewrapped": rewrapped, "not_rotated": locked}))
+    else:
+        typer.echo(f"{len(locations)} keys, {rewrapped} of them wrapped anew")
     if locked:
         raise typer.Exit(1)

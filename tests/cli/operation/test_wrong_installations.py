@@ -59,7 +59,8 @@ def test_database_that_is_not_migrated(cellar: Cellar, tmp_path: Path) -> None:
     assert missing["database"][0] == "wrong"
     assert "run `cellar migrate`" in missing["database"][1]
     assert empty["database"][0] == "wrong"
-    assert empty["schema"] == ("wrong", "the database has no tables of cellar, this version expects 0002")
+    assert empty["schema"][0] == "wrong"
+    assert empty["schema"][1].startswith("the database has no tables of cellar, this version expects ")
 
 
 def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Path) -> None:

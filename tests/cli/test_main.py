@@ -1,0 +1,73 @@
+"""What all commands have in common: the version, completion in a shell, and JSON for scripts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cli.main import app
+from tests.cli.conftest import Cellar
+from tests.installations import archived
+from tests.samples import sample_body
+
+CELLAR = Path(sys.executable).with_name("cellar")
+WITHOUT_JSON = {"up", "api", "worker", "explain"}
+"""Programs that run until they are stopped, and a command that changes a row and reads nothing."""
+
+
+def test_version_is_that_of_the_distribution(cellar: Cellar) -> None:
+    assert cellar("--version").output == f"cellar {version('cellosign-cellar')}\n"
+
+
+def test_every_command_prints_json(cellar: Cellar) -> None:
+    names = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback} - WITHOUT_JSON
+
+    assert [name for name in sorted(names) if "--json" not in cellar(name, "--help").output] == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar, tmp_path: Path) -> None:
+    assert json.loads(cellar("rebuild", "--json").output) == {"archives": 0, "reports": 0, "damaged": []}
+    receipt_id = archived("r", sample_body("r"))
+    bag, table = tmp_path / "bag", tmp_path / "payments.parquet"
+
+    assert json.loads(cellar("export", "r", "--to", str(bag), "--json").output) == {
+        "reference": "r",
+        "receipt_id": receipt_id,
+        "path": str(bag),
+    }
+    assert json.loads(cellar("export-table", "payments", "--to", str(table), "--json").output) == {
+        "path": str(table),
+        "rows": 1,
+    }
+    assert json.loads(cellar("rotate-keys", "--json").output)["not_rotated"] == []
+    assert json.loads(cellar("migrate", "--json").output)["revision"]
+    assert cellar("export", "r", "--raw", "--to", "-", "--json").status == 2
+
+
+def test_installing_a_completion_is_no_option(cellar: Cellar) -> None:
+    assert cellar("--install-completion").status == 2
+
+
+def test_bash_completes_commands_with_the_script_that_the_command_shows(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash
+    script = f"""
+        cellar --show-completion > {tmp_path}/completion
+        source {tmp_path}/completion
+        COMP_WORDS=(cellar fai) COMP_CWORD=1
+        _cellar_completion cellar
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    environment = os.environ | {"PATH": f"{CELLAR.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert (ended.stdout.split(), ended.stderr) == (["failures"], "")
+    assert [path.name for path in tmp_path.iterdir()] == ["completion"]
