@@ -23,7 +23,16 @@ def rebuild_database(*, as_json: Json = False) -> None:
         typer.echo(f"not rebuilt: {key}: {reason}", err=True)
     if as_json:
         damaged = [{"key": key, "reason": reason} for key, reason in rebuilt.damaged]
-        typer.echo(json.dumps({"archives": rebuilt.archives, "reports": rebuilt.reports, "damaged": damaged}))
+        typer.echo(
+            json.dumps(
+                {
+                    "archives": rebuilt.archives,
+                    "reports": rebuilt.reports,
+                    "refused": rebuilt.refused,
+                    "damaged": damaged,
+                }
+            )
+        )
     else:
         _print(rebuilt)
     if rebuilt.damaged:

@@ -18,7 +18,7 @@ def waits_text(waits_for: str, archives: int, since: datetime, now: datetime) ->
 
 
 def age_text(age: timedelta) -> str:
-    """Return a duration in its largest whole unit: `12 s`, `3 min`, `5 h`, `2 days`. Pure."""
+    """Return a duration in the largest unit of which it has two: `12 s`, `3 min`, `5 h`, `2 days`. Pure."""
     seconds = max(int(age.total_seconds()), 0)
     for unit_s, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * unit_s:
