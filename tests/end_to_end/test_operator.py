@@ -1,0 +1,116 @@
+"""An operator's ten tasks after a bad night: each is one command, and its output answers the question.
+
+The installation had a time limit that no run can keep. A sender also sent a body that is no archive.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.end_to_end.conftest import Running, cellar, have_ended, new_installation, up_in
+from tests.samples import sample_body, sample_document
+
+FAILED = [f"failed-{number}" for number in range(3)]
+REFUSED = "refused-1"
+
+
+def _session(process_number: int) -> dict[str, object]:
+    session: dict[str, object] = sample_document()["sessions"][0]
+    return session | {"process_number": process_number}
+
+
+@pytest.fixture(scope="module")
+def after_a_bad_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Three archives have failed for one cause that is gone now, and a delivery was refused."""
+    folder: Path = tmp_path_factory.mktemp("operator")
+    bad = new_installation(folder, CELLAR_RUN_TIMEOUT_S="0.001")
+    with up_in(bad):
+        for number, reference in enumerate(FAILED):
+            assert bad.send(sample_body(reference, sessions=[_session(700 + number)]))["status"] == "0"
+        assert bad.send(sample_body(REFUSED, signed_document={"content": "!"}))["status"] == "-1"
+        for reference in FAILED:
+            bad.read_until(reference, have_ended(runs=1))
+    del bad.environment["CELLAR_RUN_TIMEOUT_S"]
+    with up_in(bad):
+        yield bad
+
+
+def _said(installation: Running, *command: str, status: int = 0) -> str:
+    done = cellar(installation, *command)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_show_says_that_a_delivery_of_the_process_was_refused(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "show", REFUSED, status=1)
+
+    assert "a delivery of this process was refused: NOT_BASE64 at signed_document.content" in said
+
+
+def test_quarantine_list_names_process_and_reason(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "quarantine", "list")
+
+    assert REFUSED in said
+    assert "NOT_BASE64" in said
+
+
+def test_release_says_what_became_of_each_body(after_a_bad_night: Running) -> None:
+    assert "still refused: NOT_BASE64" in _said(after_a_bad_night, "quarantine", "release", "--all", status=1)
+
+
+def test_failures_groups_them_by_cause_and_says_what_to_do(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "failures")
+
+    assert "RUN_TIMEOUT" in said
+    assert "3 archives" in said
+    assert "set CELLAR_RUN_TIMEOUT_S higher" in said
+
+
+def test_list_finds_a_failed_archive_by_its_process_number(after_a_bad_night: Running) -> None:
+    assert FAILED[1] in _said(after_a_bad_night, "list", "--process-number", "701", "--state", "failed")
+
+
+def test_list_finds_everything_that_needs_a_person(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "list", "--attention")
+
+    assert all(reference in said for reference in FAILED)
+
+
+def test_show_begins_with_the_cause(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "show", FAILED[0])
+
+    assert said.index("RUN_TIMEOUT") < said.index("deliveries")
+    assert f"cellar rerun {FAILED[0]}" in said
+
+
+def test_status_says_that_something_failed(after_a_bad_night: Running) -> None:
+    assert "RUN_TIMEOUT" in _said(after_a_bad_night, "status", status=1)
+
+
+def test_logs_show_the_way_of_one_process(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "logs", FAILED[0])
+
+    for event in ("archive received", "run started", "run ended"):
+        assert event in said
+    assert FAILED[0] not in said
+
+
+def test_dry_run_shows_what_a_bulk_re_run_would_do(after_a_bad_night: Running) -> None:
+    said = _said(after_a_bad_night, "rerun", "--failed", "--cause", "RUN_TIMEOUT", "--dry-run")
+
+    assert "3 archives" in said
+    assert _said(after_a_bad_night, "list", "--state", "completed", "--json").count('"reference"') == 0
+
+
+def test_rerun_repairs_all_archives_of_a_cause_and_the_record_says_so(after_a_bad_night: Running) -> None:
+    _said(after_a_bad_night, "rerun", "--failed", "--cause", "RUN_TIMEOUT", "--yes")
+
+    wait_until(
+        lambda: all(after_a_bad_night.read(each)["state"] == "completed" for each in FAILED),
+        timeout_s=60,
+    )
+    record = _said(after_a_bad_night, "bulk", "list")
+    assert "done" in record
+    assert "RUN_TIMEOUT" not in _said(after_a_bad_night, "failures")
