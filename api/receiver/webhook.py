@@ -66,6 +66,7 @@ async def webhook(request: Request) -> JSONResponse:
     check_size(announced_bytes)
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
     admission: Admission = request.app.state.admission
+    dispatcher: Dispatcher = request.app.state.dispatcher
     try:
         with admission.place(request.client.host if request.client else "") as place:
             place.reserve(announced_bytes)
@@ -73,19 +74,17 @@ async def webhook(request: Request) -> JSONResponse:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
                 received = await receive(_read(request), headers, place)
-                kept = received.delivery if isinstance(received, Rejection) else received
-                traced.note(receipt_id=kept.receipt_id, size_bytes=kept.size_bytes)
+                if isinstance(received, Rejection):
+                    _log_refused(received.delivery)
+                    dispatcher.announce_refused(received.delivery)
+                    raise received.error
+                traced.note(receipt_id=received.receipt_id, size_bytes=received.size_bytes)
     except ClientDisconnect as error:
         raise Refused(
             "DISCONNECTED", "the sender disconnected before the end of the body", where="body", status=400
         ) from error
     except OSError as error:
         raise Transient(f"the inbox cannot store the archive: {error.strerror}; send it again later") from error
-    dispatcher: Dispatcher = request.app.state.dispatcher
-    if isinstance(received, Rejection):
-        _log_refused(received.delivery)
-        dispatcher.announce_refused(received.delivery)
-        raise received.error
     # Unbound at the end: the next request of the connection may begin in this context.
     with bound(received.reference, received.receipt_id):
         duration_s = time.monotonic() - began_s

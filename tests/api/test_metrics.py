@@ -83,12 +83,14 @@ def test_no_label_grows_with_the_data(metered: Receiver) -> None:
 
     found = scraped(metered.url, TOKEN)
 
-    assert found.labels == {"status", "code", "face", "state", "cause", "place", "le"}
+    assert found.labels == {"status", "code", "face", "state", "cause", "place", "waits_for", "le"}
 
 
 def test_names_have_the_prefix_and_a_unit_or_a_noun_that_is_counted(metered: Receiver) -> None:
     units = r"_(seconds|bytes|total)(_bucket|_count|_sum)?"
-    counted = "archives|discrepancies|notifications|waiting_receipts|deliveries_in_flight|ready|database_up"
+    counted = (
+        "archives|discrepancies|notifications|waiting_receipts|waiting_runs|deliveries_in_flight|ready|database_up"
+    )
 
     ours = {name for name in scraped(metered.url, TOKEN).names if not name.startswith("process_")}
 

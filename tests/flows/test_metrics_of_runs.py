@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 def _counted() -> dict[str, float]:
     found = Scrape(exposition(WORKER).decode())
-    ends = {state: {"state": state, "cause": ""} for state in ("Completed", "Failed")}
+    causes = {"Completed": "", "Failed": "BODY_DAMAGED"}
+    ends = {state: {"state": state, "cause": cause} for state, cause in causes.items()}
     counted = {state: found.value("cellar_runs_ended_total", labels) for state, labels in ends.items()}
     for end in ("completed", "failed"):
         counted[end] = found.value("cellar_task_seconds_count", {"task": "persist-files", "end": end})

@@ -1,5 +1,6 @@
 """A refused delivery leaves a line in the log, a durable record, and a row that the API shows."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -88,10 +89,10 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
     assert detail.startswith("a delivery of this process was refused: TRUNCATED: at byte")
     assert f"`cellar quarantine show {half[:10]}`" in detail
     log = receiver.log.read_text()
-    line = next(line for line in log.splitlines() if wrong_file in line)
-    assert "level=warning" in line
-    assert f"code=NOT_BASE64 where=attachments[0].content size_bytes={len(WRONG_FILE)}" in line
-    assert re.search(r"reference_digest=[0-9a-f]{12}\b", line)
+    line = json.loads(next(line for line in log.splitlines() if wrong_file in line))
+    assert (line["level"], line["code"], line["where"]) == ("warning", "NOT_BASE64", "attachments[0].content")
+    assert line["size_bytes"] == len(WRONG_FILE)
+    assert re.fullmatch(r"[0-9a-f]{16}", line["reference_digest"])
     assert REFERENCE not in log
     assert "with a file" not in log
 
