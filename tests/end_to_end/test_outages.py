@@ -19,7 +19,7 @@ from tests.conftest import bucket_at, free_port, running, serving_prefect, wait_
 from tests.end_to_end.conftest import Running, cellar, new_installation, up_in
 from tests.samples import sample_body
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 _OUTAGE_S = 200
 _ARCHIVES = 300
