@@ -1,7 +1,6 @@
 """A refused delivery leaves a line in the log, a durable record, and a row that the API shows."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import psycopg
 import pytest
 
 from adapters.database.migration import migrate
+from adapters.platform.log import reference_digest
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import receipt_id_of
 from tests.conftest import url_of, wait_until
@@ -90,9 +90,16 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
     assert f"`cellar quarantine show {half[:10]}`" in detail
     log = receiver.log.read_text()
     line = json.loads(next(line for line in log.splitlines() if wrong_file in line))
-    assert (line["level"], line["code"], line["where"]) == ("warning", "NOT_BASE64", "attachments[0].content")
-    assert line["size_bytes"] == len(WRONG_FILE)
-    assert re.fullmatch(r"[0-9a-f]{16}", line["reference_digest"])
+    expected = {
+        "level": "warning",
+        "event": "delivery refused",
+        "code": "NOT_BASE64",
+        "where": "attachments[0].content",
+        "size_bytes": len(WRONG_FILE),
+        "process_number": 100,
+        "reference_digest": reference_digest("with a file"),
+    }
+    assert {name: line[name] for name in expected} == expected
     assert REFERENCE not in log
     assert "with a file" not in log
 
