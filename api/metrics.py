@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from adapters.database.counts import Counts, counts
@@ -14,11 +13,19 @@ from adapters.inbox.inbox import Waiting, waiting
 from adapters.platform.metrics import CONTENT_TYPE, shared_exposition
 from adapters.store.last_check import LastCheck, last_check
 from api.authorization import check_reader
+from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission
 from api.receiver.health import why_not_ready
 from services.monitoring.measuring import Measurement
 
 router = APIRouter(tags=["health"], dependencies=[Depends(check_reader)])
+_ANSWERS: Responses = {
+    200: {
+        "description": "The metrics, in the text format of Prometheus.",
+        "content": {CONTENT_TYPE: {"schema": {"type": "string"}}},
+    },
+    401: READERS_FAILURES[401],
+}
 
 _database = Measurement("database", counts)
 _inbox = Measurement("inbox", waiting)
@@ -26,7 +33,7 @@ _disks = Measurement("disks", disks)
 _store = Measurement("store", last_check)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing, as those of a database that does not answer."""
     reason, counted, queue, space, check = await asyncio.gather(

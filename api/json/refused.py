@@ -11,6 +11,6 @@ from services.views import refused_list
 router = APIRouter(prefix="/api/refused", tags=["refused deliveries"], dependencies=[Depends(check_reader)])
 
 
-@router.get("", summary="A page of refused deliveries, newest first")
+@router.get("", summary="A page of refused deliveries, newest first", response_description="The page.")
 def list_refused(query: Annotated[RefusedQuery, Query()]) -> RefusedPage:
     return refused_list.page(query)

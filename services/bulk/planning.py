@@ -119,7 +119,7 @@ def get(bulk_id: str) -> BulkRow:
     row = bulk_reruns.find(bulk_id)
     if row is None:
         detail = "no bulk re-run has this id; `cellar bulk list` shows them"
-        raise Refused("UNKNOWN_BULK_RERUN", detail, where="id", status=404)
+        raise Refused("UNKNOWN_BULK_RERUN", detail, where="bulk_id", status=404)
     return row
 
 
@@ -127,7 +127,7 @@ def wrong_state(bulk_id: str, *expected: BulkState) -> Refused:
     """Return the error for a bulk re-run in a state that does not allow what was asked."""
     allowed = " or ".join(expected)
     detail = f"expected a bulk re-run that is {allowed}; this bulk re-run is {get(bulk_id).state}"
-    return Refused("WRONG_STATE", detail, where="id", status=409)
+    return Refused("WRONG_STATE", detail, where="bulk_id", status=409)
 
 
 def action(by: str, what: str, now: datetime) -> dict[str, str]:

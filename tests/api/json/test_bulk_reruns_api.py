@@ -60,7 +60,9 @@ def test_bulk_re_run_is_confirmed_paused_resumed_and_aborted(receiver: Receiver)
         ("aborted", "api"),
     ]
     assert [each["state"] for each in found["items"]] == ["waiting", "waiting"]
-    assert_error(receiver.client.post(f"{PATH}{path}/confirm"), 409, "WRONG_STATE")
+    refused = receiver.client.post(f"{PATH}{path}/confirm")
+    assert_error(refused, 409, "WRONG_STATE")
+    assert refused.json()["error"]["where"] == "bulk_id"
 
 
 def test_without_dry_run_the_list_is_frozen_at_once(receiver: Receiver) -> None:
