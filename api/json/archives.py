@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator
@@ -15,7 +15,6 @@ from starlette.types import Scope
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.store import ocfl
-from api.authorization import check_reader
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
 from domain.archive.file_names import safe_names
@@ -37,9 +36,7 @@ class _RouteAsSent(APIRoute):
         return super().matches({**scope, "path": scope["raw_path"].decode()})
 
 
-router = APIRouter(
-    prefix="/api/archives", tags=["archives"], dependencies=[Depends(check_reader)], route_class=_RouteAsSent
-)
+router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=_RouteAsSent)
 _FILE: Responses = failures(
     {
         404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},

@@ -23,7 +23,7 @@ EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/exp
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
 BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
 BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
-REFUSED, METRICS = "GET /api/refused", "GET /metrics"
+REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}), sample_body("lost")
@@ -237,6 +237,10 @@ CASES: dict[tuple[str, int, str], Case] = {
         )
     },
     (REFUSED, 200, ""): _list_refused,
+    (FAILURES, 200, ""): _get("/api/failures"),
+    (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),
+    (FAILURES, 422, "BAD_PARAMETER"): _get("/api/failures?cause=unknown"),
+    (FAILURES, 503, "UNAVAILABLE"): _without_database("GET", "/api/failures"),
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),
