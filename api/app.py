@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.inbox import inbox
-from adapters.platform.metrics import DELIVERIES, REFUSED_DELIVERIES
+from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES
 from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
@@ -73,7 +73,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     description=_DESCRIPTION,
     version=version("cellosign-cellar"),
     lifespan=_lifespan,
-    # FastAPI's own telemetry exports paths, with references, and messages of exceptions; see adapters.platform.tracing.
+    # FastAPI's own telemetry exports paths, with references, and messages of exceptions; see adapters.observation.tracing.
     telemetry={"tracing": False, "metrics": False, "logs": False},
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),

@@ -9,8 +9,8 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
-from adapters.platform.metrics import UNAUTHORISED_REQUESTS
-from adapters.platform.settings import settings
+from adapters.observation.metrics import UNAUTHORISED_REQUESTS
+from adapters.settings.settings import settings
 from models.errors import Refused
 
 UNAUTHORIZED = "UNAUTHORIZED"

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
 from adapters.inbox.inbox import Waiting, waiting
-from adapters.platform.metrics import CONTENT_TYPE, shared_exposition
+from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.store.last_check import LastCheck, last_check
 from api.authorization import check_reader
 from api.errors import READERS_FAILURES, Responses

@@ -20,10 +20,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from adapters.database import bulk_items, transactions
+from adapters.database import transactions
 from adapters.database.transactions import insert_rows, writing
-from adapters.platform.settings import Settings
-from adapters.platform.settings import settings as settings_here
+from adapters.settings.settings import Settings
+from adapters.settings.settings import settings as settings_here
+from adapters.tables import bulk_items
 from benchmarks import archives, engine_parts, machine
 from benchmarks.engine import set_up_process
 from benchmarks.installations import Installation, installation

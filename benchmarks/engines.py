@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adapters.platform.environment import POOL
-from adapters.platform.settings import Settings
+from adapters.settings.environment import POOL
+from adapters.settings.settings import Settings
 from cli.programs import up
 from cli.programs.supervisor import Program
 

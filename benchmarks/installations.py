@@ -14,7 +14,7 @@ import httpx
 
 from adapters.peers.prefect_api import DEPLOYMENT
 from adapters.platform.processes import end_marked
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from benchmarks.engines import ENGINES
 from benchmarks.postgres import Postgres
 from benchmarks.programs import Process, run, running

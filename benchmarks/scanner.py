@@ -101,8 +101,8 @@ class _Files:
 
 
 def _persisted(work: Path, body: Path) -> float:
-    from adapters.database import receipts  # noqa: PLC0415
     from adapters.database.migration import migrate  # noqa: PLC0415
+    from adapters.tables import receipts  # noqa: PLC0415
     from models.runs.receipt import Delivery  # noqa: PLC0415
     from services.processing.persisting import persist  # noqa: PLC0415
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from typer.main import get_command
 
 from adapters.files.private import private_files, shut_folders
-from adapters.platform.log import set_up_log
-from adapters.platform.setting_errors import in_words
-from adapters.platform.settings import settings
+from adapters.observation.log import set_up_log
+from adapters.settings.setting_errors import in_words
+from adapters.settings.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export
 from cli.archives.import_archives import import_archives

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings: made by `make settings-table` -->", "<!-- end of settings -->"

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from prefect import task
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from flows.execution.retries import RETRIED
 from services.messages.attempts import attempt, check_confirmed
 

@@ -18,10 +18,10 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from adapters.database import imports
-from adapters.database.imports import ImportAttempt
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
+from adapters.tables import imports
+from adapters.tables.imports import ImportAttempt
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import sole_work_on_free
 from flows.execution.results import RESULTS

@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 from adapters.inbox import report_files
 from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
 from flows.execution.results import RESULTS
 from flows.open_discrepancies import report_open_discrepancies

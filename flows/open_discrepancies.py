@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from domain.messages.notification import MOST_REPORTED, payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints

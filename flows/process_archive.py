@@ -21,11 +21,11 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
-from adapters.database import archives, notifications
+from adapters.observation.log import reference_digest
 from adapters.peers.prefect_api import tags_of
 from adapters.platform.cancellation import in_thread
-from adapters.platform.log import reference_digest
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import archives, notifications
 from domain.messages.summary import cause_summary, size_text
 from flows.execution.engine import leave_slot
 from flows.execution.lease import sole_work_on

@@ -16,9 +16,9 @@ from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from adapters.database import bulk_items, bulk_reruns
 from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
+from adapters.tables import bulk_items, bulk_reruns
 from domain.bulk.plan_text import plan_rows, plan_sentences
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
 from flows.execution.results import RESULTS

@@ -12,7 +12,7 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from adapters.platform.log import bound
+from adapters.observation.log import bound
 from flows.execution.results import RESULTS
 from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.database.transactions import insert_rows, writing
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import ReceiptRow
 

@@ -28,8 +28,8 @@ from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.files import bucket
 from adapters.platform import tls
-from adapters.platform.environment import prefect_server_defaults
-from adapters.platform.settings import Settings, settings
+from adapters.settings.environment import prefect_server_defaults
+from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
 
 

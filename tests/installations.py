@@ -16,12 +16,12 @@ import boto3
 import httpx
 import pytest
 
-from adapters.database import receipts
 from adapters.files.store import store
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from adapters.store.requests import stored_request
+from adapters.tables import receipts
 from models.runs.receipt import Identity
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings

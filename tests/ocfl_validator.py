@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.ocfl import OBJECT_DECLARATION, ROOT, root_files
 from tests.installations import objects_below
 

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.database import archives, receipts
+from adapters.tables import archives, receipts
 from domain.archive.rows import rows_of
 from domain.archive.versions import Age, supersedes
 from domain.payments.reconciliation import reconcile

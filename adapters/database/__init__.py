@@ -1,1 +1,1 @@
-"""The metadata database: one file per table or question. The store stays out."""
+"""The metadata database: connections, the schema, and questions across tables. Rows of a single noun stay out."""

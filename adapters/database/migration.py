@@ -12,8 +12,8 @@ from alembic.util import CommandError
 import migrations
 from adapters.database.outages import not_made
 from adapters.database.transactions import engine, translated
-from adapters.platform.database_urls import database_place
-from adapters.platform.settings import settings
+from adapters.settings.database_urls import database_place
+from adapters.settings.settings import settings
 from models.errors import Conflict
 
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from adapters.platform.database_urls import database_place
-from adapters.platform.settings import settings
+from adapters.settings.database_urls import database_place
+from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
 
 Failure = TypeVar("Failure", bound=Transient)

@@ -29,7 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from adapters.database.outages import missing_file, no_database, other_tables, unanswered
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
 
 Item = TypeVar("Item")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters.platform.cancellation import checkpoint
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import System, Transient
 
 _COPY_BYTES = 256 << 10

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.files.storage import LocalFolder, R, Storage
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import System, Transient, Unreadable, WrongUse
 
 _PART_SIZE_BYTES = 8 << 20

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.files.locations import storage_at
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 
 
 @dataclass(frozen=True, slots=True)

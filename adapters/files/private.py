@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from adapters.files.locations import storage_at
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _persons_umask: ContextVar[int | None] = ContextVar("persons_umask", default=None)

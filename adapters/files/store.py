@@ -2,7 +2,7 @@
 
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 
 
 def store() -> Storage:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.files.locations import storage_at
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from adapters.files.storage import Storage
 from adapters.inbox import quarantine
 from adapters.inbox.records import body_name, readable
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.receipt import Delivery, Identity

@@ -23,7 +23,7 @@ import orjson
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
 from adapters.inbox.records import body_name, readable
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.runs.refused import RefusedDelivery
 
 _MOMENTS = ("received_at", "released_at")

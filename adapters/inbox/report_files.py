@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.settlement_reports import FOLDER
 from models.errors import Refused, Transient
 

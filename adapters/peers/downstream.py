@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
-from adapters.platform.settings import settings
 from adapters.platform.tls import tls_context
+from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20

@@ -13,8 +13,8 @@ import httpx
 import stamina
 from pydantic import BaseModel, RootModel, ValidationError
 
-from adapters.platform.settings import settings
 from adapters.platform.tls import tls_context
+from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.runs.receipt import Identity
 from models.runs.run import Trigger

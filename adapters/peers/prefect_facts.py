@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from adapters.platform.environment import POOL
-from adapters.platform.settings import settings
 from adapters.platform.tls import tls_context
+from adapters.settings.environment import POOL
+from adapters.settings.settings import settings
 from models.errors import System, Transient
 
 _TIMEOUT_S = 5

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from adapters.platform.settings import settings
 from adapters.platform.tls import tls_context
+from adapters.settings.settings import settings
 from models.errors import Transient
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not bound

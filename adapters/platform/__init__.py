@@ -1,1 +1,1 @@
-"""What every process needs: settings, log, child processes, durable files, cancellation. Other adapters stay out."""
+"""What every process needs: child processes, durable files, loops, cancellation. Other adapters stay out."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
 from domain.archive.reading import read_archive

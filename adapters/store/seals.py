@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS, REQUEST
 from domain.body.cuts import SEALED, read_cuts

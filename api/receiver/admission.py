@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import Transient
 
 _SHARE_OF_AN_ADDRESS = 0.75

@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from adapters.platform.log import bound
+from adapters.observation.log import bound
 from adapters.platform.loops import supervised
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from api.receiver.admission import Admission
 from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery

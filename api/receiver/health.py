@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from adapters.database.transactions import is_reachable
 from adapters.inbox import inbox
+from adapters.observation.log import failed_writes
 from adapters.peers import prefect_api
-from adapters.platform.log import failed_writes
 from adapters.platform.loops import loops_down
 from api.receiver.receiving import on_disk
 from models.errors import Transient

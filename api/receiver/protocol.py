@@ -17,8 +17,8 @@ import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from adapters.platform.metrics import INVALID_REQUESTS
-from adapters.platform.settings import settings
+from adapters.observation.metrics import INVALID_REQUESTS
+from adapters.settings.settings import settings
 from models.errors import Refused
 
 log = structlog.get_logger()

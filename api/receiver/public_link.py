@@ -15,7 +15,7 @@ from fastapi.templating import Jinja2Templates
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 from itsdangerous.encoding import want_bytes
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from api.errors import UNEXPECTED, Responses
 from models.errors import Transient
 from services.views import archive_view

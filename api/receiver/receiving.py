@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
 
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from api.receiver.admission import Place
 from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of

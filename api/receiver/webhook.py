@@ -12,10 +12,10 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from adapters.platform.log import bound, reference_digest
-from adapters.platform.metrics import ACKNOWLEDGED, ACKNOWLEDGEMENT_SECONDS, BODY_BYTES, DELIVERIES
-from adapters.platform.settings import settings
-from adapters.platform.tracing import TRACEPARENT, span
+from adapters.observation.log import bound, reference_digest
+from adapters.observation.metrics import ACKNOWLEDGED, ACKNOWLEDGEMENT_SECONDS, BODY_BYTES, DELIVERIES
+from adapters.observation.tracing import TRACEPARENT, span
+from adapters.settings.settings import settings
 from api.authorization import SENDERS_SECRET, check_sender
 from api.errors import challenge
 from api.receiver.admission import Admission

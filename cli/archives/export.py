@@ -15,13 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from adapters.database import receipts
 from adapters.files.bag import BagFile, write_bag
 from adapters.files.new_files import new_file
 from adapters.files.private import persons_files
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
+from adapters.tables import receipts
 from cli.terminal import Json
 from domain.archive.file_names import safe_names
 from domain.messages.summary_page import ExportedFile, History, summary_page

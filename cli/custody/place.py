@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import WrongUse
 
 

@@ -18,9 +18,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from adapters.database import archives
 from adapters.files import bucket
 from adapters.store.last_check import keep_check
+from adapters.tables import archives
 from cli.custody.verify_note import Note
 from models.errors import Refused
 from models.store.fixity import Fixity, StoredObject

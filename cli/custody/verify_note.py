@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.platform.durable import write_file
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import Conflict, Refused
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject
 

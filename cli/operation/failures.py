@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from adapters.database import waiting
+from adapters.tables import waiting
 from cli.operation.views import FailuresAndWaits, WaitView
 from cli.terminal import Json, console, paragraph, print_json
 from domain.runs.waiting_text import waits_text

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from adapters.database import claims, facts, waiting
+from adapters.database import facts
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
+from adapters.tables import claims, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
 from cli.operation.views import InboxView, Status, WaitView
 from cli.terminal import Json, cell, console, print_json

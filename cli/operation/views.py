@@ -4,8 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from adapters.database.waiting import Waits
 from adapters.inbox.backlog import Backlog
+from adapters.tables.waiting import Waits
 from models.views.failures import FailureGroup, Failures
 from models.views.health import Check
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.seals import fingerprint, previewed_fingerprints
 from adapters.store.settlement_reports import Report, staged
 from domain.payments.money import amount_text, exponent_of

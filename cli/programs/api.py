@@ -6,7 +6,7 @@ import sys
 import structlog
 
 from adapters.files.private import shut_folders
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from cli.programs.supervisor import Listener, require_free
 from models.errors import Refused, WrongUse
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from adapters.database import runs
-from adapters.platform.log import reference_digest
-from adapters.platform.log_lines import LogLine, followed, human_text, lines_of, logs_in
-from adapters.platform.settings import settings
+from adapters.observation.log import reference_digest
+from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
+from adapters.settings.settings import settings
+from adapters.tables import runs
 from models.errors import CellarError
 
 _WRONG_USE = 2

@@ -29,7 +29,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
-from adapters.platform.log import set_up_log
+from adapters.observation.log import set_up_log
 
 
 def begin_immediately() -> None:
@@ -92,7 +92,7 @@ def _closed(made: ASGIApp) -> ASGIApp:
 def log_in_our_format() -> None:
     """Let uvicorn's lines have the format of all other lines, and a time with zone. Prefect cannot change this."""
     handlers = LOGGING_CONFIG["handlers"]
-    handlers |= {name: {"()": "adapters.platform.log.handler"} for name in handlers}
+    handlers |= {name: {"()": "adapters.observation.log.handler"} for name in handlers}
     set_up_log()
 
 

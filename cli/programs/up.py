@@ -18,9 +18,11 @@ import httpx
 import typer
 from rich.console import Console
 
+from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
 from adapters.peers.prefect_api import DEPLOYMENT
-from adapters.platform.environment import (
+from adapters.platform.processes import end_marked
+from adapters.settings.environment import (
     POOL,
     prefect_defaults,
     prefect_environment,
@@ -28,9 +30,7 @@ from adapters.platform.environment import (
     prefect_server_environment,
     settings_environment,
 )
-from adapters.platform.metrics import make_shared_folder
-from adapters.platform.processes import end_marked
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from cli.programs.api import MALLOC
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
 from models.errors import CellarError, Refused, Transient, WrongUse
@@ -169,7 +169,7 @@ def _no_proxy(environment: dict[str, str]) -> str:
 
 
 def _metrics(settings: Settings, program: str) -> dict[str, str]:
-    """Return the variable by which a program keeps its metrics in a folder; see `adapters.platform.metrics`.
+    """Return the variable by which a program keeps its metrics in a folder; see `adapters.observation.metrics`.
 
     The folder is empty at the start of `cellar up`, and outlives a restart of the program.
     """

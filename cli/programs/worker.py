@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from adapters.files.private import shut_folders
-from adapters.platform.environment import prefect_defaults, prefect_environment, settings_environment
-from adapters.platform.log import adopt_loggers
-from adapters.platform.settings import settings
+from adapters.observation.log import adopt_loggers
+from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
+from adapters.settings.settings import settings
 from cli.terminal import in_full
 from models.errors import CellarError
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from cli.simulation.comparison import Comparison, Result, Sent, Values, comparable
 from cli.simulation.payloads.forms import TEMPLATE_IDS
 from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all

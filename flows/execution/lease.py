@@ -5,8 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
-from adapters.database import runs
 from adapters.platform.cancellation import Deadline, clock, limited
+from adapters.tables import runs
 from flows.execution.engine import give_up
 from models.errors import System, Transient
 

@@ -15,10 +15,10 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.states import AwaitingRetry, Failed
 
-from adapters.database import runs
-from adapters.database.waiting import Wait
-from adapters.platform.metrics import run_ended
+from adapters.observation.metrics import run_ended
 from adapters.store import history
+from adapters.tables import runs
+from adapters.tables.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
 from flows.execution.engine import is_cancelled_by_person

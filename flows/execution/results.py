@@ -12,9 +12,9 @@ from prefect import Flow, get_run_logger, runtime
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.filesystems import WritableFileSystem
 
-from adapters.database import runs
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
+from adapters.tables import runs
 from models.errors import Transient
 
 RESULTS = "cellar-store/results"

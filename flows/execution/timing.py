@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from adapters.platform.metrics import TASK_SECONDS
-from adapters.platform.tracing import span
+from adapters.observation.metrics import TASK_SECONDS
+from adapters.observation.tracing import span
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.database import receipts
-from adapters.platform.tracing import is_traced, span
+from adapters.observation.tracing import is_traced, span
+from adapters.tables import receipts
 from flows.execution.record import Run
 from models.errors import Transient
 

@@ -9,8 +9,8 @@ from threading import Thread
 
 import structlog
 
-from adapters.platform.metrics import CONTENT_TYPE, WORKER, exposition
-from adapters.platform.settings import settings
+from adapters.observation.metrics import CONTENT_TYPE, WORKER, exposition
+from adapters.settings.settings import settings
 from models.errors import Conflict
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.states import AwaitingRetry
 
-from adapters.database import waiting
+from adapters.tables import waiting
 from flows.process_archive import process_archive
 from flows.worker.pool import waiting_runs
 from models.errors import Locked, System, Transient

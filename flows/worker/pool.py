@@ -31,8 +31,8 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Pending
 from prefect.workers.process import ProcessWorker
 
-from adapters.platform.environment import POOL
-from adapters.platform.settings import settings
+from adapters.settings.environment import POOL
+from adapters.settings.settings import settings
 from models.errors import Transient
 
 log = structlog.get_logger()

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports

@@ -22,8 +22,8 @@ from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter
 from prefect.exceptions import Abort, Pause, PrefectException
 
-from adapters.database import claims, runs
-from adapters.platform.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
+from adapters.observation.metrics import RUNS_IN_PROGRESS, WORKER_BEAT
+from adapters.tables import claims, runs
 from flows.execution.engine import Execution, Interrupted, Interruption
 from flows.worker.due_runs import DueRuns
 from flows.worker.outages import Outages

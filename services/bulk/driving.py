@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters.database import bulk_items, bulk_reruns, receipts, runs
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
+from adapters.tables import bulk_items, bulk_reruns, receipts, runs
 from domain.bulk.decisions import Flight, end_of, room, skipped
 from models.archive.archive import State
 from models.errors import Conflict

@@ -8,10 +8,10 @@ import structlog
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import col
 
-from adapters.database import bulk_reruns
-from adapters.database.bulk_reruns import Group
 from adapters.peers import prefect_api
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import bulk_reruns
+from adapters.tables.bulk_reruns import Group
 from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
 from models.archive.archive import ArchiveRow, State
 from models.errors import Refused, Transient

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from adapters.database import bulk_items, bulk_reruns
 from adapters.peers.prefect_api import run_url
+from adapters.tables import bulk_items, bulk_reruns
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
 from models.views.bulk import ActionView, BulkItemView, BulkPage, BulkQuery, BulkRecord, BulkView, ItemQuery, PlanView
 from services.bulk.planning import get

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.database import bulk_items
+from adapters.tables import bulk_items
 from domain.bulk.decisions import Flight, end_of
 
 

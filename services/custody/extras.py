@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from adapters.database import receipts
 from adapters.store import history, interrupted
 from adapters.store.interrupted import Begun
 from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
 from adapters.store.requests import delivery_of
+from adapters.tables import receipts
 from models.archive.archive import State
 from models.store.fixity import FixityFinding, StoredObject
 from models.store.inventory import Inventory

@@ -7,13 +7,13 @@ Missing files are looked up again in that order, so a run that is at work causes
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from adapters.database.receipts import Completed
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.store import history, kept_discrepancies
 from adapters.store.history import Rows
 from adapters.store.ocfl import reference_of
 from adapters.store.requests import delivery_path, stored_request
+from adapters.tables.receipts import Completed
 from models.errors import Conflict
 from models.store.fixity import FixityFinding, StoredObject
 from models.store.inventory import Inventory

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.database import archives, receipts
 from adapters.inbox import inbox
 from adapters.store import history, interrupted, kept_discrepancies, ocfl
 from adapters.store.requests import delivered, delivery_path, stored_request
 from adapters.store.settlement_reports import report_key
+from adapters.tables import archives, receipts
 from models.archive.archive import State
 from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow

@@ -8,14 +8,14 @@ from contextvars import copy_context
 from itertools import chain, groupby
 from pathlib import PurePosixPath
 
-from adapters.database import archives, receipts
-from adapters.database.receipts import Completed
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import history, kept_discrepancies, ocfl, seals, settlement_reports
 from adapters.store.object_files import DELIVERIES
 from adapters.store.ocfl import INVENTORY, LOGS, SIDECAR
 from adapters.store.requests import delivered, stored_request
+from adapters.tables import archives, receipts
+from adapters.tables.receipts import Completed
 from models.errors import Conflict, Locked, Refused, Unreadable
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.store.inventory import Inventory

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from adapters.database import facts
 from adapters.peers import prefect_facts
-from adapters.platform.environment import POOL
+from adapters.settings.environment import POOL
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe

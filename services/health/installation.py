@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.files.locations import storage_at
 from adapters.peers import prefect_facts, receiver
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from models.errors import Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from adapters.database import waiting
 from adapters.documents import clamd
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import result_key, store
 from adapters.inbox import inbox
 from adapters.store import seals
+from adapters.tables import waiting
 from models.errors import System
 
 

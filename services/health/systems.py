@@ -11,7 +11,7 @@ from adapters.files.locations import storage_at
 from adapters.inbox import inbox
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts, receiver
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from domain.runs.waiting_text import age_text
 from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from adapters.database import imports
-from adapters.database.imports import ImportAttempt, KnownReceipt
 from adapters.files.saved import DAMAGE, Saved, SavedFile, payloads, saved_files
 from adapters.files.spool import translated
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
 from adapters.platform.cancellation import checkpoint
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import imports
+from adapters.tables.imports import ImportAttempt, KnownReceipt
 from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import structlog
 
-from adapters.database import archives, notifications, refused
+from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
-from adapters.platform.settings import settings
-from adapters.platform.tracing import span
+from adapters.settings.settings import settings
+from adapters.tables import archives, notifications, refused
 from domain.messages.notification import (
     DELIVERY_REFUSED,
     MOST_REFUSED_REPORTED,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from adapters.database import refused
 from adapters.platform.cancellation import in_thread
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import refused
 from domain.messages.notification import DELIVERY_REFUSED, message_id_of
 from models.runs.notification import NotificationRow, NotificationState
 from services.messages.attempts import Attempt, send

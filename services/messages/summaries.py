@@ -1,7 +1,7 @@
 """Makes summaries of runs for people, as Markdown."""
 
-from adapters.database import notifications
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import notifications
 from domain.messages.summary import MOST_ROWS, summary
 from services.messages.attempts import archive_url
 from services.payments import recorded

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, union
 from sqlmodel import Session, col
 
 from adapters.database.transactions import reading
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from domain.payments.holds import Hold, aging_holds, oldest_fresh_day
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyRow, DiscrepancyState
 from models.payments.ledger import LEDGER

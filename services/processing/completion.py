@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from adapters.database import archives, notifications, receipts
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import history
+from adapters.tables import archives, notifications, receipts
 from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
 from models.archive.archive import State
 from models.errors import Conflict

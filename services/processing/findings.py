@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from adapters.database import archives, receipts
 from adapters.platform.cancellation import checkpoint
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.requests import stored_request
+from adapters.tables import archives, receipts
 from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished

@@ -9,14 +9,14 @@ from typing import Any
 
 import structlog
 
-from adapters.database import receipts
 from adapters.documents.examination import examine
 from adapters.files.spool import staging, translated
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import history, interrupted, ocfl
 from adapters.store.object_files import FILES, VERDICT
 from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
+from adapters.tables import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent

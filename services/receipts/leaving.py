@@ -1,7 +1,7 @@
 """Removes completed receipts from the inbox."""
 
-from adapters.database import receipts
 from adapters.inbox import inbox
+from adapters.tables import receipts
 
 
 def leave_inbox(receipt_id: str) -> None:

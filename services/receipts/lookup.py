@@ -1,6 +1,6 @@
 """Finds the receipt that a caller means."""
 
-from adapters.database import receipts, refused
+from adapters.tables import receipts, refused
 from models.errors import Refused
 
 

@@ -12,12 +12,12 @@ from itertools import chain
 import structlog
 from sqlmodel import Session
 
-from adapters.database import settlements
-from adapters.database.settlements import Candidates
 from adapters.database.transactions import pages, reading, writing
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import settlement_reports
 from adapters.store.settlement_reports import OnDamaged, Report
+from adapters.tables import settlements
+from adapters.tables.settlements import Candidates
 from domain.settlements.matching import claimants, decide
 from domain.settlements.tally import Tally
 from models.errors import Conflict

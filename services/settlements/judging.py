@@ -9,11 +9,11 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from adapters.database import settlements
 from adapters.database.locked_archives import has_locked_payments, without_locked
-from adapters.database.settlements import Candidates
 from adapters.database.transactions import pages, reading
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import settlements
+from adapters.tables.settlements import Candidates
 from domain.payments.discrepancies import by_id
 from domain.payments.identity import discrepancy_id
 from domain.settlements.matching import CODES, ambiguous, judge_archive, last_missed, merged, unmatched

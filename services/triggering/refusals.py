@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from adapters.database import refused
 from adapters.database.transactions import pages
 from adapters.inbox import quarantine
+from adapters.tables import refused
 from models.runs.refused import RefusedDelivery
 
 MOST_LISTED_AT_ONCE = 1000

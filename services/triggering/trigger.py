@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from adapters.database import archives, receipts, runs
-from adapters.database.receipts import Registration
 from adapters.inbox import inbox
+from adapters.observation.metrics import run_ended
+from adapters.observation.tracing import TRACEPARENT, span
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.platform.metrics import run_ended
-from adapters.platform.tracing import TRACEPARENT, span
 from adapters.store import history
 from adapters.store.requests import stored_request
+from adapters.tables import archives, receipts, runs
+from adapters.tables.receipts import Registration
 from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict, Locked

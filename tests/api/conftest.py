@@ -23,7 +23,7 @@ import pytest
 from adapters.database.migration import migrate
 from adapters.inbox.inbox import deliveries
 from adapters.inbox.quarantine import refused
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery

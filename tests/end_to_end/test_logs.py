@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from adapters.platform.log import reference_digest
+from adapters.observation.log import reference_digest
 from tests.conftest import wait_until
 from tests.end_to_end.conftest import Running, cellar
 from tests.samples import sample_body

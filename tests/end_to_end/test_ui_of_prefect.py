@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from adapters.database import runs
+from adapters.tables import runs
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended

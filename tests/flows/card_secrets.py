@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 
 from adapters.database import transactions
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from tests.samples import PDF, sample_document
 from tests.settlements import line
 

@@ -10,9 +10,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
-from adapters.database.receipts import register
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
 from models.runs.receipt import Delivery, Identity

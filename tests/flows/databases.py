@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from adapters.database import transactions
 from adapters.database.migration import migrate
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from services.custody.rebuilding import check_empty, rebuild
 from services.custody.verifying import stored_objects
 from tests.conftest import url_of

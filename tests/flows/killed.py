@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from adapters.database.transactions import engine
 from adapters.files import bucket
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from flows.process_archive import process_archive
 
 

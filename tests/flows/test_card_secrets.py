@@ -23,7 +23,7 @@ from pytest_httpserver import HTTPServer
 from adapters.files.spool import staging
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import CUTS, REQUEST
 from adapters.store.requests import stored_request

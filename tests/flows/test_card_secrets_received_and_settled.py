@@ -12,10 +12,10 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.database.receipts import register
 from adapters.inbox import inbox, quarantine
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
+from adapters.tables.receipts import register
 from services.payments import recorded
 from services.views import archive_view
 from tests.api.conftest import TOKEN, Receiver, started

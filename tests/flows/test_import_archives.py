@@ -17,13 +17,13 @@ import boto3
 import pytest
 from sqlmodel import SQLModel, select
 
-from adapters.database import runs
-from adapters.database.imports import ImportAttempt
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl
+from adapters.tables import runs
+from adapters.tables.imports import ImportAttempt
 from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
 from models.runs.imports import ImportPosition, ImportProgress

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from adapters.inbox.report_files import new_files
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from flows.import_reports import import_reports
 from models.errors import Conflict, Transient
 from models.settlements.settlement import SettlementEntryRow

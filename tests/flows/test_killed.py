@@ -18,10 +18,10 @@ from sqlmodel import SQLModel
 
 from adapters.database import transactions
 from adapters.database.migration import migrate
-from adapters.database.runs import release_lease
 from adapters.files.store import store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
+from adapters.tables.runs import release_lease
 from flows.process_archive import process_archive
 from models.runs.run import LeaseRow
 from tests.flows.conftest import received

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from domain.archive.reading import reference_of
 from domain.body.scan import Scanner
 from domain.messages.summary import MOST_ROWS, summary

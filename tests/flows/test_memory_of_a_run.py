@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.flows.conftest import received
 from tests.samples import sample_body
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.metrics import WORKER, exposition
-from adapters.platform.settings import Settings, settings
+from adapters.observation.metrics import WORKER, exposition
+from adapters.settings.settings import Settings, settings
 from flows.process_archive import process_archive
 from tests.flows.conftest import received
 from tests.samples import sample_body

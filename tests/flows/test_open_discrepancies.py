@@ -16,7 +16,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from flows import import_reports as flow_module
 from flows.import_reports import import_reports
 from flows.reevaluate_payments import reevaluate_payments

@@ -18,8 +18,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters.database import receipts, runs
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
+from adapters.tables import receipts, runs
 from flows.process_archive import MOST_LOGGED, process_archive
 from models.errors import Refused
 from models.views.archives import ArchiveView

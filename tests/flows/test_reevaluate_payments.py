@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.database.transactions import writing
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
 from models.payments.discrepancy import DiscrepancyEventRow

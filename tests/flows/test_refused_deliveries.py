@@ -11,10 +11,10 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Response
 
-from adapters.database import refused
 from adapters.inbox import quarantine
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import refused
 from domain.archive.found_process import FoundProcess
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused

@@ -12,9 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.database import bulk_reruns, receipts, runs
 from adapters.database.migration import migrate
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import bulk_reruns, receipts, runs
 from models.archive.archive import State
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from pytest_httpserver import HTTPServer
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from api.app import app
 from flows.process_archive import process_archive

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.database import receipts
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import receipts
 from flows.sweep_inbox import DEPLOYMENT, sweep_inbox
 from models.archive.archive import State
 from models.runs.receipt import Delivery, Identity

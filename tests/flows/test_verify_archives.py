@@ -16,7 +16,7 @@ from prefect.utilities.callables import parameter_schema
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store.last_check import last_check
 from flows import endpoints
 from flows.endpoints import notify_endpoint

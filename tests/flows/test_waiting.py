@@ -11,8 +11,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 
-from adapters.database import waiting
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
+from adapters.tables import waiting
 from models.views.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until

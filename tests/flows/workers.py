@@ -19,8 +19,8 @@ from prefect.exceptions import ObjectAlreadyExists
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from adapters.platform.environment import POOL, prefect_defaults, prefect_environment, settings_environment
-from adapters.platform.settings import settings
+from adapters.settings.environment import POOL, prefect_defaults, prefect_environment, settings_environment
+from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker

@@ -3,7 +3,7 @@
 import json
 
 from adapters.database.counts import counts
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.installations import archived
 from tests.samples import sample_document
 

@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 import migrations
 from adapters.database.migration import migrate
 from adapters.database.transactions import engine
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Conflict, Transient
 
 

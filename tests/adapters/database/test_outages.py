@@ -7,7 +7,7 @@ import pytest
 
 from adapters.database.migration import migrate
 from adapters.database.transactions import reading
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Transient, Unusable
 from tests.conftest import url_of
 from tests.installations import closed_url

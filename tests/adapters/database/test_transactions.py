@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from sqlmodel import Session, select
 
-from adapters.database import receipts
 from adapters.database.transactions import engine, insert_new, insert_rows, is_reachable, reading, writing
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import receipts
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.errors import Transient
@@ -26,7 +26,7 @@ ROW = {"receipt_id": "a", "reference": "r", "state": "received", "received_at": 
 
 WRITER = """
 import sys
-from adapters.database import receipts
+from adapters.tables import receipts
 from tests.records import delivery
 sys.stdin.read()
 for number in range(25):

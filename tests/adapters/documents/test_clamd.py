@@ -12,7 +12,7 @@ import pytest
 from adapters.documents import clamd
 from adapters.documents.clamd import Scanned, scanned
 from adapters.platform.cancellation import limited
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Transient
 from tests.conftest import free_port, wait_until
 

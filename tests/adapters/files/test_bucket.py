@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from adapters.files.bucket import Bucket, client
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Transient
 from tests.adapters.files.keeping import keep
 from tests.conftest import bucket_at

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.files.folder import Folder
 from adapters.files.spool import spooled, staging
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Transient, Unreadable
 from tests.adapters.files.keeping import keep
 
@@ -48,7 +48,7 @@ KILLED_BEFORE_A_FOLDER_IS_PLACED = """
 import os, signal
 from adapters.files.folder import Folder
 from adapters.files.spool import staging
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 
 rename = os.rename
 def killed(source, target):

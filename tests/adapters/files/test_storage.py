@@ -13,7 +13,7 @@ import pytest
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
 from adapters.platform.durable import open_part
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.adapters.files.keeping import keep
 from tests.conftest import bucket_at
 

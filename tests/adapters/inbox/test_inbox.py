@@ -21,7 +21,7 @@ import pytest
 from adapters.files.locations import storage_at
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
 from models.runs.receipt import Delivery, Identity

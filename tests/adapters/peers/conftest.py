@@ -7,7 +7,7 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from adapters.peers.prefect_api import DEPLOYMENT
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.peers.downstream import post, public_addresses
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Refused, Transient
 from tests.peers import Answer, break_off, drip, gush, hang, listening
 

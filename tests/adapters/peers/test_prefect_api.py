@@ -17,7 +17,7 @@ from werkzeug import Request, Response
 
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Transient
 from models.runs.receipt import Identity
 from models.runs.run import Trigger

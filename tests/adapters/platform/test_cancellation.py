@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.platform.cancellation import Deadline, Stopped, checkpoint, clock, in_thread, limited, one_fate
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store.requests import stored_request
 from models.errors import Transient
 from services.processing.persisting import persist

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.database.migration import migrate
 from adapters.files.store import store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import kept_discrepancies, ocfl
 from models.errors import Transient
 from models.payments.discrepancy import HOLD_CODES, Discrepancy, DiscrepancyCode

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.files.spool import staging
 from adapters.files.store import store
 from adapters.platform.cancellation import limited
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import history, interrupted, ocfl
 from models.errors import Conflict, Transient
 from models.store.inventory import Inventory, ObjectVersion

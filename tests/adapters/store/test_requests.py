@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS
 from adapters.store.requests import StoredRequest, delivery_path, stored_request

@@ -15,7 +15,7 @@ from hypothesis import settings as with_settings
 from hypothesis import strategies as st
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
 from models.errors import Conflict, Locked
 from tests.conftest import bucket_at

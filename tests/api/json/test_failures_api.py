@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import SQLModel, delete
 
-from adapters.database import receipts
 from adapters.database.transactions import writing
+from adapters.tables import receipts
 from models.runs.cause import Cause
 from tests.api.conftest import Library
 from tests.api.json.test_archives_api import assert_error

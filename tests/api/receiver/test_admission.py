@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from api.receiver.admission import Admission
 from models.errors import Transient
 

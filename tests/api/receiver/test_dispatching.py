@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving, started
 from tests.conftest import free_port, running, wait_until

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from cli.programs.api import MALLOC
 from tests.api.conftest import Receiver, receiving
 from tests.api.senders import Sender, assert_refused, receipt_id_of

@@ -11,8 +11,8 @@ import pytest
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode
 
-from adapters.database import receipts
 from adapters.inbox import inbox
+from adapters.tables import receipts
 from models.archive.archive import State
 from tests.api.conftest import LINK_KEY, PERSON, Library, Receiver, contract, earlier_contract
 from tests.conftest import wait_until

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from adapters.database.migration import migrate
-from adapters.platform.log import reference_digest
+from adapters.observation.log import reference_digest
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import receipt_id_of
 from tests.conftest import url_of, wait_until

@@ -11,9 +11,9 @@ from subprocess import PIPE, Popen
 import pytest
 import typer
 
-from adapters.database import refused
 from adapters.database.migration import migrate
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
+from adapters.tables import refused
 from cli.main import app
 from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView

@@ -13,7 +13,7 @@ import bagit
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import ocfl
 from tests.cli.conftest import Cellar
 from tests.conftest import bucket_at

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
 from tests.installations import archived

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from adapters.inbox import inbox, quarantine
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from cli.archives.quarantine import list_table
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused

@@ -17,11 +17,11 @@ from zipfile import ZipFile
 import bagit
 import pytest
 
-from adapters.database import notifications, runs
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import history, ocfl
 from adapters.store.requests import delivery_path
+from adapters.tables import notifications, runs
 from models.archive.archive import State
 from models.runs.notification import NotificationState
 from models.runs.run import RunRow, RunState, Trigger

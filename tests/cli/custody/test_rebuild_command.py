@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from services.views import archive_view
 from tests.cli.conftest import Cellar

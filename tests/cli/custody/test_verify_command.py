@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from services.custody.verifying import object_of
 from tests.cli.conftest import Cellar

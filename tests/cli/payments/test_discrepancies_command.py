@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.payments.discrepancy import SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from services.payments.discrepancies import reconcile
 from tests.cli.conftest import Cellar

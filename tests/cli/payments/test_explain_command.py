@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.samples import sample_body, sample_document

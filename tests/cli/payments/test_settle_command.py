@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from tests.cli.conftest import Cellar
 from tests.domain.settled import day

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from adapters.platform.log import reference_digest
-from adapters.platform.settings import settings
+from adapters.observation.log import reference_digest
+from adapters.settings.settings import settings
 from tests.cli.conftest import Cellar
 from tests.conftest import running, wait_until
 from tests.installations import archived, database_that_is_away, installed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.private import shut_folders
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from tests.installations import archived
 from tests.samples import sample_body
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.environment import prefect_environment, prefect_server_environment, settings_environment
-from adapters.platform.settings import Settings
+from adapters.settings.environment import prefect_environment, prefect_server_environment, settings_environment
+from adapters.settings.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from flows.execution.lease import sole_work_on
 
 

@@ -12,9 +12,9 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import AwaitingRetry
 from pytest_httpserver import HTTPServer
 
-from adapters.database import runs
 from adapters.files.store import RESULTS_FOLDER, result_key, store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
+from adapters.tables import runs
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments

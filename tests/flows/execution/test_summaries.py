@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl, seals
 from adapters.store.object_files import SKELETON
 from flows.execution.results import RESULTS

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from adapters.database.migration import migrate
 from adapters.database.transactions import reading, writing
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from models.archive.archive import ArchiveRow, State
 from models.runs.receipt import VersionRow
 from models.runs.run import RunRow, RunState

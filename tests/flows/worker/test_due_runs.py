@@ -13,8 +13,8 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Scheduled
 
-from adapters.database import receipts
-from adapters.platform.environment import POOL
+from adapters.settings.environment import POOL
+from adapters.tables import receipts
 from flows.process_archive import process_archive
 from flows.worker.due_runs import DRIVES_BULK, SLOTS, SUSPECT, DueRuns, startable
 from flows.worker.outages import Outages

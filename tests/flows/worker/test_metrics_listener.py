@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from flows.worker.metrics_listener import metrics_listening
 from models.errors import Conflict
 from tests.conftest import free_port

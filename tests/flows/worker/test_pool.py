@@ -13,7 +13,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Pending, Running, Scheduled
 
-from adapters.platform.environment import POOL
+from adapters.settings.environment import POOL
 from flows.worker.pool import RUNS_PER_PAGE, is_taken_by_us, take, unended_runs
 from tests.flows import workers
 

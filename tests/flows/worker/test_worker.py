@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.database import claims, receipts, runs
 from adapters.files.store import RESULTS_FOLDER, store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
+from adapters.tables import claims, receipts, runs
 from services.views import archive_view
 from tests.conftest import free_port, running, wait_until
 from tests.flows import workers

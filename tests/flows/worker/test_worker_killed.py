@@ -13,10 +13,11 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import col, func, select
 
-from adapters.database import claims, receipts, transactions
+from adapters.database import transactions
 from adapters.database.migration import migrate
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
+from adapters.tables import claims, receipts
 from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.runs.receipt import VersionRow

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.database import bulk_items, receipts
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import bulk_items, receipts
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.bulk import ItemState

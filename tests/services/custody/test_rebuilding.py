@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.database import receipts
 from adapters.database.migration import migrate
 from adapters.files.store import store
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
+from adapters.tables import receipts
 from flows.process_archive import process_archive
 from models.errors import Refused
 from models.runs.run import Trigger

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.files import bucket
 from adapters.files.store import store
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from models.errors import Refused, Transient
 from models.store.fixity import Fault, Fixity, StoredObject

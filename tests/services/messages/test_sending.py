@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from pytest_httpserver import HTTPServer
 
-from adapters.database import notifications
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import notifications
 from models.runs.notification import NotificationState
 from services.messages.attempts import check_confirmed, send
 from services.views import archive_view

@@ -13,14 +13,14 @@ import pytest
 import structlog
 from sqlmodel import col, select
 
-from adapters.database import receipts
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import inbox
-from adapters.platform.kept_secrets import kept_secret
-from adapters.platform.settings import Settings, settings
+from adapters.settings.kept_secrets import kept_secret
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl, seals
 from adapters.store.kept_discrepancies import of_no_archive
+from adapters.tables import receipts
 from cli.archives.export import export
 from models.archive.archive import State
 from models.errors import Locked

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from adapters.database.transactions import reading, writing
 from adapters.files.store import store
-from adapters.platform.settings import settings
+from adapters.settings.settings import settings
 from adapters.store import history, ocfl
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyLogRow
 from models.payments.ledger import LEDGER

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from tests.conftest import bucket_at
 from tests.installations import archived, objects_below, stored_body
 from tests.samples import sample_body

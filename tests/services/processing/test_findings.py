@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store import ocfl
 from models.errors import Conflict
 from models.payments.discrepancy import DiscrepancyCode

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.files.store import store
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from adapters.store.object_files import CUTS, SCANS, SKELETON
 from adapters.store.requests import stored_request
 from domain.secrets.card_secrets import secret_ranges

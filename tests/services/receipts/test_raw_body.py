@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbox import inbox
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import Refused, Transient
 from services.processing.persisting import persist
 from services.receipts.raw_body import opened_raw_body

@@ -17,7 +17,12 @@ from sqlalchemy import event
 from sqlmodel import func, select
 
 from adapters.database.migration import migrate
-from adapters.database.settlements import (
+from adapters.database.transactions import engine, reading
+from adapters.settings.settings import Settings, settings
+from adapters.store import settlement_reports
+from adapters.store.seals import fingerprint
+from adapters.store.settlement_reports import staged
+from adapters.tables.settlements import (
     Candidates,
     entries_concerned,
     entries_of_archives,
@@ -27,11 +32,6 @@ from adapters.database.settlements import (
     unmatched_entries,
     update_decisions,
 )
-from adapters.database.transactions import engine, reading
-from adapters.platform.settings import Settings, settings
-from adapters.store import settlement_reports
-from adapters.store.seals import fingerprint
-from adapters.store.settlement_reports import staged
 from domain.settlements.matching import decide, standing_after
 from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyCode as C

@@ -19,13 +19,13 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import event
 from werkzeug import Request, Response
 
-from adapters.database import receipts, runs
 from adapters.database.transactions import engine
 from adapters.files.store import store
 from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
-from adapters.platform.settings import Settings, settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import history, ocfl
+from adapters.tables import receipts, runs
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
 from models.errors import Conflict, Transient

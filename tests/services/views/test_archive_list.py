@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters.database import receipts
 from adapters.database.transactions import insert_rows, writing
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
+from adapters.tables import receipts
 from models.archive.archive import State
 from models.archive.content import FileRow
 from models.errors import Refused

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from adapters.database import refused
 from adapters.database.transactions import reading
+from adapters.tables import refused
 from models.archive.archive import ArchiveRow
 from models.runs.notification import NotificationRow
 from models.runs.refused import RefusedDelivery

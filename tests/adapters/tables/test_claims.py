@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.database import claims
+from adapters.tables import claims
 
 pytestmark = pytest.mark.usefixtures("installation")
 

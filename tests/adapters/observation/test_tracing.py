@@ -9,7 +9,7 @@ import pytest
 _SPAN = """
 import sys
 import api.app, services.messages.attempts
-from adapters.platform.tracing import span
+from adapters.observation.tracing import span
 with span("a span", receipt_id="1") as made:
     made.note(size_bytes=1)
 print("opentelemetry.sdk" in sys.modules, made.traceparent is not None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.metrics import WORKER, exposition, make_shared_folder, run_ended
+from adapters.observation.metrics import WORKER, exposition, make_shared_folder, run_ended
 from models.errors import Transient
 from tests.scrapes import Scrape
 
@@ -27,7 +27,7 @@ def test_runs_are_counted_by_state_and_cause() -> None:
 
 
 _COUNTING = """
-from adapters.platform import metrics
+from adapters.observation import metrics
 for end in ("completed", "failed", "interrupted"):
     for task in ("persist-files", "load-metadata", "reconcile-payments", "notify-downstream"):
         metrics.TASK_SECONDS.labels(task, end).observe(1)

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError, NoResultFound
 
-from adapters.database import archives, receipts
-from adapters.database.archives import row_counts
 from adapters.database.transactions import engine, reading
+from adapters.tables import archives, receipts
+from adapters.tables.archives import row_counts
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow, SessionRow

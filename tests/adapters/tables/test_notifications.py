@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import select
 
-from adapters.database import notifications
 from adapters.database.transactions import reading
+from adapters.tables import notifications
 from models.runs.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from services.views import archive_view
 from tests.records import NOON, registered

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from adapters.platform.environment import settings_environment
-from adapters.platform.settings import Settings
+from adapters.settings.environment import settings_environment
+from adapters.settings.settings import Settings
 from models.errors import Locked
 from models.payments.payment import Standing
 from models.payments.payment_terms import PaymentType
@@ -244,7 +244,7 @@ def test_generated_secrets_survive_a_restart_and_differ_by_purpose(configure: Co
 def test_processes_that_start_together_share_one_secret(configure: Configure) -> None:
     configure()
     project = Path(__file__).parents[3]
-    make = "from adapters.platform.settings import Settings; print(Settings().active_link_secret())"
+    make = "from adapters.settings.settings import Settings; print(Settings().active_link_secret())"
     program = f"import sys; sys.stdin.read(); {make}"
     started = [
         subprocess.Popen(
@@ -273,7 +273,7 @@ def test_processes_that_start_together_share_one_secret(configure: Configure) ->
 # Prints each fsync and the link of a secret, in order.
 TRACE = """
 import os, pathlib
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 
 def reported(name, original, which):
     def call(*arguments, **named):

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
-from adapters.database import imports, receipts
-from adapters.database.imports import ImportAttempt
 from adapters.database.transactions import reading
+from adapters.tables import imports, receipts
+from adapters.tables.imports import ImportAttempt
 from models.archive.archive import State
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState

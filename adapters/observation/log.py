@@ -21,10 +21,10 @@ import stamina
 import structlog
 from structlog.typing import Processor
 
-from adapters.platform.log_files import LOG_FILE_VARIABLE, follow_rotation
-from adapters.platform.log_lines import human_renderer
-from adapters.platform.metrics import FAILED_LOG_WRITES
-from adapters.platform.printed_lines import PrintedLines
+from adapters.observation.log_files import LOG_FILE_VARIABLE, follow_rotation
+from adapters.observation.log_lines import human_renderer
+from adapters.observation.metrics import FAILED_LOG_WRITES
+from adapters.observation.printed_lines import PrintedLines
 
 _LOST = (OSError, ValueError, AttributeError)
 """What a write raises. `sys.stderr` is None, which has no `write`, in a process that was started with `2>&-`."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from adapters.platform.setting_errors import in_words
-from adapters.platform.settings import Settings
+from adapters.settings.setting_errors import in_words
+from adapters.settings.settings import Settings
 
 
 @pytest.mark.parametrize(

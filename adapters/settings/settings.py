@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.platform.database_urls import database_url_fault
-from adapters.platform.kept_secrets import is_seal_key, kept_secret
-from adapters.platform.setting_names import check_names
+from adapters.settings.database_urls import database_url_fault
+from adapters.settings.kept_secrets import is_seal_key, kept_secret
+from adapters.settings.setting_names import check_names
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
 from models.errors import Refused

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import orjson
 import structlog
 
-from adapters.platform.log_files import older
+from adapters.observation.log_files import older
 
 _LOOK_S = 0.3
 _RENAMED_READ_FOR_S = 3.0  # a program opens the new file within a second; see `log_files`

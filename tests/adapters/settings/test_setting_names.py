@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.settings import Settings
+from adapters.settings.settings import Settings
 from models.errors import WrongUse
 
 Configure = Callable[..., Settings]

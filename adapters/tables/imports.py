@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from adapters.database.receipts import register_within, set_state_within
-from adapters.database.runs import begin_within, end_crashed_within
 from adapters.database.transactions import pages, reading, writing
+from adapters.tables.receipts import register_within, set_state_within
+from adapters.tables.runs import begin_within, end_crashed_within
 from models.archive.archive import State
 from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
 from models.runs.run import RunRow, RunState, Trigger

@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.platform.log import reference_digest
+from adapters.observation.log import reference_digest
 
 ROOT = Path(__file__).parents[3]
-SET_UP = "import logging, structlog\nfrom adapters.platform.log import *\nset_up_log()\nlog = structlog.get_logger()\n"
+SET_UP = (
+    "import logging, structlog\nfrom adapters.observation.log import *\nset_up_log()\nlog = structlog.get_logger()\n"
+)
 
 
 def lines_of(program: str) -> list[dict[str, Any]]:

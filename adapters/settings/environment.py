@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapters.platform.settings import Settings, variable_of
+from adapters.settings.settings import Settings, variable_of
 
 POOL = "cellar"  # Prefect's work pool, as in prefect.yaml
 

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import or_
 from sqlmodel import Session, col, func, select, update
 
-from adapters.database import waiting
-from adapters.database.receipts import cause_columns, set_state_within
 from adapters.database.transactions import insert_new, pages, reading, writing
+from adapters.tables import waiting
+from adapters.tables.receipts import cause_columns, set_state_within
 from models.archive.archive import State
 from models.errors import System
 from models.runs.cause import Cause, WaitingRow

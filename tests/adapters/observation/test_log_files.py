@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.platform.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
-from adapters.platform.log_lines import lines_of
+from adapters.observation.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
+from adapters.observation.log_lines import lines_of
 from tests.conftest import wait_until
 
 ROOT = Path(__file__).parents[3]
 WRITER = """
 import os, sys, time, structlog
-from adapters.platform.log import set_up_log
+from adapters.observation.log import set_up_log
 set_up_log()
 log, count = structlog.get_logger(), 0
 while not os.path.exists("stop"):

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.platform.settings import Settings, variable_of
+from adapters.settings.settings import Settings, variable_of
 
 _SERVICE_URL = "tcp://"
 _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
