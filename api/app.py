@@ -73,7 +73,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
     description=_DESCRIPTION,
     version=version("cellosign-cellar"),
     lifespan=_lifespan,
-    # FastAPI's own telemetry exports paths, with references, and messages of exceptions: `adapters.observation.tracing`.
+    # FastAPI exports paths, with references, and messages of exceptions, by itself; see `adapters.observation.tracing`.
     telemetry={"tracing": False, "metrics": False, "logs": False},
     redirect_slashes=False,  # such a redirect repeats the request's Host, which anybody can make up
     responses=failures(UNEXPECTED),
