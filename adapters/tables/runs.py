@@ -125,11 +125,11 @@ def record_unseen(run: RunRow) -> bool:
 
 
 def ended_runs(receipt_id: str) -> int:
-    """Return how many flow runs of a receipt have ended and are not being retried."""
+    """Return how many flow runs of a receipt have ended and are not being retried. A run that waits has not ended."""
     with reading() as session:
-        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id)).all()
-    open_runs = {each.flow_run_id for each in attempts if each.ended_at is None}
-    return len({each.flow_run_id for each in attempts} - open_runs)
+        attempts = session.exec(select(RunRow).where(RunRow.receipt_id == receipt_id).order_by(col(RunRow.attempt)))
+        last = {each.flow_run_id: each for each in attempts}
+    return sum(each.ended_at is not None and each.state != RunState.AWAITING_RETRY for each in last.values())
 
 
 def ids_of(reference: str) -> set[str]:

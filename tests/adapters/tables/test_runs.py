@@ -98,6 +98,15 @@ def test_attempts_of_a_flow_run_count_as_one_ended_run() -> None:
     assert runs.ended_runs("another") == 0
 
 
+def test_run_that_waits_has_not_ended() -> None:
+    begun()
+    runs.end("run-1", 1, RunState.FAILED, State.FAILED, later(1))
+    begun("run-2")
+    runs.wait("run-2", 1, System.STORE, later(2), Cause("STORE_AWAY", None, "Transient", "why"))
+
+    assert runs.ended_runs(registered()) == 1
+
+
 def test_any_attempt_since_a_time_counts_as_begun() -> None:
     begun("old")
     begun("retried")

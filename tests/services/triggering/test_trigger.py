@@ -25,10 +25,12 @@ from adapters.inbox import inbox
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.store import history, ocfl
-from adapters.tables import receipts, runs
+from adapters.tables import imports, receipts, runs
+from adapters.tables.imports import ImportAttempt
 from models.archive.archive import State as ArchiveState
 from models.archive.archive import State as Stands
-from models.errors import Conflict, Transient
+from models.errors import Conflict, System, Transient
+from models.runs.cause import Cause
 from models.runs.receipt import Delivery, Identity
 from models.runs.run import RunRow, RunState, Trigger
 from services.processing.persisting import persist
@@ -182,6 +184,21 @@ def test_failed_receipt_delivered_again_starts_a_new_attempt(body: bytes) -> Non
     assert second != run
     assert receipts.get(first.receipt_id).state == "received"
     assert triggered(arrived(body, minute=2)) == second
+
+
+def test_archive_that_waits_after_a_failed_import_gets_no_second_run(body: bytes) -> None:
+    delivery, import_attempt = arrived(body), ImportAttempt("import-1", 1)
+    imports.begin([delivery], import_attempt, NOON)
+    away = Cause("STORE_AWAY", "persist-files", "Transient", "the store is away")
+    imports.give_up({delivery.receipt_id: away}, import_attempt, RunState.FAILED, NOON)
+    flow_run_id = triggered(delivery, Trigger.SWEEP)
+    assert flow_run_id
+    recorded(flow_run_id, delivery, None)
+    runs.wait(flow_run_id, 1, System.STORE, NOON, away)
+
+    run = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
+
+    assert run.flow_run_id == flow_run_id
 
 
 def test_sweep_restarts_runs_that_crashed_or_were_deleted(body: bytes) -> None:
