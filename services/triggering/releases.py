@@ -36,14 +36,14 @@ def release_all(bodies: Mapping[str, Sequence[RefusedDelivery]]) -> list[Outcome
         Transient: the inbox does not answer, or does not take a body now. The bodies before it are released.
     """
     waiting = {receipt_id: [each for each in bodies[receipt_id] if not each.released_at] for receipt_id in bodies}
-    outcomes = [Outcome(receipt_id, fault_of(receipt_id) if waiting[receipt_id] else None) for receipt_id in bodies]
-    for outcome in outcomes:
-        if outcome.fault is None:
-            _release(outcome.receipt_id, waiting[outcome.receipt_id])
-    return outcomes
+    faults = {receipt_id: _fault_of(receipt_id) if waiting[receipt_id] else None for receipt_id in bodies}
+    for receipt_id, fault in faults.items():
+        if fault is None:
+            faults[receipt_id] = _release(receipt_id, waiting[receipt_id])
+    return [Outcome(receipt_id, fault) for receipt_id, fault in faults.items()]
 
 
-def fault_of(receipt_id: str) -> Refused | None:
+def _fault_of(receipt_id: str) -> Refused | None:
     """Check a refused body again, as the receiver does. Return why it is still refused, None if it is sound."""
     scanner, digest = Scanner(), hashlib.sha256()
     try:
@@ -52,7 +52,7 @@ def fault_of(receipt_id: str) -> Refused | None:
             scanner.feed(chunk)
         identity_of(scanner.close().document)
     except FileNotFoundError:
-        return Refused("BODY_MISSING", "its body is no longer in quarantine", where="body")
+        return _why_missing(receipt_id)
     except Refused as refused:
         return refused
     if digest.hexdigest() != receipt_id:
@@ -60,18 +60,32 @@ def fault_of(receipt_id: str) -> Refused | None:
     return None
 
 
-def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> None:
+def _why_missing(receipt_id: str) -> Refused | None:
+    """Return the fault of a body that is not in quarantine, None if another release has taken it in meanwhile."""
+    if all(each.released_at for each in quarantine.refused() if each.receipt_id == receipt_id):
+        return None
+    return Refused("BODY_MISSING", "its body is no longer in quarantine", where="body")
+
+
+def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused | None:
     """Take a sound body into the inbox, record the release of its refused deliveries, and remove it from quarantine.
 
     Killed before the record, it can be repeated: the archive gets one delivery more. Killed after it, a repetition only
     removes the body.
+
+    Returns:
+        Why it is not released: its body is gone. None also where another release was faster.
     """
     now = datetime.now(UTC)
-    if deliveries:
-        _take_in(receipt_id, now)
+    try:
+        if deliveries:
+            _take_in(receipt_id, now)
+    except FileNotFoundError:
+        return _why_missing(receipt_id)
     for delivery in deliveries:
         quarantine.set_released(delivery, now)
     quarantine.remove_body(receipt_id)
+    return None
 
 
 def _take_in(receipt_id: str, now: datetime) -> None:
