@@ -13,7 +13,7 @@ from adapters.database.transactions import insert_new, reading, writing
 from models.archive.archive import ArchiveRow
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
 from models.runs.notification import NotificationRow, NotificationState
-from models.runs.run import RunRow, RunState
+from models.runs.run import RunRow, RunState, Trigger
 
 _MOST_MEASURED = 500
 _NEWEST_FIRST = Order(col(BulkRow.created_at), col(BulkRow.id), is_descending=True)
@@ -82,13 +82,14 @@ def undelivered(conditions: Sequence[ColumnElement[bool]]) -> int:
 def recent_durations(since: datetime) -> list[float]:
     """Return how many seconds the last archives took: in bulk re-runs, else in single runs.
 
-    A bulk re-run measures from the request for a run until its end was noticed: what the next one will take.
+    A bulk re-run measures from the request for a run until its end was noticed: what the next one will take. An import
+    archives many at once, so its times say nothing about a single run.
     """
     of_items = select(BulkItemRow.started_at, BulkItemRow.ended_at).where(
         col(BulkItemRow.state) == ItemState.COMPLETED, col(BulkItemRow.ended_at) > since
     )
     of_runs = select(RunRow.started_at, RunRow.ended_at).where(
-        col(RunRow.state) == RunState.COMPLETED, col(RunRow.ended_at) > since
+        col(RunRow.state) == RunState.COMPLETED, RunRow.trigger != Trigger.IMPORT, col(RunRow.ended_at) > since
     )
     with reading() as session:
         for found, ended_at in ((of_items, col(BulkItemRow.ended_at)), (of_runs, col(RunRow.ended_at))):

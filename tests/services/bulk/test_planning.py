@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.tables import bulk_items, receipts
+from domain.bulk.decisions import AT_ONCE
 from models.archive.archive import State
 from models.errors import Refused
 from models.runs.bulk import ItemState
+from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveFilter
 from models.views.bulk import BulkQuery, ItemQuery
 from services.bulk import control, planning, records
@@ -41,6 +44,29 @@ def test_plan_counts_states_causes_and_templates_and_freezes_nothing() -> None:
     assert [(each.code, each.archives) for each in found.plan.causes] == [("STORE_AWAY", 2), ("RUN_TIMEOUT", 1)]
     assert [(each.template_id, each.archives) for each in found.plan.templates] == [("lease", 3), ("permit", 1)]
     assert (found.plan.complete, found.plan.on_their_way, found.plan.seconds) == (1, 1, None)
+
+
+def test_time_of_a_plan_follows_from_single_runs_and_not_from_imports() -> None:
+    fill([filled(number) for number in (1, 2, 3)])
+    ended_at = datetime.now(UTC)
+    took_s = {Trigger.WEBHOOK: 4, Trigger.IMPORT: 60}
+    with writing() as session:
+        for trigger, seconds in took_s.items():
+            run = RunRow(
+                flow_run_id=f"run-{trigger}",
+                attempt=1,
+                reference="filled-000001",
+                receipt_id=receipt_id("filled-000001"),
+                trigger=trigger,
+                state=RunState.COMPLETED,
+                started_at=ended_at - timedelta(seconds=seconds),
+                ended_at=ended_at,
+            )
+            session.add(run)
+
+    found = records.view(planning.plan(FAILED, "ann@host").id).plan
+
+    assert (found.measured_runs, found.seconds) == (1, 3 * 4 / AT_ONCE)
 
 
 def test_confirmed_list_has_the_archives_in_the_order_of_arrival() -> None:
