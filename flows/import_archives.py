@@ -22,11 +22,13 @@ from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.tables import imports
 from adapters.tables.imports import ImportAttempt
+from domain.runs.causes import cause_of
 from flows.execution.engine import is_cancelled_by_person
-from flows.execution.lease import sole_work_on_free
+from flows.execution.lease import Busy, sole_work_on_free
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict, Transient
+from models.runs.cause import Cause
 from models.runs.imports import ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import Delivery
 from models.runs.run import RunState
@@ -39,7 +41,6 @@ _SHOWN_EACH_S = 2
 _POLL_S = 1
 _LONGEST_WAIT_S = 600
 _PAUSES_S = (2, 4, 8)
-_BUSY = "another run has worked on this process for ten minutes"
 
 
 @flow(name="import-archives", result_storage=RESULTS, persist_result=False)
@@ -81,14 +82,14 @@ async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
     except asyncio.CancelledError:
         if is_cancelled_by_person():  # else the next attempt goes on with them
             with suppress(Transient):
-                left = dict.fromkeys(waiting)
+                left: dict[str, Cause | None] = dict.fromkeys(waiting)
                 await asyncio.to_thread(imports.give_up, left, by, RunState.CANCELLED, datetime.now(UTC))
         raise
-    left = {each.delivery.receipt_id: each.task for each in failures}
+    left = {each.delivery.receipt_id: each.cause for each in failures}
     if left:
         await asyncio.to_thread(imports.give_up, left, by, RunState.FAILED, datetime.now(UTC))
     if len(left) == len(batch.deliveries) and all(each.is_transient for each in failures) and failures:
-        raise Transient(f"no archive of a batch could be imported: {failures[0].reason}; retry this run to go on")
+        raise Transient(f"no archive of a batch could be imported: {failures[0].cause}; retry this run to go on")
     batch.after.count(ImportOutcome.IMPORTED, len(batch.deliveries) - len(left))
     for each in failures:
         batch.after.add(_problem(each, batch.names))
@@ -109,7 +110,8 @@ async def _archive(waiting: dict[str, Delivery], by: ImportAttempt) -> list[Fail
                 failures += await _work_on(mine, waiting, by)
         if not mine:
             if waited_s >= _LONGEST_WAIT_S:
-                return failures + [Failure(each, "persist-files", "BUSY", _BUSY, is_transient=False) for each in todo]
+                busy = cause_of(Busy(), "persist-files")
+                return failures + [Failure(each, busy, is_transient=False) for each in todo]
             await asyncio.sleep(_POLL_S)
             waited_s += _POLL_S
     return failures
@@ -151,9 +153,9 @@ def _problem(failure: Failure, names: dict[str, str]) -> ImportProblem:
     return ImportProblem(
         path=names[failure.delivery.receipt_id],
         outcome=ImportOutcome.FAILED,
-        code=failure.code,
-        where=failure.task,
-        detail=failure.reason,
+        code=failure.cause.code,
+        where=failure.cause.task or "",
+        detail=failure.cause.sentence,
         receipt_id=failure.delivery.receipt_id,
     )
 

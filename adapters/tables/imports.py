@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import pages, reading, writing
+from adapters.tables import waiting
 from adapters.tables.receipts import register_within, set_state_within
-from adapters.tables.runs import begin_within, end_crashed_within
+from adapters.tables.runs import begin_within, columns_of_end, end_crashed_within
 from models.archive.archive import State
+from models.runs.cause import Cause
 from models.runs.receipt import Delivery, DeliveryRow, ReceiptRow
 from models.runs.run import RunRow, RunState, Trigger
 
@@ -63,21 +65,23 @@ def begin(deliveries: Iterable[Delivery], by: ImportAttempt, now: datetime) -> N
 def complete(receipt_ids: Iterable[str], by: ImportAttempt, now: datetime) -> None:
     """Record that receipts are complete, and that the import's work on them has ended."""
     with writing() as session:
-        _end(session, sorted(receipt_ids), by, {"state": RunState.COMPLETED, "ended_at": now})
-        for receipt_id in sorted(receipt_ids):
+        done = sorted(receipt_ids)
+        _end(session, done, by, columns_of_end(RunState.COMPLETED, now, None))
+        for receipt_id in done:
             set_state_within(session, receipt_id, State.COMPLETED, now)
+        waiting.remove_within(session, done)  # a run of the webhook's may wait
 
 
-def give_up(left: Mapping[str, str | None], by: ImportAttempt, state: RunState, now: datetime) -> None:
+def give_up(left: Mapping[str, Cause | None], by: ImportAttempt, state: RunState, now: datetime) -> None:
     """Leave receipts to runs of their own: the next sweep of the inbox starts them.
 
     Args:
-        left: the ids of the receipts, each with the task that failed, if one did.
+        left: the ids of the receipts, each with the cause of its failure, if it failed.
         state: how the import's work on them ended.
     """
     with writing() as session:
-        for receipt_id, task in sorted(left.items()):
-            _end(session, [receipt_id], by, {"state": state, "ended_at": now, "failed_task": task})
+        for receipt_id in sorted(left):
+            _end(session, [receipt_id], by, columns_of_end(state, now, left[receipt_id]))
             set_state_within(session, receipt_id, State.RECEIVED, now)
         for page in pages(sorted(left)):
             its = col(DeliveryRow.receipt_id).in_(page), col(DeliveryRow.flow_run_id) == by.flow_run_id

@@ -53,7 +53,7 @@ def end(
             kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
             set_state_within(session, receipt_id, receipt_state, now, kept)
             if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
-                waiting.remove_within(session, receipt_id)
+                waiting.remove_within(session, [receipt_id])
 
 
 def wait(flow_run_id: str, attempt: int, waits_for: System, now: datetime, cause: Cause) -> waiting.Wait | None:
@@ -98,18 +98,23 @@ def _ended_within(
         col(RunRow.attempt) == attempt,
         col(RunRow.ended_at).is_(None),
     )
+    ended = update(RunRow).where(*open_attempt).values(columns_of_end(state, now, cause))
+    return [row.receipt_id for row in session.execute(ended.returning(col(RunRow.receipt_id)))]
+
+
+def columns_of_end(state: RunState, now: datetime, cause: Cause | None) -> dict[str, Any]:
+    """Return the columns that record the end of an attempt, with the cause of a failure."""
     values: dict[str, Any] = {"state": state, "ended_at": now}
     if cause:
         values |= {"failed_task": cause.task, "cause_code": cause.code}
         values |= {"cause_error": cause.error_class, "cause_sentence": cause.sentence}
-    ended = update(RunRow).where(*open_attempt).values(values)
-    return [row.receipt_id for row in session.execute(ended.returning(col(RunRow.receipt_id)))]
+    return values
 
 
 def record_unseen(run: RunRow) -> bool:
     """Record the end of a run whose process was killed, and return whether our history lacked that end."""
     with writing() as session:
-        waiting.remove_within(session, run.receipt_id)
+        waiting.remove_within(session, [run.receipt_id])
         if insert_new(session, RunRow, run.model_dump()):
             return True
         ended = session.connection().execute(

@@ -1,12 +1,12 @@
 """Runs that wait to be tried again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
-from adapters.database.transactions import reading, upsert
+from adapters.database.transactions import pages, reading, upsert
 from models.runs.cause import WaitingRow
 
 
@@ -28,9 +28,10 @@ def begin_within(session: Session, row: WaitingRow) -> Wait:
     return Wait(since, attempts)
 
 
-def remove_within(session: Session, receipt_id: str) -> None:
-    """Forget that runs of a receipt wait. An earlier run of the receipt may be gone from Prefect."""
-    session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id) == receipt_id))
+def remove_within(session: Session, receipt_ids: Collection[str]) -> None:
+    """Forget that runs of receipts wait. An earlier run of a receipt may be gone from Prefect."""
+    for page in pages(receipt_ids):
+        session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page)))
 
 
 def systems() -> set[str]:

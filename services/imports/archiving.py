@@ -8,7 +8,9 @@ from itertools import groupby
 
 from adapters.platform.cancellation import Stopped, checkpoint
 from adapters.store import history
+from domain.runs.causes import cause_of
 from models.errors import CellarError, Transient
+from models.runs.cause import Cause
 from models.runs.receipt import Delivery
 from services.processing.completion import read_back
 from services.processing.findings import reconcile_findings
@@ -20,12 +22,10 @@ from services.receipts.stored_archive import stored_archive
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A delivery that could not be archived now. `task` is the task of `process-archive` that does the failed step."""
+    """A delivery that could not be archived now. The task of the cause is that of `process-archive`."""
 
     delivery: Delivery
-    task: str
-    code: str
-    reason: str
+    cause: Cause
     is_transient: bool
 
 
@@ -88,10 +88,8 @@ def _failure(delivery: Delivery) -> Failure | None:
         read_back(archived, reconcile_findings(archived).payload)
     except Stopped:
         raise
-    except CellarError as error:
-        return Failure(delivery, task, type(error).__name__.upper(), str(error), isinstance(error, Transient))
     except Exception as error:
-        # Only the class: the message of an unknown error may repeat a value from a payload.
-        logging.getLogger(__name__).exception("an archive of an import has failed in %s", task)
-        return Failure(delivery, task, "UNEXPECTED", type(error).__name__, is_transient=False)
+        if not isinstance(error, CellarError):
+            logging.getLogger(__name__).exception("an archive of an import has failed in %s", task)
+        return Failure(delivery, cause_of(error, task), isinstance(error, Transient))
     return None

@@ -172,6 +172,7 @@ def test_archive_that_fails_waits_in_the_inbox_for_a_run_of_its_own(saved: Path)
     [failed] = [each for each in rows(RunRow) if each["state"] == "Failed"]
     [delivery] = [each for each in rows(DeliveryRow) if each["delivery_id"] == waiting.delivery_id]
     assert (failed["failed_task"], failed["receipt_id"]) == ("persist-files", waiting.receipt_id)
+    assert (failed["cause_code"], failed["cause_error"]) == (progress.problems[0].code, "Conflict")
     assert delivery["flow_run_id"] is None
     assert {each["state"] for each in rows(ReceiptRow) if each["receipt_id"] == waiting.receipt_id} == {"received"}
 

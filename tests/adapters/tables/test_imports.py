@@ -6,11 +6,14 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import imports, receipts
+from adapters.tables import imports, receipts, runs, waiting
 from adapters.tables.imports import ImportAttempt
 from models.archive.archive import State
+from models.errors import System
+from models.runs.cause import Cause
 from models.runs.receipt import Delivery
-from models.runs.run import RunRow, RunState
+from models.runs.run import RunRow, RunState, Trigger
+from services.views import archive_view
 
 pytestmark = pytest.mark.usefixtures("installation")
 
@@ -20,6 +23,7 @@ DELIVERIES = [
     Delivery(f"20260101T120000.000000Z-{each}", each * 64, f"r-{each}", NOON, 2, {"x-cellar-source": "import"})
     for each in "abc"
 ]
+DAMAGED = Cause("CONFLICT", "load-metadata", "Conflict", "the object is damaged")
 A, B, C = (each.receipt_id for each in DELIVERIES)
 
 
@@ -32,11 +36,45 @@ def test_one_flow_run_has_a_run_of_each_receipt() -> None:
     imports.begin(DELIVERIES, FIRST, NOON)
 
     imports.complete([A], FIRST, NOON)
-    imports.give_up({B: "load-metadata"}, FIRST, RunState.FAILED, NOON)
+    imports.give_up({B: DAMAGED}, FIRST, RunState.FAILED, NOON)
 
     assert states_of_runs() == {A: ("Completed", None), B: ("Failed", "load-metadata"), C: ("Running", None)}
     found = {each: receipts.get(each).state for each in (A, B, C)}
     assert found == {A: State.COMPLETED, B: State.RECEIVED, C: State.PROCESSING}
+
+
+def test_failure_has_its_cause_in_the_history() -> None:
+    imports.begin(DELIVERIES, FIRST, NOON)
+
+    imports.give_up({B: DAMAGED}, FIRST, RunState.FAILED, NOON)
+
+    archive = archive_view.archive("r-b")
+    assert archive
+    [cause] = [each.cause for each in archive.runs]
+    assert cause
+    assert (cause.code, cause.task, cause.sentence) == (DAMAGED.code, DAMAGED.task, DAMAGED.sentence)
+
+
+def test_archive_that_an_import_completes_waits_for_nothing() -> None:
+    [delivery, *_] = DELIVERIES
+    receipts.register(delivery)
+    run = RunRow(
+        flow_run_id="run-1",
+        attempt=1,
+        reference=delivery.reference,
+        receipt_id=A,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=NOON,
+    )
+    runs.begin(run)
+    runs.wait("run-1", 1, System.STORE, NOON, Cause("STORE_AWAY", "persist-files", "Transient", "why"))
+    imports.begin(DELIVERIES, FIRST, NOON)
+    assert waiting.systems() == {"store"}
+
+    imports.complete([A], FIRST, NOON)
+
+    assert waiting.systems() == set()
 
 
 def test_only_what_is_given_up_is_left_to_a_sweep() -> None:
