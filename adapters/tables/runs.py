@@ -16,6 +16,8 @@ from models.runs.cause import Cause, WaitingRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import LeaseRow, RunRow, RunState
 
+_OF_AN_UNSEEN_END = {"state", "ended_at", "cause_code", "cause_error", "cause_sentence"}
+
 
 def begin(run: RunRow) -> None:
     """Record an attempt of a run, and set its receipt to processing.
@@ -124,7 +126,7 @@ def record_unseen(run: RunRow) -> bool:
                 col(RunRow.receipt_id) == run.receipt_id,
                 col(RunRow.ended_at).is_(None),
             )
-            .values(state=run.state, ended_at=run.ended_at)
+            .values(run.model_dump(include=_OF_AN_UNSEEN_END))
         )
         return ended.rowcount > 0
 

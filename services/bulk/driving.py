@@ -8,15 +8,16 @@ import structlog
 
 from adapters.peers import prefect_api
 from adapters.peers.prefect_api import FlowRun
-from adapters.tables import bulk_items, bulk_reruns, receipts, runs
+from adapters.tables import bulk_items, bulk_reruns, receipts
 from domain.bulk.decisions import Flight, end_of, room, skipped
+from domain.runs.causes import CANCELLED
 from models.archive.archive import State
 from models.errors import Conflict
 from models.runs.bulk import BulkItemRow, BulkState, ItemState, Skipped
-from models.runs.run import RunRow, RunState, Trigger
+from models.runs.run import RunState, Trigger
 from services.bulk.planning import get
 from services.bulk.settling import settle
-from services.triggering.trigger import start_run
+from services.triggering.trigger import record_ended, start_run
 
 log = structlog.get_logger()
 
@@ -140,16 +141,6 @@ async def _settle_lost(bulk_id: str, flight: Flight, run: FlowRun | None) -> Non
         await _ask_for_run(bulk_id, flight)
         return
     now = datetime.now(UTC)
-    seen = RunRow(
-        flow_run_id=run.flow_run_id,
-        attempt=1,
-        reference=flight.reference,
-        receipt_id=flight.receipt_id,
-        trigger=Trigger.BULK,
-        state=RunState.CANCELLED,
-        started_at=now,
-        ended_at=now,
-    )
-    await asyncio.to_thread(runs.record_unseen, seen)
-    await asyncio.to_thread(receipts.set_state, flight.receipt_id, State.FAILED, now)
+    await record_ended(run, flight.reference, flight.receipt_id, Trigger.BULK)
+    await asyncio.to_thread(receipts.set_failed, flight.receipt_id, CANCELLED, now)
     await asyncio.to_thread(bulk_items.end, bulk_id, flight.position, ItemState.FAILED, now)

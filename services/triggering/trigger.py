@@ -166,12 +166,21 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
             return run
         if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
-        if await asyncio.to_thread(runs.record_unseen, _ended(run, reference, receipt_id, why)):
-            run_ended(run.state)
+        await record_ended(run, reference, receipt_id, why)
         if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
             await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, datetime.now(UTC))
             return run
     raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; examine them in Prefect")
+
+
+async def record_ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> None:
+    """Record and count the end of a run, unless our history has it. Prefect knows no cause, except of a Cancel."""
+    row = _ended(run, reference, receipt_id, why)
+    if run.state == RunState.CANCELLED:
+        row.cause_code, row.cause_error = CANCELLED.code, CANCELLED.error_class
+        row.cause_sentence = CANCELLED.sentence
+    if await asyncio.to_thread(runs.record_unseen, row):
+        run_ended(run.state, row.cause_code)
 
 
 def _ended(run: FlowRun, reference: str, receipt_id: str, why: Trigger) -> RunRow:
