@@ -18,6 +18,7 @@ from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
+from services.bulk.driving import settle_aborted
 from services.messages.refusals import report_refused
 from services.triggering.refusals import list_all_refused
 from services.triggering.trigger import forgotten, trigger, untriggered
@@ -36,7 +37,8 @@ async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
-    re-run whose driver is gone gets a new driver. Refused deliveries that no message has reported are reported.
+    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. Refused
+    deliveries that no message has reported are reported.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -49,6 +51,7 @@ async def sweep_inbox() -> None:
         why = made.error or f"the endpoint answered {made.status_code}"
         log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
+    await settle_aborted()
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

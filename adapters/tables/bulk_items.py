@@ -9,7 +9,7 @@ from sqlmodel import Session, and_, col, func, or_, select, update
 from adapters.database.transactions import reading, writing
 from domain.bulk.decisions import Flight
 from models.archive.archive import ArchiveRow, State
-from models.runs.bulk import BulkItemRow, ItemState, Skipped
+from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState, Skipped
 from models.runs.receipt import ReceiptRow
 from models.runs.run import RunRow, RunState
 
@@ -141,6 +141,14 @@ def in_flight(now: datetime) -> int:
     )
     with reading() as session:
         return session.exec(counted).one()
+
+
+def aborted_in_flight() -> list[str]:
+    """Return the aborted bulk re-runs that have started archives."""
+    aborted = col(BulkRow.state) == BulkState.ABORTED
+    found = select(BulkItemRow.bulk_id).join(BulkRow, col(BulkRow.id) == col(BulkItemRow.bulk_id)).where(aborted)
+    with reading() as session:
+        return list(session.exec(found.where(BulkItemRow.state == ItemState.STARTED).distinct()))
 
 
 def new_archives(now: datetime) -> int:

@@ -16,7 +16,7 @@ from models.errors import Conflict
 from models.runs.bulk import BulkItemRow, BulkState, ItemState, Skipped
 from models.runs.run import RunState, Trigger
 from services.bulk.planning import get
-from services.bulk.settling import settle
+from services.bulk.settling import Settled, settle
 from services.triggering.trigger import record_ended, start_run
 
 log = structlog.get_logger()
@@ -48,12 +48,11 @@ async def step(bulk_id: str, driver: str) -> Standing:
     state = BulkState(row.state)
     if row.flow_run_id != driver or state is BulkState.DONE:
         return Standing(state, is_over=True, has_moved=False)
-    settled = await asyncio.to_thread(settle, bulk_id, datetime.now(UTC))
-    for flight in settled.aloft:
-        if flight.flow_run_id is None:  # the request for its run was interrupted
-            await _ask_for_run(bulk_id, flight)
+    settled = await _settle(bulk_id)
     if state is BulkState.ABORTED:
         return Standing(state, is_over=not settled.aloft, has_moved=bool(settled.ended))
+    for aborted in await asyncio.to_thread(bulk_items.aborted_in_flight):
+        await _settle(aborted)
     started, is_exhausted = await _start_next(bulk_id) if state is BulkState.RUNNING else (0, False)
     if is_exhausted and not settled.aloft:
         is_over = await asyncio.to_thread(
@@ -61,6 +60,19 @@ async def step(bulk_id: str, driver: str) -> Standing:
         )
         return Standing(BulkState.DONE if is_over else state, is_over, has_moved=True)
     return Standing(state, is_over=False, has_moved=bool(started or settled.ended))
+
+
+async def settle_aborted() -> None:
+    """Record what became of the started archives of aborted bulk re-runs, whose drivers are mostly gone.
+
+    Such archives would keep their places, and no later bulk re-run could start an archive.
+
+    Raises:
+        Transient: the database or Prefect does not answer.
+    """
+    for bulk_id in await asyncio.to_thread(bulk_items.aborted_in_flight):
+        await _settle(bulk_id)
+        await settle_lost(bulk_id)
 
 
 async def settle_lost(bulk_id: str) -> None:
@@ -81,6 +93,15 @@ async def settle_lost(bulk_id: str) -> None:
     for flight in await asyncio.to_thread(bulk_items.flights, bulk_id):
         if flight.position in lost and end_of(flight) is None:
             await _settle_lost(bulk_id, flight, known.get(flight.flow_run_id or ""))
+
+
+async def _settle(bulk_id: str) -> Settled:
+    """Record the ends of started archives, and ask again for the runs whose request was interrupted."""
+    settled = await asyncio.to_thread(settle, bulk_id, datetime.now(UTC))
+    for flight in settled.aloft:
+        if flight.flow_run_id is None:
+            await _ask_for_run(bulk_id, flight)
+    return settled
 
 
 async def _start_next(bulk_id: str) -> tuple[int, bool]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from subprocess import run as run_command
 from typing import Any
 from uuid import uuid4
@@ -13,14 +13,16 @@ import httpx
 import pytest
 
 from adapters.database.migration import migrate
+from adapters.peers.prefect_api import BULK_DEPLOYMENT, DEPLOYMENT
 from adapters.settings.settings import settings
-from adapters.tables import bulk_reruns, receipts, runs
+from adapters.tables import bulk_items, bulk_reruns, receipts, runs
 from models.archive.archive import State
+from models.runs.bulk import ItemState
 from models.runs.receipt import Delivery
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveFilter
 from models.views.bulk import ItemQuery
-from services.bulk import control, planning, records
+from services.bulk import control, driving, planning, records
 from services.views import archive_view
 from tests.bulk import bodies_away
 from tests.conftest import wait_until
@@ -50,26 +52,28 @@ def failed(*references: str) -> list[Delivery]:
 
 def _failed(reference: str) -> Delivery:
     delivery = received(reference, sample_body(reference))
-    now = datetime.now(UTC)
-    row = RunRow(
-        flow_run_id=f"failed-{reference}",
-        attempt=1,
-        reference=reference,
-        receipt_id=delivery.receipt_id,
-        trigger=Trigger.WEBHOOK,
-        state=RunState.RUNNING,
-        started_at=now,
-    )
-    receipts.set_triggered(delivery.delivery_id, row.flow_run_id)
-    runs.begin(row)
-    runs.end(row.flow_run_id, 1, RunState.FAILED, State.FAILED, now)
+    receipts.set_triggered(delivery.delivery_id, f"failed-{reference}")
+    ran(f"failed-{reference}", delivery, RunState.FAILED, State.FAILED)
     return delivery
 
 
-def deployment() -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(
-        f"{settings().prefect_url}/deployments/name/rerun-archives/rerun-archives", timeout=30
-    ).json()
+def ran(flow_run_id: str, delivery: Delivery, state: RunState, receipt_state: State) -> None:
+    """Record a run and its end, as the flow does."""
+    row = RunRow(
+        flow_run_id=flow_run_id,
+        attempt=1,
+        reference=delivery.reference,
+        receipt_id=delivery.receipt_id,
+        trigger=Trigger.WEBHOOK,
+        state=RunState.RUNNING,
+        started_at=datetime.now(UTC),
+    )
+    runs.begin(row)
+    runs.end(flow_run_id, 1, state, receipt_state, datetime.now(UTC))
+
+
+def deployment(name: str = BULK_DEPLOYMENT) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{settings().prefect_url}/deployments/name/{name}", timeout=30).json()
     return found
 
 
@@ -81,10 +85,10 @@ def started(**parameters: Any) -> str:
     return str(made.json()["id"])
 
 
-def started_later(**parameters: Any) -> str:
-    """Make a run of the deployment that is not due yet."""
+def started_later(name: str = BULK_DEPLOYMENT, **parameters: Any) -> str:
+    """Make a run of a deployment that is not due yet."""
     later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
-    path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
+    path = f"{settings().prefect_url}/deployments/{deployment(name)['id']}/create_flow_run"
     made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=30)
     return str(made.raise_for_status().json()["id"])
 
@@ -232,6 +236,57 @@ def test_driver_cancelled_before_a_worker_takes_it_aborts_its_bulk_re_run() -> N
 
     found = records.view(plan.id)
     assert (found.state, found.waiting, found.actions[-1].by) == ("aborted", 1, "prefect")
+
+
+def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:
+    """Abort a bulk re-run whose only archive has a run on its way, and whose driver is gone. Return its id."""
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, reference=delivery.reference), "ann@host")
+    planning.freeze(plan.id, "ann@host")
+    assert bulk_items.mark_started(plan.id, 1, delivery.receipt_id, at)
+    bulk_items.set_run(plan.id, 1, flow_run_id)
+    control.abort(plan.id, "ann@host")
+    return plan.id
+
+
+@pytest.mark.usefixtures("working")
+def test_archives_that_were_on_their_way_at_an_abort_do_not_stop_the_next_bulk_re_run() -> None:
+    deliveries = failed("on-its-way-1", "on-its-way-2")
+    bulk_ids = [aborted(each, f"run-{each.reference}", datetime.now(UTC)) for each in deliveries]
+    for each in deliveries:
+        ran(f"run-{each.reference}", each, RunState.COMPLETED, State.COMPLETED)
+    failed("next-bulk")
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, reference="next-bulk"), "ann@host")
+
+    asyncio.run(planning.confirm(plan.id, "ann@host"))
+
+    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+    assert [bulk_items.counts(each) for each in bulk_ids] == [{ItemState.COMPLETED: 1}] * 2
+
+
+@pytest.mark.usefixtures("working")
+def test_sweep_completes_the_record_of_an_aborted_bulk_re_run_whose_run_is_lost() -> None:
+    [delivery] = failed("lost-run")
+    bulk_id = aborted(delivery, str(uuid4()), datetime.now(UTC) - timedelta(minutes=2))
+
+    asyncio.run(driving.settle_aborted())
+
+    wait_until(lambda: records.view(bulk_id).completed == 1, timeout_s=60)
+
+
+@pytest.mark.usefixtures("working")
+def test_archive_whose_run_a_person_cancelled_has_that_cause() -> None:
+    [delivery] = failed("run-cancelled")
+    flow_run_id = started_later(DEPLOYMENT, reference=delivery.reference, receipt_id=delivery.receipt_id)
+    bulk_id = aborted(delivery, flow_run_id, datetime.now(UTC) - timedelta(minutes=2))
+    workers.set_state(flow_run_id, "CANCELLED")
+
+    asyncio.run(driving.settle_aborted())
+
+    [item] = records.record(bulk_id, ItemQuery()).items
+    archive = archive_view.archive("run-cancelled")
+    assert archive
+    assert archive.cause
+    assert (item.state, item.cause, archive.cause.code) == ("failed", "CANCELLED", "CANCELLED")
 
 
 @pytest.mark.usefixtures("working")
