@@ -4,18 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, and_, col, func, or_, select, update
+from sqlmodel import Session, and_, col, exists, func, or_, select, update
 
 from adapters.database.transactions import reading, writing
 from domain.bulk.decisions import Flight
 from models.archive.archive import ArchiveRow, State
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState, Skipped
+from models.runs.cause import WaitingRow
 from models.runs.receipt import ReceiptRow
-from models.runs.run import RunRow, RunState
+from models.runs.run import RunRow, RunState, Trigger
 
 _NEW_WITHIN = timedelta(minutes=10)
 """An archive that has been on its way for longer waits for a person, and delays no bulk re-run."""
 _HOLDS_PLACE_FOR = timedelta(minutes=5)
+_HOLDS_PLACE_AT_MOST = timedelta(hours=1)
 
 
 def counts(bulk_id: str) -> dict[ItemState, int]:
@@ -126,18 +128,18 @@ def in_flight(now: datetime) -> int:
     """Return how many started archives of all bulk re-runs hold a place.
 
     A run that waits for a system that is away holds its place for some minutes: an outage must not let the whole list
-    wait at once, and an archive that waits for days must not block the list.
+    wait at once, and an archive that waits for days must not block the list. The receipt does not show the wait of an
+    archive that was complete before. A run that kills its worker each time is tried for days too.
     """
-    waits_long = and_(
-        col(ReceiptRow.state) == State.PROCESSING,
-        col(ReceiptRow.cause_code).is_not(None),
-        col(ReceiptRow.cause_since) < now - _HOLDS_PLACE_FOR,
+    waits_long = exists().where(
+        col(WaitingRow.receipt_id) == col(BulkItemRow.receipt_id), col(WaitingRow.since) < now - _HOLDS_PLACE_FOR
     )
+    works = exists().where(col(RunRow.receipt_id) == col(BulkItemRow.receipt_id), col(RunRow.ended_at).is_(None))
     counted = (
         select(func.count())
         .select_from(BulkItemRow)
-        .join(ReceiptRow, col(ReceiptRow.receipt_id) == col(BulkItemRow.receipt_id), isouter=True)
-        .where(BulkItemRow.state == ItemState.STARTED, or_(col(ReceiptRow.receipt_id).is_(None), ~waits_long))
+        .where(BulkItemRow.state == ItemState.STARTED, col(BulkItemRow.started_at) > now - _HOLDS_PLACE_AT_MOST)
+        .where(or_(~waits_long, works))
     )
     with reading() as session:
         return session.exec(counted).one()
@@ -180,6 +182,7 @@ def _unrecorded_run(session: Session, item: BulkItemRow) -> str | None:
     """
     begun = select(RunRow.flow_run_id).where(
         RunRow.receipt_id == item.receipt_id,
+        RunRow.trigger != Trigger.IMPORT,
         col(RunRow.started_at) >= item.started_at,
         or_(col(RunRow.ended_at).is_(None), col(RunRow.ended_at) != col(RunRow.started_at)),
     )
