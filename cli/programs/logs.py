@@ -16,6 +16,7 @@ from adapters.observation.log import reference_digest
 from adapters.observation.log_lines import LogLine, followed, human_text, lines_of, logs_in
 from adapters.settings.settings import settings
 from adapters.tables import runs
+from cli.terminal import Json
 from models.errors import CellarError
 
 _WRONG_USE = 2
@@ -36,13 +37,14 @@ def logs(
     follow: Annotated[bool, typer.Option(help="Go on with each line as it is written, until Ctrl-C.")] = False,
     since: Annotated[str | None, typer.Option(help="Lines since a time with zone, or since 15m, 2h or 3d ago.")] = None,
     level: Annotated[Level, typer.Option(help="Lines of this level and above.")] = Level.INFO,
+    as_json: Json = False,
 ) -> None:
     """Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON."""
     folder = settings().data_dir.absolute() / "logs"
     _require_logs(folder)
     earliest = _time(since) if since else datetime.min.replace(tzinfo=UTC)
     about = _About(reference) if reference is not None else None
-    write = _write_human if sys.stdout.isatty() else _write_json
+    write = _write_human if sys.stdout.isatty() and not as_json else _write_json
     with suppress(KeyboardInterrupt):
         for line in _chosen(followed(folder) if follow else lines_of(folder), earliest, level, about):
             write(line)

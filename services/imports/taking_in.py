@@ -1,7 +1,7 @@
 """Takes saved payloads into the inbox, a batch at a time, by the same checks as the webhook."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from adapters.files.saved import DAMAGE, Saved, SavedFile, payloads, saved_files
@@ -216,11 +216,13 @@ def _take_in(
     read.write()
     with translated():
         try:
+            identity = read.identity()
             if before:
-                read.intake.accept_again(before)
-                return before
+                again = replace(before, process_number=identity.process_number, template_id=identity.template_id)
+                read.intake.accept_again(again)
+                return again
             headers = {"content-type": "application/json", "x-cellar-source": "import", "x-cellar-file": read.name}
-            return read.intake.accept(read.identity(), now, headers)
+            return read.intake.accept(identity, now, headers)
         except Refused as refused:
             return _quarantined(read, refused, now)
 

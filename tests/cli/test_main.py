@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.settings.settings import settings
 from cli.main import app
 from tests.cli.conftest import Cellar
 from tests.installations import archived
@@ -32,7 +33,13 @@ def test_every_command_prints_json(cellar: Cellar) -> None:
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar, tmp_path: Path) -> None:
-    assert json.loads(cellar("rebuild", "--json").output) == {"archives": 0, "reports": 0, "damaged": []}
+    (Path(settings().store_location) / "archives").mkdir(parents=True)
+    assert json.loads(cellar("rebuild", "--json").output) == {
+        "archives": 0,
+        "reports": 0,
+        "refused": 0,
+        "damaged": [],
+    }
     receipt_id = archived("r", sample_body("r"))
     bag, table = tmp_path / "bag", tmp_path / "payments.parquet"
 

@@ -94,6 +94,7 @@ def archive(**members: object) -> ArchiveView:
         "cause": None,
         "signed_document_verdict": None,
         "runs": [],
+        "refused": [],
     }
     return ArchiveView.model_validate(lists | head | rest | members)
 
