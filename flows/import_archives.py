@@ -7,15 +7,18 @@ years of old archives would flood the endpoints.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
+from prefect.states import AwaitingRetry
 from pydantic import Field
 
 from adapters.files import bucket
@@ -23,12 +26,12 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables import imports
 from adapters.tables.imports import ImportAttempt
 from domain.runs.causes import cause_of
+from domain.runs.waiting import next_try
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict, Transient
-from models.runs.cause import Cause
 from models.runs.imports import ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import Delivery
 from models.runs.run import RunState
@@ -44,8 +47,10 @@ _PAUSES_S = (2, 4, 8)
 
 
 @flow(name="import-archives", result_storage=RESULTS, persist_result=False)
-async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> None:
+async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> State[Any] | None:
     """Import saved archives. A second run skips what is archived. A run that was killed goes on where it was.
+
+    While a path, the store or the database does not answer, the run waits as AwaitingRetry, and goes on by itself.
 
     Args:
         paths: files, folders, tar and zip files that the worker can read, or s3:// URLs.
@@ -53,9 +58,32 @@ async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> N
     Raises:
         Conflict: some payloads were refused or have failed; the report names them. All other payloads are imported.
         Refused: a path cannot be read; nothing was imported.
-        Transient: a path, the store or the database does not answer; the run goes on where it was when it is retried.
+        Transient: the run has begun three days ago, so a person must retry it; it then goes on where it was.
     """
     by = ImportAttempt(flow_run.id, flow_run.run_count)
+    try:
+        progress = await _import_all(paths, by)
+    except Transient as error:
+        due_at = next_try(_begun_at(), by.attempt, datetime.now(UTC))
+        if due_at is None:
+            raise
+        cause = cause_of(error, None)
+        get_run_logger().warning("%s", cause)
+        return AwaitingRetry(scheduled_time=due_at, message=f"{cause}. The import goes on by itself at the time shown.")
+    get_run_logger().info("%s", progress)
+    if not progress.is_clean:
+        raise Conflict(f"{progress}; the report of this run names the files, and says why")
+    return None
+
+
+def _begun_at() -> datetime:
+    context = FlowRunContext.get()
+    begun_at = context.flow_run.start_time if context and context.flow_run else None
+    return begun_at or datetime.now(UTC)
+
+
+async def _import_all(paths: Sequence[str], by: ImportAttempt) -> ImportProgress:
+    """Import batch by batch, from where an earlier attempt was, and return the progress at the end."""
     with bucket.patient():
         reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id))
         await in_thread(reader.measure)
@@ -69,28 +97,33 @@ async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> N
         finally:
             reader.close()
             await shown.end(reader.progress)
-    get_run_logger().info("%s", reader.progress)
-    if not reader.progress.is_clean:
-        raise Conflict(f"{reader.progress}; the report of this run names the files, and says why")
+    return reader.progress
 
 
 async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
-    """Archive a batch and return the progress after it. What cannot be archived is left to runs of their own."""
+    """Archive a batch and return the progress after it. What cannot be archived is left to runs of their own.
+
+    Raises:
+        Transient: nothing of the batch could be archived now. The next attempt goes on with it.
+    """
     waiting = {each.receipt_id: each for each in batch.deliveries}
     try:
         failures = await _archive(waiting, by)
     except asyncio.CancelledError:
         if is_cancelled_by_person():  # else the next attempt goes on with them
             with suppress(Transient):
-                left: dict[str, Cause | None] = dict.fromkeys(waiting)
+                left = dict.fromkeys(waiting)
                 await asyncio.to_thread(imports.give_up, left, by, RunState.CANCELLED, datetime.now(UTC))
         raise
-    left = {each.delivery.receipt_id: each.cause for each in failures}
-    if left:
-        await asyncio.to_thread(imports.give_up, left, by, RunState.FAILED, datetime.now(UTC))
-    if len(left) == len(batch.deliveries) and all(each.is_transient for each in failures) and failures:
-        raise Transient(f"no archive of a batch could be imported: {failures[0].cause}; retry this run to go on")
-    batch.after.count(ImportOutcome.IMPORTED, len(batch.deliveries) - len(left))
+    failed = {each.delivery.receipt_id: each.cause for each in failures}
+    if failed and len(failed) == len(batch.deliveries) and all(each.is_transient for each in failures):
+        await asyncio.to_thread(imports.wait, failed, by, datetime.now(UTC))
+        away = Transient(f"no archive of a batch could be imported: {failures[0].cause.sentence}")
+        away.code = failures[0].cause.code
+        raise away
+    if failed:
+        await asyncio.to_thread(imports.give_up, failed, by, RunState.FAILED, datetime.now(UTC))
+    batch.after.count(ImportOutcome.IMPORTED, len(batch.deliveries) - len(failed))
     for each in failures:
         batch.after.add(_problem(each, batch.names))
     return batch.after

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import pages, reading, writing
 from adapters.tables import waiting
-from adapters.tables.receipts import register_within, set_state_within
+from adapters.tables.receipts import cause_columns, register_within, set_state_within
 from adapters.tables.runs import begin_within, columns_of_end, end_crashed_within
 from models.archive.archive import State
 from models.runs.cause import Cause
@@ -70,6 +70,14 @@ def complete(receipt_ids: Iterable[str], by: ImportAttempt, now: datetime) -> No
         for receipt_id in done:
             set_state_within(session, receipt_id, State.COMPLETED, now)
         waiting.remove_within(session, done)  # a run of the webhook's may wait
+
+
+def wait(left: Mapping[str, Cause], by: ImportAttempt, now: datetime) -> None:
+    """Record that receipts wait for the next attempt of the import, and why."""
+    with writing() as session:
+        for receipt_id, cause in sorted(left.items()):
+            _end(session, [receipt_id], by, columns_of_end(RunState.AWAITING_RETRY, now, cause))
+            set_state_within(session, receipt_id, State.PROCESSING, now, cause_columns(cause, by.attempt, now))
 
 
 def give_up(left: Mapping[str, Cause | None], by: ImportAttempt, state: RunState, now: datetime) -> None:

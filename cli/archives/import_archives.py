@@ -75,11 +75,14 @@ async def _until_ended(run: FlowRun, show: Callable[[ImportProgress], None]) -> 
     Raises:
         Transient: Prefect or the store was away for longer.
     """
-    away_s = 0.0
+    away_s, said = 0.0, ""
     while not run.ended:
         await asyncio.sleep(_LOOK_S)
         try:
             run = await read_run(run.flow_run_id)
+            if run.waits_until and run.message != said:
+                said = run.message
+                typer.echo(said, err=True)
             show(await asyncio.to_thread(kept_progress, run.flow_run_id))
             away_s = 0
         except Transient:

@@ -8,19 +8,20 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from prefect.client.schemas.objects import State
 from sqlmodel import SQLModel, select
 
 from adapters.database.transactions import reading
 from adapters.files.store import store
 from adapters.inbox import inbox, quarantine
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
 from adapters.store import ocfl
 from adapters.tables import runs
 from adapters.tables.imports import ImportAttempt
@@ -175,6 +176,38 @@ def test_archive_that_fails_waits_in_the_inbox_for_a_run_of_its_own(saved: Path)
     assert (failed["cause_code"], failed["cause_error"]) == (progress.problems[0].code, "Conflict")
     assert delivery["flow_run_id"] is None
     assert {each["state"] for each in rows(ReceiptRow) if each["receipt_id"] == waiting.receipt_id} == {"received"}
+
+
+@contextmanager
+def away(folder: Path) -> Iterator[None]:
+    """Put a file in the place of a folder, as a mount that has gone leaves something else there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()
+    yield
+    folder.unlink()
+    aside.rename(folder)
+
+
+def state_after(saved: Path) -> State[Any]:
+    """Import once, and return the state in which the run is then."""
+
+    async def _import() -> State[Any]:
+        return await import_archives([str(saved)], return_state=True)
+
+    return asyncio.run(_import())
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("sqlite_installation")
+def test_import_and_its_archives_wait_while_the_store_is_away(saved: Path) -> None:
+    with away(Path(settings().store_location)):
+        state = state_after(saved)
+
+    assert state.name == "AwaitingRetry"
+    assert (state.message or "").startswith("STORE_AWAY: ")
+    assert {(each["state"], each["cause_code"]) for each in rows(ReceiptRow)} == {("processing", "STORE_AWAY")}
+    assert {(each["state"], each["cause_code"]) for each in rows(RunRow)} == {("AwaitingRetry", "STORE_AWAY")}
 
 
 @pytest.mark.usefixtures("sqlite_installation")

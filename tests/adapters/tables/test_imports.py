@@ -55,6 +55,18 @@ def test_failure_has_its_cause_in_the_history() -> None:
     assert (cause.code, cause.task, cause.sentence) == (DAMAGED.code, DAMAGED.task, DAMAGED.sentence)
 
 
+def test_archive_that_waits_for_its_import_says_why_and_stays_with_the_import() -> None:
+    imports.begin(DELIVERIES, FIRST, NOON)
+
+    imports.wait({B: DAMAGED}, FIRST, NOON)
+
+    archive = archive_view.archive("r-b")
+    assert archive
+    assert (archive.state, archive.cause and archive.cause.code) == ("processing", DAMAGED.code)
+    assert [each.state for each in archive.runs] == ["AwaitingRetry"]
+    assert imports.known([B], "import-1")[B].delivery == DELIVERIES[1]
+
+
 def test_archive_that_an_import_completes_waits_for_nothing() -> None:
     [delivery, *_] = DELIVERIES
     receipts.register(delivery)
