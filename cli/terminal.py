@@ -6,7 +6,7 @@ half a number in the next line would read as another number.
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated
 
@@ -38,7 +38,8 @@ def table_of(heads: Iterable[str], rows: Iterable[Sequence[object]], title: str 
     first, *others = heads
     shown = [[cell(each) for each in row] for row in rows]
     longest = max((len(row[0]) for row in shown), default=0)
-    whole = Column(first, overflow="fold", min_width=min(longest, _UNFOLDED))
+    # Without `no_wrap`, rich would narrow the first column below its least width, and cut the last column instead.
+    whole = Column(first, overflow="fold", min_width=min(longest, _UNFOLDED), no_wrap=longest <= _UNFOLDED)
     table = Table(whole, *others, title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for row in shown:
         table.add_row(*row)
@@ -62,12 +63,26 @@ def paragraph(text: str, indent: int = 2) -> Padding:
     return Padding(Text("\n".join(map(cell, text.split("\n")))), (0, 0, 0, indent), expand=False)
 
 
+def print_discrepancy(terminal: Console, found: "DiscrepancyLine", of: str = "") -> None:
+    """Print a discrepancy. What people copy is never cut: the reference in `of`, the transaction and the id."""
+    head = f"  {found.code}{of}: {found.state} since {found.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    terminal.print(Text(cell(head)), soft_wrap=True)
+    if found.transaction:
+        terminal.print(Text(cell(f"    transaction {found.transaction}")), soft_wrap=True)
+    terminal.print(paragraph(found.sentence, indent=4))
+    if found.explanation:
+        terminal.print(paragraph(f"explained: {found.explanation}", indent=4))
+    terminal.print(Text(f"    id {found.id}"), soft_wrap=True)
+
+
 def wrong_options(error: ValidationError) -> typer.BadParameter:
     return typer.BadParameter("; ".join(map(_wrong_option, error.errors())))
 
 
 def _wrong_option(error: ErrorDetails) -> str:
     option = "--" + "-".join(map(str, error["loc"])).replace("_", "-")
+    if error["type"].startswith(("datetime", "timezone")):
+        return f"{option}: expected a time with zone, like 2026-11-24T00:00Z"
     if error["type"] != "enum":
         return f"{option}: {error['msg'].replace('Input should be', 'expected')}"
     known = re.findall("'([^']*)'", error["ctx"]["expected"])

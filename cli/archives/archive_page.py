@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.terminal import DiscrepancyLine, cell, paragraph
+from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy
 from domain.archive.verdict_text import document_text, signature_texts
 from domain.payments.money import amount_text, exponent_of
 from domain.runs.waiting_text import age_text
@@ -153,13 +153,7 @@ def _print_discrepancies(terminal: Console, archive: ArchiveView) -> None:
         if found:
             _print_title(terminal, title)
         for each in map(DiscrepancyLine.of, found[:_MOST_SHOWN]):
-            terminal.print(paragraph(f"{each.code}: {each.state} since {_moment(each.since)}"))
-            if each.transaction:
-                terminal.print(paragraph(f"transaction {each.transaction}", indent=4))
-            terminal.print(paragraph(each.sentence, indent=4))
-            if each.explanation:
-                terminal.print(paragraph(f"explained: {each.explanation}", indent=4))
-            terminal.print(paragraph(f"id {each.id}", indent=4))
+            print_discrepancy(terminal, each)
         _print_left(terminal, len(found))
 
 

@@ -1,11 +1,11 @@
-"""`cellar discrepancies`: lists the discrepancies of all archives, and those of no archive."""
+"""`cellar discrepancies`: lists all discrepancies, also discrepancies of no archive."""
 
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from cli.terminal import DiscrepancyLine, Json, console, print_json, table_of, wrong_options
+from cli.terminal import DiscrepancyLine, Json, console, print_discrepancy, print_json, wrong_options
 from models.errors import Refused
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list
@@ -17,7 +17,7 @@ def list_discrepancies(
     state: Annotated[str | None, typer.Option(help="open, explained or closed. Default: open and explained.")] = None,
     reference: Annotated[str | None, typer.Option(help="An archive; '' for discrepancies of no archive.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
-    limit: int = 50,
+    limit: Annotated[int, typer.Option(help="Discrepancies on a page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List discrepancies, ordered by code."""
@@ -29,10 +29,14 @@ def list_discrepancies(
     if as_json:
         print_json(page)
         return
-    rows = [(each.reference, *DiscrepancyLine.of(each).model_dump().values()) for each in page.items]
-    console().print(table_of(("reference", *DiscrepancyLine.model_fields), rows))
+    if not page.items:
+        typer.echo("No discrepancy matches.")
+        return
+    terminal = console()
+    for each in page.items:
+        print_discrepancy(terminal, DiscrepancyLine.of(each), f" of {each.reference or 'no archive'}")
     if page.next:
-        console().print(f"More: --cursor {page.next}")
+        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
 
 
 def _page(query: DiscrepancyQuery) -> DiscrepancyPage:

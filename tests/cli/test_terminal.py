@@ -46,6 +46,13 @@ def test_first_column_is_never_cut(first: str, width: int) -> None:
     assert shown.count(first[0]) >= len(first)
 
 
+def test_last_column_is_folded_and_not_cut_beside_a_whole_reference() -> None:
+    row = (REFERENCE, "4711", "0c7ee03c0c", "Nov 26 09:25", "SESSIONS_MISSING at sessions")
+    shown = on_a_terminal(table_of(("reference", "process", "receipt", "received", "reason"), [row]), 100)
+
+    assert [each for each in " ".join(row).split() if each not in shown.split()] == []
+
+
 def test_pipe_gets_each_row_whole_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +79,7 @@ def test_markup_and_control_characters_are_printed_as_text() -> None:
         ({"discrepancy": "amount_mismatch"}, "; did you mean AMOUNT_MISMATCH?"),
         ({"state": "FOO"}, "--state: expected received, processing, completed or failed"),
         ({"state": "fail"}, "; did you mean failed?"),
-        ({"received_after": "yesterday"}, "--received-after: expected a valid datetime"),
+        ({"received_after": "yesterday"}, "--received-after: expected a time with zone, like 2026-11-24T00:00Z"),
         ({"limit": 0}, "--limit: expected greater than or equal to 1"),
     ],
 )
