@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.terminal import cell
+from cli.terminal import Json, cell, print_json
 from domain.secrets.cards import masked
 from models.errors import Refused
 from models.payments.discrepancy import Discrepancy
@@ -16,7 +16,7 @@ from services.payments import discrepancies, recorded
 from services.views import discrepancy_list
 
 
-def explain(
+def explain(  # noqa: PLR0913 -- an option per value
     reference: Annotated[str | None, typer.Argument(help="The archive. If the discrepancy has none, use --id.")] = None,
     code: Annotated[str | None, typer.Argument(help="The discrepancy's code, or its id from `cellar show`.")] = None,
     *,
@@ -28,6 +28,7 @@ def explain(
     discrepancy_id: Annotated[
         str | None, typer.Option("--id", help="The id from `cellar discrepancies`, in place of archive and code.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Explain a discrepancy. It stays explained until its values change or its cause is gone."""
     said = _said(by, why)
@@ -40,7 +41,10 @@ def explain(
         raise typer.BadParameter("expected REFERENCE and CODE, or --id alone")
     for_these = said.model_copy(update={"expected": read.expected, "found": read.found})
     discrepancies.explain(found_id, for_these, datetime.now(UTC))
-    _print(read, reference, said)
+    if as_json:
+        print_json(_with_id(found_id))
+    else:
+        _print(read, reference, said)
 
 
 def _print(explained: Discrepancy | ListedDiscrepancy, reference: str | None, said: Explanation) -> None:

@@ -37,6 +37,8 @@ def test_discrepancy_is_explained_by_its_code(cellar: Cellar) -> None:
 
     (found,) = discrepancies(cellar, "AMOUNT_MISMATCH")
     assert (found["state"], found["explanation"]["by"], found["explanation"]["why"]) == ("explained", "dana", "a tip")
+    printed = json.loads(cellar("explain", "process-1", "AMOUNT_MISMATCH", "--why", "a tip", "--json").output)
+    assert (printed["discrepancy_id"], printed["state"]) == (found["discrepancy_id"], "explained")
     shown = cellar("show", "process-1").output
     assert all(each in shown for each in (found["sentence"], "explained", "a tip (dana, "))
 
