@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.bulk.following import follow, how_to_go_on
+from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_record, say
 from cli.bulk.person import person
 from cli.terminal import Json, console, print_json, table_of, wrong_options
@@ -15,9 +15,9 @@ from models.runs.bulk import ItemState
 from models.views.bulk import BulkQuery, BulkView, ItemQuery
 from services.bulk import control, records
 
-app = typer.Typer(help="Lists, shows, pauses, resumes and aborts bulk re-runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, pause, resume and abort bulk re-runs.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(help="The id of a bulk re-run, as `cellar bulk list` shows it.")]
-_LISTED = ("id", "state", "created", "by", "archives", "done", "failed", "filter")
+_LISTED = ("id", "state", "created (UTC)", "by", "archives", "done", "failed", "filter")
 
 
 @app.command("list")
@@ -35,9 +35,12 @@ def list_bulk_reruns(
     if as_json:
         print_json(page)
         return
+    if not page.items:
+        say("No bulk re-run was planned. `cellar rerun --failed --dry-run` plans one.")
+        return
     console().print(table_of(_LISTED, map(_listed, page.items)))
     if page.next:
-        console().print(f"More: --cursor {page.next}")
+        console().print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -46,7 +49,7 @@ def show(
     *,
     following: Annotated[bool, typer.Option("--follow", help="Follow it to its end. Ctrl-C detaches.")] = False,
     item_state: Annotated[
-        ItemState | None, typer.Option("--state", help="Which archives to list. Default: those that failed again.")
+        ItemState | None, typer.Option("--state", help="State of the archives to list. Default: failed.")
     ] = None,
     after: Annotated[int, typer.Option(min=0, help="`next` of the previous page.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Archives on a page.")] = 50,
@@ -96,8 +99,7 @@ def _act(action: Callable[[str, str], None], bulk_id: str, *, as_json: bool) -> 
 def _follow(bulk_id: str, *, as_json: bool) -> None:
     found = follow(bulk_id)
     if found is None:
-        typer.echo(how_to_go_on(bulk_id), err=True)
-        return
+        raise detached(bulk_id)
     if as_json:
         print_json(found)
     else:

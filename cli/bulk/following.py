@@ -14,6 +14,7 @@ from services.bulk import records
 _LOOK_S = 0.5
 _AWAY_LOOK_S = 2
 _BEGUN_WITHIN_S = 15
+_INTERRUPTED = 130
 _ENDED = (BulkState.DONE, BulkState.ABORTED)
 
 
@@ -31,11 +32,11 @@ def follow(bulk_id: str) -> BulkView | None:
         return None
 
 
-def how_to_go_on(bulk_id: str) -> str:
-    return (
-        f"The bulk re-run goes on. Follow it with `cellar bulk show {bulk_id} --follow`; `cellar bulk pause {bulk_id}` "
-        f"and `cellar bulk abort {bulk_id}` stop it."
-    )
+def detached(bulk_id: str) -> typer.Exit:
+    """Say how to follow or stop a bulk re-run that goes on, and return the exit of an interrupted command."""
+    typer.echo(f"The bulk re-run goes on. `cellar bulk show {bulk_id} --follow` follows it.", err=True)
+    typer.echo(f"`cellar bulk pause {bulk_id}` and `cellar bulk abort {bulk_id}` stop it.", err=True)
+    return typer.Exit(_INTERRUPTED)
 
 
 def _followed(bulk_id: str, progress: Progress, task: TaskID) -> BulkView:

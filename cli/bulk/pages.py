@@ -5,9 +5,17 @@ from collections.abc import Sequence
 
 from cli.terminal import cell, console, table_of
 from domain.bulk.plan_text import filter_text, plan_rows, plan_sentences
+from models.runs.bulk import ItemState
 from models.views.bulk import BulkItemView, BulkView, PlanView
 
 _WIDTH = 100
+_HEADS = {
+    ItemState.WAITING: "waiting",
+    ItemState.STARTED: "on their way",
+    ItemState.COMPLETED: "completed",
+    ItemState.SKIPPED: "skipped",
+    ItemState.FAILED: "failed again",
+}
 
 
 def print_plan(found: BulkView) -> None:
@@ -18,7 +26,7 @@ def print_plan(found: BulkView) -> None:
         say(sentence)
 
 
-def print_record(found: BulkView, failed: Sequence[BulkItemView]) -> None:
+def print_record(found: BulkView, items: Sequence[BulkItemView]) -> None:
     """Print the record of a bulk re-run: what was planned, who did what, and what became of the archives."""
     say(f"Bulk re-run {found.id}: {found.state}")
     say(f"Filter: {filter_text(found.filter)}")
@@ -34,9 +42,9 @@ def print_record(found: BulkView, failed: Sequence[BulkItemView]) -> None:
             say(sentence)
         return
     say(counts_text(found))
-    if failed:
-        rows = [(each.reference, each.cause, each.flow_run_id) for each in failed]
-        console().print(table_of(("failed again", "cause", "run"), rows))
+    if items:  # all in one state
+        rows = [(each.reference, each.cause or each.skipped, each.flow_run_id) for each in items]
+        console().print(table_of((_HEADS[ItemState(items[0].state)], "cause", "run"), rows))
 
 
 def print_end(found: BulkView) -> None:
@@ -49,13 +57,13 @@ def print_end(found: BulkView) -> None:
 def counts_text(found: BulkView) -> str:
     counts = {
         "completed": found.completed,
-        "skipped, since they needed no run any longer": found.skipped,
+        "skipped, since they no longer needed a run": found.skipped,
         "failed again": found.failed,
         "on their way": found.started,
         "untouched" if found.state == "aborted" else "waiting": found.waiting,
     }
-    told = [f"{number:,} {what}" for what, number in counts.items() if number]
-    return f"{found.planned:,} archives: {', '.join(told)}." if told else "no archives."
+    parts = [f"{number:,} {what}" for what, number in counts.items() if number]
+    return f"{found.planned:,} archives: {', '.join(parts)}." if parts else "no archives."
 
 
 def say(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from cli.bulk.following import follow, how_to_go_on
+from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_plan
 from cli.bulk.person import person
 from cli.terminal import Json, console, print_json, wrong_options
@@ -26,7 +26,9 @@ _FILTERS = {"since": "received_after", "until": "received_before", "template": "
 def rerun(  # noqa: PLR0913 -- an option per filter
     references: Annotated[list[str] | None, typer.Argument(help="Process references.")] = None,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="All failed archives that match every filter.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All failed archives that match every option below.")
+    ] = False,
     since: Annotated[str | None, typer.Option(help="Arrived after this time with zone: 2026-11-24T00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Arrived before this time with zone.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
@@ -50,12 +52,12 @@ def rerun(  # noqa: PLR0913 -- an option per filter
         typer.echo("cellar rerun: no terminal can answer: add --yes to run the plan, or --dry-run to see it", err=True)
         raise typer.Exit(_WRONG_USE)
     plan = records.view(planning.plan(chosen, person()).id)
-    if dry_run and as_json:
-        print_json(plan)
-        return
+    ends_here = dry_run or not plan.planned
     if not as_json:
         print_plan(plan)
-    if not dry_run and plan.planned:
+    elif ends_here:
+        print_json(plan)
+    if not ends_here:
         _run(plan, ask=not yes, as_json=as_json)
 
 
@@ -66,8 +68,7 @@ def _run(plan: BulkView, *, ask: bool, as_json: bool) -> None:
     asyncio.run(planning.confirm(plan.id, person()))
     found = follow(plan.id)
     if found is None:
-        typer.echo(how_to_go_on(plan.id), err=True)
-        return
+        raise detached(plan.id)
     if as_json:
         print_json(found)
     else:

@@ -55,7 +55,8 @@ def duration_text(seconds: float) -> str:
 
 
 def filter_text(chosen: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in chosen.items()) or "every archive"
+    """Return the filters that are set, such as `state=failed, cause=STORE_AWAY`. Pure."""
+    return ", ".join(f"{name}={value}" for name, value in chosen.items() if value != []) or "every archive"
 
 
 def _duration(plan: PlanView) -> str:
