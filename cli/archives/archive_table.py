@@ -8,7 +8,7 @@ from rich.table import Table
 from cli.terminal import table_of
 from models.views.archives import ArchiveSummary, CauseView
 
-_ALWAYS = ("reference", "state", "process", "received")
+_ALWAYS = ("reference", "state", "process", "received UTC")
 _NARROWED = ("template", "cause")
 _WIDE = 90  # narrower terminals fold or cut more columns
 

@@ -30,7 +30,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     cause: Annotated[str | None, typer.Option(help="Why archives failed or wait: a code, like STORE_AWAY.")] = None,
     attention: Annotated[
         bool | None,
-        typer.Option(help="Archives that a person should see: failed, with a warning, or an unexplained discrepancy."),
+        typer.Option(help="Archives with a failure, warning, refused delivery or unexplained discrepancy."),
     ] = None,
     discrepancy: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     received_after: Annotated[str | None, typer.Option(help="A time with zone, like 2026-11-24T00:00Z.")] = None,
@@ -53,6 +53,9 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     page = _page(query)
     if as_json:
         print_json(page)
+        return
+    if not page.items:
+        typer.echo("No archive matches.")
         return
     terminal = console()
     terminal.print(archive_table(page.items, terminal.width))

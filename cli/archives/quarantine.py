@@ -17,7 +17,7 @@ from services.triggering.releases import Outcome, release_all
 
 app = typer.Typer(help="List, show and release payloads that were refused.", no_args_is_help=True)
 _SHOWN_OF_ID = 10
-_LISTED = ("reference", "process", "receipt", "received", "reason")
+_LISTED = ("reference", "process", "receipt", "received UTC", "reason")
 _Bodies = dict[str, list[RefusedDelivery]]
 """The refused deliveries of each body, newest first, by its receipt id."""
 
@@ -29,7 +29,10 @@ def list_quarantined(*, as_json: Json = False) -> None:
     if as_json:
         _print_json([asdict(each) for each in waiting])
         return
-    console().print(list_table(waiting))
+    if waiting:
+        console().print(list_table(waiting))
+    else:
+        typer.echo("No refused payload is in quarantine.")
 
 
 def list_table(deliveries: Sequence[RefusedDelivery]) -> Table:
@@ -56,20 +59,20 @@ def show(receipt_id: str, *, as_json: Json = False) -> None:
         _print_json(record)
         return
     for name, value in record.items():
-        console().print(f"{name:15} {'–' if value in (None, '') else cell(value)}")
+        console().print(f"{name:15} {'–' if value in (None, '') else cell(value)}", soft_wrap=True, highlight=False)
 
 
 @app.command("release")
 def release_bodies(
-    receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or the beginnings of them.")] = None,
+    receipt_ids: Annotated[list[str] | None, typer.Argument(help="Receipt ids, or their beginnings.")] = None,
     *,
     code: Annotated[str | None, typer.Option(help="Every payload that was refused with this code.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every payload in quarantine.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check payloads again, after a fix of cellar, and archive those that are accepted now.
+    """Check payloads again, after a fix of cellar, and archive the payloads that are accepted now.
 
-    All are checked before the first is released. A payload that is still refused stays in quarantine: exit status 1.
+    Checks each payload before it releases the first. Exits with 1 if a payload is still refused; it stays.
     """
     outcomes = release_all(_chosen(receipt_ids or [], code, everything=everything))
     if as_json:
@@ -81,7 +84,11 @@ def release_bodies(
 
 
 def _line(outcome: Outcome) -> str:
-    said = f"still refused: {outcome.fault}" if outcome.fault else "released, waits for its run"
+    said = (
+        f"still refused: {outcome.fault}"
+        if outcome.fault
+        else "released; its run starts with the next sweep of the inbox"
+    )
     return f"{outcome.receipt_id}: {said}"
 
 
