@@ -31,11 +31,11 @@ def print_checks(terminal: Console, checks: Iterable[Check]) -> None:
 
 
 def count_text(checks: Iterable[Check]) -> str:
-    """Return how many checks are wrong or warn, such as `1 is wrong, 2 warn`; empty if none does. Pure."""
+    """Return how many checks are wrong or warn, such as `1 check is wrong, 2 checks warn`; empty if none does. Pure."""
     verdicts = [each.verdict for each in checks]
     wrong, warnings = verdicts.count(Verdict.WRONG), verdicts.count(Verdict.WARNING)
-    parts = [f"{wrong} {'is' if wrong == 1 else 'are'} wrong"] if wrong else []
-    parts += [f"{warnings} {'warns' if warnings == 1 else 'warn'}"] if warnings else []
+    parts = [f"{wrong} {'check is' if wrong == 1 else 'checks are'} wrong"] if wrong else []
+    parts += [f"{warnings} {'check warns' if warnings == 1 else 'checks warn'}"] if warnings else []
     return ", ".join(parts)
 
 

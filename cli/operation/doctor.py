@@ -25,7 +25,7 @@ def doctor(*, as_json: Json = False) -> None:
     else:
         terminal = console()
         print_checks(terminal, checks)
-        terminal.print(f"\n{len(checks)} checks: {count_text(checks) or 'all is well'}", highlight=False)
+        terminal.print(f"\n{count_text(checks) or 'all is well'} ({len(checks)} checks)", highlight=False)
     if is_wrong(checks):
         raise typer.Exit(1)
 

@@ -28,7 +28,10 @@ def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime) ->
         terminal.print(_head(each))
         terminal.print(paragraph(each.sentence))
         by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
-        terminal.print(paragraph(f"cellar list --state failed{by_cause}\n"))
+        terminal.print(paragraph(f"cellar list --state failed{by_cause}"))
+        if by_cause:
+            terminal.print(paragraph(f"cellar rerun --failed{by_cause}"))
+        terminal.print()
     if not found.items:
         terminal.print(Text("No archive has failed."))
     for wait in found.waiting:

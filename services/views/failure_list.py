@@ -11,7 +11,7 @@ from models.columns import Moment
 from models.views.failures import FailureGroup, Failures
 
 NOT_KEPT = "UNKNOWN"
-_WHYNOT_KEPT = "the archive failed before cellar kept causes; `cellar show` gives the address of its run"
+_WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show` gives the address of its run"
 
 
 def failures() -> Failures:
@@ -35,7 +35,7 @@ def failures() -> Failures:
                 FailureGroup(
                     code=code or NOT_KEPT,
                     task=task,
-                    sentence=session.exec(_last_sentence(code, task)).first() or _WHYNOT_KEPT,
+                    sentence=session.exec(_last_sentence(code, task)).first() or _WHY_NOT_KEPT,
                     archives=archives,
                     first_at=first_at,
                     last_at=last_at,

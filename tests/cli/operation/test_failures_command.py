@@ -30,7 +30,7 @@ def printed(found: FailuresAndWaits) -> str:
     return shown.get()
 
 
-def test_each_cause_has_its_count_its_sentence_and_the_command_that_lists_its_archives() -> None:
+def test_each_cause_has_its_count_its_sentence_and_the_commands_that_list_and_re_run_its_archives() -> None:
     group = FailureGroup(
         code="STORE_AWAY", task="persist-files", sentence=SENTENCE, archives=97, first_at=AT[1], last_at=AT[9]
     )
@@ -43,6 +43,7 @@ def test_each_cause_has_its_count_its_sentence_and_the_command_that_lists_its_ar
         "  the store does not take a file: Read-only file system; mount the store so that cellar may write,",
         "  and run the archive again with `cellar rerun`",
         "  cellar list --state failed --cause STORE_AWAY",
+        "  cellar rerun --failed --cause STORE_AWAY",
         "",
         "12 archives wait for the store since 2026-01-01 12:35 UTC (5 min); nothing to do",
     ]

@@ -57,8 +57,8 @@ def test_what_to_do_stands_below_what_is_wrong() -> None:
 
 
 def test_checks_are_counted_by_verdict() -> None:
-    assert (count_text([FINE]), count_text([AWAY, FINE, LATE])) == ("", "1 is wrong, 1 warns")
-    assert count_text([AWAY, AWAY, LATE, LATE]) == "2 are wrong, 2 warn"
+    assert (count_text([FINE]), count_text([AWAY, FINE, LATE])) == ("", "1 check is wrong, 1 check warns")
+    assert count_text([AWAY, AWAY, LATE, LATE]) == "2 checks are wrong, 2 checks warn"
 
 
 def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
@@ -78,7 +78,7 @@ def test_status_names_failures_and_waits() -> None:
         "failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
         "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); nothing to do",
         "",
-        "cellar 1.2: 1 is wrong, 1,200 archives have failed",
+        "cellar 1.2: 1 check is wrong, 1,200 archives have failed",
     ]
 
 
