@@ -18,7 +18,7 @@ from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact,
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Failed
 from pydantic import Field
 
 from adapters.files import bucket
@@ -31,8 +31,8 @@ from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
-from models.errors import Conflict, Transient
-from models.runs.imports import ImportOutcome, ImportProblem, ImportProgress
+from models.errors import CellarError, Conflict, Transient
+from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
 from models.runs.receipt import Delivery
 from models.runs.run import RunState
 from services.imports.archiving import Failure, Leaving, Work
@@ -50,30 +50,30 @@ _PAUSES_S = (2, 4, 8)
 async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> State[Any] | None:
     """Import saved archives. A second run skips what is archived. A run that was killed goes on where it was.
 
-    While a path, the store or the database does not answer, the run waits as AwaitingRetry, and goes on by itself.
+    The run ends Failed if a path or a payload could not be imported. Its state says why. While a path, the store or the
+    database does not answer, the run waits as AwaitingRetry, and goes on by itself for three days.
 
     Args:
-        paths: files, folders, tar and zip files that the worker can read, or s3:// URLs.
-
-    Raises:
-        Conflict: some payloads were refused or have failed; the report names them. All other payloads are imported.
-        Refused: a path cannot be read; nothing was imported.
-        Transient: the run has begun three days ago, so a person must retry it; it then goes on where it was.
+        paths: Files, folders, tar and zip files that the worker can read, or s3:// URLs.
     """
     by = ImportAttempt(flow_run.id, flow_run.run_count)
     try:
         progress = await _import_all(paths, by)
-    except Transient as error:
-        due_at = next_try(_begun_at(), by.attempt, datetime.now(UTC))
-        if due_at is None:
-            raise
-        cause = cause_of(error, None)
-        get_run_logger().warning("%s", cause)
-        return AwaitingRetry(scheduled_time=due_at, message=f"{cause}. The import goes on by itself at the time shown.")
+    except CellarError as error:  # returned, so that no trace hides the sentence
+        return _ended_by(error, by)
     get_run_logger().info("%s", progress)
-    if not progress.is_clean:
-        raise Conflict(f"{progress}; the report of this run names the files, and says why")
-    return None
+    if progress.is_clean:
+        return None
+    why = f"{progress}; the artifact `import-report` of this run names the files, and says why"
+    return Failed(message=why, data=Conflict(why))
+
+
+def _ended_by(error: CellarError, by: ImportAttempt) -> State[Any]:
+    cause = cause_of(error, None)
+    get_run_logger().error("%s", cause)
+    if isinstance(error, Transient) and (due_at := next_try(_begun_at(), by.attempt, datetime.now(UTC))):
+        return AwaitingRetry(scheduled_time=due_at, message=f"{cause}. The import goes on by itself at the time shown.")
+    return Failed(message=str(cause), data=error)
 
 
 def _begun_at() -> datetime:
@@ -110,7 +110,7 @@ async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
     try:
         failures = await _archive(waiting, by)
     except asyncio.CancelledError:
-        if is_cancelled_by_person():  # else the next attempt goes on with them
+        if is_cancelled_by_person():  # else the next attempt goes on with these archives
             with suppress(Transient):
                 left = dict.fromkeys(waiting)
                 await asyncio.to_thread(imports.give_up, left, by, RunState.CANCELLED, datetime.now(UTC))
@@ -130,7 +130,7 @@ async def _import(batch: Batch, by: ImportAttempt) -> ImportProgress:
 
 
 async def _archive(waiting: dict[str, Delivery], by: ImportAttempt) -> list[Failure]:
-    """Archive deliveries and remove those that are complete from `waiting`. Return the failures.
+    """Archive deliveries and remove the complete deliveries from `waiting`. Return the failures.
 
     A process that another run works on waits for its turn.
     """
@@ -220,7 +220,8 @@ class _Shown:
         if progress.problems:
             rows = [each.model_dump(mode="json", exclude={"receipt_id"}) for each in progress.problems]
             with optional_summary():
-                await acreate_table_artifact(rows, key="import-report", description=f"{progress}; the first are listed")
+                more = "; the first are listed" if len(rows) == MOST_PROBLEMS else ""
+                await acreate_table_artifact(rows, key="import-report", description=f"{progress}{more}")
 
     @property
     def _percent(self) -> float:

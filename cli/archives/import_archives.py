@@ -45,18 +45,17 @@ def import_archives(
     *,
     as_json: Json = False,
 ) -> None:
-    """Import archives that an older receiver has saved. What is archived already is skipped; nobody is notified.
+    """Import archives that an older receiver has saved. Payloads that are archived are skipped. Nobody is notified.
 
-    The worker imports, in a run of `import-archives`. Ctrl-C leaves it at work. Exits with 1 if a payload was refused
-    or has failed.
+    The worker imports, in a run of `import-archives`. Ctrl-C leaves the run at work.
+    Exits with 1 if a payload was refused or has failed.
     """
     run = asyncio.run(create_import([_absolute(each) for each in paths]))
     try:
         with _shown(run) as show:
             ended = asyncio.run(_until_ended(run, show))
     except KeyboardInterrupt:
-        told = f"The import goes on in the worker: {run_url(run.flow_run_id)}; cancel its run there to stop it."
-        typer.echo(told, err=True)
+        typer.echo(f"The import goes on in the worker. To stop it, cancel {run_url(run.flow_run_id)}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     progress = kept_progress(run.flow_run_id)
     _print(ended, progress, as_json=as_json)
@@ -131,7 +130,7 @@ def _print(run: FlowRun, progress: ImportProgress, *, as_json: bool) -> None:
         console().print(table_of(_HEADS, rows))
     if progress.refused + progress.failed > len(progress.problems):
         console().print("These are the first. `cellar quarantine list` shows every refused payload.")
-    console().print(f"{progress}.")
+    console().print(f"{progress}.", highlight=False)
     if progress.failed:
         console().print("A failed archive waits in the inbox. A run of its own tries it again soon.")
     if run.state != "Completed" and progress.is_clean:

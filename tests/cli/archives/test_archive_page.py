@@ -81,7 +81,9 @@ DELIVERIES = [
 
 def archive(**members: object) -> ArchiveView:
     empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
-    lists: dict[str, object] = {name: [] for name in (*empty, "versions", "deliveries", "refused", "files", "notifications")}
+    lists: dict[str, object] = {
+        name: [] for name in (*empty, "versions", "deliveries", "refused", "files", "notifications")
+    }
     head: dict[str, object] = {
         "reference": REFERENCE,
         "template_id": "9fa7",
