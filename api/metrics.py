@@ -35,7 +35,7 @@ _store = Measurement("store", last_check)
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
-    """Values that cannot be measured within seconds are missing, as those of a database that does not answer."""
+    """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
     reason, counted, queue, space, check = await asyncio.gather(
         why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent()
     )

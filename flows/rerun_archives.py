@@ -50,18 +50,18 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     dry_run: bool = True,
     bulk: Text | None = None,
 ) -> Any:
-    """Run many archives again: those that match every filter. With a dry run, only plan.
+    """Run all archives again that match every filter. With a dry run, only plan.
 
     The run ends Failed if some archives failed again, and Cancelled if the bulk re-run was aborted.
 
     Args:
         state: The state of the archives.
-        cause: The code of the cause of their failure, like STORE_AWAY. Empty for any cause.
-        template: Their template id. Empty for any template.
+        cause: The code of the cause of their failure, like STORE_AWAY. None: any cause.
+        template: A template id. None: any template.
         since: Only archives that arrived after this time.
         until: Only archives that arrived before this time.
-        dry_run: Only plan: a table shows what would be run again. Nothing runs.
-        bulk: The id of a plan, to run just this plan, or of a bulk re-run, to go on with it. Replaces the filters.
+        dry_run: Only plan: the artifact `bulk-plan-…` shows what would be run again. Nothing runs.
+        bulk: The id of a plan to run, or of a bulk re-run to go on with. The filters above are ignored then.
 
     Raises:
         Refused: `bulk` is no bulk re-run.
@@ -91,7 +91,7 @@ async def _until_confirmed(bulk_id: str) -> None:
     """Wait for the list, which is being frozen. Its driver starts meanwhile.
 
     Raises:
-        Refused: the plan stays a plan: whoever confirmed it was killed, or found it confirmed or aborted.
+        Refused: the plan stays a plan, since its confirmation was killed or came too late.
     """
     deadline = time.monotonic() + _CONFIRMED_WITHIN_S
     while (await in_thread(planning.get, bulk_id)).state == BulkState.PLANNED:
@@ -181,11 +181,11 @@ class _Progress:
 
 async def _show_plan(bulk_id: str, plan: PlanView) -> None:
     rows = [{"what": what, "which": which, "archives": archives} for what, which, archives in plan_rows(plan)]
-    told = " ".join(plan_sentences(plan))
+    sentences = " ".join(plan_sentences(plan))
     for sentence in plan_sentences(plan):
         get_run_logger().info(sentence)
     with optional_summary():
-        description = f"{told} To run this plan, run the deployment with `bulk` {bulk_id} and without dry run."
+        description = f"{sentences} To run this plan, run the deployment with `bulk` = `{bulk_id}` and without dry run."
         await acreate_table_artifact(rows, key=f"bulk-plan-{bulk_id}", description=description)
 
 
@@ -209,7 +209,7 @@ def _id_of_this_run() -> str:
 
 
 def _person() -> str:
-    """Return who started this run, as far as Prefect knows."""
+    """Return the name of the person who started this run, as far as Prefect knows."""
     context = FlowRunContext.get()
     creator = context.flow_run.created_by if context and context.flow_run else None
     name = creator.display_value if creator else None

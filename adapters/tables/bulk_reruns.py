@@ -82,8 +82,8 @@ def undelivered(conditions: Sequence[ColumnElement[bool]]) -> int:
 def recent_durations(since: datetime) -> list[float]:
     """Return how many seconds the last archives took: in bulk re-runs, else in single runs.
 
-    A bulk re-run measures from the request for a run until its end was noticed: what the next one will take. An import
-    archives many at once, so its times say nothing about a single run.
+    A bulk re-run measures from the request for a run until its end was noticed: as the next archives will take.
+    An import archives many at once, so its times say nothing about a single run.
     """
     of_items = select(BulkItemRow.started_at, BulkItemRow.ended_at).where(
         col(BulkItemRow.state) == ItemState.COMPLETED, col(BulkItemRow.ended_at) > since

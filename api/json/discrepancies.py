@@ -1,4 +1,4 @@
-"""`/api/discrepancies`: the discrepancies of all archives, and those of no archive."""
+"""`/api/discrepancies`: all discrepancies, also discrepancies of no archive."""
 
 from datetime import UTC, datetime
 from typing import Annotated

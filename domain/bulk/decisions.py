@@ -13,7 +13,7 @@ AT_ONCE = 2
 """The runs of bulk re-runs that are on their way at once. A worker works on sixteen."""
 AT_ONCE_BESIDE_NEW = 1
 RUNNABLE = (State.FAILED, State.COMPLETED)
-"""Archives in the other states have a run on its way."""
+"""An archive in another state has a run on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def room(in_flight: int, new_archives: int) -> int:
 
 
 def skipped(was: State, is_now: State | None) -> Skipped | None:
-    """Return why an archive of a frozen list needs no run any longer, None if it still needs a run. Pure."""
+    """Return why an archive of a frozen list no longer needs a run, None if it still needs a run. Pure."""
     if is_now is None:
         return Skipped.GONE
     if is_now not in RUNNABLE:

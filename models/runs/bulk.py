@@ -21,7 +21,7 @@ class BulkState(StrEnum):
 
 
 class ItemState(StrEnum):
-    """`skipped`: the archive needed no run any longer, and got none."""
+    """`skipped`: the archive no longer needed a run, and got none."""
 
     WAITING = "waiting"
     STARTED = "started"
@@ -39,7 +39,7 @@ class Skipped(StrEnum):
 
 
 class BulkRow(SQLModel, table=True):
-    """A bulk re-run. `planned` counts the archives of the plan, and from the confirmation on those of the frozen list.
+    """A bulk re-run. `planned` counts the archives of the plan, after its confirmation of the frozen list.
 
     `flow_run_id` is the flow run that drives it, `drivers` the number of such flow runs so far. `actions` lists who did
     what and when: objects with `at`, `by` and `what`.

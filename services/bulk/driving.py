@@ -105,10 +105,10 @@ async def _settle(bulk_id: str) -> Settled:
 
 
 async def _start_next(bulk_id: str) -> tuple[int, bool]:
-    """Start as many waiting archives as there is room for, and skip those that need no run any longer.
+    """Start as many waiting archives as there is room for, and skip archives that no longer need a run.
 
     Returns:
-        How many runs were asked for, and whether no archive waits any longer.
+        How many runs were asked for, and whether all archives are started.
     """
     now = datetime.now(UTC)
     in_flight = await asyncio.to_thread(bulk_items.in_flight, now)

@@ -31,7 +31,7 @@ def plan(chosen: ArchiveFilter, by: str, bulk_id: str | None = None) -> BulkRow:
     """Plan the re-run of all archives that match a filter, and record the plan. Nothing is frozen and nothing runs.
 
     Args:
-        by: who plans it, for the record.
+        by: the person who plans it, for the record.
         bulk_id: the id of the plan. A plan that exists already is returned unchanged.
 
     Raises:
@@ -118,7 +118,7 @@ def get(bulk_id: str) -> BulkRow:
     """
     row = bulk_reruns.find(bulk_id)
     if row is None:
-        detail = "no bulk re-run has this id; `cellar bulk list` shows them"
+        detail = "no bulk re-run has this id; `cellar bulk list` shows the ids"
         raise Refused("UNKNOWN_BULK_RERUN", detail, where="bulk_id", status=404)
     return row
 

@@ -36,7 +36,7 @@ _PROBES: Mapping[System, Callable[[], object]] = {
     System.STORE: _try_store_and_inbox,
     System.CLAMAV: clamd.ping,
     System.KEY: _try_key,
-    # Whoever asks has just read from the database which runs wait for it, or reached Prefect.
+    # The caller has just read from the database which runs wait for it, or reached Prefect.
     System.DATABASE: partial(waiting.systems),
 }
 
