@@ -81,9 +81,8 @@ DELIVERIES = [
 
 def archive(**members: object) -> ArchiveView:
     empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
-    lists: dict[str, object] = {
-        name: [] for name in (*empty, "versions", "deliveries", "refused", "files", "notifications")
-    }
+    of_files = ("versions", "deliveries", "refused", "files", "notifications")
+    lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,
         "template_id": "9fa7",
@@ -96,7 +95,6 @@ def archive(**members: object) -> ArchiveView:
         "cause": None,
         "signed_document_verdict": None,
         "runs": [],
-        "refused": [],
     }
     return ArchiveView.model_validate(lists | head | rest | members)
 
