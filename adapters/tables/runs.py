@@ -54,7 +54,7 @@ def end(
         for receipt_id in _ended_within(session, flow_run_id, attempt, state, now, cause):
             kept = cause_columns(cause, attempt, now) if cause and receipt_state is State.FAILED else None
             set_state_within(session, receipt_id, receipt_state, now, kept)
-            if state is not RunState.CRASHED:  # a crashed run goes on, or the sweep starts the next run
+            if receipt_state is not State.RECEIVED:  # else the crashed run goes on, or the sweep starts the next run
                 waiting.remove_within(session, [receipt_id])
 
 

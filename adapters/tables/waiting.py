@@ -28,6 +28,13 @@ def begin_within(session: Session, row: WaitingRow) -> Wait:
     return Wait(since, attempts)
 
 
+def of_run(flow_run_id: str) -> Wait | None:
+    """Return how long a run has waited, None if it does not wait."""
+    with reading() as session:
+        row = session.get(WaitingRow, flow_run_id)
+        return Wait(row.since, row.attempts) if row else None
+
+
 def remove_within(session: Session, receipt_ids: Collection[str]) -> None:
     """Forget that runs of receipts wait. An earlier run of a receipt may be gone from Prefect."""
     for page in pages(receipt_ids):

@@ -17,7 +17,7 @@ from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
 from adapters.store import history
-from adapters.tables import runs
+from adapters.tables import runs, waiting
 from adapters.tables.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
@@ -114,8 +114,9 @@ async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[
         log.info("The trace of the failure:", exc_info=error)
     now = datetime.now(UTC)
     if system:
-        wait = await _record_wait(run, system, cause, now)
+        wait = await _wait_so_far(run, now)
         if due_at := next_try(wait.since, wait.attempts, now):
+            await _record_wait(run, system, cause, now)
             run_ended(RunState.AWAITING_RETRY, cause.code)
             return AwaitingRetry(scheduled_time=due_at, message=_waiting_text(system, wait.since, cause)), cause
     if run:
@@ -130,13 +131,20 @@ def _waiting_text(system: System, since: datetime, cause: Cause) -> str:
     )
 
 
-async def _record_wait(run: Run | None, system: System, cause: Cause, now: datetime) -> Wait:
-    """Record that a run waits. Where the database is away too, the wait is unknown and counts as new."""
+async def _wait_so_far(run: Run | None, now: datetime) -> Wait:
+    """Return how long a run waits, with the attempt that has just failed. A wait that is not recorded counts as new."""
     if run:
         with suppress(Transient):
-            if wait := await asyncio.to_thread(runs.wait, run.flow_run_id, run.attempt, system, now, cause):
-                return wait
+            if before := await asyncio.to_thread(waiting.of_run, run.flow_run_id):
+                return Wait(before.since, before.attempts + 1)
     return Wait(now, 1)
+
+
+async def _record_wait(run: Run | None, system: System, cause: Cause, now: datetime) -> None:
+    """Record that a run waits. Where the database is away too, the run waits without a record."""
+    if run:
+        with suppress(Transient):
+            await asyncio.to_thread(runs.wait, run.flow_run_id, run.attempt, system, now, cause)
 
 
 def _record_interruption(run: Run) -> None:

@@ -4,15 +4,21 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow_async
 
+from adapters.database.transactions import writing
 from adapters.settings.settings import Settings, settings
 from adapters.tables import waiting
+from flows.process_archive import process_archive
+from models.errors import System
+from models.runs.cause import WaitingRow
 from models.views.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until
@@ -101,3 +107,42 @@ def test_archive_waits_for_clamav_and_is_completed_when_it_is_back(
         asyncio.run(_run())
 
     assert [(each.waits_for, each.runs) for each in waiting.summary()] == [("ClamAV", 1)]
+
+
+def test_archive_that_has_waited_for_three_days_fails_and_waits_no_longer(
+    configure: Callable[..., Settings], sqlite_installation: Settings
+) -> None:
+    delivery = received("process-1", sample_body("process-1"))
+    since = datetime.now(UTC) - timedelta(days=3, hours=1)
+
+    async def _run() -> FlowRun:
+        parameters = {"reference": "process-1", "receipt_id": delivery.receipt_id}
+        async with get_client() as client:
+            run = await client.create_flow_run(process_archive, parameters=parameters)
+            with writing() as session:
+                waiting.begin_within(session, _waiting_row(str(run.id), delivery.receipt_id, since))
+            await run_flow_async(process_archive, flow_run=run, parameters=parameters, return_type="state")
+            return await client.read_flow_run(run.id)
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        configure(clamd=f"127.0.0.1:{taken.getsockname()[1]}")
+        run = asyncio.run(_run())
+
+    archive = _archive("process-1")
+    assert (run.state_name, archive.state) == ("Failed", "failed")
+    assert archive.cause
+    assert archive.cause.code == "CLAMAV_AWAY"
+    assert [(each.state, each.failed_task) for each in archive.runs] == [("Failed", "persist-files")]
+    assert waiting.summary() == []
+
+
+def _waiting_row(flow_run_id: str, receipt_id: str, since: datetime) -> WaitingRow:
+    return WaitingRow(
+        flow_run_id=flow_run_id,
+        reference="process-1",
+        receipt_id=receipt_id,
+        waits_for=System.CLAMAV,
+        since=since,
+        attempts=300,
+    )

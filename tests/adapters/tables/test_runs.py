@@ -240,6 +240,16 @@ def test_run_that_ends_waits_no_longer(state: RunState) -> None:
     assert waiting.summary() == []
 
 
+@pytest.mark.parametrize(("receipt", "waits"), [(State.RECEIVED, 1), (State.FAILED, 0)])
+def test_run_that_crashed_waits_only_if_it_goes_on(receipt: State, waits: int) -> None:
+    _waits(1, 5)
+    begun(attempt=2, at=20)
+
+    runs.end("run-1", 2, RunState.CRASHED, receipt, later(30))
+
+    assert len(waiting.summary()) == waits
+
+
 def test_next_run_of_a_receipt_ends_the_wait_of_a_run_that_prefect_forgot() -> None:
     _waits(1, 5)
     begun("run-2", at=20)
