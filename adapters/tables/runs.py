@@ -91,6 +91,22 @@ def crashes(flow_run_id: str) -> int:
         return session.exec(counted).one()
 
 
+def crashing_since(flow_run_id: str, begun: datetime, now: datetime) -> datetime:
+    """Return since when a run only crashes: the start of the first of its last attempts that crashed, or have no end.
+
+    It is `now` if the last attempt ended otherwise, and `begun` for a run without an attempt, as of other flows.
+    """
+    columns = select(RunRow.state, RunRow.ended_at, RunRow.started_at).where(RunRow.flow_run_id == flow_run_id)
+    with reading() as session:
+        attempts = session.exec(columns.order_by(col(RunRow.attempt).desc())).all()
+    since = now if attempts else begun
+    for state, ended_at, started_at in attempts:
+        if ended_at and state != RunState.CRASHED:
+            break
+        since = started_at
+    return since
+
+
 def _ended_within(
     session: Session, flow_run_id: str, attempt: int, state: RunState, now: datetime, cause: Cause | None
 ) -> list[str]:

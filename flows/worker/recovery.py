@@ -111,7 +111,9 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
         return True
     await _end_tasks(client, flow_run.id)
     now = datetime.now(UTC)
-    state = state_after(flow_run, await asyncio.to_thread(runs.crashes, str(flow_run.id)), now)
+    crashes = await asyncio.to_thread(runs.crashes, str(flow_run.id))
+    since = await asyncio.to_thread(runs.crashing_since, str(flow_run.id), flow_run.start_time or now, now)
+    state = state_after(flow_run.state_type, crashes, since, now)
     if state.is_final():
         cause = CANCELLED if state.is_cancelled() else CRASHED
         failed = RunState(state.type.value.capitalize()), ArchiveState.FAILED, now, cause
@@ -121,15 +123,15 @@ async def _recover(client: PrefectClient, flow_run: FlowRun) -> bool:
     return answer.status is SetStateStatus.ACCEPT
 
 
-def state_after(flow_run: FlowRun, crashes: int, now: datetime) -> "State[None]":
-    """Return the state of a run whose worker was killed, and that has crashed `crashes` times in all.
+def state_after(left: StateType, crashes: int, since: datetime, now: datetime) -> "State[None]":
+    """Return the state of a run that its killed worker has left, and that has crashed `crashes` times in all.
 
     A run that kills its worker each time must start ever more rarely, or no other run would end: after 2 s, 6 s, 14 s
-    and so on, at most an hour. After three days it stays Crashed. Pure.
+    and so on, at most an hour. Three days after `since`, when it began to do nothing but crash, it stays Crashed. Pure.
     """
-    if flow_run.state_type is StateType.CANCELLING:
+    if left is StateType.CANCELLING:
         return Cancelled(message="Cancelled through Prefect while its worker was killed.")
-    if now - (flow_run.start_time or now) >= WAITS_FOR:
+    if now - since >= WAITS_FOR:
         return Crashed(message=str(CRASHED))
     pause = min(_LONGEST_PAUSE, timedelta(seconds=2 ** max(1, min(crashes, 20)) - 2))
     return AwaitingRetry(scheduled_time=now + pause, message=SUSPECT if crashes >= _SUSPECT_FROM else _WHY)

@@ -267,6 +267,19 @@ def test_attempt_that_was_taken_for_dead_does_not_wait() -> None:
     assert waiting.summary() == []
 
 
+def test_run_crashes_since_the_first_of_its_last_attempts_that_crashed() -> None:
+    """A run that waited for days, or is retried in Prefect, has not crashed since its first attempt."""
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(0)
+    begun(at=0)
+    _waits(2, 5)
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(90)
+    begun(attempt=3, at=20)
+    runs.end("run-1", 3, RunState.CRASHED, State.RECEIVED, later(30))
+    begun(attempt=4, at=40)
+
+    assert runs.crashing_since("run-1", later(0), later(90)) == later(20)
+
+
 def test_archive_that_failed_before_its_first_task_has_the_numbers_of_its_delivery() -> None:
     receipts.register(replace(delivery("failed"), process_number=205, template_id="lease"))
 

@@ -221,20 +221,16 @@ def test_run_that_kills_its_workers_is_retried_ever_later_and_then_alone() -> No
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def _begun_at(at: datetime) -> FlowRun:
-    return FlowRun(flow_id=uuid4(), name="r", start_time=at, state=Running())
-
-
 def test_run_that_has_killed_its_workers_for_three_days_stays_crashed() -> None:
     last, over = NOON + timedelta(days=3, seconds=-1), NOON + timedelta(days=3)
 
-    assert state_after(_begun_at(NOON), 60, last).type is StateType.SCHEDULED
-    assert state_after(_begun_at(NOON), 60, over).type is StateType.CRASHED
+    assert state_after(StateType.RUNNING, 60, NOON, last).type is StateType.SCHEDULED
+    assert state_after(StateType.RUNNING, 60, NOON, over).type is StateType.CRASHED
 
 
 @given(st.integers(1, 1000))
 def test_pause_after_a_crash_is_an_hour_at_most(crashes: int) -> None:
-    due_at = state_after(_begun_at(NOON), crashes, NOON).state_details.scheduled_time
+    due_at = state_after(StateType.RUNNING, crashes, NOON, NOON).state_details.scheduled_time
 
     assert due_at
     assert NOON <= due_at <= NOON + timedelta(hours=1)
