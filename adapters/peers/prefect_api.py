@@ -106,15 +106,18 @@ async def create_run(
         return _flow_run(await _create(client, DEPLOYMENT, new))
 
 
-async def make_due(flow_run_id: str) -> None:
-    """Make a waiting run due now.
+async def make_due(run: FlowRun) -> None:
+    """Make a waiting run due now. A run that a worker took in between, or that has ended, stays as it is.
+
+    Late is the only state that Prefect's server gives to scheduled runs alone: any other scheduled state would replace
+    Running or Cancelled too. The run keeps the message of its state, which says why it waits, or that it runs alone.
 
     Raises:
         Transient: Prefect is down, slow or hung.
     """
-    due = {"type": "SCHEDULED", "name": _WAITS, "message": "A person or a new delivery has asked for the run."}
+    due = {"type": "SCHEDULED", "name": "Late", "message": run.message}
     async with _client() as client:
-        await _call(_Answer, client, "POST", f"/flow_runs/{flow_run_id}/set_state", {"state": due})
+        await _call(_Answer, client, "POST", f"/flow_runs/{run.flow_run_id}/set_state", {"state": due})
 
 
 def tags_of(identity: Identity) -> list[str]:

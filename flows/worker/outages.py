@@ -1,7 +1,7 @@
 """Watches the systems that runs wait for, and makes these runs due as soon as a system is back."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,11 +9,10 @@ from uuid import UUID
 import structlog
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
-from prefect.states import AwaitingRetry
 
 from adapters.tables import waiting
 from flows.process_archive import process_archive
-from flows.worker.pool import waiting_runs
+from flows.worker.pool import make_due, waiting_runs
 from models.errors import Locked, System, Transient
 from services.health.probes import can_be_tried, try_out
 
@@ -21,6 +20,7 @@ log = structlog.get_logger()
 
 _TRIED_WITHIN_S = 10
 _SOON = timedelta(seconds=5)
+_AT_ONCE = 16
 _HOLD_UP = {System.STORE, System.CLAMAV}
 """Every archive needs these systems. Without the database no run starts; a key or an endpoint concerns few archives."""
 
@@ -33,6 +33,7 @@ class Outages:
         self._archiving = next((each for each, flow in flows.items() if flow.name == process_archive.name), None)
         self._away: set[System] = set()
         self._tried: set[System] = set()
+        self._trying: dict[System, asyncio.Task[None]] = {}
 
     @property
     def one_at_a_time(self) -> UUID | None:
@@ -48,44 +49,37 @@ class Outages:
         """
         waited_for = {System(each) for each in await asyncio.to_thread(waiting.systems)}
         for system in filter(can_be_tried, waited_for):
-            if not await _works(system):
+            if not await self._works(system):
                 if system not in self._away:
                     log.warning("a system is away; runs wait for it", system=system)
                 self._away.add(system)
             elif system in self._away or system not in self._tried:
                 self._away.discard(system)
+                self._tried.discard(system)  # so that the next look goes on if Prefect fails in between
                 await self._make_due(system)
             self._tried.add(system)
         self._away &= waited_for
         self._tried &= waited_for
 
+    async def _works(self, system: System) -> bool:
+        """Return whether a system works. A probe that hangs keeps its thread, so no second probe starts beside it."""
+        trying = self._trying.pop(system, None) or asyncio.create_task(asyncio.to_thread(try_out, system))
+        await asyncio.wait({trying}, timeout=_TRIED_WITHIN_S)
+        if not trying.done():
+            self._trying[system] = trying
+            return False
+        try:
+            trying.result()
+        except (Transient, Locked, OSError):
+            return False
+        return True
+
     async def _make_due(self, system: System) -> None:
         rows = await asyncio.to_thread(waiting.runs_waiting_for, system)
         now = datetime.now(UTC)
         known = await waiting_runs(self._client, [UUID(each.flow_run_id) for each in rows])
-        # A run that is due soon starts by itself. Its worker may be taking it now, and its state must not be replaced.
+        # A run that is due soon starts by itself.
         later = [each for each in known if (each.next_scheduled_start_time or now) > now + _SOON]
-        await _in_groups(
-            [
-                self._client.set_flow_run_state(each.id, AwaitingRetry(message=f"The {system} is back."))
-                for each in later
-            ]
-        )
+        for first in range(0, len(later), _AT_ONCE):
+            await asyncio.gather(*(make_due(self._client, each) for each in later[first : first + _AT_ONCE]))
         log.info("a system is back; its runs are due", system=system, runs=len(later))
-
-
-async def _works(system: System) -> bool:
-    try:
-        async with asyncio.timeout(_TRIED_WITHIN_S):
-            await asyncio.to_thread(try_out, system)
-    except (Transient, Locked, OSError, TimeoutError):
-        return False
-    return True
-
-
-async def _in_groups(requests: Collection[Any], size: int = 16) -> None:
-    """Await the requests, a few at a time."""
-    pending = list(requests)
-    while pending:
-        group, pending = pending[:size], pending[size:]
-        await asyncio.gather(*group)

@@ -27,8 +27,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, WorkerFlowRunResponse
-from prefect.exceptions import ObjectAlreadyExists
-from prefect.states import Pending
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.states import Late, Pending
 from prefect.workers.process import ProcessWorker
 
 from adapters.settings.environment import POOL
@@ -115,6 +115,16 @@ async def take(client: PrefectClient, flow_run_id: UUID) -> bool:
     # answers REJECT with the state of the run. For a run that another worker took, the server answers ABORT.
     is_repeated = answer.status is SetStateStatus.REJECT and answer.state is not None and answer.state.is_pending()
     return answer.status is SetStateStatus.ACCEPT or is_repeated
+
+
+async def make_due(client: PrefectClient, flow_run: FlowRun) -> None:
+    """Make a scheduled run due now. A run that was taken in between, has ended or is deleted stays as it is.
+
+    Late is the only state that Prefect's server gives to scheduled runs alone: any other scheduled state would replace
+    Running or Cancelled too. The run keeps the message of its state, which says why it waits, or that it runs alone.
+    """
+    with suppress(ObjectNotFound):
+        await client.set_flow_run_state(flow_run.id, Late(message=flow_run.state.message if flow_run.state else None))
 
 
 async def is_taken_by_us(client: PrefectClient, flow_run_id: UUID) -> bool:

@@ -46,7 +46,8 @@ _PAUSE_S = 2
 _DRAIN_WITHIN_S = 8
 _INTERRUPTED_WITHIN_S = 4
 AWAY = (Transient, PrefectException, httpx.HTTPError, OSError)
-_EVENTS = ["prefect.flow-run.Scheduled", "prefect.flow-run.AwaitingRetry", "prefect.flow-run.Cancelling"]
+_DUE = ("Scheduled", "AwaitingRetry", "Late")
+_EVENTS = [f"prefect.flow-run.{each}" for each in (*_DUE, "Cancelling")]
 
 
 class Worker:

@@ -162,7 +162,7 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
             await asyncio.to_thread(receipts.set_awaited, receipt_id)
             # A run that is due soon starts by itself: its worker may be taking it now.
             if why is not Trigger.SWEEP and run.waits_until and run.waits_until > datetime.now(UTC) + _SOON:
-                await prefect_api.make_due(run.flow_run_id)
+                await prefect_api.make_due(run)
             return run
         if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request

@@ -4,14 +4,15 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun as PrefectRun
-from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed, Crashed, Failed, Running
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Pending, Running
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -153,6 +154,33 @@ def test_create_run_reports_whether_the_run_has_ended(deployment: str, state: St
     asyncio.run(_set(deployment, run.flow_run_id, state))
 
     assert created(f"ended {state.name}") == FlowRun(run.flow_run_id, str(state.name), ended)
+
+
+def test_waiting_run_is_made_due_and_keeps_its_message(deployment: str) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=15)
+    waits = created("waits").flow_run_id
+    asyncio.run(_set(deployment, waits, AwaitingRetry(scheduled_time=later, message="Waiting for the store.")))
+
+    asyncio.run(prefect_api.make_due(asyncio.run(prefect_api.read_run(waits))))
+
+    run = asyncio.run(_read(deployment, waits))
+    assert run.state
+    assert (run.state.type, run.state.message) == (StateType.SCHEDULED, "Waiting for the store.")
+    assert run.next_scheduled_start_time
+    assert run.next_scheduled_start_time < later
+
+
+@pytest.mark.parametrize("since", [Pending(), Running(), Completed(), Cancelled()], ids=lambda state: state.name)
+def test_run_that_waits_no_longer_stays_as_it_is(deployment: str, since: State[Any]) -> None:
+    """A worker, or a person, may be faster than the request that makes a run due."""
+    flow_run_id = created(f"taken {since.name}").flow_run_id
+    asyncio.run(_set(deployment, flow_run_id, AwaitingRetry()))
+    waits = asyncio.run(prefect_api.read_run(flow_run_id))
+    asyncio.run(_set(deployment, flow_run_id, since))
+
+    asyncio.run(prefect_api.make_due(waits))
+
+    assert asyncio.run(_read(deployment, flow_run_id)).state_name == since.name
 
 
 def test_server_is_healthy(deployment: str) -> None:
