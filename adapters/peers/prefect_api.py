@@ -99,7 +99,7 @@ async def create_run(
     new = {
         "name": identity.reference,
         "parameters": {"reference": identity.reference, "receipt_id": receipt_id},
-        "idempotency_key": f"{receipt_id}:{attempt}",
+        "idempotency_key": _key_of(receipt_id, attempt),
         "tags": [*tags_of(identity), f"trigger:{trigger}"],
     }
     async with _client(timeout_s) as client:
@@ -124,6 +124,21 @@ def tags_of(identity: Identity) -> list[str]:
     """Return the tags by which people find the runs of an archive."""
     found = {"reference": identity.reference, "process": identity.process_number, "template": identity.template_id}
     return [f"{name}:{value}" for name, value in found.items() if value is not None]
+
+
+async def is_attempted(receipt_id: str, attempt: int) -> bool:
+    """Return whether Prefect has the run of an attempt at a receipt.
+
+    Raises:
+        Transient: Prefect is down, slow or hung.
+    """
+    wanted = {"flow_runs": {"idempotency_key": {"any_": [_key_of(receipt_id, attempt)]}}, "limit": 1}
+    async with _client() as client:
+        return bool((await _call(_Runs, client, "POST", "/flow_runs/filter", wanted)).root)
+
+
+def _key_of(receipt_id: str, attempt: int) -> str:
+    return f"{receipt_id}:{attempt}"
 
 
 async def create_import(paths: Sequence[str]) -> FlowRun:

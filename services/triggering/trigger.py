@@ -146,7 +146,7 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
     Attempts are counted by ended runs, and their number is part of the idempotency key. So Prefect returns a run that
     is on its way, or is retried in Prefect. A run that waits is made due, unless the sweep asks. A run that has ended
     in Prefect and not in our history, because its worker was killed, is recorded here. The sweep does not restart a run
-    that a person has cancelled.
+    that a person has cancelled, unless a person has run the archive again since.
 
     Args:
         repeats: whether a complete receipt is run again, as a re-run always does.
@@ -167,7 +167,8 @@ async def start_run(reference: str, receipt_id: str, why: Trigger, *, repeats: b
         if why is not Trigger.RERUN and not repeats and await asyncio.to_thread(_is_complete, receipt_id):
             return run  # it completed the receipt during the request
         await record_ended(run, reference, receipt_id, why)
-        if run.state == RunState.CANCELLED and why is Trigger.SWEEP:
+        is_left = run.state == RunState.CANCELLED and why is Trigger.SWEEP
+        if is_left and not await prefect_api.is_attempted(receipt_id, attempt + 1):
             await asyncio.to_thread(receipts.set_failed, receipt_id, CANCELLED, datetime.now(UTC))
             return run
     raise Conflict(f"{_MOST_ATTEMPTS_AT_ONCE} runs of receipt {receipt_id} ended unseen; examine them in Prefect")

@@ -226,6 +226,21 @@ def test_sweep_does_not_restart_cancelled_runs(body: bytes) -> None:
     assert triggered(arrived(body, minute=1)) != run
 
 
+def test_sweep_leaves_an_archive_alone_that_a_person_has_run_again_after_a_cancel(body: bytes) -> None:
+    delivery = arrived(body)
+    run = triggered(delivery)
+    assert run
+    asyncio.run(_set(run, Cancelled()))
+    assert triggered(delivery, Trigger.SWEEP) == run
+    again = asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN))
+
+    assert asyncio.run(forgotten()) == [delivery]
+    triggered(delivery, Trigger.SWEEP)
+
+    assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == again
+    assert receipts.get(delivery.receipt_id).state == "received"
+
+
 def test_run_of_a_killed_worker_is_replaced(body: bytes) -> None:
     """Prefect knows that it crashed, but our history has it running."""
     delivery = arrived(body)
