@@ -20,6 +20,7 @@ from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
 from services.bulk.driving import settle_aborted
 from services.messages.refusals import report_refused
+from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
 from services.triggering.trigger import forgotten, trigger, untriggered
 
@@ -37,8 +38,9 @@ async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
-    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. Refused
-    deliveries that no message has reported are reported.
+    re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A run that
+    waits and is gone is replaced, or forgotten if a person cancelled it. Refused deliveries that no message has
+    reported are reported.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -52,6 +54,7 @@ async def sweep_inbox() -> None:
         log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
     await settle_aborted()
+    log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select
 
-from adapters.database.transactions import pages, reading, upsert
+from adapters.database.transactions import pages, reading, upsert, writing
 from models.runs.cause import WaitingRow
 
 
@@ -39,6 +39,18 @@ def remove_within(session: Session, receipt_ids: Collection[str]) -> None:
     """Forget that runs of receipts wait. An earlier run of a receipt may be gone from Prefect."""
     for page in pages(receipt_ids):
         session.connection().execute(delete(WaitingRow).where(col(WaitingRow.receipt_id).in_(page)))
+
+
+def remove(flow_run_id: str) -> None:
+    """Forget that a run waits."""
+    with writing() as session:
+        session.connection().execute(delete(WaitingRow).where(col(WaitingRow.flow_run_id) == flow_run_id))
+
+
+def by_run() -> dict[str, WaitingRow]:
+    """Return all runs that wait, by their ids in Prefect."""
+    with reading() as session:
+        return {each.flow_run_id: each for each in session.exec(select(WaitingRow))}
 
 
 def systems() -> set[str]:
