@@ -27,7 +27,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables import archives, notifications
 from domain.messages.summary import cause_summary, size_text
-from flows.execution.engine import leave_slot
+from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
@@ -95,14 +95,14 @@ async def process_archive(reference: str, receipt_id: str | None = None) -> Stat
     # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
     progress = Progress(tags=set(flow_run.tags))
     await _label(reference, progress, await _known_tags(reference))
-    ended = await recorded(progress, _run(reference, receipt_id), _archive_traced)
-    if ended is None:
+    if not (ended := await recorded(progress, _run(reference, receipt_id), _archive_traced)):
         return None
     state, cause = ended
     if state.is_failed():
         await _label(reference, progress, {"attention"})
     if cause.task != notify_downstream.name:  # else the summary of the archive is there
         await _publish(reference, cause_summary(cause, state.message or ""))
+    await end_own_process(state)
     return state
 
 

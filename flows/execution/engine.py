@@ -8,11 +8,15 @@ import asyncio
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from prefect import Flow
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Abort
 from prefect.flow_engine import AsyncFlowRunEngine
+from prefect.runtime import deployment
+from prefect.runtime import flow_run as this_run
 from prefect.states import AwaitingRetry, Cancelled, Pending
 
 from models.errors import CellarError
@@ -126,6 +130,20 @@ def only_start_runs() -> None:
     if execution := _current.get():
         execution.holds_slot = False
         execution.only_starts_runs = True
+
+
+async def end_own_process(state: State[Any]) -> None:
+    """End the process of the calling run if Prefect's own worker has started it and the run waits in `state`.
+
+    Prefect's worker takes a process that ends before its run is over for crashed, unless an Abort ends the process.
+
+    Raises:
+        Abort: the run waits in Prefect, and its process ends.
+    """
+    if state.is_scheduled() and deployment.id and _current.get() is None:
+        async with get_client() as client:
+            await client.set_flow_run_state(UUID(this_run.id), state)
+        raise Abort("the run waits to be tried again")
 
 
 def is_cancelled_by_person() -> bool:

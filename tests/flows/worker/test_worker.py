@@ -240,6 +240,30 @@ def test_stock_worker_serves_the_same_deployment(downstream: Downstream) -> None
             wait_until(lambda: list(store().listed(RESULTS_FOLDER)) == [], timeout_s=20)
 
 
+@pytest.mark.faults
+def test_run_that_waits_in_a_stock_worker_is_tried_again(downstream: Downstream) -> None:
+    """Prefect's own worker takes a process that ends before its run is over for crashed."""
+    with worker("first"):
+        pass
+    store_folder = Path(settings().store_location)
+    store_folder.mkdir(parents=True, exist_ok=True)
+    aside = store_folder.rename(store_folder.with_name("aside"))
+    store_folder.touch()
+    with workers.stock_worker("stock"):
+        flow_run_id = started("process-1")
+        wait_for(flow_run_id, "AwaitingRetry", "Crashed", timeout_s=120)
+        store_folder.unlink()
+        aside.rename(store_folder)
+        wait_for(flow_run_id, "Completed", timeout_s=120)
+        assert "Crashed" not in _states_of(flow_run_id)
+
+
+def _states_of(flow_run_id: str) -> list[str]:
+    asked = {"flow_run_id": flow_run_id}
+    found = httpx.get(f"{settings().prefect_url}/flow_run_states/", params=asked, timeout=30).raise_for_status()
+    return [each["name"] for each in found.json()]
+
+
 def _run_of_another(downstream: Downstream, than: str) -> str:
     """Return a run that another worker executes and that waits for downstream. Chance decides which worker takes it."""
     for number in range(20):
