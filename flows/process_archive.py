@@ -121,7 +121,7 @@ async def _archive(run: Run, progress: Progress) -> None:
         _describe(persisted, loaded)
         progress.task = reconcile_payments.name
         reconciled = await reconcile_payments(reference, run.receipt_id)
-        await _label(reference, progress, _tags_of(reference, loaded, reconciled))
+        await _label(reference, progress, _tags_of(reference, loaded, reconciled), {"attention"})
     # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
     leave_slot()
     progress.task = notify_downstream.name
@@ -189,8 +189,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
         log.info("Another version is current; its rows stay unchanged")
     await in_thread(complete, archived, reconciled.payload)
     log.info("The archive is read back and complete")
-    unexplained = counts[DiscrepancyState.OPEN]
-    return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=unexplained)
+    return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=counts[DiscrepancyState.OPEN])
 
 
 @task(name="notify-downstream", **_KEPT | RETRIED_LONGER)
@@ -274,17 +273,18 @@ def _tags_of(reference: str, loaded: MetadataLoaded, reconciled: PaymentsReconci
     return tags
 
 
-async def _label(reference: str, progress: Progress, found: set[str]) -> None:
+async def _label(reference: str, progress: Progress, found: set[str], outdated: Collection[str] = ()) -> None:
     """Give the run the name and tags that people search for, in one request, or in none where nothing changes.
 
-    A name or tag that Prefect refuses must not fail an archive.
+    A name or tag that Prefect refuses must not fail an archive. `outdated`: tags that an earlier attempt may have left.
     """
-    if flow_run.name == reference and found <= progress.tags:
+    tags = progress.tags.difference(outdated) | found
+    if flow_run.name == reference and tags == progress.tags:
         return
     try:
         async with get_client() as client:
-            await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(progress.tags | found))
-        progress.tags |= found
+            await client.update_flow_run(UUID(flow_run.id), name=reference, tags=sorted(tags))
+        progress.tags = tags
     except (PrefectException, httpx.HTTPError) as error:
         get_run_logger().warning("The run could not be given its name and tags: %s", type(error).__name__)
 

@@ -216,6 +216,14 @@ def test_triggered_run_is_labelled_by_one_request_and_a_retry_by_none(
     assert len(overheard_prefect.labels()) == updates
 
 
+def test_completed_run_has_no_attention_left_of_an_attempt_that_failed(sqlite_installation: Settings) -> None:
+    received("process-1", sample_body())
+
+    run = asyncio.run(_run_created("process-1", TAGS_OF_SAMPLE | {"attention"}))
+
+    assert (run.state_name, set(run.tags)) == ("Completed", TAGS_OF_SAMPLE)
+
+
 def test_manually_started_run_gets_name_and_tags(sqlite_installation: Settings) -> None:
     received("process-1", sample_body())
 
