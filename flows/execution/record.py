@@ -105,12 +105,12 @@ def _translated(error: Exception) -> Exception:
 
 
 async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[State[Any], Cause]:
-    """Record that an attempt has failed. The log begins with the cause. The failed task has logged its trace."""
+    """Record that an attempt has failed. The log has the cause, and after it the trace of an unexpected error."""
     cause, system = cause_of(error, task), system_of(error)
     structlog.contextvars.bind_contextvars(failed_task=task, cause=cause.code)
     log = get_run_logger()
     log.error("%s", cause)
-    if task is None and not isinstance(error, CellarError):
+    if not isinstance(error, CellarError):  # no task has logged it, since Prefect logs the last of several tries only
         log.info("The trace of the failure:", exc_info=error)
     now = datetime.now(UTC)
     if system:

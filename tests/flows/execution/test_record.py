@@ -1,0 +1,65 @@
+"""A run that fails says why, and its log has the trace of an unexpected error below the cause."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from prefect import flow, task
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from adapters.settings.settings import Settings
+from flows.execution.record import Progress, Run, recorded
+from flows.execution.results import RESULTS
+from flows.execution.retries import RETRIED
+from models.runs.run import Trigger
+from services.views import archive_view
+from tests.flows.conftest import received
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+VALUE = "4580458045804580"
+
+
+@task(name="persist-files", **RETRIED)
+async def _fails() -> None:
+    raise KeyError(VALUE)
+
+
+@flow(name="fails", result_storage=RESULTS, persist_result=False)
+async def _failing(receipt_id: str) -> State[Any] | None:
+    async def begun() -> Run:
+        return Run(flow_run.id, 1, "process-1", receipt_id, Trigger.WEBHOOK)
+
+    async def work(_run: Run, progress: Progress) -> None:
+        progress.task = "persist-files"
+        await _fails()
+
+    ended = await recorded(Progress(), begun(), work)
+    return ended[0] if ended else None
+
+
+async def _state_of(receipt_id: str) -> State[Any]:
+    return await _failing(receipt_id, return_state=True)
+
+
+def test_unexpected_error_of_a_task_has_its_trace_in_the_log_below_the_cause(
+    sqlite_installation: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    delivery = received("process-1", sample_body("process-1"))
+
+    state = asyncio.run(_state_of(delivery.receipt_id))
+
+    archive = archive_view.archive("process-1")
+    assert archive
+    assert archive.cause
+    assert (archive.state, archive.cause.code, archive.cause.error_class) == ("failed", "UNEXPECTED", "KeyError")
+    assert VALUE not in f"{state.message} {archive.cause}"
+    assert state.message == str(archive.cause.code) + " in persist-files: " + archive.cause.sentence
+    causes = [at for at, each in enumerate(caplog.records) if each.getMessage().startswith("UNEXPECTED in ")]
+    traces = [at for at, each in enumerate(caplog.records) if each.exc_info and each.levelno >= logging.INFO]
+    assert causes
+    assert traces
+    assert causes[0] < traces[0]
