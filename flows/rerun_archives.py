@@ -134,7 +134,7 @@ async def _until_over(bulk_id: str, progress: "_Progress") -> None:
             if time.monotonic() - lost_look_s > _LOST_LOOK_S:
                 lost_look_s = time.monotonic()
                 await driving.settle_lost(bulk_id)
-                await driving.settle_aborted()
+                await driving.complete_aborted()
             await progress.show_at_times()
         except Transient as error:
             get_run_logger().warning("A step is tried again: %s", error)

@@ -18,7 +18,7 @@ from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
-from services.bulk.driving import settle_aborted
+from services.bulk.driving import complete_aborted
 from services.messages.refusals import report_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
@@ -53,7 +53,7 @@ async def sweep_inbox() -> None:
         why = made.error or f"the endpoint answered {made.status_code}"
         log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
-    await settle_aborted()
+    await complete_aborted()
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
 
 

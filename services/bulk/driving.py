@@ -62,7 +62,7 @@ async def step(bulk_id: str, driver: str) -> Standing:
     return Standing(state, is_over=False, has_moved=bool(started or settled.ended))
 
 
-async def settle_aborted() -> None:
+async def complete_aborted() -> None:
     """Record what became of the started archives of aborted bulk re-runs, whose drivers are mostly gone.
 
     Such archives would keep their places, and no later bulk re-run could start an archive.

@@ -268,7 +268,7 @@ def test_sweep_completes_the_record_of_an_aborted_bulk_re_run_whose_run_is_lost(
     [delivery] = failed("lost-run")
     bulk_id = aborted(delivery, str(uuid4()), datetime.now(UTC) - timedelta(minutes=2))
 
-    asyncio.run(driving.settle_aborted())
+    asyncio.run(driving.complete_aborted())
 
     wait_until(lambda: records.view(bulk_id).completed == 1, timeout_s=60)
 
@@ -280,7 +280,7 @@ def test_archive_whose_run_a_person_cancelled_has_that_cause() -> None:
     bulk_id = aborted(delivery, flow_run_id, datetime.now(UTC) - timedelta(minutes=2))
     workers.set_state(flow_run_id, "CANCELLED")
 
-    asyncio.run(driving.settle_aborted())
+    asyncio.run(driving.complete_aborted())
 
     [item] = records.record(bulk_id, ItemQuery()).items
     archive = archive_view.archive("run-cancelled")
