@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
-from adapters.inbox.inbox import Waiting, waiting
+from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
 from adapters.store.last_check import LastCheck, last_check
 from api.authorization import check_reader
@@ -28,7 +28,7 @@ _ANSWERS: Responses = {
 }
 
 _database = Measurement("database", counts)
-_inbox = Measurement("inbox", waiting)
+_inbox = Measurement("inbox", backlog)
 _disks = Measurement("disks", disks)
 _store = Measurement("store", last_check)
 
@@ -65,7 +65,7 @@ def _of_database(counted: Counts) -> Iterable[Metric]:
     yield _labelled("cellar_waiting_runs", what, ["waits_for"], counted.waiting_runs)
 
 
-def _of_inbox(queue: Waiting, now: datetime) -> Iterable[Metric]:
+def _of_inbox(queue: Backlog, now: datetime) -> Iterable[Metric]:
     """Yield the gauges of the inbox. Their last seconds' value is aged to this moment."""
     age_s = max(0.0, (now - queue.oldest_at).total_seconds()) if queue.oldest_at else 0.0
     yield _gauge("cellar_waiting_receipts", "Receipts in the inbox, also of failed archives.", queue.receipts)

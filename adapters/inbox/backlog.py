@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.files.locations import storage_at
+from adapters.inbox.records import ARRIVED_AT
 from adapters.settings.settings import settings
 
 
@@ -21,12 +22,11 @@ def backlog() -> Backlog:
     Raises:
         Transient: the inbox does not answer.
     """
-    place = storage_at(f"{settings().inbox_location}/waiting")
-    deliveries = place.names("[0-9]*.json")
-    oldest = min(deliveries, default=None)
-    return Backlog(len(place.names("*.body")), _arrival(oldest) if oldest else None)
+    names = storage_at(f"{settings().inbox_location}/waiting").names("*")
+    oldest = min((name for name in names if name.endswith(".json") and name[0].isdigit()), default=None)
+    return Backlog(sum(name.endswith(".body") for name in names), _arrival(oldest) if oldest else None)
 
 
 def _arrival(name: str) -> datetime:
     """Return the time of arrival, with which the name of a delivery begins."""
-    return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    return datetime.strptime(name.partition("-")[0], ARRIVED_AT).replace(tzinfo=UTC)

@@ -10,12 +10,10 @@ Failures raise Transient, except that writing the part of an incoming body raise
 import hashlib
 import json
 import os
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +23,7 @@ import orjson
 from adapters.files.locations import storage_at
 from adapters.files.storage import Storage
 from adapters.inbox import quarantine
-from adapters.inbox.records import body_name, readable
+from adapters.inbox.records import ARRIVED_AT, body_name, readable
 from adapters.platform.durable import make_folder, open_part, pushed, remove_parts
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
@@ -34,8 +32,6 @@ from models.runs.receipt import Delivery, Identity
 from models.runs.refused import RefusedDelivery
 
 _MOST_KNOWN_DELIVERIES = 20_000
-_ARRIVED_AT = "%Y%m%dT%H%M%S.%fZ"
-_RECORD = re.compile(r"(\d{8}T\d{6}\.\d{6}Z)-[0-9a-f]+\.json")
 
 
 class Intake:
@@ -135,22 +131,6 @@ def deliveries() -> Iterator[Delivery]:
     return readable(_delivery, _waiting(), "[0-9]*.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The number of waiting receipts, and when the oldest delivery arrived. None if none waits."""
-
-    receipts: int
-    oldest_at: datetime | None
-
-
-def waiting() -> Waiting:
-    """Return how much waits, by one listing that reads no record."""
-    names = _waiting().names("*")
-    receipts = sum(name.endswith(".body") for name in names)
-    oldest = min((found[1] for found in map(_RECORD.fullmatch, names) if found), default=None)
-    return Waiting(receipts, datetime.strptime(oldest, _ARRIVED_AT).replace(tzinfo=UTC) if oldest else None)
-
-
 def remove_delivery(delivery_id: str) -> None:
     _waiting().remove(f"{delivery_id}.json")
 
@@ -203,4 +183,4 @@ def _delivery(place: Storage, name: str) -> Delivery:
 
 
 def _delivery_id(received_at: datetime) -> str:
-    return f"{received_at:{_ARRIVED_AT}}-{secrets.token_hex(4)}"
+    return f"{received_at:{ARRIVED_AT}}-{secrets.token_hex(4)}"

@@ -10,6 +10,9 @@ from adapters.files.storage import Storage
 log = structlog.get_logger()
 R = TypeVar("R")
 
+ARRIVED_AT = "%Y%m%dT%H%M%S.%fZ"
+"""The time of arrival, with which the id of a delivery begins."""
+
 
 def body_name(receipt_id: str) -> str:
     return f"{receipt_id}.body"
