@@ -237,8 +237,8 @@ def test_sweep_leaves_an_archive_alone_that_a_person_has_run_again_after_a_cance
     assert asyncio.run(forgotten()) == [delivery]
     triggered(delivery, Trigger.SWEEP)
 
-    assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == again
     assert receipts.get(delivery.receipt_id).state == "received"
+    assert asyncio.run(start_run("r", delivery.receipt_id, Trigger.RERUN)) == again
 
 
 def test_run_of_a_killed_worker_is_replaced(body: bytes) -> None:
