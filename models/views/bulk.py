@@ -23,7 +23,7 @@ class BulkRequest(ArchiveFilter):
 
 
 class Client(BaseModel):
-    """Who pauses, resumes, confirms or aborts, for the record."""
+    """The person or program that pauses, resumes, confirms or aborts, for the record."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,8 +47,8 @@ class TemplateCount(BaseModel):
 class PlanView(BaseModel):
     """What a bulk re-run would do.
 
-    `archives` would be run again. `on_their_way` match the filter and are left out, since a run of theirs is due or
-    works. `complete` of the archives are complete and stay complete. `undelivered` messages would be tried again.
+    `archives` would be run again. `on_their_way` match the filter and are left out, since their run is on its way.
+    `complete` of the archives are complete and stay complete. `undelivered` messages would be tried again.
     `seconds` is null while no run has ended in the last day.
     """
 
@@ -132,6 +132,6 @@ class BulkQuery(BaseModel):
 class ItemQuery(BaseModel):
     """A page of the archives of a bulk re-run."""
 
-    item_state: ItemState | None = Field(None, description="only archives of which this became")
+    item_state: ItemState | None = Field(None, description="only archives in this state")
     after: int = Field(0, ge=0, lt=1 << 31, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)

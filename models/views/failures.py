@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class FailureGroup(BaseModel):
-    """The failed archives of one cause. `task`: null before the first task. `sentence` is that of the last failure."""
+    """The failed archives of one cause. `task`: null before the first task. `sentence`: of the last failure."""
 
     code: str
     task: str | None

@@ -22,7 +22,7 @@ class RefusedQuery(BaseModel):
 class RefusedView(BaseModel):
     """A refused delivery. `reference` and `process_number` are null where the body does not show them.
 
-    `released_at`: when a person released the body, which the present cellar accepts.
+    `released_at`: the time at which a person released the body, which cellar accepted then.
     """
 
     receipt_id: str

@@ -1,1 +1,1 @@
-"""What the metrics show and no instrument counts: the state of inbox, database, store and disks. Views stay out."""
+"""Measures what no instrument counts: the state of inbox, database, store and disks. Views stay out."""
