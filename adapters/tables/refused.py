@@ -34,6 +34,13 @@ def newest_of(reference: str) -> RefusedDelivery | None:
     return _delivery(row) if row else None
 
 
+def unreleased() -> int:
+    """Return the number of refused bodies that nobody has released."""
+    bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(col(RefusedRow.released_at).is_(None))
+    with reading() as session:
+        return session.exec(bodies).one()
+
+
 def report(group: str, now: datetime, messages: Sequence[NotificationRow]) -> None:
     """Put the deliveries that no message reports into a group, and plan its messages; nothing if there are none.
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from adapters.database import facts
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
-from adapters.tables import claims, waiting
+from adapters.tables import claims, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
 from cli.operation.views import InboxView, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
@@ -26,9 +26,10 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "archives": facts.archives_by_state,
     "failures": lambda: _of_database(lambda: failures().items),
     "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
+    "refused": lambda: _of_database(refused.unreleased),
     "inbox": lambda: InboxView.of(backlog()),
     "workers": prefect_facts.online_workers,
-    "runs_in_flight": lambda: _of_database(lambda: len(claims.claimed())),
+    "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
 }
 
 
@@ -64,16 +65,19 @@ def _of_database(question: Callable[[], Any]) -> Any:
 def print_status(terminal: Console, found: Status, now: datetime) -> None:
     print_checks(terminal, found.checks)
     terminal.print()
-    if found.archives is None or found.runs_in_flight is None:
+    if found.archives is None or found.runs_in_progress is None:
         terminal.print(Text("archives: not known while the database does not answer"))
     else:
         states = ", ".join(f"{count:,} {state}" for state, count in found.archives.items()) or "none yet"
-        terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_flight)} in flight"))
+        terminal.print(Text(f"archives: {states}; {_runs(found.runs_in_progress)} in progress"))
     for group in found.failures or []:
         where = f" in {group.task}" if group.task else ""
         terminal.print(Text(cell(f"failed: {group.archives:,} by {group.code}{where}; see `cellar failures`")))
     for wait in found.waiting or []:
         terminal.print(Text(f"waiting: {waits_text(wait.waits_for, wait.archives, wait.since, now)}"))
+    if found.refused:
+        payloads = "1 payload is" if found.refused == 1 else f"{found.refused:,} payloads are"
+        terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
 
 

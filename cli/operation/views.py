@@ -46,9 +46,10 @@ class Status(BaseModel):
     archives: dict[str, int] | None
     failures: list[FailureGroup] | None
     waiting: list[WaitView] | None
+    refused: int | None
     inbox: InboxView | None
     workers: list[str] | None
-    runs_in_flight: int | None
+    runs_in_progress: int | None
 
 
 class Diagnosis(BaseModel):

@@ -41,7 +41,7 @@ def status(**members: object) -> Status:
         "waiting": [],
         "inbox": InboxView(receipts=0, oldest_at=None),
     }
-    rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_flight": 1}
+    rest = {"version": "1.2", "is_well": True, "checks": [FINE], "workers": ["a"], "runs_in_progress": 1, "refused": 0}
     return Status.model_validate(known | rest | members)
 
 
@@ -64,26 +64,27 @@ def test_checks_are_counted_by_verdict() -> None:
 def test_status_of_a_well_installation_ends_with_all_is_well() -> None:
     assert lines(lambda terminal: print_status(terminal, status(), NOON))[1:] == [
         "",
-        "archives: 1,000 completed; 1 run in flight",
+        "archives: 1,000 completed; 1 run in progress",
         "",
         "cellar 1.2: all is well",
     ]
 
 
-def test_status_names_failures_and_waits() -> None:
+def test_status_names_failures_waits_and_refusals() -> None:
     waits = [WaitView(waits_for=System.STORE, archives=3, since=NOON.replace(hour=11))]
-    found = status(failures=[GROUP], waiting=waits, checks=[FINE, AWAY])
+    found = status(failures=[GROUP], waiting=waits, refused=16, checks=[FINE, AWAY])
 
-    assert lines(lambda terminal: print_status(terminal, found, NOON))[-4:] == [
+    assert lines(lambda terminal: print_status(terminal, found, NOON))[-5:] == [
         "failed: 1,200 by CONFLICT in load-metadata; see `cellar failures`",
         "waiting: 3 archives wait for the store since 2026-01-01 11:00 UTC (60 min); nothing to do",
+        "refused: 16 payloads are in quarantine; see `cellar quarantine list`",
         "",
         "cellar 1.2: 1 check is wrong, 1,200 archives have failed",
     ]
 
 
 def test_status_says_what_it_does_not_know() -> None:
-    found = status(archives=None, failures=None, waiting=None, runs_in_flight=None)
+    found = status(archives=None, failures=None, waiting=None, runs_in_progress=None, refused=None)
 
     assert "archives: not known while the database does not answer" in lines(
         lambda terminal: print_status(terminal, found, NOON)
