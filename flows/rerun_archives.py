@@ -199,7 +199,7 @@ async def _show_failures(bulk_id: str) -> None:
 def _counts(found: BulkView) -> str:
     return (
         f"{found.planned} archives, {found.completed} completed, {found.skipped} skipped, {found.failed} failed, "
-        f"{found.started} on their way, {found.waiting} waiting"
+        f"{found.started} on their way, {found.queued} queued"
     )
 
 

@@ -71,32 +71,32 @@ def failures(bulk_id: str) -> list[tuple[str | None, str | None, int]]:
         return [(code, sentence, number) for code, sentence, number in session.connection().execute(counted)]
 
 
-def next_waiting(bulk_id: str, limit: int) -> list[tuple[BulkItemRow, State | None]]:
-    """Return the archives that wait, in order, each with its present state, None if the archive is gone."""
-    waiting = (
+def next_queued(bulk_id: str, limit: int) -> list[tuple[BulkItemRow, State | None]]:
+    """Return the queued archives, in order, each with its present state, None if the archive is gone."""
+    queued = (
         select(BulkItemRow, ArchiveRow.state)
         .join(ArchiveRow, col(ArchiveRow.reference) == col(BulkItemRow.reference), isouter=True)
-        .where(BulkItemRow.state == ItemState.WAITING, BulkItemRow.bulk_id == bulk_id)
+        .where(BulkItemRow.state == ItemState.QUEUED, BulkItemRow.bulk_id == bulk_id)
         .order_by(col(BulkItemRow.position))
         .limit(limit)
     )
     with reading() as session:
-        return [(item, State(state) if state else None) for item, state in session.exec(waiting)]
+        return [(item, State(state) if state else None) for item, state in session.exec(queued)]
 
 
 def skip(bulk_id: str, reasons: Mapping[int, Skipped], now: datetime) -> None:
-    """Record that waiting archives, by position, get no run."""
+    """Record that queued archives, by position, get no run."""
     with writing() as session:
         for position, reason in reasons.items():
             ended = {"state": ItemState.SKIPPED, "skipped": reason, "ended_at": now}
-            session.execute(_item(bulk_id, position, ItemState.WAITING).values(ended))
+            session.execute(_item(bulk_id, position, ItemState.QUEUED).values(ended))
 
 
 def mark_started(bulk_id: str, position: int, receipt_id: str, now: datetime) -> bool:
-    """Record that a run of a waiting archive is about to be asked for. False if another driver has done so."""
+    """Record that a run of a queued archive is about to be asked for. False if another driver has done so."""
     started = {"state": ItemState.STARTED, "receipt_id": receipt_id, "started_at": now}
     with writing() as session:
-        marked = _item(bulk_id, position, ItemState.WAITING).values(started)
+        marked = _item(bulk_id, position, ItemState.QUEUED).values(started)
         return session.connection().execute(marked).rowcount == 1
 
 

@@ -106,7 +106,7 @@ def freeze(bulk_id: str, conditions: Sequence[ColumnElement[bool]], action: dict
         False if it is no longer planned. Nothing is changed then.
     """
     position = func.row_number().over(order_by=(col(ArchiveRow.received_at), col(ArchiveRow.reference)))
-    state = literal(ItemState.WAITING.value)
+    state = literal(ItemState.QUEUED.value)
     frozen: Any = select(literal(bulk_id), position, ArchiveRow.reference, ArchiveRow.state, state)  # type: ignore[call-overload]
     columns = ["bulk_id", "position", "reference", "was", "state"]
     with writing() as session:

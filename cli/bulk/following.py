@@ -48,7 +48,7 @@ def _followed(bulk_id: str, progress: Progress, task: TaskID) -> BulkView:
             progress.update(task, total=found.planned, completed=found.done + found.failed, description=text)
             if found.state in _ENDED:
                 return found
-            if found.waiting == found.planned and time.monotonic() > warn_at_s:
+            if found.queued == found.planned and time.monotonic() > warn_at_s:
                 warn_at_s = float("inf")
                 progress.console.print("No worker has begun it yet: does `cellar up` or `cellar worker` run?")
         time.sleep(_LOOK_S if found else _AWAY_LOOK_S)

@@ -10,7 +10,7 @@ from models.views.bulk import BulkItemView, BulkView, PlanView
 
 _WIDTH = 100
 _HEADS = {
-    ItemState.WAITING: "waiting",
+    ItemState.QUEUED: "queued",
     ItemState.STARTED: "on their way",
     ItemState.COMPLETED: "completed",
     ItemState.SKIPPED: "skipped",
@@ -60,7 +60,7 @@ def counts_text(found: BulkView) -> str:
         "skipped, since they no longer needed a run": found.skipped,
         "failed again": found.failed,
         "on their way": found.started,
-        "untouched" if found.state == "aborted" else "waiting": found.waiting,
+        "untouched" if found.state == "aborted" else "queued": found.queued,
     }
     parts = [f"{number:,} {what}" for what, number in counts.items() if number]
     return f"{found.planned:,} archives: {', '.join(parts)}." if parts else "no archives."

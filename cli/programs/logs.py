@@ -45,11 +45,16 @@ def logs(
     earliest = _time(since) if since else datetime.min.replace(tzinfo=UTC)
     about = _About(reference) if reference is not None else None
     write = _write_human if sys.stdout.isatty() and not as_json else _write_json
+    written = 0
     with suppress(KeyboardInterrupt):
         for line in _chosen(followed(folder) if follow else lines_of(folder), earliest, level, about):
             write(line)
+            written += 1
             if follow:
                 sys.stdout.flush()
+    if not (written or follow):
+        typer.echo(f"cellar logs: no line in {folder} matches; `cellar list` shows the archives", err=True)
+        raise typer.Exit(1)
 
 
 def _require_logs(folder: Path) -> None:

@@ -23,7 +23,7 @@ class BulkState(StrEnum):
 class ItemState(StrEnum):
     """`skipped`: the archive no longer needed a run, and got none."""
 
-    WAITING = "waiting"
+    QUEUED = "queued"
     STARTED = "started"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -88,7 +88,7 @@ class BulkView(BaseModel):
     skipped: int
     failed: int
     started: int
-    waiting: int
+    queued: int
     url: str | None = Field(description="the flow run that drives it, in Prefect's UI")
     actions: list[ActionView]
     plan: PlanView

@@ -105,7 +105,7 @@ async def _settle(bulk_id: str) -> Settled:
 
 
 async def _start_next(bulk_id: str) -> tuple[int, bool]:
-    """Start as many waiting archives as there is room for, and skip archives that no longer need a run.
+    """Start as many queued archives as there is room for, and skip archives that no longer need a run.
 
     Returns:
         How many runs were asked for, and whether all archives are started.
@@ -115,17 +115,17 @@ async def _start_next(bulk_id: str) -> tuple[int, bool]:
     free = room(in_flight, await asyncio.to_thread(bulk_items.new_archives, now))
     if not free:
         return 0, False
-    waiting = await asyncio.to_thread(bulk_items.next_waiting, bulk_id, _SEEN_AT_ONCE)
-    reasons = {item.position: skipped(State(item.was), state) for item, state in waiting}
+    queued = await asyncio.to_thread(bulk_items.next_queued, bulk_id, _SEEN_AT_ONCE)
+    reasons = {item.position: skipped(State(item.was), state) for item, state in queued}
     if any(reasons.values()):
         await asyncio.to_thread(bulk_items.skip, bulk_id, {key: why for key, why in reasons.items() if why}, now)
-    chosen = [item for item, _ in waiting if not reasons[item.position]][:free]
+    chosen = [item for item, _ in queued if not reasons[item.position]][:free]
     await asyncio.gather(*(_start(item, now) for item in chosen))
-    return len(chosen), not waiting
+    return len(chosen), not queued
 
 
 async def _start(item: BulkItemRow, now: datetime) -> None:
-    """Start the run of a waiting archive: of its newest receipt, which may have arrived since the list was frozen."""
+    """Start the run of a queued archive: of its newest receipt, which may have arrived since the list was frozen."""
     place = item.bulk_id, item.position
     receipt_id = await asyncio.to_thread(receipts.newest_receipt_id, item.reference)
     if receipt_id is None:  # an archive has a receipt

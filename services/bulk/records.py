@@ -60,7 +60,7 @@ def _view(row: BulkRow) -> BulkView:
         skipped=counts.get(ItemState.SKIPPED, 0),
         failed=counts.get(ItemState.FAILED, 0),
         started=counts.get(ItemState.STARTED, 0),
-        waiting=counts.get(ItemState.WAITING, 0),
+        queued=counts.get(ItemState.QUEUED, 0),
         url=run_url(row.flow_run_id) if row.flow_run_id else None,
         actions=[ActionView.model_validate(each) for each in row.actions],
         plan=PlanView.model_validate(row.plan),

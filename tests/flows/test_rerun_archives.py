@@ -179,9 +179,9 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
 
     found = records.record(bulk_id, ItemQuery(limit=500))
     assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
-    assert found.completed + found.waiting + found.failed == found.planned
+    assert found.completed + found.queued + found.failed == found.planned
     for item in found.items:
-        if item.state == "waiting":
+        if item.state == "queued":
             archive = archive_view.archive(item.reference)
             assert archive
             assert archive.state == "failed"
@@ -198,7 +198,7 @@ def test_paused_bulk_goes_on_once_it_is_resumed_and_skips_what_was_completed_mea
     wait_for(driver, "Running")
     flow_run_id = workers.create_run("paused-1")
     wait_for(flow_run_id, "Completed")
-    assert records.view(plan.id).waiting == 2
+    assert records.view(plan.id).queued == 2
 
     control.resume(plan.id, "ann@host")
     wait_for(driver, "Completed")
@@ -235,7 +235,7 @@ def test_driver_cancelled_before_a_worker_takes_it_aborts_its_bulk_re_run() -> N
     asyncio.run(control.restart_drivers())
 
     found = records.view(plan.id)
-    assert (found.state, found.waiting, found.actions[-1].by) == ("aborted", 1, "prefect")
+    assert (found.state, found.queued, found.actions[-1].by) == ("aborted", 1, "prefect")
 
 
 def aborted(delivery: Delivery, flow_run_id: str, at: datetime) -> str:

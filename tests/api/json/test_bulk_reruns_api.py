@@ -51,7 +51,7 @@ def test_bulk_re_run_is_confirmed_paused_resumed_and_aborted(receiver: Receiver)
     assert post(receiver, f"{path}/abort")["state"] == "aborted"
 
     found = receiver.client.get(f"{PATH}{path}").json()
-    assert (found["planned"], found["done"], found["failed"], found["waiting"], found["by"]) == (2, 0, 0, 2, "api")
+    assert (found["planned"], found["done"], found["failed"], found["queued"], found["by"]) == (2, 0, 0, 2, "api")
     assert [(each["what"], each["by"]) for each in found["actions"]] == [
         ("planned", "api"),
         ("confirmed", "api (ann)"),
@@ -59,7 +59,7 @@ def test_bulk_re_run_is_confirmed_paused_resumed_and_aborted(receiver: Receiver)
         ("resumed", "api"),
         ("aborted", "api"),
     ]
-    assert [each["state"] for each in found["items"]] == ["waiting", "waiting"]
+    assert [each["state"] for each in found["items"]] == ["queued", "queued"]
     refused = receiver.client.post(f"{PATH}{path}/confirm")
     assert_error(refused, 409, "WRONG_STATE")
     assert refused.json()["error"]["where"] == "bulk_id"
@@ -68,7 +68,7 @@ def test_bulk_re_run_is_confirmed_paused_resumed_and_aborted(receiver: Receiver)
 def test_without_dry_run_the_list_is_frozen_at_once(receiver: Receiver) -> None:
     found = post(receiver, state="failed", dry_run=False)
 
-    assert (found["state"], found["planned"], found["waiting"]) == ("running", 2, 2)
+    assert (found["state"], found["planned"], found["queued"]) == ("running", 2, 2)
     post(receiver, f"/{found['id']}/abort")
 
 

@@ -77,6 +77,16 @@ def test_lines_of_a_process_are_found_by_its_digest_while_the_database_is_away(c
     assert ended.status == 0
 
 
+@pytest.mark.usefixtures("sqlite_installation")
+def test_process_without_lines_is_said_to_have_none(cellar: Cellar) -> None:
+    add("api", "01", "of another process", reference_digest=reference_digest("process-1"))
+
+    ended = cellar("logs", "unknown")
+
+    assert ended.status == 1
+    assert "no line in" in ended.errors
+
+
 @pytest.mark.usefixtures("configure")
 def test_following_prints_each_line_as_it_is_written(tmp_path: Path) -> None:
     add("api", "01", "old")

@@ -39,7 +39,7 @@ def test_plan_counts_states_causes_and_templates_and_freezes_nothing() -> None:
 
     found = records.view(planning.plan(ArchiveFilter(), "ann@host").id)
 
-    assert (found.state, found.by, found.planned, found.waiting) == ("planned", "ann@host", 4, 0)
+    assert (found.state, found.by, found.planned, found.queued) == ("planned", "ann@host", 4, 0)
     assert found.plan.states == {"failed": 3, "completed": 1, "processing": 1}
     assert [(each.code, each.archives) for each in found.plan.causes] == [("STORE_AWAY", 2), ("RUN_TIMEOUT", 1)]
     assert [(each.template_id, each.archives) for each in found.plan.templates] == [("lease", 3), ("permit", 1)]
@@ -76,7 +76,7 @@ def test_confirmed_list_has_the_archives_in_the_order_of_arrival() -> None:
     asyncio.run(planning.confirm(plan.id, "bob@host"))
 
     found = records.record(plan.id, ItemQuery())
-    assert (found.state, found.planned, found.waiting) == ("running", 2, 2)
+    assert (found.state, found.planned, found.queued) == ("running", 2, 2)
     assert [each.reference for each in found.items] == ["filled-000001", "filled-000002"]
     assert [(each.what, each.by) for each in found.actions] == [("planned", "ann@host"), ("confirmed", "bob@host")]
 
@@ -136,7 +136,7 @@ def test_bulk_re_run_is_paused_resumed_and_aborted_and_the_record_says_by_whom()
     control.abort(plan.id, "prefect")
 
     found = records.view(plan.id)
-    assert (found.state, found.waiting) == ("aborted", 1)
+    assert (found.state, found.queued) == ("aborted", 1)
     assert [(each.what, each.by) for each in found.actions[2:]] == [
         ("paused", "bob@host"),
         ("resumed", "api"),
@@ -169,7 +169,7 @@ def test_lists_are_read_page_by_page() -> None:
     assert rest.next is None
 
 
-def test_only_one_driver_starts_a_waiting_archive() -> None:
+def test_only_one_driver_starts_a_queued_archive() -> None:
     fill([filled(1)])
     plan = planning.plan(FAILED, "ann@host")
     planning.freeze(plan.id, "ann@host")
