@@ -15,7 +15,7 @@ up: .venv/runtime
 
 # Two test files at a time: most tests wait for a server or for the disk.
 test: .venv/development lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/development
 	$(BIN)/ruff check .
