@@ -30,12 +30,13 @@ def _no_archive_is_in_flight(shared: Receiver) -> None:
 
 @pytest.fixture
 def senders(shared: Receiver) -> Iterator[list[Sender]]:
-    """Three senders of this address that never finish."""
+    """Three senders of this address that never finish. The senders of the test before have left their places."""
+    wait_until(lambda: parts(shared) == 0, timeout_s=60)
     with ExitStack() as stack:
         senders = [stack.enter_context(Sender(shared, "content-length: 9000000")) for _ in range(3)]
         for sender in senders:
             sender.send(b" " * 8_000_000)
-        wait_until(lambda: parts(shared) == 3, timeout_s=10)
+        wait_until(lambda: parts(shared) == 3, timeout_s=60)
         yield senders
 
 
