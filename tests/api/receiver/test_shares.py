@@ -25,13 +25,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture(autouse=True)
 def _no_archive_is_in_flight(shared: Receiver) -> None:
     """Wait until nothing of the previous test is in flight."""
-    wait_until(lambda: parts(shared) == 0, timeout_s=10)
+    wait_until(lambda: parts(shared) == 0, timeout_s=60)
+    # The place of an archive is released a moment after its part is gone, in the event loop that also answers this.
+    shared.client.get("/readyz").raise_for_status()
 
 
 @pytest.fixture
 def senders(shared: Receiver) -> Iterator[list[Sender]]:
-    """Three senders of this address that never finish. The senders of the test before have left their places."""
-    wait_until(lambda: parts(shared) == 0, timeout_s=60)
+    """Three senders of this address that never finish."""
     with ExitStack() as stack:
         senders = [stack.enter_context(Sender(shared, "content-length: 9000000")) for _ in range(3)]
         for sender in senders:
