@@ -4,14 +4,16 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
 from adapters.inbox.inbox import Intake
-from adapters.settings.settings import Settings
+from adapters.settings.settings import Settings, settings
 from adapters.tables.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
@@ -85,3 +87,17 @@ def cellar(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[b
         return b"".join(capfdbinary.readouterr())
 
     return _cellar
+
+
+@contextmanager
+def store_away() -> Iterator[None]:
+    """Put a file in the place of the store's folder, as a mount that has gone leaves something else there."""
+    folder = Path(settings().store_location)
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)

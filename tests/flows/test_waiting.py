@@ -2,10 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow_async
 
 from adapters.database.transactions import writing
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import Settings
 from adapters.tables import waiting
 from flows.process_archive import process_archive
 from models.errors import System
@@ -23,24 +21,10 @@ from models.views.archives import ArchiveView, CauseView
 from services.views import archive_view
 from tests.conftest import wait_until
 from tests.flows import workers
-from tests.flows.conftest import received
+from tests.flows.conftest import received, store_away
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
-
-
-@contextmanager
-def _store_away() -> Iterator[None]:
-    """Put a file in the place of the store's folder, as a mount that has gone leaves something else there."""
-    folder = Path(settings().store_location)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder.rename(folder.with_name("aside"))
-    folder.touch()
-    try:
-        yield
-    finally:
-        folder.unlink()
-        aside.rename(folder)
 
 
 def _archive(reference: str) -> ArchiveView:
@@ -68,7 +52,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
 
     async def _run() -> FlowRun:
         async with get_client() as client, workers.worker_here(client) as deployment_id:
-            with _store_away():
+            with store_away():
                 run_id = await _started(client, deployment_id, "process-1", delivery.receipt_id)
                 cause = await asyncio.to_thread(_cause, "process-1")
                 assert (cause.code, cause.task, cause.attempt) == ("STORE_AWAY", "persist-files", 1)

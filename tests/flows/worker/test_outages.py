@@ -2,11 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,12 +13,13 @@ from prefect.states import AwaitingRetry
 
 from adapters.database.transactions import writing
 from adapters.settings.environment import POOL
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import Settings
 from adapters.tables import waiting
 from flows.process_archive import process_archive
 from flows.worker.outages import Outages
 from models.errors import System
 from models.runs.cause import WaitingRow
+from tests.flows.conftest import store_away
 from tests.flows.workers import make_pool
 
 pytestmark = pytest.mark.usefixtures("prefect", "sqlite_installation")
@@ -51,19 +50,6 @@ def _waits(flow_run_id: str, system: System) -> None:
         waiting.begin_within(session, row)
 
 
-@contextmanager
-def _store_away() -> Iterator[None]:
-    folder = Path(settings().store_location)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder.rename(folder.with_name("aside"))
-    folder.touch()
-    try:
-        yield
-    finally:
-        folder.unlink()
-        aside.rename(folder)
-
-
 def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first() -> None:
     later = datetime.now(UTC) + timedelta(minutes=15)
 
@@ -75,7 +61,7 @@ def test_runs_of_a_system_that_is_back_become_due_though_prefect_failed_at_first
                 await other.set_flow_run_state(run.id, AwaitingRetry(scheduled_time=later), force=True)
             await asyncio.to_thread(_waits, str(run.id), System.STORE)
             outages = Outages(client, {})
-            with _store_away():
+            with store_away():
                 await outages.look()
             with pytest.raises(httpx.HTTPStatusError):
                 await outages.look()
