@@ -21,6 +21,7 @@ from rich.console import Console
 from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
 from adapters.peers.prefect_api import DEPLOYMENT
+from adapters.peers.receiver import local_url
 from adapters.platform.processes import end_marked
 from adapters.settings.environment import (
     POOL,
@@ -40,7 +41,6 @@ _LEFTOVERS_END_WITHIN_S = 10
 _ANSWER_WITHIN_S = 2
 _STOP_WITHIN_S = 15
 _WRONG_USE = 2
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not bound
 
 _HELLO = {
     "event": {"type": "WHP_ARCHIVE", "timestamp": "2026-01-01T10:00:00"},
@@ -95,7 +95,7 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
     embedded = settings.prefect_api_url is None
     async with (
         # A proxy in the environment is for other hosts, not for our own ports.
-        httpx.AsyncClient(base_url=_local_url(settings), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
+        httpx.AsyncClient(base_url=local_url(), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,
         httpx.AsyncClient(
             base_url=settings.prefect_url, timeout=_ANSWER_WITHIN_S, trust_env=not embedded, auth=auth
         ) as prefect,
@@ -237,7 +237,7 @@ async def _refused_endpoints(settings: Settings) -> list[str]:
 
 
 def _welcome(settings: Settings, took_s: float, *, shows_secrets: bool) -> str:
-    url = _local_url(settings)
+    url = local_url()
     # Also where they are not shown: a missing secret is generated here.
     secret, token = settings.active_webhook_secrets()[0], settings.active_api_tokens()[0]
     if shows_secrets:
@@ -271,12 +271,6 @@ def _read_by_shell(variable: str, configured: Sequence[str], path: Path) -> str:
     if configured:
         return f'"Authorization: Bearer ${{{variable}%%,*}}"'
     return f'"Authorization: Bearer $(cat {shlex.quote(str(path))})"'
-
-
-def _local_url(settings: Settings) -> str:
-    """Return the URL of the receiver on this machine, which may differ from its public URL."""
-    host = _ANY_ADDRESS.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _auth_pair(settings: Settings) -> tuple[str, str]:
