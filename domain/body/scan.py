@@ -151,7 +151,7 @@ _MEMBERS = {
 class Scanner:
     """A scanner of a body that arrives in chunks. The borders between the chunks do not matter.
 
-    After a refusal, a scanner takes no more chunks.
+    After a refusal, a scanner takes no further chunks.
     """
 
     def __init__(self, sink: ContentSink | None = None, *, max_skeleton_bytes: int = MAX_SKELETON_BYTES) -> None:
@@ -198,7 +198,7 @@ class Scanner:
         self._offset += len(chunk)
 
     def beginning(self, most_bytes: int) -> bytes:
-        """Return the skeleton so far, but no more than its first bytes. Also after a refusal."""
+        """Return the first bytes of the skeleton so far, also after a refusal."""
         return self._skeleton.beginning(most_bytes)
 
     def close(self) -> Scan:

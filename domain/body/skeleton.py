@@ -58,7 +58,7 @@ class Skeleton:
         return bytes(self._text)
 
     def beginning(self, most_bytes: int) -> bytes:
-        """Return the skeleton so far, but no more than its first bytes."""
+        """Return the first bytes of the skeleton so far."""
         return bytes(self._text[:most_bytes])
 
     def since(self, offset: int) -> bytes:

@@ -56,7 +56,7 @@ def _fault_of(receipt_id: str) -> Refused | None:
     except Refused as refused:
         return refused
     if digest.hexdigest() != receipt_id:
-        return Refused("BODY_DAMAGED", "its bytes in quarantine are no longer those that were sent", where="body")
+        return Refused("BODY_DAMAGED", "the body in quarantine no longer matches its receipt id", where="body")
     return None
 
 
