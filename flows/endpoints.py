@@ -6,6 +6,7 @@ from uuid import uuid4
 from prefect import task
 
 from adapters.settings.settings import settings
+from flows.execution.attempts import attempt_at
 from flows.execution.retries import RETRIED
 from services.messages.attempts import attempt, check_confirmed
 
@@ -18,6 +19,7 @@ async def notify_endpoints(body: bytes) -> None:
 
 
 @task(name="notify-endpoint", **RETRIED)
+@attempt_at("notify-endpoint")
 async def notify_endpoint(endpoint: str, message_id: str, body: bytes) -> None:
     """Notify one endpoint. Raises as `check_confirmed` does."""
     check_confirmed(message_id, await attempt(endpoint, message_id, body))

@@ -27,6 +27,7 @@ from adapters.tables import imports
 from adapters.tables.imports import ImportAttempt
 from domain.runs.causes import cause_of
 from domain.runs.waiting import next_try
+from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person
 from flows.execution.lease import Busy, sole_work_on_free
 from flows.execution.results import RESULTS
@@ -47,6 +48,7 @@ _PAUSES_S = (2, 4, 8)
 
 
 @flow(name="import-archives", result_storage=RESULTS, persist_result=False)
+@without_text
 async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> State[Any] | None:
     """Import saved archives. A second run skips what is archived. A run that was killed goes on where it was.
 

@@ -11,6 +11,7 @@ from adapters.inbox.report_files import ReportFile
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
 from adapters.store.settlement_reports import staged
+from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.open_discrepancies import report_open_discrepancies
 from models.errors import CellarError, Conflict, Refused
@@ -20,6 +21,7 @@ from services.settlements import importing
 
 # The flow keeps no result. For `result_storage` see `sweep_inbox`.
 @flow(name="import-reports", result_storage=RESULTS, persist_result=False)
+@without_text
 async def import_reports() -> None:
     """Import each new report. Report the open discrepancies if an import has left some that nobody has explained.
 

@@ -27,13 +27,13 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables import archives, notifications
 from domain.messages.summary import cause_summary, size_text
+from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
 from flows.execution.retries import RETRIED, RETRIED_LONGER
 from flows.execution.summaries import optional_summary
-from flows.execution.timing import timed
 from flows.execution.tracing import traced
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
@@ -132,7 +132,7 @@ async def _archive(run: Run, progress: Progress) -> None:
 
 
 @task(name="persist-files", **_KEPT)
-@timed("persist-files")
+@attempt_at("persist-files")
 async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
     """Write the files of a receipt into the store."""
     log = get_run_logger()
@@ -144,7 +144,7 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
 
 
 @task(name="load-metadata", **_KEPT)
-@timed("load-metadata")
+@attempt_at("load-metadata")
 async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
     """Load the payload into the database: rows for the current version only, the skeleton for each version."""
     log = get_run_logger()
@@ -171,7 +171,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
 
 
 @task(name="reconcile-payments", **_KEPT)
-@timed("reconcile-payments")
+@attempt_at("reconcile-payments")
 async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
     """Compare the payments with form and sessions, keep the discrepancies, and complete the archive.
 
@@ -193,7 +193,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
 
 
 @task(name="notify-downstream", **_KEPT | RETRIED_LONGER)
-@timed("notify-downstream")
+@attempt_at("notify-downstream")
 async def notify_downstream(message_id: str | None) -> str:
     """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify."""
     log = get_run_logger()

@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger
 from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.store import kept_discrepancies
+from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS, remove_forgotten_results
 from flows.open_discrepancies import report_open_discrepancies
 from services.payments.duplicates import reconcile_all_duplicates
@@ -15,6 +16,7 @@ from services.settlements.importing import reconcile_all_archives
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
+@without_text
 async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.
 

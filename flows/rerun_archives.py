@@ -20,6 +20,7 @@ from adapters.peers.prefect_api import HANDED_OVER
 from adapters.platform.cancellation import in_thread
 from adapters.tables import bulk_items, bulk_reruns
 from domain.bulk.plan_text import plan_rows, plan_sentences
+from flows.execution.attempts import without_text
 from flows.execution.engine import is_cancelled_by_person, only_start_runs
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
@@ -41,6 +42,7 @@ _AWAY_PAUSE_S = 2
 
 
 @flow(name="rerun-archives", result_storage=RESULTS, persist_result=False)
+@without_text
 async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of the form
     state: Literal["failed", "completed"] = "failed",
     cause: Text | None = None,

@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from adapters.observation.log import bound
+from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from models.runs.notification import NotificationState
 from models.runs.receipt import Delivery
@@ -34,6 +35,7 @@ DEPLOYMENT = "sweep-inbox/scheduled"
 
 # The flow keeps no result. Without `result_storage`, Prefect would ask its server for a storage, which blocks the loop.
 @flow(name="sweep-inbox", result_storage=RESULTS, persist_result=False)
+@without_text
 async def sweep_inbox() -> None:
     """Start a run for each delivery in the inbox that has no run, or whose run has ended or is unknown to Prefect.
 

@@ -14,6 +14,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.store.last_check import keep_check
 from domain.messages.notification import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
+from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import Conflict
@@ -24,6 +25,7 @@ _MOST_SHOWN = 100
 
 
 @flow(name="verify-archives", result_storage=RESULTS, persist_result=False)
+@without_text
 async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> None:
     """Verify a random share of the archives. Fail, and notify the endpoints, if damage is found or the check breaks.
 

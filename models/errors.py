@@ -6,8 +6,9 @@ CellarError
 ├── Transient      an outside system does not work now: retried by the owner of the retry, and only there
 │   ├── Unreadable a key in the store cannot be read; other keys may be readable
 │   └── Unusable   the database answers, but a person must change its tables or rights
-└── Conflict       two records disagree: a person decides
-    └── Locked     values cannot be sealed or opened: a key is gone, damaged or not in the settings
+├── Conflict       two records disagree: a person decides
+│   └── Locked     values cannot be sealed or opened: a key is gone, damaged or not in the settings
+└── Unexpected     a fault of cellar, told without the text of the error
 
 Every error has a stable `code`, which groups failures.
 
@@ -15,6 +16,7 @@ Messages say what, which, expected, got and what to do next. They never repeat a
 people's data. Notes of an error name files and hosts, for a person at the command line; HTTP answers leave them out.
 """
 
+import traceback
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -107,3 +109,18 @@ class Locked(Conflict):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="KEY_AWAY")
+
+
+class Unexpected(CellarError):
+    """A fault of cellar. The text of the error is left out, since it may repeat a value of a payload.
+
+    `error_class` is the name of the error's class. `frames` says where the error was raised, for the log.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self.error_class = type(error).__name__
+        super().__init__(
+            f"an unexpected {self.error_class}, which is a fault of cellar; report the trace in the run's log, and run "
+            "the archive again after an update"
+        )
+        self.frames = "".join(traceback.format_tb(error.__traceback__))

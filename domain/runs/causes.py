@@ -1,9 +1,8 @@
 """Names the causes of failures."""
 
-from models.errors import CellarError, Locked, Refused, System, Transient
+from models.errors import CellarError, Locked, Refused, System, Transient, Unexpected
 from models.runs.cause import Cause
 
-UNEXPECTED = "UNEXPECTED"
 CANCELLED = Cause(
     "CANCELLED", None, "Cancelled", "a person cancelled the run in Prefect; run the archive again with `cellar rerun`"
 )
@@ -16,12 +15,14 @@ CRASHED = Cause(
 )
 
 
-def cause_of(error: BaseException, task: str | None) -> Cause:
+def cause_of(error: Exception, task: str | None) -> Cause:
     """Return why an attempt failed. Its sentence repeats no value of a payload, also where the error is unexpected."""
-    return Cause(_code_of(error), task, type(error).__name__, _sentence_of(error))
+    told = error if isinstance(error, CellarError) else Unexpected(error)
+    name = told.error_class if isinstance(told, Unexpected) else type(told).__name__
+    return Cause(told.code, task, name, _sentence_of(told))
 
 
-def system_of(error: BaseException) -> System | None:
+def system_of(error: Exception) -> System | None:
     """Return what a failed run has to wait for, None where waiting would not heal the failure."""
     if isinstance(error, Locked):
         return System.KEY
@@ -30,18 +31,7 @@ def system_of(error: BaseException) -> System | None:
     return None
 
 
-def _code_of(error: BaseException) -> str:
-    return error.code if isinstance(error, CellarError) else UNEXPECTED
-
-
-def _sentence_of(error: BaseException) -> str:
+def _sentence_of(error: CellarError) -> str:
     if isinstance(error, Refused):
         return f"{error.where}: {error.detail}" if error.where else error.detail
-    if isinstance(error, Transient):
-        return error.summary
-    if isinstance(error, CellarError):
-        return str(error)
-    return (
-        f"an unexpected {type(error).__name__}, which is a fault of cellar; report the trace in the run's log, and run "
-        "the archive again after an update"
-    )
+    return error.summary if isinstance(error, Transient) else str(error)

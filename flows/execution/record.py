@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import stamina
 import structlog
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.exceptions import TerminationSignal
 from prefect.states import AwaitingRetry, Failed
 
 from adapters.observation.metrics import run_ended
@@ -21,9 +20,10 @@ from adapters.tables import runs, waiting
 from adapters.tables.waiting import Wait
 from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
+from flows.execution.attempts import told
 from flows.execution.engine import is_cancelled_by_person
 from models.archive.archive import State as ArchiveState
-from models.errors import CellarError, System, Transient
+from models.errors import CellarError, System, Transient, Unexpected
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
 
@@ -85,7 +85,7 @@ async def recorded(
                 _record_interruption(run)
         raise
     except Exception as error:  # noqa: BLE001 -- every failure has a cause; an unexpected error is logged with its trace
-        return await _end_by(_translated(error), run, progress.task)
+        return await _end_by(told(error), run, progress.task)
     await _record_end(run, RunState.COMPLETED)
     return None
 
@@ -97,21 +97,14 @@ async def _record_start(run: Run) -> None:
     await asyncio.to_thread(runs.begin, row)
 
 
-def _translated(error: Exception) -> Exception:
-    """Return the error, or Transient for an error of Prefect's client, which this flow calls between its tasks."""
-    if isinstance(error, (PrefectException, httpx.HTTPError)):
-        return Transient(f"Prefect does not answer: {type(error).__name__}", system=System.PREFECT)
-    return error
-
-
-async def _end_by(error: Exception, run: Run | None, task: str | None) -> tuple[State[Any], Cause]:
+async def _end_by(error: CellarError, run: Run | None, task: str | None) -> tuple[State[Any], Cause]:
     """Record that an attempt has failed. The log has the cause, and after it the trace of an unexpected error."""
     cause, system = cause_of(error, task), system_of(error)
     structlog.contextvars.bind_contextvars(failed_task=task, cause=cause.code)
     log = get_run_logger()
     log.error("%s", cause)
-    if not isinstance(error, CellarError):  # no task has logged it, since Prefect logs the last of several tries only
-        log.info("The trace of the failure:", exc_info=error)
+    if isinstance(error, Unexpected):
+        log.info("The trace of the %s:\n%s", error.error_class, error.frames)
     now = datetime.now(UTC)
     if system:
         wait = await _wait_so_far(run, now)

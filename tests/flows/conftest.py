@@ -101,3 +101,10 @@ def store_away() -> Iterator[None]:
     finally:
         folder.unlink()
         aside.rename(folder)
+
+
+@pytest.fixture
+def prefect_logs(prefect: str) -> Iterator[None]:
+    """Send the logs of flows to Prefect's server, as outside of tests."""
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+        yield

@@ -10,14 +10,13 @@ import json
 import logging
 import secrets
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
 
 from adapters.files.spool import staging
@@ -63,13 +62,6 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FOLDERS = (ocfl.ROOT, seals.ROOT)
-
-
-@pytest.fixture
-def prefect_logs(prefect: str) -> Iterator[None]:
-    """Send the logs of flows to Prefect's server, as outside of tests."""
-    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
-        yield
 
 
 def run(receipt_id: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from adapters.settings.settings import Settings
+from flows.execution.attempts import attempt_at
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS
 from flows.execution.retries import RETRIED
 from models.runs.run import Trigger
 from services.views import archive_view
 from tests.flows.conftest import received
+from tests.flows.prefect_database import having, kept_by_prefect
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -24,6 +27,7 @@ VALUE = "4580458045804580"
 
 
 @task(name="persist-files", **RETRIED)
+@attempt_at("persist-files")
 async def _fails() -> None:
     raise KeyError(VALUE)
 
@@ -56,10 +60,24 @@ def test_unexpected_error_of_a_task_has_its_trace_in_the_log_below_the_cause(
     assert archive
     assert archive.cause
     assert (archive.state, archive.cause.code, archive.cause.error_class) == ("failed", "UNEXPECTED", "KeyError")
-    assert VALUE not in f"{state.message} {archive.cause}"
     assert state.message == str(archive.cause.code) + " in persist-files: " + archive.cause.sentence
-    causes = [at for at, each in enumerate(caplog.records) if each.getMessage().startswith("UNEXPECTED in ")]
-    traces = [at for at, each in enumerate(caplog.records) if each.exc_info and each.levelno >= logging.INFO]
-    assert causes
-    assert traces
-    assert causes[0] < traces[0]
+    logged = [each.getMessage() for each in caplog.records]
+    (cause,) = (at for at, each in enumerate(logged) if each.startswith("UNEXPECTED in "))
+    (trace,) = (at for at, each in enumerate(logged) if each.startswith("The trace of the KeyError:"))
+    assert cause < trace
+    assert "raise KeyError(VALUE)" in logged[trace]
+
+
+@pytest.mark.usefixtures("prefect_logs")
+def test_text_of_an_unexpected_error_is_nowhere(
+    sqlite_installation: Settings, caplog: pytest.LogCaptureFixture, prefect_home: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    delivery = received("process-1", sample_body("process-1"))
+
+    state = asyncio.run(_state_of(delivery.receipt_id))
+
+    archive = archive_view.archive("process-1")
+    assert archive
+    assert VALUE not in f"{state} {archive.cause} {caplog.text}"
+    assert having(VALUE, kept_by_prefect(prefect_home)) == set()
