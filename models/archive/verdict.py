@@ -9,13 +9,15 @@ from typing import Any
 class Outcome(StrEnum):
     """The state of a document since it was signed.
 
-    `sound`: every signature is intact and valid, and permits all later changes. `changed`: no signature is known to be
-    broken, but the document was changed after one. `broken`: a signature does not match the bytes that it covers, its
-    time stamp is of something else, or either is damaged. `unsigned` is an observation, not an accusation.
-    `unreadable`: the signatures cannot be judged.
+    `sound`: every signature is intact and valid, and permits all later changes. `fields_changed`: likewise, but a form
+    field that was filled when somebody signed was filled again later, which the signature permits and its signer did
+    not see. `changed`: no signature is known to be broken, but the document was changed after one. `broken`: a
+    signature does not match the bytes that it covers, its time stamp is of something else, or either is damaged.
+    `unsigned` is an observation, not an accusation. `unreadable`: the signatures cannot be judged.
     """
 
     SOUND = "sound"
+    FIELDS_CHANGED = "fields_changed"
     CHANGED = "changed"
     BROKEN = "broken"
     UNSIGNED = "unsigned"
@@ -50,6 +52,20 @@ class LaterChange(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A form field that was filled when a signer signed, and was filled again later.
+
+    `name` is the full name of the field; `before` and `after` are its values as text. They are people's data.
+    `unseen_by` are the names of the signature fields whose signers saw `before` and not `after`.
+    """
+
+    name: str
+    before: str
+    after: str
+    unseen_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignatureVerdict:
     """The verdict on one signature. None means unknown.
 
@@ -57,7 +73,8 @@ class SignatureVerdict:
     time stamps belong to it. `change_permitted`: by the signature's own rules (DocMDP, FieldMDP). `locks`: it permits
     only archival changes. `signed_at`: the time of its time stamp, if that leads to a trusted root, otherwise the time
     that the signer states. `trusted`: at that time, its certificate led to a trusted root. Revocation is not checked.
-    It is None without trusted roots. `digest`: the digest algorithm, as `sha256`; verdicts of earlier builds lack it.
+    It is None without trusted roots. `digest`: the digest algorithm, as `sha256`. `reason`: why
+    part of it could not be judged. Verdicts of earlier builds lack the last two.
     """
 
     field: str
@@ -73,11 +90,15 @@ class SignatureVerdict:
     signed_at: datetime | None
     trusted: bool | None
     digest: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on all signatures, in order of the document's revisions. `locked`: a signature permits no change."""
+    """The verdict on all signatures, in order of the document's revisions. `locked`: a signature permits no change.
+
+    `reason`: why the document cannot be judged. `field_changes`: the fields that were filled again after a signature.
+    """
 
     outcome: Outcome
     intact: bool | None
@@ -87,6 +108,8 @@ class Verdict:
     changed_after_signing: bool | None
     trusted: bool | None
     signatures: tuple[SignatureVerdict, ...]
+    reason: str | None = None
+    field_changes: tuple[FieldChange, ...] = ()
 
 
 UNREADABLE = Verdict(

@@ -1,0 +1,48 @@
+"""Anchors: signed statements of what the store held at a time, kept where an insider cannot rewrite them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What an anchor says of one object of the store, or of one file beside the archives.
+
+    `key` is the key in the store. `version` is the number of the object's last version, and `inventory_sha256` the
+    digest of that version's inventory, which never changes. `receipt_ids` are the receipts of its versions and
+    deliveries. `facts` are digests of what its logs tell and never unsay, such as a delivery or the end of a run.
+
+    A file beside the archives has version 0, and its own digest in place of an inventory's.
+    """
+
+    key: str
+    version: int
+    inventory_sha256: str
+    receipt_ids: tuple[str, ...]
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The signed statement of an anchor.
+
+    `number` counts the anchors of a store from 1. `leaves` is the number of leaves: the first anchor has all objects,
+    each later anchor the objects that changed since. `root` is the root of their Merkle tree, in hex. `before` is the
+    digest of the statement before, None for the first. The digest of this statement is the *root* that people note.
+    """
+
+    number: int
+    at: datetime
+    leaves: int
+    root: str
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The proof that a leaf is in an anchor's tree. `path` are the digests from the leaf up to the root, in hex."""
+
+    leaf: Leaf
+    index: int
+    path: tuple[str, ...]
+    statement: Statement
