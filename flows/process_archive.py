@@ -159,7 +159,7 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
         log.warning("%s at %s: %s", warning.code, warning.where, warning.detail)
     if len(archive.warnings) > MOST_LOGGED:
         log.warning("%d warnings in all", len(archive.warnings))
-    verdict = archive.signed_document_verdict
+    verdict = archive.newest_verdict
     return MetadataLoaded(
         signed_document=verdict.outcome if verdict else None,
         version=version,

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
-
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
+from adapters.store.judgements import kept_judgements, recorded_verdict
 from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
 from domain.archive.reading import read_archive
 from domain.archive.signed_document import with_verdict
@@ -22,6 +21,7 @@ from domain.body.json_text import JsonFault, parse
 from domain.secrets.sealing import content_cuts, unsealed
 from models.archive.archive import Archive
 from models.archive.content import ContentCut, SealedCut
+from models.archive.judgement import Judgement
 from models.archive.verdict import UNREADABLE, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.errors import Conflict, Locked, Refused
@@ -34,7 +34,6 @@ _OF_A_DELIVERY = re.compile(
 )
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """The errors that a flipped byte in cuts or skeleton causes."""
-_VERDICT = TypeAdapter(Verdict)
 _SECRETS_LOCKED = ArchiveWarning(
     WarningCode.SECRETS_LOCKED,
     "",
@@ -56,6 +55,8 @@ class StoredRequest:
     """Keys of contents by their digests."""
     digests: Mapping[str, str]
     """SHA-256 by name of the files of a delivery. For a version it is empty, since the inventory has the digests."""
+    version_receipt_id: str
+    """The receipt that made the version."""
 
     def skeleton(self) -> bytes:
         """Return the skeleton without card secrets: JSON with null in their places."""
@@ -111,17 +112,27 @@ class StoredRequest:
             archive = read_archive(parse(skeleton()), contents, zone, results)
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
-        verdict = self.verdict()
-        return with_verdict(archive, verdict) if verdict else archive
+        if (recorded := self._recorded()) is None:
+            return archive
+        return with_verdict(archive, *recorded, self.judgements())
 
     def verdict(self) -> Verdict | None:
-        """Return the verdict on the signed document; None where there was no document to judge."""
+        """Return the verdict on the signed document at its arrival; None where there was no document to judge."""
+        recorded = self._recorded()
+        return recorded and recorded[0]
+
+    def judgements(self) -> tuple[Judgement, ...]:
+        """Return the later judgements on the signed document, oldest first."""
+        return kept_judgements(self.reference, self.version_receipt_id)
+
+    def _recorded(self) -> tuple[Verdict, str | None] | None:
+        """Return the verdict at arrival with the digest of its trust roots, which earlier builds did not record."""
         if VERDICT not in self.keys:
             return None
         try:
-            return _VERDICT.validate_json(self._read(VERDICT))
-        except (ValidationError, Conflict):
-            return UNREADABLE  # it cannot be made again as it was; `verify` reports the damage
+            return recorded_verdict(self._read(VERDICT))
+        except Conflict:
+            return UNREADABLE, None  # it cannot be made again as it was; `verify` reports the damage
 
     def body(self) -> Iterator[bytes]:
         """Yield the request as it was sent, in pieces. To prove them, compare their digest with the receipt id.
@@ -214,7 +225,7 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
-    return StoredRequest(reference, receipt_id, version.version, False, keys, version.files, digests)
+    return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=digests)
 
 
 def stored_version(reference: str, number: int) -> StoredRequest:
@@ -236,7 +247,7 @@ def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequ
         raise ValueError("no version has that number")
     version, files = inventory.versions[number - 1], _files(reference, inventory)
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
-    return StoredRequest(reference, version.message, number, True, keys, files, {})
+    return StoredRequest(reference, version.message, number, True, keys, files, {}, version.message)
 
 
 def _files(reference: str, inventory: Inventory) -> dict[str, str]:

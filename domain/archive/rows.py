@@ -12,6 +12,7 @@ from domain.payments.identity import discrepancy_id, payment_id, plain_authorisa
 from models.archive.archive import Archive
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
+from models.archive.judgement import Judgement
 from models.archive.session import IntegrationRow, InvitationRow, LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
@@ -38,19 +39,45 @@ def rows_of(archive: Archive, terms: PaymentTerms, fingerprint: Callable[[str], 
         SignatureRow: _rows(archive, SignatureRow, archive.signatures),
         FormFieldRow: _rows(archive, FormFieldRow, archive.fields),
         FileRow: _file_rows(archive),
-        SignedDocumentRow: _signed_document_rows(archive),
         PaymentRow: _payment_rows(archive, terms, fingerprint),
         PaymentKeyRow: _payment_key_rows(archive, terms, fingerprint),
+        **judged_rows(archive),
+    }
+
+
+def judged_rows(archive: Archive) -> Rows:
+    """Return the rows that follow from the verdicts on the signed document, with all warnings of the archive. Pure."""
+    return {
+        SignedDocumentRow: _signed_document_rows(archive),
         WarningRow: _rows(archive, WarningRow, archive.warnings),
     }
 
 
 def _signed_document_rows(archive: Archive) -> list[dict[str, Any]]:
-    verdict = archive.signed_document_verdict
-    if verdict is None:
+    verdict, last = archive.signed_document_verdict, archive.newest_verdict
+    if verdict is None or last is None:
         return []
-    shown = {"outcome": str(verdict.outcome), "verdict": verdict_as_json(verdict)}
+    shown = {
+        "outcome": str(last.outcome),
+        "verdict": verdict_as_json(verdict),
+        "roots": archive.newest_roots,
+        "judgements": [_judgement(each, archive.judgements[-1]) for each in archive.judgements],
+    }
     return [{"reference": archive.reference, "position": 0} | shown]
+
+
+def _judgement(each: Judgement, last: Judgement) -> dict[str, Any]:
+    return {
+        "number": each.number,
+        "at": each.at.isoformat(),
+        "outcome": str(each.verdict.outcome),
+        "trusted": each.verdict.trusted,
+        "roots": each.roots,
+        "cellar": each.cellar,
+        "pyhanko": each.pyhanko,
+        "is_newest": each is last,
+        "verdict": verdict_as_json(each.verdict),
+    }
 
 
 def discrepancy_rows(reference: str | None, discrepancies: Sequence[Discrepancy]) -> Rows:

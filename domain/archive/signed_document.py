@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from models.archive.archive import Archive
 from models.archive.content import Role
+from models.archive.judgement import Judgement
 from models.archive.verdict import Outcome, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 
@@ -19,10 +20,21 @@ _WEAK_DIGESTS = {"md5", "sha1"}  # another document can be made with the same di
 _LATEST = timedelta(days=1)  # the payload's times carry no zone, and clocks differ
 
 
-def with_verdict(archive: Archive, verdict: Verdict) -> Archive:
-    """Return the archive with the verdict on its signed document, and the warnings that follow from it. Pure."""
-    warnings = (*archive.warnings, *_warnings(archive, verdict))
-    return replace(archive, signed_document_verdict=verdict, warnings=warnings)
+def with_verdict(
+    archive: Archive, verdict: Verdict, roots: str | None = None, judgements: tuple[Judgement, ...] = ()
+) -> Archive:
+    """Return the archive with the verdict on its signed document at arrival, and the later judgements. Pure.
+
+    The warnings follow from the last judgement: a false alarm that a newer judge has mended is no longer a warning.
+    """
+    last = judgements[-1].verdict if judgements else verdict
+    return replace(
+        archive,
+        signed_document_verdict=verdict,
+        arrival_roots=roots,
+        judgements=judgements,
+        warnings=(*archive.warnings, *_warnings(archive, last)),
+    )
 
 
 def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:

@@ -9,6 +9,7 @@ from sqlmodel import BigInteger, Field
 
 from models.archive.content import Content
 from models.archive.form_field import FormField
+from models.archive.judgement import Judgement
 from models.archive.session import Session
 from models.archive.signature import Signature
 from models.archive.verdict import Verdict
@@ -42,7 +43,19 @@ class Archive:
     payments: tuple[Payment, ...]
     warnings: tuple[ArchiveWarning, ...]
     signed_document_verdict: Verdict | None = None
-    """None where there is no signed document."""
+    """The verdict at arrival. None where there is no signed document."""
+    arrival_roots: str | None = None
+    """The digest of the trust roots of that verdict. None where it was not recorded."""
+    judgements: tuple[Judgement, ...] = ()
+    """The later judgements, oldest first."""
+
+    @property
+    def newest_verdict(self) -> Verdict | None:
+        return self.judgements[-1].verdict if self.judgements else self.signed_document_verdict
+
+    @property
+    def newest_roots(self) -> str | None:
+        return self.judgements[-1].roots if self.judgements else self.arrival_roots
 
     @property
     def is_locked(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from models.archive.archive import State
-from models.archive.verdict import Verdict
+from models.archive.verdict import Outcome, Verdict
 from models.payments.discrepancy import DiscrepancyCode
 from models.runs.cause import CauseColumns
 from models.views.parameters import Integer, Moment, Text
@@ -169,6 +169,22 @@ class WarningView(BaseModel):
     detail: str
 
 
+class JudgementView(BaseModel):
+    """A judgement on the signed document that was made after its arrival. `roots`: the digest of the trust roots.
+    `cellar`, `pyhanko`: the versions of the programs that judged.
+    """
+
+    number: int
+    at: datetime
+    outcome: Outcome
+    trusted: bool | None
+    roots: str
+    cellar: str
+    pyhanko: str
+    is_newest: bool
+    verdict: Verdict
+
+
 class NotificationView(BaseModel):
     endpoint: str
     event: str
@@ -221,5 +237,8 @@ class ArchiveView(BaseModel):
     """Discrepancies that are not closed."""
     closed_discrepancies: list[DiscrepancyView]
     signed_document_verdict: Verdict | None
+    """The verdict at arrival."""
+    judgements: list[JudgementView]
+    """The later judgements on the signed document, oldest first. Warnings follow the newest of them."""
     notifications: list[NotificationView]
     runs: list[RunView]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from adapters.store import history, interrupted
+from adapters.store import history, interrupted, judgements
 from adapters.store.interrupted import Begun
 from adapters.store.ocfl import INVENTORY, OBJECT_DECLARATION, SIDECAR
 from adapters.store.requests import delivery_of
@@ -22,7 +22,8 @@ def extras(stored: StoredObject, inventory: Inventory) -> Iterator[FixityFinding
     expected |= {OBJECT_DECLARATION, *inventory.manifest.values()}
     for path in stored.sizes:
         is_next = path.startswith(f"v{inventory.head + 1}/")
-        if path not in expected and not is_next and not delivery_of(path) and not history.is_history(path):
+        is_log = delivery_of(path) or history.is_history(path) or judgements.is_judgement(path)
+        if path not in expected and not is_next and not is_log:
             yield stored.unnamed(path)
 
 

@@ -20,6 +20,7 @@ from models.errors import Conflict, Locked, Refused, Unreadable
 from models.store.fixity import NOTHING, Fault, Fixity, FixityFinding, StoredObject, unnamed
 from models.store.inventory import Inventory
 from services.custody.extras import extras, is_begun_object
+from services.custody.kept_judgements import wrong_judgements
 from services.custody.losses import losses, lost_rows
 
 _AT_ONCE = 4
@@ -158,6 +159,7 @@ def _wrong(stored: StoredObject) -> Iterator[FixityFinding]:
             *(_wrong_delivery(stored, reference, receipt_id) for receipt_id in delivered(stored.sizes)),
             _wrong_key(stored, reference),
             *(_wrong_history(stored, path, completed) for path in stored.sizes),
+            wrong_judgements(stored),
         ]
     )
 

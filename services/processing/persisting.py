@@ -1,28 +1,25 @@
 """Persists a receipt as the next version of its process's archive, or as a delivery if it says nothing new."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from adapters.documents.examination import examine
 from adapters.files.spool import staging, translated
 from adapters.files.store import store
-from adapters.settings.settings import settings
 from adapters.store import history, interrupted, ocfl
+from adapters.store.judgements import recorded_text
 from adapters.store.object_files import FILES, VERDICT
 from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
 from adapters.tables import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
 from models.archive.content import ContentCut, Role, StoredContent
-from models.archive.verdict import verdict_as_json
 from models.errors import Conflict, Locked
 from models.store.inventory import Inventory, ObjectVersion
+from services.processing.examining import examined
 from services.processing.repairing import repair
 from services.processing.staging import Staged, stage, stage_what_rebuilds
 from services.receipts.raw_body import RawBody, opened_raw_body
@@ -108,11 +105,9 @@ def _examine(staged: Staged) -> None:
     index = signed.get("content") if isinstance(signed, dict) else None
     if index is None or not staged.cuts[int(index)].content.size_bytes:
         return
-    roots = [Path(root) for root in settings().trust_roots]
-    document = staged.content / FILES / staged.cuts[int(index)].content.sha256
-    verdict = examine(document, roots, now=datetime.now(UTC))
+    found = examined(staged.content / FILES / staged.cuts[int(index)].content.sha256)
     with translated():
-        (staged.content / VERDICT).write_text(json.dumps(verdict_as_json(verdict)))
+        (staged.content / VERDICT).write_text(recorded_text(found.verdict, found.roots))
 
 
 def _current(reference: str, inventory: Inventory | None) -> StoredRequest | None:

@@ -66,6 +66,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "discrepancies": [each for each in found if each.closed_at is None],
                 "closed_discrepancies": [each for each in found if each.closed_at],
                 "signed_document_verdict": next((each.verdict for each in documents), None),
+                "judgements": next((each.judgements for each in documents), []),
                 "notifications": _notifications(session, reference),
                 "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
             }

@@ -50,7 +50,7 @@ class TestOneArchive:
                 "versions",
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
-            *("closed_discrepancies", "signed_document_verdict", "notifications", "runs", "refused"),
+            *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
