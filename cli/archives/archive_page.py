@@ -14,17 +14,19 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy
+from domain.archive.judgements import described
 from domain.archive.verdict_text import document_text, signature_texts
 from domain.payments.money import amount_text, exponent_of
 from domain.runs.waiting_text import age_text
 from models.archive.archive import State
 from models.archive.verdict import Verdict
-from models.views.archives import ArchiveView, CauseView, DeliveryView, FileView, RunView
+from models.views.archives import ArchiveView, CauseView, DeliveryView, FileView, JudgementView, RunView
 from models.views.payments import PaymentView
 from models.views.refused import RefusedView
 
 _MOST_SHOWN = 50
 _SHOWN_OF_RECEIPT = 12  # enough for `cellar quarantine show`
+_SHOWN_OF_DIGEST = 12
 
 
 def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> None:
@@ -38,6 +40,7 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     _print_files(terminal, archive.files)
     if archive.signed_document_verdict:
         _print_verdict(terminal, archive.signed_document_verdict)
+        _print_judgements(terminal, archive.signed_document_verdict, archive.judgements)
     _print_payments(terminal, archive.payments)
     _print_discrepancies(terminal, archive)
     _print_remarks(terminal, archive)
@@ -122,6 +125,22 @@ def _print_verdict(terminal: Console, verdict: Verdict) -> None:
     _print_left(terminal, len(texts))
 
 
+def _print_judgements(terminal: Console, arrival: Verdict, judgements: Sequence[JudgementView]) -> None:
+    if not judgements:
+        return
+    _print_title(terminal, "judged again")
+    rows = [
+        (_moment(each.at), described(each.verdict), each.cellar, each.pyhanko, each.roots[:_SHOWN_OF_DIGEST])
+        for each in judgements
+    ]
+    _print_rows(terminal, ["judged", "verdict", "cellar", "pyHanko", "trust roots"], rows[-_MOST_SHOWN:])
+    _print_left(terminal, len(rows))
+    said = described(judgements[-1].verdict)
+    if said != described(arrival):
+        text = f"Judged differently since its arrival: “{described(arrival)}” became “{said}”."
+        terminal.print(paragraph(f"{text} Warnings follow the last judgement."))
+
+
 def _print_payments(terminal: Console, payments: Sequence[PaymentView]) -> None:
     rows = [
         (
@@ -199,11 +218,15 @@ def _print_table(
     if not rows:
         return
     _print_title(terminal, title)
+    _print_rows(terminal, columns, rows[:_MOST_SHOWN])
+    _print_left(terminal, len(rows))
+
+
+def _print_rows(terminal: Console, columns: Sequence[str | Column], rows: Sequence[Sequence[object]]) -> None:
     table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for row in rows[:_MOST_SHOWN]:
+    for row in rows:
         table.add_row(*map(cell, row))
     terminal.print(table)
-    _print_left(terminal, len(rows))
 
 
 def _print_title(terminal: Console, title: str) -> None:

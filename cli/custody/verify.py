@@ -21,7 +21,9 @@ from rich.progress import (
 from adapters.files import bucket
 from adapters.store.last_check import keep_check
 from adapters.tables import archives
+from cli.custody.judged_again import judge_again, print_judged
 from cli.custody.verify_note import Note
+from models.archive.judgement import Judged
 from models.errors import Refused
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
@@ -37,13 +39,20 @@ def verify(
     *,
     sample: Annotated[float, typer.Option(min=0, max=1, help="Verify a random share of the archives.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last check was interrupted.")] = False,
+    signatures: Annotated[
+        bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check every file of the store against its digest. Exits with 1 if a file is damaged, missing or unknown."""
+    """Check every file of the store against its digest. Exits with 1 if a file is damaged, missing or unknown.
+
+    With --signatures, also exits with 1 if a kept verdict is better than its document.
+    """
     with bucket.patient():
         fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
-    _print(fixity, in_all, as_json=as_json)
-    if not fixity.is_sound:
+        judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
+    _print(fixity, in_all, judged, as_json=as_json)
+    if not fixity.is_sound or (judged and not judged.is_sound):
         raise typer.Exit(1)
 
 
@@ -111,11 +120,14 @@ def _size_bytes(stored: StoredObject) -> int:
     return sum(stored.sizes.values())
 
 
-def _print(fixity: Fixity, in_all: int, *, as_json: bool) -> None:
+def _print(fixity: Fixity, in_all: int, judged: Judged | None, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(asdict(fixity) | {"objects_in_all": in_all, "is_sound": fixity.is_sound}))
+        signatures = {"signatures": asdict(judged) | {"is_sound": judged.is_sound}} if judged else {}
+        typer.echo(json.dumps(asdict(fixity) | {"objects_in_all": in_all, "is_sound": fixity.is_sound} | signatures))
         return
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
     result = "sound" if fixity.is_sound else "NOT SOUND"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
+    if judged:
+        print_judged(_console, judged)

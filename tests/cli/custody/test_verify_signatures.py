@@ -1,0 +1,97 @@
+"""`cellar verify --signatures` judges signed documents again, shows news, and exits with 1 for a forged verdict."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.settings.settings import Settings
+from adapters.store import judgements
+from services.custody.verifying import object_of, stored_objects, verify_objects
+from tests import pdfs
+from tests.cli.conftest import Cellar
+from tests.installations import archived
+from tests.samples import PDF
+from tests.services.custody.test_judging_again import BROKEN, body_with, recorded_verdict_on, rewritten, with_root
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def test_store_without_news_exits_with_0(cellar: Cellar) -> None:
+    archived("process-1", body_with(PDF))
+
+    done = cellar("verify", "--signatures")
+
+    assert done.status == 0
+    assert "1 signed documents judged again, 0 new judgements kept: no contradiction" in done.output
+
+
+def test_rewritten_verdict_exits_with_1_only_with_signatures(cellar: Cellar) -> None:
+    archived("process-1", body_with(BROKEN))
+    key = rewritten(**recorded_verdict_on(PDF))
+
+    assert cellar("verify").status == 0
+    assert cellar("verify", "another", "--signatures").status == 0
+    done = cellar("verify", "process-1", "--signatures")
+
+    assert done.status == 1
+    assert f"contradicted: {key}: document: the kept verdict says sound, found broken; a person must" in done.output
+    reported = json.loads(cellar("verify", "--signatures", "--json").output)
+    assert (reported["is_sound"], reported["signatures"]["is_sound"]) == (True, False)
+    assert reported["signatures"]["contradictions"][0]["key"] == key
+
+
+def test_news_is_printed_and_shown_beside_the_verdict_of_the_arrival(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    archived("process-1", body_with(pdfs.signed(pdfs.form())))
+    with_root(configure, tmp_path)
+
+    done = cellar("verify", "--signatures")
+
+    assert (done.status, "judged differently: process-1, version 1: sound → sound, trusted" in done.output) == (0, True)
+    page = " ".join(cellar("show", "process-1").output.split())
+    assert "trusted: not judged: no trusted roots were configured" in page
+    assert "Judged differently since its arrival: “sound” became “sound, trusted”." in page
+    archive = json.loads(cellar("show", "process-1", "--json").output)
+    assert archive["signed_document_verdict"]["trusted"] is None
+    assert [(each["number"], each["trusted"], each["is_newest"]) for each in archive["judgements"]] == [(1, True, True)]
+
+
+@pytest.mark.parametrize("kills", [3])
+def test_killed_command_leaves_whole_judgements_and_the_next_one_completes_them(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path, kills: int
+) -> None:
+    references = [f"process-{number}" for number in range(12)]
+    for reference in references:
+        archived(reference, body_with(PDF, reference))
+    with_root(configure, tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    for _ in range(kills):
+        before = _judged(references)
+        with subprocess.Popen([sys.executable, "-m", "cli.main", "verify", "--signatures"], env=environment) as judging:
+            deadline = time.monotonic() + 60
+            while _judged(references) == before:
+                assert judging.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            judging.kill()
+
+    assert verify_objects(stored_objects()).findings == ()
+    done = cellar("verify", "--signatures", "--json")
+
+    reported = json.loads(done.output)["signatures"]
+    assert (done.status, reported["documents"], reported["contradictions"]) == (0, 12, [])
+    assert len(reported["unkept"]) <= kills * 2
+    assert _judged(references) + len(reported["unkept"]) >= 12
+    assert verify_objects(stored_objects()).findings == ()
+
+
+def _judged(references: list[str]) -> int:
+    paths = (path for each in references for path in object_of(each).sizes)
+    return sum(1 for _ in filter(judgements.is_judgement, paths))
