@@ -1,4 +1,4 @@
-"""Makes the messages for downstream systems: about an archive, the store, open discrepancies, and refused deliveries.
+"""Makes the messages for downstream systems: about archives, the store, open discrepancies, and refused deliveries.
 
 docs/notifications.md describes them for receivers.
 """
@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from domain.payments.sentences import sentence, shown_transaction
+from models.archive.judgement import Change
 from models.payments.discrepancy import Discrepancy
 from models.runs.refused import RefusedDelivery
 from models.views.payments import ListedDiscrepancy
 
 ARCHIVE_COMPLETED = "archive.completed"
 DELIVERY_REFUSED = "delivery.refused"
+DOCUMENTS_JUDGED_WORSE = "documents.judged_worse"
 PAYMENTS_DISCREPANCIES = "payments.discrepancies"
 STORE_DAMAGED = "store.damaged"
 STORE_UNVERIFIED = "store.unverified"
@@ -118,6 +120,20 @@ def _refused(delivery: RefusedDelivery) -> dict[str, Any]:
     named = {"reference": delivery.reference, "process_number": delivery.process_number}
     reason = {"code": delivery.code, "where": delivery.where, "detail": delivery.detail}
     return {"receipt_id": delivery.receipt_id} | named | reason | {"received_at": delivery.received_at.isoformat()}
+
+
+def documents_judged_worse(worse: Sequence[Change], contradictions: int, *, url: str, at: datetime) -> bytes:
+    """Return the body of the message that signed documents were judged again, and worse than before. Pure.
+
+    `contradictions` is the number of facts in which a kept verdict is better than its document. `url` shows the
+    archives that need attention to holders of a token.
+    """
+    documents = [
+        {"reference": each.reference, "version": each.version, "before": each.before, "now": each.now}
+        for each in worse[:MOST_REPORTED]
+    ]
+    counts = {"documents_in_all": len(worse), "contradictions": contradictions}
+    return _body(DOCUMENTS_JUDGED_WORSE, at, {"documents": documents} | counts | {"url": url})
 
 
 def store_damaged(findings: int, found_at: datetime) -> bytes:

@@ -23,6 +23,7 @@ from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports
+from flows.judge_signatures import judge_signatures
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from flows.rerun_archives import rerun_archives
@@ -43,6 +44,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     import_archives,
     sweep_inbox,
     verify_archives,
+    judge_signatures,
     rerun_archives,
 )
 _GIVE_UP_AFTER_S = 20

@@ -11,12 +11,14 @@ import pytest
 from domain.messages.notification import (
     MOST_REPORTED,
     archive_completed,
+    documents_judged_worse,
     message_id_of,
     payments_discrepancies,
     store_damaged,
     store_unverified,
 )
 from domain.payments.sentences import sentence
+from models.archive.judgement import Change
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.views.payments import ListedDiscrepancy
 
@@ -130,13 +132,14 @@ def test_every_message_and_every_member_is_documented() -> None:
     messages = (
         archive_completed_with([Discrepancy(DiscrepancyCode.BAD_AMOUNT, None, "e", "f")]),
         payments_discrepancies([NEWEST], {}, url="u", at=NOON),
+        documents_judged_worse([Change("process-1", 1, "sound", "broken", True)], 0, url="u", at=NOON),
         store_damaged(1, NOON),
         store_unverified(NOON),
     )
     document = DOCUMENT.read_text()
 
     for each in map(json.loads, messages):
-        (inner,) = each["data"].get("discrepancies", [{}])
+        (inner,) = each["data"].get("discrepancies") or each["data"].get("documents", [{}])
         assert f"## {each['type']}\n" in document
         assert [name for name in (*each["data"], *inner) if f"`{name}`" not in document] == []
 

@@ -1,0 +1,83 @@
+"""The flow `judge-signatures`: judges signed documents again after the trust roots have changed, some each night."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_table_artifact
+from pydantic import Field
+
+from adapters.database.transactions import pages
+from adapters.files import bucket
+from adapters.platform.cancellation import in_thread
+from adapters.settings.settings import settings
+from domain.messages.notification import documents_judged_worse
+from flows.endpoints import notify_endpoints
+from flows.execution.attempts import without_text
+from flows.execution.results import RESULTS
+from flows.execution.summaries import optional_summary
+from models.archive.judgement import Change, Judged
+from models.store.fixity import StoredObject
+from services.custody.judging_again import count_due, due, judge_objects
+
+_PAGE = 500
+_MOST_SHOWN = 100
+
+
+@flow(name="judge-signatures", result_storage=RESULTS, persist_result=False)
+@without_text
+async def judge_signatures(most: Annotated[int, Field(ge=1)] = 10_000) -> None:
+    """Judge the signed documents again that were judged last with other trust roots than today's, at most `most`.
+
+    List the documents that are judged differently in an artifact. Notify the endpoints if some are judged worse, or if
+    a kept verdict is better than its document.
+
+    Raises:
+        Transient: the store or the database does not answer.
+    """
+    log, whole = get_run_logger(), Judged()
+    chosen = await in_thread(due, most)
+    for page in pages(chosen, _PAGE):
+        judged = await in_thread(_judge, page)
+        whole += judged
+        await _report_worse(judged)
+        log.info("%d of %d archives: %d judgements are new", whole.documents, len(chosen), whole.kept)
+    for key, reason in (whole.unjudged + whole.unkept)[:_MOST_SHOWN]:
+        log.warning("not judged or not kept: %s: %s", key, reason)
+    for wrong in whole.contradictions[:_MOST_SHOWN]:
+        log.warning("contradicted: %s: %s: %s, found %s", wrong.key, wrong.about, wrong.kept, wrong.found)
+    log.info("%d archives wait for the next nights", await in_thread(count_due))
+    if whole.changes:
+        await _show(whole)
+
+
+def _judge(objects: Sequence[StoredObject]) -> Judged:
+    with bucket.patient():
+        return judge_objects(objects, lambda _, __: None)
+
+
+async def _report_worse(judged: Judged) -> None:
+    """Notify the endpoints at once: a run that is killed later does not judge these archives again."""
+    worse = [each for each in judged.changes if each.is_worse]
+    if worse or judged.contradictions:
+        url = f"{settings().receiver_url}/api/archives?attention=true"
+        await notify_endpoints(documents_judged_worse(worse, len(judged.contradictions), url=url, at=datetime.now(UTC)))
+
+
+async def _show(judged: Judged) -> None:
+    with optional_summary():
+        shown = [_row(each) for each in sorted(judged.changes, key=lambda each: not each.is_worse)[:_MOST_SHOWN]]
+        text = f"{judged.changes_in_all} signed documents are judged differently; the worse ones come first"
+        await acreate_table_artifact(shown, key="judged-differently", description=text)
+
+
+def _row(change: Change) -> dict[str, str | int]:
+    worse = "worse" if change.is_worse else ""
+    return {
+        "reference": change.reference,
+        "version": change.version,
+        "before": change.before,
+        "now": change.now,
+        "": worse,
+    }
