@@ -24,6 +24,8 @@ from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
+from adapters.documents.evidence import NO_EVIDENCE, Evidence
+
 Found = TypeVar("Found")
 
 _END = re.compile(rb"[\r\n]startxref\s*(\d+)\s*[\r\n]%%EOF")
@@ -44,6 +46,7 @@ class Document:
     size_bytes: int
     roots: Sequence[Any]
     now: datetime
+    evidence: Evidence = NO_EVIDENCE
 
 
 def opened(file: BinaryIO) -> PdfFileReader:

@@ -36,6 +36,10 @@ from pyhanko.sign.validation.status import (
 )
 from pyhanko_certvalidator import ValidationContext
 
+from adapters.documents.algorithms import CannotCompute
+from adapters.documents.certificates import common_name, described
+from adapters.documents.embedded_signature import Signature
+from adapters.documents.evidence import Evidence, in_document, in_signature
 from adapters.documents.pdf_document import (
     Document,
     earlier_signature_values,
@@ -48,7 +52,9 @@ from adapters.documents.pdf_document import (
     signature_values,
     updates_behind,
 )
-from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Verdict
+from adapters.documents.revocation import Moment, context_at
+from adapters.documents.trust import trust_in
+from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, TimeSource, Verdict
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -77,6 +83,7 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
         except PdfReadError:
             return UNREADABLE
+        document = replace(document, evidence=in_document(document.reader))
         signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
         here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
         verdict = _summary(signatures, is_one_gone=bool(earlier - here))
@@ -89,8 +96,8 @@ async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
     try:
         if entry(field["/V"], "/SubFilter") not in _KNOWN_KINDS:
-            return _unjudged(document, name, valid=None)
-        return await _judged_signature(document, EmbeddedPdfSignature(document.reader, field, name))
+            return replace(_unjudged(document, name, valid=None), reason="the kind of the signature is not known here")
+        return await _judged_or_uncomputed(document, Signature(document.reader, field, name))
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 -- a damaged signature may make pyHanko raise any exception
@@ -114,11 +121,31 @@ def _unjudged(document: Document, name: str, *, valid: bool | None) -> Signature
     )
 
 
-async def _judged_signature(document: Document, signature: EmbeddedPdfSignature) -> SignatureVerdict:
+async def _judged_or_uncomputed(document: Document, signature: Signature) -> SignatureVerdict:
+    """Return the verdict on a signature. Without a verdict on its value, it is known whether the digest matches."""
+    try:
+        signature.require_computable()
+        return await _judged_signature(document, signature)
+    except CannotCompute as error:
+        unjudged = _unjudged(document, signature.field_name, valid=None)
+        return replace(
+            unjudged,
+            is_document_time_stamp=signature.is_time_stamp,
+            intact=signature.digest_matches(),
+            signer_name=common_name(signature.signer_cert.subject),
+            certificate=described(signature.signer_cert),
+            reason=str(error),
+        )
+
+
+async def _judged_signature(document: Document, signature: Signature) -> SignatureVerdict:
     stamps, content_stamps = await _time_stamps(document, signature)
     stamps_fit = all(stamp.intact and stamp.valid for stamp in (*stamps, *content_stamps))
-    signed_at = _signed_at(signature, stamps)
+    signed_at, source = await _signed_at(document, signature, stamps)
+    moment = _moment(document, signed_at, source)
     status = await _status(document, signature, signed_at)
+    trust = await trust_in(status, _evidence(document, signature), document.roots, moment)
+    algorithm = signature.algorithm()
     coverage = _coverage(document, signature, status)
     change = _change(document, signature, status, coverage)
     subject = signature.signer_cert.subject.native
@@ -134,12 +161,18 @@ async def _judged_signature(document: Document, signature: EmbeddedPdfSignature)
         signer_name=_text(subject.get("common_name")),
         signer_organization=_text(subject.get("organization_name")),
         signed_at=signed_at,
-        trusted=status.trusted and stamps_fit if document.roots else None,
+        trusted=trust.trusted if stamps_fit or not document.roots else False,
         digest=status.md_algorithm,
+        certificate=described(signature.signer_cert),
+        algorithm=str(algorithm),
+        strength=algorithm.strength(moment.at if moment.is_proven else document.now),
+        time_source=source,
+        trust_reason=trust.reason,
+        revocation=trust.revocation,
     )
 
 
-async def _status(document: Document, signature: EmbeddedPdfSignature, signed_at: datetime | None) -> Status:
+async def _status(document: Document, signature: Signature, signed_at: datetime | None) -> Status:
     """Return pyHanko's status of a signature, without a comparison of revisions if the comparison fails."""
     context = _context(document, signed_at)
     try:
@@ -150,8 +183,8 @@ async def _status(document: Document, signature: EmbeddedPdfSignature, signed_at
         return await _validated(signature, context, skip_diff=True)
 
 
-async def _validated(signature: EmbeddedPdfSignature, context: ValidationContext, *, skip_diff: bool) -> Status:
-    if signature.sig_object_type == "/DocTimeStamp":
+async def _validated(signature: Signature, context: ValidationContext, *, skip_diff: bool) -> Status:
+    if signature.is_time_stamp:
         return await async_validate_pdf_timestamp(signature, context, skip_diff=skip_diff)
     # Seals have only digital_signature. By default pyHanko requires non_repudiation, and refuses a certificate without
     # usages.
@@ -162,21 +195,27 @@ async def _validated(signature: EmbeddedPdfSignature, context: ValidationContext
 
 
 def _context(document: Document, moment: datetime | None) -> ValidationContext:
-    return ValidationContext(
-        trust_roots=document.roots,
-        moment=min(moment or document.now, document.now),
-        allow_fetching=False,
-    )
+    at = min(moment or document.now, document.now)
+    return context_at(at, document.roots, document.evidence.certificates)
+
+
+def _evidence(document: Document, signature: Signature) -> Evidence:
+    return document.evidence + in_signature(signature.signed_data, signature.signer_info)
+
+
+def _moment(document: Document, signed_at: datetime | None, source: TimeSource) -> Moment:
+    at = min(signed_at or document.now, document.now)
+    return Moment(at, document.now, is_proven=source is TimeSource.TIME_STAMP)
 
 
 async def _time_stamps(
-    document: Document, signature: EmbeddedPdfSignature
+    document: Document, signature: Signature
 ) -> tuple[list[TimestampSignatureStatus], list[TimestampSignatureStatus]]:
     """Judge the time stamps in a signature: of its value, and of the content, made before the signature.
 
     A document time stamp is judged as a signature.
     """
-    if signature.sig_object_type == "/DocTimeStamp":
+    if signature.is_time_stamp:
         return [], []
     of_value = extract_tst_data_iter(signature.signer_info, signed=False)
     of_content = extract_tst_data_iter(signature.signer_info, signed=True)
@@ -192,16 +231,26 @@ async def _time_stamp(document: Document, token: Any, imprint: Callable[[str], b
     return TimestampSignatureStatus(**await validate_tst_signed_data(token, context, imprint))
 
 
-def _signed_at(signature: EmbeddedPdfSignature, stamps: Sequence[TimestampSignatureStatus]) -> datetime | None:
+async def _signed_at(
+    document: Document, signature: Signature, stamps: Sequence[TimestampSignatureStatus]
+) -> tuple[datetime | None, TimeSource]:
     """Return the earliest time in a time stamp of a trusted authority, or else the time that the signer states.
 
     A signature does not cover its time stamp, so anybody can insert a time stamp of an authority of their own.
     """
-    if signature.sig_object_type == "/DocTimeStamp":
-        return _time_in(signature.signed_data)
-    moments = [_zoned(stamp.timestamp) for stamp in stamps if stamp.trusted]
+    if signature.is_time_stamp:
+        return _time_in(signature.signed_data), TimeSource.TIME_STAMP
+    moments = [_zoned(stamp.timestamp) for stamp in stamps if await _is_trusted_stamp(document, signature, stamp)]
+    if moments:
+        return min(moments), TimeSource.TIME_STAMP
     own = signature.self_reported_timestamp
-    return min(moments) if moments else own and _zoned(own)
+    return (_zoned(own), TimeSource.SIGNER) if own else (None, TimeSource.NONE)
+
+
+async def _is_trusted_stamp(document: Document, signature: Signature, stamp: TimestampSignatureStatus) -> bool:
+    moment = Moment(_zoned(stamp.timestamp), document.now, is_proven=True)
+    trust = await trust_in(stamp, _evidence(document, signature), document.roots, moment)
+    return bool(stamp.intact and stamp.valid and trust.trusted)
 
 
 def _time_in(token: Any) -> datetime:
@@ -284,7 +333,7 @@ def _outcome(signatures: Sequence[SignatureVerdict], *, changed: bool) -> Outcom
         return Outcome.CHANGED
     if not signatures:
         return Outcome.UNSIGNED
-    return Outcome.SOUND if all(one.intact for one in signatures) else Outcome.UNREADABLE
+    return Outcome.SOUND if all(one.intact and one.valid for one in signatures) else Outcome.UNREADABLE
 
 
 def _all(answers: Iterable[bool | None]) -> bool | None:

@@ -1,25 +1,69 @@
-"""The trust roots that signed documents are judged by, as the settings name them."""
+"""Judges whether a signature's certificate is to be trusted, and says why not."""
 
-import hashlib
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from adapters.settings.settings import settings
-from models.errors import Transient
+from asn1crypto import x509
+from pyhanko.sign.ades.report import AdESIndeterminate
+
+from adapters.documents.evidence import Evidence
+from adapters.documents.revocation import Moment, is_issuer_revoked, revocation_of
+from models.archive.verdict import Revocation, RevocationStatus
+
+_UNTRUSTED = "its certificate does not lead to a trusted root"
+_REASONS = {
+    AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: _UNTRUSTED,
+    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: "its certificate was not valid at the time of signing",
+    AdESIndeterminate.EXPIRED: "its certificate had expired at the time of signing",
+    AdESIndeterminate.NOT_YET_VALID: "its certificate was not valid yet at the time of signing",
+    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: "it, or a certificate above it, uses an algorithm that is too weak",
+    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: "its certificate, or one above it, is not for this use",
+}
 
 
-def trust_roots() -> list[Path]:
-    """Return the files of the trusted root certificates."""
-    return [Path(root) for root in settings().trust_roots]
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whether a certificate is trusted. `reason`: why it is not, or why that is unknown."""
+
+    trusted: bool | None
+    reason: str | None
+    revocation: Revocation | None
 
 
-def trust_digest() -> str:
-    """Return a digest of the trust roots. It changes with their content, not with their order or their place.
+async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certificate], moment: Moment) -> Trust:
+    """Return whether the certificate of a signature is trusted at a moment.
 
-    Raises:
-        Transient: a file cannot be read.
+    Args:
+        status: pyHanko's status of the signature or time stamp, judged at that moment without revocation.
     """
+    if not roots:
+        reason = "without a trusted root, OCSP answers and CRLs cannot be checked"
+        return Trust(None, "no trusted roots were configured", Revocation(RevocationStatus.UNKNOWN, reason=reason))
+    if not status.trusted:
+        reason = _REASONS.get(status.trust_problem_indic, _UNTRUSTED)
+        if not (status.intact and status.valid):
+            reason = "it is not valid"
+        return Trust(False, reason, Revocation(RevocationStatus.UNKNOWN, reason="its certificate is not trusted"))
     try:
-        digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in trust_roots()}
-    except OSError as error:
-        raise Transient(f"a file of CELLAR_TRUST_ROOTS cannot be read: {error.strerror}") from error
-    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+        revocation = await revocation_of(status.validation_path, evidence, roots, moment)
+        if await is_issuer_revoked(status.validation_path, evidence, roots, moment):
+            return Trust(False, "the certificate of an issuer was revoked", revocation)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 -- an OCSP answer or CRL may be crafted to make asn1crypto raise any exception
+        reason = "the OCSP answers and CRLs in the document cannot be read"
+        revocation = Revocation(RevocationStatus.UNKNOWN, reason=reason)
+    return _trust(status.validation_path.last, revocation, moment)
+
+
+def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment) -> Trust:
+    if revocation.status is RevocationStatus.REVOKED:
+        if revocation.revoked_at and revocation.revoked_at <= moment.at:
+            return Trust(False, "its certificate was revoked before it signed", revocation)
+        reason = "its certificate was revoked, and no trusted time stamp proves that it signed before"
+        return Trust(None, reason, revocation)
+    if not moment.is_proven and certificate.not_valid_after < moment.known:
+        reason = "its certificate has expired, and no trusted time stamp proves that it signed before"
+        return Trust(None, reason, revocation)
+    return Trust(True, None, revocation)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from models.archive.archive import Archive
 from models.archive.content import Role
 from models.archive.judgement import Judgement
-from models.archive.verdict import Outcome, Verdict
+from models.archive.verdict import Outcome, RevocationStatus, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 
 _WHERE = str(Role.SIGNED_DOCUMENT)
@@ -45,14 +45,24 @@ def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
         detail = f"the document has no digital signature, but the payload names {len(archive.signatures)} signatures"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, detail)
     if verdict.trusted is False:
-        detail = "a signer's certificate does not lead to a trusted root"
+        detail = _untrusted(verdict)
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_NOT_TRUSTED, _WHERE, detail)
+    if any(each.revocation and each.revocation.status is RevocationStatus.REVOKED for each in verdict.signatures):
+        detail = "a signer's certificate was revoked before the time at which the signature is known to have existed"
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_REVOKED, _WHERE, detail)
     if any(each.digest in _WEAK_DIGESTS for each in verdict.signatures):
         detail = "a signature uses a weak digest, MD5 or SHA-1, that another document can share"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_WEAK_DIGEST, _WHERE, detail)
     if _is_older_than_its_signatures(archive, verdict):
         detail = "the document's last digital signature is older than the last signature in the payload"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_TOO_OLD, _WHERE, detail)
+
+
+def _untrusted(verdict: Verdict) -> str:
+    reasons = {each.trust_reason for each in verdict.signatures if each.trusted is False and each.trust_reason}
+    if not reasons:  # a verdict of an earlier build
+        return "a signer's certificate does not lead to a trusted root"
+    return f"a signature is not trusted: {'; '.join(sorted(reasons))}"
 
 
 def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from models.archive.verdict import LaterChange, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import (
+    LaterChange,
+    Outcome,
+    Revocation,
+    RevocationStatus,
+    SignatureVerdict,
+    Tier,
+    TimeSource,
+    Verdict,
+)
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SOUND: "Sound: every signature is intact and valid, and permits all later changes.",
@@ -18,6 +27,20 @@ _CHANGES: Mapping[LaterChange | None, str] = {
     LaterChange.FORM_FILLING: "form fields or further signatures",
     LaterChange.ANNOTATIONS: "annotations",
     LaterChange.OTHER: "other changes",
+    None: "unknown",
+}
+_TIERS: Mapping[Tier | None, str] = {
+    Tier.PLAIN: "plain: in no trust list",
+    Tier.SECURE: "secure (Electronic Signature Law, 5761-2001)",
+    Tier.CERTIFIED: "certified (Electronic Signature Law, 5761-2001)",
+    Tier.ADVANCED: "advanced, with a certificate of a listed authority (eIDAS)",
+    Tier.QUALIFIED: "qualified certificate (eIDAS)",
+    None: "not judged",
+}
+_TIME_SOURCES: Mapping[TimeSource | None, str] = {
+    TimeSource.TIME_STAMP: "a trusted time stamp",
+    TimeSource.SIGNER: "the signer's own clock",
+    TimeSource.NONE: "nothing: no time is stated",
     None: "unknown",
 }
 
@@ -49,6 +72,39 @@ def _signature_text(signature: SignatureVerdict) -> dict[str, str | None]:
     }
 
 
+def certificate_texts(verdict: Verdict) -> list[dict[str, str | None]]:
+    """Return what is known of each signature's certificate, algorithm and time, each under its label. Pure."""
+    return [_certificate_text(each) for each in verdict.signatures]
+
+
+def _certificate_text(signature: SignatureVerdict) -> dict[str, str | None]:
+    certificate = signature.certificate
+    return {
+        "certificate": f"{certificate.serial} of {certificate.issuer or 'nobody named'}" if certificate else None,
+        "valid until": _time(certificate.valid_until) if certificate else None,
+        "trusted": _with_reason(_answer(signature.trusted), signature.trust_reason),
+        "revoked": _revocation(signature.revocation),
+        "tier": _TIERS[signature.tier],
+        "algorithm": signature.algorithm and f"{signature.algorithm}, {signature.strength or 'strength unknown'}",
+        "time from": _TIME_SOURCES[signature.time_source],
+        "not judged because": signature.reason,
+    }
+
+
+def _revocation(revocation: Revocation | None) -> str:
+    if revocation is None or revocation.status is RevocationStatus.UNKNOWN:
+        return _with_reason("unknown", revocation.reason if revocation else None)
+    source = f"by {'an OCSP answer' if revocation.source == 'ocsp' else 'a CRL'} of {_time(revocation.said_at)}"
+    if revocation.status is RevocationStatus.REVOKED:
+        return f"yes, at {_time(revocation.revoked_at)}, {source}"
+    later = f"; revoked later, at {_time(revocation.revoked_at)}" if revocation.revoked_at else ""
+    return f"no, {source}{later}"
+
+
+def _with_reason(answer: str, reason: str | None) -> str:
+    return f"{answer}: {reason}" if reason else answer
+
+
 def _changes(signature: SignatureVerdict) -> str:
     text = _CHANGES[signature.change]
     if signature.change_permitted is False:
@@ -57,9 +113,10 @@ def _changes(signature: SignatureVerdict) -> str:
 
 
 def _trust(verdict: Verdict) -> str:
+    reasons = dict.fromkeys(each.trust_reason for each in verdict.signatures if each.trust_reason)
     if verdict.trusted is None and verdict.signatures:
-        return "not judged: no trusted roots were configured"
-    return _answer(verdict.trusted)
+        return f"not judged: {'; '.join(reasons) or 'no trusted roots were configured'}"
+    return _with_reason(_answer(verdict.trusted), None if verdict.trusted else "; ".join(reasons))
 
 
 def _answer(answer: bool | None) -> str:

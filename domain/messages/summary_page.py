@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.archive.rows import label_text
-from domain.archive.verdict_text import document_text, signature_texts
+from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
 from domain.messages.summary import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
@@ -108,11 +108,16 @@ def _infection(stored: StoredContent) -> str | None:
 def _signed_document(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
-    signatures = signature_texts(verdict)
-    header = tuple(signatures[0]) if signatures else ()
-    rows = [tuple(each.values()) for each in signatures]
     about = {name.capitalize(): text for name, text in document_text(verdict).items()}
-    return {"about": about, "signatures": _Section("Digital signatures", header, rows)}
+    sections = [
+        _texts_section("Digital signatures", signature_texts(verdict)),
+        _texts_section("Certificates of the digital signatures", certificate_texts(verdict)),
+    ]
+    return {"about": about, "sections": sections}
+
+
+def _texts_section(title: str, texts: Sequence[Mapping[str, str | None]]) -> _Section:
+    return _Section(title, tuple(texts[0]) if texts else (), [tuple(each.values()) for each in texts])
 
 
 def _session(session: Session) -> dict[str, Any]:

@@ -65,6 +65,70 @@ class FieldChange:
     unseen_by: tuple[str, ...]
 
 
+class Strength(StrEnum):
+    """Whether an algorithm was recommended at the time that the signature is proven to have existed at."""
+
+    STRONG = "strong"
+    WEAK = "weak"
+
+
+class Tier(StrEnum):
+    """The rank of a signature, by the trust lists of the operator.
+
+    `certified` and `secure` are ranks of Israel's Electronic Signature Law, 5761-2001; `qualified` and `advanced` of
+    eIDAS. `plain`: trust lists were read, and none of them lists the issuer of its certificate at the time of signing.
+    """
+
+    PLAIN = "plain"
+    SECURE = "secure"
+    CERTIFIED = "certified"
+    ADVANCED = "advanced"
+    QUALIFIED = "qualified"
+
+
+class TimeSource(StrEnum):
+    """The source of the time of signing: a time stamp of a trusted authority, the signer's own clock, or nothing."""
+
+    TIME_STAMP = "time_stamp"
+    SIGNER = "signer"
+    NONE = "none"
+
+
+class RevocationStatus(StrEnum):
+    GOOD = "good"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SignerCertificate:
+    """What a signer's certificate says of itself. `subject` and `issuer` are common names, `serial` is hexadecimal.
+
+    `sha256` is the digest of the certificate as DER.
+    """
+
+    subject: str | None
+    issuer: str | None
+    serial: str
+    sha256: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What the certificate's authority said of it. `source`: `ocsp` or `crl`; None if nothing usable was found.
+
+    `said_at` is the time of that answer, `revoked_at` the time of a revocation, `reason` why the status is unknown.
+    """
+
+    status: RevocationStatus
+    source: str | None = None
+    said_at: datetime | None = None
+    revoked_at: datetime | None = None
+    reason: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SignatureVerdict:
     """The verdict on one signature. None means unknown.
@@ -72,9 +136,10 @@ class SignatureVerdict:
     `intact`: the bytes that it covers are the signed bytes. `valid`: the signature belongs to its certificate, and its
     time stamps belong to it. `change_permitted`: by the signature's own rules (DocMDP, FieldMDP). `locks`: it permits
     only archival changes. `signed_at`: the time of its time stamp, if that leads to a trusted root, otherwise the time
-    that the signer states. `trusted`: at that time, its certificate led to a trusted root. Revocation is not checked.
-    It is None without trusted roots. `digest`: the digest algorithm, as `sha256`. `reason`: why
-    part of it could not be judged. Verdicts of earlier builds lack the last two.
+    that the signer states. `trusted`: at that time, its certificate led to a trusted root and was not revoked. It is
+    None without trusted roots, and if only the signer's clock says that the certificate was still valid.
+    `trust_reason`: why it is not True. `digest`: the digest algorithm, as `sha256`. `reason`: why part of it could not
+    be judged. `algorithm`: as `rsa-2048 sha256`. Verdicts of earlier builds lack `digest` and what follows it.
     """
 
     field: str
@@ -91,6 +156,13 @@ class SignatureVerdict:
     trusted: bool | None
     digest: str | None = None
     reason: str | None = None
+    certificate: SignerCertificate | None = None
+    algorithm: str | None = None
+    strength: Strength | None = None
+    tier: Tier | None = None
+    time_source: TimeSource | None = None
+    trust_reason: str | None = None
+    revocation: Revocation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +198,13 @@ UNREADABLE = Verdict(
 
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
     """Return the verdict as JSON values, as the API shows it."""
-    shown = asdict(verdict)
-    shown["signatures"] = [
-        signature | {"signed_at": moment.isoformat() if (moment := signature["signed_at"]) else None}
-        for signature in shown["signatures"]
-    ]
+    shown: dict[str, Any] = _as_json(asdict(verdict))
     return shown
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from adapters.database.transactions import pages
-from adapters.documents.trust import trust_digest
+from adapters.documents.trust_files import trust_digest
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate

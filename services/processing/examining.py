@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.documents.examination import examine
-from adapters.documents.trust import trust_digest, trust_roots
+from adapters.documents.trust_files import trust_digest, trust_roots
 from models.archive.verdict import Verdict
 
 

@@ -426,13 +426,18 @@ def test_document_is_trusted_when_all_its_signers_are(judge: Judge) -> None:
     assert (verdict.trusted, [one.trusted for one in verdict.signatures]) == (False, [True, False])
 
 
-def test_certificate_that_expired_after_signing_is_trusted(judge: Judge) -> None:
+@pytest.mark.parametrize("is_stamped", [True, False], ids=["time stamp", "no time stamp"])
+def test_certificate_that_has_expired_is_trusted_if_a_time_stamp_proves_that_it_signed_before(
+    judge: Judge, is_stamped: bool
+) -> None:
     short_lived = pdfs.identity("Short-lived", valid_from=pdfs.NOW - timedelta(days=1), valid_days=2)
-    pdf = pdfs.signed(pdfs.form(), by=short_lived)
+    pdf = pdfs.signed(pdfs.form(), by=short_lived, stamper=pdfs.time_stamper() if is_stamped else None)
 
-    verdict = judge(pdf, [pdfs.authority()], now=pdfs.NOW + timedelta(days=3650))
+    verdict = judge(pdf, [pdfs.authority()], now=pdfs.NOW + timedelta(days=30))
 
-    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, True)
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, True if is_stamped else None)
+    expired = "its certificate has expired, and no trusted time stamp proves that it signed before"
+    assert verdict.signatures[0].trust_reason == (None if is_stamped else expired)
 
 
 def test_certificate_that_expired_before_signing_is_not_trusted(judge: Judge) -> None:

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.archive.signed_document import with_verdict
-from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Verdict
+from models.archive.verdict import (
+    UNREADABLE,
+    Coverage,
+    LaterChange,
+    Outcome,
+    Revocation,
+    RevocationStatus,
+    SignatureVerdict,
+    Verdict,
+)
 from tests.domain.payloads import read
 from tests.samples import sample_document
 
@@ -44,6 +53,18 @@ def digested_by(algorithm: str | None) -> Verdict:
     return replace(SOUND, signatures=(replace(SIGNATURE, digest=algorithm),))
 
 
+def said_of_its_certificate(status: RevocationStatus) -> Verdict:
+    return replace(SOUND, signatures=(replace(SIGNATURE, revocation=Revocation(status)),))
+
+
+def test_warning_about_trust_gives_the_reason() -> None:
+    signature = replace(SIGNATURE, trusted=False, trust_reason="its certificate was revoked before it signed")
+
+    (warning,) = with_verdict(ARCHIVE, replace(SOUND, trusted=False, signatures=(signature,))).warnings
+
+    assert warning.detail == "a signature is not trusted: its certificate was revoked before it signed"
+
+
 @pytest.mark.parametrize(
     ("verdict", "code"),
     [
@@ -55,6 +76,7 @@ def digested_by(algorithm: str | None) -> Verdict:
         (sealed_at(SIGNED_AT - timedelta(days=2)), "SIGNED_DOCUMENT_TOO_OLD"),
         (digested_by("sha1"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
         (digested_by("md5"), "SIGNED_DOCUMENT_WEAK_DIGEST"),
+        (said_of_its_certificate(RevocationStatus.REVOKED), "SIGNED_DOCUMENT_REVOKED"),
     ],
 )
 def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
@@ -68,6 +90,8 @@ def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
         replace(SOUND, trusted=True),
         sealed_at(SIGNED_AT),
         digested_by("sha512"),
+        said_of_its_certificate(RevocationStatus.GOOD),
+        said_of_its_certificate(RevocationStatus.UNKNOWN),
         digested_by(None),
         sealed_at(SIGNED_AT - timedelta(hours=23)),
         sealed_at(datetime(2100, 1, 1, tzinfo=UTC)),

@@ -5,8 +5,20 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.archive.verdict_text import document_text, signature_texts
-from models.archive.verdict import UNREADABLE, LaterChange, Outcome, SignatureVerdict, Verdict
+from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
+from models.archive.verdict import (
+    UNREADABLE,
+    LaterChange,
+    Outcome,
+    Revocation,
+    RevocationStatus,
+    SignatureVerdict,
+    SignerCertificate,
+    Strength,
+    Tier,
+    TimeSource,
+    Verdict,
+)
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 
 
@@ -71,3 +83,67 @@ def test_missing_judgement_is_called_unknown() -> None:
 )
 def test_time_is_in_utc_where_utc_can_express_it(moment: datetime, text: str) -> None:
     assert signature_text(replace(SIGNATURE, signed_at=moment))["signed at"] == text
+
+
+CERTIFICATE = SignerCertificate("Dana", "Test root", "1f", "00", None, datetime(2027, 1, 1, tzinfo=UTC))
+SAID_AT = datetime(2026, 1, 2, tzinfo=UTC)
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def certificate_text(**said: object) -> dict[str, str | None]:
+    (text,) = certificate_texts(replace(SOUND, signatures=(replace(SIGNATURE, **said),)))  # type: ignore[arg-type]
+    return text
+
+
+def test_certificate_and_algorithm_are_named() -> None:
+    text = certificate_text(certificate=CERTIFICATE, algorithm="rsa-1024 sha256", strength=Strength.WEAK)
+
+    assert (text["certificate"], text["valid until"]) == ("1f of Test root", "2027-01-01 00:00:00 UTC")
+    assert text["algorithm"] == "rsa-1024 sha256, weak"
+
+
+def test_verdict_of_an_earlier_build_has_unknown_details() -> None:
+    text = certificate_text()
+
+    assert (text["certificate"], text["revoked"], text["tier"], text["time from"]) == (
+        None,
+        "unknown",
+        "not judged",
+        "unknown",
+    )
+
+
+@pytest.mark.parametrize(
+    ("revocation", "text"),
+    [
+        (Revocation(RevocationStatus.UNKNOWN, reason="nothing was found"), "unknown: nothing was found"),
+        (
+            Revocation(RevocationStatus.GOOD, "ocsp", SAID_AT),
+            "no, by an OCSP answer of 2026-01-02 00:00:00 UTC",
+        ),
+        (
+            Revocation(RevocationStatus.GOOD, "crl", SAID_AT, EARLIER),
+            "no, by a CRL of 2026-01-02 00:00:00 UTC; revoked later, at 2026-01-01 00:00:00 UTC",
+        ),
+        (
+            Revocation(RevocationStatus.REVOKED, "crl", SAID_AT, EARLIER),
+            "yes, at 2026-01-01 00:00:00 UTC, by a CRL of 2026-01-02 00:00:00 UTC",
+        ),
+    ],
+)
+def test_revocation_text_names_its_source(revocation: Revocation, text: str) -> None:
+    assert certificate_text(revocation=revocation)["revoked"] == text
+
+
+def test_trust_text_gives_the_reason() -> None:
+    signature = replace(SIGNATURE, trusted=False, trust_reason="its certificate was revoked before it signed")
+    verdict = replace(SOUND, trusted=False, signatures=(signature,))
+
+    assert document_text(verdict)["trusted"] == "no: its certificate was revoked before it signed"
+
+
+def test_every_tier_and_time_source_has_its_own_words() -> None:
+    tiers = {certificate_text(tier=each)["tier"] for each in (*Tier, None)}
+    sources = {certificate_text(time_source=each)["time from"] for each in (*TimeSource, None)}
+
+    assert (len(tiers), len(sources)) == (6, 4)

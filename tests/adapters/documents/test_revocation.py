@@ -1,0 +1,168 @@
+"""OCSP answers and CRLs in a document are judged at the time of signing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.documents.examination import examine
+from models.archive.verdict import Outcome, RevocationStatus, SignatureVerdict, TimeSource, Verdict
+from tests import authorities, pdfs
+
+DAY = timedelta(days=1)
+NOW = pdfs.NOW.replace(microsecond=0)
+SIGNED = NOW - 10 * DAY
+BEFORE, AFTER = SIGNED - DAY, SIGNED + DAY
+
+Judge = Callable[..., SignatureVerdict]
+
+
+@pytest.fixture
+def verdict_on(tmp_path: Path) -> Callable[[bytes], Verdict]:
+    def _verdict(pdf: bytes, root: str = "Test root") -> Verdict:
+        (tmp_path / "signed.pdf").write_bytes(pdf)
+        (tmp_path / "root.pem").write_bytes(pdfs.authority(root).pem)
+        return examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=datetime.now(UTC))
+
+    return _verdict
+
+
+@pytest.fixture
+def judge(verdict_on: Callable[..., Verdict]) -> Judge:
+    return lambda pdf, *root: verdict_on(pdf, *root).signatures[0]
+
+
+def stamped() -> bytes:
+    """Return a document that a trusted time stamp proves to be signed at `SIGNED`."""
+    return pdfs.signed(pdfs.form(), stamper=pdfs.time_stamper(SIGNED))
+
+
+def unstamped() -> bytes:
+    return pdfs.signed(pdfs.form())
+
+
+@pytest.mark.parametrize("source", ["ocsp", "crl"])
+def test_good_certificate_is_trusted_and_names_its_source(judge: Judge, source: str) -> None:
+    evidence = {
+        "ocsp": {"answers": [authorities.answer(pdfs.identity(), AFTER)]},
+        "crl": {"crls": [authorities.crl(AFTER)]},
+    }
+
+    signature = judge(authorities.with_evidence(stamped(), **evidence[source]))
+
+    assert signature.revocation
+    assert (signature.revocation.status, signature.revocation.source) == (RevocationStatus.GOOD, source)
+    assert signature.revocation.said_at == AFTER
+    assert (signature.trusted, signature.time_source) == (True, TimeSource.TIME_STAMP)
+
+
+@pytest.mark.parametrize("source", ["ocsp", "crl"])
+def test_certificate_revoked_before_signing_is_not_trusted_and_not_broken(
+    verdict_on: Callable[[bytes], Verdict], source: str
+) -> None:
+    evidence = {
+        "ocsp": {"answers": [authorities.answer(pdfs.identity(), AFTER, revoked_at=BEFORE)]},
+        "crl": {"crls": [authorities.crl(AFTER, [(pdfs.identity(), BEFORE)])]},
+    }
+
+    verdict = verdict_on(authorities.with_evidence(stamped(), **evidence[source]))
+
+    (signature,) = verdict.signatures
+    assert signature.revocation
+    assert (signature.revocation.status, signature.revocation.revoked_at) == (RevocationStatus.REVOKED, BEFORE)
+    assert (verdict.outcome, verdict.trusted) == (Outcome.SOUND, False)
+    assert signature.trust_reason == "its certificate was revoked before it signed"
+
+
+def test_revocation_after_the_proven_time_of_signing_does_not_count(judge: Judge) -> None:
+    later = authorities.answer(pdfs.identity(), NOW - DAY, revoked_at=AFTER)
+
+    signature = judge(authorities.with_evidence(stamped(), answers=[later]))
+
+    assert signature.revocation
+    assert (signature.revocation.status, signature.revocation.revoked_at) == (RevocationStatus.GOOD, AFTER)
+    assert signature.trusted is True
+
+
+def test_certificate_revoked_before_arrival_may_have_signed_later_than_its_signer_says(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
+    arrives = datetime.now(UTC) + 5 * DAY
+    revoked = authorities.answer(pdfs.identity(), arrives - DAY, revoked_at=arrives - 2 * DAY)
+    (tmp_path / "signed.pdf").write_bytes(authorities.with_evidence(unstamped(), answers=[revoked]))
+
+    (signature,) = examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=arrives).signatures
+
+    assert signature.revocation
+    assert (signature.trusted, signature.revocation.status) == (None, RevocationStatus.REVOKED)
+    assert signature.trust_reason == (
+        "its certificate was revoked, and no trusted time stamp proves that it signed before"
+    )
+
+
+UNUSABLE = {
+    "none": {},
+    "older than the signature": {"crls": [authorities.crl(SIGNED - 30 * DAY)]},
+    "of another authority": {"answers": [authorities.answer(pdfs.identity(), AFTER, by="Another root")]},
+    "about another certificate": {"answers": [authorities.answer(pdfs.identity("Somebody else"), AFTER)]},
+}
+
+
+@pytest.mark.parametrize("evidence", UNUSABLE.values(), ids=UNUSABLE)
+def test_without_a_usable_answer_revocation_is_unknown_and_trust_remains(
+    judge: Judge, evidence: dict[str, list[bytes]]
+) -> None:
+    signature = judge(authorities.with_evidence(stamped(), **evidence))
+
+    assert signature.revocation
+    assert signature.revocation.status is RevocationStatus.UNKNOWN
+    assert signature.revocation.reason
+    assert signature.trusted is True
+
+
+def test_damaged_evidence_harms_no_verdict(judge: Judge) -> None:
+    whole = authorities.answer(pdfs.identity(), AFTER)
+    pdf = authorities.with_evidence(stamped(), answers=[whole])
+    place = pdf.rindex(whole)
+
+    for damaged in (
+        whole[:40] + b"\xff" * (len(whole) - 40),
+        bytes(len(whole)),
+        whole[: len(whole) // 2].ljust(len(whole)),
+    ):
+        signature = judge(pdf[:place] + damaged + pdf[place + len(whole) :])
+        assert signature.revocation
+        assert (signature.trusted, signature.revocation.status) == (True, RevocationStatus.UNKNOWN)
+
+
+def test_evidence_in_adobes_attribute_is_used(judge: Judge) -> None:
+    revoked_at = NOW - DAY
+    pdf = authorities.signed_with_archival(
+        pdfs.form(), pdfs._signer(pdfs.identity()), [], [authorities.crl(NOW, [(pdfs.identity(), revoked_at)])]
+    )
+
+    signature = judge(pdf)
+
+    assert signature.revocation
+    assert (signature.trusted, signature.revocation.source) == (False, "crl")
+
+
+def test_time_stamp_of_a_revoked_authority_proves_nothing(judge: Judge) -> None:
+    authority = pdfs._time_stamping_identity("Test root", pdfs._years()[0], 7300)
+    revoked = authorities.answer(authority, AFTER, revoked_at=BEFORE)
+
+    signature = judge(authorities.with_evidence(stamped(), answers=[revoked]))
+
+    assert signature.time_source is TimeSource.SIGNER
+
+
+def test_without_a_trusted_root_revocation_is_unknown(tmp_path: Path) -> None:
+    revoked = authorities.answer(pdfs.identity(), AFTER, revoked_at=BEFORE)
+    (tmp_path / "signed.pdf").write_bytes(authorities.with_evidence(stamped(), answers=[revoked]))
+
+    (signature,) = examine(tmp_path / "signed.pdf", [], now=datetime.now(UTC)).signatures
+
+    assert signature.revocation
+    assert (signature.trusted, signature.revocation.status) == (None, RevocationStatus.UNKNOWN)
