@@ -49,13 +49,16 @@ _ENDED = b"\n\n%d" % -SIGKILL
 _STATUS = re.compile(rb"-?\d+")
 
 
-def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
+def examine(path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence[Path] = ()) -> Verdict:
     """Return the verdict on the PDF at `path`. The verdict contains every fault of the PDF.
 
     This process has at most two PDFs examined at a time, since each may take its whole limit of memory.
 
     Args:
         roots: Files of trusted root certificates, PEM or DER.
+        now: The time of the judgement. The document is known to have existed then, so for a judgement made later this
+            is the time at which the document arrived.
+        lists: Files of trust lists, TOML or XML.
 
     Raises:
         Transient: the child could not be started, could not read the roots, or was killed by another process.
@@ -65,12 +68,19 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime) -> Verdict:
     try:
         size_bytes = path.stat().st_size
         cpu_s = CPU_LIMIT_S + CPU_LIMIT_S_PER_GIB * size_bytes // (1 << 30)
-        files = [str(file.absolute()) for file in (path, *roots)]
-        request = json.dumps([MEMORY_LIMIT_BYTES + size_bytes, cpu_s, now.isoformat(), *files]).encode()
+        request = {
+            "memory_bytes": MEMORY_LIMIT_BYTES + size_bytes,
+            "cpu_s": cpu_s,
+            "now": now.isoformat(),
+            "path": str(path.absolute()),
+            "roots": [str(file.absolute()) for file in roots],
+            "lists": [str(file.absolute()) for file in lists],
+        }
         deadline = time.monotonic() + TIME_LIMIT_PER_CPU_LIMIT * cpu_s
-        answer = _answered(request, deadline)
+        asked = json.dumps(request).encode()
+        answer = _answered(asked, deadline)
         if _was_killed(answer):
-            answer = _answered(request, deadline)
+            answer = _answered(asked, deadline)
         return _verdict(answer)
     except OSError as error:
         raise Transient(f"the examination of a signed document could not be started: {error.strerror}") from error
@@ -191,6 +201,8 @@ def _verdict(answer: bytes) -> Verdict:
         raise Transient("the process that examines a signed document was killed; try again")
     if status == os.EX_CONFIG:
         raise Transient("a file of CELLAR_TRUST_ROOTS contains no certificate; expected PEM or DER")
+    if status == os.EX_DATAERR:
+        raise Transient("a file of CELLAR_TRUST_LISTS is no trust list; see docs/archives.md")
     try:
         return _VERDICT.validate_json(verdict)
     except ValidationError:

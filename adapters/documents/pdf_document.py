@@ -25,6 +25,7 @@ from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 from adapters.documents.evidence import NO_EVIDENCE, Evidence
+from adapters.documents.trust_lists import Listed
 
 Found = TypeVar("Found")
 
@@ -39,7 +40,7 @@ _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A PDF to judge. `roots` are certificates as objects of asn1crypto."""
+    """A PDF to judge. `roots` are certificates as objects of asn1crypto. `listed` are authorities of trust lists."""
 
     reader: PdfFileReader
     file: BinaryIO
@@ -47,6 +48,15 @@ class Document:
     roots: Sequence[Any]
     now: datetime
     evidence: Evidence = NO_EVIDENCE
+    listed: Sequence[Listed] = ()
+
+    @property
+    def judges_trust(self) -> bool:
+        return bool(self.roots or self.listed)
+
+    def anchors(self, at: datetime) -> list[Any]:
+        """Return the certificates that are trusted without question at a time: roots, and authorities of lists."""
+        return [*self.roots, *(each.certificate for each in self.listed if each.is_active(at))]
 
 
 def opened(file: BinaryIO) -> PdfFileReader:

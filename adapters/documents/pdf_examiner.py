@@ -44,6 +44,7 @@ from typing import Any, NoReturn
 from pyhanko.keys import load_certs_from_pemder
 
 from adapters.documents.pdf_signatures import judge
+from adapters.documents.trust_lists import BadList, Listed, read_lists
 from models.archive.verdict import verdict_as_json
 
 _LONGEST_REQUEST_BYTES = 64 << 10
@@ -84,9 +85,10 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
 def serve(requests: socket.socket) -> None:
     """Judge documents, each in a child of its own, until the other end is closed. Importing all modules takes 0.2 s.
 
-    A request is JSON: the limits of memory in bytes and of the processor in seconds, the time, the PDF, trusted roots.
-    A descriptor for the answer comes with it. An answer is a line with the child's process id, the verdict as JSON,
-    and a line with the child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG` if a root is no certificate.
+    A request is a JSON object: the limits of memory in bytes and of the processor in seconds, the time, the PDF, files
+    of trusted roots and trust lists. A descriptor for the answer comes with it. An answer is a line with the child's
+    process id, the verdict as JSON, and a line with the child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG`
+    if a root is no certificate, `EX_DATAERR` if a list is no trust list.
     """
     logging.disable()  # pyHanko's warnings contain names of people
     sys.setrecursionlimit(_DEEPEST)
@@ -96,6 +98,7 @@ def serve(requests: socket.socket) -> None:
         request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST_BYTES, 1)
         if not request:
             return
+        _listed_or_none(json.loads(request)["lists"])  # read here, so that each child inherits the lists
         if os.fork() == 0:
             requests.close()
             _keep(request, descriptors[0])
@@ -118,13 +121,17 @@ def _answer(request: bytes, answer: int) -> NoReturn:
     status = os.EX_SOFTWARE
     try:
         os.write(answer, b"%d\n" % os.getpid())
-        memory_bytes, cpu_s, now, path, *root_paths = json.loads(request)
-        _limit(memory_bytes, cpu_s)
-        roots = _usable_or_none(root_paths)
+        asked = json.loads(request)
+        listed = _listed_or_none(asked["lists"])
+        _limit(asked["memory_bytes"], asked["cpu_s"])
+        roots = _usable_or_none(asked["roots"])
         if roots is None:
             status = os.EX_CONFIG
+        elif listed is None:
+            status = os.EX_DATAERR
         else:
-            verdict = asyncio.run(judge(Path(path), roots, datetime.fromisoformat(now)))
+            now = datetime.fromisoformat(asked["now"])
+            verdict = asyncio.run(judge(Path(asked["path"]), roots, listed, now))
             with os.fdopen(answer, "w", closefd=False) as out:
                 json.dump(verdict_as_json(verdict), out)
             status = os.EX_OK
@@ -136,6 +143,13 @@ def _usable_or_none(paths: Sequence[str]) -> list[Any] | None:
     try:
         return _usable(paths)
     except (OSError, ValueError):
+        return None
+
+
+def _listed_or_none(paths: Sequence[str]) -> tuple[Listed, ...] | None:
+    try:
+        return read_lists(paths)
+    except (OSError, BadList):
         return None
 
 

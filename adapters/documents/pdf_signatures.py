@@ -7,9 +7,9 @@ the time stamps in the signature.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,6 @@ from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
-from pyhanko.sign.validation.generic_cms import (
-    extract_tst_data_iter,
-    message_imprint_checker,
-    validate_tst_signed_data,
-)
 from pyhanko.sign.validation.pdf_embedded import (
     EmbeddedPdfSignature,
     async_validate_pdf_signature,
@@ -32,14 +27,13 @@ from pyhanko.sign.validation.status import (
     DocumentTimestampStatus,
     PdfSignatureStatus,
     SignatureCoverageLevel,
-    TimestampSignatureStatus,
 )
 from pyhanko_certvalidator import ValidationContext
 
 from adapters.documents.algorithms import CannotCompute
 from adapters.documents.certificates import common_name, described
 from adapters.documents.embedded_signature import Signature
-from adapters.documents.evidence import Evidence, in_document, in_signature
+from adapters.documents.evidence import in_document
 from adapters.documents.pdf_document import (
     Document,
     earlier_signature_values,
@@ -52,9 +46,11 @@ from adapters.documents.pdf_document import (
     signature_values,
     updates_behind,
 )
-from adapters.documents.revocation import Moment, context_at
-from adapters.documents.trust import trust_in
-from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, TimeSource, Verdict
+from adapters.documents.revocation import Moment
+from adapters.documents.time_stamps import context_of, moment_of, time_of_signing, time_stamps, trust_of
+from adapters.documents.trust import Trust, tier_of
+from adapters.documents.trust_lists import Listed
+from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Tier, Verdict
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -76,14 +72,14 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 256
 
 
-async def judge(path: Path, roots: Sequence[Any], now: datetime) -> Verdict:
+async def judge(path: Path, roots: Sequence[Any], listed: Sequence[Listed], now: datetime) -> Verdict:
     """Return the verdict on a PDF. If the file is malformed, pyHanko may raise any exception."""
     with path.open("rb") as file:
         try:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
         except PdfReadError:
             return UNREADABLE
-        document = replace(document, evidence=in_document(document.reader))
+        document = replace(document, evidence=in_document(document.reader), listed=listed)
         signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
         here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
         verdict = _summary(signatures, is_one_gone=bool(earlier - here))
@@ -117,7 +113,7 @@ def _unjudged(document: Document, name: str, *, valid: bool | None) -> Signature
         signer_name=None,
         signer_organization=None,
         signed_at=None,
-        trusted=False if document.roots else None,
+        trusted=False if document.judges_trust else None,
     )
 
 
@@ -139,12 +135,12 @@ async def _judged_or_uncomputed(document: Document, signature: Signature) -> Sig
 
 
 async def _judged_signature(document: Document, signature: Signature) -> SignatureVerdict:
-    stamps, content_stamps = await _time_stamps(document, signature)
+    stamps, content_stamps = await time_stamps(document, signature)
     stamps_fit = all(stamp.intact and stamp.valid for stamp in (*stamps, *content_stamps))
-    signed_at, source = await _signed_at(document, signature, stamps)
-    moment = _moment(document, signed_at, source)
+    signed_at, source = await time_of_signing(document, signature, stamps)
+    moment = await moment_of(document, signature, signed_at, source)
     status = await _status(document, signature, signed_at)
-    trust = await trust_in(status, _evidence(document, signature), document.roots, moment)
+    trust = await trust_of(document, signature, status, moment)
     algorithm = signature.algorithm()
     coverage = _coverage(document, signature, status)
     change = _change(document, signature, status, coverage)
@@ -161,20 +157,31 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
         signer_name=_text(subject.get("common_name")),
         signer_organization=_text(subject.get("organization_name")),
         signed_at=signed_at,
-        trusted=trust.trusted if stamps_fit or not document.roots else False,
+        trusted=trust.trusted if stamps_fit or not document.judges_trust else False,
         digest=status.md_algorithm,
         certificate=described(signature.signer_cert),
         algorithm=str(algorithm),
-        strength=algorithm.strength(moment.at if moment.is_proven else document.now),
+        tier=await _tier(document, signature, trust, moment),
+        strength=algorithm.strength(moment.at if moment.is_proven else moment.known),
         time_source=source,
         trust_reason=trust.reason,
         revocation=trust.revocation,
     )
 
 
+async def _tier(document: Document, signature: Signature, trust: Trust, moment: Moment) -> Tier | None:
+    """Return the tier by the lists of the settings. A signature that is not trusted has none above plain."""
+    if not document.listed or signature.is_time_stamp or trust.trusted is None:
+        return None
+    if not trust.trusted:
+        return Tier.PLAIN
+    others = [*signature.other_embedded_certs, *document.evidence.certificates]
+    return await tier_of(signature.signer_cert, others, document.listed, moment.at)
+
+
 async def _status(document: Document, signature: Signature, signed_at: datetime | None) -> Status:
     """Return pyHanko's status of a signature, without a comparison of revisions if the comparison fails."""
-    context = _context(document, signed_at)
+    context = context_of(document, signed_at)
     try:
         return await _validated(signature, context, skip_diff=False)
     except (MemoryError, RecursionError):
@@ -192,73 +199,6 @@ async def _validated(signature: Signature, context: ValidationContext, *, skip_d
     return await async_validate_pdf_signature(
         signature, context, key_usage_settings=KeyUsageConstraints(key_usage=usages), skip_diff=skip_diff
     )
-
-
-def _context(document: Document, moment: datetime | None) -> ValidationContext:
-    at = min(moment or document.now, document.now)
-    return context_at(at, document.roots, document.evidence.certificates)
-
-
-def _evidence(document: Document, signature: Signature) -> Evidence:
-    return document.evidence + in_signature(signature.signed_data, signature.signer_info)
-
-
-def _moment(document: Document, signed_at: datetime | None, source: TimeSource) -> Moment:
-    at = min(signed_at or document.now, document.now)
-    return Moment(at, document.now, is_proven=source is TimeSource.TIME_STAMP)
-
-
-async def _time_stamps(
-    document: Document, signature: Signature
-) -> tuple[list[TimestampSignatureStatus], list[TimestampSignatureStatus]]:
-    """Judge the time stamps in a signature: of its value, and of the content, made before the signature.
-
-    A document time stamp is judged as a signature.
-    """
-    if signature.is_time_stamp:
-        return [], []
-    of_value = extract_tst_data_iter(signature.signer_info, signed=False)
-    of_content = extract_tst_data_iter(signature.signer_info, signed=True)
-    imprint_of_value = message_imprint_checker(signature.signer_info)
-    return (
-        [await _time_stamp(document, token, imprint_of_value) for token in of_value],
-        [await _time_stamp(document, token, signature.compute_digest) for token in of_content],
-    )
-
-
-async def _time_stamp(document: Document, token: Any, imprint: Callable[[str], bytes]) -> TimestampSignatureStatus:
-    context = _context(document, _time_in(token))
-    return TimestampSignatureStatus(**await validate_tst_signed_data(token, context, imprint))
-
-
-async def _signed_at(
-    document: Document, signature: Signature, stamps: Sequence[TimestampSignatureStatus]
-) -> tuple[datetime | None, TimeSource]:
-    """Return the earliest time in a time stamp of a trusted authority, or else the time that the signer states.
-
-    A signature does not cover its time stamp, so anybody can insert a time stamp of an authority of their own.
-    """
-    if signature.is_time_stamp:
-        return _time_in(signature.signed_data), TimeSource.TIME_STAMP
-    moments = [_zoned(stamp.timestamp) for stamp in stamps if await _is_trusted_stamp(document, signature, stamp)]
-    if moments:
-        return min(moments), TimeSource.TIME_STAMP
-    own = signature.self_reported_timestamp
-    return (_zoned(own), TimeSource.SIGNER) if own else (None, TimeSource.NONE)
-
-
-async def _is_trusted_stamp(document: Document, signature: Signature, stamp: TimestampSignatureStatus) -> bool:
-    moment = Moment(_zoned(stamp.timestamp), document.now, is_proven=True)
-    trust = await trust_in(stamp, _evidence(document, signature), document.roots, moment)
-    return bool(stamp.intact and stamp.valid and trust.trusted)
-
-
-def _time_in(token: Any) -> datetime:
-    return _zoned(token["encap_content_info"]["content"].parsed["gen_time"].native)
-
-
-def _zoned(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _coverage(document: Document, signature: EmbeddedPdfSignature, status: Status) -> Coverage:

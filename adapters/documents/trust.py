@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asn1crypto import x509
 from pyhanko.sign.ades.report import AdESIndeterminate
+from pyhanko_certvalidator import find_valid_path
+from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from adapters.documents.evidence import Evidence
-from adapters.documents.revocation import Moment, is_issuer_revoked, revocation_of
-from models.archive.verdict import Revocation, RevocationStatus
+from adapters.documents.revocation import Moment, context_at, is_issuer_revoked, revocation_of
+from adapters.documents.trust_lists import Listed, best
+from models.archive.verdict import Revocation, RevocationStatus, Tier
 
 _UNTRUSTED = "its certificate does not lead to a trusted root"
 _REASONS = {
@@ -31,13 +35,14 @@ class Trust:
     revocation: Revocation | None
 
 
-async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certificate], moment: Moment) -> Trust:
+async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certificate] | None, moment: Moment) -> Trust:
     """Return whether the certificate of a signature is trusted at a moment.
 
     Args:
         status: pyHanko's status of the signature or time stamp, judged at that moment without revocation.
+        roots: Trusted certificates; None if trust is not judged, since none are configured.
     """
-    if not roots:
+    if roots is None:
         reason = "without a trusted root, OCSP answers and CRLs cannot be checked"
         return Trust(None, "no trusted roots were configured", Revocation(RevocationStatus.UNKNOWN, reason=reason))
     if not status.trusted:
@@ -55,6 +60,31 @@ async def trust_in(status: Any, evidence: Evidence, roots: Sequence[x509.Certifi
         reason = "the OCSP answers and CRLs in the document cannot be read"
         revocation = Revocation(RevocationStatus.UNKNOWN, reason=reason)
     return _trust(status.validation_path.last, revocation, moment)
+
+
+async def tier_of(
+    certificate: x509.Certificate, others: Sequence[x509.Certificate], listed: Sequence[Listed], at: datetime
+) -> Tier:
+    """Return the tier that the lists give to a certificate that was used at a time.
+
+    Each listed authority is tried on its own: a certificate may lie below two authorities of different tiers.
+    """
+    active = [each for each in listed if each.is_active(at) and each.confers(certificate)]
+    return best([each.confers(certificate) for each in active if await _leads_to(each, certificate, others, at)])
+
+
+async def _leads_to(
+    authority: Listed, certificate: x509.Certificate, others: Sequence[x509.Certificate], at: datetime
+) -> bool:
+    if certificate.issuer != authority.certificate.subject and not others:
+        return False
+    context = context_at(at, [authority.certificate], others)
+    paths = context.path_builder.async_build_paths_lazy(certificate)
+    try:
+        await find_valid_path(certificate, paths, validation_context=context)
+    except (PathError, ValidationError, ValueError):
+        return False
+    return True
 
 
 def _trust(certificate: x509.Certificate, revocation: Revocation, moment: Moment) -> Trust:

@@ -9,17 +9,26 @@ from models.errors import Transient
 
 def trust_roots() -> list[Path]:
     """Return the files of the trusted root certificates."""
-    return [Path(root) for root in settings().trust_roots]
+    return [Path(each) for each in settings().trust_roots]
+
+
+def trust_lists() -> list[Path]:
+    """Return the files of the trust lists."""
+    return [Path(each) for each in settings().trust_lists]
 
 
 def trust_digest() -> str:
-    """Return a digest of the trust roots. It changes with their content, not with their order or their place.
+    """Return a digest of trust roots and trust lists. It changes with their content, not with their order or place.
 
     Raises:
         Transient: a file cannot be read.
     """
     try:
-        digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in trust_roots()}
+        roots, lists = (
+            sorted({hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
+            for files in (trust_roots(), trust_lists())
+        )
     except OSError as error:
-        raise Transient(f"a file of CELLAR_TRUST_ROOTS cannot be read: {error.strerror}") from error
-    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+        text = f"a file of CELLAR_TRUST_ROOTS or CELLAR_TRUST_LISTS cannot be read: {error.strerror}"
+        raise Transient(text) from error
+    return hashlib.sha256("\n".join([*roots, *(f"list {each}" for each in lists)]).encode()).hexdigest()

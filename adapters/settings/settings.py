@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         (),
         description="Files of trusted root certificates for signed documents. Without them, `trusted` is null.",
     )
+    trust_lists: CommaSeparated = Field(
+        (),
+        description="Files that list authorities and the tier of their signatures: TOML, or XML of the EU. Their "
+        "certificates are trusted as roots are. See docs/archives.md.",
+    )
     clamd: str | None = Field(
         None, description="ClamAV daemon that scans files: `HOST:PORT`, or the path of its socket."
     )
@@ -225,6 +230,8 @@ class Settings(BaseSettings):
             )
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
+        if not all(Path(each).is_file() for each in self.trust_lists):
+            raise ValueError("CELLAR_TRUST_LISTS: expected files, TOML or XML; see docs/archives.md")
         for name in ("timezone", "business_timezone"):
             if not _is_zone(getattr(self, name) or self.timezone):
                 raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")

@@ -77,24 +77,23 @@ def judge_object(key: str) -> Judged:
     whole = Judged()
     try:
         inventory = ocfl.inventory_at(key)
-        numbers = range(1, inventory.head + 1) if inventory else ()
         reference = ocfl.reference_of(inventory) if inventory else ""
-        for number in numbers:
+        for number, version in enumerate(inventory.versions if inventory else (), 1):
             checkpoint()
-            whole += _judge_version(stored_version(reference, number), known)
+            whole += _judge_version(stored_version(reference, number), version.created_at, known)
     except (Conflict, Unreadable) as error:
         return whole + Judged(unjudged=((key, str(error)),))
     return whole
 
 
-def _judge_version(request: StoredRequest, known: dict[str, Examined]) -> Judged:
+def _judge_version(request: StoredRequest, arrived_at: datetime, known: dict[str, Examined]) -> Judged:
     archive = request.readable_archive()
     sha256 = _signed_document(archive)
     if sha256 is None:
         return Judged()
     if sha256 not in known:
         with _opened(request.files[sha256], sha256) as document:
-            known[sha256] = examined(document)
+            known[sha256] = examined(document, arrived_at)
     found, arrival, before = known[sha256], archive.signed_document_verdict, archive.newest_verdict
     if arrival is None or before is None:  # every build has recorded a verdict for every signed document
         return Judged(1, contradictions=(Contradiction(_key(request), "document", "a verdict of its arrival", "none"),))

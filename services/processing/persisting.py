@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ def _examine(staged: Staged) -> None:
     index = signed.get("content") if isinstance(signed, dict) else None
     if index is None or not staged.cuts[int(index)].content.size_bytes:
         return
-    found = examined(staged.content / FILES / staged.cuts[int(index)].content.sha256)
+    document = staged.content / FILES / staged.cuts[int(index)].content.sha256
+    found = examined(document, datetime.now(UTC))
     with translated():
         (staged.content / VERDICT).write_text(recorded_text(found.verdict, found.roots))
 

@@ -166,3 +166,15 @@ def test_without_a_trusted_root_revocation_is_unknown(tmp_path: Path) -> None:
 
     assert signature.revocation
     assert (signature.trusted, signature.revocation.status) == (None, RevocationStatus.UNKNOWN)
+
+
+def test_document_time_stamp_proves_that_a_signature_was_made_before_its_certificate_expired(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
+    short_lived = pdfs.identity("Short-lived", valid_from=pdfs.NOW - DAY, valid_days=2)
+    signed = pdfs.signed(pdfs.form(), by=short_lived)
+
+    def trusted(pdf: bytes) -> bool | None:
+        (tmp_path / "signed.pdf").write_bytes(pdf)
+        return examine(tmp_path / "signed.pdf", [tmp_path / "root.pem"], now=pdfs.NOW + 30 * DAY).trusted
+
+    assert (trusted(signed), trusted(pdfs.time_stamped(signed))) == (None, True)
