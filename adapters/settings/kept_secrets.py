@@ -11,7 +11,8 @@ from tempfile import NamedTemporaryFile
 from adapters.platform.durable import make_folder, sync_folder
 from models.errors import Locked
 
-_SEAL_KEY_BYTES = 64
+_KEY_BYTES = {"seal": 64, "anchor": 32}
+"""The sizes of the secrets that are keys, in base64; any other secret is text."""
 
 
 @lru_cache
@@ -19,13 +20,13 @@ def kept_secret(path: Path) -> str:
     """Return a generated secret, kept with mode 0600. A missing secret is generated. A process reads it once.
 
     Raises:
-        Locked: the file is empty, or holds no valid seal key.
+        Locked: the file is empty, or holds no valid key.
     """
     if not path.exists():
         _make_secret(path)
     sync_folder(path.parent)  # another process may have made the secret and been killed before it synced
     text = path.read_text(errors="replace")
-    if not text or (path.name == "seal" and not is_seal_key(text)):
+    if not text or (path.name in _KEY_BYTES and not is_key(path.name, text)):
         raise Locked(f"{path} is damaged; restore the file from a backup")
     return text
 
@@ -45,13 +46,14 @@ def _make_secret(path: Path) -> None:
 
 
 def _made_secret(name: str) -> str:
-    if name == "seal":
-        return base64.b64encode(secrets.token_bytes(_SEAL_KEY_BYTES)).decode()
+    if name in _KEY_BYTES:
+        return base64.b64encode(secrets.token_bytes(_KEY_BYTES[name])).decode()
     return secrets.token_urlsafe(32)
 
 
-def is_seal_key(text: str) -> bool:
+def is_key(name: str, text: str) -> bool:
+    """Return whether a text is a key in base64, of the size of the key `seal` or `anchor`."""
     try:
-        return len(base64.b64decode(text, validate=True)) == _SEAL_KEY_BYTES
+        return len(base64.b64decode(text, validate=True)) == _KEY_BYTES[name]
     except ValueError:
         return False

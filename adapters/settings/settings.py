@@ -15,7 +15,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.settings.database_urls import database_url_fault
-from adapters.settings.kept_secrets import is_seal_key, kept_secret
+from adapters.settings.kept_secrets import is_key, kept_secret
 from adapters.settings.setting_names import check_names
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
@@ -127,6 +127,21 @@ class Settings(BaseSettings):
         description="Master keys for sealed values in the store, each 64 bytes in base64: the first seals, all open. "
         "Default: one, generated at the first start.",
     )
+    anchor_key: str = Field(
+        "",
+        repr=False,
+        description="Key that signs anchors, 32 bytes in base64; all machines of an installation share it. Default: "
+        "generated at the first anchor.",
+    )
+    witness_url: str | None = Field(
+        None,
+        repr=False,
+        description="Folder on other storage, or `s3://…` URL of a bucket with Object Lock, where anchors are written "
+        "beside the store; see docs/evidence.md. Default: none.",
+    )
+    time_stamp_urls: CommaSeparated = Field(
+        (), description="Time-stamp authorities (RFC 3161) that date each anchor. Default: none."
+    )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
     notify_urls: CommaSeparated = Field(
@@ -224,10 +239,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS requires it"
             )
-        if not all(map(is_seal_key, self.seal_keys)):
+        if not all(is_key("seal", key) for key in self.seal_keys):
             raise ValueError(
                 "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64, as from `openssl rand -base64 64 | tr -d '\\n'`"
             )
+        if self.anchor_key and not is_key("anchor", self.anchor_key):
+            raise ValueError("CELLAR_ANCHOR_KEY: expected 32 bytes in base64, as from `openssl rand -base64 32`")
         if not all(_is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not all(Path(each).is_file() for each in self.trust_lists):
@@ -247,7 +264,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_urls(self) -> "Settings":
-        for name in ("inbox_url", "store_url", "settlements_url"):
+        for name in ("inbox_url", "store_url", "settlements_url", "witness_url"):
             if not _is_location(getattr(self, name) or ""):
                 raise ValueError(
                     f"{variable_of(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows "
@@ -258,6 +275,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
         if not all(map(_is_http_url, self.notify_urls)):
             raise ValueError("CELLAR_NOTIFY_URLS: expected URLs that begin with http:// or https://, between commas")
+        if not all(map(_is_http_url, self.time_stamp_urls)):
+            raise ValueError(
+                "CELLAR_TIME_STAMP_URLS: expected URLs that begin with http:// or https://, between commas"
+            )
         if self.database_url and (fault := database_url_fault(self.database_url)):
             raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
         return self
@@ -274,6 +295,10 @@ class Settings(BaseSettings):
     @property
     def settlements_location(self) -> str | None:
         return self._location(self.settlements_url, "") if self.settlements_url else None
+
+    @property
+    def witness_location(self) -> str | None:
+        return self._location(self.witness_url, "") if self.witness_url else None
 
     @cached_property  # read several times for each archive
     def inbox_location(self) -> str:
@@ -336,6 +361,14 @@ class Settings(BaseSettings):
         """
         return tuple(map(base64.b64decode, self.seal_keys or (self._kept_secret("seal"),)))
 
+    def active_anchor_key(self) -> str:
+        """Return the key that signs anchors, in base64. A missing key is generated.
+
+        Raises:
+            Locked: the generated key is damaged.
+        """
+        return self.anchor_key or self._kept_secret("anchor")
+
     def known_seal_keys(self) -> tuple[bytes, ...]:
         """Return `active_seal_keys`, but generate none: a new key does not open existing sealed values."""
         is_there = self.seal_keys or self.secret_path("seal").exists()
@@ -347,7 +380,7 @@ class Settings(BaseSettings):
         return str(Path(made).absolute() if made else self.data_dir.absolute() / default)
 
     def secret_path(self, name: str) -> Path:
-        """Return where a generated secret is kept: `webhook`, `api`, `link` or `seal`."""
+        """Return where a generated secret is kept: `webhook`, `api`, `link`, `seal` or `anchor`."""
         return self.data_dir.absolute() / "secrets" / name
 
     def _kept_secret(self, name: str) -> str:

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from models.store.anchor import Leaf, Statement
+from models.store.anchor import Block, Leaf, Statement
 
 _FORMAT = "cellar anchor 1"
 
@@ -43,6 +43,38 @@ def read_leaf(text: bytes) -> Leaf:
     if leaf_text(leaf) != text:
         raise ValueError("expected the text of a leaf")
     return leaf
+
+
+def index_text(blocks: Iterable[Block]) -> bytes:
+    """Return the index of an anchor's leaves: a line for each block."""
+    return b"".join(
+        _canonical(
+            {
+                "first": each.first,
+                "leaves": each.leaves,
+                "offset": each.offset,
+                "root": each.root,
+                "size_bytes": each.size_bytes,
+            }
+        )
+        + b"\n"
+        for each in blocks
+    )
+
+
+def read_index(text: bytes) -> list[Block]:
+    """Read the index of an anchor's leaves. It proves nothing: compare the roots with the statement.
+
+    Raises:
+        ValueError: the text is not that of an index.
+    """
+    try:
+        blocks = [Block(**json.loads(line)) for line in text.splitlines()]
+    except (TypeError, ValueError) as error:
+        raise ValueError("expected the index of an anchor") from error
+    if index_text(blocks) != text:
+        raise ValueError("expected the index of an anchor")
+    return blocks
 
 
 def statement_text(statement: Statement) -> bytes:

@@ -1,5 +1,6 @@
 """Anchors: signed statements of what the store held at a time, kept where an insider cannot rewrite them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,3 +47,32 @@ class Inclusion:
     index: int
     path: tuple[str, ...]
     statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of an anchor's leaves, which can be read alone: where it lies in their file, and what it holds.
+
+    A block has as many leaves as fit, a power of two; the last block may have fewer. So its root is a node of the
+    anchor's tree. `first` is the key of its first leaf.
+    """
+
+    first: str
+    leaves: int
+    offset: int
+    size_bytes: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorProof:
+    """All that proves an object's state at the time of an anchor, without the store.
+
+    `signature` is the ed25519 signature over the statement's text, `public_key` its key as PEM. `tokens` are time
+    stamps (RFC 3161) over the statement's SHA-256, by the name of their file.
+    """
+
+    inclusion: Inclusion
+    signature: bytes
+    public_key: bytes
+    tokens: Mapping[str, bytes]

@@ -1,0 +1,207 @@
+"""Anchors in the store, and the same files at the witness.
+
+An anchor is a folder, `anchors/NUMBER`. Its `statement` is written last and once: it decides which of several writers
+made the anchor. All other files begin with the anchor's root, so writers do not mix theirs:
+
+| file | content |
+| --- | --- |
+| `statement` | the statement, whose SHA-256 is the anchor's root |
+| `ROOT.leaves.gz` | the leaves, one a line (`anchor_leaves`) |
+| `ROOT.index` | where each block of the leaves begins |
+| `ROOT.signature` | the ed25519 signature over the statement |
+| `ROOT.pem` | the public key |
+| `ROOT.AUTHORITY.tsr` | the time stamp of an authority (RFC 3161), named by the digest of its URL |
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from adapters.files.storage import Storage
+from adapters.store import anchor_keys, anchor_leaves
+from adapters.store.anchor_leaves import LeavesFile, tree_root
+from domain.anchors.proof import is_included
+from domain.anchors.texts import anchor_root, index_text, read_index, read_statement, statement_text
+from models.errors import Conflict, Transient
+from models.store.anchor import AnchorProof, Block, Inclusion, Leaf, Statement
+
+FOLDER = "anchors"
+STATEMENT = "statement"
+_FILE = re.compile(rf"{FOLDER}/([0-9]{{6,}})/(.+)")
+_TOKEN = re.compile(r"[0-9a-f]{16}\.tsr")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An anchor of a storage: its statement, and the names of its files, without the root in front."""
+
+    statement: Statement
+    root: str
+    files: frozenset[str]
+
+    def key(self, name: str) -> str:
+        return key_of(self.statement.number, self.root, name)
+
+    @property
+    def tokens(self) -> list[str]:
+        return sorted(filter(_TOKEN.fullmatch, self.files))
+
+
+def key_of(number: int, root: str, name: str) -> str:
+    return f"{_folder(number)}/{root}.{name}"
+
+
+def statement_key(number: int) -> str:
+    return f"{_folder(number)}/{STATEMENT}"
+
+
+def token_name(authority: str) -> str:
+    """Return the name of an authority's time stamps."""
+    return f"{hashlib.sha256(authority.encode()).hexdigest()[:16]}.tsr"
+
+
+def listed(storage: Storage) -> dict[int, set[str]]:
+    """Return the names of all files of the anchors in a storage, by the anchors' numbers, in order.
+
+    Raises:
+        Transient: the storage does not answer.
+    """
+    files: dict[int, set[str]] = {}
+    for key, _ in storage.listed(FOLDER):
+        if found := _FILE.fullmatch(key):
+            files.setdefault(int(found[1]), set()).add(found[2])
+    return dict(sorted(files.items()))
+
+
+def anchor_at(storage: Storage, number: int, names: set[str]) -> Anchor | None:
+    """Return the anchor with a number; None if no writer has finished it.
+
+    Raises:
+        Conflict: the statement is damaged.
+        Transient: the storage does not answer.
+    """
+    text = storage.found_bytes(statement_key(number))
+    if text is None:
+        return None
+    statement = parsed(text, number)
+    root = anchor_root(statement)
+    return Anchor(statement, root, frozenset(each[65:] for each in names if each.startswith(f"{root}.")))
+
+
+def anchors(storage: Storage) -> Iterator[Anchor]:
+    """Yield the anchors of a storage, the newest first.
+
+    Raises:
+        Conflict: a statement is damaged.
+        Transient: the storage does not answer.
+    """
+    for number, names in reversed(listed(storage).items()):
+        if found := anchor_at(storage, number, names):
+            yield found
+
+
+def newest(storage: Storage) -> Anchor | None:
+    """Return the newest anchor. Raises as `anchors` does."""
+    return next(anchors(storage), None)
+
+
+def parsed(text: bytes, number: int | None = None) -> Statement:
+    """Read a statement.
+
+    Raises:
+        Conflict: the text is no statement, or that of another number.
+    """
+    try:
+        statement = read_statement(text)
+    except ValueError as error:
+        raise _damaged(number) from error
+    if number not in (None, statement.number):
+        raise _damaged(number)
+    return statement
+
+
+def keep(storage: Storage, statement: Statement, leaves: LeavesFile) -> Anchor:
+    """Sign a statement, and write it with its leaves as the next anchor. Takes effect whole or not at all.
+
+    Raises:
+        Transient: the storage does not take it now, or another writer has made the anchor of this number.
+        Locked: the key that signs is damaged.
+    """
+    text, root = statement_text(statement), anchor_root(statement)
+    signature, public_key = anchor_keys.signed(text)
+    files = {"index": index_text(leaves.blocks), "signature": signature, "pem": public_key}
+    if leaves.leaves:
+        storage.keep(leaves.path, key_of(statement.number, root, "leaves.gz"))
+    for name, data in files.items():
+        storage.keep_first(data, key_of(statement.number, root, name))
+    if not storage.keep_first(text, statement_key(statement.number)):
+        for name in ("leaves.gz", *files):
+            storage.remove(key_of(statement.number, root, name))
+        raise Transient(f"another process has just made anchor {statement.number}; try again")
+    return Anchor(statement, root, frozenset({*files, *(["leaves.gz"] if leaves.leaves else [])}))
+
+
+def blocks_of(storage: Storage, anchor: Anchor) -> list[Block]:
+    """Return the blocks of an anchor's leaves, proved by its statement.
+
+    Raises:
+        Conflict: the index is missing or damaged.
+        Transient: the storage does not answer.
+    """
+    key = anchor.key("index")
+    text = storage.found_bytes(key)
+    try:
+        blocks = read_index(b"missing" if text is None else text)
+    except ValueError as error:
+        raise Conflict(f"{key} is missing or damaged; restore it from the witness") from error
+    if (tree_root(blocks), sum(each.leaves for each in blocks)) != (anchor.statement.root, anchor.statement.leaves):
+        raise Conflict(f"{key} does not match the statement of anchor {anchor.statement.number}; restore the anchor")
+    return blocks
+
+
+def leaves_of(storage: Storage, anchor: Anchor) -> Iterator[Leaf]:
+    """Yield the leaves of an anchor in order of their keys, proved by its statement.
+
+    Raises:
+        Conflict: leaves or index are missing or damaged.
+        Transient: the storage does not answer.
+    """
+    blocks = blocks_of(storage, anchor)
+    if blocks:
+        yield from anchor_leaves.read_leaves(storage, anchor.key("leaves.gz"), blocks)
+
+
+def is_signed(storage: Storage, anchor: Anchor) -> bool:
+    """Return whether the signature of an anchor is valid under the public key beside it."""
+    signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
+    return anchor_keys.is_signed(statement_text(anchor.statement), signature, public_key)
+
+
+def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
+    """Return the proof of an object's newest leaf; None if no anchor has the object.
+
+    Raises:
+        Conflict: an anchor is damaged.
+        Transient: the storage does not answer.
+    """
+    for anchor in anchors(storage):
+        found = anchor_leaves.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)
+        if found:
+            leaf, index, path = found
+            inclusion = Inclusion(leaf, index, tuple(path), anchor.statement)
+            if not is_included(inclusion):
+                raise Conflict(f"the leaves of anchor {anchor.statement.number} do not lead to its root")
+            signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
+            tokens = {name: storage.found_bytes(anchor.key(name)) or b"" for name in anchor.tokens}
+            return AnchorProof(inclusion, signature, public_key, tokens)
+    return None
+
+
+def _folder(number: int) -> str:
+    return f"{FOLDER}/{number:06}"
+
+
+def _damaged(number: int | None) -> Conflict:
+    which = "the statement of an anchor" if number is None else f"the statement of anchor {number}"
+    return Conflict(f"{which} is damaged; restore it from the witness")
