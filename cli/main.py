@@ -18,6 +18,7 @@ from cli.archives.export import export
 from cli.archives.import_archives import import_archives
 from cli.bulk import bulk
 from cli.bulk.rerun import rerun
+from cli.custody.anchor import anchor
 from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
@@ -58,6 +59,7 @@ app.command()(explain)
 app.command("import")(import_archives)
 app.command()(export)
 app.command()(verify)
+app.command()(anchor)
 app.command()(settle)
 app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)

@@ -142,6 +142,11 @@ class Settings(BaseSettings):
     time_stamp_urls: CommaSeparated = Field(
         (), description="Time-stamp authorities (RFC 3161) that date each anchor. Default: none."
     )
+    time_stamp_roots: CommaSeparated = Field(
+        (),
+        description="Files of the authorities' root certificates, as PEM. Without them, the signatures of time stamps "
+        "are not checked.",
+    )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
     notify_urls: CommaSeparated = Field(
@@ -249,6 +254,8 @@ class Settings(BaseSettings):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not all(Path(each).is_file() for each in self.trust_lists):
             raise ValueError("CELLAR_TRUST_LISTS: expected files, TOML or XML; see docs/archives.md")
+        if not all(_is_certificate(Path(root)) for root in self.time_stamp_roots):
+            raise ValueError("CELLAR_TIME_STAMP_ROOTS: expected files of certificates, PEM")
         for name in ("timezone", "business_timezone"):
             if not _is_zone(getattr(self, name) or self.timezone):
                 raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")

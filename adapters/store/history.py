@@ -208,21 +208,22 @@ def _found(
 
 
 def _merged(before: Rows, now: Rows) -> Rows:
-    """Merge two sets of rows. The row of `now` wins unless it reopens a run or receipt: two writers may run at once."""
+    """Merge two sets of rows. The row of `now` wins, unless the row before is final: anchors name what is final, and a
+    database that was lost and not rebuilt would tell it anew.
+    """
     merged: Rows = {}
     for name, table in _OF_RECEIPTS.items():
         key_names = [column.name for column in inspect(table).primary_key]
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in (*before.get(name, []), *now.get(name, [])):
             key = tuple(row[each] for each in key_names)
-            if key not in rows or not _knows_less(row, rows[key]):
+            if key not in rows or not _is_final(rows[key]):
                 rows[key] = row
         if rows:
             merged[name] = list(rows.values())
     return merged
 
 
-def _knows_less(row: dict[str, Any], than: dict[str, Any]) -> bool:
-    """Return whether a row reopens a run that had ended, or a receipt that was complete."""
-    is_open_again = than.get("ended_at") is not None and row.get("ended_at") is None
-    return is_open_again or (than.get("state") == State.COMPLETED and row.get("state") != State.COMPLETED)
+def _is_final(row: dict[str, Any]) -> bool:
+    """Return whether a row is that of a run that has ended, of a complete receipt, or of an attempt at a message."""
+    return row.get("ended_at") is not None or row.get("state") == State.COMPLETED or "attempted_at" in row

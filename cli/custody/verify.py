@@ -21,11 +21,13 @@ from rich.progress import (
 from adapters.files import bucket
 from adapters.store.last_check import keep_check
 from adapters.tables import archives
+from cli.custody.against import Against, print_held
 from cli.custody.judged_again import judge_again, print_judged
 from cli.custody.verify_note import Note
 from models.archive.judgement import Judged
 from models.errors import Refused
 from models.store.fixity import Fixity, StoredObject
+from services.anchors.holding import hold
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
 _console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -42,15 +44,21 @@ def verify(
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
     ] = False,
+    against: Against = None,
     as_json: Json = False,
 ) -> None:
     """Check every file of the store against its digest. Exits with 1 if a file is damaged, missing or unknown.
 
-    With --signatures, also exits with 1 if a kept verdict is better than its document.
+    With --signatures, also exits with 1 if a kept verdict is better than its document. With --against, everything that
+    was anchored must be there too, unaltered.
     """
     with bucket.patient():
         fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
         judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
+        held = hold(against, references or ()) if against else None
+    if held:
+        fixity += Fixity(0, 0, 0, held.findings)
+        print_held(held, as_json=as_json)
     _print(fixity, in_all, judged, as_json=as_json)
     if not fixity.is_sound or (judged and not judged.is_sound):
         raise typer.Exit(1)

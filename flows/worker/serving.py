@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.settings.settings import settings
+from flows.anchor_archives import anchor_archives
 from flows.execution.results import saved_block
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports
@@ -45,6 +46,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     sweep_inbox,
     verify_archives,
     judge_signatures,
+    anchor_archives,
     rerun_archives,
 )
 _GIVE_UP_AFTER_S = 20

@@ -2,8 +2,9 @@
 
 import hashlib
 
+from adapters.anchors import anchors
 from adapters.files.store import store
-from adapters.store import anchors, ocfl
+from adapters.store import ocfl
 from models.store.anchor import AnchorProof
 
 

@@ -6,7 +6,7 @@ made the anchor. All other files begin with the anchor's root, so writers do not
 | file | content |
 | --- | --- |
 | `statement` | the statement, whose SHA-256 is the anchor's root |
-| `ROOT.leaves.gz` | the leaves, one a line (`anchor_leaves`) |
+| `ROOT.leaves.gz` | the leaves, one a line (`leaves_file`) |
 | `ROOT.index` | where each block of the leaves begins |
 | `ROOT.signature` | the ed25519 signature over the statement |
 | `ROOT.pem` | the public key |
@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from adapters.anchors import keys, leaves_file
+from adapters.anchors.leaves_file import LeavesFile, tree_root
 from adapters.files.storage import Storage
-from adapters.store import anchor_keys, anchor_leaves
-from adapters.store.anchor_leaves import LeavesFile, tree_root
 from domain.anchors.proof import is_included
 from domain.anchors.texts import anchor_root, index_text, read_index, read_statement, statement_text
 from models.errors import Conflict, Transient
@@ -129,7 +129,7 @@ def keep(storage: Storage, statement: Statement, leaves: LeavesFile) -> Anchor:
         Locked: the key that signs is damaged.
     """
     text, root = statement_text(statement), anchor_root(statement)
-    signature, public_key = anchor_keys.signed(text)
+    signature, public_key = keys.signed(text)
     files = {"index": index_text(leaves.blocks), "signature": signature, "pem": public_key}
     if leaves.leaves:
         storage.keep(leaves.path, key_of(statement.number, root, "leaves.gz"))
@@ -169,13 +169,24 @@ def leaves_of(storage: Storage, anchor: Anchor) -> Iterator[Leaf]:
     """
     blocks = blocks_of(storage, anchor)
     if blocks:
-        yield from anchor_leaves.read_leaves(storage, anchor.key("leaves.gz"), blocks)
+        yield from leaves_file.read_leaves(storage, anchor.key("leaves.gz"), blocks)
+
+
+def check_leaves(storage: Storage, anchor: Anchor) -> None:
+    """Check that a storage has the leaves that an anchor's statement names. Raises as `leaves_of`."""
+    leaves_file.check_leaves(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor))
+
+
+def leaf_in(storage: Storage, anchor: Anchor, object_key: str) -> Leaf | None:
+    """Return an object's leaf in an anchor; None if the anchor has none. Raises as `leaves_of`."""
+    found = leaves_file.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)
+    return found[0] if found else None
 
 
 def is_signed(storage: Storage, anchor: Anchor) -> bool:
     """Return whether the signature of an anchor is valid under the public key beside it."""
     signature, public_key = (storage.found_bytes(anchor.key(name)) or b"" for name in ("signature", "pem"))
-    return anchor_keys.is_signed(statement_text(anchor.statement), signature, public_key)
+    return keys.is_signed(statement_text(anchor.statement), signature, public_key)
 
 
 def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
@@ -186,7 +197,7 @@ def proof_of(storage: Storage, object_key: str) -> AnchorProof | None:
         Transient: the storage does not answer.
     """
     for anchor in anchors(storage):
-        found = anchor_leaves.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)
+        found = leaves_file.found_leaf(storage, anchor.key("leaves.gz"), blocks_of(storage, anchor), object_key)
         if found:
             leaf, index, path = found
             inclusion = Inclusion(leaf, index, tuple(path), anchor.statement)

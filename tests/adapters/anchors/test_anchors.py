@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.anchors import anchors, keys
+from adapters.anchors.anchors import Anchor
+from adapters.anchors.leaves_file import written
 from adapters.files.store import store
 from adapters.settings.settings import Settings
-from adapters.store import anchor_keys, anchors
-from adapters.store.anchor_leaves import written
-from adapters.store.anchors import Anchor
 from domain.anchors.proof import is_included
 from domain.anchors.texts import leaf_text, read_leaf, statement_text
 from domain.anchors.tree import leaf_hash, root_of
@@ -61,7 +61,7 @@ def test_each_leaf_has_a_proof() -> None:
         assert (proof.inclusion.leaf, proof.inclusion.index) == (leaf(number), number)
         assert is_included(proof.inclusion)
         assert not is_included(replace(proof.inclusion, leaf=leaf(number, version=2)))
-        assert anchor_keys.is_signed(statement_text(made.statement), proof.signature, proof.public_key)
+        assert keys.is_signed(statement_text(made.statement), proof.signature, proof.public_key)
     assert anchors.proof_of(store(), "archives/08195") is None
     assert anchors.proof_of(store(), "an earlier key") is None
 
@@ -138,6 +138,6 @@ def test_openssl_accepts_signature_and_fingerprint(tmp_path: Path) -> None:
     der = subprocess.check_output(["openssl", "pkey", "-pubin", "-in", "pem", "-outform", "DER"], cwd=tmp_path)
 
     assert subprocess.run(checked, cwd=tmp_path, check=False, capture_output=True).returncode == 0
-    assert anchor_keys.fingerprint(store().read_bytes(made.key("pem"))) == hashlib.sha256(der).hexdigest()
+    assert keys.fingerprint(store().read_bytes(made.key("pem"))) == hashlib.sha256(der).hexdigest()
     (tmp_path / "statement").write_bytes(b"another statement")
     assert subprocess.run(checked, cwd=tmp_path, check=False, capture_output=True).returncode == 1

@@ -1,0 +1,224 @@
+"""Reads what an anchor says of the objects of the store, and of the files beside them.
+
+The store is read, not the database: an anchor says what the store held. For a million objects every call counts, so
+inventories and histories are read here without their models.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from adapters.files.storage import LocalFolder, Storage
+from adapters.store.object_files import DELIVERIES
+from adapters.store.ocfl import INVENTORY, LOGS, ROOT
+from domain.anchors.facts import fact_of_judgement, facts_of_discrepancies, facts_of_receipt
+from domain.anchors.texts import leaf_text
+from models.errors import Conflict, System, Transient
+from models.store.anchor import Leaf
+
+BESIDE = "settlements"
+OF_NO_ARCHIVE = f"{BESIDE}/discrepancies"
+_IMPORTED = ".imported"
+_WRITTEN_ONCE = re.compile(rf"{BESIDE}/[0-9a-f]{{64}}\.(json|imported)")
+_OF_A_RECEIPT = re.compile(rf"{LOGS}/history/[0-9a-f]{{64}}\.json")
+_OF_DISCREPANCIES = re.compile(rf"(?:{LOGS}/history|{BESIDE})/discrepancies/[0-9]{{10}}\.json")
+_DELIVERED = re.compile(rf"{LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/receipt\.json")
+_JUDGEMENT = re.compile(rf"{LOGS}/verdicts/.+")
+_TUPLES = 3
+_TUPLE = re.compile(r"[0-9a-f]{3}")
+
+Found = tuple[str, list[str]]
+"""An object: its key, and the paths in it of the files of its logs."""
+
+
+def objects_in_folder(folder: LocalFolder, tuples: Iterable[str]) -> Iterator[Found]:
+    """Yield the objects of a folder whose keys begin with one of the tuples, in order of their keys.
+
+    It visits the tuples and the logs of each object only: most files of an object are contents.
+
+    Raises:
+        Transient: the folder does not answer.
+    """
+    start = len(str(folder.path)) + 1
+    try:
+        for first in tuples:
+            for path in _below(f"{folder.path}/{ROOT}/{first}", _TUPLES - 1):
+                yield path[start:], list(_files(f"{path}/{LOGS}", len(path) + 1))
+    except OSError as error:
+        raise _transient(error) from error
+
+
+def tuples_of(folder: LocalFolder) -> list[str]:
+    """Return the first tuples of the keys of all objects in a folder, in order.
+
+    Raises:
+        Transient: the folder does not answer.
+    """
+    try:
+        return sorted(filter(_TUPLE.fullmatch, _names(f"{folder.path}/{ROOT}")))
+    except OSError as error:
+        raise _transient(error) from error
+
+
+def objects_in_bucket(bucket: Storage) -> Iterator[Found]:
+    """Yield the objects of a bucket in order of their keys, from one listing of all files.
+
+    Raises:
+        Transient: the bucket does not answer.
+    """
+    depth = _TUPLES + 2
+    paths = (path.split("/", depth) for path, _ in bucket.listed(ROOT))
+    objects = (parts for parts in paths if len(parts) > depth and all(map(_TUPLE.fullmatch, parts[1 : depth - 1])))
+    for key, files in groupby(objects, lambda parts: "/".join(parts[:depth])):
+        yield key, [parts[depth] for parts in files if parts[depth].startswith(f"{LOGS}/")]
+
+
+def object_at(storage: Storage, key: str) -> Found:
+    """Return the object at a key, also if it does not exist.
+
+    Raises:
+        Transient: the storage does not answer.
+    """
+    start = len(key) + 1
+    return key, [path[start:] for path, _ in storage.listed(f"{key}/{LOGS}")]
+
+
+def text_of(storage: Storage, found: Found) -> bytes | None:
+    """Return the text of an object's leaf as it is now; None where it has no whole version yet.
+
+    Raises:
+        Conflict: the inventory or a log is damaged.
+        Transient: the storage does not answer.
+    """
+    try:
+        leaf = leaf_of(storage, found)
+    except Conflict:  # or a writer has replaced the log since it was listed
+        leaf = leaf_of(storage, object_at(storage, found[0]))
+    return leaf_text(leaf) if leaf else None
+
+
+def leaf_of(storage: Storage, found: Found) -> Leaf | None:
+    """Return the leaf of an object as it is now; None where it has no whole version yet.
+
+    Raises:
+        Conflict: the inventory or a log is damaged.
+        Transient: the store does not answer.
+    """
+    key, paths = found
+    text = storage.found_bytes(f"{key}/{INVENTORY}")
+    if text is None:
+        return None
+    messages = _messages(text, key)
+    receipt_ids = {*messages, *(its[1] for path in paths if (its := _DELIVERED.fullmatch(path)))}
+    return Leaf(
+        key, len(messages), _digest(text), tuple(sorted(receipt_ids)), tuple(sorted(_facts(storage, key, paths)))
+    )
+
+
+def leaves_beside(storage: Storage, since: datetime | None = None) -> Iterator[Leaf]:
+    """Yield the leaves of the files beside the archives that are written once, and of the discrepancies of no archive,
+    in order of their keys. The discrepancies have facts, and no digest, since their file is replaced.
+
+    Args:
+        storage: the store.
+        since: leaves out the settlement reports that were imported before.
+
+    Raises:
+        Conflict: a log is damaged.
+        Transient: the store does not answer.
+    """
+    keys = [key for key, _ in storage.listed(BESIDE)]
+    old = {key.removesuffix(_IMPORTED) for key in keys if since and _is_older(storage, key, since)}
+    recent = [key for key in keys if _WRITTEN_ONCE.fullmatch(key) and key.rpartition(".")[0] not in old]
+    leaves = [Leaf(key, 0, storage.digest_of(key) or "", (), ()) for key in recent]
+    if any(map(_OF_DISCREPANCIES.fullmatch, keys)):
+        leaves.append(Leaf(OF_NO_ARCHIVE, 0, "", (), tuple(sorted(_facts(storage, "", keys)))))
+    yield from sorted(leaves, key=lambda leaf: leaf.key)
+
+
+def _is_older(storage: Storage, key: str, since: datetime) -> bool:
+    """Return whether a key is the time of import of a report that was imported before a time."""
+    try:
+        return key.endswith(_IMPORTED) and datetime.fromisoformat(storage.read_bytes(key).decode()) < since
+    except (ValueError, TypeError):
+        return False
+
+
+def _facts(storage: Storage, key: str, paths: Iterable[str]) -> set[str]:
+    start, facts = f"{key}/" if key else "", set[str]()
+    last = ""
+    for path in paths:
+        if _OF_A_RECEIPT.fullmatch(path):
+            facts.update(facts_of_receipt(_rows(storage, start + path)))
+        elif _OF_DISCREPANCIES.fullmatch(path):
+            last = max(last, path)  # the file with the most changes has the events of all files before it
+        elif _JUDGEMENT.fullmatch(path):
+            facts.add(fact_of_judgement(path, storage.read_bytes(start + path)))
+    if last:
+        facts.update(facts_of_discrepancies(_rows(storage, start + last)))
+    return facts
+
+
+def _messages(text: bytes, key: str) -> list[str]:
+    """Return the receipts that made the versions of an inventory, the first version first."""
+    try:
+        versions = orjson.loads(text)["versions"]
+        return [versions[f"v{number}"]["message"] for number in range(1, len(versions) + 1)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Conflict(f"the inventory of {key} is damaged; see `cellar verify`") from error
+
+
+def _rows(storage: Storage, key: str) -> dict[str, list[dict[str, Any]]]:
+    digest, _, text = (storage.found_bytes(key) or b"").partition(b"\n")
+    if _digest(text).encode() != digest:
+        raise Conflict(f"the history {key} is damaged; see `cellar verify`")
+    rows: dict[str, list[dict[str, Any]]]
+    try:
+        rows = orjson.loads(text)
+    except orjson.JSONDecodeError:  # half an emoji, which only the standard library reads
+        rows = json.loads(text)
+    return rows
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def _below(folder: str, tuples: int) -> Iterator[str]:
+    for name in sorted(_names(folder)):
+        if not tuples:
+            yield f"{folder}/{name}"
+        elif _TUPLE.fullmatch(name):
+            yield from _below(f"{folder}/{name}", tuples - 1)
+
+
+def _files(folder: str, start: int) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _files(entry.path, start)
+                else:
+                    yield entry.path[start:]
+    except FileNotFoundError:
+        return  # no run has ended yet
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 -- a Path costs as much as the call
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # the store has no archives yet, or a foreign file lies there
+
+
+def _transient(error: OSError) -> Transient:
+    summary = f"the folder does not list the archives: {errno.errorcode.get(error.errno or 0, type(error).__name__)}"
+    return Transient(summary, system=System.STORE)

@@ -1,0 +1,87 @@
+"""Asks time-stamp authorities (RFC 3161) to date a text: they get its digest, and sign it with the time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from cryptography.x509 import load_pem_x509_certificates
+from rfc3161_client import (
+    HashAlgorithm,
+    PKIStatus,
+    TimeStampRequest,
+    TimestampRequestBuilder,
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from adapters.platform.tls import tls_context
+from models.errors import Refused, Transient
+
+_TIMEOUT_S = 20
+_LARGEST_BYTES = 1 << 20
+
+
+def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
+    """Return the time stamp of an authority over a text, in DER, as it answered.
+
+    Without root certificates, its signature is not checked, and a check with roots can still be made later.
+
+    Raises:
+        Transient: the authority does not answer, or not as expected: its answers may be right again later.
+    """
+    request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
+    answer = _answered(authority, request.as_bytes())
+    try:
+        found = decode_timestamp_response(answer)
+        _check(found, request, text, roots)
+    except (ValueError, VerificationError) as error:
+        raise Transient(f"the answer of the time-stamp authority {_host(authority)} is not valid: {error}") from error
+    return answer
+
+
+def stamped_at(token: bytes, text: bytes, roots: Sequence[Path]) -> datetime:
+    """Return the time of a time stamp over a text.
+
+    Raises:
+        Refused: it is no time stamp over this text, or not by an authority below the root certificates.
+    """
+    try:
+        found = decode_timestamp_response(token)
+        _check(found, None, text, roots)
+    except (ValueError, VerificationError) as error:
+        raise Refused("BAD_TIME_STAMP", f"the time stamp is not valid: {error}") from error
+    return found.tst_info.gen_time
+
+
+def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: bytes, roots: Sequence[Path]) -> None:
+    asked = TimestampRequestBuilder(nonce=False).data(text).hash_algorithm(HashAlgorithm.SHA256).build()
+    if found.status not in (PKIStatus.GRANTED, PKIStatus.GRANTED_WITH_MODS):
+        raise VerificationError(f"its status is {found.status}, expected {PKIStatus.GRANTED}")
+    if found.tst_info.message_imprint.message != asked.message_imprint.message:
+        raise VerificationError("it dates another text")
+    if request and found.tst_info.nonce != request.nonce:
+        raise VerificationError("it answers another request")
+    certificates = [each for root in roots for each in load_pem_x509_certificates(root.read_bytes())]
+    if certificates:
+        VerifierBuilder(roots=certificates).build().verify_message(found, text)
+
+
+def _answered(authority: str, request: bytes) -> bytes:
+    headers = {"content-type": "application/timestamp-query", "user-agent": "cellar"}
+    try:
+        answer = httpx.post(authority, content=request, headers=headers, timeout=_TIMEOUT_S, verify=tls_context())
+    except httpx.HTTPError as error:
+        raise Transient(
+            f"the time-stamp authority {_host(authority)} does not answer: {type(error).__name__}"
+        ) from error
+    if not answer.is_success or len(answer.content) > _LARGEST_BYTES:
+        raise Transient(f"the time-stamp authority {_host(authority)} answered {answer.status_code}; expected 200")
+    return answer.content
+
+
+def _host(authority: str) -> str:
+    """Return the authority's host: its URL may have a password."""
+    return httpx.URL(authority).host

@@ -1,0 +1,41 @@
+"""The flow `anchor-archives`: signs each day what has changed in the store, and gives it to the witness."""
+
+from datetime import UTC, datetime
+
+from prefect import flow, get_run_logger
+
+from adapters.files import bucket
+from adapters.platform.cancellation import in_thread
+from flows.execution.attempts import without_text
+from flows.execution.results import RESULTS
+from models.errors import Conflict, Transient
+from services.anchors.making import Made, make
+
+_MOST_SHOWN = 100
+
+
+@flow(name="anchor-archives", result_storage=RESULTS, persist_result=False)
+@without_text
+async def anchor_archives(whole: bool = False) -> None:
+    """Make the next anchor, of the changed archives or of the whole store. Fail if it lacks anything.
+
+    Raises:
+        Conflict: the anchor lacks damaged objects, or anchors of the store were removed or rewritten.
+        Transient: the store or the database does not answer, or the anchor lacks a time stamp or the witness. The next
+            run brings them what they lack.
+    """
+    log = get_run_logger()
+    made = await in_thread(_made, whole)
+    statement = made.anchor.statement
+    log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
+    for key in made.damaged[:_MOST_SHOWN]:
+        log.warning("damaged, and not in the anchor: %s", key)
+    if made.lacks:
+        raise Transient("; ".join(made.lacks))
+    if made.damaged:
+        raise Conflict(f"{len(made.damaged)} damaged objects are not in the anchor; see `cellar verify`")
+
+
+def _made(whole: bool) -> Made:
+    with bucket.patient():
+        return make(datetime.now(UTC), whole=whole)

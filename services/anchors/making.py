@@ -1,0 +1,114 @@
+"""Makes anchors: reads the leaves, signs the statement, and brings both to the authorities and to the witness."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+
+from adapters.anchors import anchors, keys, last_anchor, many_leaves
+from adapters.anchors.anchors import Anchor
+from adapters.anchors.last_anchor import LastAnchor
+from adapters.anchors.leaves import OF_NO_ARCHIVE, leaves_beside
+from adapters.anchors.leaves_file import written
+from adapters.anchors.many_leaves import OnDamaged
+from adapters.anchors.witness import check_same, copy_anchors, witness
+from adapters.files.store import store
+from adapters.peers import time_stamps
+from adapters.settings.settings import settings
+from adapters.store import ocfl
+from domain.anchors.texts import leaf_text, statement_text
+from models.errors import Transient
+from models.store.anchor import Statement
+from services.anchors.changed import OVERLAP, changed_since
+
+_DATED_LATER = 30
+"""Of how many anchors a missing time stamp is fetched later. Each anchor dates all anchors before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An anchor that was made. `damaged` are the keys of objects that it lacks, `lacks` is what it waits for."""
+
+    anchor: Anchor
+    fingerprint: str
+    damaged: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.damaged and not self.lacks
+
+
+def make(now: datetime, *, whole: bool = False) -> Made:
+    """Make the next anchor: of the whole store, or of what has changed since the anchor before.
+
+    If authorities or the witness are away, the anchor is made, and the next call brings them what they lack.
+
+    Raises:
+        Conflict: anchors of the store were removed, rewritten or damaged.
+        Locked: the key that signs is damaged.
+        Transient: store or database does not answer, or another process has just made this anchor.
+    """
+    before = anchors.newest(store())
+    last_anchor.check_noted(before)
+    _check_witness()
+    damaged: list[str] = []
+    texts = _whole(damaged.append) if whole or before is None else _changed(before.statement.at, damaged.append)
+    with written(texts) as leaves:
+        number, root = (before.statement.number + 1, before.root) if before else (1, None)
+        anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)
+    last_anchor.note(anchor)
+    lacks = (*_date(), *_bring_to_witness())
+    last_anchor.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
+    public_key = store().read_bytes(anchor.key("pem"))
+    return Made(anchor, keys.fingerprint(public_key), tuple(damaged), lacks)
+
+
+def _whole(on_damaged: OnDamaged) -> Iterator[bytes]:
+    return chain(many_leaves.every_text(on_damaged), map(leaf_text, leaves_beside(store())))
+
+
+def _changed(since: datetime, on_damaged: OnDamaged) -> Iterator[bytes]:
+    references = changed_since(since)
+    object_keys = sorted(ocfl.object_key(each) for each in references if each)
+    recent = leaves_beside(store(), since - OVERLAP)
+    beside = (leaf for leaf in recent if leaf.key != OF_NO_ARCHIVE or None in references)
+    return chain(many_leaves.texts_of(object_keys, on_damaged), map(leaf_text, beside))
+
+
+def _date() -> Iterator[str]:
+    """Fetch the time stamps that the newest anchors lack, and yield why one is still missing."""
+    authorities = {anchors.token_name(each): each for each in settings().time_stamp_urls}
+    if not authorities:
+        return
+    roots = [Path(root) for root in settings().time_stamp_roots]
+    away: set[str] = set()
+    for anchor in islice(anchors.anchors(store()), _DATED_LATER):
+        for name in sorted(authorities.keys() - anchor.files - away):
+            try:
+                token = time_stamps.stamped(authorities[name], statement_text(anchor.statement), roots)
+            except Transient as error:
+                away.add(name)
+                yield str(error)
+            else:
+                store().keep_first(token, anchor.key(name))
+
+
+def _check_witness() -> None:
+    """Check, if the witness answers, that it has no other anchors than the store. A new anchor would hide that."""
+    there = witness()
+    if there is not None:
+        with suppress(Transient):
+            check_same(there)
+
+
+def _bring_to_witness() -> Iterator[str]:
+    there = witness()
+    if there is None:
+        return
+    try:
+        copy_anchors(there)
+    except Transient as error:
+        yield f"the witness does not have the newest anchor: {error}"

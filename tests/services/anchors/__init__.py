@@ -1,0 +1,1 @@
+"""Anchors are made of the store, and the store is held against them."""

@@ -1,0 +1,148 @@
+"""An anchor names what has changed, is dated by the authorities, and comes to the witness, also after an outage."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.anchors import anchors
+from adapters.anchors.anchors import Anchor
+from adapters.anchors.last_anchor import last_anchor
+from adapters.files.locations import storage_at
+from adapters.files.store import store
+from adapters.settings.settings import Settings, settings
+from adapters.store import ocfl
+from models.errors import Conflict
+from models.store.anchor import Leaf
+from services.anchors.making import Made, make
+from services.anchors.proving import proof_of
+from tests.installations import archived
+from tests.samples import sample_body
+from tests.settlements import imported, line, report
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _archives(sqlite_installation: Settings, store_kind: str) -> None:
+    for number in range(3):
+        archived(f"process-{number}", sample_body(f"process-{number}"))
+
+
+def leaves(made: Made) -> dict[str, Leaf]:
+    return {leaf.key: leaf for leaf in anchors.leaves_of(store(), made.anchor)}
+
+
+def later(days: int) -> datetime:
+    """Return a time after which nothing has changed: archives of a test are as old as the test."""
+    return datetime.now(UTC) + days * DAY
+
+
+def keys(*references: str) -> set[str]:
+    return {ocfl.object_key(each) for each in references}
+
+
+def test_first_anchor_names_every_object() -> None:
+    imported(report(line("of nobody")))
+    made = make(later(0))
+
+    (entries, imported_at) = sorted(key for key, _ in store().listed("settlements") if "/discrepancies/" not in key)
+    found = leaves(made)
+    beside = {entries, imported_at, "settlements/discrepancies"}
+    assert found.keys() == keys("process-0", "process-1", "process-2") | beside
+    assert list(found) == sorted(found)
+    leaf = found[ocfl.object_key("process-1")]
+    inventory = store().read_bytes(f"{leaf.key}/v1/inventory.json")
+    assert (leaf.version, leaf.inventory_sha256) == (1, hashlib.sha256(inventory).hexdigest())
+    assert leaf.receipt_ids == (hashlib.sha256(sample_body("process-1")).hexdigest(),)
+    assert len(leaf.facts) == 2  # its receipt and its delivery
+    assert found[entries].inventory_sha256 == store().digest_of(entries)
+    assert len(found["settlements/discrepancies"].facts) == 1
+    assert made.is_whole
+
+
+def test_later_anchor_names_what_has_changed_and_follows_the_anchor_before() -> None:
+    first = make(later(1))
+    second = make(later(2))
+    archived("process-1", sample_body("process-1", data=[]), later(2))
+    third = make(later(3))
+
+    assert (second.anchor.statement.leaves, second.anchor.statement.before) == (0, first.anchor.root)
+    assert (third.anchor.statement.number, third.anchor.statement.before) == (3, second.anchor.root)
+    assert leaves(third).keys() == keys("process-1")
+    assert leaves(third)[ocfl.object_key("process-1")].version == 2
+    assert leaves(make(later(4), whole=True)).keys() == keys("process-0", "process-1", "process-2")
+
+
+def test_archive_is_proved_by_the_newest_anchor_that_has_its_versions() -> None:
+    made = make(later(0))
+    proof = proof_of("process-1")
+    assert proof
+    assert proof.inclusion.statement == made.anchor.statement
+
+    archived("process-1", sample_body("process-1", data=[]))
+    assert proof_of("process-1") is None
+    assert proof_of("process-0")
+    assert proof_of("unknown") is None
+
+
+def test_damaged_object_is_named_and_not_anchored() -> None:
+    store().overwrite_bytes(b"{", f"{ocfl.object_key('process-0')}/inventory.json")
+    made = make(later(0))
+
+    assert made.damaged == (ocfl.object_key("process-0"),)
+    assert leaves(made).keys() == keys("process-1", "process-2")
+
+
+def test_witness_has_the_same_files_also_after_it_was_away(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.write_text("no folder")
+    configure(witness_url=str(away))
+    made = make(later(0))
+    assert len(made.lacks) == 1
+    assert made.lacks[0].startswith("the witness does not have the newest anchor")
+    found = last_anchor()
+    assert found
+    assert found.lacks == made.lacks
+
+    away.unlink()
+    assert make(later(1)).lacks == ()
+    there = storage_at(str(away))
+    assert dict(there.listed("anchors")) == dict(store().listed("anchors"))
+    assert all(there.read_bytes(key) == store().read_bytes(key) for key, _ in there.listed("anchors"))
+    assert make(later(2)).lacks == ()
+
+
+def removed(anchor: Anchor) -> None:
+    for key, _ in list(store().listed("anchors")):
+        if key.startswith(f"anchors/{anchor.statement.number:06}/"):
+            store().remove(key)
+
+
+def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    configure(witness_url=str(tmp_path / "witness"))
+    make(later(0))
+    made = make(later(1))
+    removed(made.anchor)
+
+    with pytest.raises(Conflict, match="this machine made anchor 2, and the store has no such anchor"):
+        make(later(2))
+    (settings().data_dir / "last-anchor.json").unlink()
+    with pytest.raises(Conflict, match="the witness has anchor 2, and the store lacks it"):
+        make(later(2))
+
+
+def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    configure(witness_url=str(tmp_path / "witness"))
+    removed(make(later(0)).anchor)
+    (settings().data_dir / "last-anchor.json").unlink()
+    configure(witness_url="")
+    make(later(1))
+    configure(witness_url=str(tmp_path / "witness"))
+
+    with pytest.raises(Conflict, match="the witness has another anchor 1 than the store"):
+        make(later(2))
