@@ -33,7 +33,8 @@ NewFile = Callable[[str], AbstractContextManager[IO[bytes]]]
 class BagFile:
     """A file for a bag.
 
-    `path` is its path inside `data/`, `opened` gives its bytes, `sha256` is their expected digest, if known.
+    `path` is its path inside `data/`, or in the bag itself for a file about the bag. `opened` gives its bytes, `sha256`
+    is their expected digest, if known.
     """
 
     path: str
@@ -53,6 +54,7 @@ def write_bag(
     files: Iterable[BagFile],
     info: Mapping[str, str],
     on_written: Callable[[int], None] | None = None,
+    about: Iterable[BagFile] = (),
 ) -> None:
     """Write a bag into a new folder `target`, or into a new zip if the name of `target` ends in `.zip`.
 
@@ -63,6 +65,7 @@ def write_bag(
         files: Each is opened when its turn comes.
         info: The values of `bag-info.txt`, by label; `Payload-Oxum` is added.
         on_written: Gets the number of bytes of the files in each write.
+        about: Files beside the files of the standard, which belong to the bag and not to its payload.
 
     Raises:
         Refused: `target` exists, its folder is missing, or the path of a file is invalid.
@@ -71,26 +74,28 @@ def write_bag(
         FileNotFoundError: `opened` does not find its file.
     """
     with built_beside(target) as part, _new_bag(target, part) as new_file:
-        payload = list(_write_payload(new_file, files, on_written))
-        _write_tags(new_file, payload, info)
+        payload = list(_written_files(new_file, "data/", files, on_written))
+        _write_tags(new_file, payload, info, list(_written_files(new_file, "", about, None)))
 
 
-def _write_payload(
-    new_file: NewFile, files: Iterable[BagFile], on_written: Callable[[int], None] | None
+def _written_files(
+    new_file: NewFile, folder: str, files: Iterable[BagFile], on_written: Callable[[int], None] | None
 ) -> Iterator[_Written]:
     taken: set[str] = set()
     for file in files:
         _refuse_bad_path(file.path, taken)
         taken.add(file.path)
         with file.opened() as source:
-            written = _copy(source, new_file, f"data/{file.path}", on_written)
+            written = _copy(source, new_file, f"{folder}{file.path}", on_written)
         if file.sha256 not in (None, written.sha256):
             # The message names the digest, since the file's name may contain a person's name.
             raise Conflict(f"expected SHA-256 {file.sha256}, got a file with {written.sha256}; run `cellar verify`")
         yield written
 
 
-def _write_tags(new_file: NewFile, payload: Sequence[_Written], info: Mapping[str, str]) -> None:
+def _write_tags(
+    new_file: NewFile, payload: Sequence[_Written], info: Mapping[str, str], about: Sequence[_Written]
+) -> None:
     oxum = f"{sum(each.size_bytes for each in payload)}.{len(payload)}"
     tags = {
         "bagit.txt": _DECLARATION,
@@ -98,7 +103,7 @@ def _write_tags(new_file: NewFile, payload: Sequence[_Written], info: Mapping[st
         _MANIFEST: _manifest(payload),
     }
     written = [_copy(BytesIO(text.encode()), new_file, path, None) for path, text in tags.items()]
-    _copy(BytesIO(_manifest(written).encode()), new_file, f"tag{_MANIFEST}", None)
+    _copy(BytesIO(_manifest([*written, *about]).encode()), new_file, f"tag{_MANIFEST}", None)
 
 
 def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[int], None] | None) -> _Written:
@@ -115,7 +120,9 @@ def _copy(source: BinaryIO, new_file: NewFile, path: str, on_written: Callable[[
 
 
 def _manifest(written: Iterable[_Written]) -> str:
-    return "".join(f"{each.sha256}  {each.path.translate(_ENCODED)}\n" for each in written)
+    """Return a manifest in the order of its paths, so that a reader can refuse any other form."""
+    digests = {each.path.translate(_ENCODED): each.sha256 for each in written}
+    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
 
 
 def _info_text(info: Mapping[str, str]) -> str:

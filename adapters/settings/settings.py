@@ -148,6 +148,7 @@ class Settings(BaseSettings):
         "are not checked.",
     )
     public_link: Literal["token", "none"] = Field("token", description="Whether answers carry a public link.")
+    holder: str = Field("", description="Name of the institution that holds the archives, for exports.")
     public_link_days: int = Field(365, ge=1, description="Days that a public link stays valid.")
     notify_urls: CommaSeparated = Field(
         (),

@@ -13,15 +13,14 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from adapters.database.transactions import reading
-from adapters.files.store import store
-from adapters.store import ocfl
 from api.errors import Responses, failures
 from api.json.discrepancies import EXPLANATION_FAILURES
 from domain.archive.file_names import safe_names
-from models.errors import Conflict, Refused
+from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, ArchiveView, RerunStarted
 from models.views.differences import DifferenceView
 from models.views.payments import DiscrepancyView, Explanation
+from services.evidence.handing_out import file_chunks
 from services.payments import discrepancies, recorded
 from services.receipts.lookup import unknown_reference
 from services.triggering import reruns
@@ -40,7 +39,7 @@ router = APIRouter(prefix="/api/archives", tags=["archives"], route_class=_Route
 _FILE: Responses = failures(
     {
         404: {"UNKNOWN_FILE": "the archive has no file with this digest, or no archive of the process was received."},
-        500: {"CONFLICT": "the store has lost the file, or a part of it; run `cellar verify`."},
+        500: {"CONFLICT": "the store has lost the file or a part of it, or the file is damaged; run `cellar verify`."},
     }
 ) | {
     200: {
@@ -81,6 +80,7 @@ def list_archives(query: Annotated[ArchiveQuery, Query()]) -> ArchivePage:
 def read_file(reference: Reference, sha256: str) -> StreamingResponse:
     """Always a download, because an attached file may be a page with a script.
     The name of the download is made safe for the reader's computer; `filename` in the archive is the name as sent.
+    The end of a damaged file is never sent: the connection ends before the last bytes.
     """
     file = archive_view.file(reference, sha256)
     if file is None:
@@ -92,13 +92,7 @@ def read_file(reference: Reference, sha256: str) -> StreamingResponse:
         "content-security-policy": "sandbox; default-src 'none'",
         "etag": f'"{sha256}"',
     }
-    stored = ocfl.inventory(reference)
-    if stored is None or sha256 not in stored.manifest:
-        raise _gone(sha256)
-    key = ocfl.content_key(reference, stored, sha256)
-    if store().size(key) != file.size_bytes:  # checked first: once the answer has begun, no error can be reported
-        raise _gone(sha256)
-    stream = store().chunks(key)
+    stream = file_chunks(reference, sha256, file.size_bytes)
     return StreamingResponse(stream, media_type=_header_safe(file.media_type), headers=headers)
 
 
@@ -160,10 +154,6 @@ def read_archive(reference: Reference) -> ArchiveView:
 def _discrepancies(reference: str) -> dict[str, DiscrepancyView]:
     with reading() as session:
         return {each.discrepancy_id: each for each in recorded.views(session, reference)}
-
-
-def _gone(sha256: str) -> Conflict:
-    return Conflict(f"the store has lost file {sha256}, or a part of it; run `cellar verify`")
 
 
 def _header_safe(media_type: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Makes the HTML page of an export: one archive for people to read, without scripts or external resources."""
+"""Makes the HTML pages of an export: one archive for people to read, without scripts or external resources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.archive.rows import label_text
 from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
+from domain.messages.languages import DIRECTIONS, LANGUAGES, Language, Say, said
+from domain.messages.proof_page import Proof, proof_shown, time_text
 from domain.messages.summary import size_text
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.sentences import sentence
@@ -54,70 +56,107 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows of one version of an archive."""
+
+    archive: Archive
+    files: Sequence[ExportedFile]
+    discrepancies: Sequence[Discrepancy]
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
 class _Section:
     title: str
     header: tuple[str, ...]
     rows: Sequence[_Row]
 
 
-def summary_page(
-    archive: Archive,
-    files: Sequence[ExportedFile],
-    discrepancies: Sequence[Discrepancy],
-    history: History,
-    terms: PaymentTerms,
-) -> str:
-    """Return the HTML page of one version of an archive. Pure.
+def page_name(language: Language) -> str:
+    return "summary.html" if language == "en" else f"summary.{language}.html"
 
-    It shows what the API shows. Text of the payload is escaped and has its own direction, so right-to-left text does
-    not reorder its surroundings.
+
+def summary_page(shown: Shown | None, proof: Proof, terms: PaymentTerms, language: Language = "en") -> str:
+    """Return the HTML page of an export in a language. Pure.
+
+    It shows what the API shows, and what the export has proved. Text of the payload is escaped and has its own
+    direction, so it does not reorder its surroundings. Details of warnings and discrepancies stay in English.
+
+    Args:
+        shown: the version of the archive; None if it is too damaged to be read.
+        proof: what the export has proved.
+        terms: what the types and results of payments mean.
+        language: the language of the page.
     """
+    say = said(language)
     return _TEMPLATES.get_template("summary_page.html").render(
-        archive=archive,
-        version=history.version,
-        sent_at=_time(archive.event_at),
-        files=[_file(each) for each in files],
-        signed_document=_signed_document(archive.signed_document_verdict),
-        sessions=[_session(each) for each in archive.sessions],
-        findings=[_payment_section(archive, terms), _discrepancy_section(discrepancies), _warning_section(archive)],
-        contents=[_signature_section(archive), _field_section(archive)],
-        arrivals=[_version_section(history.versions), _delivery_section(history.deliveries)],
+        say=say,
+        language=language,
+        direction=DIRECTIONS[language],
+        others={each: page_name(each) for each in LANGUAGES if each != language},
+        proof=proof_shown(proof, say),
+        **(_archive_shown(shown, terms, say) if shown else {"archive": None}),
     )
 
 
-def _file(file: ExportedFile) -> dict[str, str | None]:
+def _archive_shown(shown: Shown, terms: PaymentTerms, say: Say) -> dict[str, Any]:
+    archive, history = shown.archive, shown.history
+    return {
+        "archive": archive,
+        "version": history.version,
+        "sent_at": time_text(archive.event_at),
+        "files": [_file(each, say) for each in shown.files],
+        "signed_document": _signed_document(archive.signed_document_verdict, say),
+        "sessions": [_session(each) for each in archive.sessions],
+        "findings": [
+            *(_payment_section(archive, terms), _discrepancy_section(shown.discrepancies), _warning_section(archive))
+        ],
+        "contents": [_signature_section(archive), _field_section(archive, say)],
+        "arrivals": [_version_section(history.versions), _delivery_section(history.deliveries, say)],
+    }
+
+
+def _file(file: ExportedFile, say: Say) -> dict[str, str | None]:
     stored = file.content.stored
     return {
         "href": quote(file.path),
         "path": file.path,
         "sent_as": file.content.filename,
-        "role": file.content.role,
+        "role": say(file.content.role.replace("_", " ")),
         "element_id": file.content.element_id,
         "media_type": file.content.media_type,
         "looks_like": stored.looks_like if stored else None,
-        "infection": _infection(stored) if stored else None,
+        "infection": _infection(stored, say) if stored else None,
         "size": size_text(stored.size_bytes) if stored else None,
         "sha256": stored.sha256 if stored else None,
     }
 
 
-def _infection(stored: StoredContent) -> str | None:
-    return stored.infection if stored.is_scanned else "not scanned"
+def _infection(stored: StoredContent, say: Say) -> str | None:
+    return stored.infection if stored.is_scanned else say("not scanned")
 
 
-def _signed_document(verdict: Verdict | None) -> dict[str, Any] | None:
+def _signed_document(verdict: Verdict | None, say: Say) -> dict[str, Any] | None:
     if verdict is None:
         return None
-    about = {name.capitalize(): text for name, text in document_text(verdict).items()}
+    about = {name.capitalize(): say(text) for name, text in document_text(verdict).items()}
     sections = [
-        _texts_section("Digital signatures", signature_texts(verdict)),
-        _texts_section("Certificates of the digital signatures", certificate_texts(verdict)),
+        _judgements("Digital signatures", signature_texts(verdict), say),
+        _judgements("Certificates of the digital signatures", certificate_texts(verdict), say),
     ]
     return {"about": about, "sections": sections}
 
 
-def _texts_section(title: str, texts: Sequence[Mapping[str, str | None]]) -> _Section:
-    return _Section(title, tuple(texts[0]) if texts else (), [tuple(each.values()) for each in texts])
+def _judgements(title: str, texts: Sequence[Mapping[str, str | None]], say: Say) -> _Section:
+    header = tuple(texts[0]) if texts else ()
+    return _Section(title, header, [tuple(_judged(name, text, say) for name, text in each.items()) for each in texts])
+
+
+def _judged(name: str, text: str | None, say: Say) -> str | None:
+    """Return a judgement in the language of the page. Names and times are no judgements."""
+    if text is None or name in ("signer", "organization", "signed at"):
+        return text
+    return ", ".join(map(say, text.split(", ")))
 
 
 def _session(session: Session) -> dict[str, Any]:
@@ -126,11 +165,11 @@ def _session(session: Session) -> dict[str, Any]:
         "Process": _number(session.process_number),
         "Transaction": _number(session.transaction_number),
         "Template": session.template_id,
-        "Created": _time(session.created_at),
-        "Submitted": _time(session.submitted_at),
+        "Created": time_text(session.created_at),
+        "Submitted": time_text(session.submitted_at),
     }
     integrations = [
-        (each.type, each.status, _time(each.executed_at), _text(each.error)) for each in session.integrations
+        (each.type, each.status, time_text(each.executed_at), _text(each.error)) for each in session.integrations
     ]
     return {
         "id": session.id,
@@ -151,16 +190,16 @@ def _signature_section(archive: Archive) -> _Section:
 
 def _signature_row(signature: Signature) -> _Row:
     labels = "\n".join(f"{key}: {text}" for key, text in _texts(signature.labels).items())
-    return (signature.id, _time(signature.signed_at), signature.signer_name, signature.signer_id, labels)
+    return (signature.id, time_text(signature.signed_at), signature.signer_name, signature.signer_id, labels)
 
 
-def _field_section(archive: Archive) -> _Section:
+def _field_section(archive: Archive, say: Say) -> _Section:
     header = ("field", "type", "value", "page", "visible", "about it")
-    return _Section("Form fields", header, [_field_row(each) for each in archive.fields])
+    return _Section("Form fields", header, [_field_row(each, say) for each in archive.fields])
 
 
-def _field_row(field: FormField) -> _Row:
-    visible = None if field.visible is None else "yes" if field.visible else "no"
+def _field_row(field: FormField, say: Say) -> _Row:
+    visible = None if field.visible is None else say("yes" if field.visible else "no")
     about = "\n".join(f"{key}: {text}" for key, text in _texts(field.meta).items())
     return (field.id, field.type, _text(field.value), _number(field.page), visible, about)
 
@@ -196,12 +235,12 @@ def _warning_section(archive: Archive) -> _Section:
 
 
 def _version_section(versions: Sequence[VersionView]) -> _Section:
-    rows = [(str(each.version), _time(each.received_at), each.receipt_id) for each in versions]
+    rows = [(str(each.version), time_text(each.received_at), each.receipt_id) for each in versions]
     return _Section("Versions", ("version", "received", "receipt"), rows)
 
 
-def _delivery_section(deliveries: Sequence[DeliveryView]) -> _Section:
-    rows = [(_time(each.received_at), each.outcome, each.receipt_id) for each in deliveries]
+def _delivery_section(deliveries: Sequence[DeliveryView], say: Say) -> _Section:
+    rows = [(time_text(each.received_at), say(each.outcome), each.receipt_id) for each in deliveries]
     return _Section("Deliveries", ("received", "outcome", "receipt"), rows)
 
 
@@ -215,7 +254,3 @@ def _text(value: Any) -> str | None:
 
 def _number(number: int | None) -> str | None:
     return None if number is None else str(number)
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

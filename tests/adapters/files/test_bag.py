@@ -113,7 +113,7 @@ def test_bag_holds_only_the_files_that_the_standard_requires(target: Path) -> No
     assert left_in(folder) == sorted([*tags, "tagmanifest-sha256.txt", "data"])
     assert (folder / "bagit.txt").read_bytes() == b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
     assert (folder / "manifest-sha256.txt").read_text() == f"{digest}  data/a.txt\n"
-    assert (folder / "tagmanifest-sha256.txt").read_text() == "".join(f"{digests[n]}  {n}\n" for n in tags)
+    assert (folder / "tagmanifest-sha256.txt").read_text() == "".join(f"{digests[n]}  {n}\n" for n in sorted(tags))
     assert left_in(target.parent) == sorted({target.name, folder.parts[len(target.parent.parts)]})
 
 
@@ -140,7 +140,7 @@ def test_line_breaks_in_a_path_are_encoded_in_the_manifest(target: Path) -> None
     folder = as_folder(target)
     validate(folder)
     lines = (folder / "manifest-sha256.txt").read_text().splitlines()
-    assert [line.split("  ")[1] for line in lines] == ["data/one%0D%0Atwo.txt", "data/one%0Atwo.txt"]
+    assert [line.split("  ")[1] for line in lines] == ["data/one%0Atwo.txt", "data/one%0D%0Atwo.txt"]
 
 
 def test_percent_in_a_path_is_encoded_as_the_standard_says(target: Path) -> None:
@@ -339,3 +339,15 @@ def test_exported_files_get_the_usual_permissions(target: Path) -> None:
     os.umask(umask)
     file = target if target.is_file() else target / "data" / HEBREW
     assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_file_about_the_bag_stands_beside_the_payload_and_in_the_manifest_of_tags(target: Path) -> None:
+    write_bag(target, [bag_file("b.txt", b"b"), bag_file("a.txt", b"a")], {}, about=[bag_file("check.py", b"#")])
+
+    folder = as_folder(target)
+    assert set(validate(folder).payload_entries()) == {"data/a.txt", "data/b.txt"}
+    assert (folder / "check.py").read_bytes() == b"#"
+    for name in ("manifest-sha256.txt", "tagmanifest-sha256.txt"):
+        paths = [line.split("  ")[1] for line in (folder / name).read_text().splitlines()]
+        assert paths == sorted(paths)
+    assert "check.py" in paths

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from domain.messages.summary_page import ExportedFile, History, summary_page
+from domain.messages.languages import Language
+from domain.messages.proof_page import Proof
+from domain.messages.summary_page import ExportedFile, History, Shown, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome
@@ -22,11 +24,15 @@ HISTORY = History(
     versions=[VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)],
     deliveries=[DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed")],
 )
+PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, findings=(), anchored=None)
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
 
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "a", "bdi", "dl", "dt", "dd"} | {
-    *("table", "thead", "tbody", "tr", "th", "td")
+    *("table", "thead", "tbody", "tr", "th", "td", "ol", "li", "code")
 }
+
+
+ATTRIBUTES = {"lang", "hreflang", "dir", "href", "class"}
 
 
 class Read(HTMLParser):
@@ -49,11 +55,13 @@ class Read(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def page_of(archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files/scan.png")) -> str:
+def page_of(
+    archive: Archive, paths: Sequence[str] = ("files/signed.pdf", "files/scan.png"), language: Language = "en"
+) -> str:
     found = reconcile(archive, TERMS)
     stored = [content for content in archive.contents if content.stored]
     files = [ExportedFile(path, content) for path, content in zip(paths, stored, strict=False)]
-    return summary_page(archive, files, found, HISTORY, TERMS)
+    return summary_page(Shown(archive, files, found, HISTORY), PROOF, TERMS, language)
 
 
 def cells(page: str) -> list[str]:
@@ -179,7 +187,7 @@ def test_payload_text_never_becomes_markup() -> None:
     assert "<img" not in page
     assert "{{ 7 * 7 }}" in page
     assert {tag for tag, _ in read_page.elements} <= ELEMENTS
-    assert {name for tag, each in read_page.elements if tag != "meta" for name in each} <= {"lang", "href"}
+    assert {name for tag, each in read_page.elements if tag != "meta" for name in each} <= ATTRIBUTES
     assert sum(HOSTILE in text for text in read_page.texts) > 40
 
 
@@ -189,6 +197,7 @@ def test_page_loads_no_external_resources() -> None:
     read_page = Read(page_of(read(document), paths=["javascript:alert(1)", "files/שלום #1?.pdf"]))
 
     assert [each["href"] for each in read_page.named("a")] == [
+        "summary.he.html",
         "javascript%3Aalert%281%29",
         "files/%D7%A9%D7%9C%D7%95%D7%9D%20%231%3F.pdf",
     ]
@@ -208,7 +217,7 @@ def test_right_to_left_text_is_isolated() -> None:
 def test_empty_archive_has_a_page() -> None:
     archive = read({"event": {"type": "WHP_ARCHIVE"}, "reference": "r", "sessions": []})
 
-    page = summary_page(archive, [], [], History(1, [], []), TERMS)
+    page = summary_page(Shown(archive, [], [], History(1, [], [])), PROOF, TERMS)
 
     assert page.startswith("<!doctype html>\n")
     assert page.count("<p>None.</p>") == 9
@@ -224,7 +233,7 @@ def test_value_that_is_not_text_is_shown_as_json() -> None:
 def test_file_without_content_is_not_listed() -> None:
     archive = read(changed("attachments.0.content", None))
 
-    assert len(Read(page_of(archive, paths=["files/signed.pdf"])).named("a")) == 1
+    assert len(Read(page_of(archive, paths=["files/signed.pdf"])).named("a")[1:]) == 1
 
 
 def test_equal_archives_give_equal_pages() -> None:

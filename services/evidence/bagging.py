@@ -1,0 +1,92 @@
+"""Makes a bag of an archive that proves itself: documents, parts of the request, pages, proof, and a program."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from adapters.files.bag import BagFile, write_bag
+from adapters.settings.settings import settings
+from adapters.store.requests import StoredRequest, stored_request
+from domain.messages.summary_page import LANGUAGES, History, Proof, Shown, page_name, summary_page
+from domain.payments.reconciliation import reconcile
+from models.archive.archive import Archive
+from models.errors import Refused
+from models.store.fixity import FixityFinding
+from models.views.archives import ArchiveView
+from services.evidence.anchored import anchor_proof, proof_files
+from services.evidence.parts import Document, documents, is_in_clear, of_bytes, of_json, parts, receipt_file
+from services.evidence.proving import doubts, readable, refuse_doubtful
+from services.views import archive_view
+
+CHECK = "check.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A proved archive, ready to be written as a bag. `size_bytes` is the size of its documents."""
+
+    files: Sequence[BagFile]
+    info: Mapping[str, str]
+    size_bytes: int
+    findings: Sequence[FixityFinding]
+
+
+def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bool = False) -> Evidence:
+    """Prove an archive, and return what its bag will have. Reads the archive's whole object.
+
+    Raises:
+        Conflict: the archive does not prove, and not `even_damaged`; or its inventory cannot be read.
+        Refused: there is no such archive or receipt.
+        Transient: store or database does not answer.
+    """
+    request, view = stored_request(reference, receipt_id), archive_view.archive(reference)
+    if request is None or view is None:
+        raise Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
+    findings = doubts(request)
+    if not even_damaged:
+        refuse_doubtful(reference, findings)
+    archive, anchored = readable(request), None if findings else anchor_proof(request)
+    found = documents(request, archive, are_whole=not findings)
+    proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), findings, anchored)
+    files = [each.file for each in found]
+    files += _pages(_shown(archive, found, request, view), proof)
+    files += [*parts(request, are_whole=not findings), receipt_file(receipt_id, view.deliveries), *proof_files(anchored)]
+    if findings:
+        files.append(of_json("damaged.json", [asdict(each) for each in findings]))
+    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings)
+
+
+def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:
+    """Write a bag into a new folder or zip. Raises as `write_bag` does."""
+    program = of_bytes(CHECK, Path(__file__).with_name(CHECK).read_bytes())
+    write_bag(to, made.files, made.info, on_written, [program])
+
+
+def _shown(
+    archive: Archive | None, found: Sequence[Document], request: StoredRequest, view: ArchiveView
+) -> Shown | None:
+    if archive is None:
+        return None
+    terms = settings().payment_terms
+    discrepancies = [] if archive.is_locked else reconcile(archive, terms)
+    history = History(request.version, view.versions, view.deliveries)
+    return Shown(archive, [each.exported for each in found if each.exported], discrepancies, history)
+
+
+def _pages(shown: Shown | None, proof: Proof) -> Iterator[BagFile]:
+    for language in LANGUAGES:
+        page = summary_page(shown, proof, settings().payment_terms, language)
+        yield of_bytes(page_name(language), page.encode())
+
+
+def _info(request: StoredRequest, proof: Proof) -> dict[str, str]:
+    holder = {"Source-Organization": proof.holder} if proof.holder else {}
+    return holder | {
+        "External-Identifier": request.reference,
+        "External-Description": f"Version {request.version} of a Cellosign archive",
+        "Bagging-Date": f"{proof.at:%Y-%m-%d}",
+        "Bag-Software-Agent": f"cellar {version('cellosign-cellar')}",
+        "Request-SHA256": request.receipt_id,
+    }

@@ -1,0 +1,86 @@
+"""Hands out requests and files, and compares their bytes with their digests on the way."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO
+
+from adapters.files.store import store
+from adapters.store import ocfl
+from adapters.store.requests import stored_request
+from models.errors import Conflict
+from services.evidence.proving import doubts, refuse_doubtful
+from services.receipts.raw_body import opened_raw_body
+
+
+def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_damaged: bool = False) -> None:
+    """Write a request as it was sent, from the store or the inbox.
+
+    The archive is proved first, unless the request still waits in the inbox. With `even_damaged`, only the request
+    itself must be right.
+
+    Raises:
+        Conflict: the archive does not prove, or the body does not match the receipt and must not be used.
+        Refused: neither store nor inbox has the body.
+        Transient: the store, the inbox or the database does not answer.
+    """
+    request = stored_request(reference, receipt_id)
+    if request and not even_damaged:
+        refuse_doubtful(reference, doubts(request))
+    elif not request and _digest(reference, receipt_id) != receipt_id:
+        raise _other_body(receipt_id)
+    digest = hashlib.sha256()
+    with opened_raw_body(reference, receipt_id) as body:
+        for chunk in body.chunks:
+            digest.update(chunk)
+            target.write(chunk)
+    if digest.hexdigest() != receipt_id:
+        raise _other_body(receipt_id)
+
+
+def file_chunks(reference: str, sha256: str, size_bytes: int) -> Iterator[bytes]:
+    """Return a file of an archive in chunks. The last chunk comes only if the digest of all chunks is right.
+
+    So a reader who expects `size_bytes` never has a whole file of other bytes. A file of one chunk is compared before
+    the first byte is returned.
+
+    Raises:
+        Conflict: the store has lost the file or a part of it, or has other bytes; also raised in place of the last chunk.
+        Transient: the store does not answer.
+    """
+    stored = ocfl.inventory(reference)
+    if stored is None or sha256 not in stored.manifest:
+        raise _lost(sha256)
+    key = ocfl.content_key(reference, stored, sha256)
+    if store().size(key) != size_bytes:  # once an answer has begun, no error can be reported
+        raise _lost(sha256)
+    chunks = _compared(store().chunks(key), sha256)
+    return chain([next(chunks)], chunks)
+
+
+def _compared(chunks: Iterable[bytes], sha256: str) -> Iterator[bytes]:
+    digest, held = hashlib.sha256(), b""
+    for chunk in chunks:
+        digest.update(chunk)
+        if held:
+            yield held
+        held = chunk
+    if digest.hexdigest() != sha256:
+        raise Conflict(f"file {sha256} is damaged in the store; run `cellar verify`")
+    yield held
+
+
+def _digest(reference: str, receipt_id: str) -> str:
+    digest = hashlib.sha256()
+    with opened_raw_body(reference, receipt_id) as body:
+        for chunk in body.chunks:
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _other_body(receipt_id: str) -> Conflict:
+    return Conflict(f"the body does not match receipt {receipt_id}; do not use it, and run `cellar verify`")
+
+
+def _lost(sha256: str) -> Conflict:
+    return Conflict(f"the store has lost file {sha256}, or a part of it; run `cellar verify`")

@@ -1,0 +1,107 @@
+"""Returns the files of a bag that come from the store: the documents, and the parts of the request."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from adapters.files.bag import BagFile
+from adapters.files.store import store
+from adapters.store import ocfl
+from adapters.store.object_files import CUTS, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.store.requests import StoredRequest, delivery_path
+from domain.archive.file_names import safe_names
+from domain.messages.summary_page import ExportedFile
+from models.archive.archive import Archive
+from models.archive.content import ContentCut
+from models.errors import Conflict
+from models.views.archives import DeliveryView
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A content of the request in the bag. `exported` is None if nothing in the archive names the content."""
+
+    file: BagFile
+    exported: ExportedFile | None
+    size_bytes: int
+
+
+def documents(request: StoredRequest, archive: Archive | None, *, are_whole: bool) -> list[Document]:
+    """Return the contents of a request, under their own names where the archive names them.
+
+    Args:
+        request: the request.
+        archive: what it says; None if that cannot be read.
+        are_whole: the contents must match their digests. Otherwise missing contents are left out, and others are taken
+            as they are.
+    """
+    stored = [(each, each.stored) for each in (archive.contents if archive else ()) if each.stored]
+    names = safe_names([each.filename for each, _ in stored], [each.media_type for each, _ in stored])
+    found = []
+    for name, (content, kept) in zip(names, stored, strict=True):
+        file = _content(request, f"files/{name}", kept.sha256, are_whole=are_whole)
+        found += [Document(file, ExportedFile(file.path, content), kept.size_bytes)] if file else []
+    named = {kept.sha256 for _, kept in stored}
+    for cut in {each.content.sha256: each for each in _cuts(request)}.values():
+        file = _content(request, f"contents/{cut.content.sha256}", cut.content.sha256, are_whole=are_whole)
+        if file and cut.content.sha256 not in named:
+            found.append(Document(file, None, cut.content.size_bytes))
+    return found
+
+
+def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
+    """Yield the parts that rebuild a request, its verdict and scan results, and the inventory of its object."""
+    for name in (SKELETON, CUTS, SCANS, VERDICT):
+        if name in request.keys and (are_whole or store().size(request.keys[name]) is not None):
+            yield _of_key(name, request.keys[name])
+    key = ocfl.object_key(request.reference)
+    yield _of_key(ocfl.INVENTORY, f"{key}/{ocfl.INVENTORY}")
+    if not request.is_version:
+        yield _of_key("delivery.json", f"{key}/{delivery_path(request.receipt_id)}")
+
+
+def receipt_file(receipt_id: str, deliveries: Sequence[DeliveryView]) -> BagFile:
+    """Return the receipt as the sender was answered, without the public link, and the times of its deliveries."""
+    arrived = [
+        {"received_at": each.received_at.isoformat(), "outcome": each.outcome}
+        for each in deliveries
+        if each.receipt_id == receipt_id
+    ]
+    answer = {"status": "0", "document": {"reference": receipt_id}, "errordesc": ""}
+    return of_json("receipt.json", answer | {"deliveries": arrived})
+
+
+def is_in_clear(request: StoredRequest) -> bool:
+    """Return whether the parts in a bag rebuild the request: it has no sealed value, and was not kept as it was sent."""
+    try:
+        return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts())
+    except Conflict:
+        return False
+
+
+def of_json(path: str, document: object) -> BagFile:
+    return of_bytes(path, json.dumps(document, indent=1, ensure_ascii=False).encode())
+
+
+def of_bytes(path: str, data: bytes) -> BagFile:
+    return BagFile(path, partial(io.BytesIO, data))
+
+
+def _content(request: StoredRequest, path: str, sha256: str, *, are_whole: bool) -> BagFile | None:
+    key = request.files.get(sha256)
+    if key is None or (not are_whole and store().size(key) is None):
+        return None
+    return BagFile(path, partial(store().opened, key), sha256 if are_whole else None)
+
+
+def _of_key(path: str, key: str) -> BagFile:
+    return BagFile(path, partial(store().opened, key))
+
+
+def _cuts(request: StoredRequest) -> list[ContentCut]:
+    try:
+        return request.cuts()
+    except Conflict:
+        return []

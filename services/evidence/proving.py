@@ -1,0 +1,96 @@
+"""Proves an archive before it is handed out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from adapters.files.store import store
+from adapters.store import ocfl
+from adapters.store.object_files import FILES
+from adapters.store.requests import StoredRequest
+from models.archive.archive import Archive
+from models.errors import Conflict, Locked
+from models.store.fixity import Fault, FixityFinding, StoredObject
+from services.custody.verifying import object_of, verify_object
+
+_MOST_NAMED = 3
+
+
+def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
+    """Return everything that speaks against a request and its archive; nothing if they prove.
+
+    Reads the whole object. A finding names a file by its digest and its role, since its name is people's data.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    stored = object_of(request.reference)
+    found = [each for each in verify_object(stored).findings if each.fault is not Fault.INTERRUPTED]
+    roles = _roles(request)
+    named = [_with_role(each, roles) for each in [*found, *_missing_files(stored, request)]]
+    if not named:
+        named = list(_not_rebuilt(stored, request))
+    return tuple({each.key: each for each in reversed(named)}.values())[::-1]
+
+
+def refuse_doubtful(reference: str, findings: Sequence[FixityFinding]) -> None:
+    """Refuse to hand out an archive with findings.
+
+    Raises:
+        Conflict: there are findings.
+    """
+    if not findings:
+        return
+    named = "; ".join(finding_text(each) for each in findings[:_MOST_NAMED])
+    more = f"; and {len(findings) - _MOST_NAMED} more" if len(findings) > _MOST_NAMED else ""
+    raise Conflict(
+        f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify {reference}`, and restore"
+        " it from a copy of the store; or export it with --damaged, as a bag that says so",
+        code="NOT_PROVEN",
+    )
+
+
+def finding_text(finding: FixityFinding) -> str:
+    return f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}"
+
+
+def readable(request: StoredRequest) -> Archive | None:
+    """Return the archive of a request, without its secrets if their key is gone; None if it cannot be read at all."""
+    try:
+        return request.readable_archive()
+    except Conflict:
+        return None
+
+
+def _missing_files(stored: StoredObject, request: StoredRequest) -> Iterator[FixityFinding]:
+    try:
+        cuts = request.cuts()
+    except Conflict:
+        return  # the digest of the cuts is a finding of its own
+    for sha256 in dict.fromkeys(cut.content.sha256 for cut in cuts):
+        if sha256 not in request.files or store().size(request.files[sha256]) is None:
+            key = request.files.get(sha256, f"{stored.key}/{FILES}/{sha256}")
+            yield FixityFinding(key, Fault.MISSING, "a file", "nothing")
+
+
+def _not_rebuilt(stored: StoredObject, request: StoredRequest) -> Iterator[FixityFinding]:
+    try:
+        is_whole = request.is_whole()
+    except Locked:
+        return  # without the key the stored parts prove, and the request does not
+    if not is_whole:
+        path = f"v{request.version}/{ocfl.INVENTORY}"
+        yield stored.damaged(path, f"parts that rebuild receipt {request.receipt_id}", "parts of another request")
+
+
+def _roles(request: StoredRequest) -> Mapping[str, str]:
+    archive = readable(request)
+    contents = archive.contents if archive else ()
+    return {each.stored.sha256: each.role for each in contents if each.stored}
+
+
+def _with_role(finding: FixityFinding, roles: Mapping[str, str]) -> FixityFinding:
+    sha256 = PurePosixPath(finding.key).name
+    if sha256 not in roles:
+        return finding
+    return replace(finding, expected=f"the {roles[sha256].replace('_', ' ')} with SHA-256 {sha256}")
