@@ -26,7 +26,7 @@ def hand_out_request(reference: str, receipt_id: str, target: BinaryIO, *, even_
     """
     request = stored_request(reference, receipt_id)
     if request and not even_damaged:
-        refuse_doubtful(reference, doubts(request))
+        refuse_doubtful(doubts(request))
     elif not request and _digest(reference, receipt_id) != receipt_id:
         raise _other_body(receipt_id)
     digest = hashlib.sha256()
@@ -45,7 +45,7 @@ def file_chunks(reference: str, sha256: str, size_bytes: int) -> Iterator[bytes]
     the first byte is returned.
 
     Raises:
-        Conflict: the store has lost the file or a part of it, or has other bytes; also raised in place of the last chunk.
+        Conflict: the store has lost the file or a part of it, or has other bytes. Also raised for the last chunk.
         Transient: the store does not answer.
     """
     stored = ocfl.inventory(reference)

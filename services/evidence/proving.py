@@ -33,7 +33,7 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     return tuple({each.key: each for each in reversed(named)}.values())[::-1]
 
 
-def refuse_doubtful(reference: str, findings: Sequence[FixityFinding]) -> None:
+def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
     """Refuse to hand out an archive with findings.
 
     Raises:
@@ -44,8 +44,8 @@ def refuse_doubtful(reference: str, findings: Sequence[FixityFinding]) -> None:
     named = "; ".join(finding_text(each) for each in findings[:_MOST_NAMED])
     more = f"; and {len(findings) - _MOST_NAMED} more" if len(findings) > _MOST_NAMED else ""
     raise Conflict(
-        f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify {reference}`, and restore"
-        " it from a copy of the store; or export it with --damaged, as a bag that says so",
+        f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify`, and restore the"
+        " archive from a copy of the store; or export it with --damaged, as a bag that says so",
         code="NOT_PROVEN",
     )
 

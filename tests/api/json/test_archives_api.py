@@ -9,9 +9,12 @@ from urllib.parse import quote, unquote
 import httpx
 import pytest
 
+from adapters.files.store import store
+from adapters.store import ocfl
 from models.views.archives import ArchiveView
-from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, Library
-from tests.samples import PDF, PNG
+from tests.api.conftest import FILENAMES, HOSTILE, PERSON, SECRET, TOKEN, Library, attachment
+from tests.installations import archived, installed
+from tests.samples import PDF, PNG, sample_body
 
 Json = dict[str, Any]
 PNG_SHA256, PDF_SHA256 = hashlib.sha256(PNG).hexdigest(), hashlib.sha256(PDF).hexdigest()
@@ -468,3 +471,41 @@ def _pages(library: Library, query: str) -> Iterator[list[Json]]:
     while page["next"]:
         page = library.get(f"/api/archives?{query}&cursor={quote(page['next'])}").json()
         yield page["items"]
+
+
+class TestDamagedFile:
+    @pytest.mark.parametrize("size_bytes", [0, 10, 1 << 20, (2 << 20) + 5])
+    def test_whole_file_is_sent_to_its_end(self, library: Library, size_bytes: int) -> None:
+        data = bytes(size_bytes)
+        self.archived(library, f"whole {size_bytes}", data)
+
+        path = path_of(f"whole {size_bytes}", f"/files/{hashlib.sha256(data).hexdigest()}")
+        assert library.get(path).content == data
+
+    def test_small_damaged_file_is_answered_with_an_error(self, library: Library) -> None:
+        sha256 = self.damaged(library, "small and damaged", b"small")
+
+        answer = library.get(path_of("small and damaged", f"/files/{sha256}"))
+
+        assert_error(answer, 500, "CONFLICT")
+        assert "is damaged in the store" in answer.text
+
+    def test_end_of_a_large_damaged_file_is_never_sent(self, library: Library) -> None:
+        sha256 = self.damaged(library, "large and damaged", bytes(5 << 20))
+
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+            library.get(path_of("large and damaged", f"/files/{sha256}"))
+
+    def archived(self, library: Library, reference: str, data: bytes) -> None:
+        with installed(library.folder, **library.settings):
+            archived(reference, sample_body(reference, attachments=[attachment(data)]))
+
+    def damaged(self, library: Library, reference: str, data: bytes) -> str:
+        """Archive a file, change its first byte in the store, and return its digest."""
+        self.archived(library, reference, data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        with installed(library.folder, **library.settings):
+            found = ocfl.inventory(reference)
+            assert found
+            store().overwrite_bytes(b"x" + data[1:], ocfl.content_key(reference, found, sha256))
+        return sha256
