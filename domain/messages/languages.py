@@ -42,8 +42,8 @@ _HEBREW: Mapping[str, str] = {
     ),
     "The request of Cellosign was put together again from these parts. It is the request that the receipt number "
     "names.": "הפנייה של Cellosign הורכבה מחדש מן החלקים, והיא הפנייה שמספר הקבלה מציין.",
-    "The request contains card details, which are kept encrypted and are not in this copy. The request was put together "
-    "again where the archive is kept, and it is the request that the receipt number names.": (
+    "The request contains card details, which are kept encrypted and are not in this copy. The request was put "
+    "together again where the archive is kept, and it is the request that the receipt number names.": (
         "הפנייה כוללת פרטי כרטיס אשראי, שנשמרים מוצפנים ואינם בעותק זה. הפנייה הורכבה מחדש במקום שבו התיק נשמר, והיא "
         "הפנייה שמספר הקבלה מציין."
     ),

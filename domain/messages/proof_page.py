@@ -15,8 +15,8 @@ _REBUILT = (
     "The request of Cellosign was put together again from these parts. It is the request that the receipt number names."
 )
 _SEALED = (
-    "The request contains card details, which are kept encrypted and are not in this copy. The request was put together "
-    "again where the archive is kept, and it is the request that the receipt number names."
+    "The request contains card details, which are kept encrypted and are not in this copy. The request was put "
+    "together again where the archive is kept, and it is the request that the receipt number names."
 )
 _ANCHORED = "The archive stands in a signed list of what was kept at that time. The list cannot be changed unnoticed."
 _STAMPED = "An independent authority has confirmed the time of that list."

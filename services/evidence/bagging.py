@@ -9,13 +9,17 @@ from pathlib import Path
 from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
-from domain.messages.summary_page import LANGUAGES, History, Proof, Shown, page_name, summary_page
+from domain.messages.languages import LANGUAGES
+from domain.messages.proof_page import Proof
+from domain.messages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Refused
+from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives import ArchiveView
-from services.evidence.anchored import anchor_proof, proof_files
+from services.anchors.proving import proof_of
+from services.evidence.anchored import proof_files
 from services.evidence.parts import Document, documents, is_in_clear, of_bytes, of_json, parts, receipt_file
 from services.evidence.proving import doubts, readable, refuse_doubtful
 from services.views import archive_view
@@ -46,16 +50,28 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
         raise Refused("UNKNOWN_ARCHIVE", "expected an archive and a receipt of it; try `cellar list` and `cellar show`")
     findings = doubts(request)
     if not even_damaged:
-        refuse_doubtful(reference, findings)
-    archive, anchored = readable(request), None if findings else anchor_proof(request)
-    found = documents(request, archive, are_whole=not findings)
+        refuse_doubtful(findings)
+    anchored = None if findings else _proof_of(request)
     proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), findings, anchored)
-    files = [each.file for each in found]
-    files += _pages(_shown(archive, found, request, view), proof)
-    files += [*parts(request, are_whole=not findings), receipt_file(receipt_id, view.deliveries), *proof_files(anchored)]
-    if findings:
-        files.append(of_json("damaged.json", [asdict(each) for each in findings]))
+    archive = readable(request)
+    found = documents(request, archive, are_whole=not findings)
+    pages = _pages(_shown(archive, found, request, view), proof)
+    files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
     return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings)
+
+
+def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> Iterator[BagFile]:
+    yield from parts(request, are_whole=not proof.findings)
+    yield receipt_file(request.receipt_id, view.deliveries)
+    yield from proof_files(proof.anchored, [Path(each) for each in settings().time_stamp_roots])
+    if proof.findings:
+        yield of_json("damaged.json", [asdict(each) for each in proof.findings])
+
+
+def _proof_of(request: StoredRequest) -> AnchorProof | None:
+    """Return the proof by the newest anchor that has the archive as it is, with this receipt."""
+    proof = proof_of(request.reference)
+    return proof if proof and request.receipt_id in proof.inclusion.leaf.receipt_ids else None
 
 
 def write_evidence(made: Evidence, to: Path, on_written: Callable[[int], None]) -> None:

@@ -74,7 +74,7 @@ def receipt_file(receipt_id: str, deliveries: Sequence[DeliveryView]) -> BagFile
 
 
 def is_in_clear(request: StoredRequest) -> bool:
-    """Return whether the parts in a bag rebuild the request: it has no sealed value, and was not kept as it was sent."""
+    """Return whether the parts in a bag rebuild the request: nothing of it is sealed."""
     try:
         return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts())
     except Conflict:

@@ -15,6 +15,8 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from adapters.store import ocfl
+from adapters.store.requests import stored_request
+from services.evidence import check
 from tests.cli.conftest import Cellar
 from tests.conftest import bucket_at
 from tests.flows.conftest import received
@@ -25,6 +27,7 @@ from tests.samples import PDF, PNG, sample_body
 # On Python 3.13 bagit's own source warns.
 pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
 
+PDF_SHA256 = hashlib.sha256(PDF).hexdigest()
 FIRST = sample_body("process 1")
 SECOND = sample_body("process 1", data=[]).replace(b"/", rb"\/")
 
@@ -145,7 +148,10 @@ def test_bag_without_a_signed_document_has_no_signature_report(cellar: Cellar, t
     exported(cellar, tmp_path / "bag", "without")
 
     data = tmp_path / "bag" / "data"
-    assert {each.name for each in data.iterdir()} == {"files", "skeleton.json", "summary.html"}
+    assert {each.name for each in data.iterdir()} == {
+        *("files", "skeleton.json", "cuts.json", "scans.json", "inventory.json", "receipt.json"),
+        *("summary.html", "summary.he.html"),
+    }
     assert "No signed document was judged." in (data / "summary.html").read_text()
 
 
@@ -168,15 +174,87 @@ def test_raw_request_is_exported_byte_for_byte(
     assert cellar("export", "process 1", "--raw", "--to", "-", *chosen).output.encode() == body
 
 
-def test_damaged_archive_is_never_exported(cellar: Cellar, tmp_path: Path) -> None:
+def test_damaged_archive_is_refused_and_its_file_named(cellar: Cellar, tmp_path: Path) -> None:
     archived("damaged", sample_body("damaged"))
     found = ocfl.inventory("damaged")
     assert found
-    store().overwrite_bytes(b"damaged", ocfl.content_key("damaged", found, hashlib.sha256(PDF).hexdigest()))
+    key = ocfl.content_key("damaged", found, PDF_SHA256)
+    store().overwrite_bytes(b"damaged", key)
 
-    for arguments in (["--to", str(tmp_path / "bag")], ["--raw", "--to", str(tmp_path / "body.json")]):
-        assert cellar("export", "damaged", *arguments).status == 1
+    for arguments in (
+        ["--to", str(tmp_path / "bag")],
+        ["--raw", "--to", str(tmp_path / "body")],
+        ["--raw", "--to", "-"],
+    ):
+        done = cellar("export", "damaged", *arguments)
+        assert (done.status, done.output) == (1, "")
+        assert f"damaged: {key}: expected the signed document with SHA-256 {PDF_SHA256}" in " ".join(
+            done.errors.split()
+        )
+        assert "SIGNEDDOCUMENT" not in done.errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_file_is_named_by_digest_and_role(cellar: Cellar, tmp_path: Path) -> None:
+    archived("incomplete", sample_body("incomplete"))
+    found = ocfl.inventory("incomplete")
+    assert found
+    store().remove(ocfl.content_key("incomplete", found, PDF_SHA256))
+
+    done = cellar("export", "incomplete", "--to", str(tmp_path / "bag"))
+
+    assert done.status == 1
+    assert f"expected the signed document with SHA-256 {PDF_SHA256}, found nothing" in " ".join(done.errors.split())
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_damaged_archive_is_exported_on_request_and_says_so(
+    cellar: Cellar, tmp_path: Path, *, is_missing: bool
+) -> None:
+    reference = f"asked for {is_missing}"
+    archived(reference, sample_body(reference))
+    found = ocfl.inventory(reference)
+    assert found
+    key = ocfl.content_key(reference, found, PDF_SHA256)
+    store().remove(key) if is_missing else store().overwrite_bytes(b"damaged", key)
+
+    bag = exported(cellar, tmp_path / "bag", reference, "--damaged")
+
+    for name, words in (("summary.html", "DAMAGED. Do not rely on this copy."), ("summary.he.html", "פגום")):
+        assert words in (tmp_path / "bag" / "data" / name).read_text()
+    assert json.loads((tmp_path / "bag" / "data" / "damaged.json").read_bytes())[0]["key"] == key
+    assert ("data/files/SIGNEDDOCUMENT.pdf" in bag.payload_entries()) is not is_missing
+    assert check.main([str(tmp_path / "bag")]) == 1
+    assert cellar("export", reference, "--raw", "--damaged", "--to", str(tmp_path / "body")).status == 1
+    assert not (tmp_path / "body").exists()
+
+
+def test_archive_that_cannot_be_read_is_exported_on_request_with_its_files(cellar: Cellar, tmp_path: Path) -> None:
+    receipt_id = archived("unreadable", sample_body("unreadable"))
+    stored = stored_request("unreadable", receipt_id)
+    assert stored
+    store().overwrite_bytes(b"{", stored.keys["skeleton.json"])
+
+    exported(cellar, tmp_path / "bag", "unreadable", "--damaged")
+
+    data = tmp_path / "bag" / "data"
+    assert "The archive cannot be read." in (data / "summary.html").read_text()
+    assert {each.read_bytes() for each in (data / "contents").iterdir()} == {PDF, PNG}
+
+
+def test_request_is_exported_raw_although_another_version_is_damaged(cellar: Cellar, tmp_path: Path) -> None:
+    first, second = sample_body("partly"), sample_body("partly", data=[], attachments=[])
+    receipt_id = archived("partly", first)
+    archived("partly", second)
+    found = ocfl.inventory("partly")
+    assert found
+    store().overwrite_bytes(b"damaged", ocfl.content_key("partly", found, hashlib.sha256(PNG).hexdigest()))
+
+    raw = ("export", "partly", "--raw", "--to", "-")
+    assert cellar(*raw).status == 1
+    assert cellar(*raw, "--damaged").output.encode() == second
+    done = cellar(*raw, "--damaged", "--receipt", receipt_id)
+    assert (done.status, "the body does not match receipt" in done.errors) == (1, True)
 
 
 def test_existing_files_are_never_overwritten(cellar: Cellar, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from adapters.store.kept_discrepancies import of_no_archive
 from adapters.tables import receipts
 from cli.archives.export import export
 from models.archive.archive import State
-from models.errors import Locked
+from models.errors import Conflict, Locked
 from models.payments.discrepancy import DiscrepancyRow
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
@@ -209,7 +209,7 @@ def test_destroyed_key_makes_sealed_values_unreadable_and_changes_no_archive(tmp
     assert findings() == [(location, Fault.MISSING)]
     for receipt_id in receipt_ids:
         with pytest.raises(Locked):
-            export("process-1", to=tmp_path / "raw", raw=True, receipt=receipt_id)
+            export("process-1", to=tmp_path / "raw", raw=True, receipt=receipt_id, damaged=True)
     assert not (tmp_path / "raw").exists()
     assert stored_body("process-2", of_other) == other
     assert [each.version for each in view().versions] == [1, 2]
@@ -348,12 +348,14 @@ def test_bag_without_a_key_has_the_unsealed_parts_and_says_so(tmp_path: Path) ->
     archived("process-1", body())
     lose(seals.key_location("process-1"))
 
-    export("process-1", to=tmp_path / "bag")
+    with pytest.raises(Conflict, match="a key that CELLAR_SEAL_KEYS opens"):
+        export("process-1", to=tmp_path / "bag")
+    export("process-1", to=tmp_path / "bag", damaged=True)
 
     page = (tmp_path / "bag" / "data" / "summary.html").read_text()
     assert "key is missing" in page
     assert "STATUS_CONFLICT" not in page
     assert len(list((tmp_path / "bag" / "data" / "files").iterdir())) == 2
     with pytest.raises(Locked):
-        export("process-1", to=tmp_path / "raw", raw=True)
+        export("process-1", to=tmp_path / "raw", raw=True, damaged=True)
     assert not (tmp_path / "raw").exists()
