@@ -19,7 +19,7 @@ import orjson
 from adapters.files.storage import LocalFolder, Storage
 from adapters.store.object_files import DELIVERIES
 from adapters.store.ocfl import INVENTORY, LOGS, ROOT
-from domain.anchors.facts import fact_of_judgement, facts_of_discrepancies, facts_of_receipt
+from domain.anchors.facts import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
 from domain.anchors.texts import leaf_text
 from models.errors import Conflict, System, Transient
 from models.store.anchor import Leaf
@@ -160,11 +160,21 @@ def _facts(storage: Storage, key: str, paths: Iterable[str]) -> set[str]:
             facts.update(facts_of_receipt(_rows(storage, start + path)))
         elif _OF_DISCREPANCIES.fullmatch(path):
             last = max(last, path)  # the file with the most changes has the events of all files before it
+        elif its := _DELIVERED.fullmatch(path):
+            facts.add(fact_of_delivery(its[1], _repeated(storage, start + path)))
         elif _JUDGEMENT.fullmatch(path):
             facts.add(fact_of_judgement(path, storage.read_bytes(start + path)))
     if last:
         facts.update(facts_of_discrepancies(_rows(storage, start + last)))
     return facts
+
+
+def _repeated(storage: Storage, key: str) -> int:
+    """Return the number of the version that a delivery repeats."""
+    try:
+        return int(orjson.loads(storage.found_bytes(key) or b"")["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Conflict(f"the delivery record {key} is damaged; see `cellar verify`") from error
 
 
 def _messages(text: bytes, key: str) -> list[str]:

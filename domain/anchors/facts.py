@@ -6,8 +6,10 @@ written, and names them itself: a migration that adds or renames a column change
 - A *receipt* and its *deliveries* are final once the receipt is complete. Before that, the earliest of several
   deliveries moves the receipt's time, and a changed delivery may turn out to be a duplicate.
 - A *run* is final once it has ended, since a later attempt is a row of its own.
+- A *message* is final but for its state, which follows from its attempts.
 - An *attempt* at a message, and an *event* of a discrepancy, are only ever added.
 - A *judgement* is a file that is written once.
+- A delivery *repeats* one version.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +24,11 @@ Rows = Mapping[str, Sequence[Row]]
 _DIGEST_BYTES = 16
 _COMPLETE = "completed"  # not `State`, which takes 0.3 s to import: processes that read leaves import this module
 
+_CAUSE = ("failed_task", "cause_code", "cause_error", "cause_sentence")
 _RECEIPT = ("receipt_id", "received_at", "completed_at", "size_bytes")
-_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome")
-_RUN = ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "cause_code", "started_at", "ended_at")
+_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers")
+_RUN = ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", *_CAUSE)
+_MESSAGE = ("message_id", "receipt_id", "endpoint", "event", "planned_at")
 _ATTEMPT = ("message_id", "attempt", "attempted_at", "status_code", "error")
 _EVENT = ("discrepancy_id", "number", "state", "at", "by", "why")
 
@@ -36,6 +40,7 @@ def facts_of_receipt(rows: Rows) -> Iterator[str]:
         yield from (_fact("receipt", row, _RECEIPT) for row in receipts)
         yield from (_fact("delivery", row, _DELIVERY) for row in rows.get("delivery", ()))
     yield from (_fact("run", row, _RUN) for row in rows.get("run", ()) if row.get("ended_at") is not None)
+    yield from (_fact("message", row, _MESSAGE) for row in rows.get("notification", ()))
     yield from (_fact("attempt", row, _ATTEMPT) for row in rows.get("notification_attempt", ()))
 
 
@@ -47,6 +52,11 @@ def facts_of_discrepancies(rows: Rows) -> Iterator[str]:
 def fact_of_judgement(path: str, text: bytes) -> str:
     """Return the fact that a judgement lies at a path of an object."""
     return _digest(["judgement", path, sha256(text).hexdigest()])
+
+
+def fact_of_delivery(receipt_id: str, version: int) -> str:
+    """Return the fact that a delivery said nothing new to a version."""
+    return _digest(["repeats", receipt_id, version])
 
 
 def _fact(kind: str, row: Row, columns: Sequence[str]) -> str:
@@ -69,4 +79,4 @@ def _moment(text: Any) -> Any:
 
 
 def _digest(fact: Sequence[Any]) -> str:
-    return sha256(orjson.dumps(fact)).digest()[:_DIGEST_BYTES].hex()
+    return sha256(orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)).digest()[:_DIGEST_BYTES].hex()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain.anchors.facts import fact_of_judgement, facts_of_discrepancies, facts_of_receipt
+from domain.anchors.facts import fact_of_delivery, fact_of_judgement, facts_of_discrepancies, facts_of_receipt
 
 RECEIPT = {
     "receipt_id": "a" * 64,
@@ -16,6 +16,7 @@ DELIVERY = {
     "receipt_id": "a" * 64,
     "received_at": "2026-11-26T08:00:00Z",
     "outcome": "new",
+    "headers": {"content-type": "application/json", "x-request-id": "1"},
     "flow_run_id": None,
 }
 RUN = {
@@ -24,9 +25,20 @@ RUN = {
     "receipt_id": "a" * 64,
     "trigger": "webhook",
     "state": "Completed",
+    "failed_task": None,
     "cause_code": None,
+    "cause_error": None,
+    "cause_sentence": None,
     "started_at": "2026-11-26T08:00:00Z",
     "ended_at": "2026-11-26T08:00:02Z",
+}
+MESSAGE = {
+    "message_id": "m1",
+    "receipt_id": "a" * 64,
+    "endpoint": "https://example.com",
+    "event": "archive.completed",
+    "state": "pending",
+    "planned_at": "2026-11-26T08:00:02Z",
 }
 ATTEMPT = {
     "message_id": "m1",
@@ -43,6 +55,7 @@ def facts(**rows: Any) -> set[str]:
         "receipt": [RECEIPT],
         "delivery": [DELIVERY],
         "run": [RUN],
+        "notification": [MESSAGE],
         "notification_attempt": [ATTEMPT],
     }
     return set(facts_of_receipt(every | rows))
@@ -51,7 +64,7 @@ def facts(**rows: Any) -> set[str]:
 def test_facts_of_a_complete_receipt() -> None:
     found = facts()
 
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(len(each) == 32 for each in found)
     assert facts(delivery=[]) < found
 
@@ -69,17 +82,25 @@ def test_time_in_another_form_is_the_same_fact() -> None:
 def test_what_a_run_may_still_change_is_no_fact() -> None:
     waits = facts(receipt=[RECEIPT | {"state": "processing", "completed_at": None}])
 
-    assert len(waits) == 2
+    assert len(waits) == 3
     assert waits < facts()
     assert facts(run=[RUN | {"ended_at": None, "state": "Running"}]) < facts()
     assert facts(delivery=[DELIVERY | {"flow_run_id": "r1"}]) == facts()
+    assert facts(notification=[MESSAGE | {"state": "delivered"}]) == facts()
+
+
+def test_order_of_headers_is_no_fact() -> None:
+    assert (
+        facts(delivery=[DELIVERY | {"headers": {"x-request-id": "1", "content-type": "application/json"}}]) == facts()
+    )
 
 
 def test_every_forged_column_is_another_fact() -> None:
     forged: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "receipt": (RECEIPT, {"received_at": "2026-11-25T08:00:00Z", "completed_at": None, "size_bytes": 1}),
-        "delivery": (DELIVERY, {"received_at": "2026-11-25T08:00:00Z", "outcome": "duplicate", "delivery_id": "d2"}),
+        "delivery": (DELIVERY, {"received_at": "2026-11-25T08:00:00Z", "outcome": "duplicate", "headers": {}}),
         "run": (RUN, {"state": "Failed", "trigger": "rerun", "started_at": "2026-11-25T08:00:00Z", "cause_code": "X"}),
+        "notification": (MESSAGE, {"endpoint": "https://elsewhere.example.com", "event": "archive.failed"}),
         "notification_attempt": (ATTEMPT, {"status_code": 500, "error": "gone", "attempted_at": "2026-11-25T08:00Z"}),
     }
     for table, (row, changes) in forged.items():
@@ -99,3 +120,9 @@ def test_judgement_is_a_fact_of_its_path_and_its_bytes() -> None:
         fact_of_judgement("logs/verdicts/2.json", b"{}"),
         fact_of_judgement("logs/verdicts/1.json", b""),
     )
+
+
+def test_delivery_repeats_one_version() -> None:
+    made = fact_of_delivery("a" * 64, 1)
+
+    assert made not in (fact_of_delivery("a" * 64, 2), fact_of_delivery("b" * 64, 1))
