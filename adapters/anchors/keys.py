@@ -20,6 +20,16 @@ def signed(text: bytes) -> tuple[bytes, bytes]:
     return key.sign(text), key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def known_public_key() -> bytes | None:
+    """Return the public key of this installation, as PEM; None if it has no key yet. Generates none.
+
+    Raises:
+        Locked: the generated key is damaged.
+    """
+    is_there = settings().anchor_key or settings().secret_path("anchor").exists()
+    return signed(b"")[1] if is_there else None
+
+
 def is_signed(text: bytes, signature: bytes, public_key: bytes) -> bool:
     """Return whether a public key, as PEM, proves the signature of a text."""
     try:

@@ -90,6 +90,12 @@ def check_noted(newest: Anchor | None) -> None:
         )
 
 
+def is_noted(anchor: Anchor) -> bool:
+    """Return whether an anchor of the store is the anchor that this machine made last."""
+    noted = _noted()
+    return noted is not None and (noted["store"], noted["root"]) == (settings().store_location, anchor.root)
+
+
 def _noted() -> dict[str, Any] | None:
     try:
         noted = json.loads(_path().read_bytes())

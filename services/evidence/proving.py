@@ -11,6 +11,7 @@ from adapters.store.requests import StoredRequest
 from models.archive.archive import Archive
 from models.errors import Conflict, Locked
 from models.store.fixity import Fault, FixityFinding, StoredObject
+from services.anchors.newest import against_newest
 from services.custody.verifying import object_of, verify_object
 
 _MOST_NAMED = 3
@@ -19,7 +20,8 @@ _MOST_NAMED = 3
 def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     """Return everything that speaks against a request and its archive; nothing if they prove.
 
-    Reads the whole object. A finding names a file by its digest and its role, since its name is people's data.
+    Reads the whole object, and holds it against the anchors of the store. A finding names a file by its digest and its
+    role, since its name is people's data.
 
     Raises:
         Transient: store or database does not answer.
@@ -28,6 +30,7 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     found = [each for each in verify_object(stored).findings if each.fault is not Fault.INTERRUPTED]
     roles = _roles(request)
     named = [_with_role(each, roles) for each in [*found, *_missing_files(stored, request)]]
+    named += against_newest(request.reference)
     if not named:
         named = list(_not_rebuilt(stored, request))
     return tuple({each.key: each for each in reversed(named)}.values())[::-1]
@@ -44,8 +47,9 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
     named = "; ".join(finding_text(each) for each in findings[:_MOST_NAMED])
     more = f"; and {len(findings) - _MOST_NAMED} more" if len(findings) > _MOST_NAMED else ""
     raise Conflict(
-        f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify`, and restore the"
-        " archive from a copy of the store; or export it with --damaged, as a bag that says so",
+        f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify` and `cellar verify "
+        "--against`, and restore the archive from a copy of the store; or export it with --damaged, as a bag that says "
+        "so",
         code="NOT_PROVEN",
     )
 

@@ -1,0 +1,79 @@
+"""Holds an archive against the anchors of the store, before the archive is handed out.
+
+Nobody names a root here. So what this installation knows outside the store stands in for it: the note of the last
+anchor, the key that signs, and the witness.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+
+from adapters.anchors import anchors, keys, last_anchor
+from adapters.anchors.anchors import Anchor
+from adapters.anchors.leaves import object_at
+from adapters.anchors.witness import check_same, witness
+from adapters.files.store import store
+from adapters.store import ocfl
+from models.errors import Conflict, Transient
+from models.store.fixity import Fault, FixityFinding
+from services.anchors.fulfilling import faults
+from services.anchors.named import Named, named
+
+OnFinding = Callable[[FixityFinding], None]
+
+
+def against_newest(reference: str) -> tuple[FixityFinding, ...]:
+    """Return what speaks against a process's object by the newest anchor, and against that anchor; nothing where there
+    is no anchor.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    findings: list[FixityFinding] = []
+    try:
+        found = list(anchors.anchors(store()))
+        _check_newest(found[0] if found else None, findings.append)
+        _check_chain(found, findings.append)
+        findings += _broken(named([(store(), each) for each in found], ocfl.object_key(reference)))
+    except Conflict as error:
+        findings.append(_of_anchors("whole anchors", error))
+    return tuple(dict.fromkeys(findings))
+
+
+def _check_newest(newest: Anchor | None, on_finding: OnFinding) -> None:
+    """Check that the newest anchor of the store is the newest that this installation has made."""
+    try:
+        last_anchor.check_noted(newest)
+    except Conflict as error:
+        on_finding(_of_anchors("the anchor that this machine made last", error))
+    there = witness()
+    if there:
+        try:
+            with suppress(Transient):
+                check_same(there)
+        except Conflict as error:
+            on_finding(_of_anchors("the anchors of the witness", error))
+    if newest and not last_anchor.is_noted(newest) and (ours := keys.known_public_key()):
+        theirs = store().found_bytes(newest.key("pem"))
+        if theirs != ours or not anchors.is_signed(store(), newest):
+            expected = "a signature by the key of this installation; if the key was changed, run `cellar anchor`"
+            on_finding(FixityFinding(newest.key("signature"), Fault.DAMAGED, expected, "another signature"))
+
+
+def _check_chain(found: Sequence[Anchor], on_finding: OnFinding) -> None:
+    """Check that each anchor names the anchor before it, since the newest is the only one that is known."""
+    for anchor, before in pairwise([*found, None]):
+        if anchor and anchor.statement.before != (before.root if before else None):
+            key = anchors.statement_key(anchor.statement.number - 1)
+            on_finding(FixityFinding(key, Fault.DAMAGED, f"the root {anchor.statement.before}", "another or none"))
+
+
+def _broken(name: Named) -> list[FixityFinding]:
+    """Return how an object breaks its leaves, checked again if it does, since a writer may have been at work."""
+    if not name.leaves or not faults(name, object_at(store(), name.key))[1]:
+        return []
+    return faults(name, object_at(store(), name.key))[1]
+
+
+def _of_anchors(expected: str, error: Conflict) -> FixityFinding:
+    return FixityFinding(anchors.FOLDER, Fault.DAMAGED, expected, str(error))
