@@ -1,0 +1,162 @@
+"""Draws rewrites by a seed, and carries them out in a copy of an installation."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from adapters.database import transactions
+from tests.insider.anchors import forge_leaves, remove_anchors, remove_newest_anchor, sign_again
+from tests.insider.database import adapt_rows, rebuild_database
+from tests.insider.objects import opened, put
+from tests.insider.requests import Request
+from tests.insider.rewrites import REWRITES, Rewrite, Unsuited
+from tests.insider.stores import place_of, put_object_back, put_store_back, remove_object
+from tests.installations import installed
+
+NOTE = "last-anchor.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Copies of an installation's data folder: now and a week earlier; a migrated database without rows; the references
+    of its archives; the root of its newest anchor.
+    """
+
+    now: Path
+    earlier: Path
+    migrated: Path
+    references: Sequence[str]
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A rewrite that is to be carried out. `renames`: changed requests get new receipt ids. `rebuilds`: the database is
+    rebuilt; otherwise the rows of the archive are adapted.
+    """
+
+    number: int
+    kind: str
+    renames: bool
+    rebuilds: bool
+
+    def __str__(self) -> str:
+        renamed = ", receipts renamed" if self.renames else ""
+        return f"{self.number}: {self.kind}{renamed}, {'database rebuilt' if self.rebuilds else 'rows adapted'}"
+
+
+def drawn(count: int, kinds: Sequence[str], seed: int) -> Iterator[Case]:
+    """Draw cases, of each kind as many, half of them with the database rebuilt."""
+    chance = Random(f"{seed}")
+    halves = [number % 2 == 0 for number in range(count)]
+    chance.shuffle(halves)
+    for number in range(count):
+        yield Case(number, kinds[number % len(kinds)], chance.random() < 0.5, halves[number])
+
+
+@contextmanager
+def copied(copies: Copies, folder: Path) -> Iterator[None]:
+    """Give this process an installation in `folder` that is a copy of the present one. Its files are links."""
+    folder.mkdir()
+    shutil.copytree(copies.now, folder / "data", copy_function=_linked)
+    note = json.loads((folder / "data" / NOTE).read_bytes())
+    put(folder / "data" / NOTE, json.dumps(note | {"store": str(folder / "data" / "store")}).encode())
+    with installed(folder):
+        yield
+    shutil.rmtree(folder)
+
+
+def _linked(source: str, target: str) -> None:
+    if source.endswith(".db"):
+        shutil.copyfile(source, target)
+    else:
+        os.link(source, target)
+
+
+def carry_out(case: Case, copies: Copies, seed: int) -> str:
+    """Carry a rewrite out in the installation of this process, and return the archive that it is about."""
+    chance = Random(f"{seed} {case.number}")
+    reference = KINDS[case.kind](case, copies, chance)
+    if case.rebuilds:
+        rebuild_database(copies.migrated.read_bytes())
+    elif case.kind not in WHOLE_STORE:
+        adapt_rows(reference)
+    transactions.engine().dispose()
+    return reference
+
+
+def _rewritten(rewrite: Rewrite, case: Case, copies: Copies, chance: Random) -> str:
+    for reference in chance.sample(copies.references, len(copies.references)):
+        its = opened(place_of(reference))
+        try:
+            changed = rewrite(its, chance)
+        except Unsuited:
+            continue
+        _fit(changed, case)
+        its.write()
+        return reference
+    raise Unsuited(case.kind)
+
+
+def _fit(changed: Sequence[Request], case: Case) -> None:
+    for request in changed:
+        request.tell_size()
+        if case.renames:
+            request.rename()
+
+
+def _removed(case: Case, copies: Copies, chance: Random) -> str:
+    reference = chance.choice(copies.references)
+    remove_object(reference)
+    return reference
+
+
+def _object_put_back(case: Case, copies: Copies, chance: Random) -> str:
+    changed = [each for each in copies.references if (place_of(each) / "v2").exists()]
+    reference = chance.choice([each for each in changed if place_of(each, copies.earlier).exists()])
+    put_object_back(reference, copies.earlier)
+    return reference
+
+
+def _store_put_back(case: Case, copies: Copies, chance: Random) -> str:
+    put_store_back(copies.earlier)
+    return chance.choice([each for each in copies.references if place_of(each).exists()])
+
+
+def _with_anchors(forge: Callable[[], None], case: Case, copies: Copies, chance: Random) -> str:
+    """Rewrite an object, and then the anchors."""
+    reference = _rewritten(chance.choice(REWRITES), case, copies, chance)
+    forge()
+    return reference
+
+
+def _anchor_removed(case: Case, copies: Copies, chance: Random) -> str:
+    """Put an object back as it was in an earlier week, and remove the anchor that was made since."""
+    reference = _object_put_back(case, copies, chance)
+    remove_newest_anchor()
+    return reference
+
+
+Kind = Callable[[Case, Copies, Random], str]
+OF_ANCHORS: Mapping[str, Kind] = {
+    "anchors_removed": partial(_with_anchors, remove_anchors),
+    "anchors_forged": partial(_with_anchors, forge_leaves),
+    "anchors_signed_again": partial(_with_anchors, sign_again),
+    "newest_anchor_removed": _anchor_removed,
+}
+WHOLE_STORE = {"store_put_back": _store_put_back}
+WITHOUT_ANCHOR = {*OF_ANCHORS, *WHOLE_STORE}
+"""The kinds after which the store does not have the anchor with the noted root."""
+KINDS: Mapping[str, Kind] = {
+    **{rewrite.__name__: partial(_rewritten, rewrite) for rewrite in REWRITES},
+    "removed": _removed,
+    "object_put_back": _object_put_back,
+    **WHOLE_STORE,
+    **OF_ANCHORS,
+}

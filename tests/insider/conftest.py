@@ -1,0 +1,3 @@
+from tests.cli.conftest import cellar
+
+__all__ = ["cellar"]

@@ -1,0 +1,50 @@
+"""Makes the rows of the database fit a rewritten store: those of one archive, or of all by a rebuild."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from sqlmodel import SQLModel, col, delete, select
+
+from adapters.database import transactions
+from adapters.database.transactions import writing
+from adapters.settings.settings import settings
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyLogRow, DiscrepancyRow
+from models.runs.notification import NotificationAttemptRow, NotificationRow
+from services.custody.rebuilding import rebuild, rebuild_object
+from services.custody.verifying import object_of, stored_objects
+
+
+def database_file() -> Path:
+    return Path(settings().database_location.removeprefix("sqlite:///"))
+
+
+def rebuild_database(migrated: bytes) -> None:
+    """Remove the database, and rebuild it from the store as `cellar rebuild` does."""
+    transactions.engine().dispose()
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            database_file().with_name(database_file().name + ending).unlink()
+    database_file().write_bytes(migrated)
+    rebuild(stored_objects(), lambda _: None)
+
+
+def adapt_rows(reference: str) -> None:
+    """Replace the rows of an archive by those that follow from its object, as the code of the flow makes them."""
+    stored = object_of(reference)
+    remove_rows(reference, forgets_discrepancies=not any("discrepancies" in path for path in stored.sizes))
+    if stored.sizes:
+        rebuild_object(stored, lambda _: None)
+
+
+def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
+    its_messages = select(NotificationRow.message_id).where(NotificationRow.reference == reference)
+    its_discrepancies = select(DiscrepancyRow.discrepancy_id).where(DiscrepancyRow.reference == reference)
+    kept = set() if forgets_discrepancies else {DiscrepancyLogRow.__tablename__}
+    with writing() as session:
+        session.execute(delete(NotificationAttemptRow).where(col(NotificationAttemptRow.message_id).in_(its_messages)))
+        session.execute(
+            delete(DiscrepancyEventRow).where(col(DiscrepancyEventRow.discrepancy_id).in_(its_discrepancies))
+        )
+        for name, table in SQLModel.metadata.tables.items():
+            if "reference" in table.c and name not in kept:
+                session.execute(table.delete().where(table.c.reference == reference))

@@ -1,0 +1,138 @@
+"""Rewrites by an insider are found by `cellar verify --against ROOT`, and `cellar export` hands none of them out."""
+
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from adapters.anchors.anchors import FOLDER
+from adapters.database import transactions
+from adapters.settings.settings import settings
+from adapters.store import ocfl
+from tests.cli.conftest import Cellar
+from tests.insider.anchors import anchor
+from tests.insider.cases import KINDS, WITHOUT_ANCHOR, Case, Copies, carry_out, copied, drawn
+from tests.insider.database import adapt_rows, rebuild_database
+from tests.insider.installation import added, fill_first_week, fill_second_week, reference_of
+from tests.insider.objects import opened
+from tests.insider.stores import place_of
+from tests.installations import installed
+
+SEED = 14
+MANY, REWRITES = 40, 200
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Copies:
+    return filled(tmp_path_factory.mktemp("few"), migrated_file, 8)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Copies:
+    return filled(tmp_path_factory.mktemp("many"), migrated_file, MANY)
+
+
+def filled(folder: Path, migrated: Path, archives: int) -> Copies:
+    """Fill an installation during two weeks, with an anchor at the end of each, and return copies of it."""
+    earlier = folder / "earlier"
+    with installed(folder):
+        settings().data_dir.mkdir()
+        shutil.copy(migrated, settings().data_dir / "cellar.db")
+        fill_first_week(archives)
+        anchor()
+        transactions.engine().dispose()
+        shutil.copytree(settings().data_dir, earlier)
+        fill_second_week(archives)
+        root = anchor()
+        transactions.engine().dispose()
+        return Copies(settings().data_dir, earlier, migrated, [reference_of(each) for each in range(archives)], root)
+
+
+def verified(cellar: Cellar, copies: Copies) -> set[str]:
+    """Return the objects of the store with findings; `anchors` for findings in the anchors."""
+    done = cellar("verify", "--against", copies.root, "--json")
+    findings = json.loads(done.output)["findings"]
+    assert done.status == bool(findings), done.errors
+    return {"/".join(each["key"].split("/")[:5]) if ocfl.ROOT in each["key"] else FOLDER for each in findings}
+
+
+def exported(cellar: Cellar, reference: str, bag: Path) -> bool:
+    """Return whether export hands an archive out. It refuses an archive only if it does not prove, or is gone."""
+    done = cellar("export", reference, "--to", str(bag))
+    if done.status == 0:
+        return True
+    assert (done.status, bag.exists()) == (1, False)
+    assert "the archive does not prove" in done.errors or "UNKNOWN_ARCHIVE" in done.errors
+    return False
+
+
+def test_object_is_written_as_it_was_found(few: Copies) -> None:
+    for reference in few.references:
+        folder = place_of(reference, few.now)
+        found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert dict(opened(folder).paths()) == found
+
+
+@pytest.mark.parametrize("rebuilds", [False, True])
+def test_untouched_store_is_sound_and_is_exported(cellar: Cellar, few: Copies, tmp_path: Path, rebuilds: bool) -> None:
+    """Also after its rows were made again in the ways of the forger."""
+    with copied(few, tmp_path / "copy"):
+        for reference in few.references:
+            adapt_rows(reference)
+        if rebuilds:
+            rebuild_database(few.migrated.read_bytes())
+        assert verified(cellar, few) == set()
+        assert all(exported(cellar, reference, tmp_path / reference) for reference in few.references)
+
+
+@pytest.mark.parametrize("case", list(drawn(len(KINDS), list(KINDS), SEED)), ids=lambda case: case.kind)
+def test_rewrite_is_found_and_not_exported(cellar: Cellar, few: Copies, tmp_path: Path, case: Case) -> None:
+    assert result(cellar, case, few, tmp_path / "copy") == (True, False)
+
+
+def test_archive_that_was_never_sent_is_outside_the_anchor(cellar: Cellar, few: Copies, tmp_path: Path) -> None:
+    """No anchor can know it. What contradicts it is the sender, who has no answer with its receipt id."""
+    with copied(few, tmp_path / "copy"):
+        added("forged")
+        done = cellar("verify", "--against", few.root)
+    assert (done.status, "1 archives are not covered by it" in done.output) == (0, True)
+
+
+@pytest.mark.faults
+def test_each_of_many_rewrites_is_found_and_not_exported(
+    cellar: Cellar, many: Copies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = drawn(REWRITES, list(KINDS), SEED)
+    done = [(case, result(cellar, case, many, tmp_path / "copy")) for case in cases]
+
+    with capsys.disabled():
+        sys.stdout.write(table(done))
+    assert [str(case) for case, answered in done if answered != (True, False)] == []
+
+
+def result(cellar: Cellar, case: Case, copies: Copies, folder: Path) -> tuple[bool, bool]:
+    """Carry a rewrite out. Return whether verify found it, in this archive alone; and whether it was exported."""
+    with copied(copies, folder):
+        reference = carry_out(case, copies, SEED)
+        found = verified(cellar, copies)
+        return is_right(case, found, ocfl.object_key(reference)), exported(cellar, reference, folder / "bag")
+
+
+def is_right(case: Case, found: set[str], object_key: str) -> bool:
+    if case.kind in WITHOUT_ANCHOR:
+        return found == {FOLDER}  # the store does not have the anchor, so only the witness could name the archives
+    return found == {object_key}
+
+
+def table(done: Sequence[tuple[Case, tuple[bool, bool]]]) -> str:
+    """Return how many rewrites of each kind were carried out, found, and exported without a warning."""
+    carried = Counter(case.kind for case, _ in done)
+    found = Counter(case.kind for case, (is_found, _) in done if is_found)
+    exported = Counter(case.kind for case, (_, is_exported) in done if is_exported)
+    lines = [f"{kind:24}{carried[kind]:9}{found[kind]:7}{exported[kind]:10}" for kind in KINDS]
+    total = f"{'in all':24}{carried.total():9}{found.total():7}{exported.total():10}"
+    return "\n".join(["", f"{'kind':24}{'rewrites':>9}{'found':>7}{'exported':>10}", *lines, total, ""])
