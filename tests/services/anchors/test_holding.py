@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,10 @@ def forged_rows(key: str, change: Callable[[dict[str, list[dict[str, Any]]]], No
     history.write(rows, key)
 
 
+def put_value(rows: dict[str, list[dict[str, Any]]], table: str, column: str, value: object) -> None:
+    rows[table][0][column] = value
+
+
 def test_forged_history_is_found() -> None:
     root = anchored()
     key = key_of("process-1", history.path_of(hashlib.sha256(AGAIN).hexdigest()))
@@ -238,9 +243,7 @@ def test_forged_history_is_found() -> None:
     }
     for table, columns in forged.items():
         for column, value in columns.items():
-            forged_rows(
-                key, lambda rows, table=table, column=column, value=value: rows[table][0].update({column: value})
-            )  # type: ignore[misc]
+            forged_rows(key, partial(put_value, table=table, column=column, value=value))
             assert wrong(hold(root, ["process-1"])) == [("damaged", "logs")], (table, column)
             store().overwrite_bytes(before, key)
 

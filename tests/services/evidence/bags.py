@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.anchors import anchors
+from adapters.anchors.leaves_file import written
 from adapters.files.store import store
-from adapters.store import anchors, ocfl
-from adapters.store.anchor_leaves import written
+from adapters.store import ocfl
 from domain.anchors.texts import leaf_text, statement_text
 from models.store.anchor import Leaf, Statement
 from services.evidence.bagging import evidence, write_evidence
