@@ -30,7 +30,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
 def test_verdict_is_the_expected(judged: Judge, row: Row) -> None:
-    assert judged(row) is row.expected, row.why
+    assert judged(row) in row.expected, row.why
 
 
 def test_no_forged_file_is_called_sound(judged: Judge) -> None:
@@ -42,9 +42,9 @@ def test_no_forged_file_is_called_sound(judged: Judge) -> None:
 def test_at_most_one_legitimate_file_in_a_hundred_is_called_anything_else(judged: Judge) -> None:
     legitimate = [row for row in rows() if row.is_legitimate]
 
-    assert len([row for row in legitimate if judged(row) is not row.expected]) <= len(legitimate) / 100
+    assert len([row for row in legitimate if judged(row) not in row.expected]) <= len(legitimate) / 100
 
 
 def test_corpus_has_files_of_every_outcome_and_no_two_of_one_name() -> None:
-    assert {row.expected for row in rows()} == set(Outcome)
+    assert frozenset.union(*(row.expected for row in rows())) == set(Outcome)
     assert len({row.file_name for row in rows()}) == len(rows()) >= 150

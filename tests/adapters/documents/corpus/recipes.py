@@ -1,5 +1,6 @@
 """Makes the files of the corpus. The name of a file is its recipe: a document, and then each step that changes it."""
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from models.archive.verdict import Outcome
-from tests.adapters.documents.corpus import edits, forms, layouts, signatures
+from tests.adapters.documents.corpus import attacks, edits, forms, layouts, shadows, signatures, writers
 
 TABLE = Path(__file__).with_name("table.toml")
 
@@ -31,23 +32,35 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
     "dangling form": lambda: layouts.table(forms.dangling()),
     "described form": lambda: layouts.table(forms.described()),
     "scanned form": lambda: layouts.table(forms.wrapped_lines()),
+    **shadows.DOCUMENTS,
+    **writers.DOCUMENTS,
 }
 
-STEPS: Mapping[str, Callable[[bytes], bytes]] = {**signatures.STEPS, **edits.STEPS}
+STEPS: Mapping[str, Callable[[bytes], bytes]] = {
+    **signatures.STEPS,
+    **edits.STEPS,
+    **attacks.STEPS,
+    **shadows.STEPS,
+    **writers.STEPS,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table: a file, and the outcome that is right for it."""
+    """A row of the table: a file, and the outcomes that are right for it (mostly one)."""
 
     name: str
     is_legitimate: bool
-    expected: Outcome
+    expected: frozenset[Outcome]
     why: str
 
     @property
     def file_name(self) -> str:
-        return "".join(letter if letter.isalnum() else "-" for letter in self.name) + ".pdf"
+        return re.sub("[^0-9A-Za-z]+", "-", self.name) + ".pdf"
+
+    @property
+    def expected_text(self) -> str:
+        return " or ".join(sorted(self.expected))
 
 
 @cache
@@ -57,9 +70,10 @@ def rows() -> tuple[Row, ...]:
 
 def _rows(table: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Iterator[Row]:
     for kind, by_outcome in table.items():
-        for outcome, files in by_outcome.items():
+        for outcomes, files in by_outcome.items():
             for name, why in files.items():
-                yield Row(name, {"legitimate": True, "forged": False}[kind], Outcome(outcome), why)
+                expected = frozenset(map(Outcome, outcomes.split(" or ")))
+                yield Row(name, {"legitimate": True, "forged": False}[kind], expected, why)
 
 
 @cache

@@ -1,0 +1,174 @@
+"""Signs as other writers do: iText, Acrobat, PDFBox and old programs. Everything is written byte by byte."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from tests.adapters.documents.corpus import forms, layouts
+from tests.adapters.documents.corpus.cms_values import signature_value
+from tests.adapters.documents.corpus.forms import APPROVAL, FORM, Objects
+from tests.adapters.documents.corpus.identities import time_stamper
+from tests.adapters.documents.corpus.writing import appended, size
+
+_ROOM = 8192
+_RANGE_ROOM = b"[0 " + b"*" * 32 + b"]"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a signature is made. `type_entry` is the /Type of its dictionary, empty for none."""
+
+    by: str = "ec"
+    digest: str = "sha256"
+    type_entry: bytes = b"/Type/Sig"
+    sub_filter: bytes = b"adbe.pkcs7.detached"
+    says_digest: bool = False
+    has_attributes: bool = True
+    is_time_stamp: bool = False
+    stamps_other_data: bool = False
+
+
+def _dictionary(kind: Kind) -> bytes:
+    return b"<<%b/Filter/Adobe.PPKLite/SubFilter/%b/ByteRange %b/Contents <%b>/M(D:20260301100000Z)>>" % (
+        kind.type_entry,
+        kind.sub_filter,
+        _RANGE_ROOM,
+        b"0" * _ROOM,
+    )
+
+
+def sealed(pdf: bytes, kind: Kind) -> bytes:
+    """Fill in the range and the value of the signature whose room is empty."""
+    start = pdf.index(b"<" + b"0" * _ROOM + b">")
+    end = start + _ROOM + 2
+    text = b"[0 %d %d %d" % (start, end, len(pdf) - end)
+    pdf = pdf.replace(_RANGE_ROOM, text.ljust(len(_RANGE_ROOM) - 1) + b"]")
+    data = pdf[:start] + pdf[end:]
+    value = _token(data, kind) if kind.is_time_stamp else _value(data, kind)
+    return pdf[: start + 1] + value.hex().encode().ljust(_ROOM, b"0") + pdf[end - 1 :]
+
+
+def _value(data: bytes, kind: Kind) -> bytes:
+    return signature_value(data, kind.by, kind.digest, has_attributes=kind.has_attributes, says_digest=kind.says_digest)
+
+
+def _token(data: bytes, kind: Kind) -> bytes:
+    stamped = b"something else" if kind.stamps_other_data else data
+    token: bytes = asyncio.run(time_stamper().async_timestamp(hashlib.sha256(stamped).digest(), "sha256")).dump()
+    return token
+
+
+def with_signature(objects: Objects, kind: Kind, *, is_direct: bool = False) -> Objects:
+    """Put an empty signature into the field Approval, directly or by a reference."""
+    number = max(objects) + 1
+    value = _dictionary(kind) if is_direct else b"%d 0 R" % number
+    objects = forms.replaced(objects, APPROVAL, b"/FT/Sig", b"/FT/Sig/V %b" % value)
+    objects = forms.replaced(objects, FORM, b"/Fields", b"/SigFlags 3/Fields")
+    return objects if is_direct else {**objects, number: _dictionary(kind)}
+
+
+def saved_signed(
+    kind: Kind = Kind(),
+    *,
+    layout: Callable[[Objects], bytes] = layouts.table,
+    is_direct: bool = False,
+) -> bytes:
+    """Write the form with its signature in its first revision, as PDFBox, iText and Acrobat do in a full save."""
+    return sealed(layout(with_signature(forms.form(), kind, is_direct=is_direct)), kind)
+
+
+def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int, int] | None = None) -> bytes:
+    """Sign in a further field, by an update with a table. Works for files that have the form's numbers."""
+    form, page = _last(pdf, FORM), _last(pdf, forms.PAGE)
+    number = size(pdf)
+    field = forms.widget(b"Sig", name, 40, b"/V %d 0 R" % (number + 1)).replace(b"[72 40 272 60]", b"[0 0 0 0]")
+    objects = {
+        FORM: form.replace(b"/Fields[", b"/Fields[%d 0 R " % number),
+        forms.PAGE: page.replace(b"/Annots[", b"/Annots[%d 0 R " % number),
+        number: field,
+        number + 1: _dictionary(kind),
+    }
+    return sealed(appended(pdf, objects, freed=freed), kind)
+
+
+def _last(pdf: bytes, number: int) -> bytes:
+    found: bytes = re.findall(rb"(?:\A|[\r\n])%d 0 obj\s*(.*?)\s*endobj" % number, pdf, re.DOTALL)[-1]
+    return found
+
+
+def filled_by_update(pdf: bytes, *, freed: Mapping[int, int] | None = None, number: int = forms.REMARKS) -> bytes:
+    """Fill Remarks for the first time, or refill Amount, as iText does: by an update that also lists freed entries."""
+    drawing = size(pdf)
+    value, old = (b"/V(Paid)", b"/V()") if number == forms.REMARKS else (b"/V(900)", b"/V(100)")
+    field = re.sub(rb"/AP<<.*?>>", b"", _last(pdf, number)).replace(old, value + b"/AP<</N %d 0 R>>" % drawing)
+    return appended(pdf, {number: field, drawing: forms.shown(value[3:-1])}, freed=freed)
+
+
+def _with_free_entries(objects: Objects) -> bytes:
+    """Write the form by iText, whose first table lists unused numbers as free."""
+    pdf = layouts.table({**objects, 15: b"null", 16: b"null"})
+    return re.sub(rb"(\d{10} 00000 n \n){2}(?=trailer)", b"0000000016 00001 f \n0000000000 00001 f \n", pdf)
+
+
+def _with_free(kind: Kind) -> bytes:
+    objects = forms.replaced(forms.form(), APPROVAL, b"/FT/Sig", b"/FT/Sig/V 17 0 R")
+    pdf = layouts.table({**objects, 15: b"null", 16: b"null", 17: _dictionary(kind)})
+    free = b"0000000016 00001 f \n0000000000 00001 f \n"
+    return sealed(re.sub(rb"(?:\d{10} 00000 n \n){2}(\d{10} 00000 n \n)(?=trailer)", free + rb"\1", pdf), kind)
+
+
+_FREED = {0: 65535, 15: 1, 16: 1}
+_STAMP = Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True, type_entry=b"/Type/DocTimeStamp")
+_CRLF_END = re.compile(rb"%%EOF\n\Z")
+
+DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
+    "saved signed": saved_signed,
+    "saved signed, xref stream": partial(saved_signed, layout=layouts.with_xref_stream),
+    "saved signed, hybrid": partial(saved_signed, layout=layouts.hybrid),
+    "saved signed, Acrobat linearized": partial(saved_signed, layout=layouts.linearized_by_acrobat),
+    "saved signed directly": partial(saved_signed, is_direct=True),
+    "saved signed, RSA with SHA3-256": partial(saved_signed, Kind("rsa", "sha3_256")),
+    "saved signed, RSA with SHA3-256 named": partial(saved_signed, Kind("rsa", "sha3_256", says_digest=True)),
+    "saved signed, RSA with SHA-512": partial(saved_signed, Kind("rsa", "sha512", says_digest=True)),
+    "saved signed, RSA with SHA-1": partial(saved_signed, Kind("rsa", "sha1", says_digest=True)),
+    "saved signed, negative modulus": partial(saved_signed, Kind("negative", says_digest=True)),
+    "saved signed, Ed25519": partial(saved_signed, Kind("ed25519", "sha512")),
+    "saved signed, no attributes": partial(saved_signed, Kind("rsa", has_attributes=False)),
+    "saved signed, no type": partial(saved_signed, Kind(type_entry=b"")),
+    "saved signed, wrong digest": lambda: saved_signed().replace(b"I owe you 100", b"I owe you 900"),
+    "saved with a CRLF end": lambda: sealed(
+        _CRLF_END.sub(b"%%EOF\r\n\r\n", layouts.table(with_signature(forms.form(), Kind()))), Kind()
+    ),
+    "saved without a newline at the end": lambda: sealed(
+        layouts.table(with_signature(forms.form(), Kind())).rstrip(b"\n"), Kind()
+    ),
+    "iText form with free entries": lambda: _with_free_entries(forms.form()),
+    "iText signed form with free entries": lambda: _with_free(Kind()),
+}
+
+STEPS: Mapping[str, Callable[[bytes], bytes]] = {
+    "signed again by an update": partial(signed_by_update, name=b"Second", kind=Kind("rsa", says_digest=True)),
+    "signed again by iText": partial(signed_by_update, name=b"Second", kind=Kind("rsa"), freed=_FREED),
+    "time stamp of type Sig": partial(
+        signed_by_update, name=b"Stamp", kind=Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True)
+    ),
+    "time stamp of no type": partial(
+        signed_by_update, name=b"Stamp", kind=Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True, type_entry=b"")
+    ),
+    "time stamp of its type": partial(signed_by_update, name=b"Stamp", kind=_STAMP),
+    "time stamp of something else": partial(
+        signed_by_update,
+        name=b"Stamp",
+        kind=Kind(
+            sub_filter=b"ETSI.RFC3161", is_time_stamp=True, type_entry=b"/Type/DocTimeStamp", stamps_other_data=True
+        ),
+    ),
+    "Remarks filled by an update": filled_by_update,
+    "Remarks filled by iText": partial(filled_by_update, freed=_FREED),
+    "Amount refilled by iText": partial(filled_by_update, freed=_FREED, number=forms.AMOUNT),
+    "entries freed again": lambda pdf: appended(pdf, {}, freed=_FREED),
+    "form freed": lambda pdf: appended(pdf, {}, freed={0: 65535, forms.AMOUNT: 1}),
+}
