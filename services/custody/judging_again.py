@@ -70,8 +70,9 @@ def count_due() -> int:
 
 
 def judge_object(key: str) -> Judged:
-    """Judge the signed document of each version of an object again. A document that is in several versions is judged
-    once. Raises as `judge_objects` does.
+    """Judge the signed document of each version of an object again, as of the arrival of the first version that has it.
+
+    So time alone changes no verdict. A document that is in several versions is judged once. Raises as `judge_objects`.
     """
     known: dict[str, Examined] = {}
     whole = Judged()

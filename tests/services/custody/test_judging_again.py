@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,18 @@ def test_roots_that_are_added_later_make_a_signer_trusted(configure: Callable[..
     assert set(object_of("process-1").sizes) - before == set(files_of_judgements())
     assert verify_objects(stored_objects()).findings == ()
     assert validation_errors() == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_certificate_that_has_expired_since_the_arrival_is_still_trusted(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    days_ago = [pdfs.NOW - timedelta(days=days) for days in (100, 80)]
+    signer = pdfs.identity("Expired", valid_from=days_ago[0], valid_days=50)
+    archived("process-1", body_with(pdfs.signed(pdfs.form(), by=signer)), days_ago[1])
+    with_root(configure, tmp_path)
+
+    assert [each.now for each in judged().changes] == ["sound, trusted"]
 
 
 @pytest.mark.usefixtures("sqlite_installation", "store_kind")
