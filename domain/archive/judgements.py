@@ -16,7 +16,7 @@ _RANKS: Mapping[Outcome, int] = {
 }
 """The higher, the worse. A missing signature is found by comparing the signatures."""
 _COVERAGES = list(Coverage)  # from the best to the worst
-_OF_THE_CERTIFICATE = ("signer_name", "signer_organization")
+_OF_THE_CERTIFICATE = ("signer_name", "signer_organization", "certificate")
 
 
 def is_worse(before: Verdict, now: Verdict) -> bool:

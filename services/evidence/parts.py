@@ -5,18 +5,22 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 
 from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
 from adapters.store.object_files import CUTS, REQUEST, SCANS, SKELETON, VERDICT
-from adapters.store.requests import StoredRequest, delivery_path
+from adapters.store.requests import StoredRequest, delivery_path, stored_version
 from domain.archive.file_names import safe_names
 from domain.messages.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict
 from models.views.archives import DeliveryView
+
+_JUDGEMENTS = "verdicts"
+"""The folder in an object's logs with later judgements on signed documents, by the receipt of their version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def documents(request: StoredRequest, archive: Archive | None, *, are_whole: boo
 
 
 def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
-    """Yield the parts that rebuild a request, its verdict and scan results, and the inventory of its object."""
+    """Yield the parts that rebuild a request, its verdicts and scan results, and the inventory of its object."""
     for name in (SKELETON, CUTS, SCANS, VERDICT):
         if name in request.keys and (are_whole or store().size(request.keys[name]) is not None):
             yield _of_key(name, request.keys[name])
@@ -60,6 +64,9 @@ def parts(request: StoredRequest, *, are_whole: bool) -> Iterator[BagFile]:
     yield _of_key(ocfl.INVENTORY, f"{key}/{ocfl.INVENTORY}")
     if not request.is_version:
         yield _of_key("delivery.json", f"{key}/{delivery_path(request.receipt_id)}")
+    judged = stored_version(request.reference, request.version).receipt_id
+    for judgement, _ in store().listed(f"{key}/{ocfl.LOGS}/{_JUDGEMENTS}/{judged}"):
+        yield _of_key(f"judgements/{PurePosixPath(judgement).name}", judgement)
 
 
 def receipt_file(receipt_id: str, deliveries: Sequence[DeliveryView]) -> BagFile:

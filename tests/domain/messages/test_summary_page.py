@@ -1,5 +1,6 @@
 """The page of an export: shows a whole archive, and payloads cannot inject markup."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from domain.messages.summary_page import ExportedFile, History, Shown, summary_p
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome
+from models.store.fixity import Fault, FixityFinding
 from models.views.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
 from tests.domain.payloads import TERMS, changed, read
@@ -240,3 +242,40 @@ def test_equal_archives_give_equal_pages() -> None:
     archive = read(sample_document())
 
     assert page_of(archive) == page_of(replace(archive))
+
+
+def test_page_says_who_holds_the_archive_and_what_was_checked_when() -> None:
+    texts = "\n".join(Read(page_of(read(sample_document()))).texts)
+
+    for expected in ("עיריית דוגמה", "Whole and unchanged", "2026-01-02 03:04:05 UTC", RECEIPT, "python3 check.py"):
+        assert expected in texts
+    assert "not yet in a signed list" in texts
+    assert "DAMAGED" not in texts
+
+
+def test_damage_stands_on_the_page_in_large_words() -> None:
+    finding = FixityFinding("archives/a/v1/content/files/b", Fault.MISSING, "the signed document", "nothing")
+    proof = replace(PROOF, findings=(finding,))
+
+    for shown in (None, Shown(read(sample_document()), [], [], HISTORY)):
+        page = summary_page(shown, proof, TERMS)
+        assert '<p class="result damaged">DAMAGED. Do not rely on this copy.</p>' in page
+        assert finding.key in page
+        assert "Whole and unchanged" not in page
+
+
+def test_hebrew_page_runs_from_right_to_left_and_has_no_english_label() -> None:
+    document = changed("payments.0.amount", 2500)
+    verdict = replace(SOUND, signatures=(SIGNATURE,))
+    archive = replace(read(document), signed_document_verdict=verdict)
+    page = page_of(archive, language="he")
+
+    assert '<html lang="he" dir="rtl">' in page
+    assert set(re.findall(r"<(?:th|h1|h2|h3|dt|li|p)[^>]*>([A-Za-z][^<]*)", page)) <= {"SHA-256"}
+    assert summary_page(None, PROOF, TERMS, "he").count("Cellosign") == 2
+
+
+def test_payload_text_is_not_translated() -> None:
+    page = page_of(read(changed("data.0.value", "yes")), language="he")
+
+    assert "<td><bdi>yes</bdi></td>" in page

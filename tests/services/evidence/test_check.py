@@ -15,6 +15,7 @@ import pytest
 
 from adapters.settings.settings import settings
 from services.evidence import check
+from tests.end_to_end.browser import needs_chromium, page
 from tests.installations import archived, installed
 from tests.services.evidence.authority import Authority
 from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, rewritten
@@ -190,3 +191,15 @@ def test_file_of_several_blocks_is_rebuilt(
     bag = bag_of("large", archived("large", body), tmp_path / "bag")
 
     assert "The request can be rebuilt" in answer(capsys, bag)[1]
+
+
+@needs_chromium
+def test_pages_of_a_bag_ask_for_nothing_outside(bags: list[Path]) -> None:
+    asked = []
+    with page() as browser:
+        browser.on("request", lambda request: asked.append(request.url))
+        browser.goto((bags[-1] / "data" / "summary.html").as_uri())
+        browser.click("a[hreflang=he]")
+        assert browser.evaluate("getComputedStyle(document.body).direction") == "rtl"
+        assert "עיריית דוגמה" in browser.inner_text("body")
+    assert [url.rpartition("/")[2] for url in asked] == ["summary.html", "summary.he.html"]
