@@ -19,7 +19,7 @@ _BEGINS, _ENDS = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=U
 def main() -> None:
     KEYS.mkdir(exist_ok=True)
     root_key = ec.generate_private_key(ec.SECP256R1())
-    root = _certificate("Corpus root", root_key, None, root_key, is_root=True)
+    root = certificate("Corpus root", root_key, None, root_key, is_root=True)
     stranger_key = ec.generate_private_key(ec.SECP256R1())
     _write("root", root.public_bytes(Encoding.DER), root_key)
     _write("stranger", _issued("Stranger", stranger_key, None, stranger_key), stranger_key)
@@ -28,7 +28,7 @@ def main() -> None:
         _write(name, _issued(f"Signer {name}", key, root, root_key), key)
     time_key, negative_key = _rsa(), _rsa()
     _write("time", _issued("Corpus time", time_key, root, root_key, is_time=True), time_key)
-    own = _certificate("Signer negative", negative_key, None, negative_key)
+    own = certificate("Signer negative", negative_key, None, negative_key)
     _write("negative", _with_negative_modulus(own.public_bytes(Encoding.DER), negative_key), negative_key)
 
 
@@ -37,10 +37,10 @@ def _rsa() -> rsa.RSAPrivateKey:
 
 
 def _issued(name: str, key: Any, issuer: x509.Certificate | None, issuer_key: Any, *, is_time: bool = False) -> bytes:
-    return _certificate(name, key, issuer, issuer_key, is_time=is_time).public_bytes(Encoding.DER)
+    return certificate(name, key, issuer, issuer_key, is_time=is_time).public_bytes(Encoding.DER)
 
 
-def _certificate(
+def certificate(
     name: str,
     key: Any,
     issuer: x509.Certificate | None,
@@ -85,8 +85,8 @@ def _usages(*, is_root: bool) -> x509.KeyUsage:
 
 def _with_negative_modulus(der: bytes, key: rsa.RSAPrivateKey) -> bytes:
     """Return the certificate with its modulus as some old software encodes it: without the zero byte for the sign."""
-    certificate = asn1.Certificate.load(der)
-    body = certificate["tbs_certificate"]
+    loaded = asn1.Certificate.load(der)
+    body = loaded["tbs_certificate"]
     modulus = key.public_key().public_numbers().n.to_bytes(256)
     numbers = b"\x02\x82\x01\x00" + modulus + b"\x02\x03\x01\x00\x01"
     public = b"\x30\x82" + len(numbers).to_bytes(2) + numbers
@@ -96,7 +96,7 @@ def _with_negative_modulus(der: bytes, key: rsa.RSAPrivateKey) -> bytes:
     content = content.replace(b"\x30\x82\x01\x22\x30\x0d", b"\x30\x82\x01\x21\x30\x0d")
     tbs: bytes = b"\x30\x82" + len(content).to_bytes(2) + content
     signature = key.sign(tbs, padding.PKCS1v15(), hashes.SHA256())
-    rest: bytes = certificate["signature_algorithm"].dump() + b"\x03\x82\x01\x01\x00" + signature
+    rest: bytes = loaded["signature_algorithm"].dump() + b"\x03\x82\x01\x01\x00" + signature
     return b"\x30\x82" + len(tbs + rest).to_bytes(2) + tbs + rest
 
 

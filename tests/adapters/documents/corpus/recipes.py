@@ -12,7 +12,7 @@ from tests.adapters.documents.corpus import attacks, edits, forms, layouts, shad
 
 TABLE = Path(__file__).with_name("table.toml")
 
-DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
+DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "form": lambda: layouts.table(forms.form()),
     "xref stream form": lambda: layouts.with_xref_stream(forms.form()),
     "packed form": lambda: layouts.packed(forms.form()),
@@ -35,6 +35,9 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
     **shadows.DOCUMENTS,
     **writers.DOCUMENTS,
 }
+
+ELSEWHERE = Path(__file__).with_name("elsewhere")
+DOCUMENTS.update((file.stem, file.read_bytes) for file in ELSEWHERE.glob("*.pdf"))
 
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     **signatures.STEPS,

@@ -86,8 +86,8 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     number = size(pdf)
     field = forms.widget(b"Sig", name, 40, b"/V %d 0 R" % (number + 1)).replace(b"[72 40 272 60]", b"[0 0 0 0]")
     objects = {
-        FORM: form.replace(b"/Fields[", b"/Fields[%d 0 R " % number),
-        forms.PAGE: page.replace(b"/Annots[", b"/Annots[%d 0 R " % number),
+        FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % number, form),
+        forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % number, page),
         number: field,
         number + 1: _dictionary(kind),
     }

@@ -1,0 +1,1 @@
+"""Files that other programs have signed, kept as they were made."""
