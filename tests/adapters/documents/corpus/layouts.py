@@ -133,6 +133,49 @@ def linearized_by_acrobat(objects: Objects) -> bytes:
     return written(main_at, len(draft), page_end)[0]
 
 
+def linearized_with_streams(objects: Objects) -> bytes:
+    """Write the first page first, with cross-reference streams, as Acrobat 6 and later do.
+
+    The later objects are in an object stream behind the page; the main section lists them, and names no /Root.
+    """
+    late = {number: content for number, content in objects.items() if number not in _FIRST_PAGE}
+    loose = (b"stream", b"Range")  # a signature may not be in an object stream
+    plain = [number for number, content in late.items() if not any(word in content for word in loose)]
+    holder, main_number = len(late) + 1, len(late) + 2
+    new_number = {old: new for new, old in enumerate(late, start=1)}
+    new_number |= {old: new for new, old in enumerate(_FIRST_PAGE, start=main_number + 1)}
+    moved = {new_number[old]: _renumber(content, new_number) for old, content in objects.items()}
+    first, dictionary = main_number + 1, main_number + 1 + len(_FIRST_PAGE)
+    inner = {new_number[old]: moved[new_number[old]] for old in plain}
+
+    def written(main_at: int, length: int, page_end: int, room: int) -> tuple[bytes, int, int]:
+        places: dict[int, int] = {}
+        linear = b"<</Linearized 1/L %010d/H[0 0]/O %d/E %010d/N 1/T %010d>>"
+        body = put(header(), [(dictionary, linear % (length, new_number[4], page_end, main_at))], places)
+        table_at = len(body)
+        places[dictionary + 1] = table_at
+        behind = put(body + bytes(room), ((number, moved[number]) for number in range(first, dictionary)), places)
+        end_of_page = len(behind)
+        outer = [(number, moved[number]) for number in range(1, holder) if number not in inner]
+        behind = put(behind, [*outer, (holder, _object_stream(inner))], places)
+        start = places[main_number] = len(behind)
+        rows_of_main = {number: (1, place, 0) for number, place in places.items() if number < first}
+        rows_of_main |= {number: (2, holder, index) for index, number in enumerate(inner)} | {0: (0, 0, 65535)}
+        behind += _xref_stream(main_number, rows_of_main, b"/Size %d" % first) + end(table_at)
+        rows_of_page = {number: (1, place, 0) for number, place in places.items() if number >= first}
+        more = b"/Size %d/Root %d 0 R/Prev %010d%b" % (
+            dictionary + 2,
+            new_number[CATALOGUE],
+            main_at,
+            identifier(objects),
+        )
+        head = (_xref_stream(dictionary + 1, rows_of_page, more) + b"startxref\n0\n%%EOF\n").ljust(room)
+        return body + head + behind[table_at + room :], start, end_of_page
+
+    draft, main_at, page_end = written(0, 0, 0, 600)
+    return written(main_at, len(draft), page_end, 600)[0]
+
+
 _FIRST_PAGE = (1, 4, 5, 10)
 
 

@@ -18,6 +18,7 @@ DOCUMENTS: dict[str, Callable[[], bytes]] = {
     "packed form": lambda: layouts.packed(forms.form()),
     "hybrid form": lambda: layouts.hybrid(forms.form()),
     "Acrobat linearized form": lambda: layouts.linearized_by_acrobat(forms.form()),
+    "Acrobat linearized packed form": lambda: layouts.linearized_with_streams(forms.form()),
     "qpdf linearized form": lambda: layouts.linearized_by_qpdf(forms.form()),
     "qpdf linearized packed form": lambda: layouts.linearized_by_qpdf(forms.form(), packed=True),
     "RC4-40 form": lambda: layouts.encrypted(forms.form(), 2, is_aes=False),

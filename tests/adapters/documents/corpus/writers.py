@@ -94,6 +94,26 @@ def signed_by_update(pdf: bytes, name: bytes, kind: Kind, *, freed: Mapping[int,
     return sealed(appended(pdf, objects, freed=freed), kind)
 
 
+def signed_again_tagged(pdf: bytes) -> bytes:
+    """Sign the tagged form in a further field that has an element in the structure tree, as Acrobat does."""
+    number = size(pdf)
+    value, field, element = number, number + 1, number + 2
+    widget = forms.widget(b"Sig", b"Second", 40, b"/StructParent 2/V %d 0 R" % value).replace(
+        b"[72 40 272 60]", b"[0 0 0 0]"
+    )
+    objects = {
+        FORM: re.sub(rb"/Fields ?\[", b"/Fields[%d 0 R " % field, _last(pdf, FORM)),
+        forms.PAGE: re.sub(rb"/Annots ?\[", b"/Annots[%d 0 R " % field, _last(pdf, forms.PAGE)),
+        value: _dictionary(Kind()),
+        field: widget,
+        element: b"<</Type/StructElem/S/Form/P 16 0 R/Pg %d 0 R/K<</Type/OBJR/Obj %d 0 R>>>>" % (forms.PAGE, field),
+        15: _last(pdf, 15).replace(b"/ParentTreeNextKey 2", b"/ParentTreeNextKey 3"),
+        16: _last(pdf, 16).replace(b"18 0 R]", b"18 0 R %d 0 R]" % element),
+        19: _last(pdf, 19).replace(b"]>>", b" 2 %d 0 R]>>" % element),
+    }
+    return sealed(appended(pdf, objects), Kind())
+
+
 def _last(pdf: bytes, number: int) -> bytes:
     found: bytes = re.findall(rb"(?:\A|[\r\n])%d 0 obj\s*(.*?)\s*endobj" % number, pdf, re.DOTALL)[-1]
     return found
@@ -128,6 +148,7 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
     "saved signed": saved_signed,
     "saved signed, xref stream": partial(saved_signed, layout=layouts.with_xref_stream),
     "saved signed, hybrid": partial(saved_signed, layout=layouts.hybrid),
+    "saved signed, Acrobat linearized and packed": partial(saved_signed, layout=layouts.linearized_with_streams),
     "saved signed, Acrobat linearized": partial(saved_signed, layout=layouts.linearized_by_acrobat),
     "saved signed directly": partial(saved_signed, is_direct=True),
     "saved signed, RSA with SHA3-256": partial(saved_signed, Kind("rsa", "sha3_256")),
@@ -151,6 +172,7 @@ DOCUMENTS: Mapping[str, Callable[[], bytes]] = {
 
 STEPS: Mapping[str, Callable[[bytes], bytes]] = {
     "signed again by an update": partial(signed_by_update, name=b"Second", kind=Kind("rsa", says_digest=True)),
+    "signed again, tagged": signed_again_tagged,
     "signed again by iText": partial(signed_by_update, name=b"Second", kind=Kind("rsa"), freed=_FREED),
     "time stamp of type Sig": partial(
         signed_by_update, name=b"Stamp", kind=Kind(sub_filter=b"ETSI.RFC3161", is_time_stamp=True)
