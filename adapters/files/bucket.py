@@ -82,7 +82,7 @@ class Bucket(Storage):
             while chunk := stream.read(_COPY_BYTES):
                 yield chunk
 
-    def listed(self, key: str) -> Iterator[tuple[str, int]]:
+    def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         return ((each, found["Size"]) for each, found in self._found_below(f"{key}/" if key else ""))
 
     def names(self, pattern: str) -> list[str]:

@@ -17,16 +17,25 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.storage import LocalFolder, R, Storage
 from adapters.platform.durable import make_folder, sync_folder, write_file
 from models.errors import System, Transient, Unreadable
+from models.store.fixity import EMPTY_FOLDER
 
 _COPY_BYTES = 1 << 20
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR}
-_OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT}
+_OF_ONE_FILE = {errno.EIO, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOENT, errno.ENXIO}
+_LINK = "a symbolic link"
+_KINDS = {stat.S_ISDIR: "a folder", stat.S_ISLNK: _LINK, stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
 _NO_LINK_POSSIBLE = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 
 
 @dataclass(frozen=True)
 class Folder(Storage):
+    """A folder. Links, pipes and devices below it are never followed or opened; the folder itself may be a link.
+
+    `follows_links` is for folders in which people lay files.
+    """
+
     path: Path
+    follows_links: bool = False
     worth_a_thread_bytes = 4 << 20  # below this size, threads wait longer for the interpreter than for the disk
 
     @property
@@ -44,7 +53,7 @@ class Folder(Storage):
 
     def size(self, key: str) -> int | None:
         try:
-            return os.stat(f"{self.path}/{key}").st_size  # noqa: PTH116 -- as below
+            return os.stat(f"{self.path}/{key}", follow_symlinks=self.follows_links).st_size  # noqa: PTH116 -- as below
         except OSError as error:
             if error.errno in _NOTHING_THERE:
                 return None
@@ -52,38 +61,67 @@ class Folder(Storage):
 
     @contextmanager
     def opened(self, key: str) -> Iterator[BinaryIO]:
-        path = f"{self.path}/{key}"  # a Path costs as much as the call
+        descriptor, _ = self._open(key)
+        with BufferedReader(_File(descriptor, key)) as stream:
+            yield stream
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        descriptor, size_bytes = self._open(key)
         try:
-            file = _File(path, key)
+            # Reading 1 MiB at once takes as long for a small file as digesting it.
+            at_once = min(_COPY_BYTES, size_bytes + 1)
+            while chunk := _read(descriptor, at_once, key):
+                yield chunk
+        finally:
+            os.close(descriptor)
+
+    def read_bytes(self, key: str) -> bytes:
+        return b"".join(self.chunks(key))
+
+    def _open(self, key: str) -> tuple[int, int]:
+        """Return the descriptor and the size of a file. Opening a pipe would wait for a writer, hence O_NONBLOCK."""
+        path = f"{self.path}/{key}"  # a Path costs as much as the call
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if self.follows_links else os.O_NOFOLLOW)
+        try:
+            descriptor = os.open(path, flags)
         except OSError as error:
             if error.errno in _NOTHING_THERE and not os.path.lexists(path):
                 raise FileNotFoundError(f"nothing lies under {key}") from error
             raise _transient("return", key, error) from error
-        with BufferedReader(file) as stream:
-            yield stream
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise Unreadable(key, f"it is {_kind(found.st_mode)}, not a file")
+        return descriptor, found.st_size
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        with self.opened(key) as stream:
-            # Reading 1 MiB at once takes as long for a small file as digesting it.
-            at_once = min(_COPY_BYTES, os.fstat(stream.fileno()).st_size + 1)
-            while chunk := stream.read(at_once):
-                yield chunk
+    def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
+        strange = {} if strange is None else strange
+        top = self.path / key
+        if key and not self.follows_links and top.is_symlink():
+            strange[key] = _LINK
+            return iter(())
+        return self._listed(str(top), strange)
 
-    def listed(self, key: str) -> Iterator[tuple[str, int]]:
-        return self._listed(self.path / key)
-
-    def _listed(self, folder: Path) -> Iterator[tuple[str, int]]:
+    def _listed(self, folder: str, strange: dict[str, str]) -> Iterator[tuple[str, int]]:
         root_length = len(str(self.path)) + 1
         try:
-            for each in sorted(os.scandir(folder), key=lambda each: each.name):
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda each: each.name)
+            if not entries:
+                strange[folder[root_length:]] = EMPTY_FOLDER
+            for each in entries:
                 if each.is_dir(follow_symlinks=False):
-                    yield from self._listed(Path(each.path))
+                    yield from self._listed(each.path, strange)
+                    continue
+                its = each.stat(follow_symlinks=False)
+                if self.follows_links or stat.S_ISREG(its.st_mode):
+                    yield each.path[root_length:], its.st_size
                 else:
-                    yield each.path[root_length:], each.stat(follow_symlinks=False).st_size
+                    strange[each.path[root_length:]] = _kind(its.st_mode)
         except FileNotFoundError:
             return  # nothing was ever written there, or a part has just been removed
         except OSError as error:
-            raise _transient("list", str(folder)[root_length:], error) from error
+            raise _transient("list", folder[root_length:], error) from error
 
     def names(self, pattern: str) -> list[str]:
         with _ours("list", pattern):
@@ -217,8 +255,8 @@ class Folder(Storage):
 class _File(FileIO):
     """A file whose reads raise the errors of `Storage.opened`. A block would also translate the caller's errors."""
 
-    def __init__(self, path: str, key: str) -> None:
-        super().__init__(path)
+    def __init__(self, descriptor: int, key: str) -> None:
+        super().__init__(descriptor)
         self._key = key
 
     def readinto(self, buffer: Any) -> Any:
@@ -232,6 +270,18 @@ class _File(FileIO):
             return super().readall()
         except OSError as error:
             raise _transient("return", self._key, error) from error
+
+
+def _read(descriptor: int, most_bytes: int, key: str) -> bytes:
+    try:
+        return os.read(descriptor, most_bytes)
+    except OSError as error:
+        raise _transient("return", key, error) from error
+
+
+def _kind(mode: int) -> str:
+    """Return what a mode belongs to, for people."""
+    return next((name for is_kind, name in _KINDS.items() if is_kind(mode)), "a device")
 
 
 def _with_missing_folders(source: Path, target: Path) -> tuple[Path, Path]:

@@ -8,10 +8,13 @@ from adapters.files.storage import Storage
 
 
 @lru_cache
-def storage_at(location: str) -> Storage:
-    """Return the storage at a path or at a URL like s3://BUCKET/PREFIX."""
+def storage_at(location: str, *, follows_links: bool = False) -> Storage:
+    """Return the storage at a path or at a URL like s3://BUCKET/PREFIX.
+
+    `follows_links` is for folders in which people lay files. cellar's own folders have no links.
+    """
     if "://" in location:
         from adapters.files.bucket import Bucket  # noqa: PLC0415 -- a folder does not need boto3
 
         return Bucket(location)
-    return Folder(Path(location))
+    return Folder(Path(location), follows_links)

@@ -102,7 +102,7 @@ def printable(name: str) -> str:
 
 
 def _at(location: str) -> Iterator[SavedFile]:
-    place = storage_at(location)
+    place = storage_at(location, follows_links=True)
     if not _is_url(location) and Path(location).is_file():
         yield _alone(location)
         return
@@ -120,7 +120,7 @@ def _at(location: str) -> Iterator[SavedFile]:
 def _alone(location: str) -> SavedFile:
     """Return the file at a location; its size is negative if it does not exist."""
     folder, _, key = location.rpartition("/")
-    place = storage_at(folder or "/")
+    place = storage_at(folder or "/", follows_links=True)
     size_bytes = place.size(key)
     return SavedFile(place, key, -1 if size_bytes is None else size_bytes)
 

@@ -95,10 +95,15 @@ class Storage(ABC):
         return digest.hexdigest()
 
     @abstractmethod
-    def listed(self, key: str) -> Iterator[tuple[str, int]]:
+    def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         """Yield all keys below a key with their sizes in bytes, in order; below an empty key, all keys of the storage.
 
         Files of one folder are adjacent.
+
+        Args:
+            key: the folder.
+            strange: takes what is no file, as the listing passes it: links, pipes, devices and empty folders, each by
+                its key, with what it is. A bucket has none.
         """
 
     @abstractmethod

@@ -48,7 +48,7 @@ def new_files(now: datetime) -> list[ReportFile]:
     location = settings().settlements_location
     if location is None:
         return []
-    place = storage_at(location)
+    place = storage_at(location, follows_links=True)
     found = [ReportFile(place, name, state) for name, state in place.at_rest(now - _AT_REST) if _is_report(name)]
     imported = {key for key, _ in store().listed(f"{FOLDER}/files")}
     return [each for each in sorted(found, key=lambda each: each.name) if _mark(each) not in imported]

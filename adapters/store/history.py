@@ -106,7 +106,7 @@ def restore(key: str) -> None:
         Conflict: the history is damaged, or belongs to another receipt or process.
         Transient: database or store does not answer.
     """
-    kept = _parsed(store().read_bytes(key), key)
+    kept = parsed(store().read_bytes(key), key)
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:
@@ -130,12 +130,22 @@ def kept_rows(key: str) -> Rows | None:
         Transient: the store does not answer.
     """
     text = store().found_bytes(key)
-    return None if text is None else _parsed(text, key)
+    return None if text is None else parsed(text, key)
 
 
 def deliveries_of_complete(rows: Rows) -> int:
     """Return the number of deliveries in the rows of a complete receipt; 0 for any other receipt."""
-    return len(rows.get(str(DeliveryRow.__tablename__), [])) if _says_complete(rows) else 0
+    return len(deliveries(rows)) if _says_complete(rows) else 0
+
+
+def complete_receipt(rows: Rows) -> Mapping[str, Any] | None:
+    """Return the row of the receipt in a history that calls it complete, None in any other history."""
+    return next((row for row in rows.get(str(ReceiptRow.__tablename__), []) if row["state"] == State.COMPLETED), None)
+
+
+def deliveries(rows: Rows) -> list[dict[str, Any]]:
+    """Return the rows of the deliveries in a history."""
+    return rows.get(str(DeliveryRow.__tablename__), [])
 
 
 def is_complete(object_key: str, receipt_id: str) -> bool:
@@ -148,14 +158,14 @@ def is_complete(object_key: str, receipt_id: str) -> bool:
 
 
 def _says_complete(rows: Rows) -> bool:
-    return any(row["state"] == State.COMPLETED for row in rows.get(str(ReceiptRow.__tablename__), []))
+    return complete_receipt(rows) is not None
 
 
 def found_rows(key: str) -> Rows:
     """Return the rows of the history under a key; no rows where it is missing, or damaged and now set aside."""
     text = store().found_bytes(key)
     try:
-        return _parsed(text, key) if text is not None else {}
+        return parsed(text, key) if text is not None else {}
     except Conflict:
         log.error("a history is damaged; it is set aside", key=key)
         store().overwrite_bytes(text or b"", f"{key}{PUT_ASIDE}")
@@ -163,7 +173,12 @@ def found_rows(key: str) -> Rows:
         return {}
 
 
-def _parsed(text: bytes, key: str) -> Rows:
+def parsed(text: bytes, key: str) -> Rows:
+    """Return the rows in the text of the history under a key.
+
+    Raises:
+        Conflict: the history is damaged, or belongs to another receipt or process.
+    """
     digest, _, rows_text = text.partition(b"\n")
     if hashlib.sha256(rows_text).hexdigest().encode() != digest:
         raise Conflict(f"the history {key} is damaged; remove it to continue without its rows")

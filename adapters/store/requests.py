@@ -3,8 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,7 @@ _OF_A_DELIVERY = re.compile(
 )
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError)
 """The errors that a flipped byte in cuts or skeleton causes."""
+Read = Callable[[str], Iterable[bytes]]
 _SECRETS_LOCKED = ArchiveWarning(
     WarningCode.SECRETS_LOCKED,
     "",
@@ -57,6 +58,8 @@ class StoredRequest:
     """SHA-256 by name of the files of a delivery. For a version it is empty, since the inventory has the digests."""
     version_receipt_id: str
     """The receipt that made the version."""
+    read: Read | None = field(default=None, repr=False, compare=False)
+    """Returns the bytes under a key, in chunks; None for the store's."""
 
     def skeleton(self) -> bytes:
         """Return the skeleton without card secrets: JSON with null in their places."""
@@ -77,7 +80,10 @@ class StoredRequest:
         cuts = content_cuts(self.all_cuts())
         if SCANS not in self.keys:
             return cuts
-        return with_scans(cuts, store().found_bytes(self.keys[SCANS]) or b"")
+        try:
+            return with_scans(cuts, self._read(SCANS))
+        except Conflict:
+            return with_scans(cuts, b"")
 
     def all_cuts(self) -> list[Cut]:
         """Return the cuts of the files' contents and of the sealed values."""
@@ -144,11 +150,12 @@ class StoredRequest:
         """
         try:
             if REQUEST in self.keys:
-                yield from seals.opened_chunks(self.reference, self.receipt_id, store().chunks(self.keys[REQUEST]))
+                yield from seals.opened_chunks(self.reference, self.receipt_id, self._chunks(self.keys[REQUEST]))
             else:
-                if any(isinstance(cut, SealedCut) for cut in self.all_cuts()):
+                cuts = self.all_cuts()
+                if any(isinstance(cut, SealedCut) for cut in cuts):
                     seals.check_key(self.reference)  # fail now, not after the files
-                yield from self._pieces(seals.opener(self.reference))
+                yield from self._pieces(cuts, seals.opener(self.reference))
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
@@ -162,8 +169,8 @@ class StoredRequest:
         if REQUEST in self.keys:
             return seals.clear_size_bytes(store().size(self.keys[REQUEST]) or 0)
         try:
-            return sum(len(chunk) for chunk in self._pieces(seals.stand_in))
-        except FileNotFoundError as error:
+            return sum(len(chunk) for chunk in self._pieces(self.all_cuts(), seals.stand_in))
+        except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
     def is_whole(self) -> bool:
@@ -186,12 +193,15 @@ class StoredRequest:
             return False
         return digest.hexdigest() == self.receipt_id
 
-    def _pieces(self, opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        return rebuilt(self.skeleton(), self.all_cuts(), lambda sha256: store().chunks(self.files[sha256]), opener)
+    def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
+        return rebuilt(self.skeleton(), cuts, lambda sha256: self._chunks(self.files[sha256]), opener)
+
+    def _chunks(self, key: str) -> Iterable[bytes]:
+        return (self.read or store().chunks)(key)
 
     def _read(self, name: str) -> bytes:
         try:
-            return store().read_bytes(self.keys[name])
+            return b"".join(self._chunks(self.keys[name]))
         except FileNotFoundError as error:
             raise self._gone() from error
 
@@ -207,11 +217,15 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         Transient: the store does not answer.
     """
     inventory = ocfl.inventory(reference)
-    if inventory is None:
-        return None
+    return request_in(inventory, receipt_id) if inventory else None
+
+
+def request_in(inventory: Inventory, receipt_id: str, read: Read | None = None) -> StoredRequest | None:
+    """Do as `stored_request`, with an inventory that was read before. `read` is that of the request."""
+    reference = ocfl.reference_of(inventory)
     receipt_ids = [version.message for version in inventory.versions]
     if receipt_id in receipt_ids:
-        return _of_version(reference, inventory, receipt_ids.index(receipt_id) + 1)
+        return version_in(inventory, receipt_ids.index(receipt_id) + 1, read)
     kept = store().found_bytes(_log_key(reference, receipt_id, _RECEIPT))
     if kept is None:
         return None
@@ -221,7 +235,7 @@ def stored_request(reference: str, receipt_id: str) -> StoredRequest | None:
         if kept != _delivery_text(receipt_id, receipt["version"], digests):
             raise ValueError("the record is not as it was written")
         keys = {name: _log_key(reference, receipt_id, name) for name in digests}
-        version = _of_version(reference, inventory, receipt["version"])
+        version = version_in(inventory, receipt["version"], read)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
     keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
@@ -239,19 +253,22 @@ def stored_version(reference: str, number: int) -> StoredRequest:
     inventory = ocfl.inventory(reference)
     if inventory is None or not 1 <= number <= inventory.head:
         raise Refused("UNKNOWN_VERSION", f"this archive has no version {number}", where="version", status=404)
-    return _of_version(reference, inventory, number)
+    return version_in(inventory, number)
 
 
-def _of_version(reference: str, inventory: Inventory, number: int) -> StoredRequest:
+def version_in(inventory: Inventory, number: int, read: Read | None = None) -> StoredRequest:
+    """Return the request that made a version, from an inventory that was read before. `read` is that of the request.
+
+    Raises:
+        ValueError: no version has that number.
+    """
     if not 1 <= number <= inventory.head:
         raise ValueError("no version has that number")
-    version, files = inventory.versions[number - 1], _files(reference, inventory)
+    reference = ocfl.reference_of(inventory)
+    version, key = inventory.versions[number - 1], ocfl.object_key(reference)
+    files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
-    return StoredRequest(reference, version.message, number, True, keys, files, {}, version.message)
-
-
-def _files(reference: str, inventory: Inventory) -> dict[str, str]:
-    return {sha256: ocfl.content_key(reference, inventory, sha256) for sha256 in inventory.manifest}
+    return StoredRequest(reference, version.message, number, True, keys, files, {}, version.message, read)
 
 
 def delivery_of(path: str) -> str | None:

@@ -154,10 +154,12 @@ def is_sealed(key: str) -> bool:
     if not key.endswith(f"/{CUTS}"):
         return key.endswith(f"/{REQUEST}")
     text = store().found_bytes(key) or b""
+    if text and f'"{SEALED}"'.encode() not in text:
+        return False
     try:
         return any(isinstance(cut, SealedCut) for cut in read_cuts(text))
     except Conflict:
-        return not text or f'"{SEALED}"'.encode() in text
+        return True
 
 
 def check_key(reference: str) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
-from models.payments.discrepancy import DiscrepancyLogRow
+from models.payments.discrepancy import DiscrepancyLogRow, DiscrepancyRow
 from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
 from models.runs.run import RunRow
@@ -147,7 +148,8 @@ def current_receipt_id(reference: str) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Completed:
     """The complete receipts of a process. `receipts` has the version of each receipt, None if the receipt said nothing
-    new; `deliveries`, how often each receipt came; `kept_changes`, the last change of discrepancies in the store.
+    new; `deliveries`, how often each receipt came; `kept_changes`, the last change of discrepancies in the store, 1 if
+    that number is lost and there are discrepancies.
     """
 
     receipts: Mapping[str, int | None]
@@ -161,24 +163,49 @@ _ITS_DELIVERIES = (
     .correlate(ReceiptRow)
     .scalar_subquery()
 )
-# Compiled once and without the ORM, since a check of the store runs it for each object.
+_ITS_KEPT_CHANGES = func.coalesce(
+    col(DiscrepancyLogRow.kept),
+    sqlalchemy.case(
+        (
+            sqlalchemy.exists().where(col(DiscrepancyRow.reference) == col(ReceiptRow.reference)).correlate(ReceiptRow),
+            1,
+        ),
+        else_=0,
+    ),
+)
+# Compiled once and without the ORM, since a check of the store runs it for all objects.
 _COMPLETED = (
-    sqlalchemy.select(col(ReceiptRow.receipt_id), col(VersionRow.version), _ITS_DELIVERIES, col(DiscrepancyLogRow.kept))
+    sqlalchemy.select(
+        col(ReceiptRow.reference),
+        col(ReceiptRow.receipt_id),
+        col(VersionRow.version),
+        _ITS_DELIVERIES,
+        _ITS_KEPT_CHANGES,
+    )
     .join(VersionRow, col(VersionRow.receipt_id) == col(ReceiptRow.receipt_id), isouter=True)
     .join(DiscrepancyLogRow, col(DiscrepancyLogRow.reference) == col(ReceiptRow.reference), isouter=True)
-    .where(col(ReceiptRow.reference) == sqlalchemy.bindparam("reference"), col(ReceiptRow.state) == State.COMPLETED)
+    .where(
+        col(ReceiptRow.reference).in_(sqlalchemy.bindparam("references", expanding=True)),
+        col(ReceiptRow.state) == State.COMPLETED,
+    )
 )
 
 
-def completed(reference: str) -> Completed:
-    """Return the complete receipts of a process."""
+def completed(references: Sequence[str]) -> dict[str, Completed]:
+    """Return the complete receipts of processes, by reference."""
+    found: dict[str, list[Any]] = {reference: [] for reference in references}
     with reading() as session:
-        found = session.connection().execute(_COMPLETED, {"reference": reference}).all()
-    return Completed(
-        {row[0]: row[1] for row in found},
-        {row[0]: row[2] for row in found},
-        max((row[3] or 0 for row in found), default=0),
-    )
+        for page in pages(references):
+            for row in session.connection().execute(_COMPLETED, {"references": page}):
+                found[row[0]].append(row)
+    return {
+        reference: Completed(
+            {row[1]: row[2] for row in rows},
+            {row[1]: row[3] for row in rows},
+            max((row[4] for row in rows), default=0),
+        )
+        for reference, rows in found.items()
+    }
 
 
 def find(receipt_id: str) -> ReceiptRow | None:

@@ -1,4 +1,4 @@
-"""`cellar verify`: checks the store against its digests."""
+"""`cellar verify`: checks the store against its digests and its receipts, and the database against the store."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -34,12 +34,13 @@ _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def verify(
+def verify(  # noqa: PLR0913 -- a parameter per option
     references: Annotated[
         list[str] | None, typer.Argument(help="Archives to verify. Default: the whole store.")
     ] = None,
     *,
     sample: Annotated[float, typer.Option(min=0, max=1, help="Verify a random share of the archives.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Check digests alone: no version, no row.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last check was interrupted.")] = False,
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
@@ -47,13 +48,18 @@ def verify(
     against: Against = None,
     as_json: Json = False,
 ) -> None:
-    """Check every file of the store against its digest. Exits with 1 if a file is damaged, missing or unknown.
+    """Check every file against its digest, every version against its receipt, and the rows of the database against
+    the store. Exits with 1 if anything is damaged, missing, unknown or different.
 
     With --signatures, also exits with 1 if a kept verdict is better than its document. With --against, everything that
     was anchored must be there too, unaltered.
     """
     with bucket.patient():
-        fixity, in_all = _verify_some(references) if references else _verify_store(sample, resume=resume)
+        fixity, in_all = (
+            _verify_some(references, is_quick=quick)
+            if references
+            else _verify_store(sample, is_quick=quick, resume=resume)
+        )
         judged = judge_again(_objects_of(references) if references else None, sample) if signatures else None
         held = hold(against, references or ()) if against else None
     if held:
@@ -64,10 +70,10 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verify_some(references: Iterable[str]) -> tuple[Fixity, int]:
+def _verify_some(references: Iterable[str], *, is_quick: bool) -> tuple[Fixity, int]:
     objects = _objects_of(references)
     with _bar(lambda: objects) as advance:
-        return verify_objects(objects, lambda verified, _: advance(verified)), len(objects)
+        return verify_objects(objects, lambda verified, _: advance(verified), is_quick=is_quick), len(objects)
 
 
 def _objects_of(references: Iterable[str]) -> list[StoredObject]:
@@ -84,7 +90,7 @@ def _objects_of(references: Iterable[str]) -> list[StoredObject]:
     return list(objects.values())
 
 
-def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
+def _verify_store(share: float, *, is_quick: bool, resume: bool) -> tuple[Fixity, int]:
     """Verify a share of the store, and return the findings and the number of all archives."""
     note = Note(share, resume=resume)
     seen: set[str] = set()
@@ -104,7 +110,7 @@ def _verify_store(share: float, *, resume: bool) -> tuple[Fixity, int]:
             note.take(verified, fixity)
             advance(verified)
 
-        verify_objects(left(), take)
+        verify_objects(left(), take, is_quick=is_quick)
     fixity = note.fixity + note.outside + missing(seen) + verify_beside()
     note.remove()
     keep_check(fixity, share, datetime.now(UTC))

@@ -1,7 +1,7 @@
 """Fixity: the findings of a check whether the store still holds what was written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -12,6 +12,9 @@ class Fault(StrEnum):
     MISSING = "missing"
     EXTRA = "extra"
     UNREADABLE = "unreadable"
+    """Its bytes do not come, or it is no file: a link, a pipe, a device. Those are never followed or opened."""
+    DIFFERS = "differs"
+    """The store is right, and the database says otherwise. A run of the archive loads it again."""
     INTERRUPTED = "interrupted"
     """No damage: its writer was killed, or is still writing. The next run of the archive completes it."""
 
@@ -26,12 +29,18 @@ class FixityFinding:
     found: str
 
 
+EMPTY_FOLDER = "an empty folder"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object by its key, with the size of each file by its path in the object."""
+    """An object by its key, with the size of each file by its path in the object. `strange` is what is no file, such as
+    a link or an empty folder, likewise by its path.
+    """
 
     key: str
     sizes: Mapping[str, int]
+    strange: Mapping[str, str] = field(default_factory=dict)
 
     def damaged(self, path: str, expected: str, found: str) -> FixityFinding:
         return FixityFinding(f"{self.key}/{path}", Fault.DAMAGED, expected, found)
@@ -44,6 +53,19 @@ class StoredObject:
 
     def interrupted(self, path: str, expected: str, found: str) -> FixityFinding:
         return FixityFinding(f"{self.key}/{path}", Fault.INTERRUPTED, expected, found)
+
+    def unreadable(self, path: str, found: str) -> FixityFinding:
+        return FixityFinding(f"{self.key}/{path}", Fault.UNREADABLE, "a file", found)
+
+    def differs(self, expected: str, found: str) -> FixityFinding:
+        return FixityFinding(self.key, Fault.DIFFERS, expected, found)
+
+
+def strange_thing(key: str, what: str) -> FixityFinding:
+    """Return the finding for something that is no file, such as a link or an empty folder."""
+    if what == EMPTY_FOLDER:
+        return FixityFinding(key, Fault.EXTRA, "nothing", what)
+    return FixityFinding(key, Fault.UNREADABLE, "a file", f"{what}, which is never followed or opened")
 
 
 def unnamed(key: str) -> FixityFinding:

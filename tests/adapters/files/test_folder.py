@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from adapters.files.folder import Folder
 from adapters.files.spool import spooled, staging
 from adapters.settings.settings import Settings
 from models.errors import Transient, Unreadable
+from models.store.fixity import EMPTY_FOLDER
 from tests.adapters.files.keeping import keep
 
 KEY = f"some/folder/{'ab' * 32}"
@@ -213,11 +216,50 @@ def test_existing_file_that_cannot_be_read_is_unreadable(folder: Path, storage: 
     for name, target in (("to nothing", "nowhere"), ("to itself", "to itself"), ("no memory", "/proc/self/mem")):
         (folder / name).symlink_to(target)
 
-    for name in [path.name for path in folder.iterdir()]:
+    for each in (storage, Folder(folder, follows_links=True)):
+        for name in [path.name for path in folder.iterdir()]:
+            with pytest.raises(Unreadable):
+                each.read_bytes(name)
+            with pytest.raises(Unreadable):
+                list(each.chunks(name))
+            with pytest.raises(Unreadable), each.opened(name) as stream:
+                stream.read()
+
+
+def test_links_pipes_sockets_and_devices_are_never_followed_or_opened(folder: Path, storage: Folder) -> None:
+    """Opening a pipe would wait for a writer."""
+    storage.overwrite_bytes(b"elsewhere", KEY)
+    (folder / "spool").rmdir()
+    (folder / "link").symlink_to(KEY)
+    (folder / "linked folder").symlink_to("some")
+    (folder / "empty" / "deeper").mkdir(parents=True)
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening, chdir(folder):
+        listening.bind("socket")
+
+    strange: dict[str, str] = {}
+    assert list(storage.listed("", strange)) == [(KEY, 9)]
+    assert strange == {
+        "link": "a symbolic link",
+        "linked folder": "a symbolic link",
+        "empty/deeper": EMPTY_FOLDER,
+        "pipe": "a pipe",
+        "socket": "a socket",
+    }
+    for name in ("link", "pipe", "socket"):
         with pytest.raises(Unreadable):
             storage.read_bytes(name)
-        with pytest.raises(Unreadable):
-            list(storage.chunks(name))
+    assert list(storage.listed("linked folder", strange)) == []
+    assert Folder(folder, follows_links=True).read_bytes("link") == b"elsewhere"
+
+
+def test_folder_that_is_reached_through_a_link_works(folder: Path, storage: Folder, tmp_path: Path) -> None:
+    storage.overwrite_bytes(b"kept", KEY)
+    (tmp_path / "linked").symlink_to(folder)
+
+    linked = Folder(tmp_path / "linked")
+
+    assert (linked.read_bytes(KEY), list(linked.listed(""))) == (b"kept", [(KEY, 4)])
 
 
 def test_file_system_that_fails_a_look_is_transient(folder: Path, storage: Folder) -> None:
@@ -227,9 +269,9 @@ def test_file_system_that_fails_a_look_is_transient(folder: Path, storage: Folde
     (folder / "spooled").write_bytes(b"x")
 
     with pytest.raises(Transient):
-        storage.size("to itself")
+        storage.size("to itself/in it")
     with pytest.raises(Transient):
-        storage.keep(folder / "spooled", "to itself")
+        storage.keep(folder / "spooled", "to itself/in it")
     with pytest.raises(Transient):
         storage.keep(folder / "to itself", KEY)
 

@@ -1,0 +1,58 @@
+"""Reads all that the database has of some archives, at one moment, to compare it with the store."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlmodel import Session, SQLModel
+
+from adapters.database.transactions import pages, reading
+from models.runs.receipt import VersionRow
+
+Row = Mapping[str, Any]
+Recorded = Mapping[type[SQLModel], Sequence[Row]]
+"""The rows of an archive by table. Those of versions have `skeleton_sha256` in place of the skeleton."""
+
+_ROWS_AT_ONCE = 1000
+_SKELETONS_AT_ONCE = 4  # each may have 16 MiB
+
+
+def recorded(references: Sequence[str], tables: Sequence[type[SQLModel]]) -> dict[str, Recorded]:
+    """Return the rows of archives in some tables, by reference.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    found: dict[str, dict[type[SQLModel], list[Row]]] = {
+        reference: {table: [] for table in tables} for reference in references
+    }
+    with reading() as session:
+        for page in pages(references):
+            for table in tables:
+                for row in _skeletons(session, page) if table is VersionRow else _rows(session, table, page):
+                    found[row["reference"]][table].append(row)
+    return dict(found)
+
+
+def key_columns(table: type[SQLModel]) -> list[str]:
+    """Return the columns of a table's key but the reference."""
+    keys = SQLModel.metadata.tables[str(table.__tablename__)].primary_key.columns.keys()
+    return [name for name in keys if name != "reference"]
+
+
+def _rows(session: Session, table: type[SQLModel], references: Sequence[str]) -> Iterator[Row]:
+    columns = SQLModel.metadata.tables[str(table.__tablename__)]
+    return _streamed(session, select(columns).where(columns.c.reference.in_(references)), _ROWS_AT_ONCE)
+
+
+def _skeletons(session: Session, references: Sequence[str]) -> Iterator[Row]:
+    columns = SQLModel.metadata.tables[str(VersionRow.__tablename__)]
+    theirs = select(columns).where(columns.c.reference.in_(references))
+    for row in _streamed(session, theirs, _SKELETONS_AT_ONCE):
+        yield {**row, "skeleton": None, "skeleton_sha256": hashlib.sha256(row["skeleton"]).hexdigest()}
+
+
+def _streamed(session: Session, statement: Select[Any], at_once: int) -> Iterator[Row]:
+    for row in session.connection().execute(statement, execution_options={"yield_per": at_once}):
+        yield dict(row._mapping)
