@@ -1,8 +1,11 @@
 """OCSP answers, CRLs and certificates that lie in a PDF, or were fetched for it when it arrived."""
 
+import base64
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asn1crypto.pdf  # noqa: F401 -- teaches asn1crypto the attribute with Adobe's revocation data
@@ -46,6 +49,13 @@ def in_document(reader: PdfFileReader) -> Evidence:
                 if sum(map(len, pieces.values())) < _MOST_PIECES:
                     found.add(data)
     return parsed(*(sorted(pieces[name]) for name in ("/Cert", "/OCSP", "/CRL")))
+
+
+def kept(path: Path) -> Evidence:
+    """Return the evidence that was fetched for a document, from the file that keeps it."""
+    found = json.loads(path.read_text())
+    answers, crls = ([base64.b64decode(each) for each in found[name]] for name in ("ocsp", "crl"))
+    return parsed((), answers[:_MOST_PIECES], crls[:_MOST_PIECES])
 
 
 def in_signature(signed_data: cms.SignedData, signer_info: cms.SignerInfo) -> Evidence:

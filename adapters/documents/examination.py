@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
@@ -26,6 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.processes import command_of_child
 from models.archive.verdict import UNREADABLE, Verdict
+from models.archive.wanted import Wanted
 from models.errors import Transient
 
 log = structlog.get_logger()
@@ -43,13 +45,29 @@ _LOOK_AGAIN_S = 0.05
 _TO_END_S = 1
 _FROM_OUTSIDE = {-SIGHUP, -SIGINT, -SIGTERM}
 _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # an interpreter may need these; other variables may be secrets
-_VERDICT = TypeAdapter(Verdict)
 _ENDED = b"\n\n%d" % -SIGKILL
 """Replaces the answer of a child that this module has ended."""
 _STATUS = re.compile(rb"-?\d+")
 
 
-def examine(path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence[Path] = ()) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A verdict, and the OCSP answers and CRLs that would complete it."""
+
+    verdict: Verdict
+    wanted: tuple[Wanted, ...] = ()
+
+
+def examine(
+    path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence[Path] = (), fetched: Path | None = None
+) -> Verdict:
+    """Return the verdict on the PDF at `path`, as `examination` does."""
+    return examination(path, roots, now=now, lists=lists, fetched=fetched).verdict
+
+
+def examination(
+    path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence[Path] = (), fetched: Path | None = None
+) -> Examination:
     """Return the verdict on the PDF at `path`. The verdict contains every fault of the PDF.
 
     This process has at most two PDFs examined at a time, since each may take its whole limit of memory.
@@ -59,6 +77,7 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence
         now: The time of the judgement. The document is known to have existed then, so for a judgement made later this
             is the time at which the document arrived.
         lists: Files of trust lists, TOML or XML.
+        fetched: File of OCSP answers and CRLs that were fetched for the PDF.
 
     Raises:
         Transient: the child could not be started, could not read the roots, or was killed by another process.
@@ -75,13 +94,14 @@ def examine(path: Path, roots: Sequence[Path], *, now: datetime, lists: Sequence
             "path": str(path.absolute()),
             "roots": [str(file.absolute()) for file in roots],
             "lists": [str(file.absolute()) for file in lists],
+            "fetched": str(fetched.absolute()) if fetched else None,
         }
         deadline = time.monotonic() + TIME_LIMIT_PER_CPU_LIMIT * cpu_s
         asked = json.dumps(request).encode()
         answer = _answered(asked, deadline)
         if _was_killed(answer):
             answer = _answered(asked, deadline)
-        return _verdict(answer)
+        return _examination(answer)
     except OSError as error:
         raise Transient(f"the examination of a signed document could not be started: {error.strerror}") from error
     finally:
@@ -194,7 +214,7 @@ def _end_child(answer: bytes, readable: select.poll) -> None:
     readable.poll(1000 * _TO_END_S)
 
 
-def _verdict(answer: bytes) -> Verdict:
+def _examination(answer: bytes) -> Examination:
     verdict, _, status_text = answer.partition(b"\n")[2].rpartition(b"\n")
     status = int(status_text) if _STATUS.fullmatch(status_text) else None  # the keeper ended first
     if status is None or status in _FROM_OUTSIDE:
@@ -204,12 +224,13 @@ def _verdict(answer: bytes) -> Verdict:
     if status == os.EX_DATAERR:
         raise Transient("a file of CELLAR_TRUST_LISTS is no trust list; see docs/archives.md")
     try:
-        return _VERDICT.validate_json(verdict)
+        return _EXAMINATION.validate_json(verdict)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return UNREADABLE
+        return Examination(UNREADABLE)
 
 
+_EXAMINATION = TypeAdapter(Examination)
 _STARTING = Lock()
 _PLACES = BoundedSemaphore(2)
 _examiners: list[_Examiner] = []  # at most one

@@ -5,7 +5,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
@@ -26,6 +26,7 @@ from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 from adapters.documents.evidence import NO_EVIDENCE, Evidence
 from adapters.documents.trust_lists import Listed
+from models.archive.wanted import Wanted
 
 Found = TypeVar("Found")
 
@@ -40,7 +41,10 @@ _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A PDF to judge. `roots` are certificates as objects of asn1crypto. `listed` are authorities of trust lists."""
+    """A PDF to judge. `roots` are certificates as objects of asn1crypto. `listed` are authorities of trust lists.
+
+    `wanted` collects what would tell whether the certificates were revoked.
+    """
 
     reader: PdfFileReader
     file: BinaryIO
@@ -49,6 +53,7 @@ class Document:
     now: datetime
     evidence: Evidence = NO_EVIDENCE
     listed: Sequence[Listed] = ()
+    wanted: list[Wanted] = field(default_factory=list)
 
     @property
     def judges_trust(self) -> bool:

@@ -38,11 +38,13 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NoReturn
 
 from pyhanko.keys import load_certs_from_pemder
 
+from adapters.documents.evidence import NO_EVIDENCE, kept
 from adapters.documents.pdf_signatures import judge
 from adapters.documents.trust_lists import BadList, Listed, read_lists
 from models.archive.verdict import verdict_as_json
@@ -86,9 +88,10 @@ def serve(requests: socket.socket) -> None:
     """Judge documents, each in a child of its own, until the other end is closed. Importing all modules takes 0.2 s.
 
     A request is a JSON object: the limits of memory in bytes and of the processor in seconds, the time, the PDF, files
-    of trusted roots and trust lists. A descriptor for the answer comes with it. An answer is a line with the child's
-    process id, the verdict as JSON, and a line with the child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG`
-    if a root is no certificate, `EX_DATAERR` if a list is no trust list.
+    of trusted roots and trust lists, and a file of what was fetched. A descriptor for the answer comes with it. An
+    answer is a line with the child's process id, JSON with the verdict and with what is wanted, and a line with the
+    child's exit code by `os.waitstatus_to_exitcode`; `EX_CONFIG` if a root is no certificate, `EX_DATAERR` if a list is
+    no trust list.
     """
     logging.disable()  # pyHanko's warnings contain names of people
     sys.setrecursionlimit(_DEEPEST)
@@ -131,9 +134,10 @@ def _answer(request: bytes, answer: int) -> NoReturn:
             status = os.EX_DATAERR
         else:
             now = datetime.fromisoformat(asked["now"])
-            verdict = asyncio.run(judge(Path(asked["path"]), roots, listed, now))
+            fetched = kept(Path(asked["fetched"])) if asked["fetched"] else NO_EVIDENCE
+            verdict, wanted = asyncio.run(judge(Path(asked["path"]), roots, listed, now, fetched))
             with os.fdopen(answer, "w", closefd=False) as out:
-                json.dump(verdict_as_json(verdict), out)
+                json.dump({"verdict": verdict_as_json(verdict), "wanted": [asdict(each) for each in wanted]}, out)
             status = os.EX_OK
     finally:
         os._exit(status)

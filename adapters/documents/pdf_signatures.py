@@ -33,7 +33,7 @@ from pyhanko_certvalidator import ValidationContext
 from adapters.documents.algorithms import CannotCompute
 from adapters.documents.certificates import common_name, described
 from adapters.documents.embedded_signature import Signature
-from adapters.documents.evidence import in_document
+from adapters.documents.evidence import NO_EVIDENCE, Evidence, in_document
 from adapters.documents.pdf_document import (
     Document,
     earlier_signature_values,
@@ -47,10 +47,21 @@ from adapters.documents.pdf_document import (
     updates_behind,
 )
 from adapters.documents.revocation import Moment
+from adapters.documents.signer_trust import Trust, tier_of
 from adapters.documents.time_stamps import context_of, moment_of, time_of_signing, time_stamps, trust_of
-from adapters.documents.trust import Trust, tier_of
 from adapters.documents.trust_lists import Listed
-from models.archive.verdict import UNREADABLE, Coverage, LaterChange, Outcome, SignatureVerdict, Tier, Verdict
+from adapters.documents.wanted import wanted_for
+from models.archive.verdict import (
+    UNREADABLE,
+    Coverage,
+    LaterChange,
+    Outcome,
+    RevocationStatus,
+    SignatureVerdict,
+    Tier,
+    Verdict,
+)
+from models.archive.wanted import Wanted
 
 Status = PdfSignatureStatus | DocumentTimestampStatus
 
@@ -72,21 +83,26 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TEXT = 256
 
 
-async def judge(path: Path, roots: Sequence[Any], listed: Sequence[Listed], now: datetime) -> Verdict:
-    """Return the verdict on a PDF. If the file is malformed, pyHanko may raise any exception."""
+async def judge(
+    path: Path, roots: Sequence[Any], listed: Sequence[Listed], now: datetime, fetched: Evidence = NO_EVIDENCE
+) -> tuple[Verdict, Sequence[Wanted]]:
+    """Return the verdict on a PDF, and what could be fetched to complete it.
+
+    If the file is malformed, pyHanko may raise any exception.
+    """
     with path.open("rb") as file:
         try:
             document = Document(opened(file), file, os.fstat(file.fileno()).st_size, roots, now)
         except PdfReadError:
-            return UNREADABLE
-        document = replace(document, evidence=in_document(document.reader), listed=listed)
+            return UNREADABLE, ()
+        document = replace(document, evidence=in_document(document.reader) + fetched, listed=listed)
         signatures = [await _judged(document, name, field) for name, field in filled_fields(document.reader)]
         here, earlier = signature_values(document.reader), earlier_signature_values(document.reader)
         verdict = _summary(signatures, is_one_gone=bool(earlier - here))
         known = {value for _, value in here | earlier}
         if verdict.outcome in {Outcome.SOUND, Outcome.UNSIGNED} and has_stray_signature(document, known):
-            return replace(verdict, outcome=Outcome.UNREADABLE)
-        return verdict
+            return replace(verdict, outcome=Outcome.UNREADABLE), document.wanted
+        return verdict, document.wanted
 
 
 async def _judged(document: Document, name: str, field: DictionaryObject) -> SignatureVerdict:
@@ -141,6 +157,13 @@ async def _judged_signature(document: Document, signature: Signature) -> Signatu
     moment = await moment_of(document, signature, signed_at, source)
     status = await _status(document, signature, signed_at)
     trust = await trust_of(document, signature, status, moment)
+    if (
+        status.trusted
+        and status.validation_path
+        and trust.revocation
+        and trust.revocation.status is RevocationStatus.UNKNOWN
+    ):
+        document.wanted.extend(wanted_for(status.validation_path))
     algorithm = signature.algorithm()
     coverage = _coverage(document, signature, status)
     change = _change(document, signature, status, coverage)

@@ -16,7 +16,7 @@ from adapters.documents.embedded_signature import Signature
 from adapters.documents.evidence import Evidence, in_signature
 from adapters.documents.pdf_document import Document, filled_fields
 from adapters.documents.revocation import Moment, context_at
-from adapters.documents.trust import Trust, trust_in
+from adapters.documents.signer_trust import Trust, trust_in
 from models.archive.verdict import TimeSource
 
 

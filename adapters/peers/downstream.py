@@ -1,12 +1,9 @@
 """Sends messages to downstream systems by HTTP, signed by the Standard Webhooks specification.
 
-Addresses are checked for each message, and the connection goes to the address that was checked. A name that resolves
-to a public address at start and to 169.254.169.254 later gets no message.
+Addresses are checked for each message, and the connection goes to the address that was checked.
 """
 
 import asyncio
-import ipaddress
-import socket
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -14,14 +11,12 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
+from adapters.peers.addresses import addresses_of, host_and_port, is_public
 from adapters.platform.tls import tls_context
 from adapters.settings.settings import settings
 from models.errors import Refused, Transient
 
 _TIMEOUT_S = 20
-_PORTS = {"http": 80, "https": 443}
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout_s: float = _TIMEOUT_S) -> int:
@@ -31,7 +26,7 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
         Refused: the endpoint is no URL, or its address is private and private addresses are not allowed.
         Transient: no answer came in time.
     """
-    _host_and_port(url)
+    _check(url)
     endpoint = httpx.URL(url)
     headers = {
         "host": endpoint.netloc.decode(),
@@ -71,35 +66,19 @@ async def public_addresses(url: str) -> list[str]:
             not set.
         Transient: the name does not resolve.
     """
-    host, port = _host_and_port(url)
+    _check(url)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        addresses = await addresses_of(url)
+    except OSError as error:
         raise Transient(f"the endpoint's name does not resolve: {type(error).__name__}") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    if not settings().notify_allow_private and not all(_is_public(each) for each in addresses):
+    if not settings().notify_allow_private and not all(map(is_public, addresses)):
         detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private addresses"
         raise Refused("PRIVATE_ENDPOINT", detail)
-    return list(dict.fromkeys(addresses))
+    return addresses
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
-    """Return host and port as httpx parses them for the request: another parser could see another host in the URL."""
+def _check(url: str) -> None:
     try:
-        endpoint = httpx.URL(url)
-        host, port = endpoint.raw_host.decode(), endpoint.port or _PORTS[endpoint.scheme]
-    except (httpx.InvalidURL, KeyError):
-        host, port = "", 0
-    if not host or not 0 < port < 1 << 16:
-        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host")
-    return host, port
-
-
-def _is_public(address: str) -> bool:
-    """Return whether an address is on the public internet. For NAT64, the IPv4 address behind the gateway decides."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
-        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    if isinstance(ip, ipaddress.IPv6Address):
-        return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
-    return ip.is_global and not ip.is_multicast
+        host_and_port(url)
+    except ValueError as error:
+        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host") from error

@@ -192,6 +192,11 @@ class Settings(BaseSettings):
         description="Files that list authorities and the tier of their signatures: TOML, or XML of the EU. Their "
         "certificates are trusted as roots are. See docs/archives.md.",
     )
+    fetch_revocation: bool = Field(
+        False,
+        description="Whether OCSP answers and CRLs that a signed document lacks are fetched at its arrival: from "
+        "public addresses, where its certificate leads to a trusted root.",
+    )
     clamd: str | None = Field(
         None, description="ClamAV daemon that scans files: `HOST:PORT`, or the path of its socket."
     )

@@ -13,7 +13,7 @@ from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.judgements import kept_judgements, recorded_verdict
-from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
 from domain.archive.reading import read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
@@ -238,7 +238,7 @@ def request_in(inventory: Inventory, receipt_id: str, read: Read | None = None) 
         version = version_in(inventory, receipt["version"], read)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Conflict(f"the delivery record of receipt {receipt_id} is damaged; send the archive again") from error
-    keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT)}
+    keys |= {name: key for name, key in version.keys.items() if name in (SCANS, VERDICT, REVOCATION)}
     return replace(version, receipt_id=receipt_id, is_version=False, keys=keys, digests=digests)
 
 

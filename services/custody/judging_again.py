@@ -19,7 +19,7 @@ from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import judgements, ocfl
-from adapters.store.object_files import VERDICT
+from adapters.store.object_files import REVOCATION, VERDICT
 from adapters.store.requests import StoredRequest, stored_version
 from adapters.tables import runs, signed_documents
 from domain.archive.judgements import contradictions, described, is_worse
@@ -31,7 +31,7 @@ from models.archive.signed_document import SignedDocumentRow
 from models.archive.verdict import Verdict
 from models.errors import Conflict, Transient, Unreadable
 from models.store.fixity import StoredObject
-from services.processing.examining import Examined, examined
+from services.processing.examining import Examined, examined_again
 
 _AT_ONCE = 2  # as many documents as `examine` judges at a time
 _PAGE = 16
@@ -93,8 +93,8 @@ def _judge_version(request: StoredRequest, arrived_at: datetime, known: dict[str
     if sha256 is None:
         return Judged()
     if sha256 not in known:
-        with _opened(request.files[sha256], sha256) as document:
-            known[sha256] = examined(document, arrived_at)
+        with _opened(request.files[sha256], sha256) as document, _fetched_at_arrival(request) as fetched:
+            known[sha256] = examined_again(document, arrived_at, fetched)
     found, arrival, before = known[sha256], archive.signed_document_verdict, archive.newest_verdict
     if arrival is None or before is None:  # every build has recorded a verdict for every signed document
         return Judged(1, contradictions=(Contradiction(_key(request), "document", "a verdict of its arrival", "none"),))
@@ -126,6 +126,10 @@ def _opened(key: str, sha256: str) -> Iterator[Path]:
         if found != sha256:
             raise Conflict(f"the document {key} is damaged or missing; see `cellar verify`")
         yield path
+
+
+def _fetched_at_arrival(request: StoredRequest) -> AbstractContextManager[Path | None]:
+    return _local(request.keys[REVOCATION]) if REVOCATION in request.keys else nullcontext()
 
 
 def _local(key: str) -> AbstractContextManager[Path]:

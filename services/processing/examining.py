@@ -1,12 +1,21 @@
-"""Judges a signed document by the trust roots and trust lists of today."""
+"""Judges a signed document by the trust roots and trust lists of today, at its arrival or again later."""
 
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.documents.examination import examine
+from adapters.documents.examination import examination, examine
 from adapters.documents.trust_files import trust_digest, trust_lists, trust_roots
+from adapters.files.spool import translated
+from adapters.peers.addresses import is_public
+from adapters.peers.revocation_servers import fetched
+from adapters.settings.settings import settings
 from models.archive.verdict import Verdict
+from models.archive.wanted import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +26,43 @@ class Examined:
     roots: str
 
 
-def examined(document: Path, arrived_at: datetime) -> Examined:
+def examined(document: Path, kept: Path, *, may_call: Callable[[str], bool] = is_public) -> Examined:
+    """Return the verdict on a document that arrives now, by the OCSP answers and CRLs that it lacks, if these may be
+    fetched.
+
+    Args:
+        kept: The file that receives what was fetched, so that a later judgement has it too. Without any answer it is
+            not written.
+        may_call: Whether an address may be called.
+
+    Raises:
+        Transient: the examination or the disk does not work now.
+    """
+    digest, roots, lists, now = trust_digest(), trust_roots(), trust_lists(), datetime.now(UTC)
+    found = examination(document, roots, lists=lists, now=now)
+    if not found.wanted or not settings().fetch_revocation:
+        return Examined(found.verdict, digest)
+    answers = asyncio.run(fetched(found.wanted, may_call=may_call))
+    if not answers:
+        return Examined(found.verdict, digest)
+    with translated():
+        kept.write_text(_text(answers, now))
+    return Examined(examine(document, roots, lists=lists, now=now, fetched=kept), digest)
+
+
+def examined_again(document: Path, arrived_at: datetime, kept: Path | None) -> Examined:
     """Return the verdict on a document that arrived at a time: certificates may have expired since, and then were
     valid. Raises as `examine` does.
+
+    Args:
+        kept: The file of OCSP answers and CRLs that were fetched when the document arrived.
     """
-    roots = trust_digest()
-    return Examined(examine(document, trust_roots(), lists=trust_lists(), now=arrived_at), roots)
+    digest = trust_digest()
+    return Examined(examine(document, trust_roots(), lists=trust_lists(), now=arrived_at, fetched=kept), digest)
+
+
+def _text(answers: Mapping[Wanted, bytes], at: datetime) -> str:
+    encoded = [(bool(wanted.request), base64.b64encode(answer).decode()) for wanted, answer in answers.items()]
+    ocsp = [answer for is_ocsp, answer in encoded if is_ocsp]
+    crl = [answer for is_ocsp, answer in encoded if not is_ocsp]
+    return json.dumps({"fetched_at": at.isoformat(), "ocsp": ocsp, "crl": crl})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from adapters.files.spool import staging, translated
 from adapters.files.store import store
 from adapters.store import history, interrupted, ocfl
 from adapters.store.judgements import recorded_text
-from adapters.store.object_files import FILES, VERDICT
+from adapters.store.object_files import FILES, REVOCATION, VERDICT
 from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
 from adapters.tables import receipts
 from domain.archive.versions import statement_of
@@ -107,7 +106,7 @@ def _examine(staged: Staged) -> None:
     if index is None or not staged.cuts[int(index)].content.size_bytes:
         return
     document = staged.content / FILES / staged.cuts[int(index)].content.sha256
-    found = examined(document, datetime.now(UTC))
+    found = examined(document, staged.content / REVOCATION)
     with translated():
         (staged.content / VERDICT).write_text(recorded_text(found.verdict, found.roots))
 

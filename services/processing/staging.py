@@ -13,7 +13,7 @@ from adapters.files.spool import translated, write_spooled
 from adapters.platform.cancellation import checkpoint
 from adapters.platform.durable import pushed
 from adapters.store import seals
-from adapters.store.object_files import CUTS, FILES, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.store.object_files import CUTS, FILES, KEPT, REQUEST, SCANS, SKELETON
 from domain.archive.reading import reference_of
 from domain.body.cuts import cuts_json, rebuilt, scans_json
 from domain.body.media_type import HEAD_BYTES, sniffed
@@ -46,7 +46,7 @@ class Staged:
     def digests(self) -> dict[str, str]:
         """Return the digests of all staged files, by their paths in `content`."""
         files = {f"{FILES}/{path.name}": path.name for path in sorted((self.content / FILES).iterdir())}
-        others = [name for name in (SKELETON, CUTS, SCANS, VERDICT, REQUEST) if (self.content / name).exists()]
+        others = [name for name in KEPT if (self.content / name).exists()]
         return files | {name: _digest(_chunks(self.content / name)) for name in others}
 
 

@@ -1,0 +1,56 @@
+"""Resolves the host of a URL, and says which addresses are on the public internet.
+
+A connection goes to the address that was checked. A name that resolves to a public address first and to
+169.254.169.254 later gets no connection.
+"""
+
+import asyncio
+import ipaddress
+import socket
+
+import httpx
+
+_PORTS = {"http": 80, "https": 443}
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+async def addresses_of(url: str) -> list[str]:
+    """Return the addresses of the host of a URL.
+
+    Raises:
+        ValueError: it is no URL of http or https with a host.
+        OSError: the name does not resolve.
+    """
+    host, port = host_and_port(url)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError("the name cannot be encoded") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return host and port as httpx parses them for the request: another parser could see another host in the URL.
+
+    Raises:
+        ValueError: it is no URL of http or https with a host.
+    """
+    try:
+        parsed = httpx.URL(url)
+        host, port = parsed.raw_host.decode(), parsed.port or _PORTS[parsed.scheme]
+    except (httpx.InvalidURL, KeyError) as error:
+        raise ValueError("no URL of http or https") from error
+    if not host or not 0 < port < 1 << 16:
+        raise ValueError("the URL has no host or a wrong port")
+    return host, port
+
+
+def is_public(address: str) -> bool:
+    """Return whether an address is on the public internet. For NAT64, the IPv4 address behind the gateway decides."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
+        ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.is_global and ip in _GLOBAL_UNICAST and ip.sixtofour is None
+    return ip.is_global and not ip.is_multicast
