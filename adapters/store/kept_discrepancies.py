@@ -88,6 +88,19 @@ def is_kept(key: str, keys: Iterable[str]) -> bool:
     return any(each >= key for each in keys if _is_kept_file(each, folder))
 
 
+def restore_count(reference: str | None, keys: Iterable[str]) -> None:
+    """Record the last change among the keys of a process's discrepancies in the store, after the database was lost."""
+    folder = _folder(_name(reference))
+    number = max((_number(key) for key in keys if _is_kept_file(key, folder)), default=0)
+    if not number:
+        return
+    with writing() as session:
+        first = upsert(session, DiscrepancyLogRow)
+        session.connection().execute(
+            first.on_conflict_do_nothing(), [{"reference": _name(reference), "changes": number, "kept": number}]
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changed:
     """The rows of a process by table, each as JSON, and their number of changes.

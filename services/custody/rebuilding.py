@@ -54,6 +54,7 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     """
     count, damaged = 0, list[tuple[str, str]]()
     _restore_histories(kept_discrepancies.of_no_archive(), damaged.append)
+    kept_discrepancies.restore_count(None, kept_discrepancies.of_no_archive())
     for each in objects:
         if each.key:
             try:
@@ -86,6 +87,7 @@ def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:
     reference = ocfl.reference_of(inventory)
     kept = [path for path in stored.sizes if history.is_history(path) and not path.endswith(history.PUT_ASIDE)]
     _restore_histories((f"{stored.key}/{path}" for path in kept), on_damaged)
+    kept_discrepancies.restore_count(reference, (f"{stored.key}/{path}" for path in kept))
     receipts.restore(reference, ())
     versions = list(_readable(reference, _places_of_versions(stored, inventory), inventory, on_damaged))
     deliveries = list(_readable(reference, _places_of_deliveries(stored), inventory, on_damaged))
