@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+from adapters.anchors.last_anchor import LastAnchor, last_anchor
 from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
 from adapters.inbox.backlog import Backlog, backlog
@@ -31,13 +32,14 @@ _database = Measurement("database", counts)
 _inbox = Measurement("inbox", backlog)
 _disks = Measurement("disks", disks)
 _store = Measurement("store", last_check)
+_anchors = Measurement("anchors", last_anchor)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
-    reason, counted, queue, space, check = await asyncio.gather(
-        why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent()
+    reason, counted, queue, space, check, anchor = await asyncio.gather(
+        why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent(), _anchors.recent()
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
@@ -47,6 +49,7 @@ async def metrics(request: Request) -> Response:
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
         *(_of_store(check) if check else ()),
+        *(_of_anchor(anchor) if anchor else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
 
@@ -84,6 +87,12 @@ def _of_store(check: LastCheck) -> Iterable[Metric]:
     yield _labelled("cellar_store_findings", "Findings of the last check of the store.", ["fault"], findings)
     at_s = check.at.timestamp()
     yield _gauge("cellar_store_checked_timestamp_seconds", "Time of the last check of the store.", at_s)
+
+
+def _of_anchor(anchor: LastAnchor) -> Iterable[Metric]:
+    yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
+    lacks = "Time stamps and copies at the witness that the last anchor lacks."
+    yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

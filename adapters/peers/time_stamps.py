@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import httpx
+from asn1crypto import cms, tsp
 from cryptography.x509 import load_pem_x509_certificates
 from rfc3161_client import (
     HashAlgorithm,
@@ -35,9 +36,9 @@ def stamped(authority: str, text: bytes, roots: Sequence[Path]) -> bytes:
     request = TimestampRequestBuilder().data(text).hash_algorithm(HashAlgorithm.SHA256).build()
     answer = _answered(authority, request.as_bytes())
     try:
-        found = decode_timestamp_response(answer)
+        found = _decoded(answer)
         _check(found, request, text, roots)
-    except (ValueError, VerificationError) as error:
+    except (ValueError, TypeError, VerificationError) as error:
         raise Transient(f"the answer of the time-stamp authority {_host(authority)} is not valid: {error}") from error
     return answer
 
@@ -49,11 +50,29 @@ def stamped_at(token: bytes, text: bytes, roots: Sequence[Path]) -> datetime:
         Refused: it is no time stamp over this text, or not by an authority below the root certificates.
     """
     try:
-        found = decode_timestamp_response(token)
+        found = _decoded(token)
         _check(found, None, text, roots)
-    except (ValueError, VerificationError) as error:
+    except (ValueError, TypeError, VerificationError) as error:
         raise Refused("BAD_TIME_STAMP", f"the time stamp is not valid: {error}") from error
     return found.tst_info.gen_time
+
+
+def _decoded(answer: bytes) -> TimeStampResponse:
+    """Decode an answer. OpenSSL, and authorities built on it, leave the certificates in any order, which the decoder
+    refuses. No signature covers their order.
+
+    Raises:
+        ValueError: it is no answer of an authority.
+    """
+    loaded = tsp.TimeStampResp.load(answer)
+    token = loaded["time_stamp_token"]
+    if token.native is not None and token["content"]["certificates"].native is not None:
+        certificates = token["content"]["certificates"]
+        in_order = sorted((each.chosen for each in certificates), key=lambda each: each.dump())
+        token["content"]["certificates"] = cms.CertificateSet(
+            [cms.CertificateChoices("certificate", each) for each in in_order]
+        )
+    return decode_timestamp_response(loaded.dump())
 
 
 def _check(found: TimeStampResponse, request: TimeStampRequest | None, text: bytes, roots: Sequence[Path]) -> None:

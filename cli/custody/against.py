@@ -16,14 +16,22 @@ Against = Annotated[
 ]
 
 
-def print_held(held: Held, *, as_json: bool) -> None:
-    """Print how far an anchor covers the store; as a note on standard error beside JSON, which has the findings."""
+def print_held(held: Held) -> None:
+    """Print how far an anchor covers the store."""
     if held.at is None:
-        typer.echo(f"no anchor has the root {held.root}", err=as_json)
+        typer.echo(f"no anchor has the root {held.root}")
         return
     newer = f", {held.newer:,} of them with newer versions" if held.newer else ""
     typer.echo(
         f"anchor {held.number} of {held.at:%Y-%m-%d %H:%M} UTC covers {held.covered:,} archives and reports{newer}; "
-        f"{held.uncovered:,} archives are not covered by it",
-        err=as_json,
+        f"{held.uncovered:,} archives are not covered by it"
     )
+
+
+def json_of(held: Held | None) -> dict[str, object]:
+    """Return what `--json` adds. The findings are among those of the check."""
+    if held is None:
+        return {}
+    at = held.at and held.at.isoformat()
+    counts = {"covered": held.covered, "newer": held.newer, "uncovered": held.uncovered}
+    return {"against": {"root": held.root, "number": held.number, "at": at, **counts}}

@@ -21,13 +21,13 @@ from rich.progress import (
 from adapters.files import bucket
 from adapters.store.last_check import keep_check
 from adapters.tables import archives
-from cli.custody.against import Against, print_held
+from cli.custody.against import Against, json_of, print_held
 from cli.custody.judged_again import judge_again, print_judged
 from cli.custody.verify_note import Note
 from models.archive.judgement import Judged
 from models.errors import Refused
 from models.store.fixity import Fixity, StoredObject
-from services.anchors.holding import hold
+from services.anchors.holding import Held, hold
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
 _console = Console(markup=False, emoji=False, soft_wrap=True)
@@ -64,8 +64,9 @@ def verify(  # noqa: PLR0913 -- a parameter per option
         held = hold(against, references or ()) if against else None
     if held:
         fixity += Fixity(0, 0, 0, held.findings)
-        print_held(held, as_json=as_json)
-    _print(fixity, in_all, judged, as_json=as_json)
+    if held and not as_json:
+        print_held(held)
+    _print(fixity, in_all, judged, held, as_json=as_json)
     if not fixity.is_sound or (judged and not judged.is_sound):
         raise typer.Exit(1)
 
@@ -134,10 +135,11 @@ def _size_bytes(stored: StoredObject) -> int:
     return sum(stored.sizes.values())
 
 
-def _print(fixity: Fixity, in_all: int, judged: Judged | None, *, as_json: bool) -> None:
+def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None, *, as_json: bool) -> None:
     if as_json:
+        about = {"objects_in_all": in_all, "is_sound": fixity.is_sound}
         signatures = {"signatures": asdict(judged) | {"is_sound": judged.is_sound}} if judged else {}
-        typer.echo(json.dumps(asdict(fixity) | {"objects_in_all": in_all, "is_sound": fixity.is_sound} | signatures))
+        typer.echo(json.dumps(asdict(fixity) | about | signatures | json_of(held)))
         return
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")

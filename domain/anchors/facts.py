@@ -24,13 +24,21 @@ Rows = Mapping[str, Sequence[Row]]
 _DIGEST_BYTES = 16
 _COMPLETE = "completed"  # not `State`, which takes 0.3 s to import: processes that read leaves import this module
 
+Columns = tuple[tuple[str, bool], ...]
+
+
+def _columns(*names: str) -> Columns:
+    """Return the names of columns, each with whether it is a time."""
+    return tuple((name, name == "at" or name.endswith("_at")) for name in names)
+
+
 _CAUSE = ("failed_task", "cause_code", "cause_error", "cause_sentence")
-_RECEIPT = ("receipt_id", "received_at", "completed_at", "size_bytes")
-_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers")
-_RUN = ("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", *_CAUSE)
-_MESSAGE = ("message_id", "receipt_id", "endpoint", "event", "planned_at")
-_ATTEMPT = ("message_id", "attempt", "attempted_at", "status_code", "error")
-_EVENT = ("discrepancy_id", "number", "state", "at", "by", "why")
+_RECEIPT = _columns("receipt_id", "received_at", "completed_at", "size_bytes")
+_DELIVERY = _columns("delivery_id", "receipt_id", "received_at", "outcome", "headers")
+_RUN = _columns("flow_run_id", "attempt", "receipt_id", "trigger", "state", "started_at", "ended_at", *_CAUSE)
+_MESSAGE = _columns("message_id", "receipt_id", "endpoint", "event", "planned_at")
+_ATTEMPT = _columns("message_id", "attempt", "attempted_at", "status_code", "error")
+_EVENT = _columns("discrepancy_id", "number", "state", "at", "by", "why")
 
 
 def facts_of_receipt(rows: Rows) -> Iterator[str]:
@@ -59,12 +67,9 @@ def fact_of_delivery(receipt_id: str, version: int) -> str:
     return _digest(["repeats", receipt_id, version])
 
 
-def _fact(kind: str, row: Row, columns: Sequence[str]) -> str:
-    return _digest([kind, *(_moment(row.get(name)) if _is_moment(name) else row.get(name) for name in columns)])
-
-
-def _is_moment(name: str) -> bool:
-    return name == "at" or name.endswith("_at")
+def _fact(kind: str, row: Row, columns: Columns) -> str:
+    get = row.get
+    return _digest([kind, *[_moment(get(name)) if is_moment else get(name) for name, is_moment in columns]])
 
 
 def _moment(text: Any) -> Any:
@@ -73,7 +78,8 @@ def _moment(text: Any) -> Any:
     A forged text is no time, and another fact.
     """
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).isoformat()
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo is UTC else found.astimezone(UTC)).isoformat()
     except (TypeError, ValueError):
         return text
 

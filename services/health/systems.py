@@ -15,6 +15,7 @@ from adapters.settings.settings import settings
 from domain.runs.waiting_text import age_text
 from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict
+from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.probes import try_store
 
@@ -45,6 +46,7 @@ def system_probes() -> list[Probe]:
         Probe("ClamAV", _clamav, _CLAMAV),
         *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
+        *anchor_probes(),
     ]
 
 

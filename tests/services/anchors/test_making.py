@@ -26,7 +26,10 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _archives(sqlite_installation: Settings, store_kind: str) -> None:
+def _archives(request: pytest.FixtureRequest, sqlite_installation: Settings) -> None:
+    """Make three archives. Tests that use `store_kind` run on each kind of store."""
+    if "store_kind" in request.fixturenames:
+        request.getfixturevalue("store_kind")
     for number in range(3):
         archived(f"process-{number}", sample_body(f"process-{number}"))
 
@@ -44,6 +47,7 @@ def keys(*references: str) -> set[str]:
     return {ocfl.object_key(each) for each in references}
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_first_anchor_names_every_object() -> None:
     imported(report(line("of nobody")))
     made = make(later(0))
@@ -88,6 +92,7 @@ def test_archive_is_proved_by_the_newest_anchor_that_has_its_versions() -> None:
     assert proof_of("unknown") is None
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_damaged_object_is_named_and_not_anchored() -> None:
     store().overwrite_bytes(b"{", f"{ocfl.object_key('process-0')}/inventory.json")
     made = make(later(0))
@@ -96,6 +101,7 @@ def test_damaged_object_is_named_and_not_anchored() -> None:
     assert leaves(made).keys() == keys("process-1", "process-2")
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_witness_has_the_same_files_also_after_it_was_away(configure: Callable[..., Settings], tmp_path: Path) -> None:
     away = tmp_path / "away"
     away.write_text("no folder")

@@ -1,0 +1,46 @@
+"""`cellar anchor` prints what to keep elsewhere, and `cellar verify --against` holds the store against it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.files.store import store
+from adapters.settings.settings import Settings
+from adapters.store import ocfl
+from tests.cli.conftest import Cellar
+from tests.installations import archived
+from tests.samples import sample_body
+
+
+@pytest.fixture(autouse=True)
+def _archives(sqlite_installation: Settings) -> None:
+    for reference in ("one", "two"):
+        archived(reference, sample_body(reference))
+
+
+def test_removed_archive_is_found_by_the_printed_root(cellar: Cellar) -> None:
+    made = cellar("anchor", "--json")
+    printed = json.loads(made.output)
+    assert (made.status, printed["number"], printed["leaves"]) == (0, 1, 2)
+    archived("three", sample_body("three"))
+    sound = cellar("verify", "--against", printed["root"])
+    assert sound.status == 0
+    assert "covers 2 archives and reports; 1 archives are not covered by it" in sound.output
+
+    store().remove_folder(ocfl.object_key("two"))
+    done = cellar("verify", "--against", printed["root"], "--json")
+    found = json.loads(done.output)
+    assert (done.status, found["against"]["number"], found["against"]["uncovered"]) == (1, 1, 1)
+    assert {(each["key"], each["fault"]) for each in found["findings"]} >= {(ocfl.object_key("two"), "missing")}
+
+
+def test_anchor_without_its_witness_exits_with_1(
+    cellar: Cellar, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "away").write_text("no folder")
+    configure(witness_url=str(tmp_path / "away"))
+
+    assert cellar("anchor").status == 1
+    assert cellar("verify", "--against", "no root").status == 2
