@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from models.errors import System, Transient, Unreadable, WrongUse
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
+_LOCKED = ("archives/", "anchors/", "settlements/")
 _MAKING = Lock()
 _NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}
@@ -96,7 +97,8 @@ class Bucket(Storage):
             self._upload(source, key, once=True)
 
     def keep_first(self, data: bytes, key: str) -> bool:
-        return bool(self._asked("store", key, lambda at: client().put_object(**at, Body=data, IfNoneMatch="*")))
+        lock = self._lock(key)
+        return bool(self._asked("store", key, lambda at: client().put_object(**at, **lock, Body=data, IfNoneMatch="*")))
 
     def overwrite(self, source: Path, key: str) -> None:
         self._upload(source, key, once=False)
@@ -146,6 +148,17 @@ class Bucket(Storage):
         bucket, _, in_bucket = self.location(key).partition("://")[2].partition("/")
         return {"Bucket": bucket, "Key": in_bucket}
 
+    def _lock(self, key: str) -> dict[str, Any]:
+        """Return the retention of a write-once file of the store: of contents, inventories of versions, and anchors.
+
+        Files that cellar replaces are written by other calls.
+        """
+        days = settings().store_lock_days
+        if not days or self.url != settings().store_location or not key.startswith(_LOCKED):
+            return {}
+        until = datetime.now(UTC) + timedelta(days=days)
+        return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+
     def _found_below(self, prefix: str, **options: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the key of each object whose key begins with `prefix`, and the bucket's entry for it."""
         bucket, in_bucket = self._at(prefix).values()
@@ -165,7 +178,10 @@ class Bucket(Storage):
         final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
         transport = {"client": client(), "multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
         if once:
-            transport["client_kwargs"] = {final_call: {"IfNoneMatch": "*"}}
+            first_call = "S3.Client.put_object" if small else "S3.Client.create_multipart_upload"
+            calls: dict[str, dict[str, Any]] = {final_call: {"IfNoneMatch": "*"}}
+            calls[first_call] = calls.get(first_call, {}) | self._lock(key)
+            transport["client_kwargs"] = calls
         try:
             with source.open("rb") as original, TemporaryFile(dir=source.parent) as held:
                 options = {"compression": "disable", "transport_params": transport | {"writebuffer": held}}

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         repr=False,
         description="Location of the store: a folder or an `s3://…` URL. Default: `store` in the data folder.",
     )
+    store_lock_days: int | None = Field(
+        None,
+        ge=1,
+        le=36500,
+        description="Days for which contents, inventories of versions and anchors are locked in a bucket with Object "
+        "Lock (`COMPLIANCE`): nobody can remove them. Default: not locked.",
+    )
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
     )
