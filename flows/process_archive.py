@@ -52,7 +52,7 @@ from services.receipts.lookup import receipt_of
 from services.receipts.stored_archive import stored_archive
 
 MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
-_BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE}
+_BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}
 _KEPT: dict[str, Any] = RETRIED | {"persist_result": True}
 """A finished task is not repeated when its run goes on in another worker."""
 

@@ -1,14 +1,16 @@
 """A signature in a PDF, with the kind that its `/SubFilter` gives it."""
 
+from contextlib import suppress
 from typing import Any
 
 from asn1crypto.core import VOID
-from pyhanko.pdf_utils.generic import NameObject
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, NameObject
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.utils import extract_message_digest
 
 from adapters.documents.algorithms import Algorithm, CannotCompute, algorithm_of, hash_named
-from adapters.documents.pdf_document import entry
+from adapters.documents.pdf_document import DAMAGES, Document, entry, signature_values
 
 TIME_STAMP = "/DocTimeStamp"
 _RFC_3161 = "/ETSI.RFC3161"
@@ -54,3 +56,33 @@ class Signature(EmbeddedPdfSignature):
             return None
         expected: Any = extract_message_digest(self.signer_info)
         return bool(self.compute_digest() == expected)
+
+
+def signature_in(document: Document, field: DictionaryObject, name: str) -> Signature:
+    """Return the signature of a field, also one that its field holds directly, at which pyHanko stops."""
+    if isinstance(field.raw_get("/V"), IndirectObject):
+        return Signature(document.reader, field, name)
+    held = _Held(dict(field["/V"]))  # type: ignore[no-untyped-call]
+    held.container_ref = field["/V"].container_ref
+    holder = DictionaryObject(dict(field))  # type: ignore[no-untyped-call]
+    holder.container_ref = field.container_ref
+    holder["/V"] = held
+    signature = Signature(document.reader, holder, name)
+    signature.signed_revision = _first_revision_with(document.reader, name, signature.pkcs7_content)
+    return signature
+
+
+class _Held(DictionaryObject):
+    """A dictionary that its owner holds directly. It has the reference of its owner."""
+
+    @property
+    def reference(self) -> Any:
+        return self.container_ref
+
+
+def _first_revision_with(reader: PdfFileReader, name: str, value: bytes) -> int:
+    for revision in range(reader.total_revisions - 1):
+        with suppress(*DAMAGES):
+            if (name, value) in signature_values(reader.get_historical_resolver(revision)):
+                return revision
+    return int(reader.total_revisions) - 1

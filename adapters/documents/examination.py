@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
@@ -48,6 +48,7 @@ _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONPATH")  # an interpreter may need these;
 _ENDED = b"\n\n%d" % -SIGKILL
 """Replaces the answer of a child that this module has ended."""
 _STATUS = re.compile(rb"-?\d+")
+_EXCEEDED = "its examination would take more time or memory than one document may"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def _examination(answer: bytes) -> Examination:
         return _EXAMINATION.validate_json(verdict)
     except ValidationError:
         log.warning("signed_document_unreadable", exit_status=status)
-        return Examination(UNREADABLE)
+        return Examination(replace(UNREADABLE, reason=_EXCEEDED))
 
 
 _EXAMINATION = TypeAdapter(Examination)

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call"
 """Reads a PDF by pyHanko: its fields with signatures, and its updates as every viewer must find them."""
 
 import mmap
@@ -5,6 +6,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
@@ -21,10 +23,10 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
-from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 from adapters.documents.evidence import NO_EVIDENCE, Evidence
+from adapters.documents.pdf_sections import Sections, arrange_sections
 from adapters.documents.trust_lists import Listed
 from models.archive.wanted import Wanted
 
@@ -35,7 +37,10 @@ _VERY_END = re.compile(_END.pattern + rb"\s*\Z")
 _ANY_END = re.compile(rb"[\r\n]startxref[\s\0]*\d+[\s\0]*%%EOF")
 """The end as the most tolerant viewer reads it. `startxref` alone may also be in the text of a field."""
 _NEARBY_BYTES = 2048
+_MOST_LINE_ENDS = 64
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,15})\s+(\d{1,15})\s+(\d{1,15})\s")
+DAMAGES = (PdfReadError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
+"""What pyHanko raises at a damaged part of a document."""
 _HEXADECIMAL = re.compile(rb"<((?:[0-9A-Fa-f]{2})+)>")
 
 
@@ -64,6 +69,10 @@ class Document:
         return [*self.roots, *(each.certificate for each in self.listed if each.is_active(at))]
 
 
+class PasswordNeeded(Exception):
+    """The document opens with a password only."""
+
+
 def opened(file: BinaryIO) -> PdfFileReader:
     """Read a PDF that needs no password.
 
@@ -73,29 +82,37 @@ def opened(file: BinaryIO) -> PdfFileReader:
     if not _END.search(_tail(file)):
         raise PdfReadError("no end of a PDF")
     reader = PdfFileReader(file, strict=False)
+    arrange_sections(reader, file)
     if reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED:
-        raise PdfReadError("the password is not known")
+        raise PasswordNeeded("the password is not known")
     return reader
 
 
 def filled_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject]]:
     """Yield each field that has a signature, with its name. Includes damaged fields, at which pyHanko stops."""
+    return ((name, field) for name, field, kind in all_fields(handler) if kind == "/Sig" and _is_filled(field))
+
+
+def all_fields(handler: PdfHandler) -> Iterator[tuple[str, DictionaryObject, Any]]:
+    """Yield each field and widget of the form, with its name and its kind. A field may be held directly by its list."""
     form = entry(handler.root, "/AcroForm")
-    waiting = deque([(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)])
+    waiting: deque[tuple[Any, str, Any]] = deque(
+        [(entry(form, "/Fields") if isinstance(form, DictionaryObject) else None, "", None)]
+    )
     seen = set()
     while waiting:
         fields, above, kind_above = waiting.popleft()
-        for reference in fields if isinstance(fields, ArrayObject) else ():
-            if not isinstance(reference, IndirectObject) or reference.reference in seen:
-                continue
-            seen.add(reference.reference)
-            field = reference.get_object()  # type: ignore[no-untyped-call]
+        for place, held in enumerate(fields if isinstance(fields, ArrayObject) else ()):
+            if isinstance(held, IndirectObject):
+                if held.reference in seen:
+                    continue
+                seen.add(held.reference)
+            field = fields[place]
             if not isinstance(field, DictionaryObject):
                 continue
             name = ".".join(str(part) for part in (above, entry(field, "/T")) if part)
             kind = entry(field, "/FT") or kind_above
-            if kind == "/Sig" and _is_filled(field):
-                yield name, field
+            yield name, field, kind
             waiting.append((entry(field, "/Kids"), name, kind))
 
 
@@ -108,9 +125,10 @@ def _is_filled(field: DictionaryObject) -> bool:
 
 def entry(dictionary: DictionaryObject, key: str) -> Any:
     """Return the object of an entry, None if the entry is missing or null. Unlike `get`, it resolves references."""
-    if key not in dictionary:
+    try:
+        value = dictionary[key]
+    except KeyError:
         return None
-    value = dictionary[key]
     return None if isinstance(value, NullObject) else value
 
 
@@ -132,12 +150,11 @@ def earlier_signature_values(reader: PdfFileReader) -> set[tuple[str, bytes | No
 
 
 def _of_earlier_revisions(reader: PdfFileReader, look: Callable[[PdfHandler], set[Found]]) -> set[Found]:
+    """Return what earlier revisions have. Leave out damaged ones: `has_stray_signature` finds their signatures."""
     found: set[Found] = set()
     for revision in range(reader.total_revisions - 1):
-        try:
+        with suppress(*DAMAGES):
             found |= look(reader.get_historical_resolver(revision))
-        except (PdfReadError, KeyError, AttributeError):
-            continue  # the first revision of a linearized file is not a whole document
     return found
 
 
@@ -196,13 +213,22 @@ def _tail(file: BinaryIO) -> bytes:
     return file.read()
 
 
+def only_line_ends_follow(document: Document, place: int) -> bool:
+    """Return whether nothing but ends of lines follows the offset `place`, as mail and writers append behind a file."""
+    if document.size_bytes - place > _MOST_LINE_ENDS:
+        return False
+    document.file.seek(place)
+    return not document.file.read().strip(b"\r\n")
+
+
 def is_unambiguous(document: Document, revision: int) -> bool:
     """Return whether every viewer reads the same from an update.
 
-    Hybrid updates show old viewers different content than new viewers. If the table of objects is not in its place,
+    Hybrid updates may show old viewers different content than new viewers. If the table of objects is not in its place,
     pyHanko searches nearby, and other viewers collect all objects that they find.
     """
-    table = document.reader.xrefs.get_xref_container_info(revision)
-    document.file.seek(table.declared_startxref)
+    sections = document.reader.xrefs
+    document.file.seek(sections.get_xref_container_info(revision).declared_startxref)
     begins = document.file.read(_NEARBY_BYTES).lstrip()[:4]
-    return table.xref_section_type is not XRefSectionType.HYBRID_MAIN and (begins == b"xref" or begins[:1].isdigit())
+    is_in_place = begins == b"xref" or begins[:1].isdigit()
+    return is_in_place and isinstance(sections, Sections) and sections.hides_only_new_objects(revision)

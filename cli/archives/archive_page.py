@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy
 from domain.archive.judgements import described
-from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
+from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.payments.money import amount_text, exponent_of
 from domain.runs.waiting_text import age_text
 from models.archive.archive import State
@@ -114,6 +114,11 @@ def _print_verdict(terminal: Console, verdict: Verdict) -> None:
     outcome, *others = document_text(verdict).items()
     terminal.print(paragraph(outcome[1]))
     terminal.print(paragraph("; ".join(f"{label}: {answer}" for label, answer in others)))
+    changes = [tuple(each.values()) for each in field_change_texts(verdict)]
+    columns: list[str | Column] = [
+        Column(name, overflow="fold") for name in ("field", "before", "after", "not seen by")
+    ]
+    _print_table(terminal, "fields changed after signing", columns, changes)
     texts = [a | b for a, b in zip(signature_texts(verdict), certificate_texts(verdict), strict=True)]
     if texts:
         _print_title(terminal, "digital signatures")

@@ -41,6 +41,8 @@ def _warnings(archive: Archive, verdict: Verdict) -> Iterator[ArchiveWarning]:
     if verdict.outcome in _BAD:
         code, detail = _BAD[verdict.outcome]
         yield ArchiveWarning(code, _WHERE, detail)
+    if verdict.outcome is Outcome.FIELDS_CHANGED:
+        yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_FIELDS_CHANGED, _WHERE, _fields_changed(verdict))
     if verdict.outcome is Outcome.UNSIGNED and archive.signatures:
         detail = f"the document has no digital signature, but the payload names {len(archive.signatures)} signatures"
         yield ArchiveWarning(WarningCode.SIGNED_DOCUMENT_UNSIGNED, _WHERE, detail)
@@ -63,6 +65,13 @@ def _untrusted(verdict: Verdict) -> str:
     if not reasons:  # a verdict of an earlier build
         return "a signer's certificate does not lead to a trusted root"
     return f"a signature is not trusted: {'; '.join(sorted(reasons))}"
+
+
+def _fields_changed(verdict: Verdict) -> str:
+    """Count fields and signers without naming them: a name or a value is people's data."""
+    fields = len({change.name for change in verdict.field_changes})
+    signers = len({signer for change in verdict.field_changes for signer in change.unseen_by})
+    return f"form fields filled again after a signature: {fields}; signers who did not see that: {signers}"
 
 
 def _is_older_than_its_signatures(archive: Archive, verdict: Verdict) -> bool:

@@ -16,6 +16,7 @@ from models.archive.verdict import (
 
 _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.SOUND: "Sound: every signature is intact and valid, and permits all later changes.",
+    Outcome.FIELDS_CHANGED: "Fields changed: a form field that was filled when somebody signed was filled again later.",
     Outcome.CHANGED: "Changed: the document was changed after it was signed. No signature is known to be broken.",
     Outcome.BROKEN: "Broken: a signature or its time stamp does not match what it covers.",
     Outcome.UNSIGNED: "Unsigned: the document has no digital signature.",
@@ -48,11 +49,35 @@ _TIME_SOURCES: Mapping[TimeSource | None, str] = {
 def document_text(verdict: Verdict) -> dict[str, str]:
     """Return the judgements on the document, each under its label. Pure."""
     return {
-        "outcome": _OUTCOMES[verdict.outcome],
+        "outcome": _outcome(verdict),
         "locked": _answer(verdict.locked),
         "covers the whole file": _answer(verdict.covers_whole_file),
         "trusted": _trust(verdict),
     }
+
+
+def field_change_texts(verdict: Verdict) -> list[dict[str, str]]:
+    """Return the fields that were filled again after a signature, each value under its label. Pure."""
+    return [
+        {
+            "field": each.name,
+            "before": each.before,
+            "after": each.after,
+            "not seen by": ", ".join(_signer(verdict, name) for name in each.unseen_by),
+        }
+        for each in verdict.field_changes
+    ]
+
+
+def _signer(verdict: Verdict, field: str) -> str:
+    """Return who signed in a signature field, with the field: two signers may have the same name."""
+    names = [each.signer_name for each in verdict.signatures if each.field == field and each.signer_name]
+    return f"{names[0]} ({field})" if names else field
+
+
+def _outcome(verdict: Verdict) -> str:
+    text = _OUTCOMES[verdict.outcome]
+    return f"{text.removesuffix('.')}, because {verdict.reason}." if verdict.reason else text
 
 
 def signature_texts(verdict: Verdict) -> list[dict[str, str | None]]:

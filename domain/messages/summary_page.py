@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.archive.rows import label_text
-from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
+from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from domain.messages.languages import DIRECTIONS, LANGUAGES, Language, Say, said
 from domain.messages.proof_page import Proof, proof_shown, time_text
 from domain.messages.summary import size_text
@@ -139,7 +139,9 @@ def _signed_document(verdict: Verdict | None, say: Say) -> dict[str, Any] | None
     if verdict is None:
         return None
     about = {name.capitalize(): say(text) for name, text in document_text(verdict).items()}
+    changes = [tuple(each.values()) for each in field_change_texts(verdict)]
     sections = [
+        _Section("Fields changed after signing", ("field", "before", "after", "not seen by"), changes),
         _judgements("Digital signatures", signature_texts(verdict), say),
         _judgements("Certificates of the digital signatures", certificate_texts(verdict), say),
     ]

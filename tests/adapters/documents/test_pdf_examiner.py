@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from adapters.documents import examination
 from adapters.documents.examination import examine
 from adapters.platform.cancellation import limited
-from models.archive.verdict import UNREADABLE, Outcome, Verdict
+from models.archive.verdict import Outcome, Verdict
 from models.errors import Transient
 from tests import pdfs
 
@@ -115,7 +115,7 @@ def test_hanging_child_is_killed_and_its_document_is_unreadable(
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
     began = time.monotonic()
 
-    assert examined(endless_document, checkpoint) == UNREADABLE
+    assert examined(endless_document, checkpoint).outcome is Outcome.UNREADABLE
 
     assert checkpoint.seen
     assert children() == []
@@ -126,7 +126,7 @@ def test_document_whose_child_dies_is_unreadable_and_not_named_in_the_log(endles
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGKILL))
 
     with capture_logs() as logs:
-        assert examined(endless_document, checkpoint) == UNREADABLE
+        assert examined(endless_document, checkpoint).outcome is Outcome.UNREADABLE
 
     assert logs == [{"event": "signed_document_unreadable", "exit_status": -9, "log_level": "warning"}]
 

@@ -9,6 +9,7 @@ from domain.archive.signed_document import with_verdict
 from models.archive.verdict import (
     UNREADABLE,
     Coverage,
+    FieldChange,
     LaterChange,
     Outcome,
     Revocation,
@@ -70,6 +71,7 @@ def test_warning_about_trust_gives_the_reason() -> None:
     [
         (replace(SOUND, outcome=Outcome.CHANGED), "SIGNED_DOCUMENT_CHANGED"),
         (replace(SOUND, outcome=Outcome.BROKEN), "SIGNED_DOCUMENT_BROKEN"),
+        (replace(SOUND, outcome=Outcome.FIELDS_CHANGED), "SIGNED_DOCUMENT_FIELDS_CHANGED"),
         (UNREADABLE, "SIGNED_DOCUMENT_UNREADABLE"),
         (replace(SOUND, outcome=Outcome.UNSIGNED, signatures=()), "SIGNED_DOCUMENT_UNSIGNED"),
         (replace(SOUND, trusted=False), "SIGNED_DOCUMENT_NOT_TRUSTED"),
@@ -81,6 +83,15 @@ def test_warning_about_trust_gives_the_reason() -> None:
 )
 def test_bad_verdict_is_a_warning(verdict: Verdict, code: str) -> None:
     assert codes(verdict) == [code]
+
+
+def test_warning_of_changed_fields_counts_fields_and_signers_and_names_none() -> None:
+    changes = (FieldChange("Payee", "A", "B", ("One", "Two")), FieldChange("Payee", "C", "B", ("Three",)))
+    verdict = replace(SOUND, outcome=Outcome.FIELDS_CHANGED, field_changes=changes)
+
+    (warning,) = with_verdict(ARCHIVE, verdict).warnings
+
+    assert warning.detail == "form fields filled again after a signature: 1; signers who did not see that: 3"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.archive.verdict_text import certificate_texts, document_text, signature_texts
+from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
 from models.archive.verdict import (
     UNREADABLE,
+    FieldChange,
     LaterChange,
     Outcome,
     Revocation,
@@ -44,7 +45,7 @@ def test_every_outcome_and_change_has_its_own_words() -> None:
     outcomes = {document_text(replace(SOUND, outcome=each))["outcome"] for each in Outcome}
     changes = {signature_text(replace(SIGNATURE, change=each))["changes after it"] for each in (*LaterChange, None)}
 
-    assert (len(outcomes), len(changes)) == (5, 6)
+    assert (len(outcomes), len(changes)) == (6, 6)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,25 @@ def test_change_text_says_whether_the_signature_permits_it(
     signature = replace(SIGNATURE, change=change, change_permitted=permitted)
 
     assert signature_text(signature)["changes after it"] == text
+
+
+def test_reason_completes_the_outcome() -> None:
+    text = document_text(replace(UNREADABLE, reason="it opens with a password only"))["outcome"]
+
+    assert text.endswith("cannot be judged, because it opens with a password only.")
+
+
+def test_field_change_names_the_signer_who_did_not_see_it() -> None:
+    change = FieldChange("Payee", "World Health Organisation", "Attacker", ("Signature", "Gone"))
+
+    assert field_change_texts(replace(SOUND, field_changes=(change,))) == [
+        {
+            "field": "Payee",
+            "before": "World Health Organisation",
+            "after": "Attacker",
+            "not seen by": "Cellosign (Signature), Gone",
+        }
+    ]
 
 
 def test_missing_judgement_is_called_unknown() -> None:

@@ -1,0 +1,182 @@
+# mypy: disable-error-code="no-untyped-call"
+"""Compares the annotations of pages: which of them may be added after somebody has signed.
+
+A comment beside the page is no change of the page (ISO 32000-2, 12.8.2.2, permits it by P = 3). Most kinds of
+annotations can draw anything over the page, so an update with an annotation of such a kind changes what was signed.
+"""
+
+from collections.abc import Iterator, Set
+
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, Reference
+from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
+from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
+from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
+
+from adapters.documents.pdf_appearance import drawing_of
+from adapters.documents.pdf_document import all_fields, entry
+from adapters.documents.pdf_page_text import covers_text
+
+Update = tuple[ModificationLevel, ReferenceUpdate]
+
+_MARKS = {"/Highlight", "/Underline", "/Squiggly", "/StrikeOut"}
+_ACTIVE = {"/A", "/AA", "/PA", "/MK"}
+_LARGEST_ICON = 32  # points
+_DARKEST_HIGHLIGHT = 0.5
+_OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
+"""The entries of a page that may change with its annotations. None of the others may."""
+
+
+class AnnotationsRule(QualifiedWhitelistRule):
+    """Permits widgets of new signature fields, and comments that draw nothing of their own over the page."""
+
+    def apply_qualified(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[Update]:
+        changed = new.explicit_refs_in_revision()
+        widgets: Set[Reference] | None = None
+        for before, after in _pages(old.root["/Pages"], new.root["/Pages"], frozenset()):
+            added = _added(before, after)
+            if added:
+                widgets = _new_signature_widgets(old, new) if widgets is None else widgets
+                for widget in added & widgets:
+                    _check_uncovered(_dictionary(before), _dictionary(widget))
+                yield from _with_additions(old, new, (before, after), added - widgets)
+            elif before in changed and added is not None:
+                yield from _page_updates(old, before, after, ModificationLevel.LTA_UPDATES)
+
+
+def _pages(
+    before: DictionaryObject, after: DictionaryObject, above: frozenset[Reference]
+) -> Iterator[tuple[Reference, Reference]]:
+    """Yield each page, as reference into the older and into the newer revision."""
+    kids, new_kids = entry(before, "/Kids"), entry(after, "/Kids")
+    if not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
+        raise PdfReadError("no list of pages")
+    if list(kids) != list(new_kids):
+        raise SuspiciousModification("the list of pages was changed")
+    for kid, new_kid in zip(kids, new_kids, strict=True):
+        if not isinstance(kid, IndirectObject) or kid.reference in above:
+            raise PdfReadError("a page is not held by a reference, or holds itself")
+        node, new_node = kid.get_object(), new_kid.get_object()
+        if not isinstance(new_node, DictionaryObject):
+            raise SuspiciousModification("a page was removed")
+        if "/Kids" in node:
+            yield from _pages(node, new_node, above | {kid.reference})
+        else:
+            yield kid.reference, new_kid.reference
+
+
+def _added(before: Reference, after: Reference) -> Set[Reference] | None:
+    """Return the annotations that a page has gained. None if the page has lost any: no rule permits that."""
+    annotations, new_annotations = _annotations(before), _annotations(after)
+    return new_annotations - annotations if annotations <= new_annotations else None
+
+
+def _annotations(page: Reference) -> Set[Reference]:
+    held = entry(_dictionary(page), "/Annots")
+    if held is None:
+        return set()
+    if not isinstance(held, ArrayObject):
+        raise PdfReadError("the annotations of a page are no list")
+    return {each.reference if isinstance(each, IndirectObject) else each for each in held if _is_held(each)}
+
+
+def _dictionary(page: Reference) -> DictionaryObject:
+    value = page.get_object()
+    if not isinstance(value, DictionaryObject):
+        raise PdfReadError("a page is no dictionary")
+    return value
+
+
+def _is_held(annotation: object) -> bool:
+    if isinstance(annotation, IndirectObject):
+        return True
+    raise PdfReadError("an annotation is not held by a reference")
+
+
+def _new_signature_widgets(old: HistoricalResolver, new: HistoricalResolver) -> Set[Reference]:
+    """Return the widgets of the signature fields that the older revision does not have."""
+    known = {name for name, _, _ in all_fields(old)}
+    return {
+        field.container_ref
+        for name, field, kind in all_fields(new)
+        if kind == "/Sig" and name not in known and isinstance(field.container_ref, Reference)
+    }
+
+
+def _with_additions(
+    old: HistoricalResolver,
+    new: HistoricalResolver,
+    page: tuple[Reference, Reference],
+    comments: Set[Reference],
+) -> Iterator[Update]:
+    level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
+    for comment in comments:
+        check_comment(comment.get_object())
+        for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
+            if not old._get_usages_of_ref(reference):
+                yield level, ReferenceUpdate(reference)
+    yield from _page_updates(old, *page, level)
+
+
+def _check_uncovered(page: DictionaryObject, widget: DictionaryObject) -> None:
+    """Refuse a new signature field over text of the page: its appearance can draw anything in place of the text."""
+    rectangle = entry(widget, "/Rect")
+    if isinstance(rectangle, ArrayObject) and len(rectangle) == 4:
+        left, bottom, right, top = (float(number) for number in rectangle)
+        if covers_text(page, min(left, right), min(bottom, top), max(left, right), max(bottom, top)):
+            raise SuspiciousModification("a signature field was laid over text of the page")
+
+
+def _page_updates(
+    old: HistoricalResolver, before: Reference, after: Reference, level: ModificationLevel
+) -> Iterator[Update]:
+    page, new_page = _dictionary(before), _dictionary(after)
+    names = (page.keys() | new_page.keys()) - _OF_A_PAGE
+    if any(name not in page or name not in new_page or page.raw_get(name) != new_page.raw_get(name) for name in names):
+        raise SuspiciousModification("a page was changed")
+    yield level, ReferenceUpdate(after)  # a page is referred to from everywhere; nothing else of it has changed
+    held = new_page.raw_get("/Annots") if "/Annots" in new_page else None
+    if isinstance(held, IndirectObject):
+        usages = old._get_usages_of_ref(held.reference)
+        is_in_place = "/Annots" in page and page.raw_get("/Annots") == held
+        if is_in_place or not usages:
+            context = RelativeContext(before, RawPdfPath("/Annots")) if is_in_place else None
+            yield level, ReferenceUpdate(held.reference, context_checked=context)
+
+
+def check_comment(annotation: object) -> None:
+    """Check that an annotation is a comment that covers nothing of the page.
+
+    Raises:
+        SuspiciousModification: it is of another kind, or draws something of its own.
+    """
+    if not isinstance(annotation, DictionaryObject) or annotation.keys() & _ACTIVE:
+        raise SuspiciousModification("an annotation that does something was added")
+    kind, appearance = entry(annotation, "/Subtype"), entry(annotation, "/AP")
+    is_harmless = (
+        (kind == "/Popup" and appearance is None)
+        or (kind == "/Text" and (appearance is None or _is_icon(annotation)))
+        or (kind in _MARKS and appearance is None and not _is_dark(annotation))
+    )
+    if not is_harmless:
+        raise SuspiciousModification("an annotation that can cover the page was added")
+
+
+def _is_icon(annotation: DictionaryObject) -> bool:
+    left, bottom, right, top = (float(number) for number in annotation["/Rect"])
+    drawing = drawing_of(annotation)
+    return (
+        max(abs(right - left), abs(top - bottom)) <= _LARGEST_ICON
+        and drawing is not None
+        and not (drawing.text or drawing.hides_text or drawing.images)
+    )
+
+
+def _is_dark(annotation: DictionaryObject) -> bool:
+    """Return whether a highlight is so dark that the text below cannot be read."""
+    color = entry(annotation, "/C")
+    if annotation["/Subtype"] != "/Highlight" or not color:
+        return False
+    parts = [float(part) for part in color]
+    light = 1 - max(parts) if len(parts) == 4 else sum(parts) / len(parts)
+    return light < _DARKEST_HIGHLIGHT

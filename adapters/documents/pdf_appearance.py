@@ -1,0 +1,139 @@
+"""Reads what the appearance of an annotation draws: its text, and whether anything else may stand in for text.
+
+Source: ISO 32000-2, 8.2 (operators), 9.4.3 (text-showing operators), 12.5.5 (appearance streams).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject, Reference, StreamObject
+
+from adapters.documents.pdf_document import entry
+from adapters.documents.pdf_fonts import Decoder, decoder_of, string_bytes
+
+_HIDDEN = 2 | 32  # flags Hidden and NoView
+_DEEPEST = 8
+_TOKEN = re.compile(
+    rb"(?P<string><(?!<)[0-9A-Fa-f\s]*>)|(?P<text>\()"
+    rb"|(?P<name>/[^\s()<>\[\]{}/%]*)|(?P<number>[-+]?\.?\d[\d.]*)|(?P<comment>%[^\r\n]*)"
+    rb"|(?P<operator>[A-Za-z'\"*]+[01]?\*?)|(?P<other><<|>>|[\[\]{}])"
+)
+_PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
+_INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b.*?\bEI\b", re.DOTALL)
+_SHOWING = {b"Tj", b"TJ", b"'", b'"'}
+_CURVES = {b"c", b"v", b"y"}
+_LINES = {b"l", b"re"}
+
+
+@dataclass(slots=True)
+class Drawing:
+    """What an appearance draws. `curves`, `lines` and `images` count what may be letters without being text.
+
+    `fonts` are its fonts, each with its reference, None if held directly. `hides_text`: some of the text is not drawn.
+    """
+
+    text: str = ""
+    hides_text: bool = False
+    curves: int = 0
+    lines: int = 0
+    images: int = 0
+    fonts: list[tuple[Reference | None, Any]] = field(default_factory=list)
+
+
+def shown_stream(annotation: DictionaryObject) -> StreamObject | None:
+    """Return the appearance that a viewer shows: of the annotation's state, if it has states."""
+    appearances = entry(annotation, "/AP")
+    shown = entry(appearances, "/N") if isinstance(appearances, DictionaryObject) else None
+    if isinstance(shown, DictionaryObject) and not isinstance(shown, StreamObject):
+        state = entry(annotation, "/AS")
+        shown = entry(shown, state) if isinstance(state, str) else None
+    return shown if isinstance(shown, StreamObject) else None
+
+
+def is_hidden(annotation: DictionaryObject) -> bool:
+    flags = entry(annotation, "/F")
+    return isinstance(flags, int) and bool(flags & _HIDDEN)
+
+
+def drawing_of(annotation: DictionaryObject) -> Drawing | None:
+    """Return what the appearance of an annotation draws. None if a viewer makes the appearance itself."""
+    stream = shown_stream(annotation)
+    if stream is None:
+        return None
+    drawing = Drawing()
+    _draw(drawing, stream, 0)
+    return drawing
+
+
+def _draw(drawing: Drawing, stream: StreamObject, depth: int) -> None:
+    resources = entry(stream, "/Resources")
+    content = stream.data
+    drawing.images += len(_INLINE_IMAGE.findall(content))
+    decode: Decoder | None = None
+    operands: list[tuple[str, bytes]] = []
+    for kind, token in tokens_of(_INLINE_IMAGE.sub(b" ", content)):
+        if kind != "operator":
+            operands.append((kind, token))
+            continue
+        if token == b"Tf":
+            decode = _font(drawing, resources, _last_name(operands))
+        elif token in _SHOWING:
+            shown = b"".join(string_bytes(text) for kind, text in operands if kind == "string")
+            drawing.text += decode(shown) if decode else shown.decode("latin-1")
+        elif token == b"Tr":
+            drawing.hides_text |= bool(operands) and operands[-1][1] != b"0"
+        elif token == b"Do":
+            _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth)
+        elif token == b"sh":
+            drawing.images += 1
+        drawing.curves += token in _CURVES
+        drawing.lines += token in _LINES
+        operands.clear()
+
+
+def tokens_of(content: bytes) -> Iterator[tuple[str, bytes]]:
+    place = 0
+    while found := _TOKEN.search(content, place):
+        place = found.end()
+        if found.lastgroup == "text":
+            place = _string_end(content, place)
+            yield "string", content[found.start() : place]
+        elif found.lastgroup and found.lastgroup != "comment":
+            yield found.lastgroup, found[0]
+
+
+def _string_end(content: bytes, place: int) -> int:
+    """Return where a string ends whose first parenthesis is before `place`. Parentheses in it are balanced."""
+    depth = 1
+    for found in _PARENTHESIS.finditer(content, place):
+        depth += {b"(": 1, b")": -1}.get(found[0], 0)
+        if not depth:
+            return found.end()
+    return len(content)
+
+
+def _last_name(operands: list[tuple[str, bytes]]) -> str:
+    names = [token for kind, token in operands if kind == "name"]
+    return names[-1].decode("latin-1") if names else ""
+
+
+def named_resource(resources: Any, kind: str, name: str, *, raw: bool = False) -> Any:
+    named = entry(resources, kind) if isinstance(resources, DictionaryObject) else None
+    if not isinstance(named, DictionaryObject) or name not in named:
+        return None
+    return named.raw_get(name) if raw else named[name]
+
+
+def _font(drawing: Drawing, resources: Any, name: str) -> Decoder | None:
+    held, font = named_resource(resources, "/Font", name, raw=True), named_resource(resources, "/Font", name)
+    drawing.fonts.append((held.reference if isinstance(held, IndirectObject) else None, font))
+    return decoder_of(font)
+
+
+def _draw_object(drawing: Drawing, drawn: Any, depth: int) -> None:
+    if isinstance(drawn, StreamObject) and entry(drawn, "/Subtype") == "/Form" and depth < _DEEPEST:
+        _draw(drawing, drawn, depth + 1)
+    else:
+        drawing.images += 1

@@ -1,0 +1,245 @@
+# mypy: disable-error-code="no-untyped-call"
+"""Compares two revisions of a PDF: pyHanko's comparison, with rules of our own where honest writers do otherwise.
+
+A comparison raises `SuspiciousModification` if a change is not permitted. Any other exception means that the comparison
+itself has failed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Set
+from typing import Any
+
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, Reference, StreamObject
+from pyhanko.pdf_utils.reader import HistoricalResolver
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel, StandardDiffPolicy, SuspiciousModification
+from pyhanko.sign.diff_analysis.constants import VALUE_UPDATE_KEYS
+from pyhanko.sign.diff_analysis.form_rules_api import (
+    FieldComparisonContext,
+    FieldComparisonSpec,
+    FormUpdate,
+    FormUpdatingRule,
+)
+from pyhanko.sign.diff_analysis.rules.file_structure_rules import (
+    CatalogModificationRule,
+    ObjectStreamRule,
+    XrefStreamRule,
+)
+from pyhanko.sign.diff_analysis.rules.form_field_rules import (
+    GenericFieldModificationRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+)
+from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule, MetadataUpdateRule
+from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
+from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
+
+from adapters.documents.pdf_annotations import AnnotationsRule
+from adapters.documents.pdf_appearance import is_hidden
+from adapters.documents.pdf_document import entry
+from adapters.documents.pdf_sections import Sections
+from adapters.documents.pdf_structure_tree import StructureTreeRule
+
+_OF_DSS = {"/Type", "/VRI", "/Certs", "/CRLs", "/OCSPs"}
+_OF_VRI = {"/Type", "/TU", "/TS", "/Cert", "/CRL", "/OCSP", "/Certs", "/CRLs", "/OCSPs"}
+_NO_STREAMS = {"/Type", "/TU", "/TS", "/VRI"}
+_VRI_KEY = re.compile("/[0-9A-Za-z]{40}")
+_OF_A_VALUE = VALUE_UPDATE_KEYS | {"/I", "/TI", "/RV", "/M"}
+"""What a viewer writes when somebody fills a field. pyHanko leaves out the selection of a list and rich text."""
+
+
+class Comparison(StandardDiffPolicy):
+    """pyHanko's comparison, which also takes notice of references that had no object when somebody signed."""
+
+    def apply(
+        self,
+        old: HistoricalResolver,
+        new: HistoricalResolver,
+        field_mdp_spec: FieldMDPSpec | None = None,
+        doc_mdp: MDPPerm | None = None,
+    ) -> DiffResult:
+        _refuse_late_objects(new)
+        _permit_removal_of_unused(new)
+        return super().apply(old, new, field_mdp_spec, doc_mdp)
+
+
+def _refuse_late_objects(new: HistoricalResolver) -> None:
+    """Refuse an object to which the revision before refers already. pyHanko takes it for an object without any other
+    use, since no changed object leads to it; but a page may have waited for it.
+    """
+    sections, earlier = new.reader.xrefs, new.revision - 1
+    added = {each for each in new.explicit_refs_in_revision() if sections.get_historical_ref(each, earlier) is None}
+    if added:
+        before = new.reader.get_historical_resolver(earlier)
+        late = added & before.collect_dependencies(before.trailer_view)
+        if late:
+            raise SuspiciousModification(f"{len(late)} references had no object before")
+
+
+def _permit_removal_of_unused(new: HistoricalResolver) -> None:
+    """Permit that a revision frees objects to which nothing in it refers, as Acrobat frees a replaced appearance."""
+    freed = new.refs_freed_in_revision()
+    sections = new.reader.xrefs
+    if freed and isinstance(sections, Sections):
+        used = {reference.idnum for reference in new.collect_dependencies(new.trailer_view)}
+        sections.permit_removal(new.revision, {reference for reference in freed if reference.idnum not in used})
+
+
+class SecurityStoreRule(WhitelistRule):
+    """Permits any change within the document security store: PAdES permits to replace and to remove validation data.
+
+    Nothing of it is shown. An object that is used elsewhere too must not change.
+    """
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterator[ReferenceUpdate]:
+        before, after = entry(old.root, "/DSS"), entry(new.root, "/DSS")
+        if after is None:
+            if before is not None:
+                raise SuspiciousModification("the document security store was removed")
+            return
+        _check_store(after)
+        of_store = new.collect_dependencies(new.root.raw_get("/DSS")) & new.explicit_refs_in_revision()
+        for reference in of_store:
+            usages = old._get_usages_of_ref(reference)
+            if not usages:
+                yield ReferenceUpdate(reference)
+            for path in usages:
+                if path.path[:2] == ("/Root", "/DSS"):
+                    yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
+
+
+def _check_store(store: Any) -> None:
+    _check_entries(store, _OF_DSS)
+    infos = entry(store, "/VRI")
+    if infos is None:
+        return
+    if not _is_plain_dictionary(infos) or not all(_VRI_KEY.fullmatch(key) for key in infos):
+        raise SuspiciousModification("the list of validation information has an unknown form")
+    for key in infos:
+        if entry(infos, key) is not None:
+            _check_entries(infos[key], _OF_VRI)
+
+
+def _check_entries(dictionary: Any, known: Set[str]) -> None:
+    if not _is_plain_dictionary(dictionary) or not dictionary.keys() <= known:
+        raise SuspiciousModification("the document security store has unknown entries")
+    for key in dictionary.keys() - _NO_STREAMS:
+        streams = entry(dictionary, key)
+        if streams is not None and not (isinstance(streams, ArrayObject) and all(map(_is_stream, streams))):
+            raise SuspiciousModification("the document security store has an entry that is no list of streams")
+
+
+def _is_plain_dictionary(value: Any) -> bool:
+    return isinstance(value, DictionaryObject) and not isinstance(value, StreamObject)
+
+
+def _is_stream(held: Any) -> bool:
+    """Return whether this is a reference to a stream, or to nothing."""
+    return isinstance(held, IndirectObject) and isinstance(
+        held.get_object(),
+        StreamObject | NullObject,
+    )
+
+
+class SignatureFieldRule(SigFieldModificationRule):
+    """Permits to fill a signature field also with a signature that the field holds directly."""
+
+    def check_form_field(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterable[tuple[ModificationLevel, FormUpdate]]:
+        field, reference = spec.new_field, spec.new_field_ref
+        is_signed_before = spec.old_field is not None and "/V" in spec.old_field
+        if (
+            spec.field_type != "/Sig"
+            or field is None
+            or reference is None
+            or is_signed_before
+            or "/V" not in field
+            or isinstance(field.raw_get("/V"), IndirectObject)
+        ):
+            yield from super().check_form_field(fq_name, spec, context)
+            return
+        if spec.old_field is not None:
+            self.compare_fields(spec)
+        contexts: Set[Context | None] = spec.expected_contexts() or {None}
+        for expected in contexts:
+            update = FormUpdate(reference, expected, field_name=fq_name, valid_when_certifying=False)
+            yield ModificationLevel.FORM_FILLING, update
+        for dependency in _new_appearance(field, context):
+            yield ModificationLevel.FORM_FILLING, FormUpdate(dependency, field_name=fq_name)
+
+
+class FieldRule(GenericFieldModificationRule):
+    """Permits to fill fields, also in widgets that are kids of their field, as the buttons of a radio group are.
+
+    pyHanko also reports an appearance that did not change, which a lock of the field then refuses.
+    """
+
+    def check_form_field(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
+        changed = context.new.explicit_refs_in_revision()
+        for each in (spec, *_widgets_of(spec)):
+            if each.old_field and each.new_field and is_hidden(each.new_field) and not is_hidden(each.old_field):
+                raise SuspiciousModification("a field was hidden")
+            is_left_to_viewers = each.old_field and each.new_field and "/AP" in each.old_field.keys() - each.new_field
+            check = self._check_without_appearance if is_left_to_viewers else super().check_form_field
+            for level, update in check(fq_name, each, context):
+                if update.updated_ref in changed:
+                    yield level, update
+
+    def _check_without_appearance(
+        self, fq_name: str, spec: FieldComparisonSpec, context: FieldComparisonContext
+    ) -> Iterator[tuple[ModificationLevel, FormUpdate]]:
+        """Permit that a writer removes the appearance of a field: a viewer makes it from the value."""
+        if spec.field_type == "/Sig" or not spec.new_field_ref or not spec.new_field:
+            return
+        is_free = self.compare_fields(spec)
+        for expected in spec.expected_contexts():
+            update = FormUpdate(spec.new_field_ref, expected, field_name=fq_name, valid_when_locked=is_free)
+            yield ModificationLevel.FORM_FILLING, update
+        if "/V" in spec.new_field:
+            value = spec.new_field.raw_get("/V")
+            for each in context.new.collect_dependencies(value, since_revision=context.old.revision + 1):
+                yield ModificationLevel.FORM_FILLING, FormUpdate(each, field_name=fq_name)
+
+
+def _widgets_of(spec: FieldComparisonSpec) -> Iterator[FieldComparisonSpec]:
+    """Yield the widgets of a field that have no name of their own."""
+    old, new = spec.old_field, spec.new_field
+    kids = entry(old, "/Kids") if old else None
+    new_kids = entry(new, "/Kids") if new else None
+    if spec.field_type == "/Sig" or not isinstance(kids, ArrayObject) or not isinstance(new_kids, ArrayObject):
+        return
+    path = spec.old_canonical_path
+    for place, (kid, new_kid) in enumerate(zip(kids, new_kids, strict=False)):
+        if isinstance(kid, IndirectObject) and kid == new_kid and "/T" not in kid.get_object():
+            own_path = path + "/Kids" + place if path is not None else None
+            yield FieldComparisonSpec(spec.field_type, kid.reference, new_kid.reference, own_path)
+
+
+def _new_appearance(field: DictionaryObject, context: FieldComparisonContext) -> Set[Reference]:
+    if "/AP" not in field:
+        return set()
+    return context.new.collect_dependencies(field.raw_get("/AP"), since_revision=context.old.revision + 1)
+
+
+COMPARISON = Comparison(
+    global_rules=[
+        CatalogModificationRule(),
+        DocInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        XrefStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        ObjectStreamRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        MetadataUpdateRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        StructureTreeRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        AnnotationsRule(),
+    ],
+    form_rule=FormUpdatingRule(
+        field_rules=[
+            SigFieldCreationRule(approve_widget_bindings=False),
+            SignatureFieldRule(),
+            FieldRule(value_update_keys=_OF_A_VALUE),
+        ]
+    ),
+)
+"""The comparison for all documents."""

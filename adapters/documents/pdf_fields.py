@@ -1,0 +1,204 @@
+"""Finds the form fields that were filled when somebody signed, and were filled again later.
+
+A signature permits it (ISO 32000-2, 12.8.2), and yet the page shows a text that its signer has not seen.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    ByteStringObject,
+    DictionaryObject,
+    NameObject,
+    Reference,
+    StreamObject,
+)
+from pyhanko.pdf_utils.rw_common import PdfHandler
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+
+from adapters.documents.pdf_appearance import Drawing, drawing_of, is_hidden, shown_stream
+from adapters.documents.pdf_document import Document, all_fields, entry
+from models.archive.verdict import FieldChange
+
+_OFF = "Off"
+_MOST_CHANGES = 100
+_LONGEST_TEXT = 256
+_MOST_OF_A_BORDER = 8  # lines or curves
+_OWN_LETTERS = {"/FontDescriptor", "/DescendantFonts", "/CharProcs", "/Encoding"}
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
+_NUMBER = re.compile(r"\d[\d.,]*")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(slots=True)
+class _Field:
+    kind: object = None
+    value: str = ""
+    widgets: list[DictionaryObject] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def states(self) -> list[str]:
+        return [_text(entry(widget, "/AS")) for widget in self.widgets]
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self.value.strip()) and self.value != _OFF
+
+
+def field_changes(document: Document, signatures: Iterable[EmbeddedPdfSignature]) -> tuple[FieldChange, ...]:
+    """Return the fields that show another value now than when a signer signed. At most the first hundred.
+
+    An author who certifies a document permits the filling of its fields explicitly, and a time stamp approves nothing.
+    """
+    reader = document.reader
+    last = reader.total_revisions - 1
+    fields_in = cache(lambda revision: _fields(reader.get_historical_resolver(revision)))
+    unseen: dict[tuple[str, str, str], list[str]] = {}
+    for signature in signatures:
+        signed = signature.signed_revision
+        if signed >= last or not _approves(signature):
+            continue
+        for name, before in fields_in(signed).items():
+            after = fields_in(last).get(name)
+            change = _change(document, signed, before, after) if after else None
+            if change:
+                unseen.setdefault((name, *change), []).append(_stored(signature.field_name))
+    changes = list(unseen.items())[:_MOST_CHANGES]
+    return tuple(
+        FieldChange(_stored(name), _stored(before), _stored(after), tuple(signers))
+        for (name, before, after), signers in changes
+    )
+
+
+def _approves(signature: EmbeddedPdfSignature) -> bool:
+    is_time_stamp = entry(signature.sig_object, "/SubFilter") == "/ETSI.RFC3161"
+    references = entry(signature.sig_object, "/Reference") or ()
+    methods = [entry(each.get_object(), "/TransformMethod") for each in references]
+    return not is_time_stamp and "/DocMDP" not in methods
+
+
+def _fields(handler: PdfHandler) -> Mapping[str, _Field]:
+    fields: dict[str, _Field] = {}
+    for name, node, kind in all_fields(handler):
+        if kind == "/Sig":
+            continue
+        known = fields.setdefault(name, _Field())
+        known.kind = known.kind or kind
+        known.value = known.value or _value(node)
+        known.options |= _options(entry(node, "/Opt"))
+        if "/Rect" in node:
+            known.widgets.append(node)
+    for each in fields.values():
+        if not each.value and each.kind == "/Btn":
+            each.value = ", ".join(sorted({state for state in each.states if state not in ("", _OFF)}))
+    return fields
+
+
+def _value(node: DictionaryObject) -> str:
+    """Return the value of a field as text. Rich text comes behind it, if it says something else."""
+    plain = _text(entry(node, "/V"))
+    rich = html.unescape(_TAG.sub("", _text(entry(node, "/RV")))).strip()
+    return f"{plain} ({rich})" if rich and _packed(rich) != _packed(plain) else plain
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, ArrayObject):
+        return ", ".join(_text(value[place]) for place in range(len(value)))
+    if isinstance(value, StreamObject):
+        return value.data.decode("utf-8", "replace")
+    if isinstance(value, NameObject):
+        return str(value).removeprefix("/")
+    if isinstance(value, ByteStringObject):
+        return bytes(value).decode("latin-1")
+    return "" if value is None or isinstance(value, DictionaryObject) else str(value)
+
+
+def _options(options: Any) -> dict[str, str]:
+    """Return the texts that a list shows, by the values that stand for them."""
+    pairs = [options[place] for place in range(len(options))] if isinstance(options, ArrayObject) else []
+    return {_text(pair[0]): _text(pair[1]) for pair in pairs if isinstance(pair, ArrayObject) and len(pair) == 2}
+
+
+def _change(document: Document, signed: int, before: _Field, after: _Field) -> tuple[str, str] | None:
+    """Return what a field showed when somebody signed, and what it shows now. None if it shows the same.
+
+    A field that was empty is filled for the first time, unless its value is still empty, and it shows something.
+    """
+    if before.is_filled:
+        if _packed(before.value) != _packed(after.value):
+            return before.value, after.value
+        for old_state, new_state in zip(before.states, after.states, strict=False):
+            if old_state and new_state and old_state != new_state:
+                return old_state, new_state
+    elif after.is_filled:
+        return None
+    for old, new in zip(before.widgets, after.widgets, strict=False):
+        if is_hidden(new) and not is_hidden(old):
+            return before.value, ""
+        if not _shows_the_same(document, signed, (old, new), after):
+            old_drawing, new_drawing = drawing_of(old), drawing_of(new)
+            return old_drawing.text if old_drawing else before.value, new_drawing.text if new_drawing else ""
+    return None
+
+
+def _shows_the_same(
+    document: Document, signed: int, widgets: tuple[DictionaryObject, DictionaryObject], after: _Field
+) -> bool:
+    """Return whether a widget shows the same text as before, or the value of its field.
+
+    A viewer may draw the appearance anew, with another layout. Letters may also be drawn as curves or images, and a
+    font that was added later may draw other letters than it states.
+    """
+    stream = shown_stream(widgets[1])
+    if stream is None or _is_old(document, signed, stream.container_ref):
+        return True
+    old, new = drawing_of(widgets[0]) or Drawing(), drawing_of(widgets[1]) or Drawing()
+    values = {after.value, after.options.get(after.value, "")}
+    was_value = not old.text.strip() or any(_bare(old.text) == _bare(value) for value in values)
+    texts = {old.text} | (values if was_value else set())
+    return (
+        any(_reads_the_same(text, new.text) for text in texts if text.strip() or not old.text.strip())
+        and not (new.hides_text and not old.hides_text)
+        and new.images <= old.images
+        and new.curves <= max(old.curves, _MOST_OF_A_BORDER)
+        and new.lines <= max(old.lines, _MOST_OF_A_BORDER)
+        and all(_is_old(document, signed, font) or _is_of_every_viewer(described) for font, described in new.fonts)
+    )
+
+
+def _is_old(document: Document, signed: int, reference: Any) -> bool:
+    return isinstance(reference, Reference) and document.reader.xrefs.get_last_change(reference) <= signed
+
+
+def _is_of_every_viewer(font: object) -> bool:
+    """Return whether a font has neither letters nor an encoding of its own."""
+    return font is None or (isinstance(font, DictionaryObject) and not font.keys() & _OWN_LETTERS)
+
+
+def _reads_the_same(text: str, other: str) -> bool:
+    """Return whether two texts have the same letters in the same order. Text from right to left may be drawn from its
+    end, or in parts, so only its letters and its numbers are compared.
+    """
+    text, other = _packed(text), _packed(other)
+    if not _RIGHT_TO_LEFT.search(text):
+        return text == other
+    return sorted(text) == sorted(other) and sorted(_NUMBER.findall(text)) == sorted(_NUMBER.findall(other))
+
+
+def _bare(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _stored(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)[:_LONGEST_TEXT]

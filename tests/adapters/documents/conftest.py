@@ -1,0 +1,27 @@
+"""A real examination of PDFs, for the tests of the verdict."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from adapters.documents.examination import examine
+from models.archive.verdict import Verdict
+from tests import pdfs
+
+Judge = Callable[..., Verdict]
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    """Return a function that writes a PDF and its root certificates, and examines the PDF."""
+
+    def _judge(pdf: bytes, roots: Sequence[pdfs.Identity] = (), now: datetime | None = None) -> Verdict:
+        (tmp_path / "signed.pdf").write_bytes(pdf)
+        files = [tmp_path / f"root-{number}.pem" for number in range(len(roots))]
+        for file, root in zip(files, roots, strict=True):
+            file.write_bytes(root.pem)
+        return examine(tmp_path / "signed.pdf", files, now=now or datetime.now(UTC))
+
+    return _judge
