@@ -157,7 +157,8 @@ def _judged(name: str, text: str | None, say: Say) -> str | None:
     """Return a judgement in the language of the page. Names and times are no judgements."""
     if text is None or name in ("signer", "organization", "signed at"):
         return text
-    return ", ".join(map(say, text.split(", ")))
+    whole = say(text)
+    return whole if whole != text else ", ".join(map(say, text.split(", ")))
 
 
 def _session(session: Session) -> dict[str, Any]:
