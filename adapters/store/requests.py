@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from adapters.settings.settings import settings
 from adapters.store import ocfl, seals
 from adapters.store.judgements import kept_judgements, recorded_verdict
 from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
-from domain.archive.reading import read_archive
+from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
 from domain.body.json_text import JsonFault, parse
@@ -121,6 +122,18 @@ class StoredRequest:
         if (recorded := self._recorded()) is None:
             return archive
         return with_verdict(archive, *recorded, self.judgements())
+
+    def event_at(self) -> datetime | None:
+        """Return the time of the event in the request, as in the archive. Needs no key, and reads no more than that.
+
+        Raises:
+            Conflict: the skeleton is missing or damaged.
+            Transient: the store does not answer.
+        """
+        try:
+            return event_at_of(parse(self.skeleton()), ZoneInfo(settings().timezone))
+        except (*_DAMAGE, JsonFault) as error:
+            raise self._gone() from error
 
     def verdict(self) -> Verdict | None:
         """Return the verdict on the signed document at its arrival; None where there was no document to judge."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -64,6 +64,15 @@ def identity_of(document: dict[str, Any]) -> Identity:
     return Identity(reference, _first(numbers), _first(templates))
 
 
+def event_at_of(document: dict[str, Any], zone: tzinfo) -> datetime | None:
+    """Return the time of an archive's event. `read_archive` finds the same."""
+    return _event_at(Node(document, "", Reading(zone)))
+
+
+def _event_at(root: Node) -> datetime | None:
+    return root.member("event").member("timestamp").moment()
+
+
 def _process_number(session: Node) -> int | None:
     return session.member("process_number").integer()
 
@@ -108,7 +117,7 @@ def read_archive(
     transaction_ids = {each.transaction_id for each in payments if each.transaction_id is not None}
     archive = Archive(
         reference=reference,
-        event_at=root.member("event").member("timestamp").moment(),
+        event_at=_event_at(root),
         process_number=_first(each.process_number for each in sessions),
         template_id=_first(each.template_id for each in sessions),
         sessions=sessions,

@@ -85,7 +85,7 @@ def _event_times(opened: Opened, number: int, recorded: Recorded) -> list[dateti
     receipts = {row["receipt_id"]: row for row in recorded[ReceiptRow]}
     try:
         version = version_in(opened.inventory, number, opened.files.chunks)
-        sure, received_at = version.locked_archive().event_at, receipts[version.receipt_id]["received_at"]
+        sure, received_at = version.event_at(), receipts[version.receipt_id]["received_at"]
         times: list[datetime] = []
         for receipt_id, made_at in _arrivals(opened, number, receipts):
             if receipts[receipt_id]["state"] == State.COMPLETED:
@@ -102,7 +102,7 @@ def _arrivals(opened: Opened, number: int, receipts: Mapping[str, Row]) -> Itera
     for receipt_id in delivered(opened.stored.sizes):
         request = request_in(opened.inventory, receipt_id, opened.files.chunks)
         if request and not request.is_version and request.version == number and receipt_id in receipts:
-            yield receipt_id, request.locked_archive().event_at or receipts[receipt_id]["received_at"]
+            yield receipt_id, request.event_at() or receipts[receipt_id]["received_at"]
 
 
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
