@@ -18,7 +18,7 @@ from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCAT
 from domain.archive.reading import event_at_of, read_archive
 from domain.archive.signed_document import with_verdict
 from domain.body.cuts import Cut, read_cuts, rebuilt, with_scans
-from domain.body.json_text import JsonFault, parse
+from domain.body.json_text import JsonFault, parse, parse_with_repeats
 from domain.secrets.sealing import content_cuts, unsealed
 from models.archive.archive import Archive
 from models.archive.content import ContentCut, SealedCut
@@ -116,7 +116,7 @@ class StoredRequest:
         contents = [cut.content for cut in self.cuts()]
         zone, results = ZoneInfo(settings().timezone), settings().payment_terms.results
         try:
-            archive = read_archive(parse(skeleton()), contents, zone, results)
+            archive = read_archive(parse_with_repeats(skeleton()), contents, zone, results)
         except (*_DAMAGE, JsonFault, Refused) as error:
             raise self._gone() from error
         if (recorded := self._recorded()) is None:

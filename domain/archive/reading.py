@@ -1,11 +1,12 @@
 """Reads an archive from the parsed skeleton of a request."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from domain.archive.repeated_keys import overridden_files, repeated_keys
 from domain.archive.warnings import judge
 from domain.body.node import UNSTORABLE, Node, Reading, decimal_from
 from domain.secrets.cards import expiry_month, has_card_number, last_four, masked, number_text, without_card_numbers
@@ -112,7 +113,10 @@ def read_archive(
     sessions = tuple(_session(place) for place in root.member("sessions").objects())
     signatures = tuple(_signature(place) for place in root.member("signatures").objects())
     fields = [_form_field(place) for place in root.member("data").objects()]
-    contents = tuple(_content(place, stored) for place in _declared(document, reading))
+    declared = _declared(document, reading)
+    contents = [_content(place, stored) for place in declared]
+    contents += _overridden(root, declared, stored, contents)
+    reading.warnings += repeated_keys(document)
     payments = _payments(root.member("payments").objects(), results)
     transaction_ids = {each.transaction_id for each in payments if each.transaction_id is not None}
     archive = Archive(
@@ -123,7 +127,7 @@ def read_archive(
         sessions=sessions,
         signatures=signatures,
         fields=tuple(_without_cards(each, transaction_ids) for each in fields),
-        contents=contents,
+        contents=tuple(contents),
         payments=payments,
         warnings=(),
     )
@@ -253,6 +257,18 @@ def _content(place: Node, stored: Sequence[StoredContent]) -> Content:
         # Only the scanner writes here: it replaces each content by the index of its cut.
         stored=None if index is None else stored[int(index)],
     )
+
+
+def _overridden(
+    root: Node, declared: Sequence[Node], stored: Sequence[StoredContent], contents: Iterable[Content]
+) -> Iterator[Content]:
+    """Yield the files that only an earlier value of a repeated key has, as attachments."""
+    known = {content.stored.sha256 for content in contents if content.stored}
+    for place, index in overridden_files(root, declared):
+        found = stored[int(index)]
+        if found.sha256 not in known:
+            known.add(found.sha256)
+            yield replace(_content(place, stored), role=Role.ATTACHMENT, stored=found)
 
 
 def _payments(places: Iterable[Node], results: Collection[str]) -> tuple[Payment, ...]:

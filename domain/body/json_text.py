@@ -1,13 +1,13 @@
 """Parses JSON text strictly.
 
 RFC 8259, section 9, leaves some cases to the parser. Accepted: a UTF-8 byte order mark in front, duplicate keys (the
-last wins), lone surrogates and NUL written as escapes, integers of any length, 1e999. Refused: NaN and the infinities,
-and numbers whose exponent is beyond `decimal` (18 digits).
+last wins; `parse_with_repeats` keeps the other values), lone surrogates and NUL written as escapes, integers of any
+length, 1e999. Refused: NaN and the infinities, and numbers whose exponent is beyond `decimal` (18 digits).
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
@@ -41,6 +41,33 @@ class _Constant(Exception):
     """The parser met NaN or an infinity."""
 
 
+class Repeating(dict[str, Any]):
+    """An object in which a key came more than once. `earlier` has the values before the last, which counts.
+
+    The root is one as soon as any object of the document is.
+    """
+
+    def __init__(self, members: Iterable[tuple[str, Any]], earlier: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        self.earlier = earlier
+
+
+def parse_with_repeats(text: bytes) -> Any:
+    """Return the value of `text` as `parse` does, with each object that repeats a key as `Repeating`. Slower."""
+    found: list[Repeating] = []
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        last = {key: number for number, (key, _) in enumerate(pairs)}
+        found.append(Repeating(pairs, [pair for number, pair in enumerate(pairs) if last[pair[0]] != number]))
+        return found[-1]
+
+    value = _parsed(text, _decoder(made))
+    return Repeating(value.items(), []) if found and type(value) is dict else value
+
+
 def parse(text: bytes) -> Any:
     """Return the value of `text`: str, int, Decimal, bool, None, list or dict.
 
@@ -50,13 +77,17 @@ def parse(text: bytes) -> Any:
     Raises:
         JsonFault: the text is not JSON.
     """
+    return _parsed(text, _DECODER)
+
+
+def _parsed(text: bytes, decoder: json.JSONDecoder) -> Any:
     begin = len(BYTE_ORDER_MARK) if text.startswith(BYTE_ORDER_MARK) else 0
     try:
         characters = text[begin:].decode()
     except UnicodeDecodeError as error:
         raise JsonFault("NOT_UTF8", "not UTF-8", begin + error.start) from None
     try:
-        return _DECODER.decode(characters)
+        return decoder.decode(characters)
     except json.JSONDecodeError as error:
         reason, place = error.msg.partition(":")[0], error.pos  # older Pythons repeat the text after the colon
     except _Constant:
@@ -77,7 +108,13 @@ def _refuse_constant(_: str) -> NoReturn:
     raise _Constant
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=Decimal, parse_constant=_refuse_constant)
+def _decoder(made: Callable[[list[tuple[str, Any]]], Any] | None = None) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=made, parse_int=_integer, parse_float=Decimal, parse_constant=_refuse_constant
+    )
+
+
+_DECODER = _decoder()
 
 
 def _first(characters: str, is_wrong: Callable[[str], bool]) -> int:

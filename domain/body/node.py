@@ -100,9 +100,7 @@ class Node:
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         for number, (key, value) in enumerate(self.value.items()):
-            # A place appears in logs. Keys of labels and the like are people's own text, so they are numbered.
-            step = f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
-            yield self._clean(key), Node(value, self.path + step, self.reading).anything()
+            yield self._clean(key), Node(value, self.path + step(key, number), self.reading).anything()
 
     def anything(self) -> Any:
         """Return any JSON value in a storable form."""
@@ -161,6 +159,13 @@ class Node:
         if self.value is not None or found:
             found = found or _JSON_TYPES.get(type(self.value), "a number")
             self.warn(WarningCode.WRONG_TYPE, f"expected {expected}, got {found}; kept as null")
+
+
+def step(key: str, number: int) -> str:
+    """Return the step of a path to a member with a key and a number. A path appears in logs, and keys of labels and the
+    like are people's own text, so they are numbered.
+    """
+    return f".{key}" if _CELLOSIGNS_OWN_NAME.fullmatch(key) else f"{{{number}}}"
 
 
 def _storable(number: Decimal) -> float | int | str:

@@ -250,6 +250,27 @@ def test_request_is_whole_without_its_scans() -> None:
     assert {"FILE_NOT_SCANNED"} == {warning.code for warning in stored.archive().warnings}
 
 
+def test_files_under_a_key_that_comes_again_are_kept_with_a_warning() -> None:
+    document = sample_body("process-1")
+    files = {each["filename"] for each in json.loads(document)["attachments"]}
+    one, other = (base64.b64encode(each).decode() for each in (b"one", b"other"))
+    attachment = f'{{"filename": "x", "content": "{one}", "content": "{other}"}}'
+    body = document[:-1] + f', "attachments": [{attachment}], "attachments": []}}'.encode()
+
+    receipt_id = archived("process-1", body)
+
+    assert {(each.code, each.where) for each in view().warnings} == {
+        ("DUPLICATE_KEY", "attachments"),
+        ("DUPLICATE_KEY", "attachments[0].content"),
+    }
+    attached = [each for each in view().files if each.role == "attachment"]
+    assert {each.filename for each in attached} == {*files, "x"}
+    kept = {stored_file("process-1", each.sha256) for each in attached if each.filename == "x"}
+    assert kept == {b"one", b"other"}
+    assert verify_object(object_of("process-1")).findings == ()
+    assert stored_body("process-1", receipt_id) == body
+
+
 def test_file_that_differs_from_its_declared_type_is_kept_with_a_warning() -> None:
     page = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
     attachment = {"id": "1", "filename": "a.png", "mimetype": "image/png", "content": base64.b64encode(page).decode()}
