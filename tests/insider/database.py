@@ -1,7 +1,9 @@
 """Makes the rows of the database fit a rewritten store: those of one archive, or of all by a rebuild."""
 
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import SQLModel, col, delete, select
 
@@ -48,3 +50,21 @@ def remove_rows(reference: str, *, forgets_discrepancies: bool) -> None:
         for name, table in SQLModel.metadata.tables.items():
             if "reference" in table.c and name not in kept:
                 session.execute(table.delete().where(table.c.reference == reference))
+
+
+def rewrite_rows(table: str, column: str) -> str:
+    """Change a column of a row, and leave the store alone. Return the archive that the row is about."""
+    rows = SQLModel.metadata.tables[table]
+    with writing() as session:
+        found = session.execute(rows.select().where(rows.c[column].is_not(None))).first()
+        assert found
+        its = found._mapping
+        its_key = [each == its[each.name] for each in rows.primary_key]
+        session.execute(rows.update().where(*its_key).values({column: _other(its[column])}))
+        return str(its["reference"])
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value - timedelta(hours=1)
+    return value + 1 if isinstance(value, int) else f"{value}x"

@@ -16,13 +16,25 @@ from adapters.store import ocfl
 from tests.cli.conftest import Cellar
 from tests.insider.anchors import anchor
 from tests.insider.cases import KINDS, WITHOUT_ANCHOR, Case, Copies, carry_out, copied, drawn
-from tests.insider.database import adapt_rows, rebuild_database
+from tests.insider.database import adapt_rows, rebuild_database, rewrite_rows
 from tests.insider.installation import added, fill_first_week, fill_second_week, reference_of
 from tests.insider.objects import opened
 from tests.insider.stores import place_of
 from tests.installations import installed
 
 SEED = 14
+ROWS = (
+    ("payment", "amount_minor"),
+    ("form_field", "value"),
+    ("file", "filename"),
+    ("signed_document", "outcome"),
+    ("receipt", "received_at"),
+    ("receipt", "completed_at"),
+    ("delivery", "received_at"),
+    ("version", "event_at"),
+    ("archive", "process_number"),
+    ("archive", "state"),
+)
 MANY, REWRITES = 40, 200
 
 
@@ -92,6 +104,16 @@ def test_untouched_store_is_sound_and_is_exported(cellar: Cellar, few: Copies, t
 @pytest.mark.parametrize("case", list(drawn(len(KINDS), list(KINDS), SEED)), ids=lambda case: case.kind)
 def test_rewrite_is_found_and_not_exported(cellar: Cellar, few: Copies, tmp_path: Path, case: Case) -> None:
     assert result(cellar, case, few, tmp_path / "copy") == (True, False)
+
+
+@pytest.mark.parametrize(("table", "column"), ROWS)
+def test_rewritten_row_is_found_and_not_exported(
+    cellar: Cellar, few: Copies, tmp_path: Path, table: str, column: str
+) -> None:
+    with copied(few, tmp_path / "copy"):
+        reference = rewrite_rows(table, column)
+        assert verified(cellar, few) == {ocfl.object_key(reference)}
+        assert not exported(cellar, reference, tmp_path / "bag")
 
 
 def test_archive_that_was_never_sent_is_outside_the_anchor(cellar: Cellar, few: Copies, tmp_path: Path) -> None:
