@@ -44,9 +44,9 @@ from typing import Any, NoReturn
 
 from pyhanko.keys import load_certs_from_pemder
 
-from adapters.documents.evidence import NO_EVIDENCE, kept
 from adapters.documents.pdf_signatures import judge
-from adapters.documents.trust_lists import BadList, Listed, read_lists
+from adapters.documents.trust.evidence import NO_EVIDENCE, kept
+from adapters.documents.trust.trust_lists import BadList, Listed, read_lists
 from models.archive.verdict import verdict_as_json
 
 _LONGEST_REQUEST_BYTES = 64 << 10

@@ -15,9 +15,7 @@ from typing import Any
 
 from pyhanko.pdf_utils.generic import DictionaryObject
 
-from adapters.documents.embedded_signature import signature_in
-from adapters.documents.evidence import NO_EVIDENCE, Evidence, in_document
-from adapters.documents.pdf_document import (
+from adapters.documents.pdf.document import (
     DAMAGES,
     Document,
     PasswordNeeded,
@@ -27,9 +25,11 @@ from adapters.documents.pdf_document import (
     opened,
     signature_values,
 )
-from adapters.documents.pdf_fields import field_changes
+from adapters.documents.pdf.embedded_signature import signature_in
+from adapters.documents.pdf.fields import field_changes
 from adapters.documents.signature_verdict import judged
-from adapters.documents.trust_lists import Listed
+from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence, in_document
+from adapters.documents.trust.trust_lists import Listed
 from models.archive.verdict import UNREADABLE, Coverage, Outcome, SignatureVerdict, Verdict
 from models.archive.wanted import Wanted
 

@@ -20,11 +20,8 @@ from pyhanko.sign.validation.status import (
 )
 from pyhanko_certvalidator import ValidationContext
 
-from adapters.documents.algorithms import CannotCompute
-from adapters.documents.certificates import common_name, described
-from adapters.documents.embedded_signature import Signature, signature_in
-from adapters.documents.pdf_comparison import COMPARISON
-from adapters.documents.pdf_document import (
+from adapters.documents.pdf.comparison import COMPARISON
+from adapters.documents.pdf.document import (
     Document,
     entry,
     is_unambiguous,
@@ -32,10 +29,13 @@ from adapters.documents.pdf_document import (
     only_line_ends_follow,
     updates_behind,
 )
-from adapters.documents.revocation import Moment
-from adapters.documents.signer_trust import Trust, tier_of
+from adapters.documents.pdf.embedded_signature import Signature, signature_in
 from adapters.documents.time_stamps import context_of, moment_of, time_of_signing, time_stamps, trust_of
-from adapters.documents.wanted import wanted_for
+from adapters.documents.trust.algorithms import CannotCompute
+from adapters.documents.trust.certificates import common_name, described
+from adapters.documents.trust.revocation import Moment
+from adapters.documents.trust.signer_trust import Trust, tier_of
+from adapters.documents.trust.wanted import wanted_for
 from models.archive.verdict import Coverage, LaterChange, RevocationStatus, SignatureVerdict, Tier
 
 Status = PdfSignatureStatus | DocumentTimestampStatus

@@ -12,11 +12,11 @@ from pyhanko.sign.validation.generic_cms import (
 from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
-from adapters.documents.embedded_signature import Signature
-from adapters.documents.evidence import Evidence, in_signature
-from adapters.documents.pdf_document import Document, filled_fields
-from adapters.documents.revocation import Moment, context_at
-from adapters.documents.signer_trust import Trust, trust_in
+from adapters.documents.pdf.document import Document, filled_fields
+from adapters.documents.pdf.embedded_signature import Signature
+from adapters.documents.trust.evidence import Evidence, in_signature
+from adapters.documents.trust.revocation import Moment, context_at
+from adapters.documents.trust.signer_trust import Trust, trust_in
 from models.archive.verdict import TimeSource
 
 

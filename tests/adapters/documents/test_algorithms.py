@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from adapters.documents.algorithms import Algorithm
 from adapters.documents.examination import examine
+from adapters.documents.trust.algorithms import Algorithm
 from models.archive.verdict import Outcome, SignatureVerdict, Strength, TimeSource, Verdict
 from tests import pdfs, signers
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from adapters.documents.examination import examine
-from adapters.documents.trust_lists import BadList, read_lists
+from adapters.documents.trust.trust_lists import BadList, read_lists
 from models.archive.verdict import SignatureVerdict, Tier
 from models.errors import Transient
 from tests import authorities, pdfs, signers

@@ -8,7 +8,7 @@ from typing import Any
 from pyhanko.pdf_utils.generic import ArrayObject, BooleanObject, NameObject, StreamObject, TextStringObject
 from pyhanko.pdf_utils.writer import PageObject
 
-from adapters.documents.pdf_document import entry
+from adapters.documents.pdf.document import entry
 from tests.adapters.documents.corpus.forms import XMP
 from tests.adapters.documents.corpus.writing import Writer, field, names, page, updated
 

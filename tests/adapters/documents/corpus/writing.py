@@ -9,7 +9,7 @@ from typing import Any
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, NameObject, NumberObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-from adapters.documents.pdf_document import entry
+from adapters.documents.pdf.document import entry
 from tests.adapters.documents.corpus.layouts import end, put
 
 Writer = IncrementalPdfFileWriter

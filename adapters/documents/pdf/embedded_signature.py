@@ -9,8 +9,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.utils import extract_message_digest
 
-from adapters.documents.algorithms import Algorithm, CannotCompute, algorithm_of, hash_named
-from adapters.documents.pdf_document import DAMAGES, Document, entry, signature_values
+from adapters.documents.pdf.document import DAMAGES, Document, entry, signature_values
+from adapters.documents.trust.algorithms import Algorithm, CannotCompute, algorithm_of, hash_named
 
 TIME_STAMP = "/DocTimeStamp"
 _RFC_3161 = "/ETSI.RFC3161"

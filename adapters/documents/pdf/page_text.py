@@ -9,9 +9,9 @@ from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 
-from adapters.documents.pdf_appearance import named_resource, tokens_of
-from adapters.documents.pdf_document import entry
-from adapters.documents.pdf_fonts import string_bytes
+from adapters.documents.pdf.appearance import named_resource, tokens_of
+from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.fonts import string_bytes
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]

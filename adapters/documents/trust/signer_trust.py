@@ -10,9 +10,9 @@ from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko_certvalidator import find_valid_path
 from pyhanko_certvalidator.errors import PathError, ValidationError
 
-from adapters.documents.evidence import Evidence
-from adapters.documents.revocation import Moment, context_at, is_issuer_revoked, revocation_of
-from adapters.documents.trust_lists import Listed, best
+from adapters.documents.trust.evidence import Evidence
+from adapters.documents.trust.revocation import Moment, context_at, is_issuer_revoked, revocation_of
+from adapters.documents.trust.trust_lists import Listed, best
 from models.archive.verdict import Revocation, RevocationStatus, Tier
 
 _UNTRUSTED = "its certificate does not lead to a trusted root"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyhanko.pdf_utils.generic import DictionaryObject, StreamObject
 
-from adapters.documents.pdf_document import entry
+from adapters.documents.pdf.document import entry
 
 Decoder = Callable[[bytes], str]
 

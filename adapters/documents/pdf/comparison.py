@@ -33,11 +33,11 @@ from pyhanko.sign.diff_analysis.rules.metadata_rules import DocInfoRule, Metadat
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
 from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
-from adapters.documents.pdf_annotations import AnnotationsRule
-from adapters.documents.pdf_appearance import is_hidden
-from adapters.documents.pdf_document import entry
-from adapters.documents.pdf_sections import Sections
-from adapters.documents.pdf_structure_tree import StructureTreeRule
+from adapters.documents.pdf.annotations import AnnotationsRule
+from adapters.documents.pdf.appearance import is_hidden
+from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.sections import Sections
+from adapters.documents.pdf.structure_tree import StructureTreeRule
 
 _OF_DSS = {"/Type", "/VRI", "/Certs", "/CRLs", "/OCSPs"}
 _OF_VRI = {"/Type", "/TU", "/TS", "/Cert", "/CRL", "/OCSP", "/Certs", "/CRLs", "/OCSPs"}

@@ -13,9 +13,9 @@ from pyhanko.pdf_utils.reader import HistoricalResolver, RawPdfPath
 from pyhanko.sign.diff_analysis import ModificationLevel, SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import QualifiedWhitelistRule, ReferenceUpdate, RelativeContext
 
-from adapters.documents.pdf_appearance import drawing_of
-from adapters.documents.pdf_document import all_fields, entry
-from adapters.documents.pdf_page_text import covers_text
+from adapters.documents.pdf.appearance import drawing_of
+from adapters.documents.pdf.document import all_fields, entry
+from adapters.documents.pdf.page_text import covers_text
 
 Update = tuple[ModificationLevel, ReferenceUpdate]
 

@@ -12,7 +12,7 @@ from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.diff_analysis.rules_api import Context, ReferenceUpdate, WhitelistRule
 
-from adapters.documents.pdf_document import entry
+from adapters.documents.pdf.document import entry
 
 _TREE = ("/Root", "/StructTreeRoot")
 _GROWING = {"/K", "/Kids", "/Nums"}

@@ -18,8 +18,8 @@ from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.revinfo.validate_crl import verify_crl
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
-from adapters.documents.algorithms import Policy, Validator
-from adapters.documents.evidence import Evidence
+from adapters.documents.trust.algorithms import Policy, Validator
+from adapters.documents.trust.evidence import Evidence
 from models.archive.verdict import Revocation, RevocationStatus
 
 _UNUSABLE = (CRLValidationError, OCSPValidationError, ValidationError, PathError, ValueError, TypeError, KeyError)

@@ -21,8 +21,8 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf_appearance import Drawing, drawing_of, is_hidden, shown_stream
-from adapters.documents.pdf_document import Document, all_fields, entry
+from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, shown_stream
+from adapters.documents.pdf.document import Document, all_fields, entry
 from models.archive.verdict import FieldChange
 
 _OFF = "Off"

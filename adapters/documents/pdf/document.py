@@ -25,9 +25,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import extract_contents
 
-from adapters.documents.evidence import NO_EVIDENCE, Evidence
-from adapters.documents.pdf_sections import Sections, arrange_sections
-from adapters.documents.trust_lists import Listed
+from adapters.documents.pdf.sections import Sections, arrange_sections
+from adapters.documents.trust.evidence import NO_EVIDENCE, Evidence
+from adapters.documents.trust.trust_lists import Listed
 from models.archive.wanted import Wanted
 
 Found = TypeVar("Found")

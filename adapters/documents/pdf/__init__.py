@@ -1,0 +1,1 @@
+"""Reads PDFs: fields, updates and what the pages show. Certificates and trust stay out."""

@@ -1,0 +1,1 @@
+"""Judges certificates, algorithms and revocation. The reading of PDFs stays out."""
