@@ -2,20 +2,26 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import pytest
 from sqlmodel import SQLModel
 
 from adapters.database.transactions import insert_rows, writing
+from adapters.settings.settings import settings
 from adapters.store import history
 from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.run import RunRow
 from models.views.payments import Explanation
+from services.custody.judging_again import judge_objects
+from services.custody.verifying import stored_objects
 from services.payments import discrepancies, recorded
 from tests.installations import archived
-from tests.pdfs import edited, filled, form, signed
+from tests.pdfs import authority, edited, filled, form, signed
 from tests.samples import PDF, PNG, sample_body
 from tests.settlements import imported, line, report
 
@@ -49,13 +55,15 @@ def reference_of(number: int) -> str:
 
 
 def fill_first_week(archives: int) -> None:
-    """Archive the first versions, and explain some discrepancies."""
+    """Archive the first versions, explain some discrepancies, and judge all signed documents again by trust roots."""
     for number in range(archives * 4 // 5):
         _arrived(number, 1)
         if number % 5 == 0:  # the same body once more
             _arrived(number, 1, hours=30)
         if number % 6 == 1:
             explain(reference_of(number), "A tip was added by hand.")
+    with _trust_root():
+        judge_objects(stored_objects(), lambda _, __: None)
 
 
 def fill_second_week(archives: int) -> None:
@@ -118,6 +126,17 @@ def _record(reference: str, receipt_id: str, at: datetime, *, has_failed: bool) 
 
 def _row(table: type[SQLModel], members: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**dict.fromkeys(table.model_fields), **members, **more}
+
+
+@contextmanager
+def _trust_root() -> Iterator[None]:
+    path = settings().data_dir / "root.pem"
+    path.write_bytes(authority().pem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CELLAR_TRUST_ROOTS", str(path))
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
 
 
 def _id(kind: str, receipt_id: str) -> str:

@@ -13,6 +13,7 @@ from adapters.store.ocfl import INVENTORY, LOGS, OBJECT_DECLARATION, SIDECAR
 from models.store.inventory import Inventory, ObjectVersion
 
 HISTORY = f"{LOGS}/history"
+JUDGEMENTS = f"{LOGS}/verdicts"
 DISCREPANCIES = f"{HISTORY}/discrepancies"
 
 
@@ -69,6 +70,9 @@ class OpenedObject:
 
     def logs_of_discrepancies(self) -> list[str]:
         return sorted(path for path in self.logs if path.startswith(DISCREPANCIES))
+
+    def judgements(self) -> list[str]:
+        return sorted(path for path in self.logs if path.startswith(f"{JUDGEMENTS}/"))
 
     def paths(self) -> Iterator[tuple[str, bytes]]:
         """Yield the path and the bytes of each file, with inventories and sidecars that fit."""

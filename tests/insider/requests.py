@@ -82,11 +82,13 @@ class Request:
     def rename(self) -> None:
         """Give the request the receipt id that its bytes have now, wherever the object names it."""
         its, old, new = self.its, self.receipt_id, digest(self.body())
-        rows = json.loads(json.dumps(its.rows(self.history)).replace(old, new))
+        told = [self.history, *(path for path in its.judgements() if old in path)]
+        renamed = {path: json.loads(json.dumps(its.rows(path)).replace(old, new)) for path in told}
         for path in [path for path in its.logs if old in path]:
             its.logs[path.replace(old, new)] = its.logs.pop(path)
+        for path, rows in renamed.items():
+            its.write_rows(path.replace(old, new), rows)
         self.receipt_id = new
-        its.write_rows(self.history, rows)
         if self.number:
             its.change(self.number, message=new)
         else:

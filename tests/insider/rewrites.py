@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 from adapters.store.object_files import SCANS, SKELETON, VERDICT
 from tests.insider.objects import OpenedObject
@@ -49,6 +50,20 @@ def verdict(its: OpenedObject, chance: Random) -> list[Request]:
     """Call a document sound that was called broken, changed or unsigned."""
     if not _tell_sound(its):
         raise Unsuited
+    return []
+
+
+def judgement(its: OpenedObject, chance: Random) -> list[Request]:
+    """Call a document and its signer trusted in a later judgement, or remove that judgement."""
+    paths = its.judgements()
+    if not paths:
+        raise Unsuited
+    if chance.random() < 0.5:
+        del its.logs[paths[-1]]
+    else:
+        told: dict[str, Any] = its.rows(paths[-1])
+        told["verdict"] |= {"outcome": "sound", "trusted": not told["verdict"]["trusted"]}
+        its.write_rows(paths[-1], told)
     return []
 
 
@@ -249,6 +264,7 @@ REWRITES: Sequence[Rewrite] = (
     attachment,
     signed_document,
     verdict,
+    judgement,
     scan,
     arrival,
     completion,
