@@ -11,6 +11,7 @@ from itertools import chain
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint, one_fate
 from adapters.store import history, ocfl, seals
+from adapters.store.object_files import REQUEST
 from adapters.store.ocfl import INVENTORY
 from adapters.tables import archives, receipts
 from adapters.tables.receipts import Completed
@@ -33,7 +34,13 @@ from services.custody.opened import Files, Opened
 from services.custody.verifying_beside import findings, verify_beside, wrong_key
 from services.custody.verifying_inventories import wrong_declaration, wrong_inventories, wrong_sidecar
 from services.custody.verifying_rows import differing_rows
-from services.custody.verifying_versions import wrong_contents, wrong_deliveries, wrong_times, wrong_versions
+from services.custody.verifying_versions import (
+    MOST_BYTES,
+    wrong_contents,
+    wrong_deliveries,
+    wrong_times,
+    wrong_versions,
+)
 
 __all__ = ["drawn", "missing", "object_of", "stored_objects", "verify_beside", "verify_object", "verify_objects"]
 
@@ -215,7 +222,11 @@ def _wrong(opened: Opened, completed: Completed, *, is_quick: bool) -> Iterator[
 
 def _wrong_key(opened: Opened) -> Iterator[FixityFinding]:
     """Check an archive's key. Without it, sealed values are lost although their digests are right."""
-    if any(seals.is_sealed(f"{opened.stored.key}/{path}") for path in opened.stored.sizes):
+    sizes = opened.stored.sizes
+    if any(
+        (path.endswith(REQUEST) or size <= MOST_BYTES) and seals.is_sealed(f"{opened.stored.key}/{path}")
+        for path, size in sizes.items()
+    ):
         reference = opened.reference
         yield from wrong_key(seals.key_location(reference), lambda: seals.check_key(reference))
 

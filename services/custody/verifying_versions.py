@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from adapters.platform.cancellation import checkpoint
-from adapters.store.object_files import DELIVERIES
+from adapters.store.object_files import CUTS, DELIVERIES, SKELETON
 from adapters.store.ocfl import INVENTORY, LOGS
 from adapters.store.requests import StoredRequest, delivered, request_in, version_in
 from models.errors import Conflict, Locked, Unreadable
 from models.store.fixity import Fault, FixityFinding
 from services.custody.opened import Opened
+
+MOST_BYTES = 64 << 20
+"""The most bytes of a skeleton or of cuts, which are read at once. No request of ours has as many."""
 
 
 def wrong_versions(opened: Opened) -> Iterator[FixityFinding]:
@@ -76,7 +79,10 @@ def _is_rebuilt(opened: Opened, request: StoredRequest) -> bool:
     """Return whether a request is rebuilt, byte for byte. True without the archive's key, which `wrong_key` reports,
     and with a file that cannot be read, which its own check reports.
     """
-    digest = hashlib.sha256()
+    start, digest = len(opened.stored.key) + 1, hashlib.sha256()
+    whole = [request.keys[name][start:] for name in (SKELETON, CUTS) if name in request.keys]
+    if any(opened.stored.sizes.get(path, 0) > MOST_BYTES for path in whole):
+        return False
     try:
         for piece in request.body():
             checkpoint()
