@@ -26,7 +26,7 @@ from cli.custody.judged_again import judge_again, print_judged
 from cli.custody.verify_note import Note
 from models.archive.judgement import Judged
 from models.errors import Refused
-from models.store.fixity import Fixity, StoredObject
+from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
 
@@ -143,6 +143,8 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
         return
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
+    if any(finding.fault is Fault.DIFFERS for finding in fixity.findings):
+        _console.print("differs: the store is sound; `cellar rerun REFERENCE` loads such an archive again")
     result = "sound" if fixity.is_sound else "NOT SOUND"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:

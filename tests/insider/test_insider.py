@@ -125,6 +125,7 @@ def test_archive_that_was_never_sent_is_outside_the_anchor(cellar: Cellar, few: 
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(1200)
 def test_each_of_many_rewrites_is_found_and_not_exported(
     cellar: Cellar, many: Copies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,8 +146,8 @@ def result(cellar: Cellar, case: Case, copies: Copies, folder: Path) -> tuple[bo
 
 
 def is_right(case: Case, found: set[str], object_key: str) -> bool:
-    if case.kind in WITHOUT_ANCHOR:
-        return found == {FOLDER}  # the store does not have the anchor, so only the witness could name the archives
+    if case.kind in WITHOUT_ANCHOR:  # only the witness could name the archives; a receipt id may contradict its request
+        return {FOLDER} <= found <= {FOLDER, object_key}
     return found == {object_key}
 
 
