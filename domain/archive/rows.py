@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -170,5 +171,10 @@ def label_text(value: Any) -> str:
 def _columns(table: type[SQLModel], noun: Any) -> dict[str, Any]:
     """Return the members of a noun for which its table has columns."""
     if is_dataclass(noun):
-        noun = {each.name: getattr(noun, each.name) for each in fields(noun)}
+        return {name: getattr(noun, name) for name in _shared(table, noun.__class__)}
     return {name: value for name, value in noun.items() if name in table.model_fields}
+
+
+@cache  # an archive may have 10,000 files, and each look at the fields of a model takes a microsecond
+def _shared(table: type[SQLModel], noun: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(noun) if each.name in table.model_fields)

@@ -89,8 +89,10 @@ class SpellingReader:
 
 def spelled(data: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
     """Encode data as base64 in a spelling, piece by piece."""
-    yield spelling.prefix.encode()
-    yield from _with_signs(_in_lines(_encoded(data, has_pads=bool(spelling.pad)), spelling), spelling)
+    if spelling.prefix:
+        yield spelling.prefix.encode()
+    text = _encoded(data, has_pads=bool(spelling.pad))
+    yield from _with_signs(_in_lines(text, spelling) if spelling.line or spelling.ends_with_break else text, spelling)
 
 
 def _encoded(data: Iterable[bytes], *, has_pads: bool) -> Iterator[bytes]:
@@ -101,8 +103,9 @@ def _encoded(data: Iterable[bytes], *, has_pads: bool) -> Iterator[bytes]:
         carry = whole[end:]
         for start in range(0, end, _BLOCK_BYTES):
             yield b64encode(whole[start : min(start + _BLOCK_BYTES, end)])
-    last = b64encode(carry)
-    yield last if has_pads else last.rstrip(b"=")
+    if carry:
+        last = b64encode(carry)
+        yield last if has_pads else last.rstrip(b"=")
 
 
 def _in_lines(text: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
@@ -130,6 +133,9 @@ def _with_signs(text: Iterable[bytes], spelling: Spelling) -> Iterator[bytes]:
         for plain, written in ((b"+", spelling.plus), (b"/", spelling.slash), (b"=", spelling.pad))
         if written and written.encode() != plain
     ]
+    if not changed:
+        yield from text
+        return
     for piece in text:
         yield reduce(lambda written, change: written.replace(*change), changed, piece)
 
