@@ -5,6 +5,7 @@ opinion of the build that loaded the archive.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -16,7 +17,7 @@ from adapters.store import seals
 from adapters.store.requests import StoredRequest
 from adapters.tables.recorded import Recorded, Row, key_columns, recorded
 from domain.archive.row_differences import row_differences
-from domain.archive.rows import rows_of
+from domain.archive.rows import judged_rows, rows_of
 from models.archive.archive import Archive, ArchiveRow
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
@@ -101,6 +102,7 @@ def _compared(
             said = rows_of(archive, settings().payment_terms, fingerprint)
         except Locked:
             return  # the check of the key reports it
+        said = {**said, SignedDocumentRow: _judged(archive, said[SignedDocumentRow], found[SignedDocumentRow])}
         yield from ((table, said[table], found[table]) for table in _OF_THE_PAYLOAD)
 
 
@@ -110,6 +112,18 @@ def _archive(request: StoredRequest) -> Archive | None:
         return request.archive()
     except (Conflict, Unreadable):
         return None
+
+
+def _judged(archive: Archive, said: Sequence[Row], found: Sequence[Row]) -> Sequence[Row]:
+    """Return the row of the signed document after the last judgement; after an earlier one, if the database has that.
+
+    A judgement is kept in the store before its row. If the judge was killed in between, the next judgement writes both.
+    """
+    for number in reversed(range(len(archive.judgements))):
+        earlier = judged_rows(replace(archive, judgements=archive.judgements[:number]))[SignedDocumentRow]
+        if not any(row_differences(key_columns(SignedDocumentRow), earlier, found)):
+            return earlier
+    return said
 
 
 def _of(said: Iterable[Row], found: Iterable[Row], key: str) -> list[Row]:

@@ -20,6 +20,8 @@ from models.archive.verdict import Outcome
 from models.views.archives import ArchiveView
 from services.custody.judging_again import count_due, due, judge_objects
 from services.custody.verifying import object_of, stored_objects, verify_objects
+from services.processing.loading import load
+from services.receipts.stored_archive import stored_archive
 from services.views import archive_view
 from tests import pdfs
 from tests.flows.databases import in_new_database, rows
@@ -58,7 +60,7 @@ def with_root(configure: Callable[..., Settings], tmp_path: Path, name: str = "T
 
 
 def rewritten(**members: object) -> str:
-    """Rewrite the recorded verdict on version 1, consistently with inventories and sidecars, as an insider would.
+    """Rewrite the recorded verdict on version 1, consistently with inventories, sidecars and rows, as an insider would.
     Return the key of the verdict.
     """
     found, key = ocfl.inventory("process-1"), ocfl.object_key("process-1")
@@ -73,6 +75,7 @@ def rewritten(**members: object) -> str:
         inventory = inventory.replace(sha256.encode(), hashlib.sha256(text).hexdigest().encode())
         store().overwrite_bytes(inventory, f"{key}/{folder}inventory.json")
         store().overwrite_bytes(ocfl.sidecar(inventory), f"{key}/{folder}inventory.json.sha256")
+    load(stored_archive("process-1", found.versions[0].message))
     return f"{key}/{path}"
 
 
