@@ -66,18 +66,21 @@ def _pages(
 
 
 def _added(before: Reference, after: Reference) -> Set[Reference] | None:
-    """Return the annotations that a page has gained. None if the page has lost any: no rule permits that."""
+    """Return the annotations that a page has gained. None if the page has lost any, or draws them in another order,
+    by which a later one covers an earlier one: no rule permits that.
+    """
     annotations, new_annotations = _annotations(before), _annotations(after)
-    return new_annotations - annotations if annotations <= new_annotations else None
+    added = set(new_annotations) - set(annotations)
+    return added if [each for each in new_annotations if each not in added] == annotations else None
 
 
-def _annotations(page: Reference) -> Set[Reference]:
+def _annotations(page: Reference) -> list[Reference]:
     held = entry(_dictionary(page), "/Annots")
     if held is None:
-        return set()
+        return []
     if not isinstance(held, ArrayObject):
         raise PdfReadError("the annotations of a page are no list")
-    return {each.reference if isinstance(each, IndirectObject) else each for each in held if _is_held(each)}
+    return [each.reference if isinstance(each, IndirectObject) else each for each in held if _is_held(each)]
 
 
 def _dictionary(page: Reference) -> DictionaryObject:
@@ -112,19 +115,24 @@ def _with_additions(
     level = ModificationLevel.ANNOTATIONS if comments else ModificationLevel.LTA_UPDATES
     for comment in comments:
         check_comment(comment.get_object())
+        if "/AP" in _dictionary(comment):
+            _check_uncovered(_dictionary(page[0]), _dictionary(comment))
         for reference in {comment, *new.collect_dependencies(comment.get_object(), since_revision=old.revision + 1)}:
             if not old._get_usages_of_ref(reference):
                 yield level, ReferenceUpdate(reference)
     yield from _page_updates(old, *page, level)
 
 
-def _check_uncovered(page: DictionaryObject, widget: DictionaryObject) -> None:
-    """Refuse a new signature field over text of the page: its appearance can draw anything in place of the text."""
-    rectangle = entry(widget, "/Rect")
-    if isinstance(rectangle, ArrayObject) and len(rectangle) == 4:
-        left, bottom, right, top = (float(number) for number in rectangle)
-        if covers_text(page, min(left, right), min(bottom, top), max(left, right), max(bottom, top)):
-            raise SuspiciousModification("a signature field was laid over text of the page")
+def _check_uncovered(page: DictionaryObject, annotation: DictionaryObject) -> None:
+    """Refuse a drawing over text of the page: of a new signature field or icon, which can draw anything instead."""
+    rectangle = entry(annotation, "/Rect")
+    if rectangle is None:
+        return
+    if not isinstance(rectangle, ArrayObject) or len(rectangle) != 4:
+        raise SuspiciousModification("an annotation has no rectangle that every viewer reads alike")
+    left, bottom, right, top = (float(number) for number in rectangle)
+    if covers_text(page, min(left, right), min(bottom, top), max(left, right), max(bottom, top)):
+        raise SuspiciousModification("a signature field or an icon was laid over text of the page")
 
 
 def _page_updates(
@@ -156,7 +164,7 @@ def check_comment(annotation: object) -> None:
     is_harmless = (
         (kind == "/Popup" and appearance is None)
         or (kind == "/Text" and (appearance is None or _is_icon(annotation)))
-        or (kind in _MARKS and appearance is None and not _is_dark(annotation))
+        or (kind in _MARKS and appearance is None and _is_clear(annotation))
     )
     if not is_harmless:
         raise SuspiciousModification("an annotation that can cover the page was added")
@@ -172,11 +180,13 @@ def _is_icon(annotation: DictionaryObject) -> bool:
     )
 
 
-def _is_dark(annotation: DictionaryObject) -> bool:
-    """Return whether a highlight is so dark that the text below cannot be read."""
+def _is_clear(annotation: DictionaryObject) -> bool:
+    """Return whether the text below a mark can be read: no highlight is dark, or blends so that it covers (PDF 2.0)."""
+    if entry(annotation, "/BM") not in (None, "/Multiply"):
+        return False
     color = entry(annotation, "/C")
     if annotation["/Subtype"] != "/Highlight" or not color:
-        return False
+        return True
     parts = [float(part) for part in color]
     light = 1 - max(parts) if len(parts) == 4 else sum(parts) / len(parts)
-    return light < _DARKEST_HIGHLIGHT
+    return light >= _DARKEST_HIGHLIGHT

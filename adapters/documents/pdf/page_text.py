@@ -1,7 +1,8 @@
 # mypy: disable-error-code="no-untyped-call"
 """Finds where a page shows text, so that nothing is laid over it later.
 
-Widths are estimated: half of the size of the font for each letter. Source: ISO 32000-2, 8.4.2, 9.4.2.
+Each word counts by itself: an amount is a small part of its line. The widths of letters are those of the font, else
+half of its size. Source: ISO 32000-2, 8.4.2, 9.4.2, 9.2.4.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,32 +10,64 @@ from typing import Any
 
 from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, StreamObject
 
-from adapters.documents.pdf.appearance import named_resource, tokens_of
+from adapters.documents.pdf.appearance import is_hidden, named_resource, shown_stream, tokens_of
 from adapters.documents.pdf.document import entry
-from adapters.documents.pdf.fonts import string_bytes
+from adapters.documents.pdf.fonts import decoder_of, string_bytes
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
+Operands = list[tuple[str, bytes]]
 
 _UNITY: Matrix = (1, 0, 0, 1, 0, 0)
 _DEEPEST = 4
 _WIDTH_OF_A_LETTER = 0.5
 _HEIGHT_OF_A_LETTER = 0.7
 _COVERED = 0.5
+_GAP_OF_WORDS = 200  # thousandths of the size of the font, in an array of texts
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 
 
 def covers_text(page: DictionaryObject, left: float, bottom: float, right: float, top: float) -> bool:
-    """Return whether a rectangle on a page covers half of any text that has a letter or a number."""
-    contents = entry(page, "/Contents")
-    streams = [contents[place] for place in range(len(contents))] if isinstance(contents, ArrayObject) else [contents]
-    content = b"\n".join(stream.data for stream in streams if isinstance(stream, StreamObject))
-    for west, south, east, north in _boxes(content, _inherited(page, "/Resources"), _UNITY, 0):
+    """Return whether a rectangle on a page covers half of a word, also of a word that an annotation shows."""
+    for west, south, east, north in (*_words(page), *_words_of_annotations(page)):
         width = min(right, east) - max(left, west)
         height = min(top, north) - max(bottom, south)
         if width > 0 and height > 0 and width * height >= _COVERED * (east - west) * (north - south):
             return True
     return False
+
+
+def _words(page: DictionaryObject) -> Iterator[Box]:
+    contents = entry(page, "/Contents")
+    streams = [contents[place] for place in range(len(contents))] if isinstance(contents, ArrayObject) else [contents]
+    content = b"\n".join(stream.data for stream in streams if isinstance(stream, StreamObject))
+    yield from _boxes(content, _inherited(page, "/Resources"), _UNITY, 0)
+
+
+def _words_of_annotations(page: DictionaryObject) -> Iterator[Box]:
+    annotations = entry(page, "/Annots")
+    for place in range(len(annotations) if isinstance(annotations, ArrayObject) else 0):
+        annotation = annotations[place]
+        stream = shown_stream(annotation) if isinstance(annotation, DictionaryObject) else None
+        if stream is not None and not is_hidden(annotation):
+            target, own = _rectangle(annotation, "/Rect"), _rectangle(stream, "/BBox")
+            if target and own:
+                yield from _boxes(stream.data, entry(stream, "/Resources"), _fitted(own, target), 0)
+
+
+def _rectangle(dictionary: DictionaryObject, key: str) -> Box | None:
+    found = entry(dictionary, key)
+    if not isinstance(found, ArrayObject) or len(found) != 4:
+        return None
+    left, bottom, right, top = (float(number) for number in found)
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+
+
+def _fitted(own: Box, target: Box) -> Matrix:
+    """Return the matrix by which a viewer fits an appearance into its rectangle (12.5.5), without its own matrix."""
+    across = (target[2] - target[0]) / (own[2] - own[0] or 1)
+    up = (target[3] - target[1]) / (own[3] - own[1] or 1)
+    return across, 0, 0, up, target[0] - own[0] * across, target[1] - own[1] * up
 
 
 def _inherited(node: Any, key: str) -> Any:
@@ -49,7 +82,7 @@ def _inherited(node: Any, key: str) -> Any:
 
 def _boxes(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterator[Box]:
     state, saved = _State(matrix), []
-    operands: list[tuple[str, bytes]] = []
+    operands: Operands = []
     for kind, token in tokens_of(content):
         if kind != "operator":
             operands.append((kind, token))
@@ -60,8 +93,7 @@ def _boxes(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
         elif token == b"Q" and saved:
             state.matrix = saved.pop()
         elif token in _SHOWING:
-            shown = b"".join(string_bytes(text) for kind, text in operands if kind == "string")
-            yield from state.shown(token, shown)
+            yield from state.shown(token, operands)
         elif token == b"Do" and operands and depth < _DEEPEST:
             drawn = named_resource(resources, "/XObject", operands[-1][1].decode("latin-1"))
             if isinstance(drawn, StreamObject) and entry(drawn, "/Subtype") == "/Form":
@@ -70,7 +102,32 @@ def _boxes(content: bytes, resources: Any, matrix: Matrix, depth: int) -> Iterat
                 yield from _boxes(drawn.data, entry(drawn, "/Resources") or resources, placed, depth + 1)
         elif token in _MOVES:
             _MOVES[token](state, numbers)
+            if token == b"Tf" and operands:
+                name = next((name for kind, name in operands if kind == "name"), b"")
+                state.font = _Font(named_resource(resources, "/Font", name.decode("latin-1")))
         operands.clear()
+
+
+class _Font:
+    """The letters of a font: how many bytes a code has, how wide it is, and what it says, as far as the font tells."""
+
+    def __init__(self, font: Any) -> None:
+        known = font if isinstance(font, DictionaryObject) else DictionaryObject()
+        self.code_bytes = 2 if entry(known, "/Subtype") == "/Type0" else 1
+        widths, first = entry(known, "/Widths"), entry(known, "/FirstChar")
+        self._widths = [float(width) for width in widths] if isinstance(widths, ArrayObject) else []
+        self._first = first if isinstance(first, int) else 0
+        self._decode = decoder_of(font) if "/ToUnicode" in known else None
+
+    def width(self, code: bytes) -> float:
+        place = int.from_bytes(code) - self._first
+        return self._widths[place] / 1000 if 0 <= place < len(self._widths) else _WIDTH_OF_A_LETTER
+
+    def text(self, code: bytes) -> str:
+        """Return the letter of a code; of a glyph without a known letter, any letter."""
+        if self._decode:
+            return self._decode(code)
+        return code.decode("latin-1") if self.code_bytes == 1 else "x"
 
 
 class _State:
@@ -80,6 +137,7 @@ class _State:
         self.matrix = matrix
         self.line = self.text = _UNITY
         self.size, self.leading = 0.0, 0.0
+        self.font = _Font(None)
 
     def begin(self, _: list[float]) -> None:
         self.line = self.text = _UNITY
@@ -106,14 +164,33 @@ class _State:
     def next_line(self, _: list[float]) -> None:
         self.move([0, -self.leading])
 
-    def shown(self, operator: bytes, text: bytes) -> Iterator[Box]:
+    def shown(self, operator: bytes, operands: Operands) -> Iterator[Box]:
+        """Yield the words that an operator shows. In an array of texts, numbers move the next text back."""
         if operator in (b"'", b'"'):
             self.next_line([])
-        width = len(text) * self.size * _WIDTH_OF_A_LETTER
-        placed = _product(list(self.text), self.matrix)
-        corners = [_point(placed, x, y) for x in (0, width) for y in (0, self.size * _HEIGHT_OF_A_LETTER)]
-        self.text = _product([1, 0, 0, 1, width, 0], self.text)
-        if any(chr(byte).isalnum() for byte in text):
+        start, place, has_letter = 0.0, 0.0, False
+        for kind, token in operands:
+            if kind == "number" and operator == b"TJ":
+                back = float(token)
+                if abs(back) > _GAP_OF_WORDS:
+                    yield from self._word(start, place, has_letter=has_letter)
+                    start, has_letter = place - back / 1000 * self.size, False
+                place -= back / 1000 * self.size
+            shown, step = string_bytes(token) if kind == "string" else b"", self.font.code_bytes
+            for code in (shown[at : at + step] for at in range(0, len(shown), step)):
+                letters = self.font.text(code)
+                if letters.isspace():
+                    yield from self._word(start, place, has_letter=has_letter)
+                place += self.font.width(code) * self.size
+                start, has_letter = (place, False) if letters.isspace() else (start, has_letter or letters.isalnum())
+        yield from self._word(start, place, has_letter=has_letter)
+        self.text = _product([1, 0, 0, 1, place, 0], self.text)
+
+    def _word(self, start: float, end: float, *, has_letter: bool) -> Iterator[Box]:
+        """Yield the box of a word, unless it has neither a letter nor a number, as dots and lines have not."""
+        if has_letter:
+            placed = _product(list(self.text), self.matrix)
+            corners = [_point(placed, x, y) for x in (start, end) for y in (0, self.size * _HEIGHT_OF_A_LETTER)]
             across, up = zip(*corners, strict=True)
             yield min(across), min(up), max(across), max(up)
 

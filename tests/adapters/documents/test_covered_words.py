@@ -1,0 +1,89 @@
+# mypy: disable-error-code="no-untyped-call"
+"""Drawings that are laid over words after somebody has signed, and honest neighbours: real PDFs, real signatures."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyhanko.pdf_utils.generic import ArrayObject
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+
+from models.archive.verdict import Outcome
+from tests.adapters.documents.conftest import Judge
+from tests.adapters.documents.corpus import forms, layouts
+from tests.adapters.documents.corpus.edits import annotated, appearance
+from tests.adapters.documents.corpus.signatures import signed
+from tests.adapters.documents.corpus.writing import Writer, field, names, page, updated
+
+Box = tuple[int, int, int, int]
+
+_COVER = b"1 g 0 0 500 500 re f 0 g BT /Helv 12 Tf 2 3 Td (900) Tj ET"
+_LINE = (60, 690, 400, 740)
+_AMOUNT_OF_LINE = (125, 715, 160, 735)
+
+
+def form() -> bytes:
+    return signed(layouts.table(forms.form()))
+
+
+def with_glyphs() -> bytes:
+    """Return a page whose letters are numbers of glyphs, as word processors write them: no byte is a letter."""
+    inner = (
+        b"/Type/Font/Subtype/CIDFontType2/BaseFont/A/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+    )
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[<<%b>>]>>" % inner
+    content = forms.stream(b"", b"BT /Helv 12 Tf 72 720 Td <001400130013> Tj ET")
+    return signed(layouts.table({**forms.form(), forms.FONT: font, forms.CONTENT: content}))
+
+
+def signed_over(pdf: bytes, box: Box) -> bytes:
+    def draw(writer: Writer) -> None:
+        append_signature_field(writer, SigFieldSpec("Second", box=box))
+        drawn = appearance(writer, _COVER, (box[2] - box[0], box[3] - box[1]))
+        field(writer, "Second")["/AP"] = names(N=drawn)
+
+    return signed(updated(pdf, draw), "Second")
+
+
+def reordered(pdf: bytes) -> bytes:
+    def turn(writer: Writer) -> None:
+        here = page(writer)
+        here["/Annots"] = ArrayObject(reversed(list(here["/Annots"])))
+
+    return updated(pdf, turn)
+
+
+def highlighted(pdf: bytes, **more: Any) -> bytes:
+    quads = [60, 740, 400, 740, 60, 690, 400, 690]
+    return annotated(pdf, "Highlight", _LINE, QuadPoints=quads, C=[1, 1, 0], **more)
+
+
+FORGED = {
+    "a signature over the amount in a line": lambda: signed_over(form(), _AMOUNT_OF_LINE),
+    "a signature over a filled field": lambda: signed_over(form(), (70, 558, 110, 582)),
+    "a signature over glyphs": lambda: signed_over(with_glyphs(), _LINE),
+    "an icon over the amount in a line": lambda: annotated(form(), "Text", (128, 712, 158, 740), b"0 0 30 30 re f"),
+    "a highlight that blends as a cover": lambda: highlighted(form(), BM="Normal"),
+    "annotations in another order": lambda: reordered(form()),
+}
+
+SOUND = {
+    "a signature beside the line": lambda: signed_over(form(), (300, 715, 400, 740)),
+    "a signature over an empty field": lambda: signed_over(form(), (72, 600, 172, 620)),
+    "an icon beside the line": lambda: annotated(form(), "Text", (400, 712, 420, 732), b"0 0 20 20 re f"),
+    "a highlight that blends with the text": lambda: highlighted(form(), BM="Multiply"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_drawing_over_what_somebody_signed_is_a_change(judge: Judge, name: str) -> None:
+    make: Callable[[], bytes] = FORGED[name]
+
+    assert judge(make()).outcome is Outcome.CHANGED
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_drawing_beside_the_words_is_sound(judge: Judge, name: str) -> None:
+    make: Callable[[], bytes] = SOUND[name]
+
+    assert judge(make()).outcome is Outcome.SOUND
