@@ -25,13 +25,17 @@ _INLINE_IMAGE = re.compile(rb"\bBI\b.*?\bID\b.*?\bEI\b", re.DOTALL)
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 _CURVES = {b"c", b"v", b"y"}
 _LINES = {b"l", b"re"}
+_FILLING = {b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*", b"sh"}
+_COLORS = {b"g", b"rg", b"k", b"sc", b"scn"}
+_PALE = 0.85
 
 
 @dataclass(slots=True)
 class Drawing:
     """What an appearance draws. `curves`, `lines` and `images` count what may be letters without being text.
 
-    `fonts` are its fonts, each with its reference, None if held directly. `hides_text`: some of the text is not drawn.
+    `fonts` are its fonts, each with its reference, None if held directly. `hides_text`: some of the text is not drawn,
+    is drawn in a pale color, or is painted over.
     """
 
     text: str = ""
@@ -40,6 +44,11 @@ class Drawing:
     lines: int = 0
     images: int = 0
     fonts: list[tuple[Reference | None, Any]] = field(default_factory=list)
+
+    @property
+    def signs(self) -> tuple[str, int, int, int]:
+        """Return what may tell a pressed button from a button that is not pressed."""
+        return "".join(self.text.split()), self.curves, self.lines, self.images
 
 
 def shown_stream(annotation: DictionaryObject) -> StreamObject | None:
@@ -73,6 +82,7 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int) -> None:
     drawing.images += len(_INLINE_IMAGE.findall(content))
     decode: Decoder | None = None
     operands: list[tuple[str, bytes]] = []
+    pale, saved = False, []
     for kind, token in tokens_of(_INLINE_IMAGE.sub(b" ", content)):
         if kind != "operator":
             operands.append((kind, token))
@@ -82,15 +92,32 @@ def _draw(drawing: Drawing, stream: StreamObject, depth: int) -> None:
         elif token in _SHOWING:
             shown = b"".join(string_bytes(text) for kind, text in operands if kind == "string")
             drawing.text += decode(shown) if decode else shown.decode("latin-1")
+            drawing.hides_text |= pale
+        elif token in _COLORS:
+            pale = is_pale(token, operands)
+        elif token == b"q":
+            saved.append(pale)
+        elif token == b"Q" and saved:
+            pale = saved.pop()
         elif token == b"Tr":
             drawing.hides_text |= bool(operands) and operands[-1][1] != b"0"
         elif token == b"Do":
             _draw_object(drawing, named_resource(resources, "/XObject", _last_name(operands)), depth)
-        elif token == b"sh":
-            drawing.images += 1
+        if token in _FILLING:
+            drawing.images += token == b"sh"
+            drawing.hides_text |= bool(drawing.text.strip())
         drawing.curves += token in _CURVES
         drawing.lines += token in _LINES
         operands.clear()
+
+
+def is_pale(operator: bytes, operands: list[tuple[str, bytes]]) -> bool:
+    """Return whether a color is almost white."""
+    parts = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+    if not parts:
+        return False
+    is_ink = operator == b"k" or len(parts) == 4
+    return max(parts) <= 1 - _PALE if is_ink else min(parts) >= _PALE
 
 
 def tokens_of(content: bytes) -> Iterator[tuple[str, bytes]]:

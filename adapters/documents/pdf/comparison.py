@@ -36,6 +36,7 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 from adapters.documents.pdf.annotations import AnnotationsRule
 from adapters.documents.pdf.appearance import is_hidden
 from adapters.documents.pdf.document import entry
+from adapters.documents.pdf.fonts import is_of_every_viewer
 from adapters.documents.pdf.sections import Sections
 from adapters.documents.pdf.structure_tree import StructureTreeRule
 
@@ -58,6 +59,7 @@ class Comparison(StandardDiffPolicy):
         doc_mdp: MDPPerm | None = None,
     ) -> DiffResult:
         _refuse_late_objects(new)
+        _refuse_replaced_fonts(old, new)
         _permit_removal_of_unused(new)
         return super().apply(old, new, field_mdp_spec, doc_mdp)
 
@@ -73,6 +75,26 @@ def _refuse_late_objects(new: HistoricalResolver) -> None:
         late = added & before.collect_dependencies(before.trailer_view)
         if late:
             raise SuspiciousModification(f"{len(late)} references had no object before")
+
+
+def _refuse_replaced_fonts(old: HistoricalResolver, new: HistoricalResolver) -> None:
+    """Refuse another font under the name of a font of the form: viewers draw the values of fields by these fonts."""
+    fonts, new_fonts = _form_fonts(old), _form_fonts(new)
+    for name in fonts.keys() & new_fonts.keys():
+        before, after = fonts.raw_get(name), new_fonts.raw_get(name)
+        if before == after:
+            continue
+        font, new_font = fonts[name], new_fonts[name]
+        is_alike = is_of_every_viewer(new_font) and entry(font, "/BaseFont") == entry(new_font, "/BaseFont")
+        if font != new_font and not is_alike:
+            raise SuspiciousModification("a font of the form was replaced")
+
+
+def _form_fonts(handler: HistoricalResolver) -> DictionaryObject:
+    found: Any = handler.root
+    for key in ("/AcroForm", "/DR", "/Font"):
+        found = entry(found, key) if isinstance(found, DictionaryObject) else None
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
 
 def _permit_removal_of_unused(new: HistoricalResolver) -> None:

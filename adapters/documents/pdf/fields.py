@@ -21,19 +21,22 @@ from pyhanko.pdf_utils.generic import (
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, shown_stream
+from adapters.documents.pdf.appearance import Drawing, drawing_of, is_hidden, is_pale, shown_stream, tokens_of
 from adapters.documents.pdf.document import Document, all_fields, entry
+from adapters.documents.pdf.fonts import is_of_every_viewer
+from adapters.documents.pdf.page_text import cut_off_words
 from models.archive.verdict import FieldChange
 
 _OFF = "Off"
 _MOST_CHANGES = 100
 _LONGEST_TEXT = 256
 _MOST_OF_A_BORDER = 8  # lines or curves
-_OWN_LETTERS = {"/FontDescriptor", "/DescendantFonts", "/CharProcs", "/Encoding"}
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _TAG = re.compile(r"<[^>]*>")
+_PASSWORD = 1 << 13
+_LEAST_SIZE = 2  # points; 0 lets a viewer choose
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class _Field:
     value: str = ""
     widgets: list[DictionaryObject] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
+    is_drawn_by_viewers: bool = False
 
     @property
     def states(self) -> list[str]:
@@ -95,7 +99,9 @@ def _fields(handler: PdfHandler) -> Mapping[str, _Field]:
         known.options |= _options(entry(node, "/Opt"))
         if "/Rect" in node:
             known.widgets.append(node)
+    form: Any = entry(handler.root, "/AcroForm") or {}
     for each in fields.values():
+        each.is_drawn_by_viewers = bool(entry(form, "/NeedAppearances"))
         if not each.value and each.kind == "/Btn":
             each.value = ", ".join(sorted({state for state in each.states if state not in ("", _OFF)}))
     return fields
@@ -139,47 +145,117 @@ def _change(document: Document, signed: int, before: _Field, after: _Field) -> t
                 return old_state, new_state
     elif after.is_filled:
         return None
-    for old, new in zip(before.widgets, after.widgets, strict=False):
-        if is_hidden(new) and not is_hidden(old):
-            return before.value, ""
-        if not _shows_the_same(document, signed, (old, new), after):
-            old_drawing, new_drawing = drawing_of(old), drawing_of(new)
-            return old_drawing.text if old_drawing else before.value, new_drawing.text if new_drawing else ""
-    return None
+    changes = (
+        _change_of_widget(document, signed, widgets, (before, after))
+        for widgets in zip(before.widgets, after.widgets, strict=False)
+    )
+    return next((change for change in changes if change), None)
+
+
+def _change_of_widget(
+    document: Document, signed: int, widgets: tuple[DictionaryObject, DictionaryObject], fields: tuple[_Field, _Field]
+) -> tuple[str, str] | None:
+    (old, new), (before, after) = widgets, fields
+    if is_hidden(new) and not is_hidden(old):
+        return before.value, ""
+    drawing = drawing_of(new) or Drawing()
+    if is_hidden(old) and not is_hidden(new) and (before.is_filled or any(drawing.signs)):
+        return "", after.value
+    if _shows_the_same(document, signed, widgets, fields):
+        return None
+    old_drawing = drawing_of(old)
+    is_left_to_viewers = shown_stream(new) is None or after.is_drawn_by_viewers
+    return old_drawing.text if old_drawing else before.value, after.value if is_left_to_viewers else drawing.text
 
 
 def _shows_the_same(
-    document: Document, signed: int, widgets: tuple[DictionaryObject, DictionaryObject], after: _Field
+    document: Document, signed: int, widgets: tuple[DictionaryObject, DictionaryObject], fields: tuple[_Field, _Field]
 ) -> bool:
     """Return whether a widget shows the same text as before, or the value of its field.
 
     A viewer may draw the appearance anew, with another layout. Letters may also be drawn as curves or images, and a
     font that was added later may draw other letters than it states.
     """
-    stream = shown_stream(widgets[1])
-    if stream is None or _is_old(document, signed, stream.container_ref):
+    before, after = fields
+    stream, old_stream = shown_stream(widgets[1]), shown_stream(widgets[0])
+    is_button = after.kind == "/Btn"
+    if stream is None or (after.is_drawn_by_viewers and not before.is_drawn_by_viewers and not is_button):
+        return _viewers_show_the_same(widgets, after, is_button=is_button)
+    is_same = old_stream is not None and stream.container_ref == old_stream.container_ref
+    if is_same and _is_old(document, signed, stream.container_ref):
         return True
     old, new = drawing_of(widgets[0]) or Drawing(), drawing_of(widgets[1]) or Drawing()
+    if is_button and old_stream is not None:
+        return old.signs == new.signs
     values = {after.value, after.options.get(after.value, "")}
     was_value = not old.text.strip() or any(_bare(old.text) == _bare(value) for value in values)
     texts = {old.text} | (values if was_value else set())
     return (
         any(_reads_the_same(text, new.text) for text in texts if text.strip() or not old.text.strip())
         and not (new.hides_text and not old.hides_text)
+        and not _cuts_off(old_stream, stream, has_number=any(map(str.isdigit, new.text)))
         and new.images <= old.images
         and new.curves <= max(old.curves, _MOST_OF_A_BORDER)
         and new.lines <= max(old.lines, _MOST_OF_A_BORDER)
-        and all(_is_old(document, signed, font) or _is_of_every_viewer(described) for font, described in new.fonts)
+        and all(_is_old(document, signed, font) or is_of_every_viewer(described) for font, described in new.fonts)
     )
+
+
+def _cuts_off(old: StreamObject | None, new: StreamObject, *, has_number: bool) -> bool:
+    """Return whether a field no longer shows its words. A long text may flow out of its field, a number may not."""
+    if old is not None and any(cut_off_words(old)):
+        return False
+    cut_off = cut_off_words(new)
+    return any(cut_off) if has_number else bool(cut_off) and all(cut_off)
+
+
+def _viewers_show_the_same(
+    widgets: tuple[DictionaryObject, DictionaryObject], after: _Field, *, is_button: bool
+) -> bool:
+    """Return whether viewers, which draw a widget by its value, show what its appearance showed."""
+    old, new = widgets
+    before = drawing_of(old)
+    if is_button:
+        return before is None or not any(before.signs)
+    if after.is_filled and _is_legible(old) and not _is_legible(new):
+        return False
+    return before is None or any(
+        _stands_for(before.text, each) for each in (after.value, after.options.get(after.value, ""))
+    )
+
+
+def _is_legible(widget: DictionaryObject) -> bool:
+    """Return whether a viewer draws the value of a widget in letters, of a size and a color that can be read."""
+    flags = entry(widget, "/Ff")
+    if isinstance(flags, int) and flags & _PASSWORD:
+        return False
+    operands: list[tuple[str, bytes]] = []
+    for kind, token in tokens_of(_text(entry(widget, "/DA")).encode("latin-1", "replace")):
+        if kind != "operator":
+            operands.append((kind, token))
+            continue
+        numbers = [float(number) for kind, number in operands if kind == "number" and number.count(b".") < 2]
+        if is_pale(token, operands) if token in (b"g", b"rg", b"k") else token == b"Tf" and _is_tiny(numbers):
+            return False
+        operands.clear()
+    return True
+
+
+def _is_tiny(numbers: list[float]) -> bool:
+    return bool(numbers) and 0 < abs(numbers[-1]) < _LEAST_SIZE
+
+
+def _stands_for(drawn: str, value: str) -> bool:
+    """Return whether a drawn text is a value, maybe with a currency, or with other signs between its digits."""
+    drawn, value = _bare(drawn), _bare(value)
+    if _reads_the_same(drawn, value):
+        return True
+    digits, other = (re.sub(r"\D", "", text) for text in (drawn, value))
+    return bool(other) and digits.rstrip("0") == other.rstrip("0") and len(digits) - len(other) in (0, 1, 2)
 
 
 def _is_old(document: Document, signed: int, reference: Any) -> bool:
     return isinstance(reference, Reference) and document.reader.xrefs.get_last_change(reference) <= signed
-
-
-def _is_of_every_viewer(font: object) -> bool:
-    """Return whether a font has neither letters nor an encoding of its own."""
-    return font is None or (isinstance(font, DictionaryObject) and not font.keys() & _OWN_LETTERS)
 
 
 def _reads_the_same(text: str, other: str) -> bool:

@@ -20,6 +20,7 @@ _CHARACTER = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>")
 _RANGE = re.compile(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*(?:<([0-9A-Fa-f]+)>|\[([^\]]*)\])")
 _HEXADECIMAL = re.compile(rb"<([0-9A-Fa-f]+)>")
 _LARGEST_RANGE = 1 << 16
+_OWN_LETTERS = {"/FontDescriptor", "/DescendantFonts", "/CharProcs", "/Encoding"}
 
 
 def string_bytes(token: bytes) -> bytes:
@@ -78,3 +79,8 @@ def _text(digits: bytes) -> str:
 def _shifted(digits: bytes, by: int) -> str:
     number = int(digits, 16) + by
     return number.to_bytes(max(2, (len(digits) + 1) // 2)).decode("utf-16-be", "replace")
+
+
+def is_of_every_viewer(font: object) -> bool:
+    """Return whether a font has neither letters nor an encoding of its own."""
+    return font is None or (isinstance(font, DictionaryObject) and not font.keys() & _OWN_LETTERS)

@@ -23,6 +23,7 @@ _DEEPEST = 4
 _WIDTH_OF_A_LETTER = 0.5
 _HEIGHT_OF_A_LETTER = 0.7
 _COVERED = 0.5
+_LEAST_HEIGHT = 1  # point
 _GAP_OF_WORDS = 200  # thousandths of the size of the font, in an array of texts
 _SHOWING = {b"Tj", b"TJ", b"'", b'"'}
 
@@ -53,6 +54,19 @@ def _words_of_annotations(page: DictionaryObject) -> Iterator[Box]:
             target, own = _rectangle(annotation, "/Rect"), _rectangle(stream, "/BBox")
             if target and own:
                 yield from _boxes(stream.data, entry(stream, "/Resources"), _fitted(own, target), 0)
+
+
+def cut_off_words(stream: StreamObject) -> list[bool]:
+    """Return for each word of an appearance whether its box cuts it off by half, or it is too small to read."""
+    box = _rectangle(stream, "/BBox") or (0, 0, 0, 0)
+    return [_is_cut_off(word, box) for word in _boxes(stream.data, entry(stream, "/Resources"), _UNITY, 0)]
+
+
+def _is_cut_off(word: Box, box: Box) -> bool:
+    west, south, east, north = word
+    width, height = min(box[2], east) - max(box[0], west), min(box[3], north) - max(box[1], south)
+    is_outside = min(width, height) <= 0 or width * height < _COVERED * (east - west) * (north - south)
+    return is_outside or north - south < _LEAST_HEIGHT
 
 
 def _rectangle(dictionary: DictionaryObject, key: str) -> Box | None:
