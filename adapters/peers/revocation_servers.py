@@ -46,7 +46,7 @@ async def _answer(wanted: Wanted, may_call: Callable[[str], bool]) -> bytes | No
 
 
 async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str, request: bytes) -> bytes:
-    headers = {"host": url.netloc.decode(), "user-agent": "cellar"}
+    headers = {"host": url.netloc.decode(), "user-agent": "cellar", "accept-encoding": "identity"}
     if request:
         headers["content-type"] = "application/ocsp-request"
     body = bytearray()
@@ -59,7 +59,7 @@ async def _body(client: httpx.AsyncClient, url: httpx.URL, address: str, request
     ) as answer:
         if answer.status_code != httpx.codes.OK:  # redirects are not followed
             raise ValueError("another status than 200")
-        async for part in answer.aiter_bytes():
+        async for part in answer.aiter_raw():  # unpacking could make gigabytes of one part
             body += part
             if len(body) > _MOST_BYTES:
                 raise ValueError("the answer is too large")

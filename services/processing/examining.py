@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from adapters.documents.examination import examination, examine
 from adapters.documents.trust_files import trust_digest, trust_lists, trust_roots
 from adapters.files.spool import translated
 from adapters.peers.addresses import is_public
 from adapters.peers.revocation_servers import fetched
 from adapters.settings.settings import settings
-from models.archive.verdict import Verdict
+from models.archive.verdict import Outcome, Verdict
 from models.archive.wanted import Wanted
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,13 @@ def examined(document: Path, kept: Path, *, may_call: Callable[[str], bool] = is
         return Examined(found.verdict, digest)
     with translated():
         kept.write_text(_text(answers, now))
-    return Examined(examine(document, roots, lists=lists, now=now, fetched=kept), digest)
+    verdict = examine(document, roots, lists=lists, now=now, fetched=kept)
+    if verdict.outcome is Outcome.UNREADABLE and found.verdict.outcome is not Outcome.UNREADABLE:
+        log.warning("revocation data too costly", answers=len(answers))  # a server must not make a document unreadable
+        with translated():
+            kept.unlink()
+        return Examined(found.verdict, digest)
+    return Examined(verdict, digest)
 
 
 def examined_again(document: Path, arrived_at: datetime, kept: Path | None) -> Examined:

@@ -1,11 +1,13 @@
 """What a signed document lacks is fetched at its arrival, from public addresses only, and kept."""
 
+import gzip
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import core, ocsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,7 +17,7 @@ from werkzeug import Request, Response
 
 from adapters.documents.examination import examine
 from adapters.settings.settings import Settings
-from models.archive.verdict import Revocation, RevocationStatus, Verdict
+from models.archive.verdict import Outcome, Revocation, RevocationStatus, Verdict
 from services.processing.examining import examined
 from tests import authorities, pdfs, signers
 
@@ -145,6 +147,42 @@ def test_endless_answer_is_left_out(httpserver: HTTPServer, tmp_path: Path) -> N
 
     assert revocation(arrival.judged()).status is RevocationStatus.UNKNOWN
     assert not arrival.kept.exists()
+
+
+@pytest.mark.faults
+@pytest.mark.usefixtures("roots")
+def test_answer_that_costs_more_than_a_judgement_may_leaves_the_document_readable(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    arrival = Arrival(tmp_path, ocsp=httpserver.url_for("/ocsp"))
+    httpserver.expect_request("/ocsp").respond_with_data(_of_many_parts(authorities.answer(arrival.owner, NOW)))
+
+    verdict = arrival.judged()
+
+    assert (verdict.outcome, revocation(verdict).status) == (Outcome.SOUND, RevocationStatus.UNKNOWN)
+    assert not arrival.kept.exists()
+
+
+def _of_many_parts(answer: bytes) -> bytes:
+    """Return an OCSP answer about millions of certificates, which say nothing."""
+    parsed = ocsp.OCSPResponse.load(answer)
+    basic = parsed["response_bytes"]["response"].parsed
+    data = basic["tbs_response_data"]
+    parts = core.Sequence(contents=b"\x30\x00" * 5_000_000).dump()
+    many = core.Sequence(contents=data["responder_id"].dump() + data["produced_at"].dump() + parts)
+    rest = basic["signature_algorithm"].dump() + basic["signature"].dump()
+    parsed["response_bytes"]["response"] = core.ParsableOctetString(core.Sequence(contents=many.dump() + rest).dump())
+    return bytes(parsed.dump())
+
+
+@pytest.mark.usefixtures("roots")
+def test_packed_answer_is_not_unpacked(httpserver: HTTPServer, tmp_path: Path) -> None:
+    arrival = Arrival(tmp_path, crl=httpserver.url_for("/list.crl"))
+    packed = Response(gzip.compress(authorities.crl(NOW)), headers={"content-encoding": "gzip"})
+    httpserver.expect_request("/list.crl").respond_with_response(packed)
+
+    assert revocation(arrival.judged()).status is RevocationStatus.UNKNOWN
+    assert httpserver.log[0][0].headers["accept-encoding"] == "identity"
 
 
 def test_nothing_is_fetched_by_default(
