@@ -29,6 +29,7 @@ from models.errors import Refused
 from models.store.fixity import Fault, Fixity, StoredObject
 from services.anchors.holding import Held, hold
 from services.custody.verifying import drawn, missing, object_of, stored_objects, verify_beside, verify_objects
+from services.custody.verifying_rows import RELOADED
 
 _console = Console(markup=False, emoji=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -144,7 +145,7 @@ def _print(fixity: Fixity, in_all: int, judged: Judged | None, held: Held | None
     for finding in fixity.findings:
         _console.print(f"{finding.fault}: {finding.key}: expected {finding.expected}, found {finding.found}")
     if any(finding.fault is Fault.DIFFERS for finding in fixity.findings):
-        _console.print("differs: the store is sound; `cellar rerun REFERENCE` loads such an archive again")
+        _console.print(f"where the database differs, the store is right: {RELOADED}")
     result = "sound" if fixity.is_sound else "NOT SOUND"
     _console.print(f"{fixity.objects} of {in_all} archives, {fixity.files} files, {fixity.size_bytes} bytes: {result}")
     if judged:

@@ -50,6 +50,11 @@ _OF_THE_PAYLOAD = (
     SignedDocumentRow,
 )
 _MOST_NAMED = 3
+RELOADED = (
+    "re-run the archive, which loads its rows from the store again: somebody has changed the database, or the rows "
+    "were loaded by an older build, or with another CELLAR_TIMEZONE or other CELLAR_PAYMENT_ settings"
+)
+"""What to do about rows that differ. Rows do not say by which settings they were loaded."""
 
 
 def differing_rows(opened: Sequence[Opened]) -> dict[str, list[FixityFinding]]:

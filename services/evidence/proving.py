@@ -13,6 +13,7 @@ from models.errors import Conflict, Locked
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.newest import against_newest
 from services.custody.verifying import object_of, verify_object
+from services.custody.verifying_rows import RELOADED
 
 _MOST_NAMED = 3
 
@@ -48,10 +49,15 @@ def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:
     more = f"; and {len(findings) - _MOST_NAMED} more" if len(findings) > _MOST_NAMED else ""
     raise Conflict(
         f"the archive does not prove, so nothing was exported: {named}{more}; see `cellar verify` and `cellar verify "
-        "--against`, and restore the archive from a copy of the store; or export it with --damaged, as a bag that says "
-        "so",
+        f"--against`, and {_remedy(findings)}; or export it with --damaged, as a bag that says so",
         code="NOT_PROVEN",
     )
+
+
+def _remedy(findings: Sequence[FixityFinding]) -> str:
+    if all(each.fault is Fault.DIFFERS for each in findings):
+        return RELOADED
+    return "restore the archive from a copy of the store"
 
 
 def finding_text(finding: FixityFinding) -> str:

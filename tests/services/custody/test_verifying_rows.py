@@ -115,6 +115,26 @@ def test_rows_that_one_side_lacks_and_an_older_current_version_are_found(receipt
     assert findings() == []
 
 
+def test_after_another_time_zone_a_run_ends_the_findings_and_no_older_version_becomes_current_unseen(
+    sqlite_installation: Settings, configure: Callable[..., Settings]
+) -> None:
+    bodies = [sample_body(), json.dumps(json.loads(sample_body()), indent=1).encode(), sample_body(signatures=[])]
+    first, _, last = [archived(REFERENCE, body) for body in bodies]
+    configure(timezone="America/New_York")
+    assert {fault for fault, _, _ in findings()} == {Fault.DIFFERS}
+
+    load(stored_archive(REFERENCE, last))
+    assert findings() == []
+
+    with rewritten("archive", "current_receipt_id", first):
+        assert any("current_receipt_id" in said for _, _, said in findings())
+        with writing() as session:
+            its = SQLModel.metadata.tables["version"]
+            later = datetime(2022, 12, 21, 23, 29, 17, tzinfo=UTC)
+            session.connection().execute(its.update().where(its.c.receipt_id == first).values(event_at=later))
+        assert any("current_receipt_id" in said for _, _, said in findings())
+
+
 def test_a_run_that_is_at_work_or_has_failed_causes_no_finding(receipt_ids: list[str]) -> None:
     """It has loaded rows and counted its delivery, and is not complete; its body is in the inbox."""
     new = json.loads(sample_body(data=[]))
