@@ -68,7 +68,7 @@ def note(anchor: Anchor) -> None:
     sync_folder(_path().parent)
 
 
-def check_noted(newest: Anchor | None) -> None:
+def check_noted() -> None:
     """Check that the store still has the anchor that this machine made last.
 
     Raises:
@@ -79,8 +79,7 @@ def check_noted(newest: Anchor | None) -> None:
     if noted is None or noted["store"] != settings().store_location:
         return
     number = int(noted["number"])
-    there = newest and newest.statement.number >= number
-    found = anchors.anchor_at(store(), number, set()) if there else None
+    found = anchors.anchor_at(store(), number, set())
     if found is None or found.root != noted["root"]:
         has = "another anchor of that number" if found else "no such anchor"
         raise Conflict(

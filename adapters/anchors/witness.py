@@ -26,7 +26,8 @@ def check_same(there: Storage) -> None:
         Conflict: it has another anchor than the store, or an anchor that the store lacks.
         Transient: store or witness does not answer.
     """
-    _check_same(there, anchors.listed(store()), anchors.listed(there))
+    has = anchors.listed(there)  # first: what another process makes meanwhile is in the store before the witness
+    _check_same(there, anchors.listed(store()), has)
 
 
 def copy_anchors(there: Storage) -> int:
@@ -37,7 +38,8 @@ def copy_anchors(there: Storage) -> int:
         Conflict: the witness has another anchor than the store, or an anchor that the store lacks.
         Transient: store or witness does not answer.
     """
-    here, has = anchors.listed(store()), anchors.listed(there)
+    has = anchors.listed(there)  # first, as in `check_same`
+    here = anchors.listed(store())
     _check_same(there, here, has)
     copied = 0
     for number, names in here.items():

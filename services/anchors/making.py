@@ -52,7 +52,7 @@ def make(now: datetime, *, whole: bool = False) -> Made:
         Transient: store or database does not answer, or another process has just made this anchor.
     """
     before = anchors.newest(store())
-    last_anchor.check_noted(before)
+    last_anchor.check_noted()
     _check_witness()
     damaged: list[str] = []
     texts = _whole(damaged.append) if whole or before is None else _changed(before.statement.at, damaged.append)

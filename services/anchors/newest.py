@@ -43,7 +43,7 @@ def against_newest(reference: str) -> tuple[FixityFinding, ...]:
 def _check_newest(newest: Anchor | None, on_finding: OnFinding) -> None:
     """Check that the newest anchor of the store is the newest that this installation has made."""
     try:
-        last_anchor.check_noted(newest)
+        last_anchor.check_noted()
     except Conflict as error:
         on_finding(_of_anchors("the anchor that this machine made last", error))
     there = witness()

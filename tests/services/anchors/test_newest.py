@@ -4,7 +4,9 @@ import base64
 import json
 import secrets
 import shutil
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +61,18 @@ def test_nothing_speaks_against_anchored_changed_and_new_archives() -> None:
     archived("process-1", sample_body("process-1", data=[]))
     archived("process-2", sample_body("process-2"))
     assert (found(), against_newest("process-2")) == ([], ())
+
+
+def test_nothing_speaks_against_an_archive_while_anchors_are_made(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "witness").mkdir()
+    configure(witness_url=tmp_path / "witness")
+    with ThreadPoolExecutor(1) as threads:
+        making = threads.submit(lambda: deque(map(anchored, [0] * 60)))
+        while not making.done():
+            assert against_newest("process-1") == ()
+        making.result()
 
 
 def test_rewritten_object_is_found_also_after_the_next_anchor() -> None:
