@@ -55,7 +55,9 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     last_anchor.check_noted()
     _check_witness()
     damaged: list[str] = []
-    texts = _whole(damaged.append) if whole or before is None else _changed(before.statement.at, damaged.append)
+    # If the clock was ahead when the anchor before was made, what has changed since does not follow from its time.
+    since = before.statement.at if before and not whole and before.statement.at <= now else None
+    texts = _changed(since, damaged.append) if since else _whole(damaged.append)
     with written(texts) as leaves:
         number, root = (before.statement.number + 1, before.root) if before else (1, None)
         anchor = anchors.keep(store(), Statement(number, now, leaves.leaves, leaves.root, root), leaves)

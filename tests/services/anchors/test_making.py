@@ -152,3 +152,11 @@ def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_pat
 
     with pytest.raises(Conflict, match="the witness has another anchor 1 than the store"):
         make(later(2))
+
+
+def test_anchor_after_a_clock_that_was_ahead_names_everything_again() -> None:
+    make(later(30))
+    archived("process-3", sample_body("process-3"))
+
+    made = make(later(0))
+    assert leaves(made).keys() == keys(*(f"process-{number}" for number in range(4)))
