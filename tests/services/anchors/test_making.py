@@ -6,18 +6,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from adapters.anchors import anchors
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.last_anchor import last_anchor
+from adapters.database.transactions import writing
 from adapters.files.locations import storage_at
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
-from adapters.store import ocfl
+from adapters.store import judgements, ocfl
 from models.errors import Conflict
+from models.payments.discrepancy import DiscrepancyEventRow
+from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
+from services.anchors.holding import hold
 from services.anchors.making import Made, make
 from services.anchors.proving import proof_of
+from services.custody.judging_again import judge_object
+from services.custody.listing import object_of
+from tests import pdfs
 from tests.installations import archived
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
@@ -152,6 +160,34 @@ def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_pat
 
     with pytest.raises(Conflict, match="the witness has another anchor 1 than the store"):
         make(later(2))
+
+
+def test_anchor_names_an_archive_whose_only_news_is_a_judgement(
+    installation: Settings, configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    archived("process-1", sample_body("process-1"))
+    archived("process-2", sample_body("process-2"))
+    make(later(0))
+    with writing() as session:  # a month ago
+        for table in (ReceiptRow, DeliveryRow):
+            session.execute(update(table).values(received_at=later(-30)))
+        session.execute(update(ReceiptRow).values(completed_at=later(-30)))
+        session.execute(update(DiscrepancyEventRow).values(at=later(-30)))
+    assert leaves(make(later(0))).keys() == set()
+
+    (tmp_path / "root.pem").write_bytes(pdfs.authority().pem)
+    configure(trust_roots=str(tmp_path / "root.pem"))
+    judge_object(ocfl.object_key("process-1"))
+    made = make(later(0))
+    assert leaves(made).keys() == keys("process-1")
+    assert held(made) == []
+    (path,) = filter(judgements.is_judgement, object_of("process-1").sizes)
+    store().remove(f"{ocfl.object_key('process-1')}/{path}")
+    assert held(made)
+
+
+def held(made: Made) -> list[str]:
+    return [each.found for each in hold(made.anchor.root).findings]
 
 
 def test_anchor_after_a_clock_that_was_ahead_names_everything_again() -> None:
