@@ -78,5 +78,10 @@ def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool)
         writing = progress.add_task("export", total=made.size_bytes)
         with persons_files():
             write_evidence(made, to, lambda size_bytes: progress.advance(writing, size_bytes))
+    if made.is_locked:
+        console.print(
+            "The key of the archive is missing or damaged: its card details cannot be opened, and its request cannot "
+            "be rebuilt. The bag proves the stored parts, and summary.html says so. Restore the key, if a backup has it."
+        )
     if made.findings:
         console.print(f"The archive is DAMAGED ({len(made.findings)} findings); the bag says so in summary.html.")

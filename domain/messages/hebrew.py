@@ -15,6 +15,9 @@ HEBREW: Mapping[str, str] = {
     "not stated": "לא צוין",
     "Result of the check": "תוצאת הבדיקה",
     "Whole and unchanged": "שלם וללא שינוי",
+    "The stored parts are whole and unchanged. The card details cannot be opened.": (
+        "החלקים השמורים שלמים וללא שינוי. אי אפשר לפתוח את פרטי הכרטיס."
+    ),
     "DAMAGED. Do not rely on this copy.": "פגום. אין להסתמך על עותק זה.",
     "Checked at": "מועד הבדיקה",
     "Receipt number": "מספר הקבלה",
@@ -31,6 +34,11 @@ HEBREW: Mapping[str, str] = {
     "together again where the archive is kept, and it is the request that the receipt number names.": (
         "הפנייה כוללת פרטי כרטיס אשראי, שנשמרים מוצפנים ואינם בעותק זה. הפנייה הורכבה מחדש במקום שבו התיק נשמר, והיא "
         "הפנייה שמספר הקבלה מציין."
+    ),
+    "The request contains card details, whose key is lost or was destroyed. Nobody can open them without the key. The "
+    "request could not be put together again, so it was not compared with the receipt number.": (
+        "הפנייה כוללת פרטי כרטיס אשראי שמפתח ההצפנה שלהם אבד או הושמד. בלי המפתח איש אינו יכול לפתוח אותם. לא היה "
+        "אפשר להרכיב מחדש את הפנייה, ולכן היא לא הושוותה למספר הקבלה."
     ),
     "The archive stands in a signed list of what was kept at that time. The list cannot be changed unnoticed.": (
         "התיק מופיע ברשימה חתומה של כל מה שנשמר באותו מועד. אי אפשר לשנות את הרשימה בלי שהדבר יתגלה."

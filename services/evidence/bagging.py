@@ -20,8 +20,8 @@ from models.store.fixity import FixityFinding
 from models.views.archives import ArchiveView
 from services.anchors.proving import proof_of
 from services.evidence.anchored import proof_files
-from services.evidence.parts import Document, documents, is_in_clear, of_bytes, of_json, parts, receipt_file
-from services.evidence.proving import doubts, readable, refuse_doubtful
+from services.evidence.parts import Document, documents, of_bytes, of_json, parts, receipt_file
+from services.evidence.proving import doubts, is_in_clear, is_locked, readable, refuse_doubtful
 from services.views import archive_view
 
 CHECK = "check.py"
@@ -29,12 +29,15 @@ CHECK = "check.py"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A proved archive, ready to be written as a bag. `size_bytes` is the size of its documents."""
+    """A proved archive, ready to be written as a bag. `size_bytes` is the size of its documents. `is_locked`: without
+    its key, the stored parts are proved and the request is not.
+    """
 
     files: Sequence[BagFile]
     info: Mapping[str, str]
     size_bytes: int
     findings: Sequence[FixityFinding]
+    is_locked: bool
 
 
 def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bool = False) -> Evidence:
@@ -52,12 +55,13 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
     if not even_damaged:
         refuse_doubtful(findings)
     anchored = None if findings else _proof_of(request)
-    proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), findings, anchored)
+    locked = is_locked(request)
+    proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), locked, findings, anchored)
     archive = readable(request)
     found = documents(request, archive, are_whole=not findings)
     pages = _pages(_shown(archive, found, request, view), proof)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
-    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings)
+    return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked)
 
 
 def _proving_files(request: StoredRequest, view: ArchiveView, proof: Proof) -> Iterator[BagFile]:

@@ -3,9 +3,9 @@
     python3 check.py [FOLDER] [--root ROOT]
 
 FOLDER is the unpacked bag; without it, the folder of this file. ROOT is the root of an anchor that you got elsewhere,
-such as from a notary or the other party. The exit status is 0 for YES and 1 for NO. The program needs Python 3.8 or
-later and nothing else; it writes no file and uses no network. With `openssl` 3.0 or later it also checks the signature
-and the time stamps. A bag could contain a changed copy of this program: if in doubt, use a copy that you got elsewhere.
+such as from a notary or the other party. Exit status: 0 for YES, 1 for NO, 2 for wrong use. The program needs only
+Python 3.8 or later, writes no file and uses no network. With `openssl` 3.0 or later it also checks the signature and
+the time stamps. A bag could contain a changed copy of this program: if in doubt, use a copy that you got elsewhere.
 
 1. Files: each file has its digest in a manifest, no file is missing, and there is no other file (RFC 8493, BagIt).
 2. Request: skeleton, cuts and files give the request as it was sent, and its SHA-256 is the receipt id.
@@ -38,7 +38,7 @@ SKELETON, CUTS, SEALED_REQUEST, DELIVERY = "skeleton.json", "cuts.json", "reques
 STATEMENT, KEY, SIGNATURE = "proof/statement.json", "proof/key.pem", "proof/statement.sig"
 OF_SEALED_VALUES = (
     "the request contains sealed values; this bag proves the stored parts, not the request; "
-    "the holder can hand out the request with `cellar export --raw`"
+    "while the holder has the key, `cellar export --raw` gives the request"
 )
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
@@ -93,7 +93,6 @@ def chunks(path: Path, size_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
 
 
 def read_manifest(path: Path) -> dict[str, str]:
-    """Read a manifest in its one permitted form: a line for each path, in order."""
     text = path.read_bytes().decode()
     lines = [LINE.fullmatch(line) for line in text.split("\n")]
     digests = {each[2]: each[1] for each in lines if each}
@@ -218,7 +217,7 @@ def check_anchor(bag: Bag) -> Iterator[str]:
     root = hashlib.sha256(bag.path(STATEMENT).read_bytes()).hexdigest()
     if not bag.expected_root:
         raise NotCheckedError(f"compare the root of the anchor with a root that you got elsewhere: {root}")
-    expect(root, bag.expected_root, "the root of the anchor")
+    expect(root, bag.expected_root, f"the root of anchor {statement['number']} (is yours of another anchor?)")
     yield f"The root of the anchor is the root that you expect: {root}"
 
 
@@ -285,9 +284,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--root", default="", help="the root of an anchor that you got elsewhere")
     asked = parser.parse_args(arguments)
     bag = Bag(Path(asked.folder), {}, asked.root.strip().lower())
+    if not any((bag.folder / name).exists() for name in ("bagit.txt", TAG_MANIFEST)):
+        parser.error(f"expected the folder of an unpacked bag, got {asked.folder!a}")
+    if not re.fullmatch("([0-9a-f]{64})?", bag.expected_root):
+        parser.error("--root: expected the 64 hex digits of a root")
     say(f"The bag {bag.folder.resolve().name}:")
     if not is_proved(bag):
-        say("NO. This bag is not a whole and unchanged export of an archive.")
+        say("NO. This bag is not proved to be a whole and unchanged export of an archive.")
         return 1
     say(f"Compare the receipt id with the answer that the sender has: {bag.receipt_id()}")
     say("YES. This bag is whole and unchanged, as far as it was checked.")

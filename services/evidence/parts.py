@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from adapters.files.bag import BagFile
 from adapters.files.store import store
 from adapters.store import ocfl
-from adapters.store.object_files import CUTS, REQUEST, SCANS, SKELETON, VERDICT
+from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
 from adapters.store.requests import StoredRequest, delivery_path, stored_version
 from domain.archive.file_names import safe_names
 from domain.messages.summary_page import ExportedFile
@@ -78,14 +78,6 @@ def receipt_file(receipt_id: str, deliveries: Sequence[DeliveryView]) -> BagFile
     ]
     answer = {"status": "0", "document": {"reference": receipt_id}, "errordesc": ""}
     return of_json("receipt.json", answer | {"deliveries": arrived})
-
-
-def is_in_clear(request: StoredRequest) -> bool:
-    """Return whether the parts in a bag rebuild the request: nothing of it is sealed."""
-    try:
-        return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts())
-    except Conflict:
-        return False
 
 
 def of_json(path: str, document: object) -> BagFile:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from adapters.files.store import store
-from adapters.store import ocfl
-from adapters.store.object_files import FILES
+from adapters.store import ocfl, seals
+from adapters.store.object_files import FILES, REQUEST
 from adapters.store.requests import StoredRequest
 from models.archive.archive import Archive
+from models.archive.content import ContentCut
 from models.errors import Conflict, Locked
 from models.store.fixity import Fault, FixityFinding, StoredObject
 from services.anchors.newest import against_newest
@@ -22,19 +23,45 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     """Return everything that speaks against a request and its archive; nothing if they prove.
 
     Reads the whole object, and holds it against the anchors of the store. A finding names a file by its digest and its
-    role, since its name is people's data.
+    role, since its name is people's data. A lost key speaks against nothing: it may have been destroyed on purpose, and
+    the stored parts prove without it. `is_locked` says that the request does not.
 
     Raises:
         Transient: store or database does not answer.
     """
     stored = object_of(request.reference)
-    found = [each for each in verify_object(stored).findings if each.fault is not Fault.INTERRUPTED]
+    key = seals.key_location(request.reference)
+    findings = verify_object(stored).findings
+    found = [each for each in findings if each.fault is not Fault.INTERRUPTED and each.key != key]
     roles = _roles(request)
     named = [_with_role(each, roles) for each in [*found, *_missing_files(stored, request)]]
     named += against_newest(request.reference)
     if not named:
         named = list(_not_rebuilt(stored, request))
     return tuple({each.key: each for each in reversed(named)}.values())[::-1]
+
+
+def is_locked(request: StoredRequest) -> bool:
+    """Return whether a request has sealed values that cannot be opened, so that it cannot be rebuilt.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    if is_in_clear(request):
+        return False
+    try:
+        seals.check_key(request.reference)
+    except Locked:
+        return True
+    return False
+
+
+def is_in_clear(request: StoredRequest) -> bool:
+    """Return whether the parts in a bag rebuild the request: nothing of it is sealed."""
+    try:
+        return REQUEST not in request.keys and all(isinstance(each, ContentCut) for each in request.all_cuts())
+    except Conflict:
+        return False
 
 
 def refuse_doubtful(findings: Sequence[FixityFinding]) -> None:

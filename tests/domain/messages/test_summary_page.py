@@ -26,7 +26,7 @@ HISTORY = History(
     versions=[VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)],
     deliveries=[DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed")],
 )
-PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, findings=(), anchored=None)
+PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, is_locked=False, findings=(), anchored=None)
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
 
 ELEMENTS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "a", "bdi", "dl", "dt", "dd"} | {

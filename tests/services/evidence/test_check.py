@@ -71,7 +71,7 @@ def test_each_altered_byte_is_refused(bags: list[Path], capsys: pytest.CaptureFi
         with altered(path, chance):
             status, output = answer(capsys, bag)
         assert status == 1, f"{path}: {output}"
-        assert output.endswith("NO. This bag is not a whole and unchanged export of an archive.\n")
+        assert output.endswith("NO. This bag is not proved to be a whole and unchanged export of an archive.\n")
 
 
 def test_altered_program_refuses_itself_or_fails(bags: list[Path], tmp_path: Path) -> None:
@@ -170,6 +170,16 @@ def test_sealed_values_are_said_and_the_stored_parts_proved(
     assert len(sealed) == 6  # one of them was kept as it was sent
     assert all("names this receipt, and the parts of the request" in each for each in said)
     assert sum("The request can be rebuilt" in each for each in said) == len(bags) - len(sealed)
+
+
+def test_wrong_use_accuses_no_bag(bags: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    for wrong in ([tmp_path / "nowhere"], [tmp_path / "empty"], [bags[0], "--root", "ab" * 31]):
+        with pytest.raises(SystemExit) as exited:
+            check.main([str(each) for each in wrong])
+        assert exited.value.code == 2
+        shown = capsys.readouterr()
+        assert (shown.out, "expected the " in shown.err) == ("", True)
 
 
 def test_program_needs_only_python_3_8_and_no_openssl(bags: list[Path], tmp_path: Path) -> None:

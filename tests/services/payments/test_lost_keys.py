@@ -31,6 +31,7 @@ from models.store.fixity import Fault
 from models.views.archives import ArchiveView
 from models.views.payments import DiscrepancyView, Explanation
 from services.custody.verifying import object_of, stored_objects, verify_beside, verify_object, verify_objects
+from services.evidence import check
 from services.payments.discrepancies import explain
 from services.payments.recorded import not_closed_by_id, views_of
 from services.processing.persisting import persist
@@ -344,18 +345,45 @@ def test_unmatched_row_is_not_reported_while_it_may_belong_to_a_locked_archive(
     assert view().discrepancies == []
 
 
-def test_bag_without_a_key_has_the_unsealed_parts_and_says_so(tmp_path: Path) -> None:
+def test_bag_without_a_key_proves_the_stored_parts_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     archived("process-1", body())
     lose(seals.key_location("process-1"))
 
-    with pytest.raises(Conflict, match="a key that CELLAR_SEAL_KEYS opens"):
+    export("process-1", to=tmp_path / "bag")
+
+    assert "its card details cannot be opened" in " ".join(capsys.readouterr().err.split())
+    data = tmp_path / "bag" / "data"
+    page = (data / "summary.html").read_text()
+    assert "The stored parts are whole and unchanged. The card details cannot be opened." in page
+    assert "it was not compared with the receipt number" in page
+    assert "is the request that the receipt number names" not in page
+    assert "DAMAGED" not in page
+    assert "STATUS_CONFLICT" not in page
+    assert "אי אפשר לפתוח את פרטי הכרטיס" in (data / "summary.he.html").read_text()
+    assert len(list((data / "files").iterdir())) == 2
+    assert not (data / "damaged.json").exists()
+    assert check.main([str(tmp_path / "bag")]) == 0
+    assert check.OF_SEALED_VALUES in capsys.readouterr().out
+    for damaged in (False, True):
+        with pytest.raises(Locked, match="restore it from a backup"):
+            export("process-1", to=tmp_path / "raw", raw=True, damaged=damaged)
+    assert not (tmp_path / "raw").exists()
+
+
+def test_damaged_file_of_an_archive_without_a_key_is_not_exported(tmp_path: Path) -> None:
+    archived("process-1", body())
+    lose(seals.key_location("process-1"))
+    inventory = ocfl.inventory("process-1")
+    assert inventory
+    key = ocfl.content_key("process-1", inventory, hashlib.sha256(PDF).hexdigest())
+    store().overwrite_bytes(b"damaged", key)
+
+    with pytest.raises(Conflict, match="expected the signed document") as refused:
         export("process-1", to=tmp_path / "bag")
+    assert "CELLAR_SEAL_KEYS" not in str(refused.value)
     export("process-1", to=tmp_path / "bag", damaged=True)
 
-    page = (tmp_path / "bag" / "data" / "summary.html").read_text()
-    assert "key is missing" in page
-    assert "STATUS_CONFLICT" not in page
-    assert len(list((tmp_path / "bag" / "data" / "files").iterdir())) == 2
-    with pytest.raises(Locked):
-        export("process-1", to=tmp_path / "raw", raw=True, damaged=True)
-    assert not (tmp_path / "raw").exists()
+    assert "DAMAGED" in (tmp_path / "bag" / "data" / "summary.html").read_text()
+    assert check.main([str(tmp_path / "bag")]) == 1
