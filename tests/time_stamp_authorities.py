@@ -1,4 +1,4 @@
-"""A real time-stamp authority on loopback: `openssl ts` behind HTTP, with a root certificate of its own."""
+"""A real time-stamp authority (RFC 3161): the openssl command, with a root certificate of its own, also behind HTTP."""
 
 import subprocess
 from collections.abc import Iterator
@@ -38,13 +38,31 @@ _KEY = ["-newkey", "rsa:2048", "-nodes", "-config", "openssl.cnf"]
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    url: str
-    root: Path
+    """An authority whose files lie in a folder. `url` is empty unless it is served."""
+
+    folder: Path
+    url: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The file of the root certificate."""
+        return self.folder / "root.pem"
+
+    def stamp(self, text: bytes) -> bytes:
+        """Return the answer with the time stamp over a text, in DER."""
+        (self.folder / "text").write_bytes(text)
+        _openssl(self.folder, "ts", "-query", "-data", "text", "-sha256", "-cert", "-out", "own.tsq")
+        return self.answer((self.folder / "own.tsq").read_bytes())
+
+    def answer(self, query: bytes) -> bytes:
+        """Return the answer to a query, in DER."""
+        (self.folder / "query.tsq").write_bytes(query)
+        _openssl(self.folder, "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "answer.tsr")
+        return (self.folder / "answer.tsr").read_bytes()
 
 
-@contextmanager
-def authority(folder: Path) -> Iterator[Authority]:
-    """Serve a time-stamp authority whose files lie in a folder."""
+def authority(folder: Path) -> Authority:
+    """Make a time-stamp authority in a new folder."""
     folder.mkdir()
     (folder / "openssl.cnf").write_text(_CONFIG)
     (folder / "serial").write_text("01\n")
@@ -54,15 +72,20 @@ def authority(folder: Path) -> Iterator[Authority]:
     signing = ["-CA", "root.pem", "-CAkey", "root.key", "-set_serial", "2", "-days", "30"]
     extensions = ["-extfile", "openssl.cnf", "-extensions", "authority"]
     _openssl(folder, "x509", "-req", "-in", "authority.csr", "-out", "authority.pem", *signing, *extensions)
+    return Authority(folder)
+
+
+@contextmanager
+def served_authority(folder: Path) -> Iterator[Authority]:
+    """Make a time-stamp authority in a new folder, and serve it on loopback."""
+    made = authority(folder)
 
     def _answer(request: Request) -> Response:
-        (folder / "query.tsq").write_bytes(request.data)
-        _openssl(folder, "ts", "-reply", "-config", "openssl.cnf", "-queryfile", "query.tsq", "-out", "answer.tsr")
-        return Response((folder / "answer.tsr").read_bytes(), content_type="application/timestamp-reply")
+        return Response(made.answer(request.data), content_type="application/timestamp-reply")
 
     with HTTPServer() as server:
         server.expect_request("/stamp", method="POST").respond_with_handler(_answer)
-        yield Authority(server.url_for("/stamp"), folder / "root.pem")
+        yield Authority(folder, server.url_for("/stamp"))
 
 
 def _openssl(folder: Path, *command: str) -> None:

@@ -19,12 +19,12 @@ from services.anchors.making import Made, make
 from services.anchors.proving import proof_of
 from tests.installations import archived, closed_url
 from tests.samples import sample_body
-from tests.time_stamp_authorities import Authority, authority
+from tests.time_stamp_authorities import Authority, served_authority
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
-    with authority(tmp_path_factory.mktemp("authority") / "files") as made:
+    with served_authority(tmp_path_factory.mktemp("authority") / "files") as made:
         yield made
 
 
@@ -66,7 +66,7 @@ def test_authority_that_was_away_dates_the_anchor_later(configure: Callable[...,
 def test_time_stamp_of_another_authority_is_not_kept(
     configure: Callable[..., Settings], served: Authority, tmp_path: Path
 ) -> None:
-    with authority(tmp_path / "other") as other:
+    with served_authority(tmp_path / "other") as other:
         configure(time_stamp_roots=str(other.root))
         [lack] = made().lacks
     assert lack.startswith("the answer of the time-stamp authority localhost is not valid")

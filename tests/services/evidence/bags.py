@@ -18,7 +18,7 @@ from models.store.anchor import Leaf, Statement
 from services.evidence.bagging import evidence, write_evidence
 from tests.installations import archived
 from tests.samples import sample_body, sample_document
-from tests.services.evidence.authority import Authority
+from tests.time_stamp_authorities import Authority
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SIGNS = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF]) * 9  # "++++////" in base64

@@ -17,8 +17,8 @@ from adapters.settings.settings import settings
 from services.evidence import check
 from tests.end_to_end.browser import needs_chromium, page
 from tests.installations import archived, installed
-from tests.services.evidence.authority import Authority
 from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, rewritten
+from tests.time_stamp_authorities import authority
 
 SOURCE = Path(check.__file__)
 ALTERED = 500
@@ -29,14 +29,14 @@ OF_THE_PROGRAM = 40
 def bags(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[list[Path]]:
     """Fifty bags: most are anchored, of which some have a time stamp."""
     folder = tmp_path_factory.mktemp("bags")
-    authority = Authority(folder / "authority")
-    with installed(folder, holder="עיריית דוגמה", time_stamp_roots=authority.root):
+    stamping = authority(folder / "authority")
+    with installed(folder, holder="עיריית דוגמה", time_stamp_roots=stamping.root):
         settings().data_dir.mkdir()
         shutil.copy(migrated_file, settings().database_location.removeprefix("sqlite:///"))
         made = list(many_archives(random.Random(14)))
         references = list(dict.fromkeys(reference for reference, _ in made))
         anchor(references[::3])
-        anchor(references[1::3], authority)
+        anchor(references[1::3], stamping)
         (folder / "bags").mkdir()
         yield [bag_of(*each, folder / "bags" / str(number)) for number, each in enumerate(made)]
 
