@@ -46,6 +46,8 @@ def export(
             hand_out_request(reference, receipt_id, file, even_damaged=damaged)
     else:
         _write_bag(reference, receipt_id, to, even_damaged=damaged)
+    if not as_json and str(to) != "-":
+        typer.echo(f"exported to {to}")
     if as_json:
         typer.echo(json.dumps({"reference": reference, "receipt_id": receipt_id, "path": str(to.absolute())}))
 
@@ -71,7 +73,7 @@ def _unknown() -> Refused:
 
 def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool) -> None:
     console = Console(stderr=True)
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         proving = progress.add_task("prove", total=None)
         made = evidence(reference, receipt_id, datetime.now(UTC), even_damaged=even_damaged)
         progress.remove_task(proving)
@@ -81,7 +83,7 @@ def _write_bag(reference: str, receipt_id: str, to: Path, *, even_damaged: bool)
     if made.is_locked:
         console.print(
             "The key of the archive is missing or damaged: its card details cannot be opened, and its request cannot "
-            "be rebuilt. The bag proves the stored parts, and summary.html says so. Restore the key, if a backup has it."
+            "be rebuilt. The bag proves the stored parts, and summary.html says so. Restore the key from a backup."
         )
     if made.findings:
-        console.print(f"The archive is DAMAGED ({len(made.findings)} findings); the bag says so in summary.html.")
+        console.print(f"The archive is DAMAGED, findings: {len(made.findings)}. summary.html in the bag says so.")

@@ -19,12 +19,11 @@ Against = Annotated[
 def print_held(held: Held) -> None:
     """Print how far an anchor covers the store."""
     if held.at is None:
-        typer.echo(f"no anchor has the root {held.root}")
+        typer.echo(f"no anchor has the root {held.root}; compare it with your note, since a digit may be wrong")
         return
-    newer = f", {held.newer:,} of them with newer versions" if held.newer else ""
     typer.echo(
-        f"anchor {held.number} of {held.at:%Y-%m-%d %H:%M} UTC covers {held.covered:,} archives and reports{newer}; "
-        f"{held.uncovered:,} archives are not covered by it"
+        f"anchor {held.number} of {held.at:%Y-%m-%d %H:%M} UTC: archives and reports covered: {held.covered:,}, "
+        f"with newer versions: {held.newer:,}, not covered: {held.uncovered:,}"
     )
 
 

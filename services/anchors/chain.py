@@ -50,13 +50,12 @@ def target(against: str) -> Target:
         folder, file = _place(against)
         text = storage_at(folder).found_bytes(file)
         if text is None:
-            raise WrongUse(
-                f"--against {against}: expected a root of 64 hex digits, or the path of an anchor or its statement"
-            )
+            expected = "a root of 64 hex digits, or the path of an anchor or its statement"
+            raise WrongUse(f"--against {against}: expected {expected}; there is no file {folder}/{file}")
         try:
             anchors.parsed(text)
         except Conflict as error:
-            raise WrongUse(f"--against {against}: expected the statement of an anchor") from error
+            raise WrongUse(f"--against {against}: expected the statement of an anchor, got another file") from error
         against = hashlib.sha256(text).hexdigest()
         if found := _IN_A_WITNESS.fullmatch(folder):
             known.append(storage_at(found[1]))

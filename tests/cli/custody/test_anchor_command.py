@@ -27,7 +27,7 @@ def test_removed_archive_is_found_by_the_printed_root(cellar: Cellar) -> None:
     archived("three", sample_body("three"))
     sound = cellar("verify", "--against", printed["root"])
     assert sound.status == 0
-    assert "covers 2 archives and reports; 1 archives are not covered by it" in sound.output
+    assert "archives and reports covered: 2, with newer versions: 0, not covered: 1" in sound.output
 
     store().remove_folder(ocfl.object_key("two"))
     done = cellar("verify", "--against", printed["root"], "--json")
