@@ -5,16 +5,23 @@ No other module reads settings from the environment.
 
 import base64
 import os
-import re
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.settings.database_urls import database_url_fault
+from adapters.settings.forms import (
+    CommaSeparated,
+    is_certificate,
+    is_http_url,
+    is_location,
+    is_signing_secret,
+    is_zone,
+)
 from adapters.settings.kept_secrets import is_key, kept_secret
 from adapters.settings.setting_names import check_names
 from domain.payments.terms import read_results, read_statuses, read_types
@@ -24,48 +31,7 @@ from models.payments.payment_terms import AmountUnit, PaymentTerms
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import SettlementTerms
 
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
 _ENV_FILE = ".env"
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
-def _is_signing_secret(text: str) -> bool:
-    key = text.removeprefix("whsec_")
-    try:
-        return key != text and len(base64.b64decode(key, validate=True)) > 0
-    except ValueError:
-        return False
-
-
-def _is_location(text: str) -> bool:
-    """Check for a folder or a bucket. `s3:/typo` and `file:x` would be folders of these names."""
-    is_bucket = re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
-    return is_bucket or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|.*://", text) is None
-
-
-def _is_http_url(text: str) -> bool:
-    return re.match(r"https?://[^/?#\s]+", text) is not None
-
-
-def _is_certificate(path: Path) -> bool:
-    """Check for a certificate in PEM or DER: a wrong path would delay every archive that has a signed document."""
-    try:
-        text = path.read_bytes()
-    except OSError:
-        return False
-    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # DER begins with a sequence
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 class Settings(BaseSettings):
@@ -253,7 +219,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        if (self.notify_urls or self.notify_secret) and not _is_signing_secret(self.notify_secret):
+        if (self.notify_urls or self.notify_secret) and not is_signing_secret(self.notify_secret):
             raise ValueError(
                 "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS requires it"
             )
@@ -263,14 +229,14 @@ class Settings(BaseSettings):
             )
         if self.anchor_key and not is_key("anchor", self.anchor_key):
             raise ValueError("CELLAR_ANCHOR_KEY: expected 32 bytes in base64, as from `openssl rand -base64 32`")
-        if not all(_is_certificate(Path(root)) for root in self.trust_roots):
+        if not all(is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not all(Path(each).is_file() for each in self.trust_lists):
             raise ValueError("CELLAR_TRUST_LISTS: expected files, TOML or XML; see docs/archives.md")
-        if not all(_is_certificate(Path(root)) for root in self.time_stamp_roots):
+        if not all(is_certificate(Path(root)) for root in self.time_stamp_roots):
             raise ValueError("CELLAR_TIME_STAMP_ROOTS: expected files of certificates, PEM")
         for name in ("timezone", "business_timezone"):
-            if not _is_zone(getattr(self, name) or self.timezone):
+            if not is_zone(getattr(self, name) or self.timezone):
                 raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")
         if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
             raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
@@ -285,17 +251,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_urls(self) -> "Settings":
         for name in ("inbox_url", "store_url", "settlements_url", "witness_url"):
-            if not _is_location(getattr(self, name) or ""):
+            if not is_location(getattr(self, name) or ""):
                 raise ValueError(
                     f"{variable_of(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows "
                     "no other kinds of storage"
                 )
         for name in ("public_url", "prefect_api_url"):
-            if (url := getattr(self, name)) and not _is_http_url(url):
+            if (url := getattr(self, name)) and not is_http_url(url):
                 raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
-        if not all(map(_is_http_url, self.notify_urls)):
+        if not all(map(is_http_url, self.notify_urls)):
             raise ValueError("CELLAR_NOTIFY_URLS: expected URLs that begin with http:// or https://, between commas")
-        if not all(map(_is_http_url, self.time_stamp_urls)):
+        if not all(map(is_http_url, self.time_stamp_urls)):
             raise ValueError(
                 "CELLAR_TIME_STAMP_URLS: expected URLs that begin with http:// or https://, between commas"
             )

@@ -1,0 +1,52 @@
+"""The forms that values of settings must have."""
+
+import base64
+import re
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator
+from pydantic_settings import NoDecode
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def is_signing_secret(text: str) -> bool:
+    key = text.removeprefix("whsec_")
+    try:
+        return key != text and len(base64.b64decode(key, validate=True)) > 0
+    except ValueError:
+        return False
+
+
+def is_location(text: str) -> bool:
+    """Check for a folder or a bucket. `s3:/typo` and `file:x` would be folders of these names."""
+    is_bucket = re.fullmatch(r"s3://[a-zA-Z0-9][a-zA-Z0-9._-]*(/.*)?", text) is not None
+    return is_bucket or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|.*://", text) is None
+
+
+def is_http_url(text: str) -> bool:
+    return re.match(r"https?://[^/?#\s]+", text) is not None
+
+
+def is_certificate(path: Path) -> bool:
+    """Check for a certificate in PEM or DER: a wrong path would delay every archive that has a signed document."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"-----BEGIN CERTIFICATE-----" in text or text.startswith(b"\x30")  # DER begins with a sequence
+
+
+def is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
