@@ -35,6 +35,8 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _NUMBER = re.compile(r"\d[\d.,]*")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _TAG = re.compile(r"<[^>]*>")
+_AMOUNT = re.compile(r"([\d.,]*?)(?:[.,](\d{1,2}))?")
+_PARTS_OF_A_DATE = 3
 _PASSWORD = 1 << 13
 _LEAST_SIZE = 2  # points; 0 lets a viewer choose
 
@@ -246,12 +248,22 @@ def _is_tiny(numbers: list[float]) -> bool:
 
 
 def _stands_for(drawn: str, value: str) -> bool:
-    """Return whether a drawn text is a value, maybe with a currency, or with other signs between its digits."""
-    drawn, value = _bare(drawn), _bare(value)
-    if _reads_the_same(drawn, value):
-        return True
-    digits, other = (re.sub(r"\D", "", text) for text in (drawn, value))
-    return bool(other) and digits.rstrip("0") == other.rstrip("0") and len(digits) - len(other) in (0, 1, 2)
+    """Return whether a drawn text is a value, maybe with a currency or decimals, or as a date in another order."""
+    return (
+        _reads_the_same(_bare(drawn), _bare(value))
+        or _amount(drawn) == _amount(value) != ("", "")
+        or (_date(drawn) == _date(value) and len(_date(value)) == _PARTS_OF_A_DATE)
+    )
+
+
+def _amount(text: str) -> tuple[str, str]:
+    """Return the digits of a number before and behind its decimal sign, without zeros that say nothing."""
+    found = _AMOUNT.fullmatch(re.sub(r"[^\d.,]", "", text).strip(".,"))
+    return (re.sub(r"\D", "", found[1]).lstrip("0"), (found[2] or "").rstrip("0")) if found else ("", "")
+
+
+def _date(text: str) -> list[int]:
+    return sorted(map(int, re.findall(r"\d{1,4}", text)))
 
 
 def _is_old(document: Document, signed: int, reference: Any) -> bool:

@@ -36,6 +36,11 @@ def contradictory() -> bytes:
     return form(value=(forms.AMOUNT, b"/V(100)", b"/V(900)"))
 
 
+def drawn_as(value: bytes, drawing: bytes) -> bytes:
+    objects = forms.replaced(forms.form(), forms.AMOUNT, b"/V(100)", b"/V(%b)" % value)
+    return signed(layouts.table({**objects, forms.AMOUNT_SHOWN: forms.shown(drawing)}))
+
+
 def changed(pdf: bytes, name: str = "Amount", **entries: Any) -> bytes:
     """Change the entries of a field; None removes an entry, and a function makes it."""
 
@@ -95,6 +100,7 @@ FORGED: Mapping[str, Make] = {
     "the drawing of another object": lambda: changed(form(), AP=lambda file: names(N=IndirectObject(_SPARE, 0, file))),
     "a contradictory drawing is removed": lambda: changed(contradictory(), AP=None),
     "a contradictory drawing is left to viewers": lambda: left_to_viewers(contradictory()),
+    "ten is drawn as a thousand": lambda: left_to_viewers(drawn_as(b"10", b"1000")),
     "a drawing is left to viewers in white": lambda: changed(form(), DA=TextStringObject("/Helv 12 Tf 1 g"), AP=None),
     "a drawing is left to viewers as a password": lambda: changed(form(), Ff=NumberObject(1 << 13), AP=None),
     "white text": lambda: redrawn(form(), amount(b"BT 1 1 1 rg /Helv 12 Tf 2 5 Td (100) Tj ET")),
@@ -113,6 +119,8 @@ SOUND: Mapping[str, Make] = {
     ),
     "a drawing is removed": lambda: changed(form(), AP=None),
     "drawings are left to viewers": lambda: left_to_viewers(form()),
+    "an amount with its currency": lambda: left_to_viewers(drawn_as(b"1000.5", b"$ 1,000.50")),
+    "a date in another order": lambda: left_to_viewers(drawn_as(b"2026-01-31", b"31/01/2026")),
     "a font is added to the form": lambda: with_form_font(form(), "Other", "Symbol"),
     "the same font again": lambda: with_form_font(form(), "Helv", "Helvetica"),
 }
