@@ -79,7 +79,7 @@ def _read(path: str, _changed_at: int) -> tuple[Listed, ...]:
     data = Path(path).read_bytes()
     try:
         found = tuple(_of_xml(data) if data.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") else _of_toml(data))
-    except (ValueError, TypeError, KeyError, ElementTree.ParseError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ElementTree.ParseError) as error:
         raise BadList(f"{path} is no trust list: {error}") from error
     if not found:
         raise BadList(f"{path} lists no authority; expected [[authority]] in TOML, or granted CA/QC services in XML")
@@ -93,7 +93,10 @@ def _of_toml(data: bytes) -> Iterator[Listed]:
             raise ValueError(f"tier: expected one of {', '.join(sorted(_TIERS))}")
         begins, ends = _moment(authority.get("from"), _ALWAYS), _moment(authority.get("until"), _NEVER)
         certificate = _certificate(pem.unarmor(authority["certificate"].encode())[2])
-        yield Listed(certificate, Tier(tier), begins, ends, frozenset(authority.get("policies", ())))
+        policies = authority.get("policies", [])
+        if not isinstance(policies, list) or not all(isinstance(each, str) for each in policies):
+            raise ValueError('policies: expected a list as ["1.2.3"]')
+        yield Listed(certificate, Tier(tier), begins, ends, frozenset(policies))
 
 
 def _moment(value: Any, default: datetime) -> datetime:
