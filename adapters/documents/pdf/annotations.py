@@ -23,6 +23,7 @@ _MARKS = {"/Highlight", "/Underline", "/Squiggly", "/StrikeOut"}
 _ACTIVE = {"/A", "/AA", "/PA", "/MK"}
 _LARGEST_ICON = 32  # points
 _DARKEST_HIGHLIGHT = 0.5
+_PALEST_LINE = 0.85
 _OF_A_PAGE = {"/Annots", "/Tabs", "/LastModified"}
 """The entries of a page that may change with its annotations. None of the others may."""
 
@@ -181,12 +182,14 @@ def _is_icon(annotation: DictionaryObject) -> bool:
 
 
 def _is_clear(annotation: DictionaryObject) -> bool:
-    """Return whether the text below a mark can be read: no highlight is dark, or blends so that it covers (PDF 2.0)."""
+    """Return whether the text below a mark can be read: no highlight is dark, or blends so that it covers (PDF 2.0).
+    No line is pale either, since many pale lines cover a word.
+    """
     if entry(annotation, "/BM") not in (None, "/Multiply"):
         return False
     color = entry(annotation, "/C")
-    if annotation["/Subtype"] != "/Highlight" or not color:
+    if not color:
         return True
     parts = [float(part) for part in color]
     light = 1 - max(parts) if len(parts) == 4 else sum(parts) / len(parts)
-    return light >= _DARKEST_HIGHLIGHT
+    return light >= _DARKEST_HIGHLIGHT if annotation["/Subtype"] == "/Highlight" else light <= _PALEST_LINE

@@ -58,12 +58,18 @@ def highlighted(pdf: bytes, **more: Any) -> bytes:
     return annotated(pdf, "Highlight", _LINE, QuadPoints=quads, C=[1, 1, 0], **more)
 
 
+def struck_out(pdf: bytes, red: int, others: int) -> bytes:
+    quads = [125, 734, 160, 734, 125, 716, 160, 716]
+    return annotated(pdf, "StrikeOut", _AMOUNT_OF_LINE, QuadPoints=quads, C=[red, others, others])
+
+
 FORGED = {
     "a signature over the amount in a line": lambda: signed_over(form(), _AMOUNT_OF_LINE),
     "a signature over a filled field": lambda: signed_over(form(), (70, 558, 110, 582)),
     "a signature over glyphs": lambda: signed_over(with_glyphs(), _LINE),
     "an icon over the amount in a line": lambda: annotated(form(), "Text", (128, 712, 158, 740), b"0 0 30 30 re f"),
     "a highlight that blends as a cover": lambda: highlighted(form(), BM="Normal"),
+    "a white line": lambda: struck_out(form(), 1, 1),
     "annotations in another order": lambda: reordered(form()),
 }
 
@@ -71,6 +77,7 @@ SOUND = {
     "a signature beside the line": lambda: signed_over(form(), (300, 715, 400, 740)),
     "a signature over an empty field": lambda: signed_over(form(), (72, 600, 172, 620)),
     "an icon beside the line": lambda: annotated(form(), "Text", (400, 712, 420, 732), b"0 0 20 20 re f"),
+    "a red line": lambda: struck_out(form(), 1, 0),
     "a highlight that blends with the text": lambda: highlighted(form(), BM="Multiply"),
 }
 
