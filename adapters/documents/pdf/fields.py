@@ -48,6 +48,7 @@ class _Field:
     widgets: list[DictionaryObject] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
     is_drawn_by_viewers: bool = False
+    style: object = None
 
     @property
     def states(self) -> list[str]:
@@ -103,6 +104,7 @@ def _fields(handler: PdfHandler) -> Mapping[str, _Field]:
             known.widgets.append(node)
     form: Any = entry(handler.root, "/AcroForm") or {}
     for each in fields.values():
+        each.style = entry(form, "/DA") if form else None
         each.is_drawn_by_viewers = bool(entry(form, "/NeedAppearances"))
         if not each.value and each.kind == "/Btn":
             each.value = ", ".join(sorted({state for state in each.states if state not in ("", _OFF)}))
@@ -182,7 +184,7 @@ def _shows_the_same(
     stream, old_stream = shown_stream(widgets[1]), shown_stream(widgets[0])
     is_button = after.kind == "/Btn"
     if stream is None or (after.is_drawn_by_viewers and not before.is_drawn_by_viewers and not is_button):
-        return _viewers_show_the_same(widgets, after, is_button=is_button)
+        return _viewers_show_the_same(widgets, fields, is_button=is_button)
     is_same = old_stream is not None and stream.container_ref == old_stream.container_ref
     if is_same and _is_old(document, signed, stream.container_ref):
         return True
@@ -212,27 +214,30 @@ def _cuts_off(old: StreamObject | None, new: StreamObject, *, has_number: bool) 
 
 
 def _viewers_show_the_same(
-    widgets: tuple[DictionaryObject, DictionaryObject], after: _Field, *, is_button: bool
+    widgets: tuple[DictionaryObject, DictionaryObject], fields: tuple[_Field, _Field], *, is_button: bool
 ) -> bool:
     """Return whether viewers, which draw a widget by its value, show what its appearance showed."""
-    old, new = widgets
-    before = drawing_of(old)
+    (old, new), (before, after) = widgets, fields
+    drawing = drawing_of(old)
     if is_button:
-        return before is None or not any(before.signs)
-    if after.is_filled and _is_legible(old) and not _is_legible(new):
+        return drawing is None or not any(drawing.signs)
+    if after.is_filled and _is_legible(old, before.style) and not _is_legible(new, after.style):
         return False
-    return before is None or any(
-        _stands_for(before.text, each) for each in (after.value, after.options.get(after.value, ""))
+    return drawing is None or any(
+        _stands_for(drawing.text, each) for each in (after.value, after.options.get(after.value, ""))
     )
 
 
-def _is_legible(widget: DictionaryObject) -> bool:
-    """Return whether a viewer draws the value of a widget in letters, of a size and a color that can be read."""
+def _is_legible(widget: DictionaryObject, style: object) -> bool:
+    """Return whether a viewer draws the value of a widget in letters, of a size and a color that can be read.
+
+    `style`: the default appearance of the form, for a widget without its own.
+    """
     flags = entry(widget, "/Ff")
     if isinstance(flags, int) and flags & _PASSWORD:
         return False
     operands: list[tuple[str, bytes]] = []
-    for kind, token in tokens_of(_text(entry(widget, "/DA")).encode("latin-1", "replace")):
+    for kind, token in tokens_of(_text(entry(widget, "/DA") or style).encode("latin-1", "replace")):
         if kind != "operator":
             operands.append((kind, token))
             continue

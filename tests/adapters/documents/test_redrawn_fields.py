@@ -67,6 +67,16 @@ def left_to_viewers(pdf: bytes) -> bytes:
     return updated(pdf, leave)
 
 
+def in_white(pdf: bytes) -> bytes:
+    """Let the form draw in white where a field does not say otherwise."""
+
+    def set_style(writer: Writer) -> None:
+        writer.root["/AcroForm"]["/DA"] = TextStringObject("/Helv 12 Tf 1 g")
+        writer.update_container(writer.root["/AcroForm"])
+
+    return updated(pdf, set_style)
+
+
 def with_form_font(pdf: bytes, key: str, font: str) -> bytes:
     def add(writer: Writer) -> None:
         resources = writer.root["/AcroForm"]["/DR"]
@@ -102,6 +112,9 @@ FORGED: Mapping[str, Make] = {
     "a contradictory drawing is left to viewers": lambda: left_to_viewers(contradictory()),
     "ten is drawn as a thousand": lambda: left_to_viewers(drawn_as(b"10", b"1000")),
     "a drawing is left to viewers in white": lambda: changed(form(), DA=TextStringObject("/Helv 12 Tf 1 g"), AP=None),
+    "the form draws in white": lambda: in_white(
+        form(plain=(forms.AMOUNT, b"/DA(/Helv 12 Tf 0 g)/V(100)/AP<</N %d 0 R>>" % forms.AMOUNT_SHOWN, b"/V(100)"))
+    ),
     "a drawing is left to viewers as a password": lambda: changed(form(), Ff=NumberObject(1 << 13), AP=None),
     "white text": lambda: redrawn(form(), amount(b"BT 1 1 1 rg /Helv 12 Tf 2 5 Td (100) Tj ET")),
     "painted over": lambda: redrawn(form(), amount(b"BT /Helv 12 Tf 2 5 Td (100) Tj ET 1 g 0 0 200 20 re f")),
