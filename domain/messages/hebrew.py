@@ -80,7 +80,7 @@ HEBREW: Mapping[str, str] = {
     "element": "רכיב",
     "type": "סוג",
     "looks like": "סוג לפי התוכן",
-    "infection": "נגיעות",
+    "infection": "נוזקה",
     "size": "גודל",
     "signed document": "מסמך חתום",
     "attachment": "קובץ מצורף",
@@ -98,18 +98,18 @@ HEBREW: Mapping[str, str] = {
         "תקין: כל החתימות שלמות ותקפות, וכל שינוי מאוחר מותר לפיהן."
     ),
     "Changed: the document was changed after it was signed. No signature is known to be broken.": (
-        "שונה: המסמך שונה לאחר שנחתם. לא ידוע על חתימה שבורה."
+        "השתנה: המסמך שונה לאחר שנחתם. לא ידוע על חתימה שבורה."
     ),
     "Broken: a signature or its time stamp does not match what it covers.": (
         "שבור: חתימה או חותמת זמן אינה תואמת את מה שהיא מכסה."
     ),
     "Unsigned: the document has no digital signature.": "לא חתום: אין במסמך חתימה דיגיטלית.",
     "Unreadable: the signatures of the document cannot be judged.": "לא קריא: אי אפשר לבדוק את חתימות המסמך.",
-    "not judged: no trusted roots were configured": "לא נבדק: לא הוגדרו אישורי שורש מהימנים",
+    "not judged: no trusted roots were configured": "לא נבדק: לא הוגדרו תעודות שורש מהימנות",
     "unknown": "לא ידוע",
     "yes": "כן",
     "no": "לא",
-    "kind": "מין",
+    "kind": "סוג",
     "signer": "החותם",
     "organization": "ארגון",
     "signed at": "מועד החתימה",
@@ -127,27 +127,35 @@ HEBREW: Mapping[str, str] = {
     "not permitted": "אסורים",
     # the fields and certificates of the signed document
     "Fields changed: a form field that was filled when somebody signed was filled again later.": (
-        "שדות שונו: שדה טופס שהיה מלא בעת חתימה מולא מחדש אחריה."
+        "שדות השתנו: שדה טופס שהיה מלא בעת חתימה מולא מחדש אחריה."
     ),
     "Fields changed after signing": "שדות ששונו אחרי החתימה",
     "before": "לפני",
     "after": "אחרי",
     "not seen by": "החותם שלא ראה זאת",
-    "Certificates of the digital signatures": "אישורי החתימות הדיגיטליות",
-    "certificate": "אישור",
+    "Certificates of the digital signatures": "התעודות האלקטרוניות של החתימות",
+    "certificate": "תעודה",
     "valid until": "בתוקף עד",
-    "trusted": "מהימן",
-    "revoked": "בוטל",
+    "trusted": "מהימנה",
+    "revoked": "בוטלה",
     "tier": "דרגה",
     "algorithm": "אלגוריתם",
     "time from": "מקור המועד",
-    "not judged because": "הסיבה שלא נבדק",
+    "not judged because": "הסיבה שלא נבדקה",
     "plain: in no trust list": "רגילה: אינה ברשימת אמון",
     "secure (Electronic Signature Law, 5761-2001)": 'מאובטחת (חוק חתימה אלקטרונית, התשס"א-2001)',
     "certified (Electronic Signature Law, 5761-2001)": 'מאושרת (חוק חתימה אלקטרונית, התשס"א-2001)',
-    "advanced, with a certificate of a listed authority (eIDAS)": "מתקדמת, באישור של גורם רשום (eIDAS)",
-    "qualified certificate (eIDAS)": "אישור מוסמך (eIDAS)",
+    "advanced, with a certificate of a listed authority (eIDAS)": "מתקדמת, בתעודה של גורם מאשר רשום (eIDAS)",
+    "qualified certificate (eIDAS)": "תעודה מוסמכת (eIDAS)",
     "not judged": "לא נבדק",
+    "strong": "חזק",
+    "weak": "חלש",
+    "strength unknown": "חוזק לא ידוע",
+    "no trusted roots were configured": "לא הוגדרו תעודות שורש מהימנות",
+    "without a trusted root, OCSP answers and CRLs cannot be checked": (
+        "בלי תעודת שורש מהימנה אי אפשר לבדוק תשובות OCSP ורשימות ביטול (CRL)"
+    ),
+    "its certificate is not trusted": "התעודה שלה אינה מהימנה",
     "a trusted time stamp": "חותמת זמן מהימנה",
     "the signer's own clock": "השעון של החותם",
     "nothing: no time is stated": "אין: לא צוין מועד",
@@ -190,7 +198,7 @@ HEBREW: Mapping[str, str] = {
     "value": "ערך",
     "page": "עמוד",
     "visible": "גלוי",
-    "about it": "על אודותיו",
+    "about it": "פרטים נוספים",
     # arrivals
     "Versions": "גרסאות",
     "received": "התקבל",

@@ -59,7 +59,7 @@ def proof_shown(proof: Proof, say: Say) -> dict[str, Any]:
             "Result of the check": say(whole),
             "Checked at": time_text(proof.at),
             "Receipt number": proof.receipt_id,
-            "Number of the list": str(statement.number) if statement else say("none yet"),
+            "Number of the list": str(statement.number) if statement else None if proof.findings else say("none yet"),
             "Time of the list": time_text(statement.at) if statement else None,
             "Root of the list": anchor_root(statement) if statement else None,
         },

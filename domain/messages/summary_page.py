@@ -157,8 +157,16 @@ def _judged(name: str, text: str | None, say: Say) -> str | None:
     """Return a judgement in the language of the page. Names and times are no judgements."""
     if text is None or name in ("signer", "organization", "signed at"):
         return text
-    whole = say(text)
-    return whole if whole != text else ", ".join(map(say, text.split(", ")))
+    return ": ".join(_said_in_parts(each, say) for each in _parts_of(text, say))
+
+
+def _parts_of(text: str, say: Say) -> list[str]:
+    """Return an answer and its reason, unless the language has words for both together."""
+    return [text] if say(text) != text else text.split(": ", 1)
+
+
+def _said_in_parts(text: str, say: Say) -> str:
+    return say(text) if say(text) != text else ", ".join(map(say, text.split(", ")))
 
 
 def _session(session: Session) -> dict[str, Any]:

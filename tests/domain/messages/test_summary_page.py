@@ -12,7 +12,7 @@ from domain.messages.proof_page import Proof
 from domain.messages.summary_page import ExportedFile, History, Shown, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
-from models.archive.verdict import UNREADABLE, LaterChange, Outcome
+from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus
 from models.store.fixity import Fault, FixityFinding
 from models.views.archives import DeliveryView, VersionView
 from tests.domain.archive.test_signed_document import SIGNATURE, SOUND
@@ -262,6 +262,7 @@ def test_damage_stands_on_the_page_in_large_words() -> None:
         assert '<p class="result damaged">DAMAGED. Do not rely on this copy.</p>' in page
         assert finding.key in page
         assert "Whole and unchanged" not in page
+        assert "none yet" not in page  # a damaged archive is not looked up in the anchors
 
 
 def test_hebrew_page_runs_from_right_to_left_and_has_no_english_label() -> None:
@@ -273,6 +274,22 @@ def test_hebrew_page_runs_from_right_to_left_and_has_no_english_label() -> None:
     assert '<html lang="he" dir="rtl">' in page
     assert set(re.findall(r"<(?:th|h1|h2|h3|dt|li|p)[^>]*>([A-Za-z][^<]*)", page)) <= {"SHA-256"}
     assert summary_page(None, PROOF, TERMS, "he").count("Cellosign") == 2
+
+
+def test_hebrew_page_words_an_answer_and_its_reason() -> None:
+    unknown = "without a trusted root, OCSP answers and CRLs cannot be checked"
+    signature = replace(
+        SIGNATURE,
+        trusted=None,
+        trust_reason="no trusted roots were configured",
+        revocation=Revocation(RevocationStatus.UNKNOWN, reason=unknown),
+    )
+    verdict = replace(SOUND, signatures=(signature,))
+    page = page_of(replace(read(sample_document()), signed_document_verdict=verdict), language="he")
+
+    assert "<bdi>לא ידוע: לא הוגדרו תעודות שורש מהימנות</bdi>" in page
+    assert "<bdi>לא ידוע: בלי תעודת שורש מהימנה אי אפשר לבדוק" in page
+    assert unknown not in page
 
 
 def test_payload_text_is_not_translated() -> None:
