@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         if not all(is_certificate(Path(root)) for root in self.trust_roots):
             raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
         if not all(Path(each).is_file() for each in self.trust_lists):
-            raise ValueError("CELLAR_TRUST_LISTS: expected files, TOML or XML; see docs/archives.md")
+            raise ValueError("CELLAR_TRUST_LISTS: expected files that exist, TOML or XML; see docs/archives.md")
         if not all(is_certificate(Path(root)) for root in self.time_stamp_roots):
             raise ValueError("CELLAR_TIME_STAMP_ROOTS: expected files of certificates, PEM")
         for name in ("timezone", "business_timezone"):

@@ -41,7 +41,7 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     ] = None,
     *,
     sample: Annotated[float, typer.Option(min=0, max=1, help="Verify a random share of the archives.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="Check digests alone: no version, no row.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Check digests alone: no request, no row.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the last check was interrupted.")] = False,
     signatures: Annotated[
         bool, typer.Option("--signatures", help="Also judge the signed documents again, by today's trust roots.")
@@ -52,8 +52,8 @@ def verify(  # noqa: PLR0913 -- a parameter per option
     """Check every file against its digest, every version against its receipt, and the rows of the database against
     the store. Exits with 1 if anything is damaged, missing, unknown or different.
 
-    With --signatures, also exits with 1 if a kept verdict is better than its document. With --against, everything that
-    was anchored must be there too, unaltered.
+    With --signatures, a kept verdict that is better than its document counts too. With --against, so does whatever was
+    anchored and is no longer there, or is altered.
     """
     with bucket.patient():
         fixity, in_all = (
