@@ -38,6 +38,9 @@ def _last_anchor() -> Check:
 def _key() -> Check:
     """Check the key, but generate none: the first anchor does."""
     if not settings().anchor_key and not settings().secret_path("anchor").exists():
+        if last_anchor():
+            found = f"{settings().secret_path('anchor')} is gone; the next anchor would generate another key"
+            return Check(name="anchor key", verdict=Verdict.WARNING, found=found, to_do=_KEY)
         return Check(name="anchor key", verdict=Verdict.OFF, found="none yet; the first anchor generates it")
     settings().active_anchor_key()
     where = "CELLAR_ANCHOR_KEY" if settings().anchor_key else str(settings().secret_path("anchor"))
