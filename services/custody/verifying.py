@@ -31,7 +31,7 @@ from services.custody.kept_judgements import wrong_judgements
 from services.custody.listing import drawn, listed, object_of, stored_objects
 from services.custody.losses import losses, lost_rows
 from services.custody.opened import Files, Opened
-from services.custody.verifying_beside import findings, verify_beside, wrong_key
+from services.custody.verifying_beside import contradicts_itself, findings, verify_beside, wrong_key
 from services.custody.verifying_inventories import wrong_declaration, wrong_inventories, wrong_sidecar
 from services.custody.verifying_rows import differing_rows
 from services.custody.verifying_versions import (
@@ -255,6 +255,8 @@ def _wrong_history(opened: Opened, path: str, completed: Completed) -> Iterator[
     rows = opened.histories.get(path)
     if rows is not None:
         yield from lost_rows(opened.stored, path, rows, completed)
+        if "/discrepancies/" in path and contradicts_itself(rows, opened.reference):
+            yield opened.stored.damaged(path, "states and ids that follow from the events", "others")
         return
     try:
         opened.history(path)

@@ -1,15 +1,20 @@
 """Verifies the files beside the archives, and the keys."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.platform.cancellation import checkpoint
 from adapters.store import history, kept_discrepancies, ocfl, seals, settlement_reports
+from adapters.store.history import Rows
 from adapters.tables import archives
-from models.errors import Locked, Unreadable
+from domain.payments.identity import discrepancy_id
+from models.errors import Conflict, Locked, Unreadable
+from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
+from services.payments.recorded import discrepancy_of
 
 
 def verify_beside() -> Fixity:
@@ -57,6 +62,25 @@ def wrong_key(location: str, check: Callable[[], None]) -> Iterator[FixityFindin
         yield FixityFinding(location, fault, "a key that CELLAR_SEAL_KEYS opens", str(error))
 
 
+def contradicts_itself(rows: Rows, reference: str | None) -> bool:
+    """Return whether kept discrepancies have another state than their last event, or an id that is not made from them.
+
+    Events and ids are facts of anchors. So whoever rewrites state, code, transaction or subject contradicts a fact.
+    """
+    found = rows.get("discrepancy", ())
+    try:
+        events = sorted(rows.get("discrepancy_event", ()), key=lambda each: each["number"])
+        last = {each["discrepancy_id"]: each["state"] for each in events}
+        said = {_id_of(each, reference): each["state"] for each in found}
+    except (ValueError, KeyError, TypeError):
+        return True
+    return said != last or any(each["discrepancy_id"] not in said for each in found)
+
+
+def _id_of(row: Mapping[str, Any], reference: str | None) -> str:
+    return discrepancy_id(reference, discrepancy_of(DiscrepancyRow.model_validate(row)))
+
+
 def _wrong_root() -> Iterator[FixityFinding]:
     found = {key: store().found_bytes(key) for key in ocfl.root_files()}
     if found[ocfl.ROOT_DECLARATION] is None and next(archives.references(), None) is None:
@@ -86,8 +110,16 @@ def _lost_discrepancies_of_no_archive(keys: Iterable[str]) -> Iterator[FixityFin
 
 def _wrong_discrepancies_of_no_archive(key: str) -> Iterator[FixityFinding]:
     of_none = key.startswith(f"{kept_discrepancies.OF_NO_ARCHIVE}/") and key.endswith(".json")
-    if of_none and not history.is_whole(key):
+    if of_none and not _is_whole(key):
         yield FixityFinding(key, Fault.DAMAGED, "the history as it was written", "a damaged or foreign history")
+
+
+def _is_whole(key: str) -> bool:
+    try:
+        rows = history.kept_rows(key)
+        return rows is None or not contradicts_itself(rows, None)  # none: it may be set aside
+    except Conflict:
+        return False
 
 
 def _digest(key: str) -> str | None:

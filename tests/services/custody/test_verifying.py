@@ -172,6 +172,18 @@ def test_lost_histories_are_missing() -> None:
     assert sorted(findings()) == sorted(("missing", path) for path in paths)
 
 
+@pytest.mark.parametrize(("column", "value"), [("state", "closed"), ("code", "DUPLICATE_PAYMENT"), ("subject", "x")])
+def test_discrepancy_that_contradicts_its_events_is_damaged(column: str, value: str) -> None:
+    archived("process-3", sample_body("process-3", payments=None))
+    (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
+    rows = history.kept_rows(key_of("process-3", path))
+    assert rows
+    rows["discrepancy"][0][column] = value
+    history.write(rows, key_of("process-3", path))
+
+    assert findings() == [("damaged", path)]
+
+
 def test_lost_discrepancies_are_missing() -> None:
     archived("process-3", sample_body("process-3", payments=[{"transaction_id": "1", "amount": "x"}]))
     (path,) = [path for path in object_of("process-3").sizes if path.startswith("logs/history/discrepancies/")]
