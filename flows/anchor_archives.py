@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
+from flows.execution.summaries import optional_summary
 from models.errors import Conflict, Transient
 from services.anchors.making import Made, make
 
@@ -28,12 +30,25 @@ async def anchor_archives(whole: bool = False) -> None:
     made = await in_thread(_made, whole)
     statement = made.anchor.statement
     log.info("anchor %d with %d leaves has the root %s", statement.number, statement.leaves, made.anchor.root)
+    with optional_summary():
+        await acreate_markdown_artifact(key="anchor", markdown=_page(made), description="The anchor that this run made")
     for key in made.damaged[:_MOST_SHOWN]:
         log.warning("damaged, and not in the anchor: %s", key)
     if made.lacks:
         raise Transient("; ".join(made.lacks))
     if made.damaged:
         raise Conflict(f"{len(made.damaged)} damaged objects are not in the anchor; see `cellar verify`")
+
+
+def _page(made: Made) -> str:
+    statement = made.anchor.statement
+    return (
+        f"# Anchor {statement.number}\n\n"
+        f"Of {statement.at:%Y-%m-%d %H:%M:%S} UTC, over {statement.leaves:,} objects that are new or have changed.\n\n"
+        f"Root, to be kept elsewhere: `{made.anchor.root}`\n\n"
+        f"Fingerprint of the key that signed it (SHA-256): `{made.fingerprint}`\n\n"
+        f"Not in it, because they are damaged: {len(made.damaged)}\n"
+    )
 
 
 def _made(whole: bool) -> Made:

@@ -10,13 +10,23 @@ from adapters.files.storage import Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
 from adapters.settings.settings import settings
-from models.errors import Conflict
+from models.errors import Conflict, Transient
 
 
 def witness() -> Storage | None:
     """Return the storage of the witness; None where the settings have none."""
     location = settings().witness_location
     return storage_at(location) if location else None
+
+
+def require_place(there: Storage) -> None:
+    """Check that the folder of the witness is there. It is never made: a disk that is not mounted has an empty place.
+
+    Raises:
+        Transient: the folder is not there.
+    """
+    if not there.suited(folder=lambda place: place.path.is_dir(), bucket=lambda _: True):
+        raise Transient(f"the folder {there.location('')} of the witness is not there; mount its disk, or make it")
 
 
 def check_same(there: Storage) -> None:
@@ -38,6 +48,7 @@ def copy_anchors(there: Storage) -> int:
         Conflict: the witness has another anchor than the store, or an anchor that the store lacks.
         Transient: store or witness does not answer.
     """
+    require_place(there)
     has = anchors.listed(there)  # first, as in `check_same`
     here = anchors.listed(store())
     _check_same(there, here, has)

@@ -19,7 +19,7 @@ from adapters.peers import time_stamps
 from adapters.settings.settings import settings
 from adapters.store import ocfl
 from domain.anchors.texts import leaf_text, statement_text
-from models.errors import Transient
+from models.errors import Locked, Transient
 from models.store.anchor import Statement
 from services.anchors.changed import OVERLAP, changed_since
 
@@ -48,10 +48,12 @@ def make(now: datetime, *, whole: bool = False) -> Made:
 
     Raises:
         Conflict: anchors of the store were removed, rewritten or damaged.
-        Locked: the key that signs is damaged.
+        Locked: the key that signs is damaged or gone.
         Transient: store or database does not answer, or another process has just made this anchor.
     """
     before = anchors.newest(store())
+    if before and keys.known_public_key() is None:
+        raise _key_gone()
     last_anchor.check_noted()
     _check_witness()
     damaged: list[str] = []
@@ -66,6 +68,15 @@ def make(now: datetime, *, whole: bool = False) -> Made:
     last_anchor.keep_last(LastAnchor(anchor.statement.number, now, anchor.root, lacks))
     public_key = store().read_bytes(anchor.key("pem"))
     return Made(anchor, keys.fingerprint(public_key), tuple(damaged), lacks)
+
+
+def _key_gone() -> Locked:
+    """Another key is not made by itself: whoever knows the fingerprint of the first key could not trust its anchors."""
+    path = settings().secret_path("anchor")
+    return Locked(
+        f"the key that signs anchors, {path}, is gone; restore the file from a backup, or set CELLAR_ANCHOR_KEY. If it "
+        f"is lost for good, run `openssl rand -base64 32 | tr -d '\\n' > {path}`, and note the new fingerprint"
+    )
 
 
 def _whole(on_damaged: OnDamaged) -> Iterator[bytes]:

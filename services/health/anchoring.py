@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from adapters.anchors.last_anchor import last_anchor
-from adapters.anchors.witness import witness
+from adapters.anchors.witness import require_place, witness
 from adapters.settings.settings import settings
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
@@ -39,7 +39,7 @@ def _key() -> Check:
     """Check the key, but generate none: the first anchor does."""
     if not settings().anchor_key and not settings().secret_path("anchor").exists():
         if last_anchor():
-            found = f"{settings().secret_path('anchor')} is gone; the next anchor would generate another key"
+            found = f"{settings().secret_path('anchor')} is gone; no anchor is made without it"
             return Check(name="anchor key", verdict=Verdict.WARNING, found=found, to_do=_KEY)
         return Check(name="anchor key", verdict=Verdict.OFF, found="none yet; the first anchor generates it")
     settings().active_anchor_key()
@@ -52,5 +52,6 @@ def _witness() -> Check:
     if there is None:
         found = "CELLAR_WITNESS_URL is not set: anchors lie in the store alone"
         return Check(name="witness", verdict=Verdict.OFF, found=found)
+    require_place(there)
     there.size("anchors/000001/statement")
     return Check(name="witness", verdict=Verdict.OK, found=str(settings().witness_location))

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from adapters.anchors import anchors
 from adapters.files.store import store
@@ -27,4 +29,13 @@ def test_flow_anchors_what_has_changed_and_fails_without_its_witness(
     with pytest.raises(Transient, match="the witness does not have the newest anchor"):
         asyncio.run(anchor_archives())
 
-    assert [each.statement.number for each in anchors.anchors(store())] == [2, 1]
+    made = list(anchors.anchors(store()))
+    assert [each.statement.number for each in made] == [2, 1]
+    pages = asyncio.run(artifacts())
+    assert all(any(f"`{each.root}`" in page for page in pages) for each in made)
+
+
+async def artifacts() -> list[str]:
+    async with get_client() as client:
+        found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["anchor"])))
+    return [str(each.data) for each in found]

@@ -288,6 +288,7 @@ def test_settlement_report_that_was_altered_or_removed_is_found() -> None:
 def test_anchors_that_were_removed_or_rewritten_are_found_and_the_witness_stands_in(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
+    (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))
     first = make(NOW).anchor
     archived("process-3", sample_body("process-3"))

@@ -14,9 +14,10 @@ from adapters.anchors.last_anchor import last_anchor
 from adapters.database.transactions import writing
 from adapters.files.locations import storage_at
 from adapters.files.store import store
+from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.settings import Settings, settings
 from adapters.store import judgements, ocfl
-from models.errors import Conflict
+from models.errors import Conflict, Locked
 from models.payments.discrepancy import DiscrepancyEventRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.store.anchor import Leaf
@@ -122,6 +123,9 @@ def test_witness_has_the_same_files_also_after_it_was_away(configure: Callable[.
     assert found.lacks == made.lacks
 
     away.unlink()
+    (lacks,) = make(later(1)).lacks
+    assert "is not there; mount its disk, or make it" in lacks
+    away.mkdir()
     assert make(later(1)).lacks == ()
     there = storage_at(str(away))
     assert dict(there.listed("anchors")) == dict(store().listed("anchors"))
@@ -138,6 +142,7 @@ def removed(anchor: Anchor) -> None:
 def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(
     configure: Callable[..., Settings], tmp_path: Path
 ) -> None:
+    (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))
     make(later(0))
     made = make(later(1))
@@ -151,6 +156,7 @@ def test_removed_anchor_is_noticed_by_this_machine_and_by_the_witness(
 
 
 def test_rewritten_anchor_is_noticed(configure: Callable[..., Settings], tmp_path: Path) -> None:
+    (tmp_path / "witness").mkdir()
     configure(witness_url=str(tmp_path / "witness"))
     removed(make(later(0)).anchor)
     (settings().data_dir / "last-anchor.json").unlink()
@@ -196,3 +202,17 @@ def test_anchor_after_a_clock_that_was_ahead_names_everything_again() -> None:
 
     made = make(later(0))
     assert leaves(made).keys() == keys(*(f"process-{number}" for number in range(4)))
+
+
+def test_lost_key_is_never_replaced_by_another() -> None:
+    first = make(later(0))
+    path = settings().secret_path("anchor")
+    text = path.read_text()
+    path.unlink()
+    kept_secret.cache_clear()
+
+    with pytest.raises(Locked, match=r"the key that signs anchors, .*, is gone; restore the file from a backup"):
+        make(later(1))
+    assert not path.exists()
+    path.write_text(text)
+    assert make(later(1)).fingerprint == first.fingerprint
