@@ -53,7 +53,7 @@ async def judge(
             return replace(UNREADABLE, reason="it opens with a password only"), ()
         except (MemoryError, RecursionError):
             raise
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 -- a malformed file may make pyHanko raise any exception
             return replace(UNREADABLE, reason=_DAMAGED), ()
 
 

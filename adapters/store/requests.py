@@ -124,7 +124,7 @@ class StoredRequest:
         return with_verdict(archive, *recorded, self.judgements())
 
     def event_at(self) -> datetime | None:
-        """Return the time of the event in the request, as in the archive. Needs no key, and reads no more than that.
+        """Return the time of the event in the request, as in the archive. Needs no key, and reads only the skeleton.
 
         Raises:
             Conflict: the skeleton is missing or damaged.

@@ -61,7 +61,7 @@ def _check_newest(newest: Anchor | None, on_finding: OnFinding) -> None:
 
 
 def _check_chain(found: Sequence[Anchor], on_finding: OnFinding) -> None:
-    """Check that each anchor names the anchor before it, since the newest is the only one that is known."""
+    """Check that each anchor names the anchor before it: only the newest anchor is noted elsewhere."""
     for anchor, before in pairwise([*found, None]):
         if anchor and anchor.statement.before != (before.root if before else None):
             key = anchors.statement_key(anchor.statement.number - 1)

@@ -161,7 +161,7 @@ def run(its: OpenedObject, chance: Random) -> list[Request]:
 
 
 def message(its: OpenedObject, chance: Random) -> list[Request]:
-    """Change what is told of a message to an endpoint: the endpoint, or the answer to an attempt."""
+    """Change the record of a message: its endpoint, or the answer to an attempt."""
     paths = [path for path in its.histories() if "notification" in its.rows(path)]
     path = chance.choice(paths)
     rows = its.rows(path)
@@ -214,7 +214,7 @@ def arrival_removed(its: OpenedObject, chance: Random) -> list[Request]:
 
 
 def rolled_back(its: OpenedObject, chance: Random) -> list[Request]:
-    """Remove the later versions, with all that is told of them and their deliveries."""
+    """Remove the later versions, with all records of them and of their deliveries."""
     if len(its.versions) < 2:
         raise Unsuited
     last = chance.randrange(1, len(its.versions))
