@@ -66,5 +66,5 @@ def rewrite_rows(table: str, column: str) -> str:
 
 def _other(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value - timedelta(hours=1)
+        return value - timedelta(days=2)  # more than another time zone of the settings explains
     return value + 1 if isinstance(value, int) else f"{value}x"
