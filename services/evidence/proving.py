@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from adapters.files.store import store
-from adapters.store import ocfl, seals
+from adapters.store import seals
 from adapters.store.object_files import FILES, REQUEST
 from adapters.store.requests import StoredRequest
 from models.archive.archive import Archive
@@ -22,9 +22,9 @@ _MOST_NAMED = 3
 def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     """Return everything that speaks against a request and its archive; nothing if they prove.
 
-    Reads the whole object, and holds it against the anchors of the store. A finding names a file by its digest and its
-    role, since its name is people's data. A lost key speaks against nothing: it may have been destroyed on purpose, and
-    the stored parts prove without it. `is_locked` says that the request does not.
+    Reads the whole object, rebuilds each request in it, and holds it against the anchors of the store. A finding names
+    a file by its digest and its role, since its name is people's data. A lost key speaks against nothing: it may have
+    been destroyed on purpose, and the stored parts prove without it. `is_locked` says that the request does not.
 
     Raises:
         Transient: store or database does not answer.
@@ -36,8 +36,6 @@ def doubts(request: StoredRequest) -> tuple[FixityFinding, ...]:
     roles = _roles(request)
     named = [_with_role(each, roles) for each in [*found, *_missing_files(stored, request)]]
     named += against_newest(request.reference)
-    if not named:
-        named = list(_not_rebuilt(stored, request))
     return tuple({each.key: each for each in reversed(named)}.values())[::-1]
 
 
@@ -108,16 +106,6 @@ def _missing_files(stored: StoredObject, request: StoredRequest) -> Iterator[Fix
         if sha256 not in request.files or store().size(request.files[sha256]) is None:
             key = request.files.get(sha256, f"{stored.key}/{FILES}/{sha256}")
             yield FixityFinding(key, Fault.MISSING, "a file", "nothing")
-
-
-def _not_rebuilt(stored: StoredObject, request: StoredRequest) -> Iterator[FixityFinding]:
-    try:
-        is_whole = request.is_whole()
-    except Locked:
-        return  # without the key the stored parts prove, and the request does not
-    if not is_whole:
-        path = f"v{request.version}/{ocfl.INVENTORY}"
-        yield stored.damaged(path, f"parts that rebuild receipt {request.receipt_id}", "parts of another request")
 
 
 def _roles(request: StoredRequest) -> Mapping[str, str]:
