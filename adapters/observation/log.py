@@ -90,8 +90,9 @@ def set_up_log() -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
     ]
+    _PROCESSORS[:] = [*shared, renderer]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(_STANDARD_ERROR),
         cache_logger_on_first_use=True,
@@ -105,6 +106,9 @@ def set_up_log() -> None:
         sys.stdout, sys.stderr = PrintedLines(1, logging.INFO), PrintedLines(2, logging.WARNING)
         follow_rotation(Path(log))
 
+
+# One list for good: a logger that has written a line keeps the list that was configured then.
+_PROCESSORS: list[Processor] = []
 
 _HANDLER = logging.StreamHandler(_STANDARD_ERROR)
 _HANDLER.setLevel(logging.WARNING)

@@ -88,3 +88,17 @@ def test_line_on_a_terminal_is_for_people() -> None:
     assert "stored" in text
     assert "\x1b[" in text
     assert "{" not in text
+
+
+def test_logger_that_has_written_follows_a_later_setting_up() -> None:
+    """Commands that run in one process set up the log each; structlog's own tools change the list that is in use."""
+    (line,) = lines_of(
+        "from structlog.testing import capture_logs\n"
+        "log.info('before')\n"
+        "set_up_log()\n"
+        "with capture_logs() as said:\n"
+        "    log.error('captured')\n"
+        "assert [each['event'] for each in said] == ['captured']"
+    )
+
+    assert line["event"] == "before"
