@@ -37,8 +37,8 @@ from flows.execution.summaries import optional_summary
 from flows.execution.tracing import traced
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
+from models.messages.notification import NotificationState
 from models.payments.discrepancy import DiscrepancyState
-from models.runs.notification import NotificationState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.messages.attempts import check_confirmed, send

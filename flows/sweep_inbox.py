@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from adapters.observation.log import bound
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
-from models.runs.notification import NotificationState
+from models.messages.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers

@@ -6,9 +6,13 @@ from sqlmodel import SQLModel
 # Each import registers its tables.
 import models.archive.archive
 import models.archive.signed_document
+import models.completeness.missing_process
+import models.completeness.session_event
+import models.messages.endpoint
+import models.messages.event
+import models.messages.notification
 import models.payments.discrepancy
 import models.runs.bulk
-import models.runs.notification
 import models.runs.receipt
 import models.runs.run
 import models.runs.worker

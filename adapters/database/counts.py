@@ -9,9 +9,9 @@ from sqlmodel import Session, col, func, select
 from adapters.database.transactions import reading
 from models.archive.archive import ArchiveRow, State
 from models.errors import System
+from models.messages.notification import NotificationRow, NotificationState
 from models.payments.discrepancy import DiscrepancyCode, DiscrepancyRow, DiscrepancyState
 from models.runs.cause import WaitingRow
-from models.runs.notification import NotificationRow, NotificationState
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,18 @@ class Settings(BaseSettings):
         None, description="ClamAV daemon that scans files: `HOST:PORT`, or the path of its socket."
     )
     timezone: str = Field("UTC", description="Time zone of Cellosign's timestamps, which have no zone.")
+    success_purge_h: int = Field(
+        48, ge=1, le=8760, description="Hours after which Cellosign deletes a process that succeeded."
+    )
+    failure_purge_h: int = Field(
+        168, ge=1, le=8760, description="Hours after which Cellosign deletes a process that failed."
+    )
+    archived_within_s: float = Field(
+        3600, gt=0, description="Time after which a process that was submitted and is not archived is missing."
+    )
+    unknown_events: Literal["keep", "refuse"] = Field(
+        "keep", description="What becomes of events of a type that cellar does not know: kept and flagged, or refused."
+    )
     business_timezone: str | None = Field(
         None,
         description="Time zone of the days in the provider's reports, of days of payment, and of today. A re-run "

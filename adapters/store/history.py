@@ -22,8 +22,9 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from models.archive.archive import State
 from models.errors import Conflict
+from models.messages.event import EventRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
-from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 
@@ -33,11 +34,12 @@ FOLDER = "history"
 PUT_ASIDE = ".damaged"
 """The suffix of the key under which a damaged history is set aside."""
 _HISTORY = re.compile(rf"{ocfl.LOGS}/{FOLDER}/([0-9a-f]{{64}}|discrepancies/[0-9]{{10}})\.json")
-_OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], ...] = (
+_OF_A_RECEIPT: tuple[type[ReceiptRow | DeliveryRow | RunRow | NotificationRow | EventRow], ...] = (
     ReceiptRow,
     DeliveryRow,
     RunRow,
     NotificationRow,
+    EventRow,
 )
 _OF_RECEIPTS: Mapping[str, type[SQLModel]] = {
     str(table.__tablename__): table for table in (*_OF_A_RECEIPT, NotificationAttemptRow)
@@ -217,7 +219,7 @@ def _rows_of(receipt_id: str) -> Rows:
 
 
 def _found(
-    session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow], receipt_id: str
+    session: Session, table: type[ReceiptRow | DeliveryRow | RunRow | NotificationRow | EventRow], receipt_id: str
 ) -> list[SQLModel]:
     return list(session.execute(_ITS_ROWS[table], {"its_receipt": receipt_id}).scalars())
 

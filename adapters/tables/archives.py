@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, delete, func, select, update
 from adapters.database.transactions import insert_rows, reading, writing
 from domain.archive.versions import Age
 from models.archive.archive import ArchiveRow
+from models.archive.session import LabelRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
 from models.errors import Conflict
@@ -134,6 +135,17 @@ def identity(reference: str) -> Identity:
     with reading() as session:
         archive = session.get(ArchiveRow, reference)
     return Identity(reference, archive.process_number, archive.template_id) if archive else Identity(reference)
+
+
+def get(reference: str) -> ArchiveRow:
+    with reading() as session:
+        return session.get_one(ArchiveRow, reference)
+
+
+def labels(reference: str) -> list[tuple[str, str]]:
+    """Return the labels of an archive's sessions."""
+    with reading() as session:
+        return list(session.exec(select(LabelRow.key, LabelRow.value).where(LabelRow.reference == reference)))
 
 
 def has_versions(reference: str) -> bool:

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, func, select, update
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import insert_new, reading, writing
 from models.archive.archive import ArchiveRow
+from models.messages.notification import NotificationRow, NotificationState
 from models.runs.bulk import BulkItemRow, BulkRow, BulkState, ItemState
-from models.runs.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 
 _MOST_MEASURED = 500

@@ -3,17 +3,32 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import insert_new, reading, writing
-from models.runs.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.event import EventRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+
+_SETTLED = (NotificationState.DELIVERED, NotificationState.SKIPPED)
 
 
-def plan(notifications: Iterable[NotificationRow]) -> None:
-    """Record new notifications as pending. Known notifications stay unchanged."""
+def plan(event: EventRow, messages: Iterable[NotificationRow]) -> None:
+    """Record an event and its messages. Those that are known stay unchanged."""
     with writing() as session:
-        for notification in notifications:
-            insert_new(session, NotificationRow, notification.model_dump())
+        plan_within(session, event, messages)
+
+
+def plan_within(session: Session, event: EventRow, messages: Iterable[NotificationRow]) -> None:
+    """Do as `plan`, in the caller's transaction."""
+    insert_new(session, EventRow, event.model_dump())
+    for message in messages:
+        insert_new(session, NotificationRow, message.model_dump())
+
+
+def event_of(message: NotificationRow) -> EventRow | None:
+    """Return the event of a message. None for a message of an earlier build, or of a group."""
+    with reading() as session:
+        return session.get(EventRow, message.event_id) if message.event_id else None
 
 
 def get(message_id: str) -> NotificationRow:
@@ -22,12 +37,12 @@ def get(message_id: str) -> NotificationRow:
 
 
 def undelivered(receipt_id: str) -> list[str]:
-    """Return the ids of the messages about a receipt that are not delivered."""
+    """Return the ids of the messages about a receipt that are to be delivered, or were not."""
     with reading() as session:
         return list(
             session.exec(
                 select(NotificationRow.message_id)
-                .where(NotificationRow.receipt_id == receipt_id, NotificationRow.state != NotificationState.DELIVERED)
+                .where(NotificationRow.receipt_id == receipt_id, col(NotificationRow.state).not_in(_SETTLED))
                 .order_by(NotificationRow.message_id)
             )
         )

@@ -42,7 +42,7 @@ def register(delivery: Delivery) -> Registration:
 
 def register_within(session: Session, delivery: Delivery, flow_run_id: str | None = None) -> None:
     """Do as `register`, in the caller's transaction. `flow_run_id`: the run that archives the delivery already."""
-    shared = {"reference": delivery.reference, "received_at": delivery.received_at}
+    shared = {"reference": delivery.reference, "received_at": delivery.received_at, "source": delivery.source}
     receipt = shared | {"receipt_id": delivery.receipt_id, "state": State.RECEIVED, "size_bytes": delivery.size_bytes}
     known = {"process_number": delivery.process_number, "template_id": delivery.template_id}
     archive_is_new = insert_new(session, ArchiveRow, shared | known | {"state": State.RECEIVED})

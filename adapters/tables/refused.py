@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, upsert, writing
-from models.runs.notification import NotificationRow, NotificationState
+from models.messages.notification import NotificationRow, NotificationState
 from models.runs.refused import RefusedDelivery, RefusedRow
 
 _COLUMNS = {each.name for each in fields(RefusedDelivery)}

@@ -17,6 +17,7 @@ from models.archive.warning import ArchiveWarning, WarningCode
 from models.columns import Moment, text_index
 from models.payments.payment import Payment
 from models.runs.cause import CauseColumns
+from models.runs.receipt import DEFAULT_SOURCE
 
 
 class State(StrEnum):
@@ -66,7 +67,8 @@ class Archive:
 class ArchiveRow(CauseColumns, table=True):
     """One row per process reference. State and cause are those of its newest receipt.
 
-    Process number and template are those of the first delivery until a version is current.
+    Process number and template are those of the first delivery until a version is current. `source` is that of the
+    first delivery.
     """
 
     __tablename__ = "archive"
@@ -79,3 +81,4 @@ class ArchiveRow(CauseColumns, table=True):
     template_id: str | None = None
     process_number: int | None = Field(default=None, sa_type=BigInteger, index=True)
     current_receipt_id: str | None = Field(default=None, max_length=64)
+    source: str = Field(default=DEFAULT_SOURCE, index=True, max_length=64)

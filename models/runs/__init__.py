@@ -1,1 +1,1 @@
-"""The life of a receipt: deliveries, runs, notifications, workers. The content of an archive stays out."""
+"""The life of a receipt: deliveries, runs, workers. The content of an archive stays out."""

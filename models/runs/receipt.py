@@ -15,6 +15,9 @@ from sqlmodel import BigInteger, Column, Field, LargeBinary, SQLModel, UniqueCon
 from models.columns import Json, Moment
 from models.runs.cause import CauseColumns
 
+DEFAULT_SOURCE = "default"
+"""The source of a delivery at the URL that names no source."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -29,7 +32,8 @@ class Identity:
 class Delivery:
     """One arrival of a body. `delivery_id` starts with the time of arrival, so names sort by it.
 
-    `process_number` and `template_id` are read before the answer. Records of earlier versions lack them.
+    `process_number` and `template_id` are read before the answer; `source` is that of the URL. Records of earlier
+    versions lack them.
     """
 
     delivery_id: str
@@ -40,6 +44,7 @@ class Delivery:
     headers: dict[str, str]
     process_number: int | None = None
     template_id: str | None = None
+    source: str = DEFAULT_SOURCE
 
 
 class Outcome(StrEnum):
@@ -59,6 +64,7 @@ class ReceiptRow(CauseColumns, table=True):
     received_at: datetime = Field(sa_type=Moment)
     completed_at: datetime | None = Field(default=None, sa_type=Moment)
     size_bytes: int = Field(sa_type=BigInteger)
+    source: str = Field(default=DEFAULT_SOURCE, max_length=64)
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -71,6 +77,7 @@ class DeliveryRow(SQLModel, table=True):
     outcome: str = Field(max_length=16)
     headers: dict[str, str] = Field(sa_type=Json)
     flow_run_id: str | None = Field(default=None, max_length=36)
+    source: str = Field(default=DEFAULT_SOURCE, max_length=64)
 
 
 _SKELETON = Column("skeleton", LargeBinary, nullable=False)

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Moment
+from models.runs.receipt import DEFAULT_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class RefusedDelivery:
     reference: str | None = None
     process_number: int | None = None
     released_at: datetime | None = None
+    source: str = DEFAULT_SOURCE
 
 
 class RefusedRow(SQLModel, table=True):
@@ -48,3 +50,4 @@ class RefusedRow(SQLModel, table=True):
     released_at: datetime | None = Field(default=None, sa_type=Moment)
     notified_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     message: str | None = Field(default=None, index=True, max_length=64)
+    source: str = Field(default=DEFAULT_SOURCE, max_length=64)

@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from adapters.database.transactions import reading
 from models.archive.signed_document import SignedDocumentRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
-from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import RunRow
 

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import col
 
 from adapters.peers import prefect_api
-from adapters.settings.settings import settings
 from adapters.tables import bulk_reruns
 from adapters.tables.bulk_reruns import Group
 from domain.bulk.decisions import AT_ONCE, RUNNABLE, seconds_for
@@ -18,6 +17,7 @@ from models.errors import Refused, Transient
 from models.runs.bulk import BulkRow, BulkState
 from models.views.archives import ArchiveFilter
 from models.views.bulk import CauseCount, PlanView, TemplateCount
+from services.messages.planning import known_endpoints
 from services.views.archive_list import conditions_of
 
 log = structlog.get_logger()
@@ -152,7 +152,7 @@ def _plan(groups: list[Group], conditions: list[ColumnElement[bool]], now: datet
         templates=templates[:_MOST_TEMPLATES],
         archives_of_other_templates=sum(each.archives for each in templates[_MOST_TEMPLATES:]),
         undelivered=bulk_reruns.undelivered([*conditions, _TO_RUN]) if archives else 0,
-        endpoints=len(settings().notify_urls),
+        endpoints=sum(not each.disabled_at for each in known_endpoints()),
         seconds=seconds_for(archives, durations),
         measured_runs=len(durations),
         at_once=AT_ONCE,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote
 
 import structlog
 
@@ -13,18 +12,11 @@ from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from adapters.tables import archives, notifications, refused
-from domain.messages.notification import (
-    DELIVERY_REFUSED,
-    MOST_REFUSED_REPORTED,
-    MOST_REPORTED,
-    archive_completed,
-    delivery_refused,
-)
+from adapters.tables import notifications, refused
+from domain.messages.notification import DELIVERY_REFUSED, MOST_REFUSED_REPORTED, delivery_refused
 from models.errors import Refused, System, Transient
-from models.payments.discrepancy import DiscrepancyState
-from models.runs.notification import NotificationRow, NotificationState
-from services.payments import recorded
+from models.messages.notification import NotificationRow, NotificationState
+from services.messages.archive_events import completed
 
 log = structlog.get_logger()
 
@@ -101,25 +93,13 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
         raise Refused("NOT_DELIVERABLE", f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
 
 
-def archive_url(reference: str) -> str:
-    """Return the address of an archive in the JSON API."""
-    return f"{settings().receiver_url}/api/archives/{quote(reference, safe='')}"
-
-
 def _body(notification: NotificationRow) -> bytes:
     if notification.event == DELIVERY_REFUSED:
         return _refused(notification)
-    return archive_completed(
-        reference=notification.reference,
-        receipt_id=notification.receipt_id,
-        version=archives.get_version(notification.receipt_id).version,
-        planned_at=notification.planned_at,
-        has_warnings=archives.has_warnings(notification.reference),
-        discrepancies=recorded.open_discrepancies(notification.reference, MOST_REPORTED),
-        discrepancies_in_all=recorded.count_not_closed(notification.reference)[DiscrepancyState.OPEN],
-        signed_document=archives.signed_document_outcome(notification.reference),
-        url=archive_url(notification.reference),
-    )
+    event = notifications.event_of(notification)
+    if event:
+        return event.body.encode()
+    return completed(notification.reference, notification.receipt_id, notification.planned_at).body
 
 
 def _refused(notification: NotificationRow) -> bytes:

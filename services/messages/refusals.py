@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from adapters.platform.cancellation import in_thread
-from adapters.settings.settings import settings
 from adapters.tables import refused
 from domain.messages.notification import DELIVERY_REFUSED, message_id_of
-from models.runs.notification import NotificationRow, NotificationState
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow, NotificationState
 from services.messages.attempts import Attempt, send
+from services.messages.planning import known_endpoints
 
 _TRIED_FOR = timedelta(days=3)
 _MOST_AT_ONCE = 5
@@ -27,31 +28,34 @@ async def report_refused(now: datetime) -> list[Attempt]:
     Raises:
         Transient: the database does not answer.
     """
-    endpoints = settings().notify_urls
+    endpoints = [each for each in await in_thread(known_endpoints) if not each.disabled_at]
     if not endpoints:
         return []
     group = uuid4().hex
     await in_thread(refused.report, group, now, [message_to(endpoint, group, now) for endpoint in endpoints])
     pending = await in_thread(refused.pending, now - _TRIED_FOR)
-    return list(await asyncio.gather(*(send(each.message_id) for each in _due(pending))))
+    return list(
+        await asyncio.gather(*(send(each.message_id) for each in _due(pending, [each.url for each in endpoints])))
+    )
 
 
-def _due(pending: Iterable[NotificationRow]) -> Iterator[NotificationRow]:
-    """Yield the oldest messages to each endpoint of the settings."""
-    left = defaultdict[str, int](int, dict.fromkeys(settings().notify_urls, _MOST_AT_ONCE))
+def _due(pending: Iterable[NotificationRow], urls: Iterable[str]) -> Iterator[NotificationRow]:
+    """Yield the oldest messages to each endpoint that is not removed or disabled."""
+    left = defaultdict[str, int](int, dict.fromkeys(urls, _MOST_AT_ONCE))
     for message in pending:
         if left[message.endpoint] > 0:
             left[message.endpoint] -= 1
             yield message
 
 
-def message_to(endpoint: str, group: str, now: datetime) -> NotificationRow:
+def message_to(endpoint: EndpointRow, group: str, now: datetime) -> NotificationRow:
     """Return the message about a group of refused deliveries to an endpoint."""
     return NotificationRow(
-        message_id=message_id_of(group, endpoint, DELIVERY_REFUSED),
+        message_id=message_id_of(group, endpoint.identity, DELIVERY_REFUSED),
         reference="",
         receipt_id=group,
-        endpoint=endpoint,
+        endpoint=endpoint.url,
+        endpoint_name=endpoint.name,
         event=DELIVERY_REFUSED,
         state=NotificationState.PENDING,
         planned_at=now,

@@ -3,7 +3,7 @@
 from adapters.settings.settings import settings
 from adapters.tables import notifications
 from domain.messages.summary import MOST_ROWS, summary
-from services.messages.attempts import archive_url
+from services.messages.archive_events import archive_url
 from services.payments import recorded
 from services.receipts.stored_archive import stored_archive
 

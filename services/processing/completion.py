@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from adapters.settings.settings import settings
 from adapters.store import history
-from adapters.tables import archives, notifications, receipts
-from domain.messages.notification import ARCHIVE_COMPLETED, message_id_of
+from adapters.tables import archives, receipts
 from models.archive.archive import State
 from models.errors import Conflict
-from models.runs.notification import NotificationRow, NotificationState
+from services.messages.archive_events import completed
+from services.messages.planning import announce
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
 from services.receipts.leaving import leave_inbox
@@ -27,7 +26,7 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> Non
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
     if read_back(archived, reconciled):
-        notifications.plan(_notification(reference, receipt_id, endpoint, now) for endpoint in settings().notify_urls)
+        announce(completed(reference, receipt_id, now))
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
     leave_inbox(receipt_id)
@@ -76,15 +75,3 @@ def _read_back_discrepancies(reference: str, reconciled: PayloadFindings | None)
 
 def _not_read_back(what: str) -> Conflict:
     return Conflict(f"{what}; run the archive again", code="NOT_READ_BACK")
-
-
-def _notification(reference: str, receipt_id: str, endpoint: str, now: datetime) -> NotificationRow:
-    return NotificationRow(
-        message_id=message_id_of(receipt_id, endpoint),
-        reference=reference,
-        receipt_id=receipt_id,
-        endpoint=endpoint,
-        event=ARCHIVE_COMPLETED,
-        state=NotificationState.PENDING,
-        planned_at=now,
-    )

@@ -17,9 +17,9 @@ from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
-from models.runs.notification import NotificationAttemptRow, NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 from models.runs.run import RunRow
 from models.views.archives import (
@@ -163,7 +163,9 @@ def _notifications(session: Session, reference: str) -> list[NotificationView]:
     )
     found = select(NotificationRow, attempts).where(NotificationRow.reference == reference)
     ordered = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
-    return [NotificationView(**row.model_dump(), attempts=count) for row, count in session.exec(ordered)]
+    return [
+        NotificationView.model_validate(row.model_dump() | {"attempts": count}) for row, count in session.exec(ordered)
+    ]
 
 
 def _run(row: RunRow) -> RunView:

@@ -27,8 +27,8 @@ from adapters.tables import runs
 from adapters.tables.imports import ImportAttempt
 from flows.import_archives import import_archives
 from models.errors import Conflict, Refused
+from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
-from models.runs.notification import NotificationRow
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import LeaseRow, RunRow
 from services.imports.progress import kept_progress

@@ -19,6 +19,7 @@ from domain.archive.found_process import FoundProcess
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.refused import RefusedQuery
+from services.messages.planning import known_endpoints
 from services.messages.refusals import message_to
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
@@ -113,7 +114,7 @@ def test_message_of_a_process_that_was_killed_before_sending_is_sent(
     """The group is planned, and a delivery is refused before the next sweep: two messages, none lost."""
     refuse(b"{", TRUNCATED, 0)
     asyncio.run(list_all_refused())
-    endpoint = httpserver.url_for("/hook")
+    (endpoint,) = known_endpoints()
     now = datetime.now(UTC)
     refused.report("planned", now, [message_to(endpoint, "planned", now)])
     refuse(b"[", TRUNCATED, 1)

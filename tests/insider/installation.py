@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 from adapters.database.transactions import insert_rows, writing
 from adapters.settings.settings import settings
 from adapters.store import history
-from models.runs.notification import NotificationAttemptRow, NotificationRow
+from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.runs.run import RunRow
 from models.views.payments import Explanation
 from services.custody.judging_again import judge_objects

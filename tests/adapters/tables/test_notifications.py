@@ -10,7 +10,9 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.tables import notifications
-from models.runs.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.event import Event, EventType
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from services.messages.planning import event_row
 from services.views import archive_view
 from tests.records import NOON, registered
 
@@ -19,7 +21,7 @@ PENDING, DELIVERED, DEAD = NotificationState.PENDING, NotificationState.DELIVERE
 
 
 def planned(*message_ids: str, receipt_id: str = "a", minute: int = 0) -> None:
-    notifications.plan(
+    messages = [
         NotificationRow(
             message_id=each,
             reference="r",
@@ -30,7 +32,8 @@ def planned(*message_ids: str, receipt_id: str = "a", minute: int = 0) -> None:
             planned_at=NOON + timedelta(minutes=minute),
         )
         for each in message_ids
-    )
+    ]
+    notifications.plan(event_row(Event(EventType.ARCHIVE_COMPLETED, receipt_id, NOON, b"{}", "r")), messages)
 
 
 def attempted(message_id: str, state: NotificationState, status_code: int | None, error: str | None = None) -> None:

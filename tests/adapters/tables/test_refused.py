@@ -9,7 +9,7 @@ from sqlmodel import select
 from adapters.database.transactions import reading
 from adapters.tables import refused
 from models.archive.archive import ArchiveRow
-from models.runs.notification import NotificationRow
+from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
 from models.views.refused import RefusedQuery
 from services.views import refused_list

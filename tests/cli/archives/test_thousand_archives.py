@@ -23,7 +23,7 @@ from adapters.store import history, ocfl
 from adapters.store.requests import delivery_path
 from adapters.tables import notifications, runs
 from models.archive.archive import State
-from models.runs.notification import NotificationState
+from models.messages.notification import NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault, StoredObject
 from services.custody.verifying import object_of, stored_objects, verify_object

@@ -15,9 +15,9 @@ from domain.payments.money import amount_text
 from domain.payments.reconciliation import reconcile
 from domain.payments.sentences import sentence
 from models.archive.archive import Archive
+from models.messages.notification import NotificationRow
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
 from models.payments.payment import Payment
-from models.runs.notification import NotificationRow
 from models.views.payments import DiscrepancyView, ListedDiscrepancy
 from tests.domain.payloads import TERMS, changed, read
 from tests.samples import sample_document

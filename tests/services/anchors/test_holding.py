@@ -19,13 +19,15 @@ from adapters.tables import notifications, runs
 from domain.anchors.texts import statement_text
 from models.archive.archive import State
 from models.errors import WrongUse
-from models.runs.notification import NotificationRow, NotificationState
+from models.messages.event import Event, EventType
+from models.messages.notification import NotificationRow, NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault
 from models.store.inventory import Inventory
 from models.views.payments import Explanation
 from services.anchors.holding import Held, hold
 from services.anchors.making import make
+from services.messages.planning import event_row
 from services.payments import discrepancies, recorded
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished
@@ -67,10 +69,18 @@ def ran(reference: str, receipt_id: str, flow_run_id: str) -> None:
         )
     )
     runs.end(flow_run_id, 1, RunState.COMPLETED, State.COMPLETED, NOW)
-    message = {"message_id": f"message of {flow_run_id}", "reference": reference, "receipt_id": receipt_id}
-    planned = {"endpoint": "https://example.com", "event": "archive.completed", "state": NotificationState.PENDING}
-    notifications.plan([NotificationRow(**message, **planned, planned_at=NOW)])
-    notifications.record_attempt(message["message_id"], NotificationState.DELIVERED, NOW, status_code=200, error=None)
+    message = NotificationRow(
+        message_id=f"message of {flow_run_id}",
+        reference=reference,
+        receipt_id=receipt_id,
+        endpoint="https://example.com",
+        event="archive.completed",
+        state=NotificationState.PENDING,
+        planned_at=NOW,
+    )
+    event = Event(EventType.ARCHIVE_COMPLETED, receipt_id, NOW, b"{}", reference)
+    notifications.plan(event_row(event), [message])
+    notifications.record_attempt(message.message_id, NotificationState.DELIVERED, NOW, status_code=200, error=None)
     history.keep(reference, receipt_id)
 
 

@@ -8,7 +8,7 @@ from pytest_httpserver import HTTPServer
 
 from adapters.settings.settings import Settings
 from adapters.tables import notifications
-from models.runs.notification import NotificationState
+from models.messages.notification import NotificationState
 from services.messages.attempts import check_confirmed, send
 from services.views import archive_view
 from tests.installations import archived

@@ -1,0 +1,37 @@
+"""Endpoints in the database: those that people added, and those that settings declare."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel import col, select, update
+
+from adapters.database.transactions import insert_new, reading, writing
+from models.messages.endpoint import EndpointRow
+
+
+def known() -> list[EndpointRow]:
+    """Return the endpoints that are not removed, by name."""
+    with reading() as session:
+        there = select(EndpointRow).where(col(EndpointRow.removed_at).is_(None))
+        return list(session.exec(there.order_by(EndpointRow.name)))
+
+
+def get(name: str) -> EndpointRow:
+    with reading() as session:
+        return session.get_one(EndpointRow, name)
+
+
+def declare(urls: Mapping[str, str], now: datetime) -> None:
+    """Make the declared endpoints equal to `urls`, which has the URL of each name.
+
+    An endpoint that is declared again keeps its state.
+    """
+    with writing() as session:
+        declared = col(EndpointRow.is_declared).is_(True)
+        gone = (declared, col(EndpointRow.removed_at).is_(None), col(EndpointRow.name).not_in(urls))
+        session.execute(update(EndpointRow).where(*gone).values(removed_at=now))
+        session.execute(update(EndpointRow).where(declared, col(EndpointRow.name).in_(urls)).values(removed_at=None))
+        for name, url in urls.items():
+            insert_new(
+                session, EndpointRow, EndpointRow(name=name, url=url, is_declared=True, created_at=now).model_dump()
+            )

@@ -1,0 +1,1 @@
+"""Reads session events, and decides which processes are missing."""

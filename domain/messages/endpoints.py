@@ -1,0 +1,29 @@
+"""Decides which events an endpoint hears, and names the endpoints that settings declare."""
+
+import hashlib
+
+from models.messages.endpoint import EndpointRow, EventFilter
+from models.messages.event import Event
+
+
+def declared_name(url: str) -> str:
+    """Return the name of an endpoint that `CELLAR_NOTIFY_URLS` declares. It shows nothing of the URL. Pure."""
+    return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:
+    """Return why an endpoint does not hear an event: the disabling or the filter; None if it hears the event. Pure."""
+    if endpoint.disabled_at:
+        return f"the endpoint is disabled: {endpoint.disabled_why}"
+    refusing = _refusing(endpoint.filter, event)
+    return f"the endpoint's filter by {refusing}" if refusing else None
+
+
+def _refusing(wanted: EventFilter, event: Event) -> str | None:
+    if wanted.events and event.type not in wanted.events:
+        return "event"
+    if wanted.sources and event.source not in wanted.sources:
+        return "source"
+    if wanted.templates and event.template_id not in wanted.templates:
+        return "template"
+    return None if wanted.labels.items() <= event.labels else "label"

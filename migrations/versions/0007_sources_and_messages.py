@@ -1,0 +1,157 @@
+"""Adds sources, session events, missing processes, endpoints and events, and what a message says of its attempts."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+_JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+_OF_A_SOURCE = ("archive", "receipt", "delivery", "refused")
+_INDEXED = {
+    "archive": ("source",),
+    "notification": ("endpoint_name", "event_id", "next_attempt_at"),
+    "session_event": ("reference", "process_number", "transaction_number", "received_at"),
+    "missing_process": ("source", "reference", "process_number", "transaction_number", "deadline_at", "closed_at"),
+    "event": ("reference", "receipt_id", "at"),
+}
+
+
+def _of_messages() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("endpoint_name", sa.String(length=64), nullable=False, server_default=""),
+        sa.Column("event_id", sa.String(length=64), nullable=True),
+        sa.Column("skipped_why", sa.String(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+    ]
+
+
+def _of_attempts() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("trigger", sa.String(length=16), nullable=False, server_default="automatic"),
+        sa.Column("by", sa.String(), nullable=True),
+        sa.Column("url", sa.String(), nullable=True),
+        sa.Column("duration_s", sa.Float(), nullable=True),
+        sa.Column("stage", sa.String(length=16), nullable=True),
+        sa.Column("answer", sa.String(), nullable=True),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+    ]
+
+
+def upgrade() -> None:
+    for table in _OF_A_SOURCE:
+        op.add_column(table, sa.Column("source", sa.String(length=64), nullable=False, server_default="default"))
+    for column in _of_messages():
+        op.add_column("notification", column)
+    for column in _of_attempts():
+        op.add_column("notification_attempt", column)
+    _create_session_events()
+    _create_missing_processes()
+    _create_endpoints()
+    _create_events()
+    for table, columns in _INDEXED.items():
+        with op.batch_alter_table(table) as batch_op:
+            for name in columns:
+                batch_op.create_index(f"ix_{table}_{name}", [name], unique=False)
+
+
+def _create_session_events() -> None:
+    op.create_table(
+        "session_event",
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("is_known", sa.Boolean(), nullable=False),
+        sa.Column("reference", sa.String(length=255), nullable=True),
+        sa.Column("process_number", sa.BigInteger(), nullable=True),
+        sa.Column("transaction_number", sa.BigInteger(), nullable=True),
+        sa.Column("session_id", sa.String(length=255), nullable=True),
+        sa.Column("event_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("event_id"),
+    )
+
+
+def _create_missing_processes() -> None:
+    op.create_table(
+        "missing_process",
+        sa.Column("missing_id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("reference", sa.String(length=255), nullable=True),
+        sa.Column("process_number", sa.BigInteger(), nullable=True),
+        sa.Column("transaction_number", sa.BigInteger(), nullable=True),
+        sa.Column("session_id", sa.String(length=255), nullable=True),
+        sa.Column("why", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("alerted_h", sa.Integer(), nullable=True),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_why", sa.String(length=16), nullable=True),
+        sa.Column("closed_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("missing_id"),
+    )
+
+
+def _create_endpoints() -> None:
+    op.create_table(
+        "endpoint",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("is_declared", sa.Boolean(), nullable=False),
+        sa.Column("signature", sa.String(length=16), nullable=False),
+        sa.Column("keys", _JSON, nullable=False),
+        sa.Column("headers", sa.String(), nullable=True),
+        sa.Column("events", _JSON, nullable=False),
+        sa.Column("sources", _JSON, nullable=False),
+        sa.Column("templates", _JSON, nullable=False),
+        sa.Column("labels", _JSON, nullable=False),
+        sa.Column("fields", _JSON, nullable=False),
+        sa.Column("rate_per_s", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=True),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_why", sa.String(), nullable=True),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _create_events() -> None:
+    op.create_table(
+        "event",
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("reference", sa.String(length=255), nullable=False),
+        sa.Column("receipt_id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=True),
+        sa.Column("template_id", sa.String(), nullable=True),
+        sa.Column("labels", _JSON, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id"),
+    )
+
+
+def downgrade() -> None:
+    for table in ("event", "endpoint", "missing_process", "session_event"):
+        op.drop_table(table)
+    for name in _INDEXED["notification"]:
+        op.drop_index(f"ix_notification_{name}", "notification")
+    op.drop_index("ix_archive_source", "archive")
+    for column in _of_attempts():
+        op.drop_column("notification_attempt", column.name)
+    for column in _of_messages():
+        op.drop_column("notification", column.name)
+    for table in _OF_A_SOURCE:
+        op.drop_column(table, "source")

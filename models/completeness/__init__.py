@@ -1,0 +1,1 @@
+"""What Cellosign reports of sessions, and processes that should have been archived. Archives stay out."""

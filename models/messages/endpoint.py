@@ -1,0 +1,71 @@
+"""Endpoints: the URLs of downstream systems that receive messages, and what each of them wants to hear."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import Json, Moment
+
+
+class Signature(StrEnum):
+    """How messages are signed. Source: Standard Webhooks, "Signature scheme": `v1` is HMAC-SHA256, `v1a` ed25519."""
+
+    HMAC = "hmac"
+    ED25519 = "ed25519"
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """What an endpoint wants to hear. An empty filter lets everything pass.
+
+    An event passes if its type, source and template are each among the named ones, and if it has each named label.
+    """
+
+    events: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class EndpointRow(SQLModel, table=True):
+    """An endpoint. `is_declared`: by `CELLAR_NOTIFY_URLS`; its name follows from its URL.
+
+    `keys` are the sealed signing keys, newest first, each with the time until which it signs beside newer keys; a
+    declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs. `headers` are sealed too. `failing_since` is the
+    first attempt without confirmation since the last confirmation; until `paused_until` no attempt is made.
+    """
+
+    __tablename__ = "endpoint"
+
+    name: str = Field(primary_key=True, max_length=64)
+    url: str
+    is_declared: bool = False
+    signature: str = Field(default=Signature.HMAC, max_length=16)
+    keys: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    headers: str | None = None
+    events: list[str] = Field(default_factory=list, sa_type=Json)
+    sources: list[str] = Field(default_factory=list, sa_type=Json)
+    templates: list[str] = Field(default_factory=list, sa_type=Json)
+    labels: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    fields: list[str] = Field(default_factory=list, sa_type=Json)
+    rate_per_s: float | None = None
+    created_at: datetime = Field(sa_type=Moment)
+    created_by: str | None = None
+    disabled_at: datetime | None = Field(default=None, sa_type=Moment)
+    disabled_why: str | None = None
+    removed_at: datetime | None = Field(default=None, sa_type=Moment)
+    failing_since: datetime | None = Field(default=None, sa_type=Moment)
+    paused_until: datetime | None = Field(default=None, sa_type=Moment)
+
+    @property
+    def filter(self) -> EventFilter:
+        return EventFilter(tuple(self.events), tuple(self.sources), tuple(self.templates), self.labels)
+
+    @property
+    def identity(self) -> str:
+        """By what the ids of its messages tell this endpoint from others. It never changes."""
+        return self.url if self.is_declared else self.name

@@ -1,0 +1,1 @@
+"""The projects of Cellosign that send archives."""

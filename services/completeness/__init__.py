@@ -1,0 +1,1 @@
+"""Takes in session events, and finds processes that should have been archived."""

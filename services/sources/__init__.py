@@ -1,0 +1,1 @@
+"""Says on what terms a source sends. Receiving stays out."""
