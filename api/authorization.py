@@ -12,20 +12,22 @@ from starlette.datastructures import Headers
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.settings.settings import settings
 from models.errors import Refused
+from models.runs.receipt import DEFAULT_SOURCE
 
 UNAUTHORIZED = "UNAUTHORIZED"
 
 
-def check_sender(headers: Headers) -> None:
-    """Check that a request presents an active webhook secret.
+def check_sender(headers: Headers, source: str) -> None:
+    """Check that a request presents an active secret of a source.
 
     The secret may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`:
     which of these Cellosign sends depends on how its webhook is set up.
 
     Raises:
-        Refused: the secret is missing or wrong.
+        Refused: the secret is missing or wrong, or no such source exists: the answer does not say which.
     """
-    if not _is_one_of(_presented(headers), settings().active_webhook_secrets()):
+    secrets = settings().active_webhook_secrets() if source == DEFAULT_SOURCE else ()
+    if not _is_one_of(_presented(headers), secrets):
         UNAUTHORISED_REQUESTS.labels("webhook").inc()
         detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)

@@ -28,7 +28,7 @@ from adapters.platform.durable import make_folder, open_part, pushed, remove_par
 from adapters.settings.settings import settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused
-from models.runs.receipt import Delivery, Identity
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 from models.runs.refused import RefusedDelivery
 
 _MOST_KNOWN_DELIVERIES = 20_000
@@ -74,7 +74,9 @@ class Intake:
             self._part = open_part(_waiting().part_folder)
         return self._part
 
-    def accept(self, identity: Identity, received_at: datetime, headers: dict[str, str]) -> Delivery:
+    def accept(
+        self, identity: Identity, received_at: datetime, headers: dict[str, str], source: str = DEFAULT_SOURCE
+    ) -> Delivery:
         """Put body and delivery on stable storage and return the delivery. Only then may it be acknowledged.
 
         Raises:
@@ -91,6 +93,7 @@ class Intake:
             headers,
             identity.process_number,
             identity.template_id,
+            source,
         )
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
         return delivery
@@ -99,11 +102,13 @@ class Intake:
         """Put the body on stable storage for a delivery that was accepted before, and may still wait."""
         self._become(_waiting(), f"{delivery.delivery_id}.json", delivery)
 
-    def quarantine(self, refused: Refused, received_at: datetime, named: FoundProcess) -> RefusedDelivery:
+    def quarantine(
+        self, refused: Refused, received_at: datetime, named: FoundProcess, source: str = DEFAULT_SOURCE
+    ) -> RefusedDelivery:
         """Keep a refused body and its delivery, with the reason, outside the queue."""
         delivery = RefusedDelivery(
             _delivery_id(received_at), self._digest.hexdigest(), received_at, self.size_bytes,
-            refused.code, refused.where, refused.detail, named.reference, named.process_number,
+            refused.code, refused.where, refused.detail, named.reference, named.process_number, source=source,
         )  # fmt: skip
         self._become(quarantine.place(), quarantine.name_of(delivery), delivery)
         return delivery

@@ -98,7 +98,13 @@ def give_up(left: Mapping[str, Cause | None], by: ImportAttempt, state: RunState
 
 def _delivery(row: DeliveryRow, receipt: ReceiptRow) -> Delivery:
     return Delivery(
-        row.delivery_id, row.receipt_id, row.reference, row.received_at, receipt.size_bytes, dict(row.headers)
+        row.delivery_id,
+        row.receipt_id,
+        row.reference,
+        row.received_at,
+        receipt.size_bytes,
+        dict(row.headers),
+        source=row.source,
     )
 
 

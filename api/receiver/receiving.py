@@ -38,15 +38,17 @@ class Rejection:
     error: Refused
 
 
-async def receive(chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place) -> Delivery | Rejection:
-    """Put a body on stable storage, and return its delivery; or its rejection, if it is no well-formed archive.
+async def receive(
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str
+) -> Delivery | Rejection:
+    """Put a body of a source on stable storage, and return its delivery; its rejection, if it is no well-formed archive.
 
     Raises:
         Refused: the body is too large, or comes too slowly.
         Transient: too much is being received, or the inbox does not accept the body; it has to be sent again.
         OSError: the disk cannot store the body.
     """
-    incoming = _Incoming(place, _why_unreadable(headers))
+    incoming = _Incoming(place, source, _why_unreadable(headers))
     try:
         async for chunk in _in_time(chunks):
             await incoming.take(chunk)
@@ -70,9 +72,10 @@ def check_size(size_bytes: int) -> None:
 class _Incoming:
     """A body that is being received, and its refusal, if any. A refused body is kept whole, for quarantine."""
 
-    def __init__(self, place: Place, refused: Refused | None) -> None:
+    def __init__(self, place: Place, source: str, refused: Refused | None) -> None:
         self._intake = Intake()
         self._place = place
+        self._source = source
         self._scanner = Scanner()
         self._refused = refused
         self._batch: list[bytes] = []
@@ -123,8 +126,8 @@ class _Incoming:
             identity = identity_of(self._scanner.close().document)
         except Refused as refused:
             named = process_in(self._scanner.beginning(MOST_BYTES))
-            return Rejection(self._intake.quarantine(refused, now, named), refused)
-        return self._intake.accept(identity, now, headers)
+            return Rejection(self._intake.quarantine(refused, now, named, self._source), refused)
+        return self._intake.accept(identity, now, headers, self._source)
 
 
 def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:

@@ -24,6 +24,7 @@ from api.receiver.dispatching import Dispatcher
 from api.receiver.public_link import link_of
 from api.receiver.receiving import Rejection, check_size, receive
 from models.errors import Refused, Transient
+from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 
 router = APIRouter(prefix="/webhooks", tags=["webhook"])
@@ -53,15 +54,20 @@ _BODY = {"content": {"application/json": {"schema": _ARCHIVE}}, "required": True
     responses=ANSWERS,
     response_description="Accepted",
 )
+@router.post("/cellosign/{source}", include_in_schema=False)  # the same answers: the schema would say them twice
 @router.post("/cellosign/", include_in_schema=False)  # for a webhook that was set up with a slash at the end
-async def webhook(request: Request) -> JSONResponse:
-    """Send the JSON of an ended process as the body, with the secret in any of the four ways.
+@router.post("/cellosign/{source}/", include_in_schema=False)
+async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONResponse:
+    """Send the JSON of an ended process as the body, with the secret of its source in any of the four ways.
+
+    `/webhooks/cellosign/NAME` is the same for the source NAME, a project of Cellosign with secrets of its own. The URL
+    without a name is the source `default`.
 
     Send an archive again that gets no answer, 408, 500 or 503: cellar keeps the same body once. After any other failure
     the body, the secret or the set-up of the webhook must change first.
     """
     began_s = time.monotonic()
-    check_sender(request.headers)
+    check_sender(request.headers, source)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
@@ -73,7 +79,7 @@ async def webhook(request: Request) -> JSONResponse:
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
-                received = await receive(_read(request), headers, place)
+                received = await receive(_read(request), headers, place, source)
                 if isinstance(received, Rejection):
                     _log_refused(received.delivery)
                     dispatcher.announce_refused(received.delivery)

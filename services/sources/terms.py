@@ -6,6 +6,11 @@ from adapters.settings.settings import settings
 from models.sources.source import SourceTerms
 
 
+def terms_of(source: str) -> SourceTerms:
+    """Return the terms of a source. It has those of the settings where it states none of its own."""
+    return default_terms()
+
+
 def default_terms() -> SourceTerms:
     """Return the terms of the settings, which every source has that states none of its own."""
     made = settings()

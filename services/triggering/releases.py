@@ -79,7 +79,7 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     now = datetime.now(UTC)
     try:
         if deliveries:
-            _take_in(receipt_id, now)
+            _take_in(receipt_id, now, min(deliveries, key=lambda each: each.received_at).source)
     except FileNotFoundError:
         return _why_missing(receipt_id)
     for delivery in deliveries:
@@ -88,7 +88,7 @@ def _release(receipt_id: str, deliveries: Sequence[RefusedDelivery]) -> Refused 
     return None
 
 
-def _take_in(receipt_id: str, now: datetime) -> None:
+def _take_in(receipt_id: str, now: datetime, source: str) -> None:
     intake, scanner = Intake(), Scanner()
     try:
         for chunk in _chunks(receipt_id):
@@ -96,7 +96,7 @@ def _take_in(receipt_id: str, now: datetime) -> None:
             intake.digest(chunk)
             intake.write([chunk])
         identity = identity_of(scanner.close().document)
-        intake.accept(identity, now, {"x-cellar-source": "quarantine"})
+        intake.accept(identity, now, {"x-cellar-source": "quarantine"}, source)
     finally:
         intake.discard()
 

@@ -24,7 +24,7 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from domain.archive.found_process import FoundProcess
 from models.errors import Refused, Transient
-from models.runs.receipt import Delivery, Identity
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 from models.runs.refused import RefusedDelivery
 from tests.conftest import bucket_at
 from tests.installations import closed_url, objects_below
@@ -245,6 +245,20 @@ def test_record_of_an_earlier_cellar_is_readable_and_leaves_the_search_too(locat
     quarantine.set_listed(entry)
     quarantine.forget_unlisted(entry)
     assert (list(quarantine.unlisted()), quarantine.refused()) == ([], [entry])
+
+
+def test_delivery_and_refused_delivery_keep_their_source_and_earlier_records_are_of_the_default(folder: Path) -> None:
+    for source in ("retail", DEFAULT_SOURCE):
+        taken_in(BODY).accept(Identity("r"), NOON, {}, source)
+        taken_in(b"no").quarantine(Refused("NOT_JSON", "no JSON"), NOON, FoundProcess(), source)
+    for record in (*(folder / "waiting").glob("*.json"), *(folder / "quarantine").glob("*.json")):
+        text = json.loads(record.read_text())
+        if text["source"] == DEFAULT_SOURCE:
+            del text["source"]
+            record.write_text(json.dumps(text))
+
+    assert {each.source for each in inbox.deliveries()} == {"retail", DEFAULT_SOURCE}
+    assert {each.source for each in quarantine.refused()} == {"retail", DEFAULT_SOURCE}
 
 
 def test_unreadable_record_does_not_block_others(location: str) -> None:
