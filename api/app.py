@@ -14,20 +14,23 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.inbox import inbox
-from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES
+from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
-from api.json import archives, bulk_reruns, discrepancies, refused
+from api.json import archives, bulk_reruns, discrepancies, refused, sources
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
+from api.receiver.senders import Senders
 from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
+from models.runs.receipt import DEFAULT_SOURCE
 
 _REFUSED_EACH_TIME = {413, 422}
+_OUTCOMES = dict.fromkeys(_REFUSED_EACH_TIME, "refused") | {401: "unauthorised"}
 
 
 class _NoSniffing:
@@ -51,7 +54,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.admission = Admission()
     app.state.dispatcher = Dispatcher(app.state.admission)
     app.state.unauthorized = Unauthorized()
-    async with app.state.dispatcher.running():
+    app.state.senders = Senders()
+    begin_source(DEFAULT_SOURCE)
+    async with app.state.dispatcher.running(), app.state.senders.running():
         yield
     app.state.unauthorized.summarise()
 
@@ -80,7 +85,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
-for each in (archives, bulk_reruns, discrepancies, failure_groups, refused):
+for each in (archives, bulk_reruns, discrepancies, failure_groups, refused, sources):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )
@@ -153,6 +158,9 @@ def _failure(request: Request, status: int, code: str, detail: str, where: str =
         DELIVERIES.labels(status, code).inc()
         if status in _REFUSED_EACH_TIME:
             REFUSED_DELIVERIES.inc()
+        if "source" in request.path_params or status != HTTPStatus.NOT_FOUND:
+            source = request.app.state.senders.label(request.path_params.get("source", DEFAULT_SOURCE))
+            SOURCE_DELIVERIES.labels(source, _OUTCOMES.get(status, "failed")).inc()
         return webhook.failure(request, status, f"{code} at {where}: {detail}" if where else f"{code}: {detail}")
     headers = challenge("Bearer") if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse({"error": {"code": code, "where": where, "detail": detail}}, status, headers)

@@ -12,28 +12,32 @@ from starlette.datastructures import Headers
 from adapters.observation.metrics import UNAUTHORISED_REQUESTS
 from adapters.settings.settings import settings
 from models.errors import Refused
-from models.runs.receipt import DEFAULT_SOURCE
 
 UNAUTHORIZED = "UNAUTHORIZED"
 
 
-def check_sender(headers: Headers, source: str) -> None:
-    """Check that a request presents an active secret of a source.
+def is_sender(headers: Headers) -> bool:
+    """Return whether a request presents a webhook secret of the settings."""
+    return _is_one_of(presented_secrets(headers), settings().active_webhook_secrets())
 
-    The secret may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`:
-    which of these Cellosign sends depends on how its webhook is set up.
 
-    Raises:
-        Refused: the secret is missing or wrong, or no such source exists: the answer does not say which.
+def presented_secrets(headers: Headers) -> list[str]:
+    """Return what a request presents as its secret. Some may be empty.
+
+    It may stand in `Authorization` (with `Bearer`, bare, or as the password of Basic) or in `X-Cellar-Secret`: which of
+    these Cellosign sends depends on how its webhook is set up.
     """
-    secrets = settings().active_webhook_secrets() if source == DEFAULT_SOURCE else ()
-    if not _is_one_of(_presented(headers), secrets):
-        UNAUTHORISED_REQUESTS.labels("webhook").inc()
-        detail = "no active secret in Authorization or X-Cellar-Secret; see CELLAR_WEBHOOK_SECRETS"
-        raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
+    authorization = headers.get("authorization", "").strip()
+    scheme, _, rest = authorization.partition(" ")
+    presented = [authorization, headers.get("x-cellar-secret", "")]
+    if scheme.lower() == "bearer":
+        presented.append(rest.strip())
+    elif scheme.lower() == "basic":
+        presented.append(_password(rest.strip()))
+    return presented
 
 
-_ONE = "One of `CELLAR_WEBHOOK_SECRETS`"
+_ONE = "One of `CELLAR_WEBHOOK_SECRETS`, or of the secrets of the source that the URL names"
 SENDERS_SECRET: dict[str, dict[str, Any]] = {
     "secretAsBearer": {"type": "http", "scheme": "bearer", "description": f"{_ONE}."},
     "secretAsPassword": {
@@ -64,17 +68,6 @@ def check_reader(credentials: Annotated[HTTPAuthorizationCredentials | None, Dep
         UNAUTHORISED_REQUESTS.labels("api").inc()
         detail = "expected Authorization: Bearer and one of CELLAR_API_TOKENS"
         raise Refused(UNAUTHORIZED, detail, where="Authorization", status=401)
-
-
-def _presented(headers: Headers) -> list[str]:
-    authorization = headers.get("authorization", "").strip()
-    scheme, _, rest = authorization.partition(" ")
-    presented = [authorization, headers.get("x-cellar-secret", "")]
-    if scheme.lower() == "bearer":
-        presented.append(rest.strip())
-    elif scheme.lower() == "basic":
-        presented.append(_password(rest.strip()))
-    return presented
 
 
 def _password(credentials: str) -> str:

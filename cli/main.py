@@ -33,6 +33,7 @@ from cli.programs.logs import logs
 from cli.programs.up import up
 from cli.programs.worker import worker
 from cli.simulation.simulate import simulate
+from cli.sources import sources
 from cli.terminal import Json, in_full
 from models.errors import CellarError, Unusable, WrongUse
 
@@ -66,6 +67,7 @@ app.command("rotate-keys")(rotate_keys)
 app.add_typer(bulk.app, name="bulk")
 app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(sources.app, name="sources")
 
 
 def _print_version(*, is_version: bool) -> None:

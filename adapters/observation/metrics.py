@@ -1,7 +1,8 @@
 """The instruments: what receiver and worker count and time while they work, as text for Prometheus.
 
-Names begin with `cellar_` and carry their unit. Labels have few values, all known from the code: never a reference, a
-receipt id or a template. `cellar_…` gauges that are measured at a scrape are made by `api.metrics`.
+Names begin with `cellar_` and carry their unit. Labels have few values, all known from the code, or names of the first
+100 sources: never a reference, a receipt id or a template. `cellar_…` gauges that are measured at a scrape are made by
+`api.metrics`.
 
 Under `cellar up` the receiver shows the worker's instruments too. Each program keeps its values in a folder of its own,
 named by PROMETHEUS_MULTIPROC_DIR, and the receiver adds up all folders beside its own. prometheus_client reads this
@@ -51,6 +52,12 @@ DELIVERIES = Counter(
 REFUSED_DELIVERIES = Counter(
     "cellar_refused_deliveries",
     "Deliveries whose body is too large or no well-formed archive, and is refused each time.",
+    registry=RECEIVER,
+)
+SOURCE_DELIVERIES = Counter(
+    "cellar_source_deliveries",
+    "Deliveries by source, and by what became of them: acknowledged, refused, unauthorised or failed.",
+    ["source", "outcome"],
     registry=RECEIVER,
 )
 INVALID_REQUESTS = Counter(
@@ -105,6 +112,15 @@ for _face in ("webhook", "api"):
 _STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED, RunState.AWAITING_RETRY)
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
+
+
+SOURCE_OUTCOMES = ("acknowledged", "refused", "unauthorised", "failed")
+
+
+def begin_source(label: str) -> None:
+    """Let the counters of a source begin at 0."""
+    for outcome in SOURCE_OUTCOMES:
+        SOURCE_DELIVERIES.labels(label, outcome)
 
 
 def make_shared_folder(folder: Path) -> str:

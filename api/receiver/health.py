@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from adapters.database.transactions import is_reachable
@@ -34,6 +34,10 @@ class Readiness(BaseModel):
     reason: str | None = Field(description="Why the receiver is not ready.")
     database: Literal["ok", "unreachable"]
     prefect: Literal["ok", "unreachable"]
+    sources: Literal["ok", "kept", "unknown"] = Field(
+        description="Whether the sources were read from the store the last time: `kept` as they were before, or never, "
+        "and then senders with a source of their own are asked to send again."
+    )
     failed_log_writes: int = Field(description="Lines of the log that could not be written since the start.")
 
 
@@ -48,7 +52,7 @@ def healthz() -> Health:
     response_description="Payloads can be stored, and are triggered.",
     responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
 )
-async def readyz(response: Response) -> Readiness:
+async def readyz(request: Request, response: Response) -> Readiness:
     """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
     reason = await why_not_ready()
     database, prefect = await asyncio.gather(
@@ -60,6 +64,7 @@ async def readyz(response: Response) -> Readiness:
         reason=reason,
         database="ok" if database else "unreachable",
         prefect="ok" if prefect else "unreachable",
+        sources=request.app.state.senders.state,
         failed_log_writes=failed_writes(),
     )
 

@@ -41,7 +41,7 @@ class Rejection:
 async def receive(
     chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str
 ) -> Delivery | Rejection:
-    """Put a body of a source on stable storage, and return its delivery; its rejection, if it is no well-formed archive.
+    """Put a body of a source on stable storage, and return its delivery; or its rejection if it is malformed.
 
     Raises:
         Refused: the body is too large, or comes too slowly.

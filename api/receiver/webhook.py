@@ -13,16 +13,23 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from adapters.observation.log import bound, reference_digest
-from adapters.observation.metrics import ACKNOWLEDGED, ACKNOWLEDGEMENT_SECONDS, BODY_BYTES, DELIVERIES
+from adapters.observation.metrics import (
+    ACKNOWLEDGED,
+    ACKNOWLEDGEMENT_SECONDS,
+    BODY_BYTES,
+    DELIVERIES,
+    SOURCE_DELIVERIES,
+)
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
-from api.authorization import SENDERS_SECRET, check_sender
+from api.authorization import SENDERS_SECRET
 from api.errors import challenge
 from api.receiver.admission import Admission
 from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.public_link import link_of
 from api.receiver.receiving import Rejection, check_size, receive
+from api.receiver.senders import Senders
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
@@ -67,7 +74,8 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     the body, the secret or the set-up of the webhook must change first.
     """
     began_s = time.monotonic()
-    check_sender(request.headers, source)
+    senders: Senders = request.app.state.senders
+    await senders.check(request.headers, source)
     announced_bytes = int(request.headers.get("content-length", 0))
     check_size(announced_bytes)
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
@@ -95,9 +103,10 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     with bound(received.reference, received.receipt_id):
         duration_s = time.monotonic() - began_s
         DELIVERIES.labels(200, ACKNOWLEDGED).inc()
+        SOURCE_DELIVERIES.labels(senders.label(source), "acknowledged").inc()
         BODY_BYTES.observe(received.size_bytes)
         ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
-        described = {"process_number": received.process_number, "size_bytes": received.size_bytes}
+        described = {"process_number": received.process_number, "size_bytes": received.size_bytes, "source": source}
         log.info("archive received", outcome="stored", **described, duration_s=round(duration_s, 4))
         dispatcher.announce(received)
     document = {"reference": received.receipt_id}
@@ -113,6 +122,7 @@ def _log_refused(delivery: RefusedDelivery) -> None:
         where=delivery.where,
         size_bytes=delivery.size_bytes,
         receipt_id=delivery.receipt_id,
+        source=delivery.source,
         process_number=delivery.process_number,
         reference_digest=reference_digest(delivery.reference) if delivery.reference else None,
     )

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_record, say
-from cli.bulk.person import person
+from cli.person import person
 from cli.terminal import Json, console, print_json, table_of, wrong_options
 from domain.bulk.plan_text import filter_text
 from models.runs.bulk import ItemState

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cli.bulk.following import detached, follow
 from cli.bulk.pages import print_end, print_plan
-from cli.bulk.person import person
+from cli.person import person
 from cli.terminal import Json, console, print_json, wrong_options
 from models.archive.archive import State
 from models.views.archives import ArchiveFilter

@@ -24,6 +24,7 @@ DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepanc
 BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
 BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
+SOURCES = "GET /api/sources"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}), sample_body("lost")
@@ -244,6 +245,10 @@ CASES: dict[tuple[str, int, str], Case] = {
     (REFUSED, 401, "UNAUTHORIZED"): _plain("GET", "/api/refused"),
     (REFUSED, 422, "BAD_PARAMETER"): _get("/api/refused?cursor=unknown"),
     (REFUSED, 503, "UNAVAILABLE"): _without_database("GET", "/api/refused"),
+    (SOURCES, 200, ""): _get("/api/sources"),
+    (SOURCES, 401, "UNAUTHORIZED"): _plain("GET", "/api/sources"),
+    (SOURCES, 422, "BAD_PARAMETER"): _get("/api/sources?name=retail"),
+    (SOURCES, 503, "UNAVAILABLE"): _without_database("GET", "/api/sources"),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),

@@ -83,7 +83,9 @@ def test_no_label_grows_with_the_data(metered: Receiver) -> None:
 
     found = scraped(metered.url, TOKEN)
 
-    assert found.labels == {"status", "code", "face", "state", "cause", "waits_for", "place", "le"}
+    assert found.labels == {
+        *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le")
+    }
 
 
 def test_names_have_the_prefix_and_a_unit_or_a_noun_that_is_counted(metered: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""Names the person at this command line, for the record of a bulk re-run."""
+"""Names the person at this command line, for the record of what they change."""
 
 import getpass
 import os

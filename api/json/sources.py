@@ -1,0 +1,14 @@
+"""`/api/sources`: the sources and their terms, without their secrets."""
+
+from fastapi import APIRouter
+
+from models.views.sources import Sources
+from services.views import source_list
+
+router = APIRouter(prefix="/api/sources", tags=["sources"])
+
+
+@router.get("", summary="The sources and their terms", response_description="The sources.")
+def list_sources() -> Sources:
+    """`default` comes first. Secrets are never shown; `cellar sources` adds and changes sources."""
+    return source_list.all_sources()

@@ -1,0 +1,1 @@
+"""Commands that add and change sources."""

@@ -1,0 +1,129 @@
+"""Adds and changes sources. A secret is made here, shown once to its caller, and kept as a digest alone."""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.settings.settings import settings
+from adapters.store import sources
+from models.errors import Refused
+from models.runs.receipt import DEFAULT_SOURCE
+from models.sources.source import Source, SourceName, SourceSecret, StatedTerms
+
+_MOST_SECRETS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WithSecret:
+    """A source with its new secret, which nobody can show again."""
+
+    source: Source
+    secret: str
+
+
+def add(name: str, terms: StatedTerms, by: str, now: datetime) -> WithSecret:
+    """Add a source, and return it with its secret.
+
+    Raises:
+        Refused: the name is no name, or taken.
+        Conflict: somebody else adds it at the same time.
+        Transient: the store does not answer.
+    """
+    _check_name(name)
+    secret = _new_secret()
+
+    def _added(before: Source | None) -> Source:
+        if before:
+            raise Refused("SOURCE_EXISTS", f"the source {name} exists; `cellar sources rotate` makes a secret")
+        return Source(name=name, created_at=now, created_by=by, secrets=(_kept(secret, now),), terms=terms)
+
+    return WithSecret(sources.change(name, _added), secret)
+
+
+def set_terms(name: str, stated: Mapping[str, object]) -> Source:
+    """Change some terms of a source; a term that is None is that of the settings again. Raises as `rotate` does."""
+
+    def _changed(before: Source) -> Source:
+        terms = StatedTerms.model_validate(before.terms.model_dump() | dict(stated))
+        return before.model_copy(update={"terms": terms})
+
+    return _change(name, _changed)
+
+
+def rotate(name: str, overlap: timedelta, now: datetime) -> WithSecret:
+    """Give a source a new secret. The secrets before it open until the overlap has passed.
+
+    Raises:
+        Refused: there is no such source.
+        Conflict: the record is damaged, or somebody else changes the source at the same time.
+        Transient: the store does not answer.
+    """
+    secret, end = _new_secret(), now + overlap
+
+    def _rotated(before: Source) -> Source:
+        ends = [(each, min(each.until or end, end)) for each in before.secrets]
+        kept = [each.model_copy(update={"until": until}) for each, until in ends if until > now]
+        return before.model_copy(update={"secrets": (_kept(secret, now), *kept[: _MOST_SECRETS - 1])})
+
+    return WithSecret(_change(name, _rotated), secret)
+
+
+def disable(name: str, by: str, now: datetime) -> Source:
+    """Let a source open for no secret. Its archives stay. Raises as `rotate` does."""
+    return _change(
+        name,
+        lambda found: found if found.disabled_at else found.model_copy(update={"disabled_at": now, "disabled_by": by}),
+    )
+
+
+def enable(name: str) -> Source:
+    """Let a disabled source open again for the secrets that it has. Raises as `rotate` does."""
+    return _change(name, lambda found: found.model_copy(update={"disabled_at": None, "disabled_by": None}))
+
+
+def url_of(name: str) -> str:
+    """Return the URL to enter in Cellosign."""
+    return f"{settings().receiver_url}/webhooks/cellosign/{name}"
+
+
+def digest_of(secret: str) -> str:
+    """Return the digest of a secret. Secrets are random, so a plain digest hides them."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _change(name: str, changed: Callable[[Source], Source]) -> Source:
+    if name == DEFAULT_SOURCE:
+        detail = (
+            "the source default has the secrets and terms of the settings: CELLAR_WEBHOOK_SECRETS, CELLAR_TIMEZONE, …"
+        )
+        raise Refused("DEFAULT_SOURCE", detail)
+    _check_name(name)
+
+    def _of_a_known(before: Source | None) -> Source:
+        if before is None:
+            raise Refused("UNKNOWN_SOURCE", f"no source has the name {name}; `cellar sources list` shows the names")
+        return changed(before)
+
+    return sources.change(name, _of_a_known)
+
+
+def _check_name(name: str) -> None:
+    try:
+        TypeAdapter(SourceName).validate_python(name)
+    except ValidationError:
+        expected = "expected a name of small letters, digits and hyphens, at most 40, like retail-il"
+        raise Refused("BAD_NAME", expected) from None
+    if name == DEFAULT_SOURCE:
+        raise Refused("DEFAULT_SOURCE", "the source default exists: it is the URL without a name; choose another name")
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _kept(secret: str, now: datetime) -> SourceSecret:
+    return SourceSecret(sha256=digest_of(secret), made_at=now)

@@ -1,0 +1,86 @@
+"""Lists sources for people: terms, secrets by their age, archives and the last delivery of each."""
+
+from datetime import UTC, datetime
+
+from sqlmodel import col, func, select
+
+from adapters.database.transactions import reading
+from adapters.store import sources
+from models.archive.archive import ArchiveRow
+from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow
+from models.sources.source import Source, StatedTerms
+from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
+from services.sources.registry import url_of
+from services.sources.terms import terms_of
+
+_HOUR_S = 3600
+
+
+def all_sources() -> Sources:
+    """Return the sources, `default` first.
+
+    Raises:
+        Transient: store or database does not answer.
+    """
+    known = sources.refresh()
+    archives, deliveries = _archives(), last_deliveries()
+    views = [view_of(None), *(view_of(known[name]) for name in sorted(known))]
+    return Sources(
+        items=[
+            ListedSource(
+                **each.model_dump(), archives=archives.get(each.name, 0), last_delivery_at=deliveries.get(each.name)
+            )
+            for each in views
+        ]
+    )
+
+
+def last_deliveries() -> dict[str, datetime]:
+    """Return the time of the last delivery of each source that has any.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    grouped = select(DeliveryRow.source, func.max(col(DeliveryRow.received_at))).group_by(col(DeliveryRow.source))
+    with reading() as session:
+        return dict(session.exec(grouped).all())
+
+
+def _archives() -> dict[str, int]:
+    grouped = select(ArchiveRow.source, func.count()).group_by(col(ArchiveRow.source))
+    with reading() as session:
+        return dict(session.exec(grouped).all())
+
+
+def view_of(source: Source | None) -> SourceView:
+    """Return a source; for None, the source `default`.
+
+    Raises:
+        Transient: the store does not answer.
+    """
+    now = datetime.now(UTC)
+    name = source.name if source else DEFAULT_SOURCE
+    secrets = [each for each in (source.secrets if source else ()) if each.until is None or each.until > now]
+    return SourceView(
+        name=name,
+        url=url_of(name).removesuffix(f"/{DEFAULT_SOURCE}"),
+        terms=_terms(name, source.terms if source else StatedTerms()),
+        secrets=[SecretView(made_at=each.made_at, until=each.until) for each in secrets],
+        created_at=source and source.created_at,
+        created_by=source and source.created_by,
+        disabled_at=source and source.disabled_at,
+        disabled_by=source and source.disabled_by,
+    )
+
+
+def _terms(name: str, stated: StatedTerms) -> TermsView:
+    terms = terms_of(name)
+    return TermsView(
+        timezone=terms.timezone,
+        amount_unit=terms.amount_unit,
+        success_purge_h=round(terms.purged_after_success.total_seconds() / _HOUR_S),
+        failure_purge_h=round(terms.purged_after_failure.total_seconds() / _HOUR_S),
+        archived_within_s=terms.archived_within.total_seconds(),
+        unknown_events="keep" if terms.keeps_unknown_events else "refuse",
+        stated=sorted(stated.model_dump(exclude_none=True)),
+    )

@@ -1,0 +1,121 @@
+"""`cellar sources`: what each subcommand changes in the store, and what it prints."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.store import sources
+from adapters.tables import receipts
+from cli.person import person
+from services.sources.registry import digest_of
+from services.sources.terms import default_terms, terms_of
+from tests.cli.conftest import Cellar
+from tests.records import NOON, delivery
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation")
+
+
+def added(cellar: Cellar, name: str = "retail-il", *options: str) -> dict[str, str]:
+    ended = cellar("sources", "add", name, *options, "--json")
+    assert ended.status == 0, ended.errors
+    made: dict[str, str] = json.loads(ended.output)
+    return made
+
+
+def test_added_source_is_in_the_store_with_the_digest_of_its_secret_and_who_added_it(cellar: Cellar) -> None:
+    made = added(cellar, "retail-il", "--timezone", "Asia/Jerusalem", "--amount-unit", "major")
+
+    kept = sources.all_sources()["retail-il"]
+    assert [each.sha256 for each in kept.secrets] == [digest_of(made["secret"])]
+    assert (kept.created_by, kept.terms.timezone, kept.terms.amount_unit) == (person(), "Asia/Jerusalem", "major")
+    assert kept.created_at <= datetime.now(UTC)
+
+
+def test_secret_and_url_are_printed_once(cellar: Cellar) -> None:
+    shown = cellar("sources", "add", "retail-il").output
+    *_, url, secret = shown.split()
+
+    assert url == "http://127.0.0.1:8000/webhooks/cellosign/retail-il"
+    assert sources.all_sources()["retail-il"].secrets[0].sha256 == digest_of(secret)
+    assert secret not in cellar("sources", "list").output + cellar("sources", "list", "--json").output
+
+
+def test_list_has_the_default_first_and_counts_what_came(cellar: Cellar) -> None:
+    added(cellar)
+    receipts.register(replace(delivery("r"), source="retail-il"))
+
+    listed = json.loads(cellar("sources", "list", "--json").output)["items"]
+
+    assert [(each["name"], each["archives"]) for each in listed] == [("default", 0), ("retail-il", 1)]
+    assert datetime.fromisoformat(listed[1]["last_delivery_at"]) == NOON
+    assert listed[0]["url"] == "http://127.0.0.1:8000/webhooks/cellosign"
+
+
+def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cellar) -> None:
+    added(cellar, "retail-il", "--success-purge-h", "24", "--unknown-events", "refuse")
+
+    cellar("sources", "set", "retail-il", "--timezone", "Asia/Jerusalem", "--success-purge-h", "settings")
+
+    terms = terms_of("retail-il")
+    assert (terms.timezone, terms.keeps_unknown_events) == ("Asia/Jerusalem", False)
+    assert terms.purged_after_success == default_terms().purged_after_success
+    assert terms_of("never-added") == terms_of("default") == default_terms()
+
+
+def test_change_of_the_time_zone_says_how_archives_follow(cellar: Cellar) -> None:
+    added(cellar)
+
+    assert "run again" in cellar("sources", "set", "retail-il", "--timezone", "Asia/Jerusalem").output
+    assert "run again" not in cellar("sources", "set", "retail-il", "--archived-within-s", "60").output
+
+
+def test_rotation_keeps_the_secrets_before_it_until_the_overlap_ends(cellar: Cellar) -> None:
+    first = added(cellar)["secret"]
+    second = json.loads(cellar("sources", "rotate", "retail-il", "--overlap-h", "1", "--json").output)["secret"]
+
+    kept = sources.all_sources()["retail-il"]
+    assert [each.sha256 for each in kept.secrets] == [digest_of(second), digest_of(first)]
+    assert kept.secrets[0].until is None
+    assert kept.secrets[1].until
+    assert kept.digests_at(kept.secrets[1].until) == [digest_of(second)]
+
+
+def test_disabled_source_has_no_secret_that_opens_and_names_who_disabled_it(cellar: Cellar) -> None:
+    added(cellar)
+    cellar("sources", "disable", "retail-il")
+
+    disabled = sources.all_sources()["retail-il"]
+    assert (disabled.disabled_by, disabled.digests_at(datetime.now(UTC))) == (person(), [])
+    cellar("sources", "enable", "retail-il")
+    assert len(sources.all_sources()["retail-il"].digests_at(datetime.now(UTC))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("add", "Retail"), "small letters"),
+        (("add", "a/b"), "small letters"),
+        (("add", "x" * 41), "at most 40"),
+        (("add", "default"), "the URL without a name"),
+        (("add", "known"), "exists"),
+        (("add", "new", "--timezone", "Mars/Olympus"), "--timezone"),
+        (("add", "new", "--amount-unit", "cents"), "--amount-unit"),
+        (("add", "new", "--success-purge-h", "0"), "--success-purge-h"),
+        (("set", "known"), "at least one term"),
+        (("set", "unknown", "--timezone", "UTC"), "no source has the name"),
+        (("rotate", "default"), "CELLAR_WEBHOOK_SECRETS"),
+        (("disable", "unknown"), "no source has the name"),
+    ],
+)
+def test_wrong_use_exits_with_2_says_what_is_expected_and_changes_nothing(
+    cellar: Cellar, arguments: tuple[str, ...], words: str
+) -> None:
+    added(cellar, "known")
+    before = sources.all_sources()
+
+    ended = cellar("sources", *arguments)
+
+    assert (ended.status, sources.all_sources()) == (2, before)
+    assert words in " ".join(ended.errors.replace("│", " ").split())
