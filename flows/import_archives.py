@@ -34,11 +34,13 @@ from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.errors import CellarError, Conflict, Transient
 from models.runs.imports import MOST_PROBLEMS, ImportOutcome, ImportProblem, ImportProgress
-from models.runs.receipt import Delivery
+from models.runs.receipt import DEFAULT_SOURCE, Delivery
 from models.runs.run import RunState
+from models.views.parameters import Text
 from services.imports.archiving import Failure, Leaving, Work
 from services.imports.progress import keep_progress, kept_progress
 from services.imports.taking_in import Batch, Reader
+from services.sources import registry
 
 _THREADS = 2  # one waits for the disk while the other works; more only wait for the interpreter
 _SHOWN_EACH_S = 2
@@ -49,7 +51,9 @@ _PAUSES_S = (2, 4, 8)
 
 @flow(name="import-archives", result_storage=RESULTS, persist_result=False)
 @without_text
-async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> State[Any] | None:
+async def import_archives(
+    paths: Annotated[list[str], Field(min_length=1)], source: Text | None = None
+) -> State[Any] | None:
     """Import saved archives. A second run skips what is archived. A run that was killed goes on where it was.
 
     The run ends Failed if a path or a payload could not be imported. Its state says why. While a path, the store or the
@@ -57,10 +61,11 @@ async def import_archives(paths: Annotated[list[str], Field(min_length=1)]) -> S
 
     Args:
         paths: Files, folders, tar and zip files that the worker can read, or s3:// URLs.
+        source: The name of the source that they came from. None: the source default.
     """
     by = ImportAttempt(flow_run.id, flow_run.run_count)
     try:
-        progress = await _import_all(paths, by)
+        progress = await _import_all(paths, by, source or DEFAULT_SOURCE)
     except CellarError as error:  # returned, so that no trace hides the sentence
         return _ended_by(error, by)
     get_run_logger().info("%s", progress)
@@ -84,10 +89,11 @@ def _begun_at() -> datetime:
     return begun_at or datetime.now(UTC)
 
 
-async def _import_all(paths: Sequence[str], by: ImportAttempt) -> ImportProgress:
+async def _import_all(paths: Sequence[str], by: ImportAttempt, source: str) -> ImportProgress:
     """Import batch by batch, from where an earlier attempt was, and return the progress at the end."""
     with bucket.patient():
-        reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id))
+        await in_thread(registry.check_known, source)
+        reader = Reader(paths, by, await in_thread(kept_progress, by.flow_run_id), source)
         await in_thread(reader.measure)
         shown = _Shown(reader.progress)
         await shown.begin()

@@ -47,6 +47,7 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     state: Literal["failed", "completed"] = "failed",
     cause: Text | None = None,
     template: Text | None = None,
+    source: Text | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     dry_run: bool = True,
@@ -60,6 +61,7 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
         state: The state of the archives.
         cause: The code of the cause of their failure, like STORE_AWAY. None: any cause.
         template: A template id. None: any template.
+        source: The name of a source. None: all sources.
         since: Only archives that arrived after this time.
         until: Only archives that arrived before this time.
         dry_run: Only plan: the artifact `bulk-plan-…` shows what would be run again. Nothing runs.
@@ -71,9 +73,8 @@ async def rerun_archives(  # noqa: PLR0913, PLR0917 -- a parameter per field of 
     """
     only_start_runs()
     if bulk is None:
-        chosen = ArchiveFilter(
-            state=State(state), cause=cause, template=template, received_after=since, received_before=until
-        )
+        filters = {"cause": cause, "template": template, "source": source}
+        chosen = ArchiveFilter(state=State(state), received_after=since, received_before=until, **filters)
         row = await in_thread(planning.plan, chosen, _person(), _id_of_this_run())
     else:
         row = await in_thread(planning.get, bulk)

@@ -22,7 +22,7 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import history, kept_discrepancies, ocfl
 from adapters.store.requests import stored_request
 from adapters.tables import receipts
-from models.runs.receipt import Identity
+from models.runs.receipt import DEFAULT_SOURCE, Identity
 from services.processing.completion import complete
 from services.processing.findings import reconcile_findings
 from services.processing.loading import load
@@ -120,13 +120,13 @@ def stored_discrepancies(reference: str) -> history.Rows:
     return rows
 
 
-def archived(reference: str, body: bytes, received_at: datetime | None = None) -> str:
+def archived(reference: str, body: bytes, received_at: datetime | None = None, source: str = DEFAULT_SOURCE) -> str:
     """Receive, register and complete an archive of the installation, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
     delivery = intake.accept(
-        Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}
+        Identity(reference), received_at or datetime.now(UTC), {"content-type": "application/json"}, source
     )
     receipts.register(delivery)
     finished(reference, delivery.receipt_id)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 from adapters.platform.tls import tls_context
 from adapters.settings.settings import settings
 from models.errors import System, Transient
-from models.runs.receipt import Identity
+from models.runs.receipt import DEFAULT_SOURCE, Identity
 from models.runs.run import Trigger
 
 DEPLOYMENT = "process-archive/archive"
@@ -122,7 +122,12 @@ async def make_due(run: FlowRun) -> None:
 
 def tags_of(identity: Identity) -> list[str]:
     """Return the tags by which people find the runs of an archive."""
-    found = {"reference": identity.reference, "process": identity.process_number, "template": identity.template_id}
+    found = {
+        "reference": identity.reference,
+        "process": identity.process_number,
+        "template": identity.template_id,
+        "source": None if identity.source == DEFAULT_SOURCE else identity.source,
+    }
     return [f"{name}:{value}" for name, value in found.items() if value is not None]
 
 
@@ -141,14 +146,15 @@ def _key_of(receipt_id: str, attempt: int) -> str:
     return f"{receipt_id}:{attempt}"
 
 
-async def create_import(paths: Sequence[str]) -> FlowRun:
-    """Create a run that imports what is saved at some paths and URLs.
+async def create_import(paths: Sequence[str], source: str | None) -> FlowRun:
+    """Create a run that imports what is saved at some paths and URLs, and came from a source.
 
     Raises:
         Transient: Prefect is down, slow or hung, or does not have the deployment yet.
     """
     async with _client() as client:
-        return _flow_run(await _create(client, IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)}}))
+        its = {"source": source} if source else {}
+        return _flow_run(await _create(client, IMPORT_DEPLOYMENT, {"parameters": {"paths": list(paths)} | its}))
 
 
 async def read_run(flow_run_id: str) -> FlowRun:

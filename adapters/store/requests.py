@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
-from adapters.settings.settings import settings
-from adapters.store import ocfl, seals
+from adapters.store import ocfl, seals, sources
 from adapters.store.judgements import kept_judgements, recorded_verdict
 from adapters.store.object_files import CUTS, DELIVERIES, KEPT, REQUEST, REVOCATION, SCANS, SKELETON, VERDICT
 from domain.archive.reading import event_at_of, read_archive
@@ -26,6 +25,7 @@ from models.archive.judgement import Judgement
 from models.archive.verdict import UNREADABLE, Verdict
 from models.archive.warning import ArchiveWarning, WarningCode
 from models.errors import Conflict, Locked, Refused
+from models.payments.payment_terms import PaymentTerms
 from models.store.inventory import Inventory
 
 _RECEIPT = "receipt.json"
@@ -59,8 +59,19 @@ class StoredRequest:
     """SHA-256 by name of the files of a delivery. For a version it is empty, since the inventory has the digests."""
     version_receipt_id: str
     """The receipt that made the version."""
+    source: str
+    """The source that brought the version, on whose terms its times and amounts are read."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
+
+    @property
+    def payment_terms(self) -> PaymentTerms:
+        """The terms on which the payments of the request are read.
+
+        Raises:
+            Transient: the store does not answer.
+        """
+        return sources.payment_terms_of(self.source)
 
     def skeleton(self) -> bytes:
         """Return the skeleton without card secrets: JSON with null in their places."""
@@ -114,7 +125,7 @@ class StoredRequest:
 
     def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
         contents = [cut.content for cut in self.cuts()]
-        zone, results = ZoneInfo(settings().timezone), settings().payment_terms.results
+        zone, results = self._zone(), self.payment_terms.results
         try:
             archive = read_archive(parse_with_repeats(skeleton()), contents, zone, results)
         except (*_DAMAGE, JsonFault, Refused) as error:
@@ -131,7 +142,7 @@ class StoredRequest:
             Transient: the store does not answer.
         """
         try:
-            return event_at_of(parse(self.skeleton()), ZoneInfo(settings().timezone))
+            return event_at_of(parse(self.skeleton()), self._zone())
         except (*_DAMAGE, JsonFault) as error:
             raise self._gone() from error
 
@@ -205,6 +216,9 @@ class StoredRequest:
         except Conflict:
             return False
         return digest.hexdigest() == self.receipt_id
+
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(sources.terms_of(self.source).timezone)
 
     def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
         return rebuilt(self.skeleton(), cuts, lambda sha256: self._chunks(self.files[sha256]), opener)
@@ -281,7 +295,9 @@ def version_in(inventory: Inventory, number: int, read: Read | None = None) -> S
     version, key = inventory.versions[number - 1], ocfl.object_key(reference)
     files = {sha256: f"{key}/{path}" for sha256, path in inventory.manifest.items()}
     keys = {name: files[version.state[name]] for name in KEPT if name in version.state}
-    return StoredRequest(reference, version.message, number, True, keys, files, {}, version.message, read)
+    return StoredRequest(
+        reference, version.message, number, True, keys, files, {}, version.message, version.source, read
+    )
 
 
 def delivery_of(path: str) -> str | None:

@@ -108,7 +108,14 @@ def _counting(tables: tuple[type[SQLModel], ...]) -> sqlalchemy.Select[Any]:
 
 
 def has_warnings(reference: str) -> bool:
-    return row_counts(reference, [WarningRow])[WarningRow] > 0
+    return row_counts(reference, [WarningRow])[WarningRow] > 0 or len(sources(reference)) > 1
+
+
+def sources(reference: str) -> list[str]:
+    """Return the sources of the deliveries of a process, by name."""
+    found = select(DeliveryRow.source).where(DeliveryRow.reference == reference).distinct()
+    with reading() as session:
+        return list(session.exec(found.order_by(DeliveryRow.source)))
 
 
 def signed_document_outcome(reference: str) -> str | None:
@@ -134,7 +141,9 @@ def identity(reference: str) -> Identity:
     """Return by what people find an archive, as far as the database knows it."""
     with reading() as session:
         archive = session.get(ArchiveRow, reference)
-    return Identity(reference, archive.process_number, archive.template_id) if archive else Identity(reference)
+    if archive is None:
+        return Identity(reference)
+    return Identity(reference, archive.process_number, archive.template_id, archive.source)
 
 
 def get(reference: str) -> ArchiveRow:

@@ -244,32 +244,39 @@ def restore(reference: str, found: Iterable[ReceiptRow]) -> None:
     with writing() as session:
         for row in found:
             insert_new(session, ReceiptRow, row.model_dump())
-        times = [
-            session.exec(select(func.min(table.received_at)).where(table.reference == reference)).one()
+        arrivals = [
+            session.exec(
+                select(table.received_at, table.source)
+                .where(table.reference == reference)
+                .order_by(col(table.received_at))
+                .limit(1)
+            ).first()
             for table in (ReceiptRow, DeliveryRow)
         ]
-        if earliest := min(filter(None, times), default=None):
-            insert_new(session, ArchiveRow, {"reference": reference, "state": State.RECEIVED, "received_at": earliest})
+        if earliest := min(filter(None, arrivals), default=None):
+            first = {"received_at": earliest[0], "source": earliest[1]}
+            insert_new(session, ArchiveRow, first | {"reference": reference, "state": State.RECEIVED})
             _pass_on_state(session, reference)
 
 
 def _set_earliest(session: Session, delivery: Delivery) -> None:
-    """Move the times of receipt and archive back: an earlier delivery may be registered after a later delivery.
+    """Move the times of receipt and archive back: an earlier delivery may be registered after a later delivery. The
+    first delivery decides on the source too.
 
-    Once a run has begun, its receipt's time stays: it decided which version is current, and a rebuild must decide the
-    same.
+    Once a run has begun, time and source of its receipt stay: they decided which version is current, and how it is
+    read, and a rebuild must decide the same.
     """
     is_begun = select(RunRow.receipt_id).where(RunRow.receipt_id == delivery.receipt_id).exists()
     waits = (col(ReceiptRow.receipt_id) == delivery.receipt_id, col(ReceiptRow.state) == State.RECEIVED, ~is_begun)
     session.execute(
         update(ReceiptRow)
         .where(*waits, col(ReceiptRow.received_at) > delivery.received_at)
-        .values(received_at=delivery.received_at)
+        .values(received_at=delivery.received_at, source=delivery.source)
     )
     session.execute(
         update(ArchiveRow)
         .where(col(ArchiveRow.reference) == delivery.reference, col(ArchiveRow.received_at) > delivery.received_at)
-        .values(received_at=delivery.received_at)
+        .values(received_at=delivery.received_at, source=delivery.source)
     )
 
 

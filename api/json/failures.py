@@ -1,14 +1,16 @@
 """`/api/failures`: failed archives, grouped by cause."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from models.views.failures import Failures
+from fastapi import APIRouter, Query
+
+from models.views.failures import FailureQuery, Failures
 from services.views import failure_list
 
 router = APIRouter(prefix="/api/failures", tags=["failures"])
 
 
 @router.get("", summary="Failed archives, grouped by cause")
-def list_failures() -> Failures:
+def list_failures(query: Annotated[FailureQuery, Query()]) -> Failures:
     """The cause of most archives comes first. Archives that wait to be tried again are not failed."""
-    return failure_list.failures()
+    return failure_list.failures(query.source)

@@ -20,6 +20,7 @@ from domain.payments.money import amount_text, exponent_of
 from domain.runs.waiting_text import age_text
 from models.archive.archive import State
 from models.archive.verdict import Verdict
+from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives import ArchiveView, CauseView, DeliveryView, FileView, JudgementView, RunView
 from models.views.payments import PaymentView
 from models.views.refused import RefusedView
@@ -49,7 +50,8 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
 
 def _head(archive: ArchiveView) -> str:
     described = f"process {archive.process_number or '–'}, template {archive.template_id or '–'}"
-    return cell(f"{archive.state}, {described}")
+    source = "" if archive.source == DEFAULT_SOURCE else f", source {archive.source}"
+    return cell(f"{archive.state}, {described}{source}")
 
 
 def _times(archive: ArchiveView) -> str:

@@ -6,18 +6,30 @@ from datetime import UTC
 from rich.table import Table
 
 from cli.terminal import table_of
+from models.runs.receipt import DEFAULT_SOURCE
 from models.views.archives import ArchiveSummary, CauseView
 
 _ALWAYS = ("reference", "state", "process", "received UTC")
-_NARROWED = ("template", "cause")
+_CONTENT = ("template", "files", "warn.", "disc.")
+_NARROWED = ("source", "template", "cause")
 _WIDE = 90  # narrower terminals fold or cut more columns
 
 
 def archive_table(archives: Sequence[ArchiveSummary], width: int) -> Table:
-    """Return a table of archives. If an archive failed or waits, causes take the place of templates and counts."""
+    """Return a table of archives. If an archive failed or waits, causes take the place of templates and counts. The
+    source has a column where an archive has a source of its own.
+    """
     has_causes = any(each.cause for each in archives)
-    heads = ("cause",) if has_causes else ("template", "files", "warn.", "disc.")
-    rows = [(*_identity(each), *([_cause(each.cause)] if has_causes else _content(each))) for each in archives]
+    has_sources = any(each.source != DEFAULT_SOURCE for each in archives)
+    heads = [*(["source"] if has_sources else []), *(["cause"] if has_causes else _CONTENT)]
+    rows = [
+        (
+            *_identity(each),
+            *([each.source] if has_sources else []),
+            *([_cause(each.cause)] if has_causes else _content(each)),
+        )
+        for each in archives
+    ]
     table = table_of((*_ALWAYS, *heads), rows)
     table.padding, table.show_edge = (0, 0, 0, 0), False
     if width >= _WIDE:

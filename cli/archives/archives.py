@@ -26,6 +26,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     session: Annotated[str | None, typer.Option(help="A session id.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="A label, as KEY=VALUE. Repeat for more labels.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
+    source: Annotated[str | None, typer.Option(help="The name of a source, or default.")] = None,
     state: Annotated[str | None, typer.Option(help="received, processing, completed or failed.")] = None,
     cause: Annotated[str | None, typer.Option(help="Why archives failed or wait: a code, like STORE_AWAY.")] = None,
     attention: Annotated[
@@ -44,7 +45,7 @@ def list_archives(  # noqa: PLR0913 -- an option per filter
     try:
         query = ArchiveQuery(
             reference=reference, process_number=process_number, transaction_number=transaction_number,
-            session=session, label=label or [], template=template, state=state,
+            session=session, label=label or [], template=template, source=source, state=state,
             cause=cause, attention=attention, discrepancy=discrepancy,
             received_after=received_after, received_before=received_before, q=q, cursor=cursor, limit=limit,
         )  # fmt: skip

@@ -13,9 +13,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from adapters.peers.prefect_api import FlowRun, create_import, read_run, run_url
 from cli.terminal import Json, cell, console, print_json, table_of
-from models.errors import Transient
+from models.errors import Refused, Transient
 from models.runs.imports import ImportProblem, ImportProgress
 from services.imports.progress import kept_progress
+from services.sources import registry
 
 _LOOK_S = 1.0
 _SAID_EACH_S = 10
@@ -43,6 +44,7 @@ def import_archives(
         typer.Argument(help="Payload files, folders, tar and zip files that the worker can read, or s3:// prefixes."),
     ],
     *,
+    source: Annotated[str | None, typer.Option(help="The name of the source that they came from.")] = None,
     as_json: Json = False,
 ) -> None:
     """Import archives that an older receiver has saved. Payloads that are archived are skipped. Nobody is notified.
@@ -50,7 +52,9 @@ def import_archives(
     The worker imports, in a run of `import-archives`. Ctrl-C leaves the run at work.
     Exits with 1 if a payload was refused or has failed.
     """
-    run = asyncio.run(create_import([_absolute(each) for each in paths]))
+    if source:
+        _check_source(source)
+    run = asyncio.run(create_import([_absolute(each) for each in paths], source))
     try:
         with _shown(run) as show:
             ended = asyncio.run(_until_ended(run, show))
@@ -61,6 +65,13 @@ def import_archives(
     _print(ended, progress, as_json=as_json)
     if ended.state != "Completed":
         raise typer.Exit(1)
+
+
+def _check_source(source: str) -> None:
+    try:
+        registry.check_known(source)
+    except Refused as refused:
+        raise typer.BadParameter(refused.detail, param_hint="--source") from refused
 
 
 def _absolute(path: str) -> str:

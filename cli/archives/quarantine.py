@@ -12,6 +12,7 @@ from rich.table import Table
 from adapters.inbox import quarantine
 from cli.terminal import Json, cell, console, table_of
 from models.errors import Refused
+from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.refused import RefusedDelivery
 from services.triggering.releases import Outcome, release_all
 
@@ -23,9 +24,13 @@ _Bodies = dict[str, list[RefusedDelivery]]
 
 
 @app.command("list")
-def list_quarantined(*, as_json: Json = False) -> None:
+def list_quarantined(
+    *,
+    source: Annotated[str | None, typer.Option(help="Payloads from one source.")] = None,
+    as_json: Json = False,
+) -> None:
     """List the payloads in quarantine, the last refused first. With --json, each refused delivery."""
-    waiting = _waiting()
+    waiting = [each for each in _waiting() if source in (None, each.source)]
     if as_json:
         _print_json([asdict(each) for each in waiting])
         return
@@ -37,7 +42,9 @@ def list_quarantined(*, as_json: Json = False) -> None:
 
 def list_table(deliveries: Sequence[RefusedDelivery]) -> Table:
     """Return the table of refused bodies, from their deliveries. In 100 columns it shows each place of a file whole."""
-    return table_of(_LISTED, [_row(found) for found in _by_body(deliveries).values()])
+    has_sources = any(each.source != DEFAULT_SOURCE for each in deliveries)
+    rows = [[*_row(found), *([found[0].source] if has_sources else [])] for found in _by_body(deliveries).values()]
+    return table_of([*_LISTED, *(["source"] if has_sources else [])], rows)
 
 
 def _row(deliveries: Sequence[RefusedDelivery]) -> list[object]:

@@ -20,7 +20,10 @@ from services.bulk import planning, records
 from services.triggering import reruns
 
 _WRONG_USE = 2
-_FILTERS = {"since": "received_after", "until": "received_before", "template": "template", "cause": "cause"}
+_FILTERS = {name: name for name in ("template", "source", "cause")} | {
+    "since": "received_after",
+    "until": "received_before",
+}
 
 
 def rerun(  # noqa: PLR0913 -- an option per filter
@@ -32,6 +35,7 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     since: Annotated[str | None, typer.Option(help="Arrived after this time with zone: 2026-11-24T00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Arrived before this time with zone.")] = None,
     template: Annotated[str | None, typer.Option(help="A template id.")] = None,
+    source: Annotated[str | None, typer.Option(help="The name of a source.")] = None,
     cause: Annotated[str | None, typer.Option(help="The code of the cause of the failure.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing runs.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
@@ -42,7 +46,7 @@ def rerun(  # noqa: PLR0913 -- an option per filter
     --failed shows a plan, asks, freezes the list, and follows it to its end. Ctrl-C detaches; the bulk re-run goes on.
     Exits with 1 if an archive failed again or the bulk re-run was aborted.
     """
-    filters = {"since": since, "until": until, "template": template, "cause": cause}
+    filters = {"since": since, "until": until, "template": template, "source": source, "cause": cause}
     _check_use(references, filters, failed=failed, only_bulk=dry_run or yes)
     if references:
         _rerun(references, as_json=as_json)

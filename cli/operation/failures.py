@@ -1,7 +1,9 @@
 """`cellar failures`: shows why archives failed, and what waits and heals by itself."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -13,24 +15,29 @@ from models.views.failures import FailureGroup
 from services.views import failure_list
 
 
-def failures(*, as_json: Json = False) -> None:
+def failures(
+    *,
+    source: Annotated[str | None, typer.Option(help="The failures of one source. Waiting archives are of all.")] = None,
+    as_json: Json = False,
+) -> None:
     """Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves."""
     waits = [WaitView.of(each) for each in waiting.summary()]
-    found = FailuresAndWaits(items=failure_list.failures().items, waiting=waits)
+    found = FailuresAndWaits(items=failure_list.failures(source).items, waiting=waits)
     if as_json:
         print_json(found)
     else:
-        print_failures(console(), found, datetime.now(UTC))
+        print_failures(console(), found, datetime.now(UTC), source)
 
 
-def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime) -> None:
+def print_failures(terminal: Console, found: FailuresAndWaits, now: datetime, source: str | None = None) -> None:
+    of_source = f" --source {source}" if source else ""
     for each in found.items:
         terminal.print(_head(each))
         terminal.print(paragraph(each.sentence))
         by_cause = "" if each.code == failure_list.NOT_KEPT else f" --cause {each.code}"
-        terminal.print(paragraph(f"cellar list --state failed{by_cause}"))
+        terminal.print(paragraph(f"cellar list --state failed{by_cause}{of_source}"))
         if by_cause:
-            terminal.print(paragraph(f"cellar rerun --failed{by_cause}"))
+            terminal.print(paragraph(f"cellar rerun --failed{by_cause}{of_source}"))
         terminal.print()
     if not found.items:
         terminal.print(Text("No archive has failed."))

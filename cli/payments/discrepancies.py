@@ -11,18 +11,19 @@ from models.views.payments import DiscrepancyPage, DiscrepancyQuery
 from services.views import discrepancy_list
 
 
-def list_discrepancies(
+def list_discrepancies(  # noqa: PLR0913 -- an option per filter
     *,
     code: Annotated[str | None, typer.Option(help="A code, like AMOUNT_MISMATCH.")] = None,
     state: Annotated[str | None, typer.Option(help="open, explained or closed. Default: open and explained.")] = None,
     reference: Annotated[str | None, typer.Option(help="An archive; '' for discrepancies of no archive.")] = None,
+    source: Annotated[str | None, typer.Option(help="Discrepancies of archives of one source.")] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
     limit: Annotated[int, typer.Option(help="Discrepancies on a page, at most 500.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List discrepancies, ordered by code."""
     try:
-        query = DiscrepancyQuery(code=code, state=state, reference=reference, cursor=cursor, limit=limit)
+        query = DiscrepancyQuery(code=code, state=state, reference=reference, source=source, cursor=cursor, limit=limit)
     except ValidationError as error:
         raise wrong_options(error) from error
     page = _page(query)

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from migrations.ledger import create_views, drop_views
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -47,6 +49,7 @@ def _of_attempts() -> list[sa.Column[Any]]:
 
 
 def upgrade() -> None:
+    drop_views()  # SQLite alters no table that a view reads
     for table in _OF_A_SOURCE:
         op.add_column(table, sa.Column("source", sa.String(length=64), nullable=False, server_default="default"))
     for column in _of_messages():
@@ -61,6 +64,7 @@ def upgrade() -> None:
         with op.batch_alter_table(table) as batch_op:
             for name in columns:
                 batch_op.create_index(f"ix_{table}_{name}", [name], unique=False)
+    create_views(with_source=True)
 
 
 def _create_session_events() -> None:
@@ -144,6 +148,7 @@ def _create_events() -> None:
 
 
 def downgrade() -> None:
+    drop_views()
     for table in ("event", "endpoint", "missing_process", "session_event"):
         op.drop_table(table)
     for name in _INDEXED["notification"]:
@@ -155,3 +160,4 @@ def downgrade() -> None:
         op.drop_column("notification", column.name)
     for table in _OF_A_SOURCE:
         op.drop_column(table, "source")
+    create_views()

@@ -32,6 +32,7 @@ LEDGER = Table(
     Column("refunded_minor", BigInteger),
     Column("charged_back_minor", BigInteger),
     Column("revenue_minor", BigInteger),
+    Column("source", String, nullable=False),
 )
 
 DAILY_TOTALS = Table(
@@ -45,4 +46,5 @@ DAILY_TOTALS = Table(
     Column("refunded_minor", BigInteger),
     Column("charged_back_minor", BigInteger),
     Column("revenue_minor", BigInteger),
+    Column("source", String, nullable=False),
 )

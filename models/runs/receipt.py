@@ -21,11 +21,12 @@ DEFAULT_SOURCE = "default"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """By what people find an archive: its process and template. Known before the answer to a delivery."""
+    """By what people find an archive: its process, template and source. Known before the answer to a delivery."""
 
     reference: str
     process_number: int | None = None
     template_id: str | None = None
+    source: str = DEFAULT_SOURCE
 
 
 @dataclass(frozen=True, slots=True)

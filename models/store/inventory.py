@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from models.runs.receipt import DEFAULT_SOURCE
+
+_CELLAR, _SOURCE = "urn:cellar", "urn:cellar:source:"
 TYPE = "https://ocfl.io/1.1/spec/#inventory"
 DIGEST_ALGORITHM = "sha256"
 _CONTENT_PATH = re.compile(r"v[1-9]\d*/content/.+")
@@ -19,11 +22,16 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """A version of an object. `state` maps logical paths of files to the digests of their contents."""
+    """A version of an object. `state` maps logical paths of files to the digests of their contents.
+
+    `source` brought the version, and says how its times and amounts are read. The version's user names it, so a version
+    of the source `default` is as those of earlier builds.
+    """
 
     created_at: datetime
     message: str
     state: Mapping[str, str]
+    source: str = DEFAULT_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def _version_json(version: ObjectVersion) -> dict[str, object]:
     return {
         "created": version.created_at.isoformat(),
         "message": version.message,
-        "user": {"name": "cellar", "address": "urn:cellar"},
+        "user": {"name": "cellar", "address": _address(version.source)},
         "state": {sha256: sorted(paths) for sha256, paths in sorted(_by_digest(version.state.items()).items())},
     }
 
@@ -109,7 +117,20 @@ def _version(document: Mapping[str, object], manifest: Mapping[str, str]) -> Obj
         created_at=datetime.fromisoformat(_expected(str, document["created"])),
         message=_expected(str, document["message"]),
         state={_expected(str, path): sha256 for sha256, paths in state.items() for path in _expected(list, paths)},
+        source=_source(_expected(dict, document["user"])["address"]),
     )
+
+
+def _address(source: str) -> str:
+    return _CELLAR if source == DEFAULT_SOURCE else f"{_SOURCE}{source}"
+
+
+def _source(address: object) -> str:
+    if address == _CELLAR:
+        return DEFAULT_SOURCE
+    if not _expected(str, address).startswith(_SOURCE):
+        raise ValueError("expected the address of cellar or of a source")
+    return _expected(str, address).removeprefix(_SOURCE)
 
 
 def _content_path(paths: object) -> str:

@@ -23,6 +23,9 @@ class ArchiveFilter(BaseModel):
     session: Text | None = None
     label: list[Text] = Field([], description="`KEY=VALUE`; an archive must have each label that is named")
     template: Text | None = None
+    source: Text | None = Field(
+        None, description="the name of the source of the first delivery; `default` for the URL without a name"
+    )
     state: State | None = None
     cause: Text | None = Field(None, description="the code of the cause of a failure, or of waiting")
     attention: bool | None = Field(
@@ -77,6 +80,7 @@ class ArchiveSummary(BaseModel):
     state: str
     template_id: str | None
     process_number: int | None
+    source: str
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None
@@ -102,6 +106,7 @@ class DeliveryView(BaseModel):
     receipt_id: str
     received_at: datetime
     outcome: str
+    source: str
 
 
 class FileView(BaseModel):
@@ -220,6 +225,7 @@ class ArchiveView(BaseModel):
     state: str
     template_id: str | None
     process_number: int | None
+    source: str
     received_at: datetime
     completed_at: datetime | None
     cause: CauseView | None

@@ -2,7 +2,15 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from models.views.parameters import Text
+
+
+class FailureQuery(BaseModel):
+    """The filter of failures."""
+
+    source: Text | None = Field(None, description="the name of a source")
 
 
 class FailureGroup(BaseModel):

@@ -65,6 +65,7 @@ class DiscrepancyQuery(BaseModel):
     state: DiscrepancyState | None = None
     code: DiscrepancyCode | None = None
     reference: Text | None = Field(None, description="reference of an archive; empty: discrepancies of no archive")
+    source: Text | None = Field(None, description="the name of the source of their archives")
     cursor: Text | None = Field(None, description="`next` of the page before")
     limit: int = Field(50, ge=1, le=500)
 

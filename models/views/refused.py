@@ -12,6 +12,7 @@ class RefusedQuery(BaseModel):
 
     reference: Text | None = None
     process_number: Integer | None = None
+    source: Text | None = Field(None, description="the name of a source")
     code: Text | None = Field(None, description="a code, like `NOT_BASE64`")
     received_after: Moment | None = None
     received_before: Moment | None = None
@@ -28,6 +29,7 @@ class RefusedView(BaseModel):
     receipt_id: str
     reference: str | None
     process_number: int | None
+    source: str
     code: str
     where: str
     detail: str

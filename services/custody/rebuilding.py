@@ -149,4 +149,5 @@ def _receipt(archived: StoredArchive, inventory: Inventory) -> ReceiptRow:
         received_at=received_at,
         completed_at=None if waits else received_at,
         size_bytes=archived.request.size_bytes(),
+        source=archived.request.source,
     )

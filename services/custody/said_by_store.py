@@ -11,13 +11,13 @@ from adapters.tables.recorded import Recorded, Row
 from domain.archive.versions import Age, newest_first
 from models.archive.archive import ArchiveRow, State
 from models.errors import Conflict, Unreadable
-from models.runs.receipt import ReceiptRow, VersionRow
+from models.runs.receipt import DEFAULT_SOURCE, ReceiptRow, VersionRow
 from services.custody.opened import Opened
 
-_OF_A_RECEIPT = ("receipt_id", "state", "received_at", "completed_at", "size_bytes")
+_OF_A_RECEIPT = ("receipt_id", "state", "received_at", "completed_at", "size_bytes", "source")
 _OTHER_ZONE = timedelta(hours=26)
 """How far apart two time zones may read the same clock. `event_at` stays as it was read first, in the zone of then."""
-_OF_A_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers")
+_OF_A_DELIVERY = ("delivery_id", "receipt_id", "received_at", "outcome", "headers", "source")
 
 
 def said_receipts(opened: Opened) -> list[Row]:
@@ -126,7 +126,8 @@ def _arrivals(opened: Opened, number: int, receipts: Mapping[str, Row]) -> Itera
 
 
 def _columns(row: Mapping[str, Any], names: Collection[str]) -> Row:
-    """Return some columns of a row of a history, with the times as times."""
+    """Return some columns of a row of a history, with times as times. Histories of earlier builds name no source."""
+    row = {"source": DEFAULT_SOURCE} | dict(row)
     return {name: _moment(row[name]) if name.endswith("_at") else row[name] for name in names}
 
 

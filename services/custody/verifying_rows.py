@@ -12,7 +12,6 @@ from itertools import islice
 from sqlmodel import SQLModel
 
 from adapters.platform.cancellation import checkpoint
-from adapters.settings.settings import settings
 from adapters.store import seals
 from adapters.store.requests import StoredRequest
 from adapters.tables.recorded import Recorded, Row, key_columns, recorded
@@ -52,7 +51,8 @@ _OF_THE_PAYLOAD = (
 _MOST_NAMED = 3
 RELOADED = (
     "re-run the archive, which loads its rows from the store again: somebody has changed the database, or the rows "
-    "were loaded by an older build, or with another CELLAR_TIMEZONE or other CELLAR_PAYMENT_ settings"
+    "were loaded by an older build, or with another time zone or unit of amounts of their source, or with other "
+    "CELLAR_PAYMENT_ settings"
 )
 """What to do about rows that differ. Rows do not say by which settings they were loaded."""
 
@@ -102,9 +102,9 @@ def _compared(
     archive = _archive(request) if request else None
     described = {"process_number": archive.process_number, "template_id": archive.template_id} if archive else {}
     yield ArchiveRow, [described | said_archive(opened, found)], found[ArchiveRow]
-    if archive:
+    if request and archive:
         try:
-            said = rows_of(archive, settings().payment_terms, fingerprint)
+            said = rows_of(archive, request.payment_terms, fingerprint)
         except Locked:
             return  # the check of the key reports it
         said = {**said, SignedDocumentRow: _judged(archive, said[SignedDocumentRow], found[SignedDocumentRow])}

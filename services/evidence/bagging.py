@@ -15,6 +15,7 @@ from domain.messages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Refused
+from models.payments.payment_terms import PaymentTerms
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 from models.views.archives import ArchiveView
@@ -59,7 +60,7 @@ def evidence(reference: str, receipt_id: str, now: datetime, *, even_damaged: bo
     proof = Proof(now, settings().holder, receipt_id, is_in_clear(request), locked, findings, anchored)
     archive = readable(request)
     found = documents(request, archive, are_whole=not findings)
-    pages = _pages(_shown(archive, found, request, view), proof)
+    pages = _pages(_shown(archive, found, request, view), proof, request.payment_terms)
     files = [*(each.file for each in found), *pages, *_proving_files(request, view, proof)]
     return Evidence(files, _info(request, proof), sum(each.size_bytes for each in found), findings, locked)
 
@@ -89,15 +90,15 @@ def _shown(
 ) -> Shown | None:
     if archive is None:
         return None
-    terms = settings().payment_terms
+    terms = request.payment_terms
     discrepancies = [] if archive.is_locked else reconcile(archive, terms)
     history = History(request.version, view.versions, view.deliveries)
     return Shown(archive, [each.exported for each in found if each.exported], discrepancies, history)
 
 
-def _pages(shown: Shown | None, proof: Proof) -> Iterator[BagFile]:
+def _pages(shown: Shown | None, proof: Proof, terms: PaymentTerms) -> Iterator[BagFile]:
     for language in LANGUAGES:
-        page = summary_page(shown, proof, settings().payment_terms, language)
+        page = summary_page(shown, proof, terms, language)
         yield of_bytes(page_name(language), page.encode())
 
 

@@ -18,7 +18,7 @@ from domain.body.scan import Scanner
 from models.archive.archive import State
 from models.errors import Refused, Unreadable
 from models.runs.imports import ImportOutcome, ImportPosition, ImportProblem, ImportProgress
-from models.runs.receipt import Delivery, Identity
+from models.runs.receipt import DEFAULT_SOURCE, Delivery, Identity
 
 _AT_ONCE = 128
 _AT_ONCE_BYTES = 32 << 20
@@ -44,6 +44,7 @@ class Reader:
     locations: Sequence[str]
     by: ImportAttempt
     progress: ImportProgress
+    source: str = DEFAULT_SOURCE
     _payloads: Iterator["_Read | ImportProblem"] | None = None
     _file_end_bytes: int = 0
     _place: ImportPosition | None = None
@@ -104,7 +105,7 @@ class Reader:
         for each in read:
             checkpoint()
             receipt_id = each.intake.receipt_id
-            taken = _take_in(each, known.get(receipt_id), names, datetime.now(UTC))
+            taken = _take_in(each, known.get(receipt_id), names, datetime.now(UTC), self.source)
             if isinstance(taken, Delivery):
                 deliveries.append(taken)
                 names[receipt_id] = each.name
@@ -205,7 +206,7 @@ def _read(saved: Saved) -> "_Read | ImportProblem":
 
 
 def _take_in(
-    read: _Read, known: KnownReceipt | None, taken: dict[str, str], now: datetime
+    read: _Read, known: KnownReceipt | None, taken: dict[str, str], now: datetime, source: str
 ) -> Delivery | ImportProblem | ImportOutcome:
     """Accept a payload into the inbox, or quarantine it, unless it is archived already."""
     before = known and known.delivery
@@ -222,15 +223,15 @@ def _take_in(
                 read.intake.accept_again(again)
                 return again
             headers = {"content-type": "application/json", "x-cellar-source": "import", "x-cellar-file": read.name}
-            return read.intake.accept(identity, now, headers)
+            return read.intake.accept(identity, now, headers, source)
         except Refused as refused:
-            return _quarantined(read, refused, now)
+            return _quarantined(read, refused, now, source)
 
 
-def _quarantined(read: _Read, refused: Refused, now: datetime) -> ImportProblem:
+def _quarantined(read: _Read, refused: Refused, now: datetime, source: str) -> ImportProblem:
     receipt_id = read.intake.receipt_id
     if not quarantine.has_body(receipt_id):  # else a second import would change the time in the record
-        read.intake.quarantine(refused, now, process_in(read.scanner.beginning(MOST_BYTES)))
+        read.intake.quarantine(refused, now, process_in(read.scanner.beginning(MOST_BYTES)), source)
     told = {"code": refused.code, "where": refused.where, "detail": refused.detail, "receipt_id": receipt_id}
     return ImportProblem(path=read.name, outcome=ImportOutcome.REFUSED, **told)
 

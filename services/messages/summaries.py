@@ -1,6 +1,5 @@
 """Makes summaries of runs for people, as Markdown."""
 
-from adapters.settings.settings import settings
 from adapters.tables import notifications
 from domain.messages.summary import MOST_ROWS, summary
 from services.messages.archive_events import archive_url
@@ -24,5 +23,5 @@ def archive_summary(reference: str, receipt_id: str, version: int) -> str:
         discrepancies_in_all=sum(recorded.count_not_closed(reference).values()),
         version=version,
         archive_url=archive_url(reference),
-        terms=settings().payment_terms,
+        terms=archived.request.payment_terms,
     )

@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.platform.cancellation import checkpoint
-from adapters.settings.settings import settings
-from adapters.store.requests import stored_request
+from adapters.store.requests import StoredRequest, stored_request
 from adapters.tables import archives, receipts
 from domain.archive.versions import newest_first
 from domain.payments.booking import BookedPayment, booked
 from domain.payments.reconciliation import vanished
-from models.archive.archive import Archive
 from models.errors import Conflict, Locked
 from models.payments.discrepancy import DUPLICATE_CODES, HOLD_CODES, PAYLOAD_CODES, Discrepancy, DiscrepancyCode
 from models.payments.payment import Standing
@@ -97,7 +95,7 @@ def payload_findings(current: StoredArchive) -> PayloadFindings:
     except Conflict as conflict:
         log.error("a version is damaged; vanished payments are unknown", why=str(conflict))
         return PayloadFindings(PAYLOAD_CODES - {DiscrepancyCode.PAYMENT_VANISHED}, current.discrepancies)
-    payments = booked(current.archive, settings().payment_terms)
+    payments = booked(current.archive, current.request.payment_terms)
     return PayloadFindings(PAYLOAD_CODES, [*current.discrepancies, *vanished(payments, older)])
 
 
@@ -107,11 +105,12 @@ def _others(current: StoredArchive) -> Iterator[list[BookedPayment]]:
     for age in newest_first(archives.ages(reference)):
         if age.receipt_id != current.receipt_id:
             checkpoint()
-            yield booked(_stored_archive(reference, age.receipt_id), settings().payment_terms)
+            request = _stored_request(reference, age.receipt_id)
+            yield booked(request.archive(), request.payment_terms)
 
 
-def _stored_archive(reference: str, receipt_id: str) -> Archive:
+def _stored_request(reference: str, receipt_id: str) -> StoredRequest:
     request = stored_request(reference, receipt_id)
     if request is None:
         raise Conflict(f"the store does not have receipt {receipt_id}; send the archive again", code="RECEIPT_LOST")
-    return request.archive()
+    return request

@@ -94,7 +94,8 @@ def _archive(reference: str, before: Inventory | None, staged: Staged, folder: P
         return current.version
     _examine(staged)
     state = staged.digests()
-    version = ObjectVersion(receipts.get(staged.receipt_id).received_at, staged.receipt_id, state)
+    receipt = receipts.get(staged.receipt_id)
+    version = ObjectVersion(receipt.received_at, staged.receipt_id, state, receipt.source)
     contents = {sha256: path for path, sha256 in state.items()}
     return ocfl.add_version(reference, before, version, folder, contents).head
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from adapters.platform.cancellation import checkpoint
-from adapters.settings.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
 from adapters.store.seals import fingerprint
 from domain.archive.rows import Rows, rows_of
@@ -37,13 +36,13 @@ class StoredArchive:
             Locked: the key of the fingerprints is not available.
         """
         checkpoint()
-        return rows_of(self.archive, settings().payment_terms, fingerprint)
+        return rows_of(self.archive, self.request.payment_terms, fingerprint)
 
     @cached_property
     def discrepancies(self) -> list[Discrepancy]:
         """Discrepancies within this archive alone; none are claimed for a locked archive."""
         checkpoint()
-        return [] if self.archive.is_locked else reconcile(self.archive, settings().payment_terms)
+        return [] if self.archive.is_locked else reconcile(self.archive, self.request.payment_terms)
 
 
 def stored_archive(reference: str, receipt_id: str, *, even_locked: bool = False) -> StoredArchive:

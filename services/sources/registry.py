@@ -85,6 +85,17 @@ def enable(name: str) -> Source:
     return _change(name, lambda found: found.model_copy(update={"disabled_at": None, "disabled_by": None}))
 
 
+def check_known(name: str) -> None:
+    """Check that a source exists.
+
+    Raises:
+        Refused: it does not.
+        Transient: the store does not answer.
+    """
+    if name != DEFAULT_SOURCE and name not in sources.refresh():
+        raise _unknown(name)
+
+
 def url_of(name: str) -> str:
     """Return the URL to enter in Cellosign."""
     return f"{settings().receiver_url}/webhooks/cellosign/{name}"
@@ -105,10 +116,14 @@ def _change(name: str, changed: Callable[[Source], Source]) -> Source:
 
     def _of_a_known(before: Source | None) -> Source:
         if before is None:
-            raise Refused("UNKNOWN_SOURCE", f"no source has the name {name}; `cellar sources list` shows the names")
+            raise _unknown(name)
         return changed(before)
 
     return sources.change(name, _of_a_known)
+
+
+def _unknown(name: str) -> Refused:
+    return Refused("UNKNOWN_SOURCE", f"no source has the name {name}; `cellar sources list` shows the names")
 
 
 def _check_name(name: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, or_
+from sqlalchemy import ColumnElement, case, cast, or_
 from sqlmodel import SQLModel, String, col, exists, func, select
 
 from adapters.database.listing import Order, listed
@@ -13,6 +13,7 @@ from models.archive.session import LabelRow, SessionRow
 from models.archive.warning import WarningRow
 from models.errors import Refused
 from models.payments.discrepancy import DiscrepancyRow, DiscrepancyState
+from models.runs.receipt import DeliveryRow
 from models.views.archives import (
     ArchiveFilter,
     ArchivePage,
@@ -25,6 +26,9 @@ from services.views.refused_list import needs_attention
 _NOT_CLOSED = col(DiscrepancyRow.state) != DiscrepancyState.CLOSED
 
 
+_SOURCES_DIFFER = exists().where(
+    col(DeliveryRow.reference) == col(ArchiveRow.reference), col(DeliveryRow.source) != col(ArchiveRow.source)
+)
 _NEWEST_FIRST = Order(col(ArchiveRow.received_at), col(ArchiveRow.reference), is_descending=True)
 
 
@@ -35,7 +39,8 @@ def page(query: ArchiveQuery) -> ArchivePage:
         Refused: the cursor is invalid, or a label has no `=`.
         Transient: the database does not answer.
     """
-    counts = [_count(FileRow), _count(WarningRow), _count(DiscrepancyRow, _NOT_CLOSED)]
+    warnings = _count(WarningRow) + case((_SOURCES_DIFFER, 1), else_=0)
+    counts = [_count(FileRow), warnings, _count(DiscrepancyRow, _NOT_CLOSED)]
     found = select(ArchiveRow, *counts).where(*conditions_of(query))
     with reading() as session:
         rows, cursor = listed(session, found, _NEWEST_FIRST, query.cursor, query.limit)
@@ -64,6 +69,7 @@ def conditions_of(query: ArchiveFilter) -> list[ColumnElement[bool]]:
         "reference": ArchiveRow.reference,
         "process_number": ArchiveRow.process_number,
         "template": ArchiveRow.template_id,
+        "source": ArchiveRow.source,
         "state": ArchiveRow.state,
         "cause": ArchiveRow.cause_code,
     }
@@ -124,6 +130,7 @@ def _key_and_value(label: str) -> tuple[str, str]:
 _NEEDS_ATTENTION = or_(
     col(ArchiveRow.state) == State.FAILED,
     _has(WarningRow),
+    _SOURCES_DIFFER,
     _has(DiscrepancyRow, col(DiscrepancyRow.state) == DiscrepancyState.OPEN),
     needs_attention(col(ArchiveRow.reference)),
 )

@@ -16,7 +16,7 @@ from models.archive.form_field import FormFieldRow
 from models.archive.session import IntegrationRow, LabelRow, SessionRow
 from models.archive.signature import SignatureRow
 from models.archive.signed_document import SignedDocumentRow
-from models.archive.warning import WarningRow
+from models.archive.warning import WarningCode, WarningRow
 from models.messages.notification import NotificationAttemptRow, NotificationRow
 from models.payments.ledger import LEDGER
 from models.payments.payment import PaymentRow
@@ -61,7 +61,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "sessions": _sessions(session, reference),
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],
                 "fields": _dumped(session, FormFieldRow, reference),
-                "warnings": _dumped(session, WarningRow, reference),
+                "warnings": [*_dumped(session, WarningRow, reference), *_of_sources(session, reference)],
                 "payments": _payments(session, reference),
                 "discrepancies": [each for each in found if each.closed_at is None],
                 "closed_discrepancies": [each for each in found if each.closed_at],
@@ -120,6 +120,16 @@ def _rows(session: Session, table: type[Row], reference: str, order: Any = None)
 
 def _dumped(session: Session, table: type[SQLModel], reference: str, order: Any = None) -> list[dict[str, Any]]:
     return [row.model_dump() for row in _rows(session, table, reference, order)]
+
+
+def _of_sources(session: Session, reference: str) -> list[dict[str, str]]:
+    """Return the warning that deliveries of a process came from several sources, if so."""
+    found = session.exec(select(DeliveryRow.source).where(DeliveryRow.reference == reference).distinct()).all()
+    if len(found) < 2:
+        return []
+    named = ", ".join(sorted(found))
+    detail = f"deliveries came from {named}: each version is read on the terms of the source that brought it first"
+    return [{"code": WarningCode.SOURCES_DIFFER, "where": "", "detail": detail}]
 
 
 def _sessions(session: Session, reference: str) -> list[SessionView]:

@@ -1,6 +1,5 @@
 """Compares two versions of an archive."""
 
-from adapters.settings.settings import settings
 from adapters.store.requests import stored_version
 from domain.archive.difference import differences
 from models.archive.difference import Difference
@@ -15,5 +14,5 @@ def version_differences(reference: str, before: int, after: int) -> list[Differe
         Conflict: the store does not give a version back.
         Transient: the store does not answer.
     """
-    one, other = (stored_version(reference, number).archive() for number in (before, after))
-    return differences(one, other, settings().payment_terms)
+    one, other = (stored_version(reference, number) for number in (before, after))
+    return differences(one.archive(), other.archive(), other.payment_terms)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, exists, func, select
 
 from adapters.database.listing import Order, listed
 from adapters.database.transactions import reading
+from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow, DiscrepancyState
 from models.views.payments import DiscrepancyPage, DiscrepancyQuery, ListedDiscrepancy
 from services.payments.recorded import views_of
@@ -80,4 +81,7 @@ def _conditions(query: DiscrepancyQuery) -> list[ColumnElement[bool]]:
         conditions.append(col(DiscrepancyRow.code) == query.code)
     if query.reference is not None:
         conditions.append(col(DiscrepancyRow.reference) == (query.reference or None))  # with None it is `IS NULL`
+    if query.source is not None:
+        its = col(ArchiveRow.reference) == col(DiscrepancyRow.reference)
+        conditions.append(exists().where(its, col(ArchiveRow.source) == query.source))
     return conditions

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -14,8 +15,8 @@ NOT_KEPT = "UNKNOWN"
 _WHY_NOT_KEPT = "the archive failed before cellar kept causes; `cellar show` gives the address of its run"
 
 
-def failures() -> Failures:
-    """Return the failed archives by cause.
+def failures(source: str | None = None) -> Failures:
+    """Return the failed archives by cause, of all sources or of one.
 
     Raises:
         Transient: the database does not answer.
@@ -25,7 +26,7 @@ def failures() -> Failures:
     count = func.count()
     grouped = (
         select(*cause, count, func.min(at), func.max(at))  # type: ignore[call-overload]
-        .where(ArchiveRow.state == State.FAILED)
+        .where(*_failed(source))
         .group_by(*cause)
         .order_by(count.desc(), *cause)
     )
@@ -35,7 +36,7 @@ def failures() -> Failures:
                 FailureGroup(
                     code=code or NOT_KEPT,
                     task=task,
-                    sentence=session.exec(_last_sentence(code, task)).first() or _WHY_NOT_KEPT,
+                    sentence=session.exec(_last_sentence(source, code, task)).first() or _WHY_NOT_KEPT,
                     archives=archives,
                     first_at=first_at,
                     last_at=last_at,
@@ -45,10 +46,15 @@ def failures() -> Failures:
         )
 
 
-def _last_sentence(code: str | None, task: str | None) -> "SelectOfScalar[Any]":
+def _failed(source: str | None) -> list[ColumnElement[bool]]:
+    its = [] if source is None else [col(ArchiveRow.source) == source]
+    return [col(ArchiveRow.state) == State.FAILED, *its]
+
+
+def _last_sentence(source: str | None, code: str | None, task: str | None) -> "SelectOfScalar[Any]":
     """Select the sentence of the last failure of a cause. Groups are few, so a query for each costs little."""
     of_cause = (
-        col(ArchiveRow.state) == State.FAILED,
+        *_failed(source),
         col(ArchiveRow.cause_code).is_not_distinct_from(code),
         col(ArchiveRow.cause_task).is_not_distinct_from(task),
     )

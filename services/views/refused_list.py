@@ -48,7 +48,12 @@ def needs_attention(reference: Any) -> ColumnElement[bool]:
 
 
 def _conditions(query: RefusedQuery) -> list[ColumnElement[bool]]:
-    plain = {"reference": RefusedRow.reference, "process_number": RefusedRow.process_number, "code": RefusedRow.code}
+    plain = {
+        "reference": RefusedRow.reference,
+        "process_number": RefusedRow.process_number,
+        "source": RefusedRow.source,
+        "code": RefusedRow.code,
+    }
     conditions = [
         col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
     ]

@@ -74,7 +74,7 @@ DISCREPANCY = DiscrepancyView(
     closed_at=None,
 )
 DELIVERIES = [
-    DeliveryView(receipt_id=receipt, received_at=NOON, outcome=outcome)
+    DeliveryView(receipt_id=receipt, received_at=NOON, outcome=outcome, source="default")
     for receipt, outcome in ((RECEIPT, "new"), (RECEIPT, "duplicate"), (LATER, "changed"))
 ]
 
@@ -176,6 +176,7 @@ def listed(cause: CauseView | None) -> ArchiveSummary:
         state="failed" if cause else "completed",
         template_id="9fa70d4ccea84262b1ed2308a07a3fb4",
         process_number=1037,
+        source="default",
         received_at=NOON,
         completed_at=None,
         cause=cause,

@@ -24,7 +24,7 @@ RECEIVED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 HISTORY = History(
     version=2,
     versions=[VersionView(version=2, receipt_id=RECEIPT, received_at=RECEIVED_AT)],
-    deliveries=[DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed")],
+    deliveries=[DeliveryView(receipt_id=RECEIPT, received_at=RECEIVED_AT, outcome="changed", source="default")],
 )
 PROOF = Proof(RECEIVED_AT, "עיריית דוגמה", RECEIPT, is_in_clear=True, is_locked=False, findings=(), anchored=None)
 HOSTILE = "\"'><script>alert('שלום')</script><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"

@@ -73,6 +73,8 @@ REWRITTEN: list[tuple[str, str, Any]] = [
     ("label", "value", "another"),
     ("archive", "state", "failed"),
     ("archive", "process_number", 7),
+    ("receipt", "source", "another"),
+    ("delivery", "source", "another"),
     ("receipt", "state", "failed"),
     ("receipt", "received_at", datetime(2020, 1, 1, tzinfo=UTC)),
     ("delivery", "received_at", datetime(2020, 1, 1, tzinfo=UTC)),
