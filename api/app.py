@@ -24,6 +24,7 @@ from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
+from api.receiver.journal import Journal
 from api.receiver.senders import Senders
 from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
@@ -53,6 +54,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     inbox.remove_leftovers()
     app.state.admission = Admission()
     app.state.dispatcher = Dispatcher(app.state.admission)
+    app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
     begin_source(DEFAULT_SOURCE)

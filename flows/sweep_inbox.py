@@ -20,6 +20,7 @@ from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
 from services.bulk.driving import complete_aborted
+from services.completeness.taking_in import take_in_left
 from services.messages.refusals import report_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
@@ -51,6 +52,7 @@ async def sweep_inbox() -> None:
         await _trigger_all(await forgotten()),
     )
     log.info("%d records of refused deliveries are in the database now", await list_all_refused())
+    log.info("%d session events that no receiver had taken in are in store and database now", await take_in_left())
     for made in await report_refused(datetime.now(UTC)):
         why = made.error or f"the endpoint answered {made.status_code}"
         log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)

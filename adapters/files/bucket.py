@@ -25,7 +25,7 @@ from models.errors import System, Transient, Unreadable, WrongUse
 _PART_SIZE_BYTES = 8 << 20
 _COPY_BYTES = 1 << 20
 _MOST_CONNECTIONS = 64
-_LOCKED = ("archives/", "anchors/", "settlements/")
+_LOCKED = ("archives/", "anchors/", "settlements/", "events/")
 _MAKING = Lock()
 _NOT_SO = {"404", "NoSuchKey", "PreconditionFailed"}
 _REFUSED = {"403", "AccessDenied", "InvalidObjectState"}

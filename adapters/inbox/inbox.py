@@ -1,7 +1,8 @@
 """The inbox: bodies on stable storage, from the acknowledgement until their archive is complete.
 
 It is a folder, or a prefix in a bucket. `waiting/` keeps a body once, as RECEIPT_ID.body, and a record per delivery, as
-DELIVERY_ID.json. `quarantine/` keeps the refused bodies (`quarantine.py`). The inbox is the queue of the system:
+DELIVERY_ID.json. `quarantine/` keeps the refused bodies (`quarantine.py`), `events/` the session events
+(`session_events.py`). The inbox is the queue of the system:
 nothing else remembers which deliveries were acknowledged and are not yet archived.
 
 Failures raise Transient, except that writing the part of an incoming body raises OSError.
@@ -123,12 +124,16 @@ class Intake:
 
     def _become(self, place: Storage, name: str, record: Delivery | RefusedDelivery) -> None:
         """Store the body, then its record: a body without a record was never acknowledged."""
-        path, descriptor = self._opened()
-        place.take(path, descriptor, body_name(record.receipt_id))
-        os.close(descriptor)
-        self._part = None
+        self.keep_body(place)
         place.write(orjson.dumps(record), name)
         place.sync()
+
+    def keep_body(self, place: Storage) -> None:
+        """Store the body. It is durable after `sync` of the place, and acknowledged by what is written after it."""
+        path, descriptor = self._opened()
+        place.take(path, descriptor, body_name(self.receipt_id))
+        os.close(descriptor)
+        self._part = None
 
 
 def deliveries() -> Iterator[Delivery]:
@@ -169,7 +174,8 @@ def remove_leftovers() -> int:
 
     Creates the folders too: if two threads created a folder later, the second could go on before it is durable.
     """
-    folders = {_waiting().part_folder, *quarantine.part_folders()}
+    events = storage_at(f"{settings().inbox_location}/events")
+    folders = {_waiting().part_folder, events.part_folder, *quarantine.part_folders()}
     with suppress(OSError):  # /readyz reports it
         for folder in folders:
             make_folder(folder)

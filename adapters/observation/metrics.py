@@ -29,7 +29,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from models.completeness.session_event import SessionEventType
 from models.errors import Transient
+from models.runs.receipt import DEFAULT_SOURCE
 from models.runs.run import RunState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,6 +50,12 @@ WORKER = CollectorRegistry(auto_describe=True)
 
 DELIVERIES = Counter(
     "cellar_deliveries", "Deliveries, by HTTP status and code of the answer.", ["status", "code"], registry=RECEIVER
+)
+SESSION_EVENTS = Counter(
+    "cellar_session_events",
+    "Acknowledged session events, by source and type; an unknown type is `other`.",
+    ["source", "type"],
+    registry=RECEIVER,
 )
 REFUSED_DELIVERIES = Counter(
     "cellar_refused_deliveries",
@@ -102,6 +110,8 @@ WORKER_BEAT = Gauge(
 )
 FAILED_LOG_WRITES = Counter("cellar_failed_log_writes", "Lines of the log that could not be written.", registry=None)
 
+_SESSION_EVENT_TYPES = (*SessionEventType, "other")
+
 for _registry in (RECEIVER, WORKER):
     _registry.register(FAILED_LOG_WRITES)
     _registry.register(RUNS_ENDED)  # the receiver finds out about runs whose worker was killed
@@ -109,6 +119,8 @@ for _registry in (RECEIVER, WORKER):
 # A counter that appears with its first event looks to Prometheus as if nothing had happened: it begins at 0.
 for _face in ("webhook", "api"):
     UNAUTHORISED_REQUESTS.labels(_face)
+for _type in _SESSION_EVENT_TYPES:
+    SESSION_EVENTS.labels(DEFAULT_SOURCE, _type)
 _STATES = (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED, RunState.AWAITING_RETRY)
 for _state in _STATES:
     RUNS_ENDED.labels(_state, "")
@@ -149,6 +161,11 @@ def run_ended(state: str, cause_code: str | None = None) -> None:
     A person may give a run in Prefect a state of any name. Such names count as `other`.
     """
     RUNS_ENDED.labels(state if state in _STATES else "other", cause_code or "").inc()
+
+
+def count_event(source: str, known_type: str | None) -> None:
+    """Count an acknowledged session event. An unknown type, which can be any text, counts as `other`."""
+    SESSION_EVENTS.labels(source, known_type or "other").inc()
 
 
 def exposition(own: CollectorRegistry, measured: Iterable[Metric] = ()) -> bytes:

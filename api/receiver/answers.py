@@ -8,16 +8,18 @@ from api.errors import UNEXPECTED, Responses, failures
 
 
 class Document(BaseModel):
-    """What became of an accepted archive."""
+    """What became of an accepted archive or session event."""
 
     reference: str = Field(description="The receipt id: the SHA-256 of the request body, in hex.")
     public_link: str | None = Field(
-        None, description="A page that shows the archive's state. Absent if `CELLAR_PUBLIC_LINK` is `none`."
+        None,
+        description="A page that shows the archive's state. Absent for session events, and if `CELLAR_PUBLIC_LINK` is"
+        " `none`.",
     )
 
 
 class Accepted(BaseModel):
-    """The body is a well-formed archive, and it is on stable storage."""
+    """The body is a well-formed archive or a session event, and it is on stable storage."""
 
     status: Literal["0"]
     document: Document
@@ -35,8 +37,8 @@ class NotAccepted(BaseModel):
 _ACCEPTED: Responses = {
     200: {
         "model": Accepted | NotAccepted,
-        "description": 'Status `"0"`: the body is a well-formed archive, and it is on stable storage. If'
-        ' `CELLAR_ERROR_HTTP` is `200`, all failures below come with HTTP status 200 and status `"-1"`.',
+        "description": 'Status `"0"`: the body is a well-formed archive or session event, and on stable storage.'
+        ' If `CELLAR_ERROR_HTTP` is `200`, all failures below come with HTTP status 200 and status `"-1"`.',
     }
 }
 _NOT_ACCEPTED = failures(
@@ -65,7 +67,9 @@ _NOT_ACCEPTED = failures(
         415: {"COMPRESSED": "the body is compressed; send it without a `Content-Encoding`."},
         422: {
             "EVENT_MISSING": "`event.type` is missing.",
-            "WRONG_EVENT": "`event.type` is not `WHP_ARCHIVE`.",
+            "FORM_FIELD_CHANGED": "the event expects field data back; take it off the webhook.",
+            "UNKNOWN_EVENT": "`event.type` is unknown, and `CELLAR_UNKNOWN_EVENTS` is `refuse`.",
+            "SESSION_MISSING": "a session event names no session.",
             "REFERENCE_MISSING": "`reference` is missing.",
             "BAD_REFERENCE": "`reference` is not a text of at most 255 characters without NUL.",
             "SESSIONS_MISSING": "`sessions` is not a list.",

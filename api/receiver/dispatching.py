@@ -1,6 +1,6 @@
 """Registers and triggers every delivery in the inbox: right after the answer, and again by a sweep.
 
-Refused deliveries get their rows in the same way, many at once.
+Refused deliveries get their rows in the same way, many at once. Session events go to store and database likewise.
 
 The inbox is the queue. An announced delivery is only triggered sooner. If the process dies, the sweep finds it.
 """
@@ -22,6 +22,7 @@ from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
 from models.runs.run import Trigger
+from services.completeness.taking_in import take_in_announced, take_in_left
 from services.triggering.refusals import MOST_LISTED_AT_ONCE, list_all_refused, list_refused
 from services.triggering.trigger import trigger, untriggered
 
@@ -33,6 +34,8 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 8.0
 _REFUSED_PAUSE_S = 1.0
 """The pause between two batches of refused deliveries. A flood then costs a batch each second."""
+_EVENTS_PAUSE_S = 2.0
+"""The pause between two takings in of session events. Each makes one file in the store."""
 
 
 class Dispatcher:
@@ -49,6 +52,7 @@ class Dispatcher:
         self._one_at_a_time = asyncio.Lock()
         self._away = asyncio.Event()
         self._refused: deque[RefusedDelivery] = deque(maxlen=MOST_LISTED_AT_ONCE)
+        self._batches: list[str] = []
 
     def announce(self, delivery: Delivery) -> None:
         self._announced.put_nowait(delivery)
@@ -58,12 +62,17 @@ class Dispatcher:
         """Let a refused delivery have its row soon. In a flood, the sweep lists the deliveries that find no room."""
         self._refused.append(delivery)
 
+    def announce_events(self, batch: str) -> None:
+        """Let a batch of session events get into store and database soon."""
+        self._batches.append(batch)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         loops = {
             "the sweep of the inbox": self._sweep_repeatedly,
             "the triggering after an answer": self._follow,
             "the listing of refused deliveries": self._list_repeatedly,
+            "the taking in of session events": self._take_in_repeatedly,
         }
         tasks = [asyncio.create_task(supervised(name, loop)) for name, loop in loops.items()]
         try:
@@ -143,6 +152,28 @@ class Dispatcher:
                 is_away = True
                 log.warning("refused deliveries are not listed; the sweep tries again", why=str(error))
             await asyncio.sleep(_REFUSED_PAUSE_S)
+
+    async def _take_in_repeatedly(self) -> None:
+        """Take in session events: the announced every two seconds, and what was left at the start and at intervals.
+
+        While store or database are away, announced batches are left to the next search, and senders get their answers
+        all the same.
+        """
+        clock = asyncio.get_running_loop().time
+        search_at_s, is_away = clock(), False
+        while True:
+            announced, self._batches = self._batches, []
+            try:
+                if clock() >= search_at_s:
+                    search_at_s = clock() + settings().sweep_interval_s
+                    await take_in_left()
+                    is_away = False
+                if announced and not is_away:
+                    await take_in_announced(announced)
+            except Transient as error:
+                is_away = True
+                log.warning("session events are not taken in; the sweep tries again", why=str(error))
+            await asyncio.sleep(_EVENTS_PAUSE_S)
 
     async def _trigger(self, delivery: Delivery, why: Trigger) -> bool:
         """Trigger a delivery, and return whether it has a new run.

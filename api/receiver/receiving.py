@@ -6,12 +6,13 @@ the batches, since the disk may be slow or hang.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, TypeVarTuple
 
+from adapters.inbox import session_events
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import settings
 from api.receiver.admission import Place
@@ -19,9 +20,13 @@ from domain.archive.found_process import MOST_BYTES, process_in
 from domain.archive.reading import identity_of
 from domain.body.scan import Scanner
 from domain.body.skeleton import NOT_COMPRESSED
+from domain.completeness.batches import MOST_BYTES_IN_A_LINE
+from domain.completeness.session_events import check_event, is_archive, read_event
+from models.completeness.session_event import ReceivedEvent, SessionEvent
 from models.errors import Refused
-from models.runs.receipt import Delivery
+from models.runs.receipt import Delivery, Identity
 from models.runs.refused import RefusedDelivery
+from services.sources.terms import terms_of
 
 _BATCH_BYTES = 4 << 20
 _MIN_BYTES_PER_S = 1024  # 20 MB would take five hours: no line between servers is that slow
@@ -38,10 +43,22 @@ class Rejection:
     error: Refused
 
 
+KeepEvent = Callable[[ReceivedEvent, SessionEvent], Awaitable[None]]
+"""Makes a session event durable, together with others: `Journal.keep`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """A session event on stable storage, and what it says."""
+
+    event: ReceivedEvent
+    said: SessionEvent
+
+
 async def receive(
-    chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str
-) -> Delivery | Rejection:
-    """Put a body of a source on stable storage, and return its delivery; or its rejection if it is malformed.
+    chunks: AsyncIterator[bytes], headers: Mapping[str, str], place: Place, source: str, keep_event: KeepEvent
+) -> Delivery | KeptEvent | Rejection:
+    """Put a body on stable storage, and return its delivery or session event; or its rejection, if it is neither.
 
     Raises:
         Refused: the body is too large, or comes too slowly.
@@ -52,7 +69,13 @@ async def receive(
     try:
         async for chunk in _in_time(chunks):
             await incoming.take(chunk)
-        return await incoming.finish(datetime.now(UTC), dict(headers))
+        now = datetime.now(UTC)
+        found = await incoming.classified()
+        if isinstance(found, SessionEvent):
+            event = await incoming.as_event(now)
+            await keep_event(event, found)
+            return KeptEvent(event, found)
+        return await incoming.finish(found, now, dict(headers))
     finally:
         await incoming.discard()
 
@@ -99,9 +122,27 @@ class _Incoming:
             self._working = on_disk(self._intake.write, self._batch)
             self._batch, self._batch_bytes = [], 0
 
-    async def finish(self, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
+    async def classified(self) -> Identity | SessionEvent | Refused:
+        """Return what the whole body is, or why it is refused. A thread reads a large skeleton."""
         await self._result()
-        self._working = on_disk(self._finish, now, headers)
+        if self._intake.size_bytes <= MOST_BYTES_IN_A_LINE:
+            return self._classified()
+        self._working = on_disk(self._classified)
+        found: Identity | SessionEvent | Refused = await self._result()
+        return found
+
+    async def as_event(self, now: datetime) -> ReceivedEvent:
+        """Return the body as an event that arrived now. A body too large for a line is on stable storage then."""
+        body = None
+        if self._intake.size_bytes <= MOST_BYTES_IN_A_LINE:
+            body = b"".join(self._batch)
+        else:
+            self._working = on_disk(self._keep_body)
+            await self._result()
+        return ReceivedEvent(self._source, now, self._intake.receipt_id, self._intake.size_bytes, body)
+
+    async def finish(self, found: Identity | Refused, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
+        self._working = on_disk(self._finish, found, now, headers)
         finished: Delivery | Rejection = await self._result()
         return finished
 
@@ -118,16 +159,29 @@ class _Incoming:
         """
         return await asyncio.shield(self._working) if self._working else None
 
-    def _finish(self, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
-        self._intake.write(self._batch)
+    def _classified(self) -> Identity | SessionEvent | Refused:
+        if self._refused:
+            return self._refused
         try:
-            if self._refused:
-                raise self._refused
-            identity = identity_of(self._scanner.close().document)
+            document = self._scanner.close().document
+            if is_archive(document):
+                return identity_of(document)
+            event = read_event(document, UTC)
+            check_event(event, keeps_unknown=event.is_known or terms_of(self._source).keeps_unknown_events)
         except Refused as refused:
+            return refused
+        return event
+
+    def _keep_body(self) -> None:
+        self._intake.write(self._batch)
+        session_events.keep_body(self._intake)
+
+    def _finish(self, found: Identity | Refused, now: datetime, headers: dict[str, str]) -> Delivery | Rejection:
+        self._intake.write(self._batch)
+        if isinstance(found, Refused):
             named = process_in(self._scanner.beginning(MOST_BYTES))
-            return Rejection(self._intake.quarantine(refused, now, named, self._source), refused)
-        return self._intake.accept(identity, now, headers, self._source)
+            return Rejection(self._intake.quarantine(found, now, named, self._source), found)
+        return self._intake.accept(found, now, headers, self._source)
 
 
 def _why_unreadable(headers: Mapping[str, str]) -> Refused | None:

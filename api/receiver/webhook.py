@@ -19,6 +19,7 @@ from adapters.observation.metrics import (
     BODY_BYTES,
     DELIVERIES,
     SOURCE_DELIVERIES,
+    count_event,
 )
 from adapters.observation.tracing import TRACEPARENT, span
 from adapters.settings.settings import settings
@@ -28,7 +29,7 @@ from api.receiver.admission import Admission
 from api.receiver.answers import ANSWERS
 from api.receiver.dispatching import Dispatcher
 from api.receiver.public_link import link_of
-from api.receiver.receiving import Rejection, check_size, receive
+from api.receiver.receiving import KeptEvent, Rejection, check_size, receive
 from api.receiver.senders import Senders
 from models.errors import Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
@@ -87,11 +88,13 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
             with span("receive", request.headers.get(TRACEPARENT)) as traced:
                 if traced.traceparent:
                     headers[TRACEPARENT] = traced.traceparent
-                received = await receive(_read(request), headers, place, source)
+                received = await receive(_read(request), headers, place, source, request.app.state.journal.keep)
                 if isinstance(received, Rejection):
                     _log_refused(received.delivery)
                     dispatcher.announce_refused(received.delivery)
                     raise received.error
+                if isinstance(received, KeptEvent):
+                    return _acknowledged(received, senders.label(source), time.monotonic() - began_s)
                 traced.note(receipt_id=received.receipt_id, size_bytes=received.size_bytes)
     except ClientDisconnect as error:
         raise Refused(
@@ -102,10 +105,7 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     # Unbound at the end: the next request of the connection may begin in this context.
     with bound(received.reference, received.receipt_id):
         duration_s = time.monotonic() - began_s
-        DELIVERIES.labels(200, ACKNOWLEDGED).inc()
-        SOURCE_DELIVERIES.labels(senders.label(source), "acknowledged").inc()
-        BODY_BYTES.observe(received.size_bytes)
-        ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
+        _count(senders.label(source), received.size_bytes, duration_s)
         described = {"process_number": received.process_number, "size_bytes": received.size_bytes, "source": source}
         log.info("archive received", outcome="stored", **described, duration_s=round(duration_s, 4))
         dispatcher.announce(received)
@@ -113,6 +113,20 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     if settings().public_link == "token":
         document["public_link"] = link_of(received.receipt_id)
     return JSONResponse({"status": "0", "document": document, "errordesc": ""})
+
+
+def _acknowledged(kept: KeptEvent, source: str, duration_s: float) -> JSONResponse:
+    """Count a session event, and return its answer. Its batch has logged it; there is no public page of an event."""
+    _count(source, kept.event.size_bytes, duration_s)
+    count_event(source, kept.said.type if kept.said.is_known else None)
+    return JSONResponse({"status": "0", "document": {"reference": kept.event.receipt_id}, "errordesc": ""})
+
+
+def _count(source: str, size_bytes: int, duration_s: float) -> None:
+    DELIVERIES.labels(200, ACKNOWLEDGED).inc()
+    SOURCE_DELIVERIES.labels(source, "acknowledged").inc()
+    BODY_BYTES.observe(size_bytes)
+    ACKNOWLEDGEMENT_SECONDS.observe(duration_s)
 
 
 def _log_refused(delivery: RefusedDelivery) -> None:

@@ -28,6 +28,7 @@ def rebuild_database(*, as_json: Json = False) -> None:
                 {
                     "archives": rebuilt.archives,
                     "reports": rebuilt.reports,
+                    "events": rebuilt.events,
                     "refused": rebuilt.refused,
                     "damaged": damaged,
                 }
@@ -43,5 +44,7 @@ def _print(rebuilt: Rebuilt) -> None:
     typer.echo(f"{rebuilt.archives} archives are in the database again; the sweep archives the deliveries in the inbox")
     if rebuilt.reports:
         typer.echo(f"{rebuilt.reports} settlement reports are in the database again")
+    if rebuilt.events:
+        typer.echo(f"{rebuilt.events} session events are in the database again")
     if rebuilt.refused:
         typer.echo(f"{rebuilt.refused} refused deliveries are in the database again")

@@ -35,7 +35,7 @@ def reference_of(document: dict[str, Any]) -> str:
         Refused: one of these elements is missing or invalid, or a content is no text. The error repeats no value.
     """
     event = document.get("event")
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str) or not event["type"]:
         raise Refused("EVENT_MISSING", "expected an event with a type", where="event.type")
     if event["type"] != "WHP_ARCHIVE":
         raise Refused("WRONG_EVENT", "expected the event type WHP_ARCHIVE; send only archives here", where="event.type")

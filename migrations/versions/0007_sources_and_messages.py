@@ -80,6 +80,7 @@ def _create_session_events() -> None:
         sa.Column("session_id", sa.String(length=255), nullable=True),
         sa.Column("event_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("batch", sa.String(length=80), nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("event_id"),
     )
 

@@ -1,5 +1,7 @@
 """Session events: what Cellosign reports of a session while its process goes on."""
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,10 +21,42 @@ class SessionEventType(StrEnum):
     LOGGED_IN = "WHEF_CLIENT_LOGGED_IN"
 
 
-class SessionEventRow(SQLModel, table=True):
-    """A session event. Its id is the SHA-256 of source and body, so an event that comes twice is one row.
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """What a session event says. `event_at` is the time that Cellosign states. No person is in it."""
 
-    `event_at` is the time that Cellosign states, `received_at` that of the first arrival. The store keeps the body.
+    type: str
+    is_known: bool
+    reference: str | None
+    process_number: int | None
+    transaction_number: int | None
+    session_id: str | None
+    event_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """One arrival of a session event's body. `body` is None if the body is too large for a line of a batch; then it is
+    a file of its own. `receipt_id` is the SHA-256 of the body.
+    """
+
+    source: str
+    received_at: datetime
+    receipt_id: str
+    size_bytes: int
+    body: bytes | None
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event: the SHA-256 of its source and its receipt id."""
+        return hashlib.sha256(f"{self.source}\n{self.receipt_id}".encode()).hexdigest()
+
+
+class SessionEventRow(SQLModel, table=True):
+    """A session event. Its id is the SHA-256 of source and receipt id, so an event that comes twice is one row.
+
+    `event_at` is the time that Cellosign states, `received_at` that of the first arrival. The store keeps the body, in
+    the file `events/BATCH.jsonl`.
     """
 
     __tablename__ = "session_event"
@@ -37,3 +71,4 @@ class SessionEventRow(SQLModel, table=True):
     session_id: str | None = Field(default=None, max_length=255)
     event_at: datetime | None = Field(default=None, sa_type=Moment)
     received_at: datetime = Field(index=True, sa_type=Moment)
+    batch: str = Field(default="", max_length=80)

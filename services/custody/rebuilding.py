@@ -1,4 +1,4 @@
-"""Rebuilds the metadata database: archives from the store alone, refused deliveries from the quarantine."""
+"""Rebuilds the metadata database: archives and events from the store alone, refused deliveries from the quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from models.errors import Conflict, Refused
 from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
+from services.completeness.restoring import restore_events
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.processing.findings import reconcile_payload
@@ -38,10 +39,13 @@ def check_empty() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The numbers of restored archives, reports and refused deliveries; the keys of damaged files, with the reasons."""
+    """The numbers of restored archives, reports, session events and refused deliveries; the keys of damaged files, with
+    the reasons.
+    """
 
     archives: int
     reports: int
+    events: int
     refused: int
     damaged: tuple[tuple[str, str], ...]
 
@@ -66,7 +70,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reports = restore_reports(now, lambda report_id, reason: damaged.append((report_key(report_id), reason)))
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
-    return Rebuilt(count, reports, restore_refused(), tuple(damaged))
+    events = restore_events(damaged.append)
+    return Rebuilt(count, reports, events, restore_refused(), tuple(damaged))
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

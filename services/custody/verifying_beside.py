@@ -14,12 +14,14 @@ from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
+from services.custody.verifying_events import verify_events
 from services.payments.recorded import discrepancy_of
 
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    settlement reports, which are named by their digests, and the discrepancies that belong to no archive.
+    settlement reports and session events, which are named by their digests, and the discrepancies that belong to no
+    archive.
 
     Raises:
         Transient: the store does not answer.
@@ -41,7 +43,7 @@ def verify_beside() -> Fixity:
             *map(_wrong_discrepancies_of_no_archive, sizes),
         ]
     )
-    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found))
+    return Fixity(0, len(sizes), sum(sizes.values()), tuple(found)) + verify_events()
 
 
 def findings(checks: Iterable[Iterable[FixityFinding]]) -> Iterator[FixityFinding]:

@@ -47,7 +47,7 @@ def count_writes(countdown: Countdown) -> None:
     event.listen(engine(), "commit", countdown.write)
     for name in ("link", "rename", "replace", "unlink"):
         setattr(os, name, _counted(getattr(os, name), countdown))
-    if "://" in settings().store_location:
+    if "://" in settings().store_location + settings().inbox_location:
         bucket.client().meta.events.register("before-send.s3", countdown.request)
 
 

@@ -1,0 +1,66 @@
+"""Session events in the database."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session, col, or_, select
+
+from adapters.database.transactions import pages, reading, upsert, writing
+from models.archive.session import SessionRow
+from models.completeness.session_event import SessionEventRow
+
+_ROWS_AT_ONCE = 1000
+
+
+def record(rows: Sequence[SessionEventRow]) -> None:
+    """Record session events. Of an event that comes twice, the earliest arrival is kept, whatever comes first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        for page in pages((each.model_dump() for each in _earliest(rows)), _ROWS_AT_ONCE):
+            new = upsert(session, SessionEventRow)
+            earlier = new.on_conflict_do_update(
+                index_elements=["event_id"],
+                set_={"received_at": new.excluded.received_at, "batch": new.excluded.batch},
+                where=new.excluded.received_at < SessionEventRow.received_at,
+            )
+            session.connection().execute(earlier, page)
+
+
+def of_process(session: Session, reference: str, limit: int) -> list[SessionEventRow]:
+    """Return the last session events of a process, oldest first.
+
+    They belong to it by its reference; or, without a reference, by the id of one of its archived sessions.
+    """
+    session_ids = select(SessionRow.id).where(SessionRow.reference == reference, col(SessionRow.id).is_not(None))
+    unnamed = col(SessionEventRow.reference).is_(None) & col(SessionEventRow.session_id).in_(session_ids)
+    theirs = or_(SessionEventRow.reference == reference, unnamed)
+    last = select(SessionEventRow).where(theirs).order_by(col(SessionEventRow.received_at).desc()).limit(limit)
+    return list(reversed(session.exec(last).all()))
+
+
+def batches() -> list[str]:
+    """Return the batches that hold session events of the database."""
+    with reading() as session:
+        return list(session.exec(select(SessionEventRow.batch).where(SessionEventRow.batch != "").distinct()).all())
+
+
+def missing_of(event_ids: Iterable[str]) -> set[str]:
+    """Return which of these events have no row."""
+    missing = set(event_ids)
+    with reading() as session:
+        for page in pages(list(missing)):
+            known = select(SessionEventRow.event_id).where(col(SessionEventRow.event_id).in_(page))
+            missing.difference_update(session.exec(known).all())
+    return missing
+
+
+def _earliest(rows: Sequence[SessionEventRow]) -> Iterable[SessionEventRow]:
+    """Return each event once: one statement of Postgres may change a row only once."""
+    found: dict[str, SessionEventRow] = {}
+    for row in rows:
+        known = found.get(row.event_id)
+        if known is None or row.received_at < known.received_at:
+            found[row.event_id] = row
+    return found.values()

@@ -1,0 +1,140 @@
+"""Takes session events from the inbox into store and database. Every step is idempotent.
+
+The order makes a kill harmless: the store has the bodies, then the lines, then the database has the rows, and only then
+the batch leaves the inbox. A killed taking in is repeated; then the store may hold a line twice, and the database has
+each event once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from adapters.files.store import store
+from adapters.inbox import session_events as inbox
+from adapters.inbox.records import body_name
+from adapters.settings.settings import settings
+from adapters.store import session_events as kept
+from adapters.tables import session_events as table
+from domain.body.scan import Scanner
+from domain.completeness.batches import events_in, lines_of
+from domain.completeness.session_events import read_event
+from models.completeness.session_event import ReceivedEvent, SessionEventRow
+from models.errors import Refused, Transient
+from services.sources.terms import terms_of
+
+log = structlog.get_logger()
+
+_MOST_BYTES_IN_A_FILE = 8 << 20
+
+
+async def take_in_left() -> int:
+    """Take in the events that no receiver has taken in within the interval of the sweep. Return how many.
+
+    Raises:
+        Transient: inbox, store or database does not answer; the next sweep tries again.
+    """
+    before = datetime.now(UTC) - timedelta(seconds=settings().sweep_interval_s)
+    return await asyncio.to_thread(lambda: take_in(inbox.batches(before)))
+
+
+async def take_in_announced(names: Sequence[str]) -> int:
+    """Take in these batches together. Return how many events there were. Raises as `take_in_left` does."""
+    return await asyncio.to_thread(take_in, sorted(names))
+
+
+def take_in(names: Sequence[str]) -> int:
+    """Take in batches, and return how many events they held. A batch that cannot be taken in delays no other.
+
+    Raises:
+        Transient: inbox, store or database does not answer.
+    """
+    count = 0
+    for day, of_day in groupby(names, lambda name: inbox.arrival(name).date()):
+        for group in _files(of_day):
+            try:
+                count += _take_in(group, datetime(day.year, day.month, day.day, tzinfo=UTC))
+            except Transient:
+                raise
+            except Exception:
+                # structlog's own trace would show values from payloads
+                logging.getLogger(__name__).exception("%d batches of session events stay in the inbox", len(group))
+    return count
+
+
+def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[SessionEventRow]:
+    """Yield the rows of the events of a batch, with times in the zones of their sources.
+
+    Raises:
+        Transient: the store does not return a large body.
+    """
+    for event in events:
+        scanner = Scanner()
+        try:
+            for chunk in [event.body] if event.body is not None else store().chunks(kept.body_key(event.receipt_id)):
+                scanner.feed(chunk)
+            said = read_event(scanner.close().document, ZoneInfo(terms_of(event.source).timezone))
+        except (Refused, FileNotFoundError, KeyError, TypeError) as error:
+            log.error("a session event is unreadable", receipt_id=event.receipt_id, why=type(error).__name__)
+            continue
+        yield SessionEventRow(
+            event_id=event.event_id,
+            source=event.source,
+            type=said.type,
+            is_known=said.is_known,
+            reference=said.reference,
+            process_number=said.process_number,
+            transaction_number=said.transaction_number,
+            session_id=said.session_id,
+            event_at=said.event_at,
+            received_at=event.received_at,
+            batch=batch,
+        )
+
+
+def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:
+    """Yield the lines of batches by name, in groups for a file each. Batches that are gone were taken in meanwhile."""
+    group: dict[str, bytes] = {}
+    for name in names:
+        lines = inbox.found_batch(name)
+        if lines is None:
+            continue
+        if group and sum(map(len, group.values())) + len(lines) > _MOST_BYTES_IN_A_FILE:
+            yield group
+            group = {}
+        group[name] = lines
+    if group:
+        yield group
+
+
+def _take_in(group: dict[str, bytes], day: datetime) -> int:
+    sound = list[ReceivedEvent]()
+    for name, lines in group.items():
+        events = [each if each and (each.body is not None or _has_body(each)) else None for each in events_in(lines)]
+        if None in events:
+            inbox.set_aside(lines, name)
+            log.error("a batch of session events is damaged; its sound lines are taken in", batch=name)
+        sound += [each for each in events if each]
+    if sound:
+        table.record(list(rows_of(sound, kept.keep_batch(lines_of(sound), day))))
+    for each in sound:
+        if each.body is None:
+            inbox.remove_body(each.receipt_id)
+    for name in group:
+        inbox.remove_batch(name)
+    return len(sound)
+
+
+def _has_body(event: ReceivedEvent) -> bool:
+    """Bring a large body into the store, and return whether the store has it."""
+    place = inbox.found_body(event.receipt_id)
+    try:
+        if place and kept.keep_body(place, body_name(event.receipt_id), event.receipt_id):
+            return True
+    except FileNotFoundError:
+        pass  # another taking in was faster
+    return store().digest_of(kept.body_key(event.receipt_id)) == event.receipt_id
