@@ -21,7 +21,15 @@ from domain.runs.waiting_text import age_text
 from models.archive.archive import State
 from models.archive.verdict import Verdict
 from models.runs.receipt import DEFAULT_SOURCE
-from models.views.archives import ArchiveView, CauseView, DeliveryView, FileView, JudgementView, RunView
+from models.views.archives import (
+    ArchiveView,
+    CauseView,
+    DeliveryView,
+    FileView,
+    JudgementView,
+    RunView,
+    TimelineEntry,
+)
 from models.views.payments import PaymentView
 from models.views.refused import RefusedView
 
@@ -45,7 +53,14 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     _print_payments(terminal, archive.payments)
     _print_discrepancies(terminal, archive)
     _print_remarks(terminal, archive)
+    _print_timeline(terminal, archive.timeline)
     _print_runs(terminal, archive.runs)
+
+
+def print_process_without_archive(terminal: Console, reference: str, timeline: Sequence[TimelineEntry]) -> None:
+    terminal.print(Text(cell(reference), style="bold"), soft_wrap=True)
+    terminal.print(paragraph("No archive of this process was received. This is what is known of it:"))
+    _print_timeline(terminal, timeline)
 
 
 def _head(archive: ArchiveView) -> str:
@@ -192,6 +207,15 @@ def _print_remarks(terminal: Console, archive: ArchiveView) -> None:
     rows = [(each.state, each.event, each.attempts, each.endpoint) for each in archive.notifications]
     columns: list[str | Column] = ["state", "event", "attempts", Column("endpoint", overflow="fold")]
     _print_table(terminal, "notifications", columns, rows)
+
+
+def _print_timeline(terminal: Console, timeline: Sequence[TimelineEntry]) -> None:
+    """Print the last entries: what happened last says how the process is."""
+    rows = [(_moment(each.at), each.kind, each.what, each.by or "") for each in timeline]
+    if rows:
+        _print_title(terminal, "timeline")
+        _print_rows(terminal, ["time", "kind", Column("what", overflow="fold"), "by"], rows[-_MOST_SHOWN:])
+        _print_left(terminal, len(rows))
 
 
 def _print_runs(terminal: Console, runs: Sequence[RunView]) -> None:

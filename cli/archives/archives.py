@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli.archives.archive_page import print_archive
+from cli.archives.archive_page import print_archive, print_process_without_archive
 from cli.archives.archive_table import archive_table
 from cli.terminal import Json, console, print_json, table_of, wrong_options
 from models.errors import Refused
-from models.views.archives import ArchivePage, ArchiveQuery
+from models.views.archives import ArchivePage, ArchiveQuery, TimelineKind
 from services.receipts.lookup import unknown_reference
 from services.views import archive_list, archive_view
 from services.views.differences import version_differences
+from services.views.timeline import timeline_of
 
 
 def list_archives(  # noqa: PLR0913 -- an option per filter
@@ -72,17 +73,37 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a whole archive, or the differences between two of its versions."""
+    """Show a whole archive, or the differences between two of its versions.
+
+    Of a process without an archive, show what its session events say; the exit status is 1.
+    """
     if diff:
         _show_differences(reference, *diff, as_json=as_json)
         return
     archive = archive_view.archive(reference)
     if archive is None:
-        raise unknown_reference(reference)
+        _show_without_archive(reference, as_json=as_json)
+        raise typer.Exit(1)
     if as_json:
         print_json(archive)
         return
     print_archive(console(), archive, datetime.now(UTC))
+
+
+def _show_without_archive(reference: str, *, as_json: bool) -> None:
+    """Show the timeline of a process of which only session events came.
+
+    Raises:
+        Refused: nothing of the process came; or only refused deliveries, which the error names.
+    """
+    found = timeline_of(reference)
+    if all(each.kind is TimelineKind.DELIVERY for each in found):
+        raise unknown_reference(reference)
+    if as_json:
+        timeline = [each.model_dump(mode="json") for each in found]
+        typer.echo(json.dumps({"reference": reference, "state": None, "timeline": timeline}))
+        return
+    print_process_without_archive(console(), reference, found)
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:

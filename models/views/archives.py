@@ -1,6 +1,7 @@
 """Archives as the JSON API and the command line show them."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -218,6 +219,28 @@ class RerunStarted(BaseModel):
     url: str
 
 
+class TimelineKind(StrEnum):
+    """What an entry of a timeline is about. `event`: a session event of Cellosign. `action`: a person did it."""
+
+    DELIVERY = "delivery"
+    VERSION = "version"
+    RUN = "run"
+    FINDING = "finding"
+    MESSAGE = "message"
+    ACTION = "action"
+    EVENT = "event"
+
+
+class TimelineEntry(BaseModel):
+    """Something that happened to a process. `by`: the person who did it, or null. `id`: of the row that it is from."""
+
+    at: datetime
+    kind: TimelineKind
+    what: str
+    by: str | None
+    id: str
+
+
 class ArchiveView(BaseModel):
     """A whole archive."""
 
@@ -247,4 +270,6 @@ class ArchiveView(BaseModel):
     judgements: list[JudgementView]
     """The later judgements on the signed document, oldest first. Warnings follow the newest of them."""
     notifications: list[NotificationView]
+    timeline: list[TimelineEntry]
+    """The last 500 entries, oldest first."""
     runs: list[RunView]

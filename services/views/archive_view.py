@@ -33,6 +33,7 @@ from models.views.archives import (
 )
 from services.payments import recorded
 from services.views import refused_list
+from services.views.timeline import timeline
 
 Row = TypeVar("Row", bound=SQLModel)
 OfSession = TypeVar("OfSession", LabelRow, IntegrationRow)
@@ -68,6 +69,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "signed_document_verdict": next((each.verdict for each in documents), None),
                 "judgements": next((each.judgements for each in documents), []),
                 "notifications": _notifications(session, reference),
+                "timeline": timeline(session, reference),
                 "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
             }
         )

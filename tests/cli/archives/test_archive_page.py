@@ -14,6 +14,8 @@ from models.views.archives import (
     DeliveryView,
     FileView,
     RunView,
+    TimelineEntry,
+    TimelineKind,
     VersionView,
     WarningView,
 )
@@ -81,7 +83,7 @@ DELIVERIES = [
 
 def archive(**members: object) -> ArchiveView:
     empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
-    of_files = ("versions", "deliveries", "refused", "files", "judgements", "notifications")
+    of_files = ("versions", "deliveries", "refused", "files", "judgements", "notifications", "timeline")
     lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,
@@ -160,6 +162,20 @@ def test_page_fits_100_columns_with_ids_whole_and_hebrew_names_folded() -> None:
     assert all(each in text for each in (RECEIPT, LATER, DISCREPANCY.discrepancy_id, "168.8 kB", "5400.00 ILS"))
     assert sum(line.count("הסכם") for line in lines) == 12
     assert f"{TRANSACTION}  verified  5400.00 ILS  success  verify_credit_card  2377" in lines
+
+
+def test_timeline_has_a_line_an_entry() -> None:
+    kind, by = (TimelineKind.EVENT, TimelineKind.ACTION), (None, "dana")
+    entries = [TimelineEntry(at=NOON, kind=kind[each], what=f"what {each}", by=by[each], id="x") for each in (0, 1)]
+
+    lines = page(archive(timeline=entries))
+
+    begin = lines.index("timeline")
+    assert lines[begin + 1 : begin + 4] == [
+        "time                 kind    what    by",
+        "2026-01-01 12:00:00  event   what 0",
+        "2026-01-01 12:00:00  action  what 1  dana",
+    ]
 
 
 def test_long_section_ends_with_the_number_of_rows_left() -> None:

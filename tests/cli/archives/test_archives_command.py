@@ -12,16 +12,20 @@ import pytest
 import typer
 
 from adapters.database.migration import migrate
+from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.tables import refused
 from cli.main import app
+from models.completeness.session_event import SessionEventType
 from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView
+from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
 from tests.conftest import free_port
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
+from tests.session_events import PERSON, body, journaled
 
 HOSTILE = "[/bold] \x1b[31mred\x1b[0m \u202e:smile:"
 
@@ -270,3 +274,22 @@ def test_show_lists_differences_between_two_versions(cellar: Cellar) -> None:
     assert "removed" in cellar("show", "r", "--diff", "1", "2").output
     assert "Nothing differs" in cellar("show", "r", "--diff", "1", "1").output
     assert cellar("show", "r", "--diff", "1", "3").status == 1
+
+
+def test_process_of_which_only_events_came_is_shown_without_an_archive(
+    cellar: Cellar, sqlite_installation: Settings
+) -> None:
+    journaled([body(kind, HOSTILE) for kind in SessionEventType])
+    take_in(session_events.batches())
+
+    shown, as_json = cellar("show", HOSTILE), cellar("show", HOSTILE, "--json")
+    nothing = cellar("show", "nobody")
+
+    assert (shown.status, as_json.status, nothing.status) == (1, 1, 1)
+    assert "No archive of this process was received." in shown.output
+    assert all(kind in shown.output for kind in SessionEventType)
+    document = json.loads(as_json.output)
+    assert (document["reference"], document["state"]) == (HOSTILE, None)
+    assert {each["what"] for each in document["timeline"]} == set(SessionEventType)
+    assert PERSON not in shown.output + as_json.output
+    assert "no archive of this process was received" in nothing.errors

@@ -1,0 +1,117 @@
+"""A timeline merges what happened to a process, oldest first, without people or addresses."""
+
+from datetime import timedelta
+
+from sqlmodel import Session, SQLModel
+
+from adapters.database.transactions import writing
+from adapters.inbox import session_events as inbox
+from adapters.settings.settings import Settings
+from models.completeness.missing_process import MissingProcessRow
+from models.completeness.session_event import SessionEventType
+from models.messages.notification import NotificationAttemptRow, NotificationRow
+from models.payments.discrepancy import DiscrepancyEventRow, DiscrepancyRow
+from models.runs.receipt import DeliveryRow, VersionRow
+from models.runs.refused import RefusedRow
+from models.runs.run import RunRow
+from services.completeness.taking_in import take_in
+from services.views.archive_view import archive
+from services.views.timeline import MOST_ENTRIES, timeline_of
+from tests.installations import archived
+from tests.samples import sample_body, sample_document
+from tests.session_events import NOON, PERSON, body, journaled
+
+
+def write(session: Session, *rows: SQLModel) -> None:
+    for each in rows:
+        session.add(each)
+
+
+def happened(reference: str = "r") -> None:
+    """Let something of each kind happen to a process, a minute after the other, written in another order."""
+    at = [NOON + timedelta(minutes=number) for number in range(20)]
+    journaled([body(SessionEventType.CREATED, reference), body("WHP_ELSE", reference)])
+    take_in(inbox.batches())
+    message = {"message_id": "m", "reference": reference, "receipt_id": "x", "event": "archive.completed"}
+    message |= {"endpoint": "https://token@example.com/secret", "endpoint_name": "crm", "state": "delivered"}
+    skipped = message | {"message_id": "s", "state": "skipped", "skipped_why": "filter: event"}
+    run = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
+    discrepancy = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
+    missing = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
+    missing |= {"since": at[0], "deadline_at": at[19], "opened_at": at[1], "closed_at": at[3], "closed_why": "archived"}
+    refused = {"delivery_id": "0", "receipt_id": "x", "received_at": at[2], "size_bytes": 1, "code": "NOT_BASE64"}
+    refused |= {"where": "", "detail": "", "reference": reference}
+    with writing() as session:
+        write(
+            session,
+            NotificationAttemptRow(message_id="m", attempt=2, attempted_at=at[10], status_code=200, by="ops"),
+            NotificationAttemptRow(message_id="m", attempt=1, attempted_at=at[9], stage="connect"),
+            NotificationRow(**message, planned_at=at[8]),
+            NotificationRow(**skipped, planned_at=at[8]),
+            RunRow(**run, attempt=1, state="Failed", cause_code="STORE_AWAY", started_at=at[5], ended_at=at[6]),
+            DiscrepancyRow(**discrepancy, expected="1", found="2", state="explained"),
+            DiscrepancyEventRow(discrepancy_id="d", number=1, state="open", at=at[7]),
+            DiscrepancyEventRow(discrepancy_id="d", number=2, state="explained", at=at[11], by="dana", why="agreed"),
+            MissingProcessRow(**missing),
+            DeliveryRow(
+                delivery_id="1", receipt_id="x", reference=reference, received_at=at[4], outcome="new", headers={}
+            ),
+            VersionRow(receipt_id="x", reference=reference, version=1, received_at=at[4], skeleton=b"{}"),
+            RefusedRow(**refused),
+        )
+
+
+def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Settings) -> None:
+    happened()
+
+    assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r")][2:] == [
+        ("finding", "the process is missing: submitted", None, "p"),
+        ("delivery", "refused: NOT_BASE64", None, "0"),
+        ("finding", "the process is missing no more: archived", None, "p"),
+        ("delivery", "new", None, "1"),
+        ("version", "version 1", None, "x"),
+        ("run", "attempt 1 started by webhook", None, "f"),
+        ("run", "attempt 1 ended: Failed: STORE_AWAY", None, "f"),
+        ("finding", "AMOUNT_MISMATCH is open", None, "d"),
+        ("message", "archive.completed to crm is skipped: filter: event", None, "s"),
+        ("message", "archive.completed to crm, attempt 1: no answer (connect)", None, "m"),
+        ("message", "archive.completed to crm, attempt 2: HTTP 200", "ops", "m"),
+        ("action", "AMOUNT_MISMATCH is explained", "dana", "d"),
+    ]
+    assert {each.what for each in timeline_of("r")[:2]} == {"WHEF_SESSION_CREATED", "WHP_ELSE (an unknown type)"}
+
+
+def test_timeline_shows_no_client_recipient_or_endpoint(sqlite_installation: Settings) -> None:
+    happened()
+
+    shown = repr(timeline_of("r"))
+
+    assert not [each for each in (PERSON, "192.0.2.77", "example.com", "secret") if each in shown]
+
+
+def test_timeline_keeps_its_last_entries(sqlite_installation: Settings) -> None:
+    journaled([body("WHEF_CLIENT_LOGGED_IN", note=number) for number in range(MOST_ENTRIES + 20)])
+    take_in(inbox.batches())
+    happened()
+
+    found = timeline_of("r")
+
+    assert len(found) == MOST_ENTRIES
+    assert found[-1].what == "AMOUNT_MISMATCH is explained"
+
+
+def test_event_without_a_reference_belongs_to_the_archive_of_its_session(sqlite_installation: Settings) -> None:
+    session = sample_document()["sessions"][0]
+    archived("r", sample_body("r"))
+    journaled([body(session={"id": session["id"]}), body(reference="of another process")])
+    take_in(inbox.batches())
+
+    view = archive("r")
+
+    assert view
+    assert [each.what for each in view.timeline if each.kind == "event"] == ["WHEF_SESSION_CREATED"]
+    assert {"delivery", "version"} <= {each.kind for each in view.timeline}
+
+
+def test_process_of_which_nothing_came_has_an_empty_timeline(sqlite_installation: Settings) -> None:
+    assert timeline_of("nobody") == []
