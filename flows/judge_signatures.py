@@ -12,7 +12,7 @@ from adapters.database.transactions import pages
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from domain.messages.notification import documents_judged_worse
+from domain.messages.report_bodies import documents_judged_worse
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS

@@ -6,7 +6,8 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from domain.messages.notification import MOST_REPORTED, payments_discrepancies
+from domain.messages.body import MOST_REPORTED
+from domain.messages.report_bodies import payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary

@@ -12,7 +12,7 @@ from pydantic import Field
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.store.last_check import keep_check
-from domain.messages.notification import store_damaged, store_unverified
+from domain.messages.report_bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from adapters.settings.settings import settings
 from adapters.tables import archives
-from domain.messages.notification import MOST_REPORTED, archive_completed
+from domain.messages.archive_bodies import about, archive_completed
+from domain.messages.body import MOST_REPORTED
 from models.messages.event import Event, EventType
 from models.payments.discrepancy import DiscrepancyState
 from services.payments import recorded
@@ -19,15 +20,12 @@ def completed(reference: str, receipt_id: str, at: datetime) -> Event:
     """
     archive = archives.get(reference)
     body = archive_completed(
-        reference=reference,
-        receipt_id=receipt_id,
-        version=archives.get_version(receipt_id).version,
-        planned_at=at,
+        about(archive, archives.get_version(receipt_id), archive_url(reference)),
+        at=at,
         has_warnings=archives.has_warnings(reference),
         discrepancies=recorded.open_discrepancies(reference, MOST_REPORTED),
         discrepancies_in_all=recorded.count_not_closed(reference)[DiscrepancyState.OPEN],
         signed_document=archives.signed_document_outcome(reference),
-        url=archive_url(reference),
     )
     return Event(
         EventType.ARCHIVE_COMPLETED,

@@ -13,8 +13,9 @@ from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables import notifications, refused
-from domain.messages.notification import DELIVERY_REFUSED, MOST_REFUSED_REPORTED, delivery_refused
+from domain.messages.report_bodies import MOST_REFUSED_REPORTED, delivery_refused
 from models.errors import Refused, System, Transient
+from models.messages.event import EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.archive_events import completed
 
@@ -94,7 +95,7 @@ def check_confirmed(message_id: str, made: Attempt) -> None:
 
 
 def _body(notification: NotificationRow) -> bytes:
-    if notification.event == DELIVERY_REFUSED:
+    if notification.event == EventType.DELIVERY_REFUSED:
         return _refused(notification)
     event = notifications.event_of(notification)
     if event:

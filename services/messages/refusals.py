@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from adapters.platform.cancellation import in_thread
 from adapters.tables import refused
-from domain.messages.notification import DELIVERY_REFUSED, message_id_of
+from domain.messages.notification import message_id_of
 from models.messages.endpoint import EndpointRow
+from models.messages.event import EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.attempts import Attempt, send
 from services.messages.planning import known_endpoints
@@ -51,12 +52,12 @@ def _due(pending: Iterable[NotificationRow], urls: Iterable[str]) -> Iterator[No
 def message_to(endpoint: EndpointRow, group: str, now: datetime) -> NotificationRow:
     """Return the message about a group of refused deliveries to an endpoint."""
     return NotificationRow(
-        message_id=message_id_of(group, endpoint.identity, DELIVERY_REFUSED),
+        message_id=message_id_of(group, endpoint.identity, EventType.DELIVERY_REFUSED),
         reference="",
         receipt_id=group,
         endpoint=endpoint.url,
         endpoint_name=endpoint.name,
-        event=DELIVERY_REFUSED,
+        event=EventType.DELIVERY_REFUSED,
         state=NotificationState.PENDING,
         planned_at=now,
     )

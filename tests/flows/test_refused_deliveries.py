@@ -84,6 +84,7 @@ def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> No
         "where": "attachments[0].content",
         "detail": "expected base64",
         "received_at": "2026-01-01T13:00:00+00:00",
+        "source": "default",
     }
 
     refuse(b"{", TRUNCATED, 61)

@@ -1,0 +1,154 @@
+"""Bodies of messages about many archives, the store, the receiver, or an endpoint."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from models.messages.archive_bodies import FoundDiscrepancy
+from models.messages.body import Body, ByCode, Instant, Strict
+from models.messages.event import EventType
+
+
+class OpenDiscrepancy(FoundDiscrepancy):
+    """An open discrepancy of an archive, or of none."""
+
+    reference: str | None = Field(description="the archive; null where a row of a report belongs to no archive")
+    discrepancy_id: str = Field(description="the discrepancy; it never changes")
+    opened_at: datetime = Field(description="when it was opened last")
+
+
+class Discrepancies(Strict):
+    """All open discrepancies."""
+
+    discrepancies: list[OpenDiscrepancy] = Field(
+        description="the newest open discrepancies, newest first, at most 50, and as many as there is room for"
+    )
+    discrepancies_in_all: int = Field(description="number of open discrepancies")
+    by_code: ByCode = Field(description="number of open discrepancies of each code")
+    url: str = Field(description="all discrepancies; reading them needs a token of the API")
+
+
+class PaymentsDiscrepancies(Body):
+    """All open discrepancies, of all archives and of no archive."""
+
+    type: Literal[EventType.PAYMENTS_DISCREPANCIES]
+    data: Discrepancies
+
+
+class Refusal(Strict):
+    """A refused delivery."""
+
+    receipt_id: str = Field(description="SHA-256 of the body")
+    reference: str | None = Field(description="the process; null where the body does not show it")
+    process_number: int | None = Field(description="its number; null where the body does not show it")
+    code: str = Field(description="why the delivery was refused")
+    where: str = Field(description="the place in the body")
+    detail: str = Field(description="what was expected and what was found, without a value of the body")
+    received_at: Instant = Field(description="when the body arrived")
+    source: str = Field(description="the source that sent it")
+
+
+class Refusals(Strict):
+    """Refused deliveries of one group."""
+
+    deliveries: list[Refusal] = Field(
+        description="the last delivery of each refused body, newest first, at most 20, and as many as there is room for"
+    )
+    deliveries_in_all: int = Field(description="number of refused deliveries in this message")
+    by_code: ByCode = Field(description="number of refused deliveries of each code")
+    first_at: Instant = Field(description="time of the first of them")
+    last_at: Instant = Field(description="time of the last of them")
+    url: str = Field(description="all refused deliveries; reading them needs a token of the API")
+
+
+class DeliveryRefused(Body):
+    """Deliveries that cellar refused since the last message, all in one."""
+
+    type: Literal[EventType.DELIVERY_REFUSED]
+    data: Refusals
+
+
+class JudgedDocument(Strict):
+    """A signed document that is judged worse than before."""
+
+    reference: str = Field(description="the process")
+    version: int = Field(description="the version's number")
+    before: str = Field(description="the judgement before, as `sound, trusted`")
+    now: str = Field(description="the judgement now, as `sound, not trusted`")
+
+
+class Judgements(Strict):
+    """Signed documents that are judged worse than before."""
+
+    documents: list[JudgedDocument] = Field(
+        description="the first documents, at most 50, and as many as there is room for"
+    )
+    documents_in_all: int = Field(description="number of documents in this message")
+    contradictions: int = Field(
+        description="number of facts in which a kept verdict is better than its document, which no roots explain; "
+        "`cellar verify --signatures` names them"
+    )
+    url: str = Field(description="the archives that need attention; reading them needs a token of the API")
+
+
+class DocumentsJudgedWorse(Body):
+    """Signed documents that cellar judged again, and that are judged worse than before."""
+
+    type: Literal[EventType.DOCUMENTS_JUDGED_WORSE]
+    data: Judgements
+
+
+class Damage(Strict):
+    """How much of the store is damaged."""
+
+    findings: int = Field(description="number of files that differ from what was written")
+
+
+class StoreDamaged(Body):
+    """The scheduled check found files of the store that differ from what was written."""
+
+    type: Literal[EventType.STORE_DAMAGED]
+    data: Damage
+
+
+class Nothing(Strict):
+    """No members."""
+
+
+class StoreUnverified(Body):
+    """The scheduled check of the store broke before its end, so the state of the store is unknown."""
+
+    type: Literal[EventType.STORE_UNVERIFIED]
+    data: Nothing
+
+
+class Refusing(Strict):
+    """How many requests the receiver turned away."""
+
+    requests: int = Field(description="number of requests that were turned away since `first_at`")
+    by_code: ByCode = Field(description="number of them by the code of the answer, as `UNAUTHORIZED` and `UNAVAILABLE`")
+    by_source: ByCode = Field(description="number of them by the source of the URL")
+    first_at: Instant = Field(description="time of the first of them")
+    last_at: Instant = Field(description="time of the last of them")
+    url: str = Field(description="whether the receiver is ready")
+
+
+class ReceiverRefusing(Body):
+    """The receiver turns requests away before their body is kept, so archives may be lost."""
+
+    type: Literal[EventType.RECEIVER_REFUSING]
+    data: Refusing
+
+
+class Test(Strict):
+    """A test of one endpoint."""
+
+    endpoint: str = Field(description="the name of the endpoint")
+
+
+class EndpointTest(Body):
+    """A person tests an endpoint. Nothing has happened."""
+
+    type: Literal[EventType.ENDPOINT_TEST]
+    data: Test
