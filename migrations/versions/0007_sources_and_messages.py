@@ -18,8 +18,8 @@ _OF_A_SOURCE = ("archive", "receipt", "delivery", "refused")
 _INDEXED = {
     "archive": ("source",),
     "notification": ("endpoint_name", "event_id", "next_attempt_at"),
-    "session_event": ("reference", "process_number", "transaction_number", "received_at"),
-    "missing_process": ("source", "reference", "process_number", "transaction_number", "deadline_at", "closed_at"),
+    "session_event": ("reference", "process_number", "transaction_number", "received_at", "decide_at"),
+    "missing_process": ("source", "reference", "process_number", "transaction_number"),
     "event": ("reference", "receipt_id", "at"),
 }
 
@@ -81,6 +81,8 @@ def _create_session_events() -> None:
         sa.Column("event_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("batch", sa.String(length=80), nullable=False, server_default=""),
+        sa.Column("decide_at", sa.DateTime(timezone=True), nullable=True, server_default="1970-01-01 00:00:00"),
+        sa.Column("is_settled", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("event_id"),
     )
 
@@ -99,11 +101,14 @@ def _create_missing_processes() -> None:
         sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("alerted_h", sa.Integer(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_why", sa.String(length=16), nullable=True),
         sa.Column("closed_by", sa.String(), nullable=True),
+        sa.Column("closed_reason", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("missing_id"),
     )
+    op.create_index("ix_missing_process_open", "missing_process", ["closed_at", "deadline_at"], unique=False)
 
 
 def _create_endpoints() -> None:

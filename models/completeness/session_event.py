@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlmodel import BigInteger, Field, SQLModel
 
 from models.columns import Moment
+
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SessionEventType(StrEnum):
@@ -57,6 +59,9 @@ class SessionEventRow(SQLModel, table=True):
 
     `event_at` is the time that Cellosign states, `received_at` that of the first arrival. The store keeps the body, in
     the file `events/BATCH.jsonl`.
+
+    The search for missing processes looks at an event when `decide_at` has come; None if only something new can change
+    its decision. `is_settled`: the event is answered for good, by an archive, by a person, or because it is too late.
     """
 
     __tablename__ = "session_event"
@@ -72,3 +77,5 @@ class SessionEventRow(SQLModel, table=True):
     event_at: datetime | None = Field(default=None, sa_type=Moment)
     received_at: datetime = Field(index=True, sa_type=Moment)
     batch: str = Field(default="", max_length=80)
+    decide_at: datetime | None = Field(default=AT_ONCE, index=True, sa_type=Moment)
+    is_settled: bool = False

@@ -1,0 +1,121 @@
+"""Findings about missing processes in the database: opened, changed, alerted, closed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, func, or_, select, update
+
+from adapters.database.transactions import insert_new, pages, reading, writing
+from domain.completeness.missing import ALERTS_H
+from models.completeness.missing_process import Closing, MissingProcessRow
+from models.completeness.session_event import SessionEventRow
+
+_MOST_OF_A_REFERENCE = 20
+_IS_OPEN: ColumnElement[bool] = col(MissingProcessRow.closed_at).is_(None)
+_DECIDED = (
+    sqlalchemy.update(SessionEventRow)
+    .where(col(SessionEventRow.event_id) == sqlalchemy.bindparam("its_id"))
+    .values(decide_at=sqlalchemy.bindparam("at"), is_settled=sqlalchemy.bindparam("settled"))
+)
+
+
+def open_within(session: Session, row: MissingProcessRow) -> bool:
+    """Open a finding in the caller's transaction, and return whether it was new."""
+    return insert_new(session, MissingProcessRow, row.model_dump())
+
+
+def change_within(session: Session, missing_id: str, values: Mapping[str, Any]) -> bool:
+    """Change a finding in the caller's transaction, and return whether it was open."""
+    its = (col(MissingProcessRow.missing_id) == missing_id, _IS_OPEN)
+    changed = update(MissingProcessRow).where(*its).values(**values).returning(col(MissingProcessRow.missing_id))
+    return session.execute(changed).first() is not None
+
+
+def close_within(session: Session, missing_id: str, why: Closing, now: datetime) -> bool:
+    """Close a finding in the caller's transaction, and return whether it was open."""
+    return change_within(session, missing_id, {"closed_at": now, "closed_why": why})
+
+
+def close_lost(now: datetime) -> int:
+    """Close the findings whose deadline has passed, and return their number: they stay in the history as lost."""
+    late = update(MissingProcessRow).where(_IS_OPEN, col(MissingProcessRow.deadline_at) <= now)
+    with writing() as session:
+        closed = late.values(closed_at=now, closed_why=Closing.DELETED).returning(col(MissingProcessRow.missing_id))
+        return len(session.execute(closed).all())
+
+
+def dismiss(missing_id: str, by: str, reason: str, now: datetime) -> bool:
+    """Close a finding for a person, and return whether it was open."""
+    said = {"closed_at": now, "closed_why": Closing.DISMISSED, "closed_by": by, "closed_reason": reason}
+    with writing() as session:
+        return change_within(session, missing_id, said)
+
+
+def find(missing_id: str) -> MissingProcessRow | None:
+    with reading() as session:
+        return session.get(MissingProcessRow, missing_id)
+
+
+def open_of(session: Session, reference: str) -> list[MissingProcessRow]:
+    """Return the open findings about a reference, the nearest deadline first; at most 20."""
+    found = select(MissingProcessRow).where(MissingProcessRow.reference == reference, _IS_OPEN)
+    return list(session.exec(found.order_by(col(MissingProcessRow.deadline_at)).limit(_MOST_OF_A_REFERENCE)))
+
+
+def unannounced(now: datetime) -> list[MissingProcessRow]:
+    """Return the open findings that were not announced, the nearest deadline first."""
+    left = (_IS_OPEN, col(MissingProcessRow.announced_at).is_(None), col(MissingProcessRow.deadline_at) > now)
+    with reading() as session:
+        return list(session.exec(select(MissingProcessRow).where(*left).order_by(col(MissingProcessRow.deadline_at))))
+
+
+def set_announced(missing_id: str, now: datetime) -> None:
+    with writing() as session:
+        change_within(session, missing_id, {"announced_at": now})
+
+
+def nearing(now: datetime) -> list[MissingProcessRow]:
+    """Return the open findings for which an alert is due, the nearest deadline first."""
+    deadline_at, alerted_h = col(MissingProcessRow.deadline_at), col(MissingProcessRow.alerted_h)
+    reached = [
+        and_(deadline_at <= now + timedelta(hours=hours), or_(alerted_h.is_(None), alerted_h > hours))
+        for hours in ALERTS_H
+    ]
+    # The first condition repeats the widest alert for the index.
+    near = (_IS_OPEN, deadline_at > now, deadline_at <= now + timedelta(hours=max(ALERTS_H)), or_(*reached))
+    with reading() as session:
+        return list(session.exec(select(MissingProcessRow).where(*near).order_by(deadline_at)))
+
+
+def set_alerted(missing_id: str, hours: int, deadline_at: datetime) -> None:
+    """Record an alert before a deadline. A deadline that has moved since has alerts of its own."""
+    its = update(MissingProcessRow).where(
+        col(MissingProcessRow.missing_id) == missing_id, col(MissingProcessRow.deadline_at) == deadline_at
+    )
+    with writing() as session:
+        session.execute(its.values(alerted_h=hours))
+
+
+def nearest_open(limit: int) -> list[MissingProcessRow]:
+    """Return the open findings with the nearest deadlines."""
+    with reading() as session:
+        found = select(MissingProcessRow).where(_IS_OPEN).order_by(col(MissingProcessRow.deadline_at))
+        return list(session.exec(found.limit(limit)))
+
+
+def open_counts() -> dict[tuple[str, str], int]:
+    """Return the number of open findings by source and why."""
+    by = (col(MissingProcessRow.source), col(MissingProcessRow.why))
+    with reading() as session:
+        counted = session.exec(select(*by, func.count()).where(_IS_OPEN).group_by(*by).order_by(*by)).all()
+    return {(source, why): count for source, why, count in counted}
+
+
+def set_decided(session: Session, decisions: Sequence[tuple[str, datetime | None, bool]]) -> None:
+    """Record of session events, by id, when they are looked at again and whether they are settled."""
+    rows = [{"its_id": event_id, "at": at, "settled": settled} for event_id, at, settled in decisions]
+    for page in pages(rows):
+        session.connection().execute(_DECIDED, page)

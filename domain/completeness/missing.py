@@ -1,0 +1,235 @@
+"""Decides whether a process is missing: from its session events, and from what of it has arrived.
+
+`docs/completeness.md` says the rules in words. The order in which events arrive does not matter.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import chain
+
+from models.completeness.missing_process import Why
+from models.completeness.session_event import SessionEventRow, SessionEventType
+from models.sources.source import SourceTerms
+
+ALERTS_H = (24, 12, 2)
+_WHY = {
+    SessionEventType.FORM_SUBMITTED: Why.SUBMITTED,
+    SessionEventType.DELETED: Why.DELETED,
+    SessionEventType.EXPIRED: Why.EXPIRED,
+}
+_OPENING = (SessionEventType.CREATED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN)
+_LOOKED_AGAIN_AFTER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedSession:
+    """A session that an archive has, by what tells it from other sessions."""
+
+    session_id: str | None
+    process_number: int | None
+    transaction_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A body that has arrived for the reference of a process, in whatever state.
+
+    `made_at` is the time that Cellosign states, `arrived_at` that of the first arrival. `is_read` is false until its
+    version is in the database. `sessions` are those of the current version; None for other versions.
+    """
+
+    made_at: datetime
+    arrived_at: datetime
+    is_read: bool = True
+    sessions: tuple[ArchivedSession, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is missing, by the event that says so last."""
+
+    why: Why
+    since: datetime
+    deadline_at: datetime
+    session_id: str | None
+
+
+class Standing(StrEnum):
+    """`arrived`: nothing is missing. `goes_on`: a session is open, or none was ever submitted or ended. `due`: the
+    archive is due, and missing from `Decision.look_at` on. `missing`: it is missing.
+    """
+
+    ARRIVED = "arrived"
+    GOES_ON = "goes_on"
+    DUE = "due"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The standing of a process. `settled` are the ids of the events that are answered for good.
+
+    The other events are looked at again at `look_at`; None if only another event or an archive can change the standing.
+    """
+
+    standing: Standing
+    missing: Missing | None
+    settled: frozenset[str]
+    look_at: datetime | None
+
+
+def decide(
+    events: Iterable[SessionEventRow],
+    arrivals: Sequence[Arrival],
+    answered_at: datetime | None,
+    terms: SourceTerms,
+    now: datetime,
+) -> Decision:
+    """Return the standing of a process. Pure; neither order nor repetition of events matters.
+
+    Args:
+        events: the events of the process, settled events too.
+        arrivals: what has arrived for its reference, from its source.
+        answered_at: when its last finding was dismissed, or closed because its deadline had passed.
+        terms: those of its source.
+        now: the present time.
+    """
+    known = sorted({each.event_id: each for each in events}.values(), key=_order)
+    live = [each for each in known if not each.is_settled]
+    kept = [each for each in arrivals if each.is_read]
+    asking = list(_asking(live, arrivals, answered_at, terms))
+    settled = _ids(live) - _ids(_unanswered(live, kept, answered_at, terms))
+    if not asking:
+        is_unread = len(kept) < len(arrivals) and len(settled) < len(live)
+        standing = Standing.ARRIVED if arrivals or answered_at else Standing.GOES_ON
+        return Decision(standing, None, settled, now + _LOOKED_AGAIN_AFTER if is_unread else None)
+    if _open_sessions(known, arrivals):
+        return Decision(Standing.GOES_ON, None, settled, None)
+    found = _missing(asking, terms)
+    is_submitted = any(each.type == SessionEventType.FORM_SUBMITTED for each in asking)
+    due_at = found.since + terms.archived_within if is_submitted else found.since
+    if now < due_at:
+        return Decision(Standing.DUE, found, settled, due_at)
+    return Decision(Standing.MISSING, found, settled, None)
+
+
+def alert_due(deadline_at: datetime, alerted_h: int | None, now: datetime) -> int | None:
+    """Return the alert that is due: 24, 12 or 2 hours before the deadline; None if none is. Pure.
+
+    Of several that are due, the nearest to the deadline counts. After the deadline none is due.
+    """
+    left = deadline_at - now
+    due = [hours for hours in ALERTS_H if timedelta() < left <= timedelta(hours=hours)]
+    return min(due) if due and (alerted_h is None or min(due) < alerted_h) else None
+
+
+def moment_of(event: SessionEventRow) -> datetime:
+    """Return the time of an event that is never later than its arrival: the safe side if a zone is wrong."""
+    return min(event.event_at or event.received_at, event.received_at)
+
+
+def _asking(
+    live: Sequence[SessionEventRow], arrivals: Sequence[Arrival], answered_at: datetime | None, terms: SourceTerms
+) -> Iterator[SessionEventRow]:
+    """Yield, in order, the submissions and ends that ask for an archive, and have none."""
+    return (each for each in _unanswered(live, arrivals, answered_at, terms) if each.type in _WHY)
+
+
+def _unanswered(
+    live: Sequence[SessionEventRow], arrivals: Sequence[Arrival], answered_at: datetime | None, terms: SourceTerms
+) -> Iterator[SessionEventRow]:
+    """Yield, in order, the events that no arrival and no earlier finding answers."""
+    is_asked = False
+    for event in live:
+        is_submission = event.type == SessionEventType.FORM_SUBMITTED
+        if is_submission:
+            answered = _is_before(event, answered_at) or any(_has(each, event, terms) for each in arrivals)
+        elif event.type in _WHY:  # an end after the archive is Cellosign's own cleaning
+            answered = not is_asked and (answered_at is not None or any(_is_of(each, event) for each in arrivals))
+        else:
+            answered = not _is_opened_since(event, arrivals) or not event.is_known
+        if not answered:
+            is_asked = is_asked or is_submission
+            yield event
+
+
+def _is_before(event: SessionEventRow, answered_at: datetime | None) -> bool:
+    return answered_at is not None and moment_of(event) <= answered_at
+
+
+def _has(arrival: Arrival, event: SessionEventRow, terms: SourceTerms) -> bool:
+    """Return whether an arrival holds what was submitted. Without better evidence, the times of Cellosign decide."""
+    at = event.event_at or event.received_at
+    listed = _lists(arrival, event)
+    if listed:  # the two webhooks of a submission may leave Cellosign in either order
+        return at <= arrival.made_at + terms.archived_within
+    if not _is_of(arrival, event) or (listed is False and at > arrival.arrived_at):
+        return False
+    return at <= arrival.made_at
+
+
+def _lists(arrival: Arrival, event: SessionEventRow) -> bool | None:
+    """Return whether the arrival lists the event's session; None if that cannot be known."""
+    sessions = arrival.sessions or ()
+    if event.session_id is not None and any(each.session_id for each in sessions):
+        return any(each.session_id == event.session_id for each in sessions)
+    if event.transaction_number is not None and any(each.transaction_number for each in sessions):
+        numbers = {(each.process_number, each.transaction_number) for each in sessions}
+        return (event.process_number, event.transaction_number) in numbers
+    return None
+
+
+def _is_of(arrival: Arrival, event: SessionEventRow) -> bool:
+    """Return whether an arrival may be of the event's process: several processes can share a reference."""
+    numbers = {each.process_number for each in arrival.sessions or ()} - {None}
+    return event.process_number is None or not numbers or event.process_number in numbers
+
+
+def _open_sessions(known: Sequence[SessionEventRow], arrivals: Sequence[Arrival]) -> set[str]:
+    """Return the sessions that were opened since the last archive, and neither submitted nor ended."""
+    still_open: set[str] = set()
+    for event in known:
+        if event.type in _OPENING and not event.is_settled and _is_opened_since(event, arrivals):
+            still_open |= _session(event)
+    over = set(chain.from_iterable(_session(each) for each in known if each.type in _WHY))
+    nameless = [each for each in known if each.type in _WHY and not _session(each)]
+    if nameless:  # it may have ended any session that was open before
+        last = max(map(_order, nameless))
+        over |= set(chain.from_iterable(_session(each) for each in known if _order(each) < last))
+    return still_open - over
+
+
+def _is_opened_since(event: SessionEventRow, arrivals: Sequence[Arrival]) -> bool:
+    return all((event.event_at or event.received_at) > each.made_at for each in arrivals if _is_of(each, event))
+
+
+def _session(event: SessionEventRow) -> set[str]:
+    if event.session_id is not None:
+        return {event.session_id}
+    return set() if event.transaction_number is None else {f"transaction {event.transaction_number}"}
+
+
+def _missing(asking: Sequence[SessionEventRow], terms: SourceTerms) -> Missing:
+    """Return what the last event says. Cellosign's own deletion at the deadline moves no deadline."""
+    first, *later = asking
+    found = _said(first, terms)
+    for event in later:
+        if event.type != SessionEventType.DELETED or moment_of(event) < found.deadline_at:
+            found = _said(event, terms)
+    return found
+
+
+def _said(event: SessionEventRow, terms: SourceTerms) -> Missing:
+    why, since = _WHY[SessionEventType(event.type)], moment_of(event)
+    after = terms.purged_after_success if why is Why.SUBMITTED else terms.purged_after_failure
+    return Missing(why, since, since + after, event.session_id)
+
+
+def _order(event: SessionEventRow) -> tuple[datetime, str]:
+    return event.event_at or event.received_at, event.event_id
+
+
+def _ids(events: Iterable[SessionEventRow]) -> frozenset[str]:
+    return frozenset(each.event_id for each in events)

@@ -1,0 +1,37 @@
+"""Words for people why a process is missing, and how much time is left."""
+
+from datetime import datetime, timedelta
+
+from models.completeness.missing_process import Why
+
+_WHY = {
+    Why.SUBMITTED: "submitted, and not archived",
+    Why.DELETED: "deleted without an archive",
+    Why.EXPIRED: "expired without an archive",
+    Why.LISTED: "on Cellosign's list, and not archived",
+}
+
+
+def why_text(why: str) -> str:
+    """Return why a process is missing, like `submitted, and not archived`. Pure."""
+    return _WHY[Why(why)]
+
+
+def left_text(deadline_at: datetime, now: datetime) -> str:
+    """Return the time left, like `17 hours left`, `40 minutes left` or `deadline passed`. Rounded down. Pure."""
+    left = deadline_at - now
+    if left <= timedelta():
+        return "deadline passed"
+    hours = int(left.total_seconds() // 3600)
+    count, unit = (hours, "hour") if hours else (int(left.total_seconds() // 60), "minute")
+    return f"{count} {unit}{'' if count == 1 else 's'} left"
+
+
+def missing_text(why: str, since: datetime, deadline_at: datetime, now: datetime) -> str:
+    """Return a line such as `submitted, and not archived, since 2026-01-01 12:00 UTC; 17 hours left`. Pure."""
+    return f"{why_text(why)}, since {since:%Y-%m-%d %H:%M} UTC; {left_text(deadline_at, now)}"
+
+
+def hours_left(deadline_at: datetime, now: datetime) -> int:
+    """Return the full hours left; 0 after the deadline. Pure."""
+    return max(0, int((deadline_at - now).total_seconds() // 3600))
