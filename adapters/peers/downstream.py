@@ -4,6 +4,7 @@ Addresses are checked for each message, and the connection goes to the address t
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -26,16 +27,21 @@ async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout
         Refused: the endpoint is no URL, or its address is private and private addresses are not allowed.
         Transient: no answer came in time.
     """
-    _check(url)
-    endpoint = httpx.URL(url)
     headers = {
-        "host": endpoint.netloc.decode(),
         "content-type": "application/json",
         "user-agent": "cellar",
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
     }
+    return await send(url, headers, body, timeout_s=timeout_s)
+
+
+async def send(url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = _TIMEOUT_S) -> int:
+    """POST a message with the headers of `services.messages.signing`. Otherwise as `post`."""
+    _check(url)
+    endpoint = httpx.URL(url)
+    headers = {"host": endpoint.netloc.decode(), **headers}
     try:
         # The client's own time-out applies to each read: an answer that trickles in would never reach it.
         async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, verify=tls_context()) as client:

@@ -33,7 +33,10 @@ from models.errors import Conflict, Locked
 ROOT = "keys"
 SETTLEMENTS = "settlements"
 """The folder of the settlement reports, which hold fingerprints."""
+ENDPOINTS = "endpoints"
+"""The folder of the definitions of endpoints, which are sealed."""
 FINGERPRINT_KEY = f"{ROOT}/fingerprint.json"
+ENDPOINTS_KEY = f"{ROOT}/endpoints.json"
 _KEY_BYTES = 64
 _TAG_BYTES = 16
 _CHUNK_BYTES = 1 << 20
@@ -81,6 +84,33 @@ def opened_chunks(reference: str, receipt_id: str, pieces: Iterable[bytes]) -> I
     key = AESSIV(_kept_key(key_location(reference)))
     for index, (chunk, is_last) in enumerate(_chunks(pieces, _CHUNK_BYTES + _TAG_BYTES)):
         yield _opened(key, chunk, _place(reference, receipt_id, index, is_last=is_last))
+
+
+def sealed_of_endpoint(name: str, what: str, clear: bytes) -> bytes:
+    """Seal a value of an endpoint. The key of all endpoints is made at the first value.
+
+    Raises:
+        Locked: the settings do not unwrap the key, or the key is gone after it sealed something.
+        Transient: the store does not answer.
+    """
+    if store().size(ENDPOINTS_KEY) is None and not any(True for _ in store().listed(ENDPOINTS)):
+        _fingerprint_key(settings().store_location, settings().seal_keys)
+        store().keep_first(_new_key(ENDPOINTS_KEY, settings().known_seal_keys()), ENDPOINTS_KEY)
+    return _endpoints_key().encrypt(clear, [name.encode(), what.encode()])
+
+
+def opened_of_endpoint(name: str, what: str, ciphertext: bytes) -> bytes:
+    """Open a value of an endpoint.
+
+    Raises:
+        Locked: the settings do not unwrap the key of all endpoints, or the key is gone.
+        Conflict: the value is damaged, or was sealed with a key that is gone.
+        Transient: the store does not answer.
+    """
+    try:
+        return _endpoints_key().decrypt(ciphertext, [name.encode(), what.encode()])
+    except InvalidTag as error:
+        raise Conflict(f"a sealed value of the endpoint {name} is damaged; rotate it, or restore a backup") from error
 
 
 def stand_in(ciphertext: bytes) -> bytes:
@@ -189,6 +219,16 @@ def _fingerprint_key(_store: str, _master_keys: tuple[str, ...]) -> bytes:
     if store().size(FINGERPRINT_KEY) is None and not _has_fingerprints():
         store().keep_first(_new_key(FINGERPRINT_KEY, settings().active_seal_keys()), FINGERPRINT_KEY)
     return _kept_key(FINGERPRINT_KEY)
+
+
+def _endpoints_key() -> AESSIV:
+    return _kept_endpoints_key(settings().store_location, settings().seal_keys)
+
+
+@lru_cache(4)
+def _kept_endpoints_key(_store: str, _master_keys: tuple[str, ...]) -> AESSIV:
+    """Return the cached key: each message is signed with what it opens, and nobody destroys it."""
+    return AESSIV(_kept_key(ENDPOINTS_KEY))
 
 
 def _has_fingerprints() -> bool:

@@ -1,9 +1,9 @@
 """Endpoints in the database: those that people added, and those that settings declare."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlmodel import col, select, update
+from sqlmodel import Session, col, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
 from models.messages.endpoint import EndpointRow
@@ -19,6 +19,29 @@ def known() -> list[EndpointRow]:
 def get(name: str) -> EndpointRow:
     with reading() as session:
         return session.get_one(EndpointRow, name)
+
+
+def find(name: str) -> EndpointRow | None:
+    """Return an endpoint, a removed one too."""
+    with reading() as session:
+        return session.get(EndpointRow, name)
+
+
+def changeable(session: Session, name: str) -> EndpointRow | None:
+    """Return an endpoint that the caller's transaction alone may change."""
+    return session.get(EndpointRow, name, with_for_update=True)
+
+
+def insert(session: Session, row: EndpointRow) -> bool:
+    """Insert an endpoint unless its name was ever used. Return whether it was new."""
+    return insert_new(session, EndpointRow, row.model_dump())
+
+
+def restore(rows: Iterable[EndpointRow]) -> None:
+    """Make the endpoints equal to `rows`."""
+    with writing() as session:
+        for row in rows:
+            session.merge(row)
 
 
 def declare(urls: Mapping[str, str], now: datetime) -> None:

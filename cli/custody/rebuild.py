@@ -30,6 +30,7 @@ def rebuild_database(*, as_json: Json = False) -> None:
                     "reports": rebuilt.reports,
                     "events": rebuilt.events,
                     "refused": rebuilt.refused,
+                    "endpoints": rebuilt.endpoints,
                     "damaged": damaged,
                 }
             )
@@ -48,3 +49,5 @@ def _print(rebuilt: Rebuilt) -> None:
         typer.echo(f"{rebuilt.events} session events are in the database again")
     if rebuilt.refused:
         typer.echo(f"{rebuilt.refused} refused deliveries are in the database again")
+    if rebuilt.endpoints:
+        typer.echo(f"{rebuilt.endpoints} endpoints are in the database again")

@@ -14,9 +14,14 @@ def declared_name(url: str) -> str:
 def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:
     """Return why an endpoint does not hear an event: the disabling or the filter; None if it hears the event. Pure."""
     if endpoint.disabled_at:
-        return f"the endpoint is disabled: {endpoint.disabled_why}"
+        return why_disabled(endpoint)
     refusing = _refusing(endpoint.filter, event)
     return f"the endpoint's filter by {refusing}" if refusing else None
+
+
+def why_disabled(endpoint: EndpointRow) -> str:
+    """Return why a disabled endpoint gets no messages. Pure."""
+    return f"the endpoint is disabled: {endpoint.disabled_why}"
 
 
 def _refusing(wanted: EventFilter, event: Event) -> str | None:

@@ -128,6 +128,7 @@ def _create_endpoints() -> None:
         sa.Column("rate_per_s", sa.Float(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(), nullable=True),
+        sa.Column("actions", _JSON, nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_why", sa.String(), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),

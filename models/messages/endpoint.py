@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pydantic import BaseModel
 from sqlmodel import Field, SQLModel
 
 from models.columns import Json, Moment
@@ -31,12 +32,28 @@ class EventFilter:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+class EndpointKey(BaseModel):
+    """A signing key of an endpoint, sealed. It signs beside newer keys until `until`. HMAC has no public key."""
+
+    signature: Signature
+    sealed: str
+    public_key: str | None
+    since: datetime
+    until: datetime | None = None
+
+    def signs_at(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
 class EndpointRow(SQLModel, table=True):
     """An endpoint. `is_declared`: by `CELLAR_NOTIFY_URLS`; its name follows from its URL.
 
-    `keys` are the sealed signing keys, newest first, each with the time until which it signs beside newer keys; a
-    declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs. `headers` are sealed too. `failing_since` is the
-    first attempt without confirmation since the last confirmation; until `paused_until` no attempt is made.
+    `keys` are the `EndpointKey`s, newest first; a declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs.
+    `headers` is a JSON object of its own headers, whose values are sealed. `fields` are the personal values that it
+    asks for. `actions` are what people did, each with `at`, `by` and `what`. The name of a removed endpoint stays
+    taken, since its messages stay under it.
+    `failing_since` is the first attempt without confirmation since the last confirmation; until `paused_until` no
+    attempt is made.
     """
 
     __tablename__ = "endpoint"
@@ -55,6 +72,7 @@ class EndpointRow(SQLModel, table=True):
     rate_per_s: float | None = None
     created_at: datetime = Field(sa_type=Moment)
     created_by: str | None = None
+    actions: list[dict[str, str]] = Field(default_factory=list, sa_type=Json)
     disabled_at: datetime | None = Field(default=None, sa_type=Moment)
     disabled_why: str | None = None
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -64,6 +82,10 @@ class EndpointRow(SQLModel, table=True):
     @property
     def filter(self) -> EventFilter:
         return EventFilter(tuple(self.events), tuple(self.sources), tuple(self.templates), self.labels)
+
+    @property
+    def signing_keys(self) -> list[EndpointKey]:
+        return [EndpointKey.model_validate(each) for each in self.keys]
 
     @property
     def identity(self) -> str:

@@ -1,4 +1,4 @@
-"""Rebuilds the metadata database: archives and events from the store alone, refused deliveries from the quarantine."""
+"""Rebuilds the metadata database: archives, events and endpoints from the store, refused deliveries from quarantine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from models.runs.receipt import ReceiptRow
 from models.store.fixity import StoredObject
 from models.store.inventory import Inventory
 from services.completeness.restoring import restore_events
+from services.messages.endpoints import restore_endpoints
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.processing.findings import reconcile_payload
@@ -39,14 +40,13 @@ def check_empty() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The numbers of restored archives, reports, session events and refused deliveries; the keys of damaged files, with
-    the reasons.
-    """
+    """The numbers of what was restored; the keys of damaged files, with the reasons."""
 
     archives: int
     reports: int
     events: int
     refused: int
+    endpoints: int
     damaged: tuple[tuple[str, str], ...]
 
 
@@ -71,7 +71,8 @@ def rebuild(objects: Iterable[StoredObject], on_rebuilt: Callable[[StoredObject]
     reconcile_all_duplicates(now)
     reconcile_all_holds(now)
     events = restore_events(damaged.append)
-    return Rebuilt(count, reports, events, restore_refused(), tuple(damaged))
+    endpoints = restore_endpoints(lambda key, reason: damaged.append((key, reason)))
+    return Rebuilt(count, reports, events, restore_refused(), endpoints, tuple(damaged))
 
 
 def rebuild_object(stored: StoredObject, on_damaged: OnDamaged) -> bool:

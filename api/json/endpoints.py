@@ -1,0 +1,129 @@
+"""`/api/endpoints`: lists, shows, adds, tests, disables, enables, rotates and removes endpoints."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.errors import Responses, failures
+from models.views.bulk import Client
+from models.views.endpoints import AddedEndpoint, EndpointList, EndpointTest, EndpointView, NewEndpoint, Rotation
+from models.views.parameters import Text
+from services.messages import endpoint_tests, endpoint_views, endpoints
+
+router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])
+_UNKNOWN = {404: {"UNKNOWN_ENDPOINT": "no endpoint has this name, or it was removed."}}
+_DECLARED = {409: {"DECLARED_ENDPOINT": "`CELLAR_NOTIFY_URLS` declares the endpoint; change the settings."}}
+_BAD_SECRET = {"BAD_SECRET": "`secret` is no secret of Standard Webhooks, or not one for `signature`."}
+
+
+def _failures(*several: dict[int, dict[str, str]]) -> Responses:
+    return failures({status: codes for each in several for status, codes in each.items()})
+
+
+@router.get("", summary="The endpoints, by name", response_description="The endpoints, without their secrets.")
+def list_endpoints() -> EndpointList:
+    return endpoint_views.listed()
+
+
+@router.post(
+    "",
+    summary="Add an endpoint",
+    response_description="The endpoint with its secret, which is shown this once.",
+    responses=_failures(
+        {409: {"NAME_TAKEN": "an endpoint has or had this name."}},
+        {
+            422: _BAD_SECRET
+            | {
+                "BAD_PARAMETER": "a member of the body is unknown, missing or invalid.",
+                "BAD_ENDPOINT": "`url` is no URL.",
+                "PRIVATE_ENDPOINT": "`url` is on a private address, and `CELLAR_NOTIFY_ALLOW_PRIVATE` is not set.",
+            }
+        },
+    ),
+)
+async def add(asked: NewEndpoint) -> AddedEndpoint:
+    """`warnings` say what was found at the address: no answer, a wrong certificate. Nothing is sent to it."""
+    warnings = await endpoint_tests.warnings_at(asked.url)
+    key = await asyncio.to_thread(endpoints.add, asked, _person(asked.by), datetime.now(UTC))
+    return await asyncio.to_thread(endpoint_views.with_secret, asked.name, key, warnings)
+
+
+@router.get(
+    "/{name}",
+    summary="An endpoint, a removed one too",
+    response_description="The endpoint, without its secrets.",
+    responses=failures({404: {"UNKNOWN_ENDPOINT": "no endpoint has this name."}}),
+)
+def read(name: Text) -> EndpointView:
+    return endpoint_views.view(name)
+
+
+@router.post(
+    "/{name}/test",
+    summary="Send a test message now",
+    response_description="What became of the message.",
+    responses=_failures(_UNKNOWN),
+)
+async def send_test(name: Text) -> EndpointTest:
+    """A message of type `endpoint.test`, also to a disabled endpoint. It is tried once."""
+    return await endpoint_tests.send_test(name)
+
+
+@router.post(
+    "/{name}/disable",
+    summary="Send it no more messages",
+    response_description="The disabled endpoint.",
+    responses=_failures(_UNKNOWN),
+)
+def disable(name: Text, client: Client | None = None) -> EndpointView:
+    """Messages that wait are skipped, and stay on record."""
+    endpoints.disable(name, _person_of(client), datetime.now(UTC))
+    return endpoint_views.view(name)
+
+
+@router.post(
+    "/{name}/enable",
+    summary="Send it messages again, from the next event on",
+    response_description="The enabled endpoint.",
+    responses=_failures(_UNKNOWN),
+)
+def enable(name: Text, client: Client | None = None) -> EndpointView:
+    endpoints.enable(name, _person_of(client), datetime.now(UTC))
+    return endpoint_views.view(name)
+
+
+@router.post(
+    "/{name}/rotate",
+    summary="Give it a new signing key",
+    response_description="The endpoint with its new secret, which is shown this once.",
+    responses=_failures(
+        _UNKNOWN,
+        _DECLARED,
+        {422: _BAD_SECRET | {"BAD_PARAMETER": "a member of the body is unknown, missing or invalid."}},
+    ),
+)
+def rotate(name: Text, asked: Rotation) -> AddedEndpoint:
+    """The old key signs too for `overlap_h` hours, so messages have two signatures."""
+    key = endpoints.rotate(name, asked, _person(asked.by), datetime.now(UTC))
+    return endpoint_views.with_secret(name, key)
+
+
+@router.post(
+    "/{name}/remove",
+    summary="Remove it",
+    response_description="The removed endpoint.",
+    responses=_failures(_UNKNOWN, _DECLARED),
+)
+def remove(name: Text, client: Client | None = None) -> EndpointView:
+    """Its secrets go. Messages that wait are skipped; its history stays under its name, which is never used again."""
+    endpoints.remove(name, _person_of(client), datetime.now(UTC))
+    return endpoint_views.view(name)
+
+
+def _person_of(client: Client | None) -> str:
+    return _person(client.by if client else None)
+
+
+def _person(name: str | None) -> str:
+    return f"api ({name})" if name else "api"

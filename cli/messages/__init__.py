@@ -1,0 +1,1 @@
+"""Adds, shows, tests and changes the endpoints that receive messages."""

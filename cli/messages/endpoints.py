@@ -1,0 +1,186 @@
+"""`cellar endpoints`: adds, lists, shows, tests, disables, enables, rotates and removes endpoints."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test, say
+from cli.person import person
+from cli.terminal import Json, print_json, wrong_options
+from models.errors import Refused, WrongUse
+from models.messages.endpoint import Signature
+from models.views.endpoints import NewEndpoint, Rotation
+from services.messages import endpoint_tests, endpoint_views, endpoints
+
+app = typer.Typer(help="Add, show, test and change the endpoints that receive messages.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The name of an endpoint, as `cellar endpoints list` shows it.")]
+SecretFile = Annotated[
+    typer.FileText | None,
+    typer.Option("--secret-file", help="File with a secret of yours, `-` for standard input. Default: generated."),
+]
+Scheme = Annotated[
+    Signature | None, typer.Option("--signature", help="How messages are signed. Default: hmac, or as before.")
+]
+_WRONG_USE = {"BAD_ENDPOINT", "BAD_SECRET"}
+
+
+@app.command()
+def add(  # noqa: PLR0913 -- an option per filter
+    url: Annotated[str, typer.Argument(help="Where messages are sent: http://… or https://….")],
+    *,
+    name: Annotated[str, typer.Option(help="Lower-case letters, digits and hyphens. It is never used again.")],
+    event: Annotated[list[str] | None, typer.Option(help="Only events of this type. Repeatable.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only events of this source. Repeatable.")] = None,
+    template: Annotated[list[str] | None, typer.Option(help="Only archives of this template. Repeatable.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only archives with this label, KEY=VALUE. Repeatable: all must be there.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header of each message, 'Name: value'. Repeatable.")
+    ] = None,
+    rate_per_s: Annotated[float | None, typer.Option(help="Most messages a second. Default: no limit.")] = None,
+    signature: Scheme = None,
+    secret_file: SecretFile = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A form field by its id, or label:KEY, whose value messages carry: personal data. Repeatable."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add an endpoint, and print its secret. The secret is not shown again.
+
+    Its address is checked; a private address is refused unless CELLAR_NOTIFY_ALLOW_PRIVATE is true.
+    """
+    members: dict[str, Any] = {
+        "url": url,
+        "name": name,
+        "events": event or [],
+        "sources": source or [],
+        "templates": template or [],
+    }
+    members |= {"labels": _pairs("--label", label, "="), "headers": _pairs("--header", header, ":")}
+    members |= {"rate_per_s": rate_per_s, "fields": field or []}
+    try:
+        asked = NewEndpoint(**members, signature=signature, secret=_secret(secret_file))
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    try:
+        warnings = asyncio.run(endpoint_tests.warnings_at(asked.url))
+        key = endpoints.add(asked, person(), datetime.now(UTC))
+    except Refused as refused:
+        raise _as_wrong_use(refused) from refused
+    added = endpoint_views.with_secret(name, key, warnings)
+    if as_json:
+        print_json(added)
+    else:
+        print_secret(added)
+
+
+@app.command("list")
+def list_endpoints(*, as_json: Json = False) -> None:
+    """List the endpoints. Tokens in their URLs are masked."""
+    found = endpoint_views.listed()
+    if as_json:
+        print_json(found)
+    else:
+        print_endpoints(found)
+
+
+@app.command()
+def show(name: Name, *, as_json: Json = False) -> None:
+    """Show an endpoint: its filter, its keys, and who did what. A removed endpoint can be shown too."""
+    _show(name, as_json=as_json)
+
+
+@app.command("test")
+def send_test(name: Name, *, as_json: Json = False) -> None:
+    """Send an endpoint a message of type endpoint.test now, and print what became of it. Exits with 1 on failure."""
+    made = asyncio.run(endpoint_tests.send_test(name))
+    if as_json:
+        print_json(made)
+    else:
+        print_test(made)
+    if not made.delivered:
+        raise typer.Exit(1)
+
+
+@app.command()
+def disable(name: Name, *, as_json: Json = False) -> None:
+    """Send an endpoint no more messages. Those that wait are skipped, and stay on record."""
+    endpoints.disable(name, person(), datetime.now(UTC))
+    _show(name, as_json=as_json)
+
+
+@app.command()
+def enable(name: Name, *, as_json: Json = False) -> None:
+    """Send an endpoint messages again, from the next event on."""
+    endpoints.enable(name, person(), datetime.now(UTC))
+    _show(name, as_json=as_json)
+
+
+@app.command()
+def rotate(
+    name: Name,
+    *,
+    overlap_h: Annotated[float, typer.Option(help="Hours in which the old key signs too.")] = 24,
+    signature: Scheme = None,
+    secret_file: SecretFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give an endpoint a new signing key, and print it. Messages have two signatures until the old key goes."""
+    try:
+        asked = Rotation(overlap_h=overlap_h, signature=signature, secret=_secret(secret_file))
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    try:
+        key = endpoints.rotate(name, asked, person(), datetime.now(UTC))
+    except Refused as refused:
+        raise _as_wrong_use(refused) from refused
+    rotated = endpoint_views.with_secret(name, key)
+    if as_json:
+        print_json(rotated)
+    else:
+        print_secret(rotated)
+
+
+@app.command()
+def remove(name: Name, *, as_json: Json = False) -> None:
+    """Remove an endpoint and its secrets. Messages that wait are skipped; its history stays under its name."""
+    endpoints.remove(name, person(), datetime.now(UTC))
+    if as_json:
+        _show(name, as_json=True)
+    else:
+        say(f"{name} is removed. `cellar endpoints show {name}` still shows what was done.")
+
+
+def _show(name: str, *, as_json: bool) -> None:
+    found = endpoint_views.view(name)
+    if as_json:
+        print_json(found)
+    else:
+        print_endpoint(found)
+
+
+def _pairs(option: str, texts: Sequence[str] | None, sign: str) -> dict[str, str]:
+    """Return the options of the form NAME, sign and value. A message repeats no value: it may be a token."""
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        name, found, value = text.partition(sign)
+        if not found or name.strip() in pairs:
+            raise typer.BadParameter(f"{option}: expected a name, {sign!r} and a value, each name once")
+        pairs[name.strip()] = value.strip() if sign == ":" else value
+    return pairs
+
+
+def _secret(file: Any) -> str | None:
+    return file.read().strip() if file else None
+
+
+def _as_wrong_use(refused: Refused) -> Exception:
+    return WrongUse(refused.detail) if refused.code in _WRONG_USE else refused

@@ -1,0 +1,148 @@
+"""Endpoints as the JSON API and the command line take and show them."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from models.messages.endpoint import Signature
+from models.messages.event import EventType
+from models.views.bulk import ActionView, Client
+from models.views.parameters import Text
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_VALUE = re.compile(r"[!-~](?:[ -~]{0,4000}[!-~])?")
+_OURS = re.compile(
+    "(?:webhook|svix|proxy|sec)-.*|host|content-(?:length|type|encoding)|transfer-encoding|connection|keep-alive|"
+    "trailer|upgrade|expect|user-agent|cookie2?"
+)
+"""Headers that frame or sign the message, that proxies take for their own, or that cellar sets."""
+
+_MOST_HEADERS = 20
+
+
+def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
+    """Check headers. A message names a header and never repeats its value, which may be a token."""
+    if len(headers) > _MOST_HEADERS or len({each.lower() for each in headers}) < len(headers):
+        raise ValueError(f"expected at most {_MOST_HEADERS} headers, each once")
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError("expected a header's name of letters, digits and hyphens")
+        if _OURS.fullmatch(name.lower()):
+            raise ValueError(f"the header {name} is not for endpoints: cellar or HTTP sets it")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"expected printable ASCII as the value of the header {name}")
+    return headers
+
+
+def _checked_name(name: str) -> str:
+    if name.startswith("settings-"):
+        raise ValueError("names that begin with settings- belong to the endpoints of CELLAR_NOTIFY_URLS")
+    return name
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"),
+    AfterValidator(_checked_name),
+]
+Headers = Annotated[dict[str, str], AfterValidator(_checked_headers)]
+Member = Annotated[Text, Field(min_length=1, max_length=255)]
+
+
+class SecretChoice(Client):
+    """How an endpoint's messages are signed. Without `secret`, one is generated."""
+
+    signature: Signature | None = Field(
+        None, description="`hmac` (`v1`, the default) or `ed25519` (`v1a`); of `secret`, if that is given"
+    )
+    secret: Text | None = Field(None, repr=False, max_length=200, description="`whsec_…` or `whsk_…`")
+
+
+class NewEndpoint(SecretChoice):
+    """An endpoint to add. An empty filter lets everything pass."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: Text = Field(repr=False, max_length=2000, description="`http://…` or `https://…`")
+    name: Slug = Field(description="lower-case letters, digits and hyphens; it is never used again")
+    events: list[EventType] = Field([])
+    sources: list[Member] = Field([])
+    templates: list[Member] = Field([])
+    labels: dict[Member, Text] = Field({})
+    headers: Headers = Field({}, repr=False, description="headers of each message, for example `Authorization`")
+    rate_per_s: float | None = Field(None, gt=0, le=10_000, description="most messages a second; null for no limit")
+    fields: list[Member] = Field(
+        [],
+        max_length=50,
+        description="form fields by id, or `label:KEY`, whose values its messages carry: personal data",
+    )
+
+
+class Rotation(SecretChoice):
+    """The next signing key of an endpoint."""
+
+    overlap_h: float = Field(24, ge=0, le=24 * 90, description="hours in which the old key signs too")
+
+
+class KeyView(BaseModel):
+    """A signing key. `public_key` verifies the signatures of an ed25519 key; null for HMAC."""
+
+    signature: Signature
+    public_key: str | None
+    since: datetime
+    until: datetime | None
+
+
+class EndpointView(BaseModel):
+    """An endpoint, without its secrets: tokens in `url` are masked, and `headers` are the names alone."""
+
+    name: str
+    url: str
+    declared: bool = Field(description="by `CELLAR_NOTIFY_URLS`")
+    state: str = Field(description="`active`, `failing`, `paused`, `disabled` or `removed`")
+    events: list[str]
+    sources: list[str]
+    templates: list[str]
+    labels: dict[str, str]
+    fields: list[str]
+    headers: list[str]
+    rate_per_s: float | None
+    signature: Signature
+    keys: list[KeyView]
+    pending: int = Field(description="number of messages that wait")
+    created_at: datetime
+    created_by: str | None
+    disabled_at: datetime | None
+    disabled_why: str | None
+    removed_at: datetime | None
+    failing_since: datetime | None
+    paused_until: datetime | None
+    actions: list[ActionView]
+
+
+class AddedEndpoint(EndpointView):
+    """An endpoint with its new secret, which is shown this once. `warnings` say what was found at its address."""
+
+    secret: str = Field(repr=False)
+    warnings: list[str] = []
+
+
+class EndpointList(BaseModel):
+    """Endpoints that are not removed, by name."""
+
+    items: list[EndpointView]
+
+
+class EndpointTest(BaseModel):
+    """What became of a test message. `stage` says where the attempt failed, `answer` is the beginning of the answer."""
+
+    endpoint: str
+    message_id: str
+    delivered: bool
+    stage: str | None
+    status_code: int | None
+    error: str | None
+    duration_s: float | None
+    answer: str | None

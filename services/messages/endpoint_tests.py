@@ -1,0 +1,67 @@
+"""Checks the address of an endpoint, and sends it a test message."""
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import httpx
+
+from adapters.peers import downstream
+from adapters.peers.reaching import fault_at
+from models.errors import Refused, Transient
+from models.messages.event import EventType
+from models.views.endpoints import EndpointTest
+from services.messages.endpoints import get
+from services.messages.signing import headers_of
+
+
+async def warnings_at(url: str) -> list[str]:
+    """Return what may go wrong at the address of an endpoint. Nothing is sent.
+
+    Raises:
+        Refused: it is no URL, or its address is private and private addresses are not allowed.
+    """
+    try:
+        addresses = await downstream.public_addresses(url)
+    except Transient as error:
+        return [str(error)]
+    warnings = [] if httpx.URL(url).scheme == "https" else ["messages to http:// are not encrypted on their way"]
+    faults = [await fault_at(url, address) for address in addresses]
+    if all(faults):
+        warnings += dict.fromkeys(f"the endpoint does not answer now: {fault}" for fault in faults)
+    return warnings
+
+
+async def send_test(name: str) -> EndpointTest:
+    """Send an endpoint a test message now, even if it is disabled, and return what became of it.
+
+    Raises:
+        Refused: the endpoint is unknown.
+        Locked: the endpoint's keys cannot be opened.
+        Transient: database or store does not answer.
+    """
+    endpoint = await asyncio.to_thread(get, name)
+    now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
+    body = json.dumps(
+        {"type": EventType.ENDPOINT_TEST, "timestamp": now.isoformat(), "data": {"endpoint": name}},
+        separators=(",", ":"),
+    ).encode()
+    began_s = time.monotonic()
+    status_code, error = None, None
+    try:
+        headers = await asyncio.to_thread(headers_of, endpoint, message_id, body, now)
+        status_code = await downstream.send(endpoint.url, headers, body)
+    except (Refused, Transient) as failed:
+        error = str(failed)
+    return EndpointTest(
+        endpoint=name,
+        message_id=message_id,
+        delivered=status_code is not None and 200 <= status_code < 300,
+        stage=None,
+        status_code=status_code,
+        error=error,
+        duration_s=round(time.monotonic() - began_s, 3),
+        answer=None,
+    )

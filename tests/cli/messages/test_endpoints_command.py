@@ -1,0 +1,185 @@
+"""`cellar endpoints`, with a real endpoint that receives what it sends."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+
+from adapters.settings.settings import Settings
+from cli.person import person
+from tests.cli.conftest import Cellar
+from tests.installations import closed_url
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings, configure: Configure) -> None:
+    configure(notify_allow_private="true")
+
+
+def run(cellar: Cellar, *arguments: str, status: int = 0) -> Any:
+    ended = cellar("endpoints", *arguments, "--json")
+    assert ended.status == status, ended.errors
+    return json.loads(ended.output)
+
+
+def test_added_endpoint_gets_a_signed_test_message(cellar: Cellar, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook", method="POST").respond_with_data("", status=204)
+
+    added = run(cellar, "add", httpserver.url_for("/hook"), "--name", "erp", "--header", "Authorization: Bearer abc")
+    made = run(cellar, "test", "erp")
+
+    ((request, _),) = httpserver.log
+    message: Any = Webhook(added["secret"]).verify(request.data, dict(request.headers))
+    assert (message["type"], message["data"]) == ("endpoint.test", {"endpoint": "erp"})
+    assert request.headers["authorization"] == "Bearer abc"
+    assert (made["delivered"], made["status_code"], made["message_id"]) == (True, 204, request.headers["webhook-id"])
+
+
+def test_failed_test_exits_with_1_and_says_why(cellar: Cellar, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("", status=302, headers={"location": "/elsewhere"})
+    run(cellar, "add", httpserver.url_for("/hook"), "--name", "redirects")
+    run(cellar, "add", f"{closed_url()}/hook", "--name", "away")
+
+    redirected = cellar("endpoints", "test", "redirects")
+    away = cellar("endpoints", "test", "away")
+
+    assert (redirected.status, "Status 302" in redirected.output) == (1, True)
+    assert len(httpserver.log) == 1  # the redirect was not followed
+    assert (away.status, "does not answer" in away.output) == (1, True)
+
+
+def test_secret_is_shown_once(cellar: Cellar) -> None:
+    added = cellar("endpoints", "add", f"{closed_url()}/hook", "--name", "erp")
+
+    (secret,) = (line.split()[1] for line in added.output.splitlines() if line.startswith("Secret"))
+    assert secret.startswith("whsec_")
+    for arguments in (("list",), ("list", "--json"), ("show", "erp"), ("show", "erp", "--json"), ("disable", "erp")):
+        ended = cellar("endpoints", *arguments)
+        assert (ended.status, secret in ended.output + ended.errors) == (0, False)
+
+
+def test_public_key_of_ed25519_is_always_shown(cellar: Cellar) -> None:
+    added = run(cellar, "add", f"{closed_url()}/hook", "--name", "erp", "--signature", "ed25519")
+
+    assert added["secret"].startswith("whsk_")
+    public_key = added["keys"][0]["public_key"]
+    assert public_key.startswith("whpk_")
+    assert public_key in cellar("endpoints", "show", "erp").output
+
+
+def test_own_secret_is_read_from_a_file(cellar: Cellar, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+
+    added = run(cellar, "add", f"{closed_url()}/hook", "--name", "erp", "--secret-file", str(tmp_path / "secret"))
+
+    assert added["secret"] == SECRET
+
+
+def test_rotation_shows_the_new_secret_and_two_keys(cellar: Cellar) -> None:
+    added = run(cellar, "add", f"{closed_url()}/hook", "--name", "erp")
+
+    rotated = run(cellar, "rotate", "erp", "--overlap-h", "2", "--signature", "ed25519")
+
+    assert rotated["secret"] != added["secret"]
+    assert [(key["signature"], key["until"] is None) for key in rotated["keys"]] == [("ed25519", True), ("hmac", False)]
+
+
+def test_who_did_what_is_on_record(cellar: Cellar) -> None:
+    run(cellar, "add", f"{closed_url()}/hook", "--name", "erp")
+    run(cellar, "disable", "erp")
+    run(cellar, "enable", "erp")
+
+    removed = run(cellar, "remove", "erp")
+
+    assert removed["state"] == "removed"
+    assert [(each["what"], each["by"]) for each in removed["actions"]] == [
+        (what, person()) for what in ("added", "disabled", "enabled", "removed")
+    ]
+    assert run(cellar, "list") == {"items": []}
+
+
+def test_filters_headers_and_rate_are_shown_and_tokens_are_not(cellar: Cellar) -> None:
+    url = f"{closed_url().replace('http://', 'http://user:hidden1@')}/services/T0hidden2?token=hidden3"
+    options = "--event archive.completed --source north --template lease --label branch=12 --rate-per-s 5 --field f1"
+    run(cellar, "add", url, "--name", "erp", "--header", "X-Token: hidden4", *options.split())
+
+    shown = cellar("endpoints", "show", "erp")
+    listed = cellar("endpoints", "list")
+
+    for told in (
+        "archive.completed",
+        "north",
+        "lease",
+        "branch=12",
+        "X-Token",
+        "5 messages a second",
+        "f1",
+        "/services/",
+    ):
+        assert told in shown.output
+    assert "hidden" not in shown.output + listed.output + shown.errors + listed.errors
+
+
+def test_declared_endpoint_is_listed_and_the_setting_named(cellar: Cellar, configure: Configure) -> None:
+    configure(notify_urls=f"{closed_url()}/hook", notify_secret=SECRET)
+
+    (listed,) = run(cellar, "list")["items"]
+    removed = cellar("endpoints", "remove", listed["name"])
+    rotated = cellar("endpoints", "rotate", listed["name"])
+    disabled = run(cellar, "disable", listed["name"])
+
+    assert listed["declared"]
+    assert (removed.status, "CELLAR_NOTIFY_URLS" in removed.errors) == (1, True)
+    assert (rotated.status, "CELLAR_NOTIFY_SECRET" in rotated.errors) == (1, True)
+    assert disabled["state"] == "disabled"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("https://erp.example", "--name", "Not A Slug"), "--name"),
+        (("https://erp.example", "--name", "settings-1"), "CELLAR_NOTIFY_URLS"),
+        (("https://erp.example", "--name", "erp", "--event", "archive.lost"), "--events"),
+        (("https://erp.example", "--name", "erp", "--label", "hidden"), "--label"),
+        (("https://erp.example", "--name", "erp", "--header", "Host: hidden"), "Host"),
+        (("https://erp.example", "--name", "erp", "--header", "webhook-id: hidden"), "webhook-id"),
+        (("https://erp.example", "--name", "erp", "--header", "X-Token: hid\nden"), "X-Token"),
+        (("https://erp.example", "--name", "erp", "--rate-per-s", "0"), "--rate-per-s"),
+        (("ftp://hidden.example", "--name", "erp"), "http or https"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_repeats_no_secret(cellar: Cellar, options: tuple[str, ...], told: str) -> None:
+    ended = cellar("endpoints", "add", *options)
+
+    assert (ended.status, ended.output) == (2, "")
+    assert told in ended.errors
+    assert "hidden" not in ended.errors.replace("archive.lost", "")
+    assert run(cellar, "list") == {"items": []}
+
+
+def test_private_address_is_refused_unless_it_is_allowed(cellar: Cellar, configure: Configure) -> None:
+    configure(notify_allow_private="false")
+
+    ended = cellar("endpoints", "add", f"{closed_url()}/hook", "--name", "erp")
+
+    assert (ended.status, "CELLAR_NOTIFY_ALLOW_PRIVATE" in ended.errors) == (1, True)
+    assert run(cellar, "list") == {"items": []}
+
+
+def test_address_without_a_server_is_added_with_a_warning(cellar: Cellar) -> None:
+    added = run(cellar, "add", f"{closed_url()}/hook", "--name", "erp")
+
+    assert any("does not answer now" in each for each in added["warnings"])
+
+
+def test_unknown_endpoint_exits_with_1(cellar: Cellar) -> None:
+    ended = cellar("endpoints", "show", "erp")
+
+    assert (ended.status, "cellar endpoints list" in ended.errors) == (1, True)

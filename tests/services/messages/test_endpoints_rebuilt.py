@@ -1,0 +1,69 @@
+"""Endpoints come back from the store, when the database is lost."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.database.migration import migrate
+from adapters.files.store import store
+from adapters.settings.settings import Settings, settings
+from adapters.store import seals
+from adapters.tables import endpoints as rows
+from models.errors import Refused
+from models.views.endpoints import NewEndpoint
+from services.custody.rebuilding import rebuild
+from services.messages import endpoint_views, endpoints
+from services.messages.signing import headers_of
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.usefixtures("sqlite_installation", "store_kind")
+Configure = Callable[..., Settings]
+
+
+def added(name: str) -> None:
+    asked = NewEndpoint(url="https://erp.example/hook", name=name, headers={"X-Token": "hidden"}, sources=["north"])
+    endpoints.add(asked, "dana@desk", NOW)
+
+
+def lose_the_database(configure: Configure) -> None:
+    configure(database_url=settings().database_location.replace("cellar.db", "again.db"))
+    migrate()
+
+
+def test_rebuilt_endpoint_signs_as_before(configure: Configure) -> None:
+    added("erp")
+    endpoints.disable("erp", "dana@desk", NOW)
+    before, signed = endpoint_views.view("erp"), headers_of(rows.get("erp"), "msg_1", b"{}", NOW)
+    lose_the_database(configure)
+
+    rebuilt = rebuild([], lambda _: None)
+
+    assert (rebuilt.endpoints, rebuilt.damaged) == (1, ())
+    assert endpoint_views.view("erp") == before
+    assert headers_of(rows.get("erp"), "msg_1", b"{}", NOW) == signed
+
+
+def test_name_of_a_removed_endpoint_stays_taken(configure: Configure) -> None:
+    added("erp")
+    endpoints.remove("erp", "dana@desk", NOW)
+    lose_the_database(configure)
+
+    rebuild([], lambda _: None)
+
+    with pytest.raises(Refused, match="NAME_TAKEN"):
+        added("erp")
+
+
+def test_damaged_definition_is_reported_and_others_are_rebuilt(configure: Configure) -> None:
+    for name in ("crm", "dwh", "erp"):
+        added(name)
+    store().overwrite_bytes(b"{", f"{seals.ENDPOINTS}/crm.json")
+    store().overwrite_bytes(store().read_bytes(f"{seals.ENDPOINTS}/erp.json"), f"{seals.ENDPOINTS}/dwh.json")
+    lose_the_database(configure)
+
+    rebuilt = rebuild([], lambda _: None)
+
+    assert [key for key, _ in rebuilt.damaged] == ["endpoints/crm.json", "endpoints/dwh.json"]
+    assert [each.name for each in rows.known()] == ["erp"]
