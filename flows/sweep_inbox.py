@@ -4,6 +4,7 @@ The receiver triggers the deliveries that it takes in. This flow also asks Prefe
 works where no receiver runs.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
 from services.bulk.driving import complete_aborted
 from services.completeness.taking_in import take_in_left
+from services.messages.endpoints import forget_old_keys
 from services.messages.refusals import report_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
@@ -43,7 +45,7 @@ async def sweep_inbox() -> None:
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
     re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A run that
     waits and is gone is replaced, or forgotten if a person cancelled it. Refused deliveries that no message has
-    reported are reported.
+    reported are reported. Signing keys of endpoints are forgotten when their overlap is over.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -59,6 +61,7 @@ async def sweep_inbox() -> None:
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
     await complete_aborted()
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
+    await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

@@ -1,6 +1,6 @@
 """Reads and writes archives and their versions in the database."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, delete, func, select, update
 from adapters.database.transactions import insert_rows, reading, writing
 from domain.archive.versions import Age
 from models.archive.archive import ArchiveRow
+from models.archive.form_field import FormFieldRow
 from models.archive.session import LabelRow
 from models.archive.signed_document import SignedDocumentRow
 from models.archive.warning import WarningRow
@@ -155,6 +156,16 @@ def labels(reference: str) -> list[tuple[str, str]]:
     """Return the labels of an archive's sessions."""
     with reading() as session:
         return list(session.exec(select(LabelRow.key, LabelRow.value).where(LabelRow.reference == reference)))
+
+
+def field_values(reference: str, ids: Collection[str]) -> dict[str, Any]:
+    """Return the values of an archive's form fields by their ids. Of several fields with one id, the first counts."""
+    found = select(FormFieldRow.id, FormFieldRow.value).where(
+        FormFieldRow.reference == reference, col(FormFieldRow.id).in_(ids)
+    )
+    with reading() as session:
+        rows = session.exec(found.order_by(col(FormFieldRow.position).desc())).all()
+    return {id_: value for id_, value in rows if id_ is not None}
 
 
 def has_versions(reference: str) -> bool:

@@ -103,9 +103,10 @@ def enable(name: Text, client: Client | None = None) -> EndpointView:
         {422: _BAD_SECRET | {"BAD_PARAMETER": "a member of the body is unknown, missing or invalid."}},
     ),
 )
-def rotate(name: Text, asked: Rotation) -> AddedEndpoint:
+def rotate(name: Text, asked: Rotation | None = None) -> AddedEndpoint:
     """The old key signs too for `overlap_h` hours, so messages have two signatures."""
-    key = endpoints.rotate(name, asked, _person(asked.by), datetime.now(UTC))
+    rotation = asked or Rotation.model_validate({})
+    key = endpoints.rotate(name, rotation, _person(rotation.by), datetime.now(UTC))
     return endpoint_views.with_secret(name, key)
 
 

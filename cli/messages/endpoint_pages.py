@@ -49,8 +49,8 @@ def print_test(made: EndpointTest) -> None:
     say(f"{made.endpoint}: {outcome} after {made.duration_s or 0:.3f} s")
     if made.status_code is not None:
         say(f"Status {made.status_code}")
-    if made.error:
-        say(made.error)
+    if made.why:
+        say(made.why)
     for line in (made.answer or "").splitlines()[:_LINES_OF_ANSWER]:
         say(f"  {line}")
 

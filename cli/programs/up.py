@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -34,6 +33,7 @@ from adapters.settings.environment import (
 from adapters.settings.settings import Settings, settings
 from cli.programs.api import MALLOC
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
+from domain.messages.addresses import shown_url
 from models.errors import CellarError, Refused, Transient, WrongUse
 
 _READY_WITHIN_S = 90
@@ -227,10 +227,7 @@ async def _refused_endpoints(settings: Settings) -> list[str]:
         try:
             await downstream.public_addresses(url)
         except Refused as error:
-            # User, password and query are left out, since they may be secrets.
-            parts = urlsplit(url)
-            shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-            warnings.append(f"Warning: {shown} will get no notification: {error.detail}.")
+            warnings.append(f"Warning: {shown_url(url)} will get no notification: {error.detail}.")
         except Transient:
             continue
     return warnings

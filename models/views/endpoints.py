@@ -143,6 +143,6 @@ class EndpointTest(BaseModel):
     delivered: bool
     stage: str | None
     status_code: int | None
-    error: str | None
+    why: str | None = Field(description="why it is not delivered, if no answer came")
     duration_s: float | None
     answer: str | None

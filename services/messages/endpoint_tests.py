@@ -49,19 +49,19 @@ async def send_test(name: str) -> EndpointTest:
         separators=(",", ":"),
     ).encode()
     began_s = time.monotonic()
-    status_code, error = None, None
+    status_code, why = None, None
     try:
         headers = await asyncio.to_thread(headers_of, endpoint, message_id, body, now)
         status_code = await downstream.send(endpoint.url, headers, body)
     except (Refused, Transient) as failed:
-        error = str(failed)
+        why = str(failed)
     return EndpointTest(
         endpoint=name,
         message_id=message_id,
         delivered=status_code is not None and 200 <= status_code < 300,
         stage=None,
         status_code=status_code,
-        error=error,
+        why=why,
         duration_s=round(time.monotonic() - began_s, 3),
         answer=None,
     )

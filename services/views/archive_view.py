@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
+from domain.messages.addresses import shown_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
 from models.archive.form_field import FormFieldRow
@@ -176,7 +177,8 @@ def _notifications(session: Session, reference: str) -> list[NotificationView]:
     found = select(NotificationRow, attempts).where(NotificationRow.reference == reference)
     ordered = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
     return [
-        NotificationView.model_validate(row.model_dump() | {"attempts": count}) for row, count in session.exec(ordered)
+        NotificationView.model_validate(row.model_dump() | {"attempts": count, "endpoint": shown_url(row.endpoint)})
+        for row, count in session.exec(ordered)
     ]
 
 

@@ -3,11 +3,13 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from operator import attrgetter
 from typing import Any
 
 import httpx
 
+from domain.messages.endpoints import declared_name
 from tests.api.conftest import TOKEN, Library, Receiver, contract
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
@@ -23,6 +25,7 @@ EXPLANATION = "POST /api/archives/{reference}/discrepancies/{discrepancy_id}/exp
 DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepancies/{discrepancy_id}/explanation"
 BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
 BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
+LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES = "GET /api/sources"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
@@ -91,6 +94,25 @@ def _act(action: str) -> Callable[[str], Case]:
     return lambda path: _post(f"{path}/{action}")
 
 
+_numbers = count(1)
+
+
+def _add(**members: Any) -> Case:
+    """Add an endpoint with a new name, at an address that does not resolve."""
+    return lambda world: _post_json(
+        world.shelf.receiver, ENDPOINTS, {"url": HOOK, "name": f"endpoint-{next(_numbers)}"} | members
+    )
+
+
+def _added(case: Callable[[str], Case]) -> Case:
+    """Add an endpoint. Then the case is given its path."""
+    return lambda world: case(f"{ENDPOINTS}/{_add()(world).json()['name']}")(world)
+
+
+def _send_json(path: str, **members: Any) -> Case:
+    return lambda world: _post_json(world.shelf.receiver, path, members)
+
+
 def _list_refused(world: World) -> httpx.Response:
     """Read a list with a refused delivery. The receiver lists it after its answer."""
     _send(b"<xml/>")(world)
@@ -150,6 +172,9 @@ def _broken(pattern: str, case: Case) -> Case:
 
 BULK, EXPLAINED = "/api/bulk-reruns", {"by": "Dana", "why": "a tip"}
 OF_CONTRACT, OF_ANY = "/api/archives/contract/discrepancies", "/api/discrepancies"
+ENDPOINTS, HOOK, DECLARED = "/api/endpoints", "https://erp.invalid/hook", "https://declared.invalid/hook"
+DECLARED_PATH = f"{ENDPOINTS}/{declared_name(DECLARED)}"
+WRONG_SECRET = "whsec_c2hvcnQ="
 HEAD = b"POST /webhooks/cellosign HTTP/1.1\r\nhost: cellar\r\nauthorization: SECRET\r\n"
 TWO = "/api/archives/contract/differences?before=1&after=2"
 CASES: dict[tuple[str, int, str], Case] = {
@@ -237,6 +262,39 @@ CASES: dict[tuple[str, int, str], Case] = {
             (503, "UNAVAILABLE", _without_database("POST", f"{BULK}/any/{action}")),
         )
     },
+    (LIST_ENDPOINTS, 200, ""): _get(ENDPOINTS),
+    (LIST_ENDPOINTS, 401, "UNAUTHORIZED"): _plain("GET", ENDPOINTS),
+    (LIST_ENDPOINTS, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}?name=erp"),
+    (LIST_ENDPOINTS, 503, "UNAVAILABLE"): _without_database("GET", ENDPOINTS),
+    (ADD_ENDPOINT, 200, ""): _add(headers={"Authorization": "Bearer abc"}, rate_per_s=5),
+    (ADD_ENDPOINT, 401, "UNAUTHORIZED"): _plain("POST", ENDPOINTS),
+    (ADD_ENDPOINT, 409, "NAME_TAKEN"): _added(lambda path: _add(name=path.rpartition("/")[2])),
+    (ADD_ENDPOINT, 422, "BAD_PARAMETER"): _add(headers={"Host": "elsewhere"}),
+    (ADD_ENDPOINT, 422, "BAD_ENDPOINT"): _add(url="ftp://erp.invalid"),
+    (ADD_ENDPOINT, 422, "BAD_SECRET"): _add(secret=WRONG_SECRET),
+    (ADD_ENDPOINT, 422, "PRIVATE_ENDPOINT"): _add(url="http://169.254.169.254/latest"),
+    (ADD_ENDPOINT, 503, "UNAVAILABLE"): _without_database("POST", ENDPOINTS, {"url": HOOK, "name": "erp"}),
+    (ENDPOINT, 200, ""): _added(_get),
+    (ENDPOINT, 401, "UNAUTHORIZED"): _plain("GET", f"{ENDPOINTS}/erp"),
+    (ENDPOINT, 404, "UNKNOWN_ENDPOINT"): _get(f"{ENDPOINTS}/unknown"),
+    (ENDPOINT, 422, "BAD_PARAMETER"): _get(f"{ENDPOINTS}/%00"),
+    (ENDPOINT, 503, "UNAVAILABLE"): _without_database("GET", f"{ENDPOINTS}/erp"),
+    **{
+        (f"{ADD_ENDPOINT}/{{name}}/{action}", status, code): case
+        for action in ("test", "disable", "enable", "rotate", "remove")
+        for status, code, case in (
+            (200, "", _added(_act(action))),
+            (401, "UNAUTHORIZED", _plain("POST", f"{ENDPOINTS}/erp/{action}")),
+            (404, "UNKNOWN_ENDPOINT", _post(f"{ENDPOINTS}/unknown/{action}")),
+            (422, "BAD_PARAMETER", _post(f"{ENDPOINTS}/%00/{action}")),
+            (503, "UNAVAILABLE", _without_database("POST", f"{ENDPOINTS}/erp/{action}", {})),
+        )
+    },
+    (f"{ADD_ENDPOINT}/{{name}}/rotate", 409, "DECLARED_ENDPOINT"): _post(f"{DECLARED_PATH}/rotate"),
+    (f"{ADD_ENDPOINT}/{{name}}/rotate", 422, "BAD_SECRET"): _added(
+        lambda path: _send_json(f"{path}/rotate", secret=WRONG_SECRET)
+    ),
+    (f"{ADD_ENDPOINT}/{{name}}/remove", 409, "DECLARED_ENDPOINT"): _post(f"{DECLARED_PATH}/remove"),
     (REFUSED, 200, ""): _list_refused,
     (FAILURES, 200, ""): _get("/api/failures"),
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),

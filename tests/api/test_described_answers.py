@@ -15,9 +15,11 @@ from adapters.files.store import store
 from adapters.store import ocfl
 from api.app import app
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
-from tests.api.described_cases import CASES, LOST, NEWEST, WEBHOOK, World
+from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, World
 from tests.installations import archived, deployed, installed
 from tests.samples import sample_body
+
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def world(
     folder = tmp_path_factory.mktemp("shelf")
     values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
     values |= {"public_link_days": 1, "PREFECT_API_URL": prefect_server}
+    values |= {"notify_urls": DECLARED, "notify_secret": SIGNING}
     with deployed(prefect_server), receiving(folder, **values) as receiver:
         with installed(folder, **values):
             archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))

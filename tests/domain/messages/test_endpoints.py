@@ -1,0 +1,103 @@
+"""Which endpoint hears an event, and how its URL is shown."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.messages.addresses import shown_url
+from domain.messages.endpoints import why_skipped
+from models.messages.endpoint import EndpointRow
+from models.messages.event import Event, EventType
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+NAMES = st.sampled_from(["north", "south", "east"])
+SOURCES = st.none() | NAMES
+LABELS = st.dictionaries(st.sampled_from(["branch", "kind"]), NAMES)
+TYPES = st.sampled_from(list(EventType))
+
+events = st.builds(
+    lambda type_, source, template, labels: Event(
+        type_, "receipt-1", NOW, b"{}", "process-1", source, template, frozenset(labels.items())
+    ),
+    TYPES,
+    SOURCES,
+    SOURCES,
+    LABELS,
+)
+
+
+def endpoint(**filters: Any) -> EndpointRow:
+    return EndpointRow(name="erp", url="https://erp.example", created_at=NOW, **filters)
+
+
+@given(events)
+def test_endpoint_without_a_filter_hears_everything(event: Event) -> None:
+    assert why_skipped(endpoint(), event) is None
+
+
+@given(events, st.lists(TYPES), st.lists(NAMES), st.lists(NAMES), LABELS)
+def test_endpoint_hears_what_passes_each_of_its_filters(
+    event: Event, types: list[EventType], sources: list[str], templates: list[str], labels: dict[str, str]
+) -> None:
+    passes = {
+        "event": not types or event.type in types,
+        "source": not sources or event.source in sources,
+        "template": not templates or event.template_id in templates,
+        "label": all((key, value) in event.labels for key, value in labels.items()),
+    }
+
+    skipped = why_skipped(endpoint(events=types, sources=sources, templates=templates, labels=labels), event)
+
+    assert (skipped is None) == all(passes.values())
+    assert skipped is None or not passes[skipped.removeprefix("the endpoint's filter by ")]
+
+
+@given(events, st.lists(NAMES, min_size=1))
+def test_another_member_of_a_filter_never_silences(event: Event, sources: list[str]) -> None:
+    before = why_skipped(endpoint(sources=sources[:-1] or ["none"]), event)
+
+    assert before is not None or why_skipped(endpoint(sources=[*sources, "none"]), event) is None
+
+
+@given(events, LABELS)
+def test_disabled_endpoint_hears_nothing(event: Event, labels: dict[str, str]) -> None:
+    disabled = endpoint(labels=labels, disabled_at=NOW, disabled_why="by dana@desk")
+
+    assert why_skipped(disabled, event) == "the endpoint is disabled: by dana@desk"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://erp.example", "https://erp.example"),
+        ("https://erp.example:8443/hooks/cellar-messages/v2", "https://erp.example:8443/hooks/cellar-messages/v2"),
+        ("http://[::1]:9/hook", "http://[::1]:9/hook"),
+        ("https://user:pass@erp.example/hook", "https://…@erp.example/hook"),
+        ("https://erp.example/hook?token=abc&x=1", "https://erp.example/hook?token=…&x=…"),
+        ("https://hooks.example/services/T024BE7LD/B024/xyzXYZ", "https://hooks.example/services/…/…/…"),
+        ("https://erp.example/hook#abc", "https://erp.example/hook"),
+        ("no URL", "…"),
+        ("https://[half", "…"),
+    ],
+)
+def test_shown_url_masks_what_may_be_a_token(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+TOKENS = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-_.~", min_size=16).filter(lambda text: text.strip("."))
+
+
+@given(TOKENS.filter(lambda text: not text.replace("-", "").replace("_", "").replace(".", "").islower()), TOKENS)
+def test_no_token_is_in_a_shown_url(in_path: str, elsewhere: str) -> None:
+    secret = f"{elsewhere}-9"
+    url = f"https://{secret}:{secret}@erp.example/hooks/{quote(in_path)}/x?key={secret}&{secret}={secret}#{secret}"
+
+    shown = shown_url(url)
+
+    assert secret not in shown
+    assert f"/{in_path}" not in shown
+    assert shown.startswith("https://…@erp.example/hooks/")

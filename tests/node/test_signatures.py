@@ -1,0 +1,234 @@
+"""Messages that were sent over HTTP are verified by the packages that endpoints in Node use.
+
+The packages know `v1` alone. `v1a` is verified by the few lines of node:crypto that the documentation shows.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters.settings.settings import Settings
+from models.messages.endpoint import Signature
+from models.views.endpoints import NewEndpoint, Rotation
+from services.messages import endpoints
+from services.messages.endpoint_tests import send_test
+from tests.conftest import free_port, running, wait_until
+
+HERE = Path(__file__).parent
+DOCS = HERE.parents[1] / "docs" / "notifications.md"
+PACKAGES = ("standardwebhooks", "svix")
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(scope="module")
+def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the packages of the lock."""
+    assert shutil.which("node"), "apt-get install nodejs npm"
+    assert shutil.which("npm"), "apt-get install nodejs npm"
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json", "verify.mjs"):
+        shutil.copy(HERE / name, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer) -> None:
+    configure(notify_allow_private="true")
+    httpserver.expect_request("/hook", method="POST").respond_with_data("", status=204)
+
+
+def added(url: str, **members: Any) -> str:
+    asked = NewEndpoint(url=url, name="erp", **members)
+    return shown(endpoints.add(asked, "dana@desk", datetime.now(UTC)))
+
+
+def rotated(**members: Any) -> str:
+    return shown(endpoints.rotate("erp", Rotation(**members), "dana@desk", datetime.now(UTC)))
+
+
+def shown(key: Any) -> str:
+    """Return what the endpoint verifies with."""
+    return str(key.public_text or key.text)
+
+
+def sent(httpserver: HTTPServer) -> dict[str, Any]:
+    """Send a message to the endpoint, and return what arrived there."""
+    assert asyncio.run(send_test("erp")).delivered
+    request, _ = httpserver.log[-1]
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return {"headers": headers, "body": base64.b64encode(request.data).decode()}
+
+
+def verdicts(folder: Path, messages: list[dict[str, Any]]) -> list[str]:
+    ended = subprocess.run(
+        ["node", "verify.mjs"],
+        cwd=folder,
+        input=json.dumps(messages),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    found: list[str] = json.loads(ended.stdout)
+    return found
+
+
+def altered(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the message with another body, id, time, signature, and without each of the headers."""
+    headers = message["headers"]
+    body = base64.b64decode(message["body"])
+    version, _, signature = headers["webhook-signature"].partition(",")
+    changed = signature[:-3] + ("AA" if signature[-3:-1] != "AA" else "BB") + signature[-1]
+    later = str(int(headers["webhook-timestamp"]) + 1)
+    old = str(int(headers["webhook-timestamp"]) - 301)
+    return [
+        message | {"body": base64.b64encode(body.replace(b"erp", b"crm")).decode()},
+        message | {"body": base64.b64encode(body + b" ").decode()},
+        *(
+            message | {"headers": headers | {name: value}}
+            for name, value in (
+                ("webhook-id", f"{headers['webhook-id']}0"),
+                ("webhook-timestamp", later),
+                ("webhook-timestamp", old),
+                ("webhook-signature", f"{version},{changed}"),
+                ("webhook-signature", f"v2,{signature}"),
+            )
+        ),
+    ]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+class TestHmac:
+    def test_message_is_accepted_and_altered_messages_are_refused(
+        self, node_folder: Path, httpserver: HTTPServer, package: str
+    ) -> None:
+        message = {"by": package, "secret": added(httpserver.url_for("/hook"))} | sent(httpserver)
+
+        accepted, *refused = verdicts(node_folder, [message, *altered(message)])
+
+        assert accepted == "accepted"
+        assert len(refused) == 7
+        assert set(refused) <= {"No matching signature found", "Message timestamp too old"}
+
+    def test_old_and_new_secret_are_accepted_while_rotating_and_another_is_refused(
+        self, node_folder: Path, httpserver: HTTPServer, package: str
+    ) -> None:
+        old = added(httpserver.url_for("/hook"))
+        before = sent(httpserver)
+        new = rotated()
+        meanwhile = sent(httpserver)
+        other = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
+
+        found = verdicts(
+            node_folder,
+            [
+                {"by": package, "secret": secret} | message
+                for secret, message in (
+                    (old, before),
+                    (new, before),
+                    (old, meanwhile),
+                    (new, meanwhile),
+                    (other, meanwhile),
+                )
+            ],
+        )
+
+        unmatched = "No matching signature found"
+        assert found == ["accepted", unmatched, "accepted", "accepted", unmatched]
+
+    def test_secret_is_accepted_beside_an_ed25519_signature(
+        self, node_folder: Path, httpserver: HTTPServer, package: str
+    ) -> None:
+        secret = added(httpserver.url_for("/hook"))
+        public_key = rotated(signature=Signature.ED25519)
+        message = sent(httpserver)
+
+        found = verdicts(
+            node_folder,
+            [{"by": package, "secret": secret} | message, {"by": "node:crypto", "secret": public_key} | message],
+        )
+
+        assert found == ["accepted", "accepted"]
+
+
+class TestEd25519:
+    def test_message_is_accepted_and_altered_messages_are_refused(
+        self, node_folder: Path, httpserver: HTTPServer
+    ) -> None:
+        public_key = added(httpserver.url_for("/hook"), signature=Signature.ED25519)
+        message = {"by": "node:crypto", "secret": public_key} | sent(httpserver)
+
+        accepted, *refused = verdicts(node_folder, [message, *altered(message)])
+
+        assert accepted == "accepted"
+        assert len(refused) == 7
+        assert set(refused) <= {"No matching signature found", "Message timestamp too old or too new"}
+
+    def test_public_key_of_another_is_refused(self, node_folder: Path, httpserver: HTTPServer) -> None:
+        old = added(httpserver.url_for("/hook"), signature=Signature.ED25519)
+        new = rotated(overlap_h=0)
+        message = sent(httpserver)
+
+        found = verdicts(node_folder, [{"by": "node:crypto", "secret": each} | message for each in (old, new)])
+
+        assert found == ["No matching signature found", "accepted"]
+
+
+def documented(language: str) -> list[str]:
+    """Return the programs of the documentation in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", DOCS.read_text(), re.DOTALL | re.MULTILINE)
+
+
+class TestDocumentedReceivers:
+    """The receivers that docs/notifications.md shows take what cellar sends, and nothing else."""
+
+    @pytest.fixture(params=["python", "js hmac", "js ed25519"])
+    def receiver(self, request: pytest.FixtureRequest, node_folder: Path, tmp_path: Path) -> Iterator[str]:
+        """Run a documented receiver, and yield its URL."""
+        language, _, scheme = request.param.partition(" ")
+        program = documented(language)[scheme == "ed25519"]
+        port = free_port()
+        path = node_folder / f"receiver-{port}.{'py' if language == 'python' else 'mjs'}"
+        path.write_text(program)
+        url = f"http://127.0.0.1:{port}/hook"
+        signature = Signature.ED25519 if scheme == "ed25519" else Signature.HMAC
+        verified_with = added(url, signature=signature)
+        name = "PUBLIC_KEY" if scheme == "ed25519" else "SECRET"
+        command = [sys.executable if language == "python" else "node", str(path)]
+        with running(command, os.environ | {name: verified_with, "PORT": str(port)}, tmp_path / "receiver.log"):
+            wait_until(lambda: answers_at_all(url), timeout_s=30)
+            yield url
+
+    def test_receiver_of_the_documentation_takes_what_is_signed_and_nothing_else(self, receiver: str) -> None:
+        made = asyncio.run(send_test("erp"))
+        signed_at = str(int(datetime.now(UTC).timestamp()))
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": signed_at, "webhook-signature": "v1,AA== v1a,AA=="}
+        forged = httpx.post(receiver, content=b"{}", headers=headers, trust_env=False)
+
+        assert (made.status_code, made.delivered) == (204, True)
+        assert forged.status_code == 400
+
+
+def answers_at_all(url: str) -> bool:
+    try:
+        httpx.post(url, timeout=2, trust_env=False, content=b"{}")
+    except httpx.HTTPError:
+        return False
+    return True
