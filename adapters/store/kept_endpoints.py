@@ -42,7 +42,7 @@ def keep(row: EndpointRow) -> None:
         Transient: the store does not answer.
     """
     definition = sealed(row.name, "definition", row.model_dump_json(exclude=_NOT_KEPT))
-    store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), _key(row.name))
+    store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), key_of(row.name))
 
 
 def kept(on_damaged: OnDamaged) -> Iterator[EndpointRow]:
@@ -71,5 +71,6 @@ def _read(key: str) -> EndpointRow:
     return EndpointRow.model_validate(json.loads(opened(name, "definition", sealed_text)))
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """Return under which key of the store the definition of an endpoint is kept."""
     return f"{seals.ENDPOINTS}/{name}.json"

@@ -16,6 +16,12 @@ def known() -> list[EndpointRow]:
         return list(session.exec(there.order_by(EndpointRow.name)))
 
 
+def every() -> list[EndpointRow]:
+    """Return all endpoints, removed ones too."""
+    with reading() as session:
+        return list(session.exec(select(EndpointRow).order_by(EndpointRow.name)))
+
+
 def get(name: str) -> EndpointRow:
     with reading() as session:
         return session.get_one(EndpointRow, name)

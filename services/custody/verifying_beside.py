@@ -14,21 +14,22 @@ from domain.payments.identity import discrepancy_id
 from models.errors import Conflict, Locked, Unreadable
 from models.payments.discrepancy import DiscrepancyRow
 from models.store.fixity import EMPTY_FOLDER, Fault, Fixity, FixityFinding, strange_thing
+from services.custody.verifying_endpoints import wrong_endpoints
 from services.custody.verifying_events import verify_events
 from services.payments.recorded import discrepancy_of
 
 
 def verify_beside() -> Fixity:
     """Verify the files beside the archives: the files of the OCFL storage root, the key of the fingerprints, the
-    settlement reports and session events, which are named by their digests, and the discrepancies that belong to no
-    archive.
+    definitions of endpoints, the settlement reports and session events, which are named by their digests, and the
+    discrepancies that belong to no archive.
 
     Raises:
         Transient: the store does not answer.
     """
     strange: dict[str, str] = {}
     sizes = dict(store().listed(settlement_reports.FOLDER, strange))
-    for folder in (seals.ROOT, RESULTS_FOLDER):
+    for folder in (seals.ROOT, seals.ENDPOINTS, RESULTS_FOLDER):
         for _ in store().listed(folder, strange):
             checkpoint()
     paths = (PurePosixPath(key) for key in sizes)
@@ -38,6 +39,7 @@ def verify_beside() -> Fixity:
             (strange_thing(key, what) for key, what in strange.items() if what != EMPTY_FOLDER),
             _wrong_root(),
             wrong_key(seals.FINGERPRINT_KEY, seals.check_fingerprint_key),
+            wrong_endpoints(),
             *map(_wrong_report, report_ids),
             _lost_discrepancies_of_no_archive(sizes),
             *map(_wrong_discrepancies_of_no_archive, sizes),

@@ -43,6 +43,8 @@ async def send_test(name: str) -> EndpointTest:
         Transient: database or store does not answer.
     """
     endpoint = await asyncio.to_thread(get, name)
+    if endpoint.removed_at:
+        raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
     now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
     body = json.dumps(
         {"type": EventType.ENDPOINT_TEST, "timestamp": now.isoformat(), "data": {"endpoint": name}},

@@ -15,7 +15,7 @@ from adapters.tables import endpoints, notifications
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name, why_disabled
 from domain.messages.signatures import SigningKey, key_of
-from models.errors import Refused
+from models.errors import Locked, Refused
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
 from models.views.endpoints import NewEndpoint, Rotation, SecretChoice
 from services.messages.planning import known_endpoints
@@ -66,7 +66,7 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
     def _disable(row: EndpointRow, session: Session) -> bool:
         if row.disabled_at:
             return False
-        row.disabled_at, row.disabled_why = now, why or f"by {by}"
+        row.disabled_at, row.disabled_why = now, why or "by a person"
         notifications.skip_pending(session, name, why_disabled(row))
         return True
 
@@ -121,7 +121,7 @@ def remove(name: str, by: str, now: datetime) -> None:
     def _remove(row: EndpointRow, session: Session) -> bool:
         _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
-        notifications.skip_pending(session, name, f"the endpoint was removed by {by}")
+        notifications.skip_pending(session, name, "the endpoint was removed")
         return True
 
     _change(name, by, "removed", now, _remove)
@@ -135,9 +135,14 @@ def forget_old_keys(now: datetime) -> int:
         row.keys = _dumped(each for each in row.signing_keys if each.signs_at(now))
         return True
 
+    forgotten = 0
     for name in rotated:
-        _change(name, "cellar", "old key forgotten", now, _forget)
-    return len(rotated)
+        try:
+            _change(name, "cellar", "old key forgotten", now, _forget)
+            forgotten += 1
+        except (Refused, Locked) as error:  # it was removed meanwhile, or nothing can be sealed now
+            log.warning("old key of an endpoint is kept", endpoint=name, why=str(error))
+    return forgotten
 
 
 def restore_endpoints(on_damaged: OnDamaged) -> int:

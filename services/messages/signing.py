@@ -8,6 +8,7 @@ from datetime import datetime
 from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
 from domain.messages.signatures import SigningKey, key_of, signatures_of
+from models.errors import Locked
 from models.messages.endpoint import EndpointRow, Signature
 
 KEY = "key"
@@ -56,6 +57,8 @@ def _bound_to(header: str) -> str:
 def _keys(endpoint: EndpointRow, now: datetime) -> list[SigningKey]:
     """Return the keys that sign at a time, newest first. During a rotation there are two or more."""
     if endpoint.is_declared:
+        if not settings().notify_secret:
+            raise Locked("CELLAR_NOTIFY_SECRET is not set here, so messages to declared endpoints cannot be signed")
         secret = settings().notify_secret.removeprefix("whsec_")
         return [SigningKey(Signature.HMAC, base64.b64decode(secret))]
     signing = [each for each in endpoint.signing_keys if each.signs_at(now)]

@@ -3,6 +3,7 @@
 import os
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,7 +119,7 @@ class TestDisable:
         endpoints.enable("erp", "eli@desk", NOW + HOUR)
         announce(event("after"))
 
-        why = "the endpoint is disabled: by dana@desk"
+        why = "the endpoint is disabled: by a person"
         assert messages("before") == {"erp": ("skipped", why)}
         assert messages("meanwhile") == {"erp": ("skipped", why)}
         assert messages("after") == {"erp": ("pending", None)}
@@ -187,6 +188,16 @@ class TestRotate:
         assert endpoint_views.view("erp").signature == Signature.ED25519
         assert rows.get("erp").signing_keys[0].public_key == key.public_text
 
+    def test_rotations_at_once_keep_every_key(self) -> None:
+        added()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: endpoints.rotate("erp", Rotation(), "dana@desk", NOW), range(4)))
+
+        assert len(signatures("erp", NOW)) == 5
+        (kept,) = kept_endpoints.kept(lambda *damaged: pytest.fail(str(damaged)))
+        assert kept.keys == rows.get("erp").keys
+
     def test_third_key_does_not_prolong_the_first(self) -> None:
         added()
         endpoints.rotate("erp", Rotation(overlap_h=1), "dana@desk", NOW)
@@ -204,7 +215,7 @@ class TestRemove:
         endpoints.remove("erp", "dana@desk", NOW)
         announce(event("after"))
 
-        assert messages("before") == {"erp": ("skipped", "the endpoint was removed by dana@desk")}
+        assert messages("before") == {"erp": ("skipped", "the endpoint was removed")}
         assert messages("after") == {}
         assert endpoint_views.listed().items == []
         assert endpoint_views.view("erp").state == "removed"
@@ -229,7 +240,7 @@ class TestDeclared:
 
         assert listed.declared
         assert "hidden" not in listed.model_dump_json()
-        assert messages() == {listed.name: ("skipped", "the endpoint is disabled: by dana@desk")}
+        assert messages() == {listed.name: ("skipped", "the endpoint is disabled: by a person")}
         assert endpoint_views.view(listed.name).state == "disabled"
 
     def test_declared_endpoint_is_neither_removed_nor_rotated(self, configure: Configure) -> None:
@@ -252,6 +263,16 @@ class TestMasterKey:
         with pytest.raises(Locked, match="CELLAR_SEAL_KEYS"):
             headers_of(rows.get("erp"), "msg_1", b"{}", NOW)
         assert endpoint_views.listed().items[0].headers == ["X-Token"]
+
+    def test_without_the_master_key_old_keys_are_kept(self, configure: Configure) -> None:
+        configure(seal_keys=b64encode(os.urandom(64)).decode())
+        added()
+        endpoints.rotate("erp", Rotation(overlap_h=1), "dana@desk", NOW)
+
+        configure(seal_keys=b64encode(os.urandom(64)).decode())
+
+        assert endpoints.forget_old_keys(NOW + HOUR) == 0
+        assert len(rows.get("erp").keys) == 2
 
     def test_rotated_master_key_opens_after_the_keys_are_wrapped_anew(self, configure: Configure) -> None:
         old, new = (b64encode(os.urandom(64)).decode() for _ in range(2))

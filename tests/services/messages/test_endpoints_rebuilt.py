@@ -11,8 +11,10 @@ from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from adapters.tables import endpoints as rows
 from models.errors import Refused
+from models.store.fixity import Fault
 from models.views.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
+from services.custody.verifying_beside import verify_beside
 from services.messages import endpoint_views, endpoints
 from services.messages.signing import headers_of
 
@@ -67,3 +69,19 @@ def test_damaged_definition_is_reported_and_others_are_rebuilt(configure: Config
 
     assert [key for key, _ in rebuilt.damaged] == ["endpoints/crm.json", "endpoints/dwh.json"]
     assert [each.name for each in rows.known()] == ["erp"]
+
+
+def test_verify_finds_damaged_and_missing_definitions() -> None:
+    for name in ("crm", "erp"):
+        added(name)
+    before = verify_beside().findings
+    store().overwrite_bytes(b"{", f"{seals.ENDPOINTS}/crm.json")
+    store().remove(f"{seals.ENDPOINTS}/erp.json")
+
+    found = verify_beside().findings
+
+    assert before == ()
+    assert [(each.key, each.fault) for each in found] == [
+        ("endpoints/crm.json", Fault.DAMAGED),
+        ("endpoints/erp.json", Fault.MISSING),
+    ]
