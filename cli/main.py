@@ -16,6 +16,7 @@ from adapters.settings.settings import settings
 from cli.archives import archives, export_table, quarantine
 from cli.archives.export import export
 from cli.archives.import_archives import import_archives
+from cli.archives.reconcile import reconcile
 from cli.bulk import bulk
 from cli.bulk.rerun import rerun
 from cli.custody.anchor import anchor
@@ -63,6 +64,7 @@ app.command()(export)
 app.command()(verify)
 app.command()(anchor)
 app.command()(settle)
+app.command()(reconcile)
 app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)
 app.add_typer(bulk.app, name="bulk")

@@ -40,6 +40,8 @@ def settings_environment(settings: Settings) -> dict[str, str]:
         made["store_url"] = settings.store_location
     if settings.settlement_columns:
         made["settlement_columns"] = settings.settlement_columns.absolute()
+    if settings.list_columns:
+        made["list_columns"] = settings.list_columns.absolute()
     if settings.settlements_url:
         made["settlements_url"] = settings.settlements_location
     if settings.database_url:

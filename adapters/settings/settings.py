@@ -24,8 +24,10 @@ from adapters.settings.forms import (
 )
 from adapters.settings.kept_secrets import is_key, kept_secret
 from adapters.settings.setting_names import check_names
+from domain.completeness.list_format import read_list_format
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
+from models.completeness.list_format import ListFormat
 from models.errors import Refused
 from models.payments.payment_terms import AmountUnit, PaymentTerms
 from models.settlements.report_format import ReportFormat
@@ -186,6 +188,11 @@ class Settings(BaseSettings):
     unknown_events: Literal["keep", "refuse"] = Field(
         "keep", description="What becomes of events of a type that cellar does not know: kept and flagged, or refused."
     )
+    list_columns: Path | None = Field(
+        None,
+        description="TOML file that describes the columns of Cellosign's list of processes; see docs/reconcile.md. "
+        "Default: its own headings.",
+    )
     business_timezone: str | None = Field(
         None,
         description="Time zone of the days in the provider's reports, of days of payment, and of today. A re-run "
@@ -258,6 +265,10 @@ class Settings(BaseSettings):
             _ = self.report_format
         except (OSError, UnicodeDecodeError, Refused) as error:
             raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
+        try:
+            _ = self.list_format
+        except (OSError, UnicodeDecodeError, Refused) as error:
+            raise ValueError(f"CELLAR_LIST_COLUMNS: {error}") from error
         return self
 
     @model_validator(mode="after")
@@ -285,6 +296,11 @@ class Settings(BaseSettings):
     def report_format(self) -> ReportFormat | None:
         """The format of settlement reports, None where none is set."""
         return read_format(self.settlement_columns.read_text("utf-8-sig")) if self.settlement_columns else None
+
+    @cached_property
+    def list_format(self) -> ListFormat:
+        """The format of Cellosign's list of processes."""
+        return read_list_format(self.list_columns.read_text("utf-8-sig") if self.list_columns else "")
 
     @property
     def settlement_terms(self) -> SettlementTerms:

@@ -1,0 +1,120 @@
+"""`cellar reconcile`: compares Cellosign's own list of its processes with the archives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cli.terminal import Json, console, table_of
+from models.completeness.listed import DifferenceKind, ListDifference, UnreadRow
+from models.errors import Refused
+from services.completeness.reconciling import OnRows, Reconciled, reconcile_list
+
+_WRONG_USE = 2
+_MOST_SHOWN = 50
+_WORDS = {
+    DifferenceKind.MISSING: "missing",
+    DifferenceKind.UNKNOWN_THERE: "unknown there",
+    DifferenceKind.DIFFERENT_TIME: "different time",
+    DifferenceKind.DIFFERENT_COUNT: "different count",
+}
+
+
+def reconcile(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, readable=True, help="Export of Cellosign's processes: xlsx or csv."
+        ),
+    ],
+    *,
+    source: Annotated[
+        str | None, typer.Option(help="Source that the list stands for. Default: all sources.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs. Records no finding.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare Cellosign's list of its processes with the archives.
+
+    Missing processes become findings with the time at which Cellosign deletes them. Exits with 1 if list and archives
+    differ or a row cannot be read, and with 2 if the file is no such list.
+    """
+    try:
+        with _progress() as on_rows:
+            done = reconcile_list(file, source, datetime.now(UTC), on_rows, dry_run=dry_run)
+    except Refused as refused:
+        typer.echo(f"cellar reconcile: {file}: {refused}; nothing was recorded", err=True)
+        raise typer.Exit(_WRONG_USE) from refused
+    if as_json:
+        typer.echo(orjson.dumps(_shown(done), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(done, dry_run=dry_run)
+    if not done.is_well:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[OnRows]:
+    """Show on a terminal how many rows were read. Nobody knows before how many a workbook has."""
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda rows: progress.advance(task, rows)
+
+
+def _shown(done: Reconciled) -> dict[str, object]:
+    compared, read = done.compared, done.read
+    return {
+        "file": done.kind,
+        "rows": compared.listed,
+        "matched": compared.matched,
+        "not_due": compared.not_due,
+        **{kind.value: count for kind, count in compared.counts.items()},
+        "unread": read.unread_count,
+        "left_out": read.left_out,
+        "dismissed": done.dismissed,
+        "new_findings": done.new_findings,
+        "hint": compared.zone_hint or None,
+        "differences": compared.differences,
+        "unread_cells": read.unread,
+    }
+
+
+def _print(done: Reconciled, *, dry_run: bool) -> None:
+    terminal, compared, read = console(), done.compared, done.read
+    if compared.differences:
+        heads = ("what", "process", "transaction", "rows", "in the list", "archived", "reference or deadline")
+        terminal.print(table_of(heads, map(_line, compared.differences[:_MOST_SHOWN])))
+    for each in read.unread[:_MOST_SHOWN]:
+        terminal.print(_unread_line(each), soft_wrap=True)
+    hidden = max(len(compared.differences) - _MOST_SHOWN, 0) + max(read.unread_count - _MOST_SHOWN, 0)
+    if hidden:
+        terminal.print(f"and {hidden:,} more; --json has all", soft_wrap=True)
+    if compared.zone_hint:
+        terminal.print(compared.zone_hint, soft_wrap=True)
+    counts = [f"{compared.matched:,} archived", f"{compared.not_due:,} not due"]
+    counts += [f"{count:,} {_WORDS[kind]}" for kind, count in compared.counts.items()]
+    counts += [f"{done.dismissed:,} dismissed", f"{read.unread_count:,} cells not read"]
+    counts += [f"{read.left_out:,} rows of other sources"] if read.left_out else []
+    terminal.print(f"{compared.listed:,} rows ({done.kind}): {', '.join(counts)}", soft_wrap=True)
+    if dry_run:
+        terminal.print("This was a dry run: no finding was recorded.")
+    elif compared.counts[DifferenceKind.MISSING]:
+        terminal.print(f"{done.new_findings:,} of the missing processes are new findings")
+
+
+def _line(found: ListDifference) -> tuple[object, ...]:
+    rows = ", ".join(map(str, found.rows[:5])) + (", …" if len(found.rows) > 5 else "")
+    last = f"deleted {found.deadline_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.deadline_at else found.reference
+    return _WORDS[found.kind], found.process_number, found.transaction_number, rows, found.listed, found.archived, last
+
+
+def _unread_line(found: UnreadRow) -> str:
+    return f"row {found.row}, column {found.column}: {found.code}: {found.detail}"

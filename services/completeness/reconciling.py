@@ -1,0 +1,165 @@
+"""Compares Cellosign's own list of its processes with the archives, and records the processes that are missing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from adapters.lists.list_files import rows_of_list
+from adapters.settings.settings import settings
+from adapters.tables import listed as tables
+from domain.completeness.list_rows import read_list
+from domain.completeness.listed import ListTerms, compare, span_of
+from domain.completeness.listed_identity import listed_id
+from models.completeness.list_format import ListFormat
+from models.completeness.listed import (
+    Comparison,
+    DifferenceKind,
+    ListDifference,
+    ListedFinding,
+    ListedProcess,
+    ProcessList,
+    SheetRow,
+)
+from models.completeness.missing_process import Closing
+from models.runs.receipt import DEFAULT_SOURCE
+from services.sources.terms import terms_of
+
+OnRows = Callable[[int], None]
+"""Called with the number of rows that were just read."""
+
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A list, how it differs from the archives, and how many findings are new. `kind` is that of its file.
+
+    A missing process that a person has dismissed is no difference, and is counted.
+    """
+
+    kind: str
+    read: ProcessList
+    compared: Comparison
+    new_findings: int
+    dismissed: int
+
+    @property
+    def is_well(self) -> bool:
+        return not self.compared.differences and not self.read.unread_count
+
+
+def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRows, *, dry_run: bool) -> Reconciled:
+    """Compare a list with the archives and record the missing processes. Repeating it changes nothing.
+
+    Args:
+        source: the source that the list stands for; None means all sources.
+        now: decides which processes are due, and which Cellosign has deleted.
+        dry_run: whether to record nothing.
+
+    Raises:
+        Refused: the file is no list; nothing was recorded.
+        Transient: the database does not answer; run it again.
+    """
+    form = settings().list_format
+    found = rows_of_list(path, form)
+    read = read_list(_counted(found.rows, on_rows), form, source)
+    compared = compare_list(read.processes, form, source, now)
+    if not dry_run:
+        close_arrived(now)
+    missing = [_finding(each, now) for each in compared.differences if each.kind is DifferenceKind.MISSING]
+    known = tables.findings_of(missing)
+    new = [each for each in missing if each.missing_id not in known]
+    if not dry_run:
+        tables.record_missing(new, now)
+    findings = iter(known.get(each.missing_id, each) for each in missing)
+    differences = list(_with_findings(compared.differences, findings))
+    dismissed = len(compared.differences) - len(differences)
+    return Reconciled(found.kind, read, replace(compared, differences=differences), len(new), dismissed)
+
+
+def _with_findings(
+    differences: Iterable[ListDifference], findings: Iterator[ListedFinding]
+) -> Iterator[ListDifference]:
+    """Yield the differences, the missing ones with id and deadline of their findings, which come in the same order.
+
+    What a person has dismissed is left out.
+    """
+    for each in differences:
+        if each.kind is not DifferenceKind.MISSING:
+            yield each
+            continue
+        its = next(findings)
+        if its.closed_why != Closing.DISMISSED:
+            yield replace(each, missing_id=its.missing_id, since=its.since, deadline_at=its.deadline_at)
+
+
+def compare_list(processes: list[ListedProcess], form: ListFormat, source: str | None, now: datetime) -> Comparison:
+    """Return how processes of a list and the archives differ.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    terms = ListTerms(now, cache(terms_of), form.timezone, timedelta(seconds=form.tolerance_s))
+    numbers = {each.process_number for each in processes if each.process_number is not None}
+    transactions = {each.transaction_number for each in processes if each.process_number is None} - {None}
+    span = span_of(processes, terms)
+    archived = tables.archived(numbers, {each for each in transactions if each}, span, source) if span else []
+    return compare(processes, archived, tables.heard(numbers, source), terms)
+
+
+def close_arrived(now: datetime) -> None:
+    """Close the findings of listed processes whose archive has arrived.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    waiting = tables.open_listed()
+    numbers = {each.process_number for each in waiting if each.process_number is not None}
+    transactions = {each.transaction_number for each in waiting if each.transaction_number is not None}
+    arrived = tables.archived(numbers, transactions, (now, now), None) if waiting else []
+    there = {
+        (source, process, transaction)
+        for each in arrived
+        for source in (each.source, DEFAULT_SOURCE)
+        for process in (each.process_number, None)
+        for transaction in (each.transaction_number, None)
+    }
+    unread = {
+        (source, each.process_number)
+        for each in arrived
+        if each.transaction_number is None
+        for source in (each.source, DEFAULT_SOURCE)
+    }
+    closed = [
+        each.missing_id
+        for each in waiting
+        if (each.source, each.process_number, each.transaction_number) in there
+        or (each.source, each.process_number) in unread
+    ]
+    if closed:
+        tables.close_archived(closed, now)
+
+
+def _counted(rows: Iterator[SheetRow], on_rows: OnRows) -> Iterator[SheetRow]:
+    pending = 0
+    for row in rows:
+        yield row
+        pending += 1
+        if pending == _ROWS_AT_ONCE:
+            on_rows(pending)
+            pending = 0
+    on_rows(pending)
+
+
+def _finding(missing: ListDifference, now: datetime) -> ListedFinding:
+    source = missing.source or DEFAULT_SOURCE
+    return ListedFinding(
+        missing_id=listed_id(source, missing.process_number, missing.transaction_number),
+        source=source,
+        process_number=missing.process_number,
+        transaction_number=missing.transaction_number,
+        since=missing.since or now,
+        deadline_at=missing.deadline_at or now,
+    )
