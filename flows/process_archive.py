@@ -19,6 +19,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
+from prefect.states import Completed
 from pydantic import BaseModel
 
 from adapters.observation.log import reference_digest
@@ -27,21 +28,22 @@ from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
 from adapters.tables import archives, notifications
 from domain.messages.summary import cause_summary, size_text
+from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
-from flows.execution.retries import RETRIED, RETRIED_LONGER
+from flows.execution.retries import RETRIED, RETRIED_SHORTLY
 from flows.execution.summaries import optional_summary
 from flows.execution.tracing import traced
 from models.archive.verdict import Outcome
 from models.errors import Refused, Transient
-from models.messages.notification import NotificationState
+from models.messages.notification import AttemptTrigger, NotificationState
 from models.payments.discrepancy import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
-from services.messages.attempts import check_confirmed, send
+from services.messages.attempts import check_confirmed, is_of_endpoint, send
 from services.messages.summaries import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete
@@ -89,14 +91,15 @@ class PaymentsReconciled(BaseModel):
 async def process_archive(reference: str, receipt_id: str | None = None) -> State[Any] | None:
     """Archive a receipt of a process. Without `receipt_id`, archive the receipt of its current version.
 
-    A run that waits for a system ends as AwaitingRetry, and goes on by itself. A run that failed says why.
+    A run that waits for a system ends as AwaitingRetry, and goes on by itself. A run that failed says why. A run whose
+    messages are not confirmed ends as Undelivered, which is of type Completed; the flow `deliver-messages` goes on.
     """
     structlog.contextvars.bind_contextvars(reference_digest=reference_digest(reference))
     # A triggered run already has name and tags. A run that a person started gets them first, however early it fails.
     progress = Progress(tags=set(flow_run.tags))
     await _label(reference, progress, await _known_tags(reference))
     if not (ended := await recorded(progress, _run(reference, receipt_id), _archive_traced)):
-        return None
+        return Completed(name=UNDELIVERED, message=progress.undelivered) if progress.undelivered else None
     state, cause = ended
     if state.is_failed():
         await _label(reference, progress, {"attention"})
@@ -126,9 +129,11 @@ async def _archive(run: Run, progress: Progress) -> None:
     leave_slot()
     progress.task = notify_downstream.name
     try:
-        await _notify_all(run.receipt_id)
+        await _notify_all(run.receipt_id, is_asked_for=UNDELIVERED_TAG in progress.tags)
     finally:
         await _publish_summary(reference, run.receipt_id, loaded.version)
+    progress.undelivered = undelivered_text(await in_thread(notifications.of_receipt, run.receipt_id))
+    await _label(reference, progress, {UNDELIVERED_TAG} if progress.undelivered else set(), {UNDELIVERED_TAG})
 
 
 @task(name="persist-files", **_KEPT)
@@ -192,26 +197,35 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=counts[DiscrepancyState.OPEN])
 
 
-@task(name="notify-downstream", **_KEPT | RETRIED_LONGER)
+@task(name="notify-downstream", **RETRIED_SHORTLY)
 @attempt_at("notify-downstream")
-async def notify_downstream(message_id: str | None) -> str:
-    """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify."""
+async def notify_downstream(message_id: str | None, *, is_asked_for: bool = False) -> str:
+    """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify.
+
+    These are the first attempts. The flow `deliver-messages` makes the others. While the endpoint fails, no attempt is
+    made, unless a person asks for it by Retry.
+    """
     log = get_run_logger()
     if message_id is None:
         log.info("Nobody to notify: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
-    made = await send(message_id)
-    log.info("Message %s: %s (%s)", message_id, made.state, made.status_code or made.error)
-    check_confirmed(message_id, made)
+    trigger = AttemptTrigger.MANUAL if is_asked_for else AttemptTrigger.AUTOMATIC
+    made = await send(message_id, trigger, unless_paused=not is_asked_for)
+    log.info("Message %s: %s (%s)", message_id, made.state, made.error or made.status_code)
+    if made.was_made:
+        check_confirmed(message_id, made)
     return made.state
 
 
-async def _notify_all(receipt_id: str) -> None:
-    """Notify the endpoints in parallel, one task run each: an endpoint that is down delays no other endpoint."""
+async def _notify_all(receipt_id: str, *, is_asked_for: bool) -> None:
+    """Notify the endpoints in parallel, one task run each: an endpoint that is down delays no other endpoint.
+
+    An endpoint that has not confirmed its message fails its task run, and never the run.
+    """
     message_ids: Sequence[str | None] = await in_thread(notifications.undelivered, receipt_id) or [None]
-    results = await asyncio.gather(*(notify_downstream(each) for each in message_ids), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
+    told = (notify_downstream(each, is_asked_for=is_asked_for) for each in message_ids)
+    for result in await asyncio.gather(*told, return_exceptions=True):
+        if isinstance(result, BaseException) and not is_of_endpoint(result):
             raise result
 
 

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
-from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
 
 from adapters.observation.log import bound
 from flows.execution.attempts import without_text
+from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from models.messages.notification import NotificationState
 from models.runs.receipt import Delivery
@@ -32,6 +31,7 @@ _LEVELS = {
     NotificationState.DELIVERED: logging.INFO,
     NotificationState.PENDING: logging.WARNING,
     NotificationState.DEAD: logging.ERROR,
+    NotificationState.SKIPPED: logging.WARNING,
 }
 DEPLOYMENT = "sweep-inbox/scheduled"
 
@@ -73,16 +73,5 @@ async def _trigger_all(deliveries: Sequence[Delivery]) -> int:
 
 
 async def drop_late_runs() -> None:
-    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`.
-
-    A run became due every five minutes, and a single run does the work of all of them.
-    """
-    async with get_client() as client:
-        try:
-            deployment = await client.read_deployment_by_name(DEPLOYMENT)
-        except ObjectNotFound:
-            return
-        # This request deletes all scheduled runs. The client's `pause_deployment` sends another request, which keeps
-        # the late runs.
-        await client.request("POST", "/deployments/{id}/pause_deployment", path_params={"id": deployment.id})
-        await client.resume_deployment(deployment.id)
+    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`."""
+    await drop_late_runs_of(DEPLOYMENT)

@@ -14,6 +14,7 @@ import models.messages.notification
 import models.payments.discrepancy
 import models.runs.bulk
 import models.runs.receipt
+import models.runs.refused
 import models.runs.run
 import models.runs.worker
 import models.settlements.settlement  # noqa: F401

@@ -4,11 +4,14 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.tables import archives, receipts
+from adapters.tables import archives, attempts, notifications, receipts
+from adapters.tables.attempts import Made
+from adapters.tables.queues import Taken
 from domain.archive.rows import rows_of
 from domain.archive.versions import Age, supersedes
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
+from models.messages.endpoint import EndpointRow
 from models.payments.discrepancy import PAYLOAD_CODES
 from models.runs.receipt import Delivery, VersionRow
 from services.payments.discrepancies import reconcile_version
@@ -81,3 +84,10 @@ def archived(
     receipt_id = registered(reference, body or reference, minute=minute)
     loaded(read(payload or document(reference, **session)), receipt_id)
     return receipt_id
+
+
+def attempted(message_id: str, status_code: int | None, at: datetime = NOON, error: str | None = None) -> None:
+    """Record an attempt at a message, which ends at once."""
+    message = notifications.get(message_id)
+    endpoint = EndpointRow(name=message.endpoint_name, url=message.endpoint, created_at=at)
+    attempts.record(Taken(message, endpoint, None, at), Made(at, at, status_code, error=error))

@@ -1,67 +1,112 @@
-"""Sends messages to downstream systems by HTTP, signed by the Standard Webhooks specification.
+"""Sends messages to downstream systems by HTTP, and says at which stage a message failed.
 
-Addresses are checked for each message, and the connection goes to the address that was checked.
+Addresses are checked for each message, and the connection goes to an address that was checked. A connection that is
+kept for the next message belongs to one endpoint, since its certificate was checked for that endpoint's name alone.
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import datetime
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from standardwebhooks import Webhook
 
 from adapters.peers.addresses import addresses_of, host_and_port, is_public
 from adapters.platform.tls import tls_context
 from adapters.settings.settings import settings
 from models.errors import Refused, Transient
+from models.messages.notification import Stage
 
-_TIMEOUT_S = 20
-
-
-async def post(url: str, message_id: str, body: bytes, now: datetime, *, timeout_s: float = _TIMEOUT_S) -> int:
-    """POST a signed message and return the status of the answer, even of an error. Redirects are not followed.
-
-    Raises:
-        Refused: the endpoint is no URL, or its address is private and private addresses are not allowed.
-        Transient: no answer came in time.
-    """
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "cellar",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(settings().notify_secret).sign(message_id, now, body.decode()),
-    }
-    return await send(url, headers, body, timeout_s=timeout_s)
+TIMEOUT_S = 15
+MOST_OF_ANSWER = 4096 + 128
+"""Bytes of an answer that are read: a little more than is kept, so that a number at its end is recognised."""
+_ANSWER_WITHIN_S = 2
+_KEPT_S = 5
+_STAGES = {
+    "connect_tcp": Stage.CONNECT,
+    "start_tls": Stage.TLS,
+    "send_request_headers": Stage.WRITE,
+    "send_request_body": Stage.WRITE,
+    "receive_response_headers": Stage.ANSWER,
+}
 
 
-async def send(url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = _TIMEOUT_S) -> int:
-    """POST a message with the headers of `services.messages.signing`. Otherwise as `post`."""
-    _check(url)
-    endpoint = httpx.URL(url)
-    headers = {"host": endpoint.netloc.decode(), **headers}
-    try:
-        # The client's own time-out applies to each read: an answer that trickles in would never reach it.
-        async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=timeout_s, verify=tls_context()) as client:
-            return await _first_answer(client, endpoint, await public_addresses(url), content=body, headers=headers)
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise Transient(f"the endpoint does not answer: {type(error).__name__}") from error
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer of an endpoint: its status, the beginning of its body, and its header `Retry-After`."""
+
+    status_code: int
+    body: bytes = b""
+    retry_after: str | None = None
 
 
-async def _first_answer(client: httpx.AsyncClient, endpoint: httpx.URL, addresses: list[str], **request: Any) -> int:
-    """Return the status from the first address that accepts: `localhost` may be ::1, where no server listens."""
-    sni = {"sni_hostname": endpoint.raw_host.decode()}
-    for address in addresses[:-1]:
-        with suppress(httpx.ConnectError, httpx.ConnectTimeout):
-            return await _status(client, endpoint.copy_with(host=address), extensions=sni, **request)
-    return await _status(client, endpoint.copy_with(host=addresses[-1]), extensions=sni, **request)
+class Unanswered(Transient):
+    """A message got no answer. `stage` says where it failed; the text has no address and nothing of the URL."""
+
+    def __init__(self, stage: Stage, detail: str) -> None:
+        super().__init__(f"the endpoint does not answer ({stage}): {detail}")
+        self.stage = stage
+        self.detail = detail
 
 
-async def _status(client: httpx.AsyncClient, pinned: httpx.URL, **request: Any) -> int:
-    async with client.stream("POST", pinned, **request) as answer:
-        return answer.status_code  # the rest of the answer is not used, and may be endless
+class Line:
+    """Connections to one endpoint, kept for a few seconds between two messages."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
+        """POST a message and return the answer, even of an error. Redirects are not followed.
+
+        Raises:
+            Refused: the endpoint is no URL, or its address is private and private addresses are not allowed.
+            Unanswered: no answer came in time.
+        """
+        reached = _Reached()
+        try:
+            # The client's own time-out applies to each read: an answer that trickles in would never reach it.
+            async with asyncio.timeout(timeout_s):
+                addresses = await public_addresses(url)
+                reached.stage = Stage.CONNECT
+                endpoint = httpx.URL(url)
+                headers = {"host": endpoint.netloc.decode(), "accept-encoding": "identity", **headers}
+                return await self._first_answer(endpoint, addresses, reached, content=body, headers=headers)
+        except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
+            raise Unanswered(reached.stage, _why(error, timeout_s)) from error
+
+    async def _first_answer(
+        self, endpoint: httpx.URL, addresses: list[str], reached: "_Reached", **request: Any
+    ) -> Answer:
+        """Return the answer from the first address that accepts: `localhost` may be ::1, where no server listens."""
+        request["extensions"] = {"sni_hostname": endpoint.raw_host.decode(), "trace": reached.note}
+        for address in addresses[:-1]:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._answer(endpoint.copy_with(host=address), request)
+        return await self._answer(endpoint.copy_with(host=addresses[-1]), request)
+
+    async def _answer(self, pinned: httpx.URL, request: dict[str, Any]) -> Answer:
+        async with self._client.stream("POST", pinned, **request) as answer:
+            body = await _beginning(answer)
+            self._client.cookies.clear()
+            return Answer(answer.status_code, body, answer.headers.get("retry-after"))
+
+
+@asynccontextmanager
+async def line(timeout_s: float = TIMEOUT_S) -> AsyncIterator[Line]:
+    """Yield connections for the messages to one endpoint. They are closed at the end."""
+    limits = httpx.Limits(max_keepalive_connections=8, keepalive_expiry=_KEPT_S)
+    # The connection's own time-out ends first: httpcore leaves a socket open that is cancelled during a TLS handshake.
+    timeout = httpx.Timeout(timeout_s, connect=timeout_s / 3)
+    async with httpx.AsyncClient(timeout=timeout, verify=tls_context(), limits=limits) as client:
+        yield Line(client)
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
+    """POST a single message. See `Line.post`."""
+    async with line(timeout_s) as one:
+        return await one.post(url, headers, body, timeout_s=timeout_s)
 
 
 async def public_addresses(url: str) -> list[str]:
@@ -70,21 +115,56 @@ async def public_addresses(url: str) -> list[str]:
     Raises:
         Refused: the endpoint is no URL, or is on loopback or a private network and `CELLAR_NOTIFY_ALLOW_PRIVATE` is
             not set.
-        Transient: the name does not resolve.
+        Unanswered: the name does not resolve.
     """
-    _check(url)
+    try:
+        host_and_port(url)
+    except ValueError as error:
+        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host") from error
     try:
         addresses = await addresses_of(url)
     except OSError as error:
-        raise Transient(f"the endpoint's name does not resolve: {type(error).__name__}") from error
+        raise Unanswered(Stage.RESOLVE, f"the name does not resolve: {type(error).__name__}") from error
     if not settings().notify_allow_private and not all(map(is_public, addresses)):
         detail = "the endpoint is on a private address; set CELLAR_NOTIFY_ALLOW_PRIVATE=true to allow private addresses"
         raise Refused("PRIVATE_ENDPOINT", detail)
     return addresses
 
 
-def _check(url: str) -> None:
-    try:
-        host_and_port(url)
-    except ValueError as error:
-        raise Refused("BAD_ENDPOINT", "the endpoint is no URL; expected http or https and a host") from error
+@dataclass(slots=True)
+class _Reached:
+    """The stage that a message has reached."""
+
+    stage: Stage = Stage.RESOLVE
+
+    async def note(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Note an event of httpcore, such as `connection.connect_tcp.started`."""
+        _, name, when = event.split(".", 2)
+        if when == "started" and name in _STAGES:
+            self.stage = _STAGES[name]
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """Return the beginning of an answer's body. The status counts, whatever becomes of the body."""
+    found = b""
+    with suppress(httpx.HTTPError, ssl.SSLError, OSError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            async for piece in answer.aiter_raw():
+                found += piece
+                if len(found) > MOST_OF_ANSWER:
+                    break
+    return b"" if answer.headers.get("content-encoding", "identity") != "identity" else found[:MOST_OF_ANSWER]
+
+
+def _why(error: Exception, timeout_s: float) -> str:
+    """Return what failed, without the addresses that the texts of errors have."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return "the connection takes too long"
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return f"nothing came within {timeout_s:g} s"
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate is wrong: {cause.verify_message.partition(',')[0]}"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__

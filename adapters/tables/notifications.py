@@ -1,13 +1,12 @@
-"""Notifications in the database: the messages to deliver, and every attempt."""
+"""Notifications in the database: the messages about events."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, reading, writing
 from models.messages.event import EventRow
-from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
+from models.messages.notification import NotificationRow, NotificationState
 
 _SETTLED = (NotificationState.DELIVERED, NotificationState.SKIPPED)
 
@@ -72,24 +71,3 @@ def of_receipt(receipt_id: str) -> list[NotificationRow]:
     with reading() as session:
         found = select(NotificationRow).where(NotificationRow.receipt_id == receipt_id)
         return list(session.exec(found.order_by(NotificationRow.message_id)))
-
-
-def record_attempt(
-    message_id: str, state: NotificationState, now: datetime, *, status_code: int | None, error: str | None
-) -> None:
-    """Record an attempt and its outcome. A delivered message stays delivered.
-
-    Two attempts may end at once, and the slower may have failed. Each locks the notification's row in turn, so each has
-    a number of its own.
-    """
-    with writing() as session:
-        notification = session.get_one(NotificationRow, message_id, with_for_update=True)
-        attempts = select(func.count()).where(col(NotificationAttemptRow.message_id) == message_id)
-        number = 1 + session.exec(attempts).one()
-        session.add(
-            NotificationAttemptRow(
-                message_id=message_id, attempt=number, attempted_at=now, status_code=status_code, error=error
-            )
-        )
-        if notification.state != NotificationState.DELIVERED:
-            notification.state = state

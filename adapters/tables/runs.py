@@ -164,6 +164,25 @@ def ids_of(reference: str) -> set[str]:
     return {each for pair in found for each in pair if each}
 
 
+def ids_of_receipts(receipt_ids: Iterable[str]) -> set[str]:
+    """Return the ids of the flow runs of receipts."""
+    found: set[str] = set()
+    with reading() as session:
+        for page in pages(receipt_ids):
+            found.update(session.exec(select(RunRow.flow_run_id).where(col(RunRow.receipt_id).in_(page))))
+    return found
+
+
+def receipts_of(flow_run_ids: Iterable[str]) -> dict[str, str]:
+    """Return the id of the receipt of each flow run that archives one receipt."""
+    found: dict[str, str] = {}
+    with reading() as session:
+        for page in pages(flow_run_ids):
+            rows = select(RunRow.flow_run_id, RunRow.receipt_id).where(col(RunRow.flow_run_id).in_(page))
+            found.update(dict(session.exec(rows).all()))
+    return found
+
+
 def begun_since(flow_run_ids: Iterable[str], at: datetime) -> set[str]:
     """Return the flow runs that have an attempt which began at or after a time."""
     with reading() as session:

@@ -54,10 +54,14 @@ class Run:
 
 @dataclass(slots=True)
 class Progress:
-    """The task that a run is at, which the record of a failed run names; and the tags that the run has in Prefect."""
+    """The task that a run is at, which the record of a failed run names; and the tags that the run has in Prefect.
+
+    `undelivered` says which messages are not confirmed at the end of the run.
+    """
 
     task: str | None = None
     tags: set[str] = field(default_factory=set)
+    undelivered: str | None = None
 
 
 async def recorded(

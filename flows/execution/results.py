@@ -1,7 +1,7 @@
 """Keeps the results of tasks in the store, where every worker finds them, so that Retry resumes at the failed task.
 
-Each run has a folder. The folder is removed when the run is Completed, or when nobody has retried the run for a month.
-After that, Retry repeats all tasks and comes to the same end.
+Each run has a folder. The folder is removed when the run is Completed and its messages are confirmed, or when nobody
+has retried the run for a month. After that, Retry repeats all tasks and comes to the same end.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from prefect.filesystems import WritableFileSystem
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.tables import runs
+from domain.messages.undelivered import UNDELIVERED
 from models.errors import Transient
 
 RESULTS = "cellar-store/results"
@@ -52,10 +53,16 @@ def _key(path: str) -> str:
 async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Remove the results of a run that is Completed in Prefect. A hook, which stock workers call too.
 
-    Results that cannot be removed now are removed by the nightly flow.
+    A run that is Undelivered keeps them, so that Retry repeats no task.
     """
+    if state.name != UNDELIVERED:
+        await remove_results_of(str(flow_run.id))
+
+
+async def remove_results_of(flow_run_id: str) -> None:
+    """Remove the results of a run. Results that cannot be removed now are removed by the nightly flow."""
     try:
-        await in_thread(store().remove_folder, result_key(str(flow_run.id)))
+        await in_thread(store().remove_folder, result_key(flow_run_id))
     except Transient as error:
         get_run_logger().warning(
             "The results of the run are not removed; the nightly flow does so after a month: %s", error

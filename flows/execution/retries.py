@@ -20,5 +20,5 @@ RETRIED: dict[str, Any] = {
     "retry_condition_fn": is_transient,
 }
 """Retries over some 7 s, since they occupy a slot. After a longer outage the run itself waits, in no slot."""
-RETRIED_LONGER: dict[str, Any] = RETRIED | {"retries": 4, "retry_delay_seconds": exponential_backoff(2)}
-"""Retries over some 30 s, for a task that occupies no slot."""
+RETRIED_SHORTLY: dict[str, Any] = RETRIED | {"retries": 2}
+"""Retries over some 3 s. A scheduled flow goes on."""

@@ -21,6 +21,7 @@ from adapters.files.spool import remove_leftovers
 from adapters.files.store import store
 from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
+from flows.deliver_messages import deliver_messages
 from flows.execution.results import saved_block
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports
@@ -44,6 +45,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     import_reports,
     import_archives,
     sweep_inbox,
+    deliver_messages,
     verify_archives,
     judge_signatures,
     anchor_archives,

@@ -1,5 +1,7 @@
 """Adds sources, session events, missing processes, endpoints and events, and what a message says of its attempts."""
 
+import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +17,12 @@ depends_on = None
 
 _JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 _OF_A_SOURCE = ("archive", "receipt", "delivery", "refused")
+_MESSAGE: list[sa.ColumnClause[Any]] = [
+    sa.column(each) for each in ("message_id", "endpoint", "endpoint_name", "state", "attempts")
+]
+_TIMES_OF_MESSAGE: list[sa.ColumnClause[Any]] = [
+    sa.column(each, sa.DateTime(timezone=True)) for each in ("next_attempt_at", "expires_at")
+]
 _INDEXED = {
     "archive": ("source",),
     "notification": ("endpoint_name", "event_id", "next_attempt_at"),
@@ -32,6 +40,7 @@ def _of_messages() -> list[sa.Column[Any]]:
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
     ]
 
@@ -60,11 +69,29 @@ def upgrade() -> None:
     _create_missing_processes()
     _create_endpoints()
     _create_events()
+    _complete_messages()
     for table, columns in _INDEXED.items():
         with op.batch_alter_table(table) as batch_op:
             for name in columns:
                 batch_op.create_index(f"ix_{table}_{name}", [name], unique=False)
     create_views(with_source=True)
+
+
+def _complete_messages() -> None:
+    """Name the endpoints of the messages that are there, count their attempts, and make those that are pending due."""
+    connection = op.get_bind()
+    message, attempt = (
+        sa.table("notification", *_MESSAGE, *_TIMES_OF_MESSAGE),
+        sa.table("notification_attempt", sa.column("message_id")),
+    )
+    theirs = sa.select(sa.func.count()).select_from(attempt).where(attempt.c.message_id == message.c.message_id)
+    connection.execute(sa.update(message).values(attempts=theirs.scalar_subquery()))
+    for (url,) in connection.execute(sa.select(message.c.endpoint).distinct()).all():
+        name = f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+        connection.execute(sa.update(message).where(message.c.endpoint == url).values(endpoint_name=name))
+    now = datetime.now(UTC)
+    due = {"next_attempt_at": now, "expires_at": now + timedelta(hours=75)}
+    connection.execute(sa.update(message).where(message.c.state == "pending").values(**due))
 
 
 def _create_session_events() -> None:
@@ -133,7 +160,10 @@ def _create_endpoints() -> None:
         sa.Column("disabled_why", sa.String(), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failing_messages", sa.Integer(), nullable=False),
         sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pace_per_s", sa.Float(), nullable=True),
+        sa.Column("free_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
 

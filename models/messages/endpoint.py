@@ -51,9 +51,10 @@ class EndpointRow(SQLModel, table=True):
     `keys` are the `EndpointKey`s, newest first; a declared endpoint has none, since `CELLAR_NOTIFY_SECRET` signs.
     `headers` is a JSON object of its own headers, whose values are sealed. `fields` are the personal values that it
     asks for. `actions` are what people did, each with `at`, `by` and `what`. The name of a removed endpoint stays
-    taken, since its messages stay under it.
-    `failing_since` is the first attempt without confirmation since the last confirmation; until `paused_until` no
-    attempt is made.
+    taken, since its messages stay under it. `failing_since` is the first attempt without confirmation since the last
+    confirmation, `failing_messages` the number of messages that have failed since; until `paused_until` no attempt is
+    made. `pace_per_s`: at most so many messages a second, since an answer asked for a lower pace. `free_at`: when the
+    next message may be sent at the pace, or at the rate.
     """
 
     __tablename__ = "endpoint"
@@ -77,7 +78,10 @@ class EndpointRow(SQLModel, table=True):
     disabled_why: str | None = None
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
     failing_since: datetime | None = Field(default=None, sa_type=Moment)
+    failing_messages: int = 0
     paused_until: datetime | None = Field(default=None, sa_type=Moment)
+    pace_per_s: float | None = None
+    free_at: datetime | None = Field(default=None, sa_type=Moment)
 
     @property
     def filter(self) -> EventFilter:

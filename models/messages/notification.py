@@ -23,7 +23,8 @@ class NotificationRow(SQLModel, table=True):
     """A message to an endpoint. `receipt_id` is the subject of its event; an event of many archives has no reference.
 
     `endpoint` is the URL when the message was planned, `endpoint_name` names the endpoint. A message that is pending is
-    tried next at `next_attempt_at`, and is dead after `expires_at`. Messages of earlier builds have no `event_id`.
+    tried next at `next_attempt_at`, and is dead after `expires_at`. Until `claimed_until` an attempt may be under way.
+    Messages of earlier builds have no `event_id`.
     """
 
     __tablename__ = "notification"
@@ -41,6 +42,7 @@ class NotificationRow(SQLModel, table=True):
     attempts: int = 0
     next_attempt_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
+    claimed_until: datetime | None = Field(default=None, sa_type=Moment)
     delivered_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
@@ -66,7 +68,7 @@ class Stage(StrEnum):
 class NotificationAttemptRow(SQLModel, table=True):
     """An attempt to deliver a message. Without an answer, `status_code` is None; `stage` and `error` say what failed.
 
-    `answer` is the beginning of the answer, at most 4 KB, redacted; None where it equals that of the attempt before.
+    `answer` is the beginning of the answer, at most 4 KB, redacted; None where it equals the last one on record.
     """
 
     __tablename__ = "notification_attempt"

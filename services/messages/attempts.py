@@ -1,10 +1,12 @@
 """Makes attempts at messages to endpoints, and records each attempt."""
 
+import asyncio
+import random
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 
 import structlog
 
@@ -12,94 +14,173 @@ from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
 from adapters.settings.settings import settings
-from adapters.tables import notifications, refused
+from adapters.tables import attempts, notifications, queues, refused
+from adapters.tables.attempts import Made
+from adapters.tables.queues import Taken
+from domain.messages.answers import kept_text
 from domain.messages.report_bodies import MOST_REFUSED_REPORTED, delivery_refused
+from domain.messages.retrying import is_confirmation, is_gone, retry_after
 from models.errors import Refused, System, Transient
+from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
-from models.messages.notification import NotificationRow, NotificationState
+from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
 from services.messages.archive_events import completed
+from services.messages.planning import known_endpoints
+from services.messages.signing import headers_of
 
 log = structlog.get_logger()
+
+NOT_DELIVERABLE = "NOT_DELIVERABLE"
+_LONGEST_WAIT_S = 30
+_LOOK_AGAIN_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of an attempt. `status_code` is None if no answer came; `error` then says why."""
+    """The result of an attempt. `status_code` is None if no answer came; `error` then says why.
+
+    `was_made`: the endpoint was called. If it was not, `error` says why, and `state` is the state of the message.
+    """
 
     state: NotificationState
     status_code: int | None = None
     error: str | None = None
+    was_made: bool = True
 
 
-async def send(message_id: str) -> Attempt:
-    """Make one attempt at a message about an archive or about refused deliveries, and record the attempt.
+class Unconfirmed(Transient):
+    """An endpoint has not confirmed its message now."""
 
-    A message that another attempt has delivered since is not sent again.
+
+async def send(
+    message_id: str,
+    trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC,
+    by: str | None = None,
+    *,
+    unless_paused: bool = False,
+) -> Attempt:
+    """Make one attempt at a message now, and record the attempt.
+
+    A message that another attempt has delivered since is not sent again, except by a forced attempt. While another
+    attempt is under way, this one waits for its end.
+
+    Args:
+        by: the person who asks for it.
+        unless_paused: make no attempt while the endpoint fails and another message probes it.
 
     Raises:
         Transient: the database does not answer.
+        Locked: the endpoint's keys cannot be opened.
     """
-    notification = await in_thread(notifications.get, message_id)
-    if notification.state == NotificationState.DELIVERED:
-        return Attempt(NotificationState.DELIVERED, error="another attempt has delivered it")
-    body = await in_thread(_body, notification)
-    made = await attempt(notification.endpoint, message_id, body)
-    record = partial(notifications.record_attempt, status_code=made.status_code, error=made.error)
-    await in_thread(record, message_id, made.state, datetime.now(UTC))
-    return made
+    until_s = time.monotonic() + _LONGEST_WAIT_S
+    while True:
+        take = partial(queues.take, message_id, datetime.now(UTC), trigger, unless_paused=unless_paused)
+        taken = await in_thread(take)
+        if taken != queues.UNDER_WAY or time.monotonic() > until_s:
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    if isinstance(taken, str):
+        message = await in_thread(notifications.get, message_id)
+        return Attempt(NotificationState(message.state), error=taken, was_made=False)
+    async with downstream.line() as line:
+        return await send_taken(taken, line, trigger, by)
 
 
-async def attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
-    """Send a message to one endpoint, once."""
-    began_s = time.monotonic()
+async def send_taken(
+    taken: Taken, line: downstream.Line, trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC, by: str | None = None
+) -> Attempt:
+    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does."""
+    await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
+    body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
+    made = await try_once(taken.endpoint, taken.message.message_id, body, line)
+    recorded = replace(made, trigger=trigger, by=by)
+    state = await in_thread(attempts.record, taken, recorded)
+    return Attempt(state, made.status_code, made.error)
+
+
+async def try_once(endpoint: EndpointRow, message_id: str, body: bytes, line: downstream.Line) -> Made:
+    """Send a message to an endpoint, once, and record nothing.
+
+    Raises:
+        Transient: the store does not answer.
+        Locked: the endpoint's keys cannot be opened.
+    """
+    began_at = datetime.now(UTC)
+    headers = await in_thread(headers_of, endpoint, message_id, body, began_at)
     with span("notification", message_id=message_id) as noted:
-        made = await _attempt(endpoint, message_id, body)
-        noted.note(state=made.state, status_code=made.status_code or 0)
+        made = await _answered(endpoint, headers, body, line, began_at)
+        noted.note(confirmed=is_confirmation(made.status_code), status_code=made.status_code or 0)
     log.info(
         "message sent",
         message_id=message_id,
-        outcome=made.state,
+        outcome="confirmed" if is_confirmation(made.status_code) else "not confirmed",
         status_code=made.status_code,
+        stage=made.stage,
         why=made.error,
         size_bytes=len(body),
-        duration_s=round(time.monotonic() - began_s, 3),
+        duration_s=round((made.ended_at - began_at).total_seconds(), 3),
     )
     return made
 
 
-async def _attempt(endpoint: str, message_id: str, body: bytes) -> Attempt:
+async def _answered(
+    endpoint: EndpointRow, headers: Mapping[str, str], body: bytes, line: downstream.Line, began_at: datetime
+) -> Made:
+    jitter = random.random()  # noqa: S311 -- no secret
     try:
-        status_code = await downstream.post(endpoint, message_id, body, datetime.now(UTC))
-    except Transient as error:
-        return Attempt(NotificationState.PENDING, error=str(error))
+        answer = await line.post(endpoint.url, headers, body)
+    except downstream.Unanswered as error:
+        return Made(began_at, datetime.now(UTC), stage=error.stage, error=error.detail, jitter=jitter)
     except Refused as error:
-        return Attempt(NotificationState.DEAD, error=error.detail)
-    if 200 <= status_code < 300:
-        return Attempt(NotificationState.DELIVERED, status_code)
-    return Attempt(NotificationState.DEAD if status_code == HTTPStatus.GONE else NotificationState.PENDING, status_code)
+        return Made(began_at, datetime.now(UTC), stage=Stage.RESOLVE, error=error.detail, jitter=jitter)
+    now, confirmed = datetime.now(UTC), is_confirmation(answer.status_code)
+    return Made(
+        began_at,
+        now,
+        answer.status_code,
+        stage=None if confirmed else Stage.STATUS,
+        error=None if confirmed else f"the endpoint answered {answer.status_code}",
+        answer=kept_text(answer.body, [endpoint.url, *headers.values()]),
+        retry_after=None if confirmed else retry_after(answer.retry_after, now),
+        jitter=jitter,
+    )
+
+
+async def attempt(url: str, message_id: str, body: bytes) -> Attempt:
+    """Send a message to the endpoint with a URL, once, and record nothing. Raises as `try_once` does."""
+    known = await in_thread(known_endpoints)
+    unknown = EndpointRow(name="", url=url, is_declared=True, created_at=datetime.now(UTC))
+    async with downstream.line() as line:
+        made = await try_once(next((each for each in known if each.url == url), unknown), message_id, body, line)
+    if is_confirmation(made.status_code):
+        return Attempt(NotificationState.DELIVERED, made.status_code)
+    state = NotificationState.DEAD if is_gone(made.status_code) else NotificationState.PENDING
+    return Attempt(state, made.status_code, made.error)
 
 
 def check_confirmed(message_id: str, made: Attempt) -> None:
     """Raise unless the endpoint has confirmed the message.
 
     Raises:
-        Refused: the endpoint may not be called, or is gone for good.
-        Transient: the endpoint does not confirm now.
+        Refused: the endpoint is gone for good, or the message is given up.
+        Unconfirmed: the endpoint does not confirm now.
     """
     if made.state is NotificationState.PENDING:
         why = made.error or f"the endpoint answered {made.status_code}"
         summary = f"an endpoint has not confirmed its message: {why}"
-        raise Transient(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
-    if made.state is NotificationState.DEAD:
-        raise Refused("NOT_DELIVERABLE", f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
+        raise Unconfirmed(f"message {message_id} is not confirmed: {why}", system=System.ENDPOINT, summary=summary)
+    if made.state is not NotificationState.DELIVERED:
+        raise Refused(NOT_DELIVERABLE, f"message {message_id}: {made.error or 'the endpoint is gone for good'}")
+
+
+def is_of_endpoint(error: BaseException) -> bool:
+    """Return whether an error says that an endpoint has not confirmed, as `check_confirmed` raises it."""
+    return isinstance(error, Unconfirmed) or (isinstance(error, Refused) and error.code == NOT_DELIVERABLE)
 
 
 def _body(notification: NotificationRow) -> bytes:
     if notification.event == EventType.DELIVERY_REFUSED:
         return _refused(notification)
-    event = notifications.event_of(notification)
-    if event:
-        return event.body.encode()
     return completed(notification.reference, notification.receipt_id, notification.planned_at).body
 
 

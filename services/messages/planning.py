@@ -6,7 +6,7 @@ from adapters.settings.settings import settings
 from adapters.tables import endpoints, notifications
 from domain.messages.endpoints import declared_name, why_skipped
 from domain.messages.notification import message_id_of
-from domain.messages.retrying import TRIED_FOR
+from domain.messages.retrying import TRIED_FOR, first_attempt_at
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventRow
 from models.messages.notification import NotificationRow, NotificationState
@@ -71,6 +71,6 @@ def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
         state=NotificationState.SKIPPED if skipped_why else NotificationState.PENDING,
         skipped_why=skipped_why,
         planned_at=event.at,
-        next_attempt_at=None if skipped_why else event.at,
+        next_attempt_at=None if skipped_why else first_attempt_at(event),
         expires_at=event.at + TRIED_FOR,
     )

@@ -14,7 +14,7 @@ from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from services.messages.planning import event_row
 from services.views import archive_view
-from tests.records import NOON, registered
+from tests.records import NOON, attempted, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
 PENDING, DELIVERED, DEAD = NotificationState.PENDING, NotificationState.DELIVERED, NotificationState.DEAD
@@ -36,10 +36,6 @@ def planned(*message_ids: str, receipt_id: str = "a", minute: int = 0) -> None:
     notifications.plan(event_row(Event(EventType.ARCHIVE_COMPLETED, receipt_id, NOON, b"{}", "r")), messages)
 
 
-def attempted(message_id: str, state: NotificationState, status_code: int | None, error: str | None = None) -> None:
-    notifications.record_attempt(message_id, state, NOON, status_code=status_code, error=error)
-
-
 def test_planned_message_is_pending_and_undelivered() -> None:
     planned("msg_2", "msg_1")
 
@@ -50,7 +46,7 @@ def test_planned_message_is_pending_and_undelivered() -> None:
 
 def test_planning_again_changes_nothing() -> None:
     planned("msg_1")
-    attempted("msg_1", DELIVERED, 200)
+    attempted("msg_1", 200)
 
     planned("msg_1", "msg_2", minute=5)
 
@@ -72,9 +68,9 @@ def test_every_attempt_is_kept_and_the_last_sets_the_state() -> None:
     registered()
     planned("msg_1")
 
-    attempted("msg_1", PENDING, None, "no answer")
-    attempted("msg_1", PENDING, 503)
-    attempted("msg_1", DELIVERED, 204)
+    attempted("msg_1", None, error="no answer")
+    attempted("msg_1", 503)
+    attempted("msg_1", 204)
 
     with reading() as session:
         attempts = session.exec(select(NotificationAttemptRow).order_by("attempt")).all()
@@ -90,14 +86,14 @@ def test_every_attempt_is_kept_and_the_last_sets_the_state() -> None:
 
 def test_dead_message_counts_as_undelivered_so_that_a_rerun_retries() -> None:
     planned("msg_1")
-    attempted("msg_1", DEAD, 410)
+    attempted("msg_1", 410)
 
     assert notifications.undelivered("a") == ["msg_1"]
 
 
 def test_unknown_message_has_no_attempts() -> None:
     with pytest.raises(NoResultFound):
-        attempted("unknown", DELIVERED, 200)
+        attempted("unknown", 200)
 
     with reading() as session:
         assert session.exec(select(NotificationAttemptRow)).all() == []
@@ -105,10 +101,10 @@ def test_unknown_message_has_no_attempts() -> None:
 
 def test_delivered_message_stays_delivered_after_a_slower_attempt() -> None:
     planned("msg_1")
-    attempted("msg_1", DELIVERED, 204)
+    attempted("msg_1", 204)
 
-    attempted("msg_1", PENDING, None, "no answer")
-    attempted("msg_1", DEAD, 410)
+    attempted("msg_1", None, error="no answer")
+    attempted("msg_1", 410)
 
     assert notifications.get("msg_1").state == DELIVERED
     assert notifications.undelivered("a") == []
@@ -123,7 +119,7 @@ def test_concurrent_attempts_have_distinct_numbers() -> None:
     def attempt_each_round(_: int) -> None:
         for _ in range(rounds):
             start.wait(60)
-            attempted("msg_1", PENDING, 503)
+            attempted("msg_1", 503)
 
     with ThreadPoolExecutor(at_once) as threads:
         list(threads.map(attempt_each_round, range(at_once)))

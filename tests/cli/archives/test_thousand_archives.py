@@ -23,7 +23,6 @@ from adapters.store import history, ocfl
 from adapters.store.requests import delivery_path
 from adapters.tables import notifications, runs
 from models.archive.archive import State
-from models.messages.notification import NotificationState
 from models.runs.run import RunRow, RunState, Trigger
 from models.store.fixity import Fault, StoredObject
 from services.custody.verifying import object_of, stored_objects, verify_object
@@ -34,6 +33,7 @@ from tests.flows.databases import in_new_database, rows
 from tests.flows.persisted import kill_before_write, writes_of
 from tests.installations import finished, stored_body
 from tests.ocfl_validator import validation_errors
+from tests.records import attempted
 
 # On Python 3.13 bagit's own source warns.
 pytestmark = pytest.mark.filterwarnings("ignore:'count' is passed as positional argument")
@@ -143,7 +143,7 @@ def _run(reference: str, receipt_id: str) -> None:
     runs.begin(run)
     finished(reference, receipt_id)
     for message_id in notifications.undelivered(receipt_id):
-        notifications.record_attempt(message_id, NotificationState.DELIVERED, now, status_code=204, error=None)
+        attempted(message_id, 204, now)
     runs.end(run.flow_run_id, 1, RunState.COMPLETED, State.COMPLETED, now)
     history.keep(reference, receipt_id)
 

@@ -31,6 +31,7 @@ from services.messages.planning import event_row
 from services.payments import discrepancies, recorded
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished
+from tests.records import attempted
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
 
@@ -80,7 +81,7 @@ def ran(reference: str, receipt_id: str, flow_run_id: str) -> None:
     )
     event = Event(EventType.ARCHIVE_COMPLETED, receipt_id, NOW, b"{}", reference)
     notifications.plan(event_row(event), [message])
-    notifications.record_attempt(message.message_id, NotificationState.DELIVERED, NOW, status_code=200, error=None)
+    attempted(message.message_id, 200, NOW)
     history.keep(reference, receipt_id)
 
 

@@ -1,0 +1,138 @@
+"""Attempts at messages in the database, and what follows from each for its message and its endpoint."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from adapters.database.transactions import writing
+from adapters.tables.queues import EXPIRED, Taken, die, disable_within, health_of, make_due
+from domain.messages.retrying import (
+    TRIED_FOR,
+    Failure,
+    after_confirmation,
+    after_failure,
+    is_confirmation,
+    is_gone,
+    next_attempt,
+)
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import (
+    AttemptTrigger,
+    NotificationAttemptRow,
+    NotificationRow,
+    NotificationState,
+    Stage,
+)
+
+_MOST_MESSAGES_WITH_LONG_ANSWERS = 20
+_LENGTH_OF_OTHER_ANSWERS = 200
+_GONE = "the endpoint answered 410 Gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An attempt that was made. `jitter` is a random number from 0 to 1."""
+
+    began_at: datetime
+    ended_at: datetime
+    status_code: int | None = None
+    stage: Stage | None = None
+    error: str | None = None
+    answer: str | None = None
+    retry_after: timedelta | None = None
+    trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC
+    by: str | None = None
+    jitter: float = 0
+
+
+def record(taken: Taken, made: Made) -> NotificationState:
+    """Record an attempt, and what follows for its message and its endpoint. Return the state of the message.
+
+    Two attempts may end at once, and the slower may have failed. Each locks the message's row in turn, so each has a
+    number of its own. A delivered message stays delivered.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
+        is_first = message.attempts == 0
+        message.attempts += 1
+        message.claimed_until = None
+        confirmed = is_confirmation(made.status_code)
+        failure = Failure(
+            made.began_at, made.ended_at, made.status_code, made.retry_after, is_first_of_message=is_first,
+            jitter=made.jitter,
+        )  # fmt: skip
+        _settle(message, failure, confirmed=confirmed)
+        endpoint = _changed_endpoint(session, taken.endpoint, failure, confirmed=confirmed)
+        session.add(_row(session, message, taken.endpoint, made, endpoint))
+        if endpoint and is_gone(made.status_code):
+            disable_within(session, endpoint, made.ended_at, _GONE)
+        return NotificationState(message.state)
+
+
+def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> None:
+    """Set the state of a message after an attempt."""
+    if message.state == NotificationState.DELIVERED:
+        return
+    if confirmed:
+        message.state, message.skipped_why = NotificationState.DELIVERED, None
+        message.delivered_at, message.next_attempt_at = failure.ended_at, None
+    elif is_gone(failure.status_code):
+        die(message, _GONE)
+    elif message.state == NotificationState.PENDING:
+        expires_at = message.expires_at or message.planned_at + TRIED_FOR
+        message.next_attempt_at = next_attempt(message.attempts, expires_at, failure)
+        if not message.next_attempt_at:
+            die(message, EXPIRED)
+
+
+def _changed_endpoint(session: Session, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:
+    """Return the endpoint, locked, with its health after an attempt; None where a confirmation changes nothing."""
+    if confirmed and not (taken.failing_since or taken.pace_per_s):
+        return None
+    endpoint = session.get(EndpointRow, taken.name, with_for_update=True, populate_existing=True)
+    if not endpoint:
+        return None
+    before, rate = health_of(endpoint), endpoint.rate_per_s
+    after = after_confirmation(before, rate) if confirmed else after_failure(before, failure, rate)
+    endpoint.failing_since, endpoint.failing_messages = after.failing_since, after.failing_messages
+    endpoint.paused_until, endpoint.pace_per_s = after.paused_until, after.pace_per_s
+    if confirmed and before.failing_messages > 1:
+        make_due(session, endpoint.name, failure.ended_at)
+    return endpoint
+
+
+def _row(
+    session: Session, message: NotificationRow, taken: EndpointRow, made: Made, endpoint: EndpointRow | None
+) -> NotificationAttemptRow:
+    return NotificationAttemptRow(
+        message_id=message.message_id,
+        attempt=message.attempts,
+        trigger=made.trigger,
+        by=made.by,
+        url=taken.url,
+        attempted_at=made.began_at,
+        duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
+        status_code=made.status_code,
+        stage=made.stage,
+        error=made.error,
+        answer=_new_answer(session, message, made.answer, endpoint),
+        next_attempt_at=message.next_attempt_at,
+    )
+
+
+def _new_answer(
+    session: Session, message: NotificationRow, answer: str | None, endpoint: EndpointRow | None
+) -> str | None:
+    """Return an answer unless it equals the last one on record. A long outage has no more than a few long answers."""
+    if answer is None:
+        return None
+    if endpoint and endpoint.failing_messages > _MOST_MESSAGES_WITH_LONG_ANSWERS:
+        answer = answer[:_LENGTH_OF_OTHER_ANSWERS]
+    number = col(NotificationAttemptRow.attempt)
+    kept = select(NotificationAttemptRow.answer).where(NotificationAttemptRow.message_id == message.message_id)
+    kept = kept.where(col(NotificationAttemptRow.answer).is_not(None)).order_by(number.desc()).limit(1)
+    return None if session.exec(kept).first() == answer else answer

@@ -1,0 +1,219 @@
+"""The queues of endpoints in the database: which messages may be sent now, and when a queue is emptied."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, or_, select, update
+
+from adapters.database.transactions import reading, writing
+from domain.messages.retrying import Health, is_given_up
+from models.messages.endpoint import EndpointRow
+from models.messages.event import EventRow
+from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState
+
+EXPIRED = "the endpoint has not confirmed it in time"
+UNDER_WAY = "another attempt is under way"
+_CLAIMED_FOR = timedelta(seconds=25)
+"""Longer than an attempt takes. After that, the process that makes it is gone."""
+_PAGE_CLAIMED_FOR = timedelta(seconds=120)
+_PROBED_FOR = timedelta(seconds=30)
+_RESERVED_FOR = timedelta(seconds=20)
+_LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that this process may send, once, from `not_before` on. `body` is None where no event has it."""
+
+    message: NotificationRow
+    endpoint: EndpointRow
+    body: str | None
+    not_before: datetime
+
+
+def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paused: bool) -> Taken | str:
+    """Take a message for one attempt, whenever it is due, or return why no attempt may be made.
+
+    Args:
+        unless_paused: leave the message alone while its endpoint fails and is not to be tried yet.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        message = session.get_one(NotificationRow, message_id, with_for_update=True)
+        endpoint = session.get(EndpointRow, message.endpoint_name, with_for_update=True)
+        endpoint = endpoint or EndpointRow(name="", url=message.endpoint, is_declared=True, created_at=now)
+        if why := _why_not(session, message, endpoint, trigger, now):
+            return why
+        free_at = endpoint.free_at or now
+        if unless_paused and (why := _why_paused(endpoint, now)):
+            return why
+        if unless_paused and endpoint.failing_since and endpoint.paused_until:
+            endpoint.paused_until = now + _PROBED_FOR
+        if unless_paused and free_at - now > _RESERVED_FOR:
+            return "other messages use up the endpoint's rate; this one follows them"
+        (starts_at,) = _reserved(endpoint, 1, now)
+        message.claimed_until = starts_at + _CLAIMED_FOR
+        return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at)
+
+
+def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
+    """Take the next messages to an endpoint that are due, in their order; of a failing endpoint one at a time.
+
+    Returns no message while the endpoint is paused. An endpoint that has failed for too long is disabled here.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
+        if not endpoint or _has_left(session, endpoint, now) or _why_paused(endpoint, now):
+            return []
+        rate = _rate(endpoint)
+        most = max(1, int(rate * _RESERVED_FOR.total_seconds())) if rate else limit
+        found = select(NotificationRow).where(NotificationRow.endpoint_name == endpoint_name, *_due(now))
+        found = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
+        found = found.limit(1 if endpoint.failing_since else min(limit, most)).with_for_update(skip_locked=True)
+        messages = list(session.exec(found))
+        if messages and endpoint.failing_since:
+            endpoint.paused_until = now + _PROBED_FOR
+        bodies = _bodies(session, messages)
+        for message in messages:
+            message.claimed_until = now + _PAGE_CLAIMED_FOR
+        starts = _reserved(endpoint, len(messages), now)
+        return [
+            Taken(message, endpoint, bodies.get(message.event_id), at)
+            for message, at in zip(messages, starts, strict=True)
+        ]
+
+
+def release(taken: Iterable[Taken]) -> None:
+    """Release messages that were taken and are not sent now."""
+    message_ids = [each.message.message_id for each in taken]
+    theirs = col(NotificationRow.message_id).in_(message_ids)
+    with writing() as session:
+        session.execute(update(NotificationRow).where(theirs).values(claimed_until=None))
+
+
+def endpoints_with_due(now: datetime) -> list[str]:
+    """Return the names of the endpoints that have a message to send now."""
+    paused = (col(EndpointRow.paused_until) > now, col(EndpointRow.disabled_at).is_(None))
+    names = select(NotificationRow.endpoint_name).where(
+        *_due(now), col(NotificationRow.endpoint_name).not_in(select(EndpointRow.name).where(*paused))
+    )
+    with reading() as session:
+        return sorted(session.exec(names.distinct()))
+
+
+def give_up_expired(now: datetime) -> list[NotificationRow]:
+    """Make the messages dead that have expired, and return them.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    expired = col(NotificationRow.expires_at) < now - _LAST_ATTEMPT_WITHIN
+    with writing() as session:
+        found = select(NotificationRow).where(NotificationRow.state == NotificationState.PENDING, expired)
+        messages = list(session.exec(found.with_for_update(skip_locked=True)))
+        for message in messages:
+            die(message, EXPIRED)
+        return messages
+
+
+def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: str) -> None:
+    """Disable an endpoint in the caller's transaction, and empty its queue."""
+    endpoint.disabled_at, endpoint.disabled_why = now, why
+    empty_queue(session, endpoint.name, f"the endpoint is disabled: {why}")
+
+
+def empty_queue(session: Session, endpoint_name: str, why: str) -> None:
+    """Skip the messages to an endpoint that are pending, in the caller's transaction."""
+    theirs = (
+        col(NotificationRow.endpoint_name) == endpoint_name,
+        col(NotificationRow.state) == NotificationState.PENDING,
+    )
+    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
+    session.execute(update(NotificationRow).where(*theirs).values(**skipped))
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    claimed_until = col(NotificationRow.claimed_until)
+    return (
+        col(NotificationRow.state) == NotificationState.PENDING,
+        col(NotificationRow.next_attempt_at) <= now,
+        or_(claimed_until.is_(None), claimed_until <= now),
+    )
+
+
+def _why_not(
+    session: Session, message: NotificationRow, endpoint: EndpointRow, trigger: AttemptTrigger, now: datetime
+) -> str | None:
+    if message.state == NotificationState.DELIVERED and trigger is not AttemptTrigger.FORCED:
+        return "another attempt has delivered it"
+    if _has_left(session, endpoint, now):
+        return "the endpoint is disabled or removed"
+    if message.state == NotificationState.SKIPPED and trigger is AttemptTrigger.AUTOMATIC:
+        return message.skipped_why or "it is skipped"
+    return UNDER_WAY if message.claimed_until and message.claimed_until > now else None
+
+
+def _has_left(session: Session, endpoint: EndpointRow, now: datetime) -> bool:
+    """Return whether an endpoint receives nothing any longer. Its queue is empty then."""
+    if endpoint.removed_at:
+        empty_queue(session, endpoint.name, "the endpoint is removed")
+        return True
+    if not endpoint.disabled_at and is_given_up(health_of(endpoint), now):
+        since = endpoint.failing_since
+        disable_within(session, endpoint, now, f"it has confirmed nothing since {since:%Y-%m-%d %H:%M} UTC")
+    elif endpoint.disabled_at:
+        empty_queue(session, endpoint.name, f"the endpoint is disabled: {endpoint.disabled_why}")
+    return endpoint.disabled_at is not None
+
+
+def _why_paused(endpoint: EndpointRow, now: datetime) -> str | None:
+    if endpoint.failing_since and endpoint.paused_until and endpoint.paused_until > now:
+        return f"the endpoint fails and is tried again at {endpoint.paused_until:%Y-%m-%d %H:%M:%S} UTC"
+    return None
+
+
+def health_of(endpoint: EndpointRow) -> Health:
+    return Health(endpoint.failing_since, endpoint.failing_messages, endpoint.paused_until, endpoint.pace_per_s)
+
+
+def _rate(endpoint: EndpointRow) -> float | None:
+    return min((each for each in (endpoint.rate_per_s, endpoint.pace_per_s) if each), default=None)
+
+
+def _reserved(endpoint: EndpointRow, messages: int, now: datetime) -> list[datetime]:
+    """Reserve the next times at which messages may be sent at the endpoint's rate."""
+    rate = _rate(endpoint)
+    if not rate or not messages:
+        return [now] * messages
+    first, gap = max(endpoint.free_at or now, now), timedelta(seconds=1 / rate)
+    endpoint.free_at = first + messages * gap
+    return [first + number * gap for number in range(messages)]
+
+
+def _bodies(session: Session, messages: Iterable[NotificationRow]) -> dict[str | None, str]:
+    ids = {each.event_id for each in messages if each.event_id}
+    if not ids:
+        return {}
+    found = select(EventRow.event_id, EventRow.body).where(col(EventRow.event_id).in_(ids))
+    return dict(session.exec(found).all())
+
+
+def make_due(session: Session, endpoint_name: str, now: datetime) -> None:
+    """Make the queue of an endpoint due after an outage."""
+    theirs = (
+        col(NotificationRow.endpoint_name) == endpoint_name,
+        col(NotificationRow.state) == NotificationState.PENDING,
+    )
+    later = col(NotificationRow.next_attempt_at) > now
+    session.execute(update(NotificationRow).where(*theirs, later).values(next_attempt_at=now))
+
+
+def die(message: NotificationRow, why: str) -> None:
+    message.state, message.skipped_why, message.next_attempt_at = NotificationState.DEAD, why, None
