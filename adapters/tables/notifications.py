@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, func, select
 
 from adapters.database.transactions import insert_new, reading, writing
 from models.messages.event import EventRow
@@ -54,17 +54,6 @@ def pending_by_endpoint() -> dict[str, int]:
     )
     with reading() as session:
         return dict(session.exec(pending.group_by(NotificationRow.endpoint_name)).all())
-
-
-def skip_pending(session: Session, endpoint_name: str, why: str) -> int:
-    """Skip the messages that wait for an endpoint, in the caller's transaction. Return their number."""
-    waiting = (
-        col(NotificationRow.endpoint_name) == endpoint_name,
-        col(NotificationRow.state) == NotificationState.PENDING,
-    )
-    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
-    # psycopg counts the rows of an UPDATE, and so does sqlite3.
-    return session.connection().execute(update(NotificationRow).where(*waiting).values(**skipped)).rowcount
 
 
 def of_receipt(receipt_id: str) -> list[NotificationRow]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -10,11 +9,12 @@ import httpx
 
 from adapters.peers import downstream
 from adapters.peers.reaching import fault_at
+from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient
 from models.messages.event import EventType
 from models.views.endpoints import EndpointTest
+from services.messages.attempts import try_once
 from services.messages.endpoints import get
-from services.messages.signing import headers_of
 
 
 async def warnings_at(url: str) -> list[str]:
@@ -50,20 +50,15 @@ async def send_test(name: str) -> EndpointTest:
         {"type": EventType.ENDPOINT_TEST, "timestamp": now.isoformat(), "data": {"endpoint": name}},
         separators=(",", ":"),
     ).encode()
-    began_s = time.monotonic()
-    status_code, why = None, None
-    try:
-        headers = await asyncio.to_thread(headers_of, endpoint, message_id, body, now)
-        status_code = await downstream.send(endpoint.url, headers, body)
-    except (Refused, Transient) as failed:
-        why = str(failed)
+    async with downstream.line() as line:
+        made = await try_once(endpoint, message_id, body, line)
     return EndpointTest(
         endpoint=name,
         message_id=message_id,
-        delivered=status_code is not None and 200 <= status_code < 300,
-        stage=None,
-        status_code=status_code,
-        why=why,
-        duration_s=round(time.monotonic() - began_s, 3),
-        answer=None,
+        delivered=is_confirmation(made.status_code),
+        stage=made.stage,
+        status_code=made.status_code,
+        why=made.error,
+        duration_s=round((made.ended_at - made.began_at).total_seconds(), 3),
+        answer=made.answer,
     )

@@ -11,7 +11,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import settings
 from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
-from adapters.tables import endpoints, notifications
+from adapters.tables import endpoints, queues
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name, why_disabled
 from domain.messages.signatures import SigningKey, key_of
@@ -67,7 +67,7 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
         if row.disabled_at:
             return False
         row.disabled_at, row.disabled_why = now, why or "by a person"
-        notifications.skip_pending(session, name, why_disabled(row))
+        queues.empty_queue(session, name, why_disabled(row))
         return True
 
     _change(name, by, "disabled", now, _disable)
@@ -121,7 +121,7 @@ def remove(name: str, by: str, now: datetime) -> None:
     def _remove(row: EndpointRow, session: Session) -> bool:
         _check_added(row, "take its URL out of CELLAR_NOTIFY_URLS and restart, or disable it")
         row.removed_at, row.keys, row.headers, row.url = now, [], None, shown_url(row.url)
-        notifications.skip_pending(session, name, "the endpoint was removed")
+        queues.empty_queue(session, name, "the endpoint was removed")
         return True
 
     _change(name, by, "removed", now, _remove)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from sqlmodel import select
@@ -200,7 +201,7 @@ def test_busy_endpoint_gets_messages_at_a_lower_pace_until_it_confirms_again(sta
     (probe,) = queues.take_due("erp", NOON + MINUTE, 16)
     answered(probe, NOON + MINUTE, 200)
     slow = queues.take_due("erp", NOON + MINUTE, 4)
-    gaps = {later.not_before - earlier.not_before for earlier, later in zip(slow, slow[1:], strict=False)}
+    gaps = {later.not_before - earlier.not_before for earlier, later in pairwise(slow)}
     assert {round(gap.total_seconds(), 3) for gap in gaps} == {round(1 / 6, 3)}
     for each in slow:
         answered(each, NOON + MINUTE, 200)
