@@ -1,8 +1,9 @@
 """Compares the outcome of simulated archives with the expected outcome."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cli.simulation.events import Events
 from cli.simulation.payloads.expectations import Expectation
 
 _FINAL_STATES = ("completed", "failed")
@@ -70,6 +71,7 @@ class Comparison:
     waited: bool
     sent: Sequence[Sent]
     error: str = ""
+    events: Events = field(default_factory=Events)
 
     def differences(self, one: Sent) -> list[str]:
         return differences(one.expectation, one.found, waited=self.waited)
@@ -80,4 +82,5 @@ class Comparison:
 
     @property
     def is_good(self) -> bool:
-        return not self.error and self.as_expected == len(self.sent)
+        are_acknowledged = self.events.sent == self.events.acknowledged
+        return not self.error and are_acknowledged and self.as_expected == len(self.sent)

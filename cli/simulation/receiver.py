@@ -1,7 +1,7 @@
 """Sends archives to the webhook of a running receiver, and looks them up in its JSON API."""
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
@@ -10,7 +10,6 @@ import httpx
 from rich.progress import Progress
 
 from cli.simulation.comparison import Result, Sent
-from cli.simulation.payloads.expectations import SimulatedArchive
 
 _POLL_INTERVAL_S = 0.5
 _ARCHIVES_PER_PAGE = 500
@@ -132,14 +131,6 @@ def _with_archive(found: Result, answer: httpx.Response) -> Result:
         raise NoComparison(
             f"{answer.url} does not answer with an archive ({error!r}). Is it a receiver of cellar?"
         ) from error
-
-
-def send_all(receiver: Receiver, archives: Iterable[SimulatedArchive], count: int, progress: Progress) -> list[Sent]:
-    """Send the archives one after another, and make each just before it is sent."""
-    return [
-        Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body))
-        for one in progress.track(archives, total=count, description="Sending")
-    ]
 
 
 def wait_for_all(receiver: Receiver, sent: Sequence[Sent], wait_s: float, progress: Progress) -> list[Sent]:

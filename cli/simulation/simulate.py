@@ -17,8 +17,9 @@ from rich.table import Column, Table
 
 from adapters.settings.settings import settings
 from cli.simulation.comparison import Comparison, Result, Sent, Values, comparable
+from cli.simulation.events import Events, events_before
 from cli.simulation.payloads.forms import TEMPLATE_IDS
-from cli.simulation.receiver import NoComparison, Receiver, send_all, wait_for_all
+from cli.simulation.receiver import NoComparison, Receiver, wait_for_all
 from models.errors import WrongUse
 
 _HELLO = "hello-cellar"  # the reference of docs/hello.json, and of the archive that `cellar up` shows
@@ -26,17 +27,30 @@ _TIMEOUT = httpx.Timeout(60, connect=5)
 _WIDTH_IN_FILES = 200
 
 
-def compare(receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress) -> Sequence[Sent]:
-    """Send `count` archives and return their outcomes. If `wait_s` is None, return only the answers.
+def compare(  # noqa: PLR0913 -- what a person chose
+    receiver: Receiver, count: int, seed: int, wait_s: float | None, progress: Progress, *, events: bool, leave_out: int
+) -> tuple[Sequence[Sent], Events]:
+    """Send `count` archives, but the last `leave_out` of them, and return their outcomes, and what became of events.
+
+    If `wait_s` is None, the outcomes are only the answers. With `events`, each process sends its session events first.
 
     Raises:
         NoComparison: nothing can be compared.
     """
     from cli.simulation.payloads.archives import simulated_archives  # noqa: PLC0415 -- pyHanko takes a second to import
 
+    sent, told = list[Sent](), Events()
     archives = simulated_archives(count, seed=seed, now=datetime.now(UTC))
-    sent = send_all(receiver, archives, count, progress)
-    return sent if wait_s is None else wait_for_all(receiver, sent, wait_s, progress)
+    for number, one in enumerate(progress.track(archives, total=count, description="Sending")):
+        left_out = number - (count - leave_out)
+        if events:
+            its = events_before(one.body, left_out=left_out if left_out >= 0 else None)
+            told = told.after([receiver.send(each.body).status for each in its])
+        if left_out < 0:
+            sent.append(Sent(one.scenario, one.reference, one.expectation, receiver.send(one.body)))
+        else:
+            told = told.without(one.reference)
+    return (sent if wait_s is None else wait_for_all(receiver, sent, wait_s, progress)), told
 
 
 def simulate(  # noqa: PLR0913 - the options of a command
@@ -50,6 +64,10 @@ def simulate(  # noqa: PLR0913 - the options of a command
     ] = None,
     wait_s: Annotated[float, typer.Option(min=0, help="Longest time to wait for the archives.")] = 300,
     wait: Annotated[bool, typer.Option(help="Wait for the archives; else compare only the answers.")] = True,
+    events: Annotated[bool, typer.Option("--events", help="Send the session events of each process first.")] = False,
+    leave_out: Annotated[
+        int, typer.Option(min=0, help="Number of archives, the last, that are not sent, as if they were lost.")
+    ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Send to a receiver of real archives too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -70,8 +88,10 @@ def simulate(  # noqa: PLR0913 - the options of a command
         try:
             if not yes:
                 _ask_before_mixing(receiver, url, progress)
-            sent = compare(receiver, count, seed, wait_s if wait else None, progress)
-            comparison = replace(comparison, sent=sent)
+            sent, told = compare(
+                receiver, count, seed, wait_s if wait else None, progress, events=events, leave_out=leave_out
+            )
+            comparison = replace(comparison, sent=sent, events=told)
         except NoComparison as error:
             comparison = replace(comparison, error=str(error))
     _print_json(comparison) if json_output else _print_table(comparison)
@@ -124,6 +144,8 @@ def _print_json(comparison: Comparison) -> None:
         "waited": comparison.waited,
         "ok": comparison.is_good,
         "error": comparison.error,
+        "events": {"sent": comparison.events.sent, "acknowledged": comparison.events.acknowledged},
+        "left_out": comparison.events.left_out,
         "archives": archives,
     }
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -142,6 +164,10 @@ def _print_table(comparison: Comparison) -> None:
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=_WIDTH_IN_FILES)).print(table)
     typer.echo(f"{len(comparison.sent)} sent, {comparison.as_expected} as expected, seed {comparison.seed}")
+    if comparison.events.sent:
+        typer.echo(f"{comparison.events.sent} session events sent, {comparison.events.acknowledged} acknowledged")
+    for reference in comparison.events.left_out:
+        typer.echo(f"left out: {reference}")
 
 
 def _not_empty(told: Values) -> Values:

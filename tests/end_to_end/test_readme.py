@@ -12,7 +12,7 @@ from docs.settings_table import README, with_table
 from tests.end_to_end.conftest import Running
 
 ROOT = README.parent
-PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("archives", "payments", "operation"))]
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("archives", "payments", "session-events", "operation"))]
 BLOCKS = [
     block
     for page in PAGES

@@ -41,6 +41,8 @@ class SimulatedCellar:
         self.overrides: dict[int, dict[str, Any]] = {}
         self.is_late = False
         self.received: list[bytes] = []
+        self.events: list[dict[str, Any]] = []
+        self.status_of_events = "0"
         self._asked: set[str] = set()
         server.expect_request("/webhooks/cellosign", method="POST").respond_with_handler(self._take)
         for number, one in enumerate(archives()):
@@ -71,6 +73,9 @@ class SimulatedCellar:
         if request.headers["Authorization"] != f"Bearer {SECRET}":
             return as_json({"status": "-1", "document": None, "errordesc": "UNAUTHORISED"}, status=401)
         assert request.headers["Content-Type"] == "application/json"
+        if b"WHEF_" in request.get_data():
+            self.events.append(json.loads(request.get_data()))
+            return as_json({"status": self.status_of_events, "document": {"reference": "…"}, "errordesc": ""})
         expectation = archives()[len(self.received)].expectation
         self.received.append(request.get_data())
         if expectation.status == "0":
@@ -281,3 +286,26 @@ def test_unknown_archive_differs_from_a_completed_archive() -> None:
     expectation = Expectation("0", "completed", 0, frozenset(), frozenset(), ())
     assert differences(expectation, Result("0"), waited=True) == ["state"]
     assert differences(expectation, Result("0"), waited=False) == []
+
+
+def test_events_of_each_process_come_first_and_last_archives_are_left_out(
+    cellar: SimulatedCellar, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate_against(cellar.url, events=True, leave_out=2, json_output=True) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert [one["reference"] for one in document["archives"]] == [one.reference for one in archives()[:-2]]
+    assert document["left_out"] == [one.reference for one in archives()[-2:]]
+    assert document["events"] == {"sent": len(cellar.events), "acknowledged": len(cellar.events)}
+    of_first = [each for each in cellar.events if each["session"]["reference"] == archives()[0].reference]
+    types = [each["event"]["type"] for each in of_first]
+    assert (types[0], types[-1]) == ("WHEF_SESSION_CREATED", "WHEF_CLIENT_FORM_SUBMITTED")
+    assert {"WHEF_CLIENT_FORM_LOADED", "WHEF_CLIENT_LOGGED_IN"} < set(types)
+    times = [each["event"]["timestamp"] for each in of_first]
+    assert times == sorted(times)
+
+
+def test_event_that_is_not_acknowledged_is_no_success(cellar: SimulatedCellar) -> None:
+    cellar.status_of_events = "-1"
+
+    assert simulate_against(cellar.url, events=True) == 1

@@ -1,6 +1,7 @@
 """A timeline merges what happened to a process, oldest first, without people or addresses."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlmodel import Session, SQLModel
 
@@ -32,14 +33,25 @@ def happened(reference: str = "r") -> None:
     at = [NOON + timedelta(minutes=number) for number in range(20)]
     journaled([body(SessionEventType.CREATED, reference), body("WHP_ELSE", reference)])
     take_in(inbox.batches())
-    message = {"message_id": "m", "reference": reference, "receipt_id": "x", "event": "archive.completed"}
+    message: dict[str, Any] = {
+        "message_id": "m",
+        "reference": reference,
+        "receipt_id": "x",
+        "event": "archive.completed",
+    }
     message |= {"endpoint": "https://token@example.com/secret", "endpoint_name": "crm", "state": "delivered"}
     skipped = message | {"message_id": "s", "state": "skipped", "skipped_why": "filter: event"}
     run = {"flow_run_id": "f", "reference": reference, "receipt_id": "x", "trigger": "webhook"}
     discrepancy = {"discrepancy_id": "d", "reference": reference, "code": "AMOUNT_MISMATCH"}
-    missing = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
+    missing: dict[str, Any] = {"missing_id": "p", "source": "default", "reference": reference, "why": "submitted"}
     missing |= {"since": at[0], "deadline_at": at[19], "opened_at": at[1], "closed_at": at[3], "closed_why": "archived"}
-    refused = {"delivery_id": "0", "receipt_id": "x", "received_at": at[2], "size_bytes": 1, "code": "NOT_BASE64"}
+    refused: dict[str, Any] = {
+        "delivery_id": "0",
+        "receipt_id": "x",
+        "received_at": at[2],
+        "size_bytes": 1,
+        "code": "NOT_BASE64",
+    }
     refused |= {"where": "", "detail": "", "reference": reference}
     with writing() as session:
         write(
