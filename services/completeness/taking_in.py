@@ -8,6 +8,7 @@ each event once.
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -20,15 +21,17 @@ from adapters.inbox.records import body_name
 from adapters.settings.settings import settings
 from adapters.store import session_events as kept
 from adapters.tables import session_events as table
+from adapters.tables.session_events import EventRow
 from domain.body.scan import Scanner
 from domain.completeness.batches import events_in, lines_of
 from domain.completeness.session_events import read_event
-from models.completeness.session_event import ReceivedEvent, SessionEventRow
+from models.completeness.session_event import ReceivedEvent, SessionEvent
 from models.errors import Refused, Transient
 from services.sources.terms import terms_of
 
 log = structlog.get_logger()
 
+_SAID = tuple(each.name for each in fields(SessionEvent))
 _MOST_BYTES_IN_A_FILE = 8 << 20
 
 
@@ -66,7 +69,7 @@ def take_in(names: Sequence[str]) -> int:
     return count
 
 
-def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[SessionEventRow]:
+def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[EventRow]:
     """Yield the rows of the events of a batch, with times in the zones of their sources.
 
     Raises:
@@ -81,19 +84,8 @@ def rows_of(events: Iterable[ReceivedEvent], batch: str) -> Iterator[SessionEven
         except (Refused, FileNotFoundError, KeyError, TypeError) as error:
             log.error("a session event is unreadable", receipt_id=event.receipt_id, why=type(error).__name__)
             continue
-        yield SessionEventRow(
-            event_id=event.event_id,
-            source=event.source,
-            type=said.type,
-            is_known=said.is_known,
-            reference=said.reference,
-            process_number=said.process_number,
-            transaction_number=said.transaction_number,
-            session_id=said.session_id,
-            event_at=said.event_at,
-            received_at=event.received_at,
-            batch=batch,
-        )
+        where = {"event_id": event.event_id, "source": event.source, "received_at": event.received_at, "batch": batch}
+        yield where | {name: getattr(said, name) for name in _SAID}
 
 
 def _files(names: Iterable[str]) -> Iterator[dict[str, bytes]]:

@@ -113,7 +113,12 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver with a small size limit and short timeouts, which refuses events of unknown types."""
     folder = tmp_path_factory.mktemp("narrow")
-    limits = {"max_body_bytes": 100_000, "body_timeout_s": 1, "header_timeout_s": 0.7, "unknown_events": "refuse"}
+    limits: dict[str, Any] = {
+        "max_body_bytes": 100_000,
+        "body_timeout_s": 1,
+        "header_timeout_s": 0.7,
+        "unknown_events": "refuse",
+    }
     with receiving(folder, **limits) as receiver:
         yield receiver
 
