@@ -71,6 +71,8 @@ async def webhook(request: Request, source: str = DEFAULT_SOURCE) -> JSONRespons
     `/webhooks/cellosign/NAME` is the same for the source NAME, a project of Cellosign with secrets of its own. The URL
     without a name is the source `default`.
 
+    Session events of Cellosign have the same URL, secrets and answers. An event of an unknown type is kept.
+
     Send an archive again that gets no answer, 408, 500 or 503: cellar keeps the same body once. After any other failure
     the body, the secret or the set-up of the webhook must change first.
     """

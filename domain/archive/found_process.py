@@ -16,8 +16,9 @@ from domain.body.node import UNSTORABLE
 MOST_BYTES = 1 << 20
 _MOST_TOKENS = 50_000
 _INT64 = 1 << 63
-_REFERENCE = (b"", b"reference")
-_PROCESS_NUMBER = (b"", b"sessions", b"", b"process_number")
+_REFERENCES = {(b"", b"reference"), (b"", b"session", b"reference")}
+"""The places in an archive and in a session event."""
+_PROCESS_NUMBERS = {(b"", b"sessions", b"", b"process_number"), (b"", b"session", b"process_number")}
 
 # All quantifiers are possessive, and a string without an end reaches to the end: no byte is tried twice.
 _TOKEN = re.compile(
@@ -55,9 +56,9 @@ def process_in(skeleton: bytes) -> FoundProcess:
             key = b""
         elif kind == "mark":
             key, text = (text if token["mark"] == b":" else b""), b""
-        elif reference is None and len(around) == 1 and (*around, key) == _REFERENCE:
+        elif reference is None and len(around) <= 2 and (*around, key) in _REFERENCES:
             reference = _reference(token)
-        elif process_number is None and len(around) == 3 and (*around, key) == _PROCESS_NUMBER:
+        elif process_number is None and len(around) in (2, 3) and (*around, key) in _PROCESS_NUMBERS:
             process_number = _number(token)
         elif kind == "end":
             text = token["string"]

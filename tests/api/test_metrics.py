@@ -84,7 +84,7 @@ def test_no_label_grows_with_the_data(metered: Receiver) -> None:
     found = scraped(metered.url, TOKEN)
 
     assert found.labels == {
-        *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le")
+        *("status", "code", "source", "outcome", "face", "state", "cause", "waits_for", "place", "le", "type")
     }
 
 

@@ -31,6 +31,9 @@ FOUND: dict[str, tuple[bytes, FoundProcess]] = {
     "reference after the sessions": (b'{"sessions": [{"reference": "no"}], "reference": "r"}', FoundProcess("r")),
     "reference of an inner object": (b'{"a": {"reference": "no"}, "sessions": [{"reference": "no"}]}', FoundProcess()),
     "reference as the value of a key": (b'{"a": "reference", "b": "no"}', FoundProcess()),
+    "a session event": (
+        b'{"event": {}, "session": {"id": "s", "process_number": 9, "reference": "r"}}', FoundProcess("r", 9),
+    ),
     "number as text": (b'{"sessions": [{"process_number": "12"}]}', FoundProcess(None, 12)),
     "number in the second session": (
         b'{"sessions": [{"process_number": null}, {"process_number": 3}]}', FoundProcess(None, 3),
