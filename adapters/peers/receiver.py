@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, ValidationError
 
 from adapters.platform.tls import tls_context
@@ -49,6 +50,26 @@ def readiness() -> Ready:
         return _asked(url, httpx.Client(timeout=_TIMEOUT_S, verify=tls_context()))
     except httpx.ConnectError as error:
         raise Transient(f"nothing listens at {local_url()} or {url}") from error
+
+
+def unauthorised_by_source() -> dict[str, int]:
+    """Return how many requests the receiver on this machine has refused for their secret since its start, by source.
+
+    Raises:
+        Transient: no receiver answers.
+    """
+    token = {"authorization": f"Bearer {settings().active_api_tokens()[0]}"}
+    try:
+        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+            text = client.get(f"{local_url()}/metrics", headers=token).raise_for_status().text
+    except httpx.HTTPError as error:
+        raise Transient(f"the receiver at {local_url()} shows no metrics: {type(error).__name__}") from error
+    return {
+        sample.labels["source"]: int(sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "cellar_source_deliveries_total" and sample.labels["outcome"] == "unauthorised"
+    }
 
 
 def _asked(url: str, client: httpx.Client) -> Ready:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, select, update
 
 from adapters.database.transactions import insert_new, pages, reading, writing
 from models.archive.archive import ArchiveRow, State
+from models.columns import Moment
 from models.payments.discrepancy import DiscrepancyLogRow, DiscrepancyRow
 from models.runs.cause import Cause, CauseColumns
 from models.runs.receipt import Delivery, DeliveryRow, Outcome, ReceiptRow, VersionRow
@@ -222,6 +223,17 @@ def delivery_ids(receipt_id: str) -> list[str]:
     """Return the ids of the registered deliveries of a receipt."""
     with reading() as session:
         return list(session.exec(select(DeliveryRow.delivery_id).where(DeliveryRow.receipt_id == receipt_id)))
+
+
+def last_deliveries() -> dict[str, datetime]:
+    """Return the time of the last delivery of each source that has any.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    last = func.max(col(DeliveryRow.received_at), type_=Moment())
+    with reading() as session:
+        return dict(session.exec(select(DeliveryRow.source, last).group_by(col(DeliveryRow.source))).all())
 
 
 def traceparent(receipt_id: str) -> str | None:

@@ -18,6 +18,7 @@ from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.probes import try_store
+from services.health.sources import source_probes
 
 _GIB = 1 << 30
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 10 * _GIB, _GIB
@@ -45,6 +46,7 @@ def system_probes() -> list[Probe]:
         Probe("inbox", _inbox, _INBOX),
         Probe("ClamAV", _clamav, _CLAMAV),
         *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
+        *source_probes(),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
         *anchor_probes(),
     ]

@@ -6,8 +6,9 @@ from sqlmodel import col, func, select
 
 from adapters.database.transactions import reading
 from adapters.store import sources
+from adapters.tables import receipts
 from models.archive.archive import ArchiveRow
-from models.runs.receipt import DEFAULT_SOURCE, DeliveryRow
+from models.runs.receipt import DEFAULT_SOURCE
 from models.sources.source import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
 from services.sources.registry import url_of
@@ -23,7 +24,7 @@ def all_sources() -> Sources:
         Transient: store or database does not answer.
     """
     known = sources.refresh()
-    archives, deliveries = _archives(), last_deliveries()
+    archives, deliveries = _archives(), receipts.last_deliveries()
     views = [view_of(None), *(view_of(known[name]) for name in sorted(known))]
     return Sources(
         items=[
@@ -33,17 +34,6 @@ def all_sources() -> Sources:
             for each in views
         ]
     )
-
-
-def last_deliveries() -> dict[str, datetime]:
-    """Return the time of the last delivery of each source that has any.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    grouped = select(DeliveryRow.source, func.max(col(DeliveryRow.received_at))).group_by(col(DeliveryRow.source))
-    with reading() as session:
-        return dict(session.exec(grouped).all())
 
 
 def _archives() -> dict[str, int]:

@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,10 @@ from models.messages.notification import NotificationRow
 from models.runs.imports import ImportPosition, ImportProgress
 from models.runs.receipt import DeliveryRow, ReceiptRow
 from models.runs.run import LeaseRow, RunRow
+from models.sources.source import StatedTerms
 from services.imports.progress import kept_progress
 from services.imports.taking_in import Reader
+from services.sources import registry
 from tests.flows.workers import SECRET
 from tests.installations import archived, stored_body
 from tests.ocfl_validator import validation_errors
@@ -41,11 +44,11 @@ from tests.samples import sample_body
 pytestmark = pytest.mark.usefixtures("prefect")
 
 
-def run(*paths: Path | str) -> ImportProgress:
+def run(*paths: Path | str, source: str | None = None) -> ImportProgress:
     """Import and return the progress at the end, also of an import that fails for its problems."""
     before = _imports()
     with suppress(Conflict):
-        asyncio.run(import_archives([str(each) for each in paths]))
+        asyncio.run(import_archives([str(each) for each in paths], source))
     [flow_run_id] = _imports() - before
     return kept_progress(flow_run_id)
 
@@ -104,6 +107,17 @@ def test_every_form_is_imported_as_the_webhook_would(
     assert (of_two["x-cellar-source"], of_two["x-cellar-file"]) == ("import", f"{saved}/2020.zip!a/two.json")
     assert (rows(NotificationRow), list(inbox.deliveries())) == ([], [])
     assert validation_errors() == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_imported_archives_are_of_the_source_that_is_named(saved: Path) -> None:
+    registry.add("retail", StatedTerms(timezone="Asia/Jerusalem"), "a test", datetime.now(UTC))
+
+    run(saved, source="retail")
+
+    assert {each["source"] for table in (ReceiptRow, DeliveryRow) for each in rows(table)} == {"retail"}
+    with pytest.raises(Refused, match="no source has the name unknown"):
+        asyncio.run(import_archives([str(saved)], "unknown"))
 
 
 @pytest.mark.parametrize("kinds", ["Postgres and a bucket"], indirect=True)

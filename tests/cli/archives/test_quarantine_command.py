@@ -24,12 +24,14 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 
 
-def quarantined(body: bytes, refused: Refused, at: datetime = NOW, named: FoundProcess = FoundProcess()) -> str:  # noqa: B008 -- frozen
+def quarantined(
+    body: bytes, refused: Refused, at: datetime = NOW, named: FoundProcess = FoundProcess(), source: str = "default"
+) -> str:
     """Put a refused body into quarantine, and return its receipt id."""
     intake = Intake()
     intake.digest(body)
     intake.write([body])
-    return intake.quarantine(refused, at, named).receipt_id
+    return intake.quarantine(refused, at, named, source).receipt_id
 
 
 @pytest.fixture
@@ -100,6 +102,17 @@ def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> No
         "process_number": 4711,
         "released_at": None,
     }
+
+
+def test_list_shows_sources_and_those_of_one_source(cellar: Cellar, sound: str) -> None:
+    of_retail = quarantined(b"{", Refused("TRUNCATED", "the body ends"), source="retail")
+
+    assert "retail" in cellar("quarantine", "list").output
+    listed = json.loads(cellar("quarantine", "list", "--source", "retail", "--json").output)
+    assert [each["receipt_id"] for each in listed] == [of_retail]
+    assert [
+        each["receipt_id"] for each in json.loads(cellar("quarantine", "list", "--source", "default", "--json").output)
+    ] == [sound]
 
 
 def test_list_of_an_empty_quarantine_is_empty(cellar: Cellar, configure: Callable[..., Settings]) -> None:

@@ -1,0 +1,43 @@
+"""Checks that each source sends what it should: an enabled source something, a disabled source nothing."""
+
+from adapters.peers import receiver
+from adapters.store import sources
+from adapters.tables import receipts
+from models.errors import System, Transient
+from models.views.health import Check, Verdict
+from services.health.bounded import Probe
+
+_NAME = "sources"
+_READ = "see whether the store answers, and restore damaged records of `sources/` from a copy of it"
+_SILENT = "enter URL and secret in Cellosign (`cellar sources rotate NAME` makes a new secret), or disable the source"
+_REFUSED = "change the webhook in Cellosign, or `cellar sources enable NAME`: what it sends is answered with 401"
+
+
+def source_probes() -> list[Probe]:
+    return [Probe(_NAME, _sources, _READ, needs=System.STORE)]
+
+
+def _sources() -> Check:
+    """Report sources without any delivery, and disabled sources whose senders go on."""
+    known = sources.refresh()
+    if not known:
+        return Check(name=_NAME, verdict=Verdict.OFF, found="no source besides the URL without a name")
+    disabled = {name for name, each in known.items() if each.disabled_at}
+    refused = _refused() if disabled else {}
+    still = sorted(name for name in disabled if refused.get(name))
+    if still:
+        found = ", ".join(f"{name} is disabled and was refused {refused[name]} times" for name in still)
+        return Check(name=_NAME, verdict=Verdict.WARNING, found=found, to_do=_REFUSED)
+    silent = sorted(known.keys() - disabled - receipts.last_deliveries().keys())
+    if silent:
+        found = f"nothing has come from {', '.join(silent)}"
+        return Check(name=_NAME, verdict=Verdict.WARNING, found=found, to_do=_SILENT)
+    return Check(name=_NAME, verdict=Verdict.OK, found=f"{len(known)}, of which {len(disabled)} disabled")
+
+
+def _refused() -> dict[str, int]:
+    """Return how often the receiver refused each source since its start; nothing while it does not answer."""
+    try:
+        return receiver.unauthorised_by_source()
+    except Transient:  # the check of the receiver reports it
+        return {}

@@ -1,0 +1,101 @@
+"""Every list for people can be cut by source."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.peers.prefect_api import tags_of
+from adapters.settings.settings import Settings
+from adapters.tables import archives, receipts, refused
+from models.archive.archive import State
+from models.runs.cause import Cause
+from models.runs.receipt import Identity
+from models.runs.refused import RefusedDelivery
+from models.views.archives import ArchiveFilter, ArchiveQuery
+from models.views.payments import DiscrepancyQuery
+from models.views.refused import RefusedQuery
+from services.bulk import planning
+from services.views import archive_list, archive_view, discrepancy_list, failure_list, refused_list
+from tests.domain.payloads import read
+from tests.records import NOON, delivery, document, loaded
+
+CAUSE = Cause("CONFLICT", "load-metadata", "Conflict", "two records")
+
+
+@pytest.fixture(autouse=True)
+def archives_of_two_sources(installation: Settings) -> None:
+    """Archive `here` of the source default and `there` of the source retail, which have failed since."""
+    assert installation
+    for reference, source in (("here", "default"), ("there", "retail")):
+        arrived = replace(delivery(reference, reference), source=source)
+        receipts.register(arrived)
+        payload = document(reference)
+        payload["payments"][0]["amount"] = 1
+        loaded(read(payload), arrived.receipt_id)
+        receipts.set_failed(arrived.receipt_id, CAUSE, NOON)
+        refused.record(
+            [RefusedDelivery(f"refused-{source}", "0" * 64, NOON, 2, "NOT_JSON", "", "no JSON", source=source)]
+        )
+
+
+@pytest.mark.parametrize(("source", "expected"), [("default", ["here"]), ("retail", ["there"]), ("other", [])])
+def test_archives_of_a_source(source: str, expected: list[str]) -> None:
+    assert [each.reference for each in archive_list.page(ArchiveQuery(source=source)).items] == expected
+
+
+def test_archive_shows_its_source_and_that_of_each_delivery() -> None:
+    found = archive_view.archive("there")
+
+    assert found
+    assert (found.source, [each.source for each in found.deliveries]) == ("retail", ["retail"])
+    assert [each.source for each in archive_list.page(ArchiveQuery(reference="there")).items] == ["retail"]
+
+
+def test_failures_of_a_source() -> None:
+    assert [each.archives for each in failure_list.failures().items] == [2]
+    assert [each.archives for each in failure_list.failures("retail").items] == [1]
+    assert failure_list.failures("other").items == []
+
+
+def test_refused_deliveries_of_a_source() -> None:
+    assert [each.source for each in refused_list.page(RefusedQuery(source="retail")).items] == ["retail"]
+    assert len(refused_list.page(RefusedQuery()).items) == 2
+
+
+def test_discrepancies_of_a_source() -> None:
+    everywhere = discrepancy_list.page(DiscrepancyQuery()).items
+    of_retail = discrepancy_list.page(DiscrepancyQuery(source="retail")).items
+
+    assert {each.reference for each in everywhere} == {"here", "there"}
+    assert {each.reference for each in of_retail} == {"there"}
+
+
+def test_bulk_re_run_of_a_source() -> None:
+    plan = planning.plan(ArchiveFilter(state=State.FAILED, source="retail"), "a test")
+
+    assert (plan.planned, plan.filter["source"]) == (1, "retail")
+
+
+def test_runs_of_a_source_are_tagged_with_it_except_those_of_the_default() -> None:
+    assert "source:retail" in tags_of(archives.identity("there"))
+    assert not [each for each in tags_of(archives.identity("here")) if each.startswith("source:")]
+    assert tags_of(Identity("r")) == ["reference:r"]
+
+
+def test_earlier_delivery_that_is_registered_later_decides_on_the_source() -> None:
+    receipts.register(replace(delivery("late", "late", minute=5), source="retail"))
+    receipts.register(delivery("late", "late", minute=1))
+
+    assert archives.identity("late").source == "default"
+    assert receipts.get(delivery("late", "late").receipt_id).source == "default"
+    assert archives.sources("late") == ["default", "retail"]
+    assert archives.has_warnings("late")
+
+
+def test_two_sources_need_attention() -> None:
+    before = {each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED)).items}
+    receipts.register(delivery("moved", "one"))
+    receipts.register(replace(delivery("moved", "two", minute=1), source="retail"))
+
+    after = {each.reference for each in archive_list.page(ArchiveQuery(attention=True, state=State.RECEIVED)).items}
+    assert after - before == {"moved"}
