@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Table, inspect, select, text
 
 from adapters.database.ledger import SCHEMA, write_payments
-from adapters.database.transactions import engine, reading
+from adapters.database.transactions import engine, reading, writing
 from domain.payments.identity import payment_id
 from domain.settlements.matching import MATCHED, standing_after
+from models.archive.archive import ArchiveRow
 from models.payments.discrepancy import PAYLOAD_CODES, SETTLEMENT_CODES, Discrepancy, DiscrepancyCode
 from models.payments.ledger import DAILY_TOTALS, LEDGER
 from models.payments.payment import Standing
@@ -296,8 +297,9 @@ def test_rows_are_payments_and_daily_totals_are_sums_of_rows(
     assert [{name: row[name] for name in columns} for row in ledger] == expected
     by_day = defaultdict[Any, list[dict[str, Any]]](list)
     for row in ledger:
-        by_day[row["paid_on"], row["currency"], row["standing"]].append(row)
-    totals = {(each.pop("paid_on"), each.pop("currency"), each.pop("standing")): each for each in rows(DAILY_TOTALS)}
+        by_day[row["paid_on"], row["currency"], row["standing"], "default"].append(row)
+    keys = ("paid_on", "currency", "standing", "source")
+    totals = {tuple(each.pop(name) for name in keys): each for each in rows(DAILY_TOTALS)}
     assert totals == {key: _totals(its) for key, its in by_day.items()}
 
 
@@ -351,3 +353,14 @@ def test_file_of_a_template_has_only_its_archives_and_always_all_columns() -> No
         table = pq.read_table(io.BytesIO(file.getvalue()))
         assert table.column("reference").to_pylist() == expected
         assert table.column_names == [column.name for column in LEDGER.columns]
+
+
+@ON_BOTH
+def test_payments_and_daily_totals_are_cut_by_source() -> None:
+    for reference, source in (("here", "default"), ("there", "retail")):
+        booked(reference, payment(reference, "1"))
+        with writing() as session:
+            session.get_one(ArchiveRow, reference).source = source
+
+    assert {(row["reference"], row["source"]) for row in rows()} == {("here", "default"), ("there", "retail")}
+    assert sorted((row["source"], row["payments"]) for row in rows(DAILY_TOTALS)) == [("default", 1), ("retail", 1)]

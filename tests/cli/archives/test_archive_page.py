@@ -89,6 +89,7 @@ def archive(**members: object) -> ArchiveView:
         "reference": REFERENCE,
         "template_id": "9fa7",
         "process_number": 1037,
+        "source": "default",
         "received_at": NOON,
     }
     rest: dict[str, object] = {
@@ -215,3 +216,14 @@ def test_list_shows_cause_and_task_in_one_line_of_100_columns() -> None:
 
 def test_list_without_a_cause_shows_the_template_cut_and_the_counts_whole() -> None:
     assert rows([listed(None)]) == [f"{REFERENCE} completed 1037    2026-01-01 12:00 9fa70d4cc… 2     3     10"]
+
+
+def test_head_names_the_source_unless_it_is_the_default() -> None:
+    assert "source" not in page(archive())[1]
+    assert page(archive(source="retail"))[1].endswith("source retail")
+
+
+def test_table_has_a_column_of_sources_where_an_archive_has_one() -> None:
+    assert "source" not in [each.header for each in archive_table([listed(None)], 100).columns]
+    of_retail = listed(None).model_copy(update={"source": "retail"})
+    assert "source" in [each.header for each in archive_table([listed(None), of_retail], 100).columns]

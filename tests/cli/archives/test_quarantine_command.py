@@ -25,7 +25,11 @@ REFERENCE = "f51c66ba-d33a-4c59-b63a-aa270383fb9e"
 
 
 def quarantined(
-    body: bytes, refused: Refused, at: datetime = NOW, named: FoundProcess = FoundProcess(), source: str = "default"
+    body: bytes,
+    refused: Refused,
+    at: datetime = NOW,
+    named: FoundProcess = FoundProcess(),  # noqa: B008 -- frozen
+    source: str = "default",
 ) -> str:
     """Put a refused body into quarantine, and return its receipt id."""
     intake = Intake()
@@ -101,6 +105,7 @@ def test_list_is_json_for_scripts(cellar: Cellar, sound: str, broken: str) -> No
         "reference": REFERENCE,
         "process_number": 4711,
         "released_at": None,
+        "source": "default",
     }
 
 
