@@ -1,6 +1,7 @@
 """`GET /metrics`: what Prometheus reads."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -46,6 +47,7 @@ async def metrics(request: Request) -> Response:
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
         *_in_flight(request.app.state.admission),
         *(_of_database(counted) if counted else ()),
+        *(_of_missing(counted, datetime.now(UTC)) if counted else ()),
         *(_of_inbox(queue, datetime.now(UTC)) if queue else ()),
         *(_of_disks(space) if space else ()),
         *(_of_store(check) if check else ()),
@@ -66,6 +68,15 @@ def _of_database(counted: Counts) -> Iterable[Metric]:
     yield _labelled("cellar_notifications", "Messages about archives, by state.", ["state"], counted.notifications)
     what = "Runs that wait to be tried again, by the system that was away."
     yield _labelled("cellar_waiting_runs", what, ["waits_for"], counted.waiting_runs)
+
+
+def _of_missing(counted: Counts, now: datetime) -> Iterable[Metric]:
+    """Yield the gauges of missing processes. While none is missing, the hours are infinite."""
+    yield _labelled("cellar_missing_processes", "Missing processes.", ["source", "why"], counted.missing)
+    at = counted.nearest_deadline_at
+    left = max(0.0, (at - now).total_seconds()) / 3600 if at else math.inf
+    what = "Hours until Cellosign deletes the first of the missing processes; infinite while none is missing."
+    yield _gauge("cellar_missing_deadline_hours", what, left)
 
 
 def _of_inbox(queue: Backlog, now: datetime) -> Iterable[Metric]:

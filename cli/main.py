@@ -24,6 +24,7 @@ from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
 from cli.messages import endpoints
+from cli.operation import missing
 from cli.operation.doctor import doctor
 from cli.operation.failures import failures
 from cli.operation.status import status
@@ -72,6 +73,7 @@ app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(sources.app, name="sources")
+app.add_typer(missing.app, name="missing")
 
 
 def _print_version(*, is_version: bool) -> None:

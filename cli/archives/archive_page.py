@@ -16,6 +16,7 @@ from rich.text import Text
 from cli.terminal import DiscrepancyLine, cell, paragraph, print_discrepancy
 from domain.archive.judgements import described
 from domain.archive.verdict_text import certificate_texts, document_text, field_change_texts, signature_texts
+from domain.completeness.words import missing_text
 from domain.payments.money import amount_text, exponent_of
 from domain.runs.waiting_text import age_text
 from models.archive.archive import State
@@ -44,6 +45,9 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     terminal.print(Text(_times(archive)))
     if archive.cause:
         _print_cause(terminal, archive, archive.cause, now)
+    for each in archive.missing:
+        _print_title(terminal, "A later submission is missing")
+        terminal.print(paragraph(missing_text(each.why, each.since, each.deadline_at, now)))
     _print_deliveries(terminal, archive)
     _print_refused(terminal, archive.refused)
     _print_files(terminal, archive.files)

@@ -12,10 +12,11 @@ from rich.text import Text
 from adapters.database import facts
 from adapters.inbox.backlog import backlog
 from adapters.peers import prefect_facts
-from adapters.tables import claims, refused, waiting
+from adapters.tables import claims, missing_processes, refused, waiting
 from cli.operation.checks import count_text, is_wrong, print_checks
-from cli.operation.views import InboxView, Status, WaitView
+from cli.operation.views import InboxView, MissingCount, Status, WaitView
 from cli.terminal import Json, cell, console, print_json
+from domain.completeness.words import left_text
 from domain.runs.waiting_text import waits_text
 from services.health.bounded import answered, checked
 from services.health.systems import system_probes
@@ -27,6 +28,7 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
     "failures": lambda: _of_database(lambda: failures().items),
     "waiting": lambda: _of_database(lambda: [WaitView.of(each) for each in waiting.summary()]),
     "refused": lambda: _of_database(refused.unreleased),
+    "missing": lambda: _of_database(_missing),
     "inbox": lambda: InboxView.of(backlog()),
     "workers": prefect_facts.online_workers,
     "runs_in_progress": lambda: _of_database(lambda: len(claims.claimed())),
@@ -36,7 +38,8 @@ _QUESTIONS: Mapping[str, Callable[[], Any]] = {
 def status(*, as_json: Json = False) -> None:
     """Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.
 
-    Failed archives count as wrong, because a person has to act. Archives that wait go on by themselves.
+    Failed archives and missing processes count as wrong, because a person has to act. Archives that wait go on by
+    themselves.
     """
     found = _status()
     if as_json:
@@ -53,8 +56,15 @@ def _status() -> Status:
     answers = answered(dict[str, Callable[[], Any]](tried) | dict(_QUESTIONS), _WITHIN_S)
     checks = [checked(each, answers[f"check {each.name}"]) for each in probes]
     values = {name: answers[name].value for name in _QUESTIONS}
-    is_well = not is_wrong(checks) and values["failures"] == []
+    is_nothing_missing = values["missing"] is not None and values["missing"].processes == 0
+    is_well = not is_wrong(checks) and values["failures"] == [] and is_nothing_missing
     return Status(version=version("cellosign-cellar"), is_well=is_well, checks=checks, **values)
+
+
+def _missing() -> MissingCount:
+    nearest = missing_processes.nearest_open(1)
+    deadline_at = nearest[0].deadline_at if nearest else None
+    return MissingCount(processes=sum(missing_processes.open_counts().values()), nearest_deadline_at=deadline_at)
 
 
 def _of_database(question: Callable[[], Any]) -> Any:
@@ -78,6 +88,9 @@ def print_status(terminal: Console, found: Status, now: datetime) -> None:
     if found.refused:
         payloads = "1 payload is" if found.refused == 1 else f"{found.refused:,} payloads are"
         terminal.print(Text(f"refused: {payloads} in quarantine; see `cellar quarantine list`"))
+    if found.missing and found.missing.nearest_deadline_at:
+        left = left_text(found.missing.nearest_deadline_at, now)
+        terminal.print(Text(f"missing: {_processes(found.missing)}, the first with {left}; see `cellar missing`"))
     terminal.print(Text(f"\ncellar {found.version}: {_verdict(found)}", style="bold"))
 
 
@@ -87,5 +100,14 @@ def _runs(count: int) -> str:
 
 def _verdict(found: Status) -> str:
     failed = sum(each.archives for each in found.failures or [])
-    parts = [count_text(found.checks), f"{failed:,} {'archive has' if failed == 1 else 'archives have'} failed"]
-    return ", ".join(filter(None, parts if failed else parts[:1])) or "all is well"
+    missing = found.missing.processes if found.missing else 0
+    parts = [
+        count_text(found.checks),
+        f"{failed:,} {'archive has' if failed == 1 else 'archives have'} failed" if failed else "",
+        f"{missing:,} {'process is' if missing == 1 else 'processes are'} missing" if missing else "",
+    ]
+    return ", ".join(filter(None, parts)) or "all is well"
+
+
+def _processes(found: MissingCount) -> str:
+    return "1 process" if found.processes == 1 else f"{found.processes:,} processes"

@@ -26,6 +26,13 @@ class FailuresAndWaits(Failures):
     waiting: list[WaitView]
 
 
+class MissingCount(BaseModel):
+    """How many processes are missing, and the nearest time at which Cellosign deletes one."""
+
+    processes: int
+    nearest_deadline_at: datetime | None
+
+
 class InboxView(BaseModel):
     """What waits in the inbox."""
 
@@ -47,6 +54,7 @@ class Status(BaseModel):
     failures: list[FailureGroup] | None
     waiting: list[WaitView] | None
     refused: int | None
+    missing: MissingCount | None
     inbox: InboxView | None
     workers: list[str] | None
     runs_in_progress: int | None

@@ -10,6 +10,7 @@ from models.archive.archive import State
 from models.archive.verdict import Outcome, Verdict
 from models.payments.discrepancy import DiscrepancyCode
 from models.runs.cause import CauseColumns
+from models.views.missing import MissingView
 from models.views.parameters import Integer, Moment, Text
 from models.views.payments import DiscrepancyView, PaymentView
 from models.views.refused import RefusedView
@@ -256,6 +257,8 @@ class ArchiveView(BaseModel):
     deliveries: list[DeliveryView]
     refused: list[RefusedView]
     """The last 100 deliveries that named the process and were refused."""
+    missing: list[MissingView]
+    """The open findings that something of the process was submitted after this archive and is missing."""
     files: list[FileView]
     sessions: list[SessionView]
     signatures: list[SignatureView]

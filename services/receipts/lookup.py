@@ -1,6 +1,10 @@
 """Finds the receipt that a caller means."""
 
-from adapters.tables import receipts, refused
+from datetime import UTC, datetime
+
+from adapters.database.transactions import reading
+from adapters.tables import missing_processes, receipts, refused
+from domain.completeness.words import missing_text
 from models.errors import Refused
 
 
@@ -40,7 +44,8 @@ def receipt_of(reference: str, receipt_id: str | None) -> str:
 
 
 def unknown_reference(reference: str) -> Refused:
-    """Return the error for a process without an archive. It names the last delivery of the process that was refused.
+    """Return the error for a process without an archive. It says if the process is missing, and
+    names the last delivery of the process that was refused.
 
     Raises:
         Transient: the database does not answer.
@@ -54,6 +59,11 @@ def unknown_reference(reference: str) -> Refused:
             f"a delivery of this process was refused: {delivery.code}{place}: {delivery.detail}; {after}; "
             f"see `cellar quarantine show {delivery.receipt_id[:10]}`"
         )
+    with reading() as session:
+        found = missing_processes.open_of(session, reference)
+    if found:
+        missing = missing_text(found[0].why, found[0].since, found[0].deadline_at, datetime.now(UTC))
+        detail = f"the process is missing: {missing}; see `cellar missing`; {detail}"
     return Refused("UNKNOWN_REFERENCE", detail, where="reference", status=404)
 
 

@@ -33,7 +33,7 @@ from models.views.archives import (
     SignatureView,
 )
 from services.payments import recorded
-from services.views import refused_list
+from services.views import missing_list, refused_list
 from services.views.timeline import timeline
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -59,6 +59,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "versions": _dumped(session, VersionRow, reference, VersionRow.version),
                 "deliveries": _dumped(session, DeliveryRow, reference, DeliveryRow.delivery_id),
                 "refused": refused_list.of_process(session, reference),
+                "missing": missing_list.of_process(session, reference),
                 "files": _dumped(session, FileRow, reference),
                 "sessions": _sessions(session, reference),
                 "signatures": [_signature(each) for each in _rows(session, SignatureRow, reference)],

@@ -28,6 +28,7 @@ BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES = "GET /api/sources"
+MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}), sample_body("lost")
@@ -118,6 +119,18 @@ def _list_refused(world: World) -> httpx.Response:
     _send(b"<xml/>")(world)
     wait_until(lambda: world.shelf.get("/api/refused").json()["items"] != [], timeout_s=30)
     return world.shelf.get("/api/refused")
+
+
+def _dismiss(reference: str, times: int = 1) -> Case:
+    """Dismiss the finding about a process, or an unknown finding."""
+
+    def _case(world: World) -> httpx.Response:
+        found = world.shelf.get("/api/missing").json()["items"]
+        missing_id = next((each["missing_id"] for each in found if each["reference"] == reference), "unknown")
+        path = f"/api/missing/{missing_id}/dismiss"
+        return [_post_json(world.shelf.receiver, path, EXPLAINED) for _ in range(times)][-1]
+
+    return _case
 
 
 def _send(body: bytes) -> Case:
@@ -308,6 +321,16 @@ CASES: dict[tuple[str, int, str], Case] = {
     (SOURCES, 401, "UNAUTHORIZED"): _plain("GET", "/api/sources"),
     (SOURCES, 422, "BAD_PARAMETER"): _get("/api/sources?name=retail"),
     (SOURCES, 503, "UNAVAILABLE"): _without_database("GET", "/api/sources"),
+    (MISSING, 200, ""): _get("/api/missing?why=expired&source=default"),
+    (MISSING, 401, "UNAUTHORIZED"): _plain("GET", "/api/missing"),
+    (MISSING, 422, "BAD_PARAMETER"): _get("/api/missing?state=lost"),
+    (MISSING, 503, "UNAVAILABLE"): _without_database("GET", "/api/missing"),
+    (DISMISSAL, 200, ""): _dismiss("gone"),
+    (DISMISSAL, 401, "UNAUTHORIZED"): _plain("POST", "/api/missing/any/dismiss"),
+    (DISMISSAL, 404, "UNKNOWN_FINDING"): _dismiss("nowhere"),
+    (DISMISSAL, 409, "FINDING_CLOSED"): _dismiss("gone twice", 2),
+    (DISMISSAL, 422, "BAD_PARAMETER"): _post("/api/missing/any/dismiss"),
+    (DISMISSAL, 503, "UNAVAILABLE"): _without_database("POST", "/api/missing/any/dismiss", EXPLAINED),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),

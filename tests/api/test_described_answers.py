@@ -14,10 +14,12 @@ from jsonschema import Draft202012Validator
 from adapters.files.store import store
 from adapters.store import ocfl
 from api.app import app
+from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, World
 from tests.installations import archived, deployed, installed
 from tests.samples import sample_body
+from tests.session_events import EXPIRED, event, reported
 
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -35,6 +37,9 @@ def world(
             archived("contract", earlier_contract(), datetime(2003, 1, 1, tzinfo=UTC))
             archived("contract", NEWEST)
             archived("lost", LOST)
+            now = datetime.now(UTC)
+            reported(*(event(EXPIRED, now, reference) for reference in ("gone", "gone twice")))
+            find_missing(now)
             found = ocfl.inventory("lost")
             assert found
             for content in found.manifest:

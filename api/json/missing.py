@@ -1,0 +1,37 @@
+"""`/api/missing`: the processes that should have been archived."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.errors import failures
+from models.views.missing import Dismissal, MissingPage, MissingQuery, MissingView
+from models.views.parameters import Text
+from services.completeness import dismissing
+from services.views import missing_list
+
+router = APIRouter(prefix="/api/missing", tags=["missing processes"])
+_DISMISSAL_FAILURES = failures(
+    {
+        404: {"UNKNOWN_FINDING": "there is no such finding."},
+        409: {"FINDING_CLOSED": "the finding is closed: the process has arrived, goes on, or was dismissed."},
+    }
+)
+
+
+@router.get("", summary="A page of missing processes, the nearest deadline first", response_description="The page.")
+def list_missing(query: Annotated[MissingQuery, Query()]) -> MissingPage:
+    """Without `state`, the open findings; closed findings are the history."""
+    return missing_list.page(query)
+
+
+@router.post(
+    "/{missing_id}/dismiss",
+    summary="Dismiss a missing process",
+    response_description="The finding, closed.",
+    responses=_DISMISSAL_FAILURES,
+)
+def dismiss(missing_id: Text, dismissal: Dismissal) -> MissingView:
+    """The finding stays in the history with the reason. A later submission of the process opens another finding."""
+    return dismissing.dismiss(missing_id, dismissal, datetime.now(UTC))

@@ -1,0 +1,89 @@
+"""`cellar missing`: lists processes that should have been archived, and dismisses findings."""
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from cli.terminal import Json, cell, console, print_json, table_of, wrong_options
+from domain.completeness.words import left_text, why_text
+from models.errors import Refused
+from models.views.missing import Dismissal, FindingState, MissingPage, MissingQuery, MissingView
+from services.completeness import dismissing
+from services.views import missing_list
+
+app = typer.Typer(help="List processes that should have been archived, and dismiss findings.")
+_LISTED = ("id", "left", "source", "process", "transaction", "reference", "why", "deadline (UTC)")
+
+
+@app.callback(invoke_without_command=True)
+def list_missing(  # noqa: PLR0913 -- an option per filter
+    context: typer.Context,
+    *,
+    source: Annotated[str | None, typer.Option(help="A source.")] = None,
+    reference: Annotated[str | None, typer.Option(help="A process reference, whole.")] = None,
+    why: Annotated[str | None, typer.Option(help="submitted, deleted, expired or listed.")] = None,
+    state: Annotated[str, typer.Option(help="open or closed.")] = FindingState.OPEN,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
+    limit: Annotated[int, typer.Option(help="Findings on a page, at most 500.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List processes that should have been archived, the nearest deadline first. `dismiss` dismisses one."""
+    if context.invoked_subcommand:
+        return
+    try:
+        query = MissingQuery(source=source, reference=reference, why=why, state=state, cursor=cursor, limit=limit)
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    page = _page(query)
+    if as_json:
+        print_json(page)
+    else:
+        _print_page(console(), page, query, datetime.now(UTC))
+
+
+@app.command()
+def dismiss(
+    missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing` shows it.")],
+    *,
+    why: Annotated[str, typer.Option(help="Why the process is not missing, or will not come.")],
+    by: Annotated[str, typer.Option(help="Your name.", default_factory=getpass.getuser, show_default="your user")],
+    as_json: Json = False,
+) -> None:
+    """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
+    try:
+        dismissal = Dismissal(by=by, why=why)
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    found = dismissing.dismiss(missing_id, dismissal, datetime.now(UTC))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(cell(f"{found.missing_id} is dismissed by {found.closed_by}: {found.closed_reason}"))
+
+
+def _page(query: MissingQuery) -> MissingPage:
+    try:
+        return missing_list.page(query)
+    except Refused as refused:  # only a cursor of no page
+        raise typer.BadParameter(f"--{refused.where}: {refused.detail}") from refused
+
+
+def _print_page(terminal: Console, page: MissingPage, query: MissingQuery, now: datetime) -> None:
+    if not page.items:
+        terminal.print(Text("No process is missing." if query.state is FindingState.OPEN else "No finding matches."))
+        return
+    terminal.print(table_of(_LISTED, [_row(each, now) for each in page.items]))
+    if page.next:
+        terminal.print(f"More: --cursor {page.next}", soft_wrap=True, highlight=False)
+
+
+def _row(found: MissingView, now: datetime) -> tuple[object, ...]:
+    left = found.closed_why or left_text(found.deadline_at, now)
+    numbers = (found.process_number, found.transaction_number)
+    deadline = f"{found.deadline_at:%Y-%m-%d %H:%M}"
+    return found.missing_id, left, found.source, *numbers, found.reference, why_text(found.why), deadline

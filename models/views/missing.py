@@ -1,0 +1,64 @@
+"""Missing processes as the JSON API and the command line show them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from models.completeness.missing_process import Closing, Why
+from models.views.parameters import Statement, Text
+
+
+class FindingState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class MissingQuery(BaseModel):
+    """The filters of a list of missing processes. A finding must match every filter that is set."""
+
+    source: Text | None = None
+    reference: Text | None = None
+    why: Why | None = None
+    state: FindingState = FindingState.OPEN
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class MissingView(BaseModel):
+    """A process that should have been archived since `since`. Cellosign deletes it at `deadline_at`.
+
+    `hours_left` are full hours, 0 after the deadline. `alerted_h`: the last alert, 24, 12 or 2 hours before the
+    deadline. `closed_why`: `archived`, `continued` (its process goes on), `deleted` (lost), or `dismissed` by a person.
+    """
+
+    missing_id: str
+    state: FindingState
+    source: str
+    reference: str | None
+    process_number: int | None
+    transaction_number: int | None
+    why: Why
+    since: datetime
+    deadline_at: datetime
+    hours_left: int
+    alerted_h: int | None
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_why: Closing | None
+    closed_by: str | None
+    closed_reason: str | None
+
+
+class MissingPage(BaseModel):
+    """A page of missing processes, the nearest deadline first. `next` is the cursor of the following page."""
+
+    items: list[MissingView]
+    next: str | None
+
+
+class Dismissal(BaseModel):
+    """Why a process is not missing, and the name of the person who says so."""
+
+    by: Statement
+    why: Statement

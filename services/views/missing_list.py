@@ -1,0 +1,51 @@
+"""Lists missing processes for people: filters, the nearest deadline first, page by page."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+
+from adapters.database.listing import Order, listed
+from adapters.database.transactions import reading
+from adapters.tables import missing_processes
+from domain.completeness.words import hours_left
+from models.completeness.missing_process import MissingProcessRow
+from models.views.missing import FindingState, MissingPage, MissingQuery, MissingView
+
+_NEAREST_FIRST = Order(col(MissingProcessRow.deadline_at), col(MissingProcessRow.missing_id))
+
+
+def page(query: MissingQuery) -> MissingPage:
+    """Return missing processes, the nearest deadline first.
+
+    Raises:
+        Refused: the cursor is invalid.
+        Transient: the database does not answer.
+    """
+    now = datetime.now(UTC)
+    with reading() as session:
+        found = select(MissingProcessRow).where(*_conditions(query))
+        rows, cursor = listed(session, found, _NEAREST_FIRST, query.cursor, query.limit)
+    return MissingPage(items=[view(row, now) for row in rows], next=cursor)
+
+
+def of_process(session: Session, reference: str) -> list[MissingView]:
+    """Return the open findings about a reference, the nearest deadline first."""
+    now = datetime.now(UTC)
+    return [view(row, now) for row in missing_processes.open_of(session, reference)]
+
+
+def view(row: MissingProcessRow, now: datetime) -> MissingView:
+    state = FindingState.OPEN if row.closed_at is None else FindingState.CLOSED
+    return MissingView.model_validate(
+        row.model_dump() | {"state": state, "hours_left": hours_left(row.deadline_at, now)}
+    )
+
+
+def _conditions(query: MissingQuery) -> list[ColumnElement[bool]]:
+    plain = {"source": MissingProcessRow.source, "reference": MissingProcessRow.reference, "why": MissingProcessRow.why}
+    conditions = [
+        col(column) == getattr(query, name) for name, column in plain.items() if getattr(query, name) is not None
+    ]
+    is_open = col(MissingProcessRow.closed_at).is_(None)
+    return [*conditions, is_open if query.state is FindingState.OPEN else ~is_open]
