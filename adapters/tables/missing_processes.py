@@ -18,7 +18,7 @@ _IS_OPEN: ColumnElement[bool] = col(MissingProcessRow.closed_at).is_(None)
 _DECIDED = (
     sqlalchemy.update(SessionEventRow)
     .where(col(SessionEventRow.event_id) == sqlalchemy.bindparam("its_id"))
-    .values(decide_at=sqlalchemy.bindparam("at"), is_settled=sqlalchemy.bindparam("settled"))
+    .values(decide_at=sqlalchemy.bindparam("at"), is_answered=sqlalchemy.bindparam("answered"))
 )
 
 
@@ -115,7 +115,7 @@ def open_counts() -> dict[tuple[str, str], int]:
 
 
 def set_decided(session: Session, decisions: Sequence[tuple[str, datetime | None, bool]]) -> None:
-    """Record of session events, by id, when they are looked at again and whether they are settled."""
-    rows = [{"its_id": event_id, "at": at, "settled": settled} for event_id, at, settled in decisions]
+    """Record of session events, by id, when they are looked at again and whether they are answered."""
+    rows = [{"its_id": event_id, "at": at, "answered": answered} for event_id, at, answered in decisions]
     for page in pages(rows):
         session.connection().execute(_DECIDED, page)

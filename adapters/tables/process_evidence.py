@@ -46,12 +46,12 @@ def due(now: datetime, limit: int) -> tuple[set[str], set[int]]:
     return {each for each in references if each is not None}, {each for each in numbers if each is not None}
 
 
-def settle_nameless(now: datetime) -> None:
+def answer_nameless(now: datetime) -> None:
     """Settle the due events that name no process: nothing can be found for them."""
     nameless = (col(SessionEventRow.reference).is_(None), col(SessionEventRow.process_number).is_(None))
     due_ones = update(SessionEventRow).where(col(SessionEventRow.decide_at) <= now, *nameless)
     with writing() as session:
-        session.execute(due_ones.values(decide_at=None, is_settled=True))
+        session.execute(due_ones.values(decide_at=None, is_answered=True))
 
 
 def open_with_arrivals() -> tuple[list[str], list[int]]:

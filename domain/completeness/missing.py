@@ -19,6 +19,7 @@ _WHY = {
     SessionEventType.DELETED: Why.DELETED,
     SessionEventType.EXPIRED: Why.EXPIRED,
 }
+_ENDS = (SessionEventType.DELETED, SessionEventType.EXPIRED)
 _OPENING = (SessionEventType.CREATED, SessionEventType.FORM_LOADED, SessionEventType.LOGGED_IN)
 _LOOKED_AGAIN_AFTER = timedelta(minutes=10)
 
@@ -69,14 +70,14 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The standing of a process. `settled` are the ids of the events that are answered for good.
+    """The standing of a process. `answered` are the ids of the events that are answered for good.
 
     The other events are looked at again at `look_at`; None if only another event or an archive can change the standing.
     """
 
     standing: Standing
     missing: Missing | None
-    settled: frozenset[str]
+    answered: frozenset[str]
     look_at: datetime | None
 
 
@@ -90,29 +91,31 @@ def decide(
     """Return the standing of a process. Pure; neither order nor repetition of events matters.
 
     Args:
-        events: the events of the process, settled events too.
+        events: the events of the process, answered events too.
         arrivals: what has arrived for its reference, from its source.
         answered_at: when its last finding was dismissed, or closed because its deadline had passed.
         terms: those of its source.
         now: the present time.
     """
     known = sorted({each.event_id: each for each in events}.values(), key=_order)
-    live = [each for each in known if not each.is_settled]
+    live = [each for each in known if not each.is_answered]
     kept = [each for each in arrivals if each.is_read]
     asking = list(_asking(live, arrivals, answered_at, terms))
-    settled = _ids(live) - _ids(_unanswered(live, kept, answered_at, terms))
+    open_ones = list(_unanswered(live, kept, answered_at, terms))
+    # An end stays open: a submission before it, which arrives later, would make it ask.
+    answered = _ids(each for each in live if each.type not in _ENDS) - _ids(open_ones)
     if not asking:
-        is_unread = len(kept) < len(arrivals) and len(settled) < len(live)
+        is_unread = any(each.type in _WHY for each in open_ones)
         standing = Standing.ARRIVED if arrivals or answered_at else Standing.GOES_ON
-        return Decision(standing, None, settled, now + _LOOKED_AGAIN_AFTER if is_unread else None)
+        return Decision(standing, None, answered, now + _LOOKED_AGAIN_AFTER if is_unread else None)
     if _open_sessions(known, arrivals):
-        return Decision(Standing.GOES_ON, None, settled, None)
+        return Decision(Standing.GOES_ON, None, answered, None)
     found = _missing(asking, terms)
     is_submitted = any(each.type == SessionEventType.FORM_SUBMITTED for each in asking)
     due_at = found.since + terms.archived_within if is_submitted else found.since
     if now < due_at:
-        return Decision(Standing.DUE, found, settled, due_at)
-    return Decision(Standing.MISSING, found, settled, None)
+        return Decision(Standing.DUE, found, answered, due_at)
+    return Decision(Standing.MISSING, found, answered, None)
 
 
 def alert_due(deadline_at: datetime, alerted_h: int | None, now: datetime) -> int | None:
@@ -191,7 +194,7 @@ def _open_sessions(known: Sequence[SessionEventRow], arrivals: Sequence[Arrival]
     """Return the sessions that were opened since the last archive, and neither submitted nor ended."""
     still_open: set[str] = set()
     for event in known:
-        if event.type in _OPENING and not event.is_settled and _is_opened_since(event, arrivals):
+        if event.type in _OPENING and not event.is_answered and _is_opened_since(event, arrivals):
             still_open |= _session(event)
     over = set(chain.from_iterable(_session(each) for each in known if each.type in _WHY))
     nameless = [each for each in known if each.type in _WHY and not _session(each)]

@@ -109,7 +109,7 @@ def _create_session_events() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("batch", sa.String(length=80), nullable=False, server_default=""),
         sa.Column("decide_at", sa.DateTime(timezone=True), nullable=True, server_default="1970-01-01 00:00:00"),
-        sa.Column("is_settled", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("is_answered", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.PrimaryKeyConstraint("event_id"),
     )
 

@@ -61,7 +61,7 @@ class SessionEventRow(SQLModel, table=True):
     the file `events/BATCH.jsonl`.
 
     The search for missing processes looks at an event when `decide_at` has come; None if only something new can change
-    its decision. `is_settled`: the event is answered for good, by an archive, by a person, or because it is too late.
+    its decision. `is_answered`: the event is answered for good, by an archive, by a person, or because it is too late.
     """
 
     __tablename__ = "session_event"
@@ -78,4 +78,4 @@ class SessionEventRow(SQLModel, table=True):
     received_at: datetime = Field(index=True, sa_type=Moment)
     batch: str = Field(default="", max_length=80)
     decide_at: datetime | None = Field(default=AT_ONCE, index=True, sa_type=Moment)
-    is_settled: bool = False
+    is_answered: bool = False

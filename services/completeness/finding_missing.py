@@ -23,7 +23,7 @@ _AT_ONCE = 500
 _Page = tuple[set[str], set[int]]
 """References, and process numbers of processes without a reference."""
 _Mark = tuple[str, datetime | None, bool]
-"""An event, when it is looked at again, and whether it is settled."""
+"""An event, when it is looked at again, and whether it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Waiting:
 
 
 def _due(now: datetime) -> Iterator[_Page]:
-    process_evidence.settle_nameless(now)
+    process_evidence.answer_nameless(now)
     while any(page := process_evidence.due(now, _AT_ONCE)):
         yield page
 
@@ -125,12 +125,12 @@ def _arrivals(process: ProcessId, evidence: Evidence) -> Sequence[Arrival]:
 
 
 def _marks(events: Iterable[SessionEventRow], decision: Decision) -> Iterator[_Mark]:
-    """Yield what changes of the events: an event that is settled stays so, and needs no look."""
+    """Yield what changes of the events: an event that is answered stays so, and needs no look."""
     for each in events:
-        is_settled = each.is_settled or each.event_id in decision.settled
-        look_at = None if is_settled else decision.look_at
-        if (look_at, is_settled) != (each.decide_at, each.is_settled):
-            yield each.event_id, look_at, is_settled
+        is_answered = each.is_answered or each.event_id in decision.answered
+        look_at = None if is_answered else decision.look_at
+        if (look_at, is_answered) != (each.decide_at, each.is_answered):
+            yield each.event_id, look_at, is_answered
 
 
 def _written(session: Session, changes: Iterable[Change], now: datetime, found: Found) -> Found:

@@ -79,7 +79,7 @@ def test_archive_that_arrived_in_any_state_answers(state: str) -> None:
     is_read = state == "read"
     found = decided([event(SUBMITTED, 2)], [archive(3, is_read=is_read)], minute=500)
     assert found.standing is ARRIVED
-    assert (len(found.settled), found.look_at) == ((1, None) if is_read else (0, at(510)))
+    assert (len(found.answered), found.look_at) == ((1, None) if is_read else (0, at(510)))
 
 
 def test_first_session_of_a_workflow_waits_for_the_sessions_after_it() -> None:
@@ -103,7 +103,7 @@ def test_submission_after_the_archive_is_missing_until_the_next_archive() -> Non
     once = decided(events, [archive(1, "a")])
     assert once.standing is MISSING
     assert once.missing
-    assert (once.missing.since, list(once.settled)) == (at(500), ["WHEF_CLIENT_FORM_SUBMITTED 0 a 100"])
+    assert (once.missing.since, list(once.answered)) == (at(500), ["WHEF_CLIENT_FORM_SUBMITTED 0 a 100"])
     assert decided(events, [archive(1), archive(501, "a", "b")]).standing is ARRIVED
 
 
@@ -119,7 +119,7 @@ def test_submission_whose_webhook_left_after_that_of_its_archive_is_archived() -
 @pytest.mark.parametrize("kind", [EXPIRED, DELETED])
 def test_end_after_the_archive_is_cellosigns_own_cleaning(kind: str) -> None:
     found = decided([event(SUBMITTED, 0), event(kind, 2880)], [archive(1, "a")])
-    assert (found.standing, len(found.settled)) == (ARRIVED, 2)
+    assert (found.standing, len(found.answered)) == (ARRIVED, 1)
 
 
 def test_deletion_at_the_deadline_is_the_purge_and_moves_no_deadline() -> None:
@@ -138,9 +138,9 @@ def test_archive_of_another_process_with_the_same_reference_does_not_answer() ->
 
 
 def test_settled_event_is_not_asked_about_again() -> None:
-    settled = event(SUBMITTED, 0)
-    settled.is_settled = True
-    assert decided([settled, event(LOADED, 3)]).standing is GOES_ON
+    answered = event(SUBMITTED, 0)
+    answered.is_answered = True
+    assert decided([answered, event(LOADED, 3)]).standing is GOES_ON
 
 
 def test_dismissed_process_is_missing_again_only_after_a_later_submission() -> None:
@@ -165,7 +165,7 @@ def test_zone_that_makes_events_too_late_moves_no_deadline_beyond_the_arrival() 
 
 def test_event_of_an_unknown_type_says_nothing() -> None:
     found = decided([event("WHEF_SOMETHING_NEW", 0)])
-    assert (found.standing, len(found.settled)) == (GOES_ON, 1)
+    assert (found.standing, len(found.answered)) == (GOES_ON, 1)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_order_and_repetition_of_events_and_archives_do_not_matter(
 def test_archive_with_all_sessions_answers_whatever_came_before(events: list[SessionEventRow], minute: int) -> None:
     found = decided(events, [archive(6001, "a", "b")], minute=minute)
     assert found.standing is ARRIVED
-    assert found.settled == {each.event_id for each in events}
+    assert found.answered == {each.event_id for each in events if each.type not in (DELETED, EXPIRED)}
 
 
 @given(EVENTS, ARRIVALS, MINUTES)
@@ -218,12 +218,27 @@ def test_nothing_is_missing_without_a_submission_or_an_end(
     assert decided(harmless, arrivals, minute=minute).missing is None
 
 
+@given(EVENTS, ARRIVALS, MINUTES, st.randoms(use_true_random=False))
+def test_events_that_are_decided_one_by_one_end_as_events_that_are_decided_together(
+    events: list[SessionEventRow], arrivals: list[Arrival], minute: int, random: Random
+) -> None:
+    together, known = decided(events, arrivals, minute=minute), []
+    random.shuffle(events)
+    for each in events:
+        known.append(each)
+        found = decided(known, arrivals, minute=minute)
+        for one in known:
+            one.is_answered = one.is_answered or one.event_id in found.answered
+    last = decided(known, arrivals, minute=minute)
+    assert (last.standing, last.missing, last.look_at) == (together.standing, together.missing, together.look_at)
+
+
 @given(EVENTS, ARRIVALS, MINUTES)
 def test_decision_stays_when_its_settled_events_are_marked(
     events: list[SessionEventRow], arrivals: list[Arrival], minute: int
 ) -> None:
     first = decided(events, arrivals, minute=minute)
     for each in events:
-        each.is_settled = each.event_id in first.settled
+        each.is_answered = each.event_id in first.answered
     again = decided(events, arrivals, minute=minute)
-    assert (again.standing, again.missing, again.settled) == (first.standing, first.missing, frozenset())
+    assert (again.standing, again.missing, again.answered) == (first.standing, first.missing, frozenset())
