@@ -12,18 +12,23 @@ _WHY = {
 }
 
 
+_TWO_DAYS_MIN = 2 * 24 * 60
+
+
 def why_text(why: str) -> str:
     """Return why a process is missing, like `submitted, and not archived`. Pure."""
     return _WHY[Why(why)]
 
 
 def left_text(deadline_at: datetime, now: datetime) -> str:
-    """Return the time left, like `17 hours left`, `40 minutes left` or `deadline passed`. Rounded down. Pure."""
+    """Return the time left, rounded down, like `6 days left`, `17 hours left` or `deadline passed`. Pure."""
     left = deadline_at - now
     if left <= timedelta():
         return "deadline passed"
-    hours = int(left.total_seconds() // 3600)
-    count, unit = (hours, "hour") if hours else (int(left.total_seconds() // 60), "minute")
+    minutes = int(left.total_seconds() // 60)
+    if minutes >= _TWO_DAYS_MIN:
+        return f"{minutes // 1440} days left"
+    count, unit = (minutes // 60, "hour") if minutes >= 60 else (minutes, "minute")
     return f"{count} {unit}{'' if count == 1 else 's'} left"
 
 

@@ -40,16 +40,16 @@ def summary(  # noqa: PLR0913 -- one for each section
         f"template {_cell(archive.template_id)}, "
         f"sessions: {len(archive.sessions)}, signatures: {len(archive.signatures)}, fields: {len(archive.fields)}.\n"
         f"[The whole archive]({archive_url})",
-        _section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
-        _section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
-        _section(
+        section("Files", ("role", "element", "type", "size", "file"), _file_rows(archive, archive_url)),
+        section("Payments", ("standing", "amount", "card", "type"), [_payment_row(p) for p in booked(archive, terms)]),
+        section(
             "Discrepancies",
             ("code", "state", "what it means", "transaction"),
             _discrepancy_rows(discrepancies),
             discrepancies_in_all,
         ),
-        _section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
-        _section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
+        section("Warnings", ("code", "where", "detail"), [(w.code, w.where, w.detail) for w in archive.warnings]),
+        section("Notifications", ("event", "message", "state"), _notification_rows(notifications)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -57,15 +57,15 @@ def summary(  # noqa: PLR0913 -- one for each section
 def cause_summary(cause: Cause, what_now: str) -> str:
     """Return the Markdown summary of a run that failed or waits. `what_now` says so, and what happens next. Pure."""
     row = (cause.code, cause.task or "before the first task", cause.error_class)
-    return f"# {cause.code}\n\n{_cell(what_now)}\n\n{_section('Cause', ('code', 'task', 'error'), [row])}\n"
+    return f"# {cause.code}\n\n{_cell(what_now)}\n\n{section('Cause', ('code', 'task', 'error'), [row])}\n"
 
 
 def open_discrepancies_summary(newest: Sequence[ListedDiscrepancy], by_code: Mapping[str, int]) -> str:
     """Return the Markdown summary of all open discrepancies, with or without an archive. Pure."""
     parts = [
         f"# Open discrepancies: {sum(by_code.values())}",
-        _section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
-        _section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
+        section("By code", ("code", "open"), [(code, str(count)) for code, count in by_code.items()]),
+        section("Newest", ("code", "what it means", "archive", "transaction", "opened"), _newest_rows(newest)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -118,7 +118,7 @@ def _notification_rows(notifications: Iterable[NotificationRow]) -> list[tuple[s
     return [(each.event, each.message_id, each.state) for each in notifications]
 
 
-def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:
+def section(title: str, header: Sequence[str], rows: Sequence[Sequence[str | None]], in_all: int | None = None) -> str:
     """Return a section with a table. `in_all` is the number of all rows, if `rows` are only the first rows."""
     if not rows:
         return f"## {title}\n\nNone."

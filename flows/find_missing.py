@@ -1,0 +1,59 @@
+"""The flow `find-missing`: finds processes that should have been archived, and alerts before Cellosign deletes them."""
+
+from datetime import UTC, datetime
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
+
+from adapters.platform.cancellation import in_thread
+from adapters.tables import missing_processes
+from domain.messages.missing_summary import MOST_SHOWN, missing_summary
+from flows.execution.attempts import without_text
+from flows.execution.results import RESULTS
+from flows.execution.late_runs import drop_late_runs_of
+from flows.execution.summaries import optional_summary
+from models.completeness.missing_process import Closing
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
+
+DEPLOYMENT = "find-missing/scheduled"
+
+
+@flow(name="find-missing", result_storage=RESULTS, persist_result=False)
+@without_text
+async def find_missing_processes() -> None:
+    """Find processes that were submitted or have ended without an archive, and close findings that have arrived.
+
+    Each new finding is announced to the endpoints, and again 24, 12 and 2 hours before its deadline. The open findings
+    are listed in a summary. A second run changes nothing.
+
+    Raises:
+        Transient: the database or the inbox does not answer.
+    """
+    log, now = get_run_logger(), datetime.now(UTC)
+    found = await in_thread(find_missing, now)
+    log.info("%d processes are newly missing; %d have arrived", found.opened, found.closed[Closing.ARCHIVED])
+    if found.closed[Closing.DELETED]:
+        log.error("%d processes were not archived before their deadline: they are lost", found.closed[Closing.DELETED])
+    told = await in_thread(announce_missing, now)
+    log.info("%d findings and %d alerts are announced", len(told.opened), len(told.alerts))
+    await _summarise(now)
+
+
+async def _summarise(now: datetime) -> None:
+    with optional_summary():
+        counts = await in_thread(missing_processes.open_counts)
+        nearest = await in_thread(missing_processes.nearest_open, MOST_SHOWN)
+        await acreate_markdown_artifact(
+            missing_summary(counts, nearest, now),
+            key="missing-processes",
+            description=f"{sum(counts.values())} missing processes",
+        )
+
+
+async def drop_late_runs() -> None:
+    """Delete the runs that became due while no worker ran. A step of the deployment, see `prefect.yaml`.
+
+    A single run does the work of all of them.
+    """
+    await drop_late_runs_of(DEPLOYMENT)

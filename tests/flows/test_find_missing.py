@@ -1,0 +1,54 @@
+"""The flow that finds missing processes, against a real Prefect server, on both databases."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading
+from adapters.settings.settings import Settings
+from flows.find_missing import find_missing_processes
+from models.messages.notification import NotificationRow
+from tests.flows.workers import SECRET
+from tests.session_events import SUBMITTED, archived_at, event, findings, reported
+
+pytestmark = pytest.mark.usefixtures("prefect", "installation")
+
+
+def searched() -> None:
+    asyncio.run(find_missing_processes())
+
+
+def summary(prefect_server: str) -> str:
+    """Return the newest summary of missing processes in Prefect."""
+    answer = httpx.get(f"{prefect_server}/artifacts/missing-processes/latest", trust_env=False).raise_for_status()
+    return str(answer.json()["data"])
+
+
+def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arrived(
+    configure: Callable[..., Settings], prefect_server: str
+) -> None:
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    now = datetime.now(UTC)
+    submitted_at = now - timedelta(hours=30, minutes=30)
+    reported(event(SUBMITTED, submitted_at, "lost-1"), event(SUBMITTED, submitted_at, "kept-1", "b"))
+    archived_at(submitted_at + timedelta(minutes=1), "kept-1", "b")
+
+    searched()
+    searched()
+
+    assert findings("reference", "why", "alerted_h", "closed_why") == [("lost-1", "submitted", 24, None)]
+    with reading() as session:
+        messages = session.exec(select(NotificationRow)).all()
+    assert [(each.event, each.reference, each.state) for each in messages] == [
+        ("process.missing", "lost-1", "pending")
+    ] * 2
+    assert "| 17 hours left | default | 100 | 30 | lost-1 |" in summary(prefect_server)
+
+    archived_at(submitted_at + timedelta(minutes=2), "lost-1")
+    searched()
+    assert findings("closed_why") == [("archived",)]
+    assert "lost-1" not in summary(prefect_server)

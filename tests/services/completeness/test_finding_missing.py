@@ -1,0 +1,250 @@
+"""Findings about missing processes, on both databases: opened, moved, closed, and told once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading, writing
+from adapters.inbox.inbox import Intake
+from adapters.settings.settings import Settings
+from adapters.tables import missing_processes, receipts
+from models.archive.archive import State
+from models.completeness.missing_process import Closing, MissingProcessRow, Why
+from models.completeness.session_event import SessionEventRow
+from models.messages.event import EventRow
+from models.messages.notification import NotificationRow
+from models.runs.receipt import Identity
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
+from services.completeness.listed import open_listed
+from tests.flows.workers import SECRET
+from tests.records import NOON, registered
+from tests.session_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
+
+pytestmark = pytest.mark.usefixtures("installation")
+STATE = ("why", "deadline_at", "closed_why")
+
+
+def at(hours: float) -> datetime:
+    return NOON + timedelta(hours=hours)
+
+
+def test_submitted_process_is_found_after_an_hour() -> None:
+    reported(event(CREATED, at(0)), event(SUBMITTED, at(0.1)))
+    assert find_missing(at(1)).opened == 0
+    assert find_missing(at(1.2)).opened == 1
+    assert find_missing(at(1.3)).opened == 0
+    names = ("reference", "process_number", "transaction_number", "session_id", "since", *STATE)
+    assert findings(*names) == [("r", 100, 30, "a", at(0.1), "submitted", at(48.1), None)]
+
+
+def test_archive_closes_a_finding_in_the_next_search() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    archived_at(at(3))
+    find_missing(at(3.1))
+    assert findings("closed_why", "closed_at") == [("archived", at(3.1))]
+
+
+@pytest.mark.parametrize("state", [State.RECEIVED, State.PROCESSING, State.FAILED])
+def test_acknowledged_archive_closes_a_finding_in_whatever_state_it_is(state: State) -> None:
+    reported(event(SUBMITTED, NOON))
+    find_missing(at(2))
+    receipts.set_state(registered("r", minute=180), state, at(3))
+    find_missing(at(3.1))
+    assert findings("closed_why") == [("archived",)]
+
+
+def test_archive_before_its_events_leaves_no_finding_in_any_order() -> None:
+    for number, order in enumerate(permutations((CREATED, SUBMITTED, DELETED))):
+        reference = f"r{number}"
+        archived_at(at(0.2), reference)
+        for kind in order:
+            reported(event(kind, at(0.1 if kind != DELETED else 50), reference))
+            find_missing(at(60))
+    assert findings("reference") == []
+
+
+def test_archive_that_waits_in_the_inbox_has_arrived(configure: Callable[..., Settings]) -> None:
+    """Its row may come later, when the database was away at its arrival."""
+    reported(event(SUBMITTED, NOON))
+    intake = Intake()
+    intake.digest(b"{}")
+    intake.write([b"{}"])
+    intake.accept(Identity("r", 100), at(0.1), {})
+    assert find_missing(at(2)).opened == 0
+    assert findings("reference") == []
+
+
+def test_process_that_is_submitted_again_after_its_archive_is_found_again() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    archived_at(at(3))
+    find_missing(at(3.1))
+    reported(event(SUBMITTED, at(5), session="b"))
+    assert find_missing(at(7)).opened == 1
+    assert findings("since", "closed_why") == [(at(0), "archived"), (at(5), None)]
+
+
+def test_later_event_moves_the_deadline_and_its_alerts() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(30))
+    announce_missing(at(30))
+    assert findings("alerted_h", *STATE) == [(24, "submitted", at(48), None)]
+    reported(event(EXPIRED, at(31), session="b"))
+    find_missing(at(31.1))
+    assert findings("alerted_h", *STATE) == [(None, "expired", at(31 + 168), None)]
+
+
+def test_session_that_is_opened_later_shows_that_the_process_goes_on() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    reported(event(CREATED, at(3), session="b"))
+    assert find_missing(at(3.1)).closed[Closing.CONTINUED] == 1
+    reported(event(SUBMITTED, at(20), session="b"))
+    find_missing(at(22))
+    assert findings("since", "closed_why") == [(at(0), "continued"), (at(20), None)]
+
+
+def test_finding_whose_deadline_has_passed_stays_in_the_history_as_lost() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    assert find_missing(at(48)).closed[Closing.DELETED] == 1
+    reported(event(DELETED, at(48.1)))
+    assert find_missing(at(49)).opened == 0
+    assert findings("closed_why", "closed_at") == [("deleted", at(48))]
+
+
+def test_process_whose_deadline_has_passed_before_its_first_event_is_lost_without_an_alert(
+    configure: Callable[..., Settings],
+) -> None:
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(100))
+    told = announce_missing(at(100))
+    assert (told.opened, told.alerts) == ([], [])
+    assert findings("closed_why", "closed_at") == [("deleted", at(100))]
+
+
+def test_dismissed_finding_stays_dismissed_until_a_later_submission() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    [(missing_id,)] = findings("missing_id")
+    assert missing_processes.dismiss(missing_id, "dana", "a test", at(3))
+    assert not missing_processes.dismiss(missing_id, "noa", "again", at(4))
+    reported(event(DELETED, at(50)))
+    find_missing(at(51))
+    assert findings("closed_why", "closed_by", "closed_reason") == [("dismissed", "dana", "a test")]
+    reported(event(SUBMITTED, at(52), session="b"))
+    find_missing(at(54))
+    assert findings("closed_why") == [("dismissed",), (None,)]
+
+
+def test_sources_are_told_apart() -> None:
+    """Two projects may use the same reference; the archive of one says nothing about the other."""
+    reported(event(SUBMITTED, at(0)), event(SUBMITTED, at(0), source="leasing"))
+    archived_at(at(0.1))
+    find_missing(at(2))
+    assert findings("source") == [("leasing",)]
+
+
+def test_process_without_a_reference_is_found_by_its_numbers() -> None:
+    archived_at(at(0.1), "x", transaction_number=30)
+    reported(event(SUBMITTED, at(0), None), event(SUBMITTED, at(0), None, "b", transaction_number=31))
+    reported(event(SUBMITTED, at(0), None, "c", process_number=None))
+    find_missing(at(2))
+    assert findings("reference", "process_number", "transaction_number") == [(None, 100, 31)]
+    archived_at(at(3), "y", "b", transaction_number=31)
+    find_missing(at(4))
+    assert findings("closed_why") == [("archived",)]
+    with reading() as session:
+        waiting = select(SessionEventRow.event_id).where(SessionEventRow.decide_at <= at(5))  # type: ignore[operator]
+        assert session.exec(waiting).all() == []
+
+
+def test_two_processes_of_a_run_with_the_same_reference_are_told_apart() -> None:
+    reported(event(SUBMITTED, at(0)), event(SUBMITTED, at(0), session="b", process_number=101))
+    archived_at(at(0.1), process_number=100)
+    find_missing(at(2))
+    assert findings("process_number") == [(101,)]
+
+
+def messages() -> list[str]:
+    with reading() as session:
+        assert len(session.exec(select(EventRow)).all()) == len(session.exec(select(NotificationRow)).all())
+        return [each.body for each in session.exec(select(EventRow).order_by(EventRow.at))]  # type: ignore[arg-type]
+
+
+def test_finding_is_announced_once_and_alerted_three_times(configure: Callable[..., Settings]) -> None:
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    reported(event(SUBMITTED, at(0)))
+    heard = []
+    for minute in range(0, 50 * 60, 30):
+        find_missing(NOON + timedelta(minutes=minute))
+        told = announce_missing(NOON + timedelta(minutes=minute))
+        heard += [("opened", minute / 60) for _ in told.opened] + [(str(h), minute / 60) for _, h in told.alerts]
+    assert heard == [("opened", 1), ("24", 24), ("12", 36), ("2", 46)]
+    assert ['"hours_left":47' in each for each in messages()] == [True, False, False, False]
+
+
+def test_finding_that_opens_late_has_the_nearest_alert_alone() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(47))
+    told = announce_missing(at(47))
+    assert (len(told.opened), [hours for _, hours in told.alerts]) == (1, [2])
+    again = announce_missing(at(47.5))
+    assert (again.opened, again.alerts) == ([], [])
+
+
+def test_search_that_was_killed_after_an_event_repeats_no_message(configure: Callable[..., Settings]) -> None:
+    """The event is planned, and the finding does not say so: as a killed process leaves it."""
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(30))
+    announce_missing(at(30))
+    with writing() as session:
+        [(missing_id,)] = findings("missing_id")
+        missing_processes.change_within(session, missing_id, {"announced_at": None, "alerted_h": None})
+    told = announce_missing(at(31))
+    assert (len(told.opened), len(told.alerts)) == (1, 1)
+    assert len(messages()) == 2
+
+
+def test_searches_at_once_find_everything_once() -> None:
+    reported(*(event(SUBMITTED, at(0), f"r{number}") for number in range(40)))
+    with ThreadPoolExecutor(4) as pool:
+        opened = sum(found.opened for found in pool.map(lambda _: find_missing(at(2)), range(4)))
+    assert opened == 40
+    assert len(list(findings("missing_id"))) == 40
+
+
+def listed(number: int, transaction: int, name: str) -> MissingProcessRow:
+    return MissingProcessRow(
+        missing_id=name,
+        source="default",
+        process_number=number,
+        transaction_number=transaction,
+        why=Why.LISTED,
+        since=at(0),
+        deadline_at=at(48),
+        opened_at=at(2),
+    )
+
+
+def test_process_on_a_list_has_one_finding_and_is_closed_by_its_archive() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    opened = open_listed([listed(100, 30, "known by an event"), listed(100, 31, "new"), listed(7, 1, "new too")])
+    assert [each.missing_id for each in opened] == ["new", "new too"]
+    assert open_listed([listed(7, 1, "again")]) == []
+    archived_at(at(3), "x", "b", transaction_number=31)
+    find_missing(at(4))
+    assert sorted(findings("why", "transaction_number", "closed_why"), key=str) == [
+        ("listed", 1, None),
+        ("listed", 31, "archived"),
+        ("submitted", 30, None),
+    ]

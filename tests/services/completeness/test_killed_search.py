@@ -1,0 +1,67 @@
+"""A search that is killed at any moment leaves no finding, event or alert out, and repeats none."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from adapters.database.transactions import reading
+from adapters.settings.settings import Settings
+from models.completeness.missing_process import MissingProcessRow
+from models.messages.notification import NotificationRow
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
+from tests.flows.workers import SECRET
+from tests.records import NOON
+from tests.session_events import SUBMITTED, event, findings, reported
+
+pytestmark = pytest.mark.usefixtures("installation")
+PROCESSES = 300
+NOW = NOON + timedelta(hours=30)
+SEARCH = """
+import sys
+from datetime import datetime
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
+now = datetime.fromisoformat(sys.argv[1])
+find_missing(now)
+announce_missing(now)
+"""
+
+
+def killed_after(messages: int) -> None:
+    """Start a search in a process of its own, and kill it once that many messages are planned."""
+    command = [sys.executable, "-c", SEARCH, NOW.isoformat()]
+    with subprocess.Popen(command, env=dict(os.environ), start_new_session=True) as search:
+        deadline = time.monotonic() + 60
+        while planned() < messages and search.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        search.send_signal(signal.SIGKILL)
+
+
+def planned() -> int:
+    with reading() as session:
+        return len(session.exec(select(NotificationRow.message_id)).all())
+
+
+def test_search_that_is_killed_again_and_again_tells_everything_once(configure: Callable[..., Settings]) -> None:
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    reported(*(event(SUBMITTED, NOON, f"r{number}") for number in range(PROCESSES)))
+
+    for messages in (40, PROCESSES - 50, PROCESSES + 100):
+        killed_after(messages)
+    find_missing(NOW)
+    announce_missing(NOW)
+
+    assert Counter(findings("alerted_h", "closed_why")) == {(24, None): PROCESSES}
+    with reading() as session:
+        assert all(each.announced_at for each in session.exec(select(MissingProcessRow)))
+        told = Counter(each.reference for each in session.exec(select(NotificationRow)))
+    assert told == dict.fromkeys((f"r{number}" for number in range(PROCESSES)), 2)
