@@ -35,15 +35,15 @@ class Evidence:
 
 def due(now: datetime, limit: int) -> tuple[set[str], set[int]]:
     """Return references, and process numbers without a reference, whose events are due for a decision."""
-    is_due = col(SessionEventRow.decide_at) <= now
-    named = select(SessionEventRow.reference).where(is_due, col(SessionEventRow.reference).is_not(None))
-    numbered = select(SessionEventRow.process_number).where(
-        is_due, col(SessionEventRow.reference).is_(None), col(SessionEventRow.process_number).is_not(None)
-    )
+    reference, number = col(SessionEventRow.reference), col(SessionEventRow.process_number)
+    # One query: two would each read all that is due for the other.
+    wanted = sqlalchemy.select(reference, sqlalchemy.case((reference.is_(None), number)))
     with reading() as session:
-        references = set(session.exec(named.distinct().limit(limit)))
-        numbers = set(session.exec(numbered.distinct().limit(limit)))
-    return {each for each in references if each is not None}, {each for each in numbers if each is not None}
+        found = session.connection().execute(
+            wanted.where(col(SessionEventRow.decide_at) <= now).distinct().limit(limit)
+        )
+        pairs = found.all()
+    return {each for each, _ in pairs if each is not None}, {each for _, each in pairs if each is not None}
 
 
 def answer_nameless(now: datetime) -> None:

@@ -18,8 +18,8 @@ from services.completeness.finding_missing import find_missing
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Library, Receiver, earlier_contract, receiving
 from tests.api.described_cases import CASES, DECLARED, LOST, NEWEST, WEBHOOK, World
 from tests.installations import archived, deployed, installed
+from tests.reported_events import EXPIRED, event, reported
 from tests.samples import sample_body
-from tests.session_events import EXPIRED, event, reported
 
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -13,7 +13,7 @@ from adapters.settings.settings import Settings
 from flows.find_missing import find_missing_processes
 from models.messages.notification import NotificationRow
 from tests.flows.workers import SECRET
-from tests.session_events import SUBMITTED, archived_at, event, findings, reported
+from tests.reported_events import SUBMITTED, archived_at, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("prefect", "installation")
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.settings.settings import Settings
 from services.completeness.finding_missing import find_missing
 from tests.cli.conftest import Cellar
-from tests.session_events import EXPIRED, SUBMITTED, archived_at, event, findings, reported
+from tests.reported_events import EXPIRED, SUBMITTED, archived_at, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
 NOW = datetime.now(UTC)

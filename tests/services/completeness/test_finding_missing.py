@@ -23,7 +23,7 @@ from services.completeness.finding_missing import find_missing
 from services.completeness.listed import open_listed
 from tests.flows.workers import SECRET
 from tests.records import NOON, registered
-from tests.session_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
+from tests.reported_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
 STATE = ("why", "deadline_at", "closed_why")

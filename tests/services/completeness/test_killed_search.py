@@ -20,7 +20,7 @@ from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
 from tests.flows.workers import SECRET
 from tests.records import NOON
-from tests.session_events import SUBMITTED, event, findings, reported
+from tests.reported_events import SUBMITTED, event, findings, reported
 
 pytestmark = pytest.mark.usefixtures("installation")
 PROCESSES = 300
