@@ -13,15 +13,15 @@ from flows.execution.results import RESULTS
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.summaries import optional_summary
 from models.completeness.missing_process import Closing
+from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing
-from services.completeness.finding_missing import find_missing
 
 DEPLOYMENT = "find-missing/scheduled"
 
 
 @flow(name="find-missing", result_storage=RESULTS, persist_result=False)
 @without_text
-async def find_missing_processes() -> None:
+async def find_missing() -> None:
     """Find processes that were submitted or have ended without an archive, and close findings that have arrived.
 
     Each new finding is announced to the endpoints, and again 24, 12 and 2 hours before its deadline. The open findings
@@ -31,7 +31,7 @@ async def find_missing_processes() -> None:
         Transient: the database or the inbox does not answer.
     """
     log, now = get_run_logger(), datetime.now(UTC)
-    found = await in_thread(find_missing, now)
+    found = await in_thread(finding_missing.find_missing, now)
     log.info("%d processes are newly missing; %d have arrived", found.opened, found.closed[Closing.ARCHIVED])
     if found.closed[Closing.DELETED]:
         log.error("%d processes were not archived before their deadline: they are lost", found.closed[Closing.DELETED])

@@ -23,7 +23,7 @@ from adapters.settings.settings import settings
 from flows.anchor_archives import anchor_archives
 from flows.deliver_messages import deliver_messages
 from flows.execution.results import saved_block
-from flows.find_missing import find_missing_processes
+from flows.find_missing import find_missing
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports
 from flows.judge_signatures import judge_signatures
@@ -47,7 +47,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     import_archives,
     sweep_inbox,
     deliver_messages,
-    find_missing_processes,
+    find_missing,
     verify_archives,
     judge_signatures,
     anchor_archives,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import chain, zip_longest
 
 from sqlmodel import Session
@@ -43,24 +44,27 @@ def find_missing(now: datetime) -> Found:
         Transient: the database or the inbox does not answer.
     """
     found = Found(0, dict.fromkeys(Closing, 0))
-    waiting = _Waiting()
+    search = _Search(now)
     for references, numbers in chain(_due(now), _arrived()):
         checkpoint()
-        found = _decide_page(references, numbers, waiting, now, found)
+        found = _decide_page(references, numbers, search, found)
     lost = missing_processes.close_lost(now)
     return Found(found.opened, found.closed | {Closing.DELETED: found.closed[Closing.DELETED] + lost})
 
 
-class _Waiting:
-    """What waits in the inbox: an acknowledged archive has arrived, also before it has a row. Read once, if needed."""
+class _Search:
+    """What a search reads once: the terms of sources, and, if something would open, what waits in the inbox."""
 
-    def __init__(self) -> None:
-        self._known: set[tuple[str, str]] | None = None
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.terms_of = cache(terms_of)
+        self._waiting: set[tuple[str, str]] | None = None
 
-    def has(self, process: ProcessId) -> bool:
-        if self._known is None:
-            self._known = {(each.source, each.reference) for each in inbox.deliveries()}
-        return process.reference is not None and (process.source, process.reference) in self._known
+    def waits(self, process: ProcessId) -> bool:
+        """Return whether a body of the process waits in the inbox: it has arrived, also before it has a row."""
+        if self._waiting is None:
+            self._waiting = {(each.source, each.reference) for each in inbox.deliveries()}
+        return process.reference is not None and (process.source, process.reference) in self._waiting
 
 
 def _due(now: datetime) -> Iterator[_Page]:
@@ -75,9 +79,7 @@ def _arrived() -> Iterator[_Page]:
         yield set(page[0]), set(page[1])
 
 
-def _decide_page(
-    references: Collection[str], numbers: Collection[int], waiting: _Waiting, now: datetime, found: Found
-) -> Found:
+def _decide_page(references: Collection[str], numbers: Collection[int], search: _Search, found: Found) -> Found:
     """Decide about a page of processes, and write what follows, in one transaction."""
     with writing() as session:
         evidence = process_evidence.read(session, references, numbers)
@@ -86,14 +88,14 @@ def _decide_page(
         left = {each.missing_id: each for each in evidence.findings if each.closed_at is None}
         for process, events in processes(evidence.events).items():
             theirs = [each for each in evidence.findings if is_about(each, process, events)]
-            decision, change = _decide(process, events, theirs, evidence, waiting, now)
+            decision, change = _decide(process, events, theirs, evidence, search)
             changes.append(change)
             marks += _marks(events, decision)
             for each in theirs:
                 left.pop(each.missing_id, None)
         changes += (change_without_events(each, _arrivals(process_of(each), evidence)) for each in left.values())
         missing_processes.set_decided(session, marks)
-        return _written(session, changes, now, found)
+        return _written(session, changes, search.now, found)
 
 
 def _decide(
@@ -101,13 +103,13 @@ def _decide(
     events: Sequence[SessionEventRow],
     findings: Sequence[MissingProcessRow],
     evidence: Evidence,
-    waiting: _Waiting,
-    now: datetime,
+    search: _Search,
 ) -> tuple[Decision, Change]:
-    arrivals, terms, answered = _arrivals(process, evidence), terms_of(process.source), answered_at(findings)
+    arrivals, answered = _arrivals(process, evidence), answered_at(findings)
+    terms, now = search.terms_of(process.source), search.now
     decision = decide(events, arrivals, answered, terms, now)
     change = change_of(process, events, findings, decision, now)
-    if change.opening and waiting.has(process):
+    if change.opening and search.waits(process):
         decision = decide(events, [*arrivals, Arrival(now, now, is_read=False)], answered, terms, now)
         change = change_of(process, events, findings, decision, now)
     return decision, change

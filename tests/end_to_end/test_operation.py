@@ -23,5 +23,6 @@ def test_running_installation_passes_every_check(up: Running) -> None:
     assert len(json.loads(status.stdout)["workers"]) == 1
     checks = {each["name"]: each for each in json.loads(doctor.stdout)["checks"]}
     assert checks["schema"]["verdict"] == "ok"
-    assert checks["sweep-inbox/scheduled"]["found"] == "current, its schedule is active"
+    for name in ("sweep-inbox/scheduled", "find-missing/scheduled"):
+        assert checks[name]["found"] == "current, its schedule is active"
     assert checks["settings"]["verdict"] == "warning"  # private endpoints are allowed

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
-from flows.find_missing import find_missing_processes
+from flows.find_missing import find_missing
 from models.messages.notification import NotificationRow
 from tests.flows.workers import SECRET
 from tests.reported_events import SUBMITTED, archived_at, event, findings, reported
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("prefect", "installation")
 
 
 def searched() -> None:
-    asyncio.run(find_missing_processes())
+    asyncio.run(find_missing())
 
 
 def summary(prefect_server: str) -> str:
