@@ -18,7 +18,9 @@ from api.authorization import check_reader
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission
 from api.receiver.health import why_not_ready
+from models.sources.clock import ClockWarning
 from services.monitoring.measuring import Measurement
+from services.sources.clocks import clock_warnings
 
 router = APIRouter(tags=["health"], dependencies=[Depends(check_reader)])
 _ANSWERS: Responses = {
@@ -34,13 +36,17 @@ _inbox = Measurement("inbox", backlog)
 _disks = Measurement("disks", disks)
 _store = Measurement("store", last_check)
 _anchors = Measurement("anchors", last_anchor)
+_clocks = Measurement("clocks", clock_warnings)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
-    reason, counted, queue, space, check, anchor = await asyncio.gather(
-        why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent(), _anchors.recent()
+    (reason, counted, queue, space, check, anchor), clocks = await asyncio.gather(
+        asyncio.gather(
+            why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent(), _anchors.recent()
+        ),
+        _clocks.recent(),
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
@@ -52,6 +58,7 @@ async def metrics(request: Request) -> Response:
         *(_of_disks(space) if space else ()),
         *(_of_store(check) if check else ()),
         *(_of_anchor(anchor) if anchor else ()),
+        *(_of_clocks(clocks) if clocks is not None else ()),
     ]
     return Response(shared_exposition(families), media_type=CONTENT_TYPE)
 
@@ -104,6 +111,12 @@ def _of_anchor(anchor: LastAnchor) -> Iterable[Metric]:
     yield _gauge("cellar_anchor_timestamp_seconds", "Time of the last anchor.", anchor.at.timestamp())
     lacks = "Time stamps and copies at the witness that the last anchor lacks."
     yield _gauge("cellar_anchor_lacks", lacks, len(anchor.lacks))
+
+
+def _of_clocks(warnings: Iterable[ClockWarning]) -> Iterable[Metric]:
+    ahead: dict[tuple[str, ...], int] = {(each.source,): each.fault.ahead_s for each in warnings}
+    what = "How far the times of a source are ahead of their arrival, where another time zone explains it."
+    yield _labelled("cellar_source_clock_ahead_seconds", what, ["source"], ahead)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

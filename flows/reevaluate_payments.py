@@ -13,6 +13,7 @@ from flows.open_discrepancies import report_open_discrepancies
 from services.payments.duplicates import reconcile_all_duplicates
 from services.payments.holds import reconcile_all_holds
 from services.settlements.importing import reconcile_all_archives
+from services.sources.clocks import clock_warnings
 
 
 @flow(name="reevaluate-payments", result_storage=RESULTS, persist_result=False)
@@ -22,6 +23,8 @@ async def reevaluate_payments() -> None:
 
     Then write to the store the discrepancies that a killed writer has not written, report the open discrepancies, and
     remove the results of runs that nobody has retried for a month. A second run changes nothing.
+
+    A source whose clock is wrong by a time zone has a warning in the log, since days of payment depend on it.
 
     Raises:
         Transient: the database or the store does not answer.
@@ -35,3 +38,5 @@ async def reevaluate_payments() -> None:
         await in_thread(kept_discrepancies.keep, page)
     await report_open_discrepancies()
     log.info("The results of %d runs are removed", await in_thread(remove_forgotten_results, now))
+    for each in await in_thread(clock_warnings):
+        log.warning("%s: %s", each.found, each.to_do)

@@ -17,6 +17,7 @@ from models.errors import System, Transient, Unusable
 from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
+from services.health.clocks import clock_probes
 from services.health.probes import try_store
 from services.health.sources import source_probes
 
@@ -49,6 +50,7 @@ def system_probes() -> list[Probe]:
         *source_probes(),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
         *anchor_probes(),
+        *clock_probes(),
     ]
 
 

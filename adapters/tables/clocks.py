@@ -1,0 +1,59 @@
+"""Reads when archives and session events came, beside the time that they state."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, func, select
+
+from adapters.database.transactions import reading
+from models.completeness.session_event import SessionEventRow
+from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
+from models.sources.clock import Arrival
+
+_NEWEST = 100
+"""Arrivals of each kind. More would say the same."""
+
+
+def arrivals(source: str, since: datetime) -> list[Arrival]:
+    """Return the newest arrivals of a source. Archives that came several times are left out: a later delivery may have
+    changed their time.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        once = (
+            select(DeliveryRow.reference)
+            .where(DeliveryRow.source == source)
+            .group_by(col(DeliveryRow.reference))
+            .having(func.count() == 1, func.max(DeliveryRow.received_at) >= since)
+        )
+        of_archives: Any = (
+            select(VersionRow.event_at, VersionRow.received_at)
+            .join(ReceiptRow, col(ReceiptRow.receipt_id) == col(VersionRow.receipt_id))
+            .where(ReceiptRow.source == source, VersionRow.received_at >= since, col(VersionRow.event_at).is_not(None))
+            .where(col(VersionRow.reference).in_(once))
+            .order_by(col(VersionRow.received_at).desc())
+            .limit(_NEWEST)
+        )
+        of_events: Any = (
+            select(SessionEventRow.event_at, SessionEventRow.received_at)
+            .where(SessionEventRow.source == source, SessionEventRow.received_at >= since)
+            .where(col(SessionEventRow.event_at).is_not(None))
+            .order_by(col(SessionEventRow.received_at).desc())
+            .limit(_NEWEST)
+        )
+        found = [tuple(row) for statement in (of_archives, of_events) for row in session.execute(statement)]
+    return [Arrival(event_at, received_at) for event_at, received_at in found]
+
+
+def active_sources(since: datetime) -> list[str]:
+    """Return the sources of which something has arrived, by name.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        receipts = select(ReceiptRow.source).where(ReceiptRow.received_at >= since).distinct()
+        events = select(SessionEventRow.source).where(SessionEventRow.received_at >= since).distinct()
+        return sorted({*session.exec(receipts), *session.exec(events)})
