@@ -12,7 +12,8 @@ from docs.settings_table import README, with_table
 from tests.end_to_end.conftest import Running
 
 ROOT = README.parent
-PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in ("archives", "payments", "session-events", "operation"))]
+_RUN = ("archives", "payments", "session-events", "operation", "reconcile")
+PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in _RUN)]
 BLOCKS = [
     block
     for page in PAGES
