@@ -100,8 +100,8 @@ def _changed_endpoint(session: Session, taken: EndpointRow, failure: Failure, *,
     after = after_confirmation(before, rate) if confirmed else after_failure(before, failure, rate)
     endpoint.failing_since, endpoint.failing_messages = after.failing_since, after.failing_messages
     endpoint.paused_until, endpoint.pace_per_s = after.paused_until, after.pace_per_s
-    if confirmed and before.failing_messages > 1:
-        make_due(session, endpoint.name, failure.ended_at)
+    if confirmed and before.failing_since:
+        make_due(session, endpoint.name, failure.ended_at, only_untried=before.failing_messages == 1)
     return endpoint
 
 

