@@ -1,7 +1,7 @@
 """Messages that are not confirmed in their run: the state Undelivered, Retry, and the flow that goes on."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -52,9 +52,9 @@ class Downstream:
 @pytest.fixture
 def downstream(
     configure: Callable[..., Settings], prefect: str, sqlite_installation: Settings, httpserver: HTTPServer
-) -> Iterator[Downstream]:
+) -> Downstream:
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
-    yield Downstream(httpserver)
+    return Downstream(httpserver)
 
 
 def state_after(reference: str) -> State[Any]:
