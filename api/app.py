@@ -25,6 +25,7 @@ from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
 from api.receiver.journal import Journal
+from api.receiver.refusing import Refusing
 from api.receiver.senders import Senders
 from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
@@ -57,8 +58,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
+    app.state.refusing = Refusing()
     begin_source(DEFAULT_SOURCE)
-    async with app.state.dispatcher.running(), app.state.senders.running():
+    state = app.state
+    async with state.dispatcher.running(), state.senders.running(), state.refusing.reporting():
         yield
     app.state.unauthorized.summarise()
 
@@ -158,6 +161,7 @@ def _failure(request: Request, status: int, code: str, detail: str, where: str =
     """Return a failure, to Cellosign in the shape that Cellosign documents, to all other clients in cellar's own."""
     if request.url.path.startswith(webhook.router.prefix):
         DELIVERIES.labels(status, code).inc()
+        request.app.state.refusing.count(status, code)
         if status in _REFUSED_EACH_TIME:
             REFUSED_DELIVERIES.inc()
         if "source" in request.path_params or status != HTTPStatus.NOT_FOUND:

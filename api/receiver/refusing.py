@@ -1,0 +1,88 @@
+"""Notices that the receiver turns Cellosign away, and announces it: once an hour, however many requests there are.
+
+A body that arrives and is refused is kept in quarantine and reported elsewhere. Of these requests nothing is kept.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+import structlog
+
+from adapters.peers import prefect_api
+from adapters.platform.loops import supervised
+from models.errors import Transient
+from models.messages.refusing import TurnedAway
+from services.messages.planning import announce
+from services.messages.prefect_events import prefect_event
+from services.messages.report_events import receiver_refusing
+
+log = structlog.get_logger()
+
+MANY = 5
+"""From so many requests in an hour on, it is no stranger who tries a door."""
+_WITHOUT_A_TRACE = {401, 403, 404, 413, 500, 503}
+_GATHERED_S = 2.0
+_PAUSE_S = 30.0
+
+
+class Refusing:
+    """The requests to the webhook that this process turned away in the running hour of the clock.
+
+    Each process of a receiver counts for itself; the hour makes their announcements one event.
+    """
+
+    def __init__(self) -> None:
+        self._by_code: Counter[str] = Counter()
+        self._first_at = self._last_at = datetime.now(UTC)
+        self._are_many = asyncio.Event()
+
+    def count(self, status: int, code: str) -> None:
+        """Count a request that was answered with a failure. Runs in the event loop."""
+        if status not in _WITHOUT_A_TRACE:
+            return
+        now = datetime.now(UTC)
+        if not self._by_code or _hour(now) != _hour(self._first_at):
+            self._by_code.clear()
+            self._first_at = now
+        self._by_code[code] += 1
+        self._last_at = now
+        if self._by_code.total() == MANY:
+            self._are_many.set()
+
+    @asynccontextmanager
+    async def reporting(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(
+            supervised("the reporting of requests that are turned away", self._report_repeatedly)
+        )
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _report_repeatedly(self) -> None:
+        """Report once the requests are many. While the database is away, try again."""
+        while True:
+            await self._are_many.wait()
+            await asyncio.sleep(_GATHERED_S)  # the first message of a flood says that it is one
+            try:
+                await self._report(TurnedAway(dict(self._by_code), self._first_at, self._last_at))
+                self._are_many.clear()
+            except Transient as error:
+                log.warning("it is not reported that requests are turned away; it is tried again", why=str(error))
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _report(self, turned_away: TurnedAway) -> None:
+        event = receiver_refusing(_hour(turned_away.first_at), turned_away, turned_away.last_at)
+        log.warning("requests are turned away", by_code=dict(turned_away.by_code))
+        await asyncio.to_thread(announce, event)
+        with suppress(Transient):
+            await prefect_api.emit(prefect_event(event))
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H}"
