@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events fuzz screenshots settings-table lock clean
+.PHONY: up test lint test-faults bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events fuzz screenshots settings-table event-schemas lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -59,6 +59,9 @@ screenshots: .venv/development
 
 settings-table: .venv/development
 	$(BIN)/python docs/settings_table.py
+
+event-schemas: .venv/development
+	$(BIN)/python docs/event_schemas.py
 
 .venv/python:
 	@test -n "$(PYTHON)" || { echo "cellar needs Python 3.11 to 3.13 with its venv module: apt-get install python3-venv" >&2; exit 1; }
