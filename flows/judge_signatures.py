@@ -6,13 +6,13 @@ from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from adapters.database.transactions import pages
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
-from adapters.settings.settings import settings
-from domain.messages.report_bodies import documents_judged_worse
+from domain.messages.notification import subject_of
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
@@ -20,6 +20,7 @@ from flows.execution.summaries import optional_summary
 from models.archive.judgement import Change, Judged
 from models.store.fixity import StoredObject
 from services.custody.judging_again import count_due, due, judge_objects
+from services.messages.report_events import documents_judged_worse
 
 _PAGE = 500
 _MOST_SHOWN = 100
@@ -61,8 +62,10 @@ async def _report_worse(judged: Judged) -> None:
     """Notify the endpoints at once: a run that is killed later does not judge these archives again."""
     worse = [each for each in judged.changes if each.is_worse]
     if worse or judged.contradictions:
-        url = f"{settings().receiver_url}/api/archives?attention=true"
-        await notify_endpoints(documents_judged_worse(worse, len(judged.contradictions), url=url, at=datetime.now(UTC)))
+        documents = (f"{each.reference} {each.version}" for each in judged.changes)
+        subject = subject_of(flow_run.id, *documents, *(each.key for each in judged.contradictions))
+        event = documents_judged_worse(subject, worse, len(judged.contradictions), datetime.now(UTC))
+        await notify_endpoints(event)
 
 
 async def _show(judged: Judged) -> None:

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 
 from prefect.artifacts import acreate_markdown_artifact
+from prefect.runtime import flow_run
 
 from adapters.platform.cancellation import in_thread
-from adapters.settings.settings import settings
 from domain.messages.body import MOST_REPORTED
-from domain.messages.report_bodies import payments_discrepancies
 from domain.messages.summary import open_discrepancies_summary
 from flows.endpoints import notify_endpoints
 from flows.execution.summaries import optional_summary
 from models.views.payments import ListedDiscrepancy
+from services.messages.report_events import payments_discrepancies
 from services.views import discrepancy_list
 
 
@@ -31,8 +31,7 @@ async def report_open_discrepancies() -> None:
             description=f"{sum(by_code.values())} open discrepancies in all",
         )
     if by_code:
-        url = f"{settings().receiver_url}/api/discrepancies?state=open"
-        await notify_endpoints(payments_discrepancies(found, by_code, url=url, at=datetime.now(UTC)))
+        await notify_endpoints(payments_discrepancies(flow_run.id, found, by_code, datetime.now(UTC)))
 
 
 def _found() -> tuple[list[ListedDiscrepancy], dict[str, int]]:

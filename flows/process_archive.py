@@ -31,6 +31,7 @@ from domain.messages.summary import cause_summary, size_text
 from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.attempts import attempt_at
 from flows.execution.engine import end_own_process, leave_slot
+from flows.execution.events import emit
 from flows.execution.lease import sole_work_on
 from flows.execution.record import Progress, Run, recorded
 from flows.execution.results import RESULTS, remove_results
@@ -192,7 +193,7 @@ async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconci
         log.warning("%s: expected %s, found %s", each.code, each.expected, each.found)
     if not reconciled.is_current:
         log.info("Another version is current; its rows stay unchanged")
-    await in_thread(complete, archived, reconciled.payload)
+    emit(await in_thread(complete, archived, reconciled.payload))
     log.info("The archive is read back and complete")
     return PaymentsReconciled(payments=len(archived.archive.payments), discrepancies=counts[DiscrepancyState.OPEN])
 

@@ -5,34 +5,29 @@ works where no receiver runs.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
 from adapters.observation.log import bound
+from adapters.platform.cancellation import in_thread
 from flows.execution.attempts import without_text
+from flows.execution.events import emit
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
-from models.messages.notification import NotificationState
 from models.runs.receipt import Delivery
 from models.runs.run import Trigger
 from services.bulk.control import restart_drivers
 from services.bulk.driving import complete_aborted
 from services.completeness.taking_in import take_in_left
 from services.messages.endpoints import forget_old_keys
-from services.messages.refusals import report_refused
+from services.messages.failures import announce_failures
+from services.messages.refusals import announce_refused
 from services.triggering.lost_waits import end_lost_waits
 from services.triggering.refusals import list_all_refused
 from services.triggering.trigger import forgotten, trigger, untriggered
 
-_LEVELS = {
-    NotificationState.DELIVERED: logging.INFO,
-    NotificationState.PENDING: logging.WARNING,
-    NotificationState.DEAD: logging.ERROR,
-    NotificationState.SKIPPED: logging.WARNING,
-}
 DEPLOYMENT = "sweep-inbox/scheduled"
 
 
@@ -44,8 +39,8 @@ async def sweep_inbox() -> None:
 
     A delivery whose run has failed, or was cancelled by a person, waits for a person or for the next delivery. A bulk
     re-run whose driver is gone gets a new driver, and the record of an aborted bulk re-run is completed. A run that
-    waits and is gone is replaced, or forgotten if a person cancelled it. Refused deliveries that no message has
-    reported are reported. Signing keys of endpoints are forgotten when their overlap is over.
+    waits and is gone is replaced, or forgotten if a person cancelled it. Failures and refused deliveries that no event
+    has told are announced. Signing keys of endpoints are forgotten when their overlap is over.
     """
     log = get_run_logger()
     log.info("%d deliveries had no run and have one now", await _trigger_all(await untriggered()))
@@ -55,9 +50,9 @@ async def sweep_inbox() -> None:
     )
     log.info("%d records of refused deliveries are in the database now", await list_all_refused())
     log.info("%d session events that no receiver had taken in are in store and database now", await take_in_left())
-    for made in await report_refused(datetime.now(UTC)):
-        why = made.error or f"the endpoint answered {made.status_code}"
-        log.log(_LEVELS[made.state], "A message about refused deliveries is %s (%s)", made.state, why)
+    failures = await in_thread(announce_failures, datetime.now(UTC))
+    log.info("%d failures of archives were not announced, and are now", len(failures))
+    emit(failures + await in_thread(announce_refused, datetime.now(UTC)))
     log.info("%d bulk re-runs had lost their driver and have a new driver", await restart_drivers())
     await complete_aborted()
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())

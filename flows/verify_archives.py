@@ -7,12 +7,12 @@ from typing import Annotated
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
 from pydantic import Field
 
 from adapters.files import bucket
 from adapters.platform.cancellation import in_thread
 from adapters.store.last_check import keep_check
-from domain.messages.report_bodies import store_damaged, store_unverified
 from flows.endpoints import notify_endpoints
 from flows.execution.attempts import without_text
 from flows.execution.results import RESULTS
@@ -20,6 +20,7 @@ from flows.execution.summaries import optional_summary
 from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
+from services.messages.report_events import store_damaged, store_unverified
 
 _MOST_SHOWN = 100
 
@@ -39,7 +40,7 @@ async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> N
     try:
         fixity = await in_thread(_verify, share)
     except Exception:
-        await notify_endpoints(store_unverified(datetime.now(UTC)))
+        await notify_endpoints(store_unverified(flow_run.id, datetime.now(UTC)))
         raise
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
     for finding in fixity.findings[:_MOST_SHOWN]:
@@ -47,7 +48,7 @@ async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> N
     if fixity.is_sound:
         return
     shown = [{"file": each.key, "fault": each.fault} for each in fixity.findings[:_MOST_SHOWN]]
-    await notify_endpoints(store_damaged(len(fixity.findings), datetime.now(UTC)))
+    await notify_endpoints(store_damaged(flow_run.id, len(fixity.findings), datetime.now(UTC)))
     with optional_summary():
         await acreate_table_artifact(shown, key="store-damaged", description=f"{len(fixity.findings)} findings in all")
     raise Conflict(f"{len(fixity.findings)} findings in the store; see the log of this run, or run `cellar verify`")

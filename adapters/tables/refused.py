@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
-from sqlmodel import col, func, select, update
+from sqlmodel import col, exists, func, select, update
 
-from adapters.database.transactions import insert_new, reading, upsert, writing
+from adapters.database.transactions import reading, upsert, writing
+from models.messages.event import EventRow, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from models.runs.refused import RefusedDelivery, RefusedRow
 
@@ -41,19 +42,20 @@ def unreleased() -> int:
         return session.exec(bodies).one()
 
 
-def report(group: str, now: datetime, messages: Sequence[NotificationRow]) -> None:
-    """Put the deliveries that no message reports into a group, and plan its messages; nothing if there are none.
-
-    One transaction: a killed process leaves either no group or all its messages, to be sent. A delivery that is
-    released before its report needs none.
-    """
-    unreported = (col(RefusedRow.notified_at).is_(None), col(RefusedRow.released_at).is_(None))
-    grouped = update(RefusedRow).where(*unreported).values(notified_at=now, message=group)
+def put_into_group(group: str, now: datetime) -> None:
+    """Put the deliveries that are in no group into a group. A delivery that is released before needs no report."""
+    ungrouped = (col(RefusedRow.notified_at).is_(None), col(RefusedRow.released_at).is_(None))
     with writing() as session:
-        session.execute(grouped)
-        if session.exec(select(RefusedRow.delivery_id).where(RefusedRow.message == group).limit(1)).first():
-            for message in messages:
-                insert_new(session, NotificationRow, message.model_dump())
+        session.execute(update(RefusedRow).where(*ungrouped).values(notified_at=now, message=group))
+
+
+def groups_without_event(since: datetime) -> list[tuple[str, datetime]]:
+    """Return the groups since a time that are no events yet, each with its time, oldest first."""
+    group, grouped_at = col(RefusedRow.message), col(RefusedRow.notified_at)
+    told = exists().where(col(EventRow.receipt_id) == group, col(EventRow.type) == EventType.DELIVERY_REFUSED)
+    found = select(group, grouped_at).where(grouped_at > since, ~told).distinct().order_by(grouped_at)
+    with reading() as session:
+        return [(name, at) for name, at in session.exec(found) if name and at]
 
 
 def pending(since: datetime) -> list[NotificationRow]:

@@ -26,7 +26,7 @@ from models.messages.archive_bodies import (
 from models.messages.body import AboutArchive
 from models.messages.event import EventType
 from models.payments.discrepancy import Discrepancy
-from models.runs.cause import Cause
+from models.runs.cause import FailedReceipt
 from models.runs.receipt import VersionRow
 
 
@@ -83,16 +83,19 @@ def archive_changed(
     *,
     at: datetime,
     before: VersionRow,
-    differences: Iterable[Difference],
+    differences: Iterable[Difference] | None,
     warnings_by_code: Mapping[str, int],
     discrepancies_by_code: Mapping[str, int],
 ) -> bytes:
-    """Return the body of the message that another version than `before` is current now: numbers, never values. Pure."""
+    """Return the body of the message that another version than `before` is current now: numbers, never values. Pure.
+
+    `differences` is None if the version before cannot be read.
+    """
     data = Changed(
         **archive.model_dump(exclude_unset=True),
         before_version=before.version,
         before_receipt_id=before.receipt_id,
-        changes=_changes(differences),
+        changes=None if differences is None else _changes(differences),
         warnings_by_code=dict(warnings_by_code),
         discrepancies_by_code=dict(discrepancies_by_code),
     )
@@ -130,23 +133,21 @@ def archive_attention(
     return encoded(ArchiveAttention(type=EventType.ARCHIVE_ATTENTION, timestamp=at, data=data))
 
 
-def archive_failed(  # noqa: PLR0913 -- one argument for each member
-    archive: ArchiveRow, receipt_id: str, cause: Cause, *, flow_run_id: str, attempt: int, url: str, at: datetime
-) -> bytes:
+def archive_failed(archive: ArchiveRow, failed: FailedReceipt, *, url: str) -> bytes:
     """Return the body of the message that a receipt cannot be archived until a person acts. Pure."""
     data = Failed(
         reference=archive.reference,
-        receipt_id=receipt_id,
+        receipt_id=failed.receipt_id,
         source=archive.source,
         process_number=archive.process_number,
-        code=cause.code,
-        task=cause.task,
-        sentence=cut(cause.sentence, LONGEST_SENTENCE),
-        flow_run_id=flow_run_id,
-        attempt=attempt,
+        code=failed.cause.code,
+        task=failed.cause.task,
+        sentence=cut(failed.cause.sentence, LONGEST_SENTENCE),
+        flow_run_id=failed.flow_run_id,
+        attempt=failed.attempt,
         url=url,
     )
-    return encoded(ArchiveFailed(type=EventType.ARCHIVE_FAILED, timestamp=at, data=data))
+    return encoded(ArchiveFailed(type=EventType.ARCHIVE_FAILED, timestamp=failed.at, data=data))
 
 
 def process_missing(missing: MissingProcessRow, *, url: str, at: datetime) -> bytes:

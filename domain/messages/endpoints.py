@@ -3,12 +3,24 @@
 import hashlib
 
 from models.messages.endpoint import EndpointRow, EventFilter
-from models.messages.event import Event
+from models.messages.event import Event, EventType
 
 
 def declared_name(url: str) -> str:
     """Return the name of an endpoint that `CELLAR_NOTIFY_URLS` declares. It shows nothing of the URL. Pure."""
     return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+_SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
+
+
+def is_for(endpoint: EndpointRow, event: Event) -> bool:
+    """Return whether an event is for an endpoint at all. Pure.
+
+    A declared endpoint hears every type but two: archive.completed has a version and says whether somebody should look
+    at the archive. A declared endpoint cannot filter, and was often built when a version was one message.
+    """
+    return not (endpoint.is_declared and event.type in _SAID_BY_COMPLETED)
 
 
 def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:

@@ -1,4 +1,4 @@
-"""Ids of messages."""
+"""Ids of events and messages."""
 
 import hashlib
 
@@ -6,9 +6,22 @@ from models.messages.event import EventType
 
 
 def message_id_of(subject: str, endpoint: str, event: str = EventType.ARCHIVE_COMPLETED) -> str:
-    """Return the message id of the subject of an event, such as a receipt or a group, and an endpoint.
+    """Return the message id of the subject of an event, such as a receipt or a group, and an endpoint. Pure.
 
     It never changes, so receivers can ignore repetitions.
     """
-    identity = "\n".join((event, subject, endpoint)).encode()
-    return f"msg_{hashlib.sha256(identity).hexdigest()[:32]}"
+    return f"msg_{_digest(event, subject, endpoint)}"
+
+
+def event_id_of(subject: str, event: str) -> str:
+    """Return the id of an event. It never changes. Pure."""
+    return f"evt_{_digest(event, subject, '')}"
+
+
+def subject_of(*parts: str) -> str:
+    """Return the subject of an event that concerns no receipt, such as the run that found it. Pure."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

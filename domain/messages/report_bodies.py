@@ -7,6 +7,7 @@ from domain.messages.body import LONGEST_SENTENCE, MOST_REPORTED, cut, encoded
 from domain.payments.sentences import shown_transaction
 from models.archive.judgement import Change
 from models.messages.event import EventType
+from models.messages.refusing import TurnedAway
 from models.messages.report_bodies import (
     Damage,
     DeliveryRefused,
@@ -18,8 +19,10 @@ from models.messages.report_bodies import (
     Nothing,
     OpenDiscrepancy,
     PaymentsDiscrepancies,
+    ReceiverRefusing,
     Refusal,
     Refusals,
+    Refusing,
     StoreDamaged,
     StoreUnverified,
     Test,
@@ -119,6 +122,18 @@ def store_damaged(findings: int, at: datetime) -> bytes:
 def store_unverified(at: datetime) -> bytes:
     """Return the body of the message that the check of the store failed, so its state is unknown. Pure."""
     return encoded(StoreUnverified(type=EventType.STORE_UNVERIFIED, timestamp=at, data=Nothing()))
+
+
+def receiver_refusing(turned_away: TurnedAway, *, url: str, at: datetime) -> bytes:
+    """Return the body of the message that the receiver turns requests away. `url` says if it is ready. Pure."""
+    data = Refusing(
+        requests=sum(turned_away.by_code.values()),
+        by_code=dict(turned_away.by_code),
+        first_at=turned_away.first_at,
+        last_at=turned_away.last_at,
+        url=url,
+    )
+    return encoded(ReceiverRefusing(type=EventType.RECEIVER_REFUSING, timestamp=at, data=data))
 
 
 def endpoint_test(endpoint: str, at: datetime) -> bytes:

@@ -22,10 +22,12 @@ from domain.runs.causes import CANCELLED, cause_of, system_of
 from domain.runs.waiting import next_try
 from flows.execution.attempts import told
 from flows.execution.engine import is_cancelled_by_person
+from flows.execution.events import emit
 from models.archive.archive import State as ArchiveState
 from models.errors import CellarError, System, Transient, Unexpected
 from models.runs.cause import Cause
 from models.runs.run import RunRow, RunState, Trigger
+from services.messages.failures import announce_failure
 
 _RECORDED_AGAIN: dict[str, Any] = {
     "attempts": 4,
@@ -166,5 +168,7 @@ async def _record_end(run: Run, state: RunState, cause: Cause | None = None) -> 
                 now = datetime.now(UTC)
                 await asyncio.to_thread(runs.end, run.flow_run_id, run.attempt, state, receipt_state, now, cause)
                 await asyncio.to_thread(history.keep, run.reference, run.receipt_id)
+                if state is RunState.FAILED:
+                    emit(await asyncio.to_thread(announce_failure, run.receipt_id))
     except Transient as error:
         get_run_logger().error("The end of this run is not recorded: %s", error)

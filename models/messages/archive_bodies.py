@@ -54,9 +54,10 @@ class Changed(AboutArchive):
 
     before_version: int = Field(description="the number of the version that was current before")
     before_receipt_id: str = Field(description="the receipt of that version")
-    changes: dict[str, Changes] = Field(
+    changes: dict[str, Changes] | None = Field(
         description="what differs, by kind: `field`, `file`, `payment`, `signature` or `session`, each with the "
-        "numbers `added`, `removed` and `changed`; a kind without a difference is absent"
+        "numbers `added`, `removed` and `changed`; a kind without a difference is absent; null if that version is "
+        "damaged"
     )
     warnings_by_code: ByCode = Field(description="number of warnings of each code, in the new version")
     discrepancies_by_code: ByCode = Field(description="number of open discrepancies of each code, now")
@@ -94,7 +95,7 @@ class Failed(Strict):
     code: str = Field(description="the cause; it groups failures, and `/api/failures` counts them by it")
     task: str | None = Field(description="the task of the run that failed; null before the first task")
     sentence: str = Field(description="what is wrong and what to do, for people")
-    flow_run_id: str = Field(description="the run, in Prefect")
+    flow_run_id: str | None = Field(description="the run, in Prefect; null if none is known")
     attempt: int = Field(description="the number of the run's attempt, from 1")
     url: str = Field(description="the archive; reading it needs a token of the API")
 

@@ -126,12 +126,11 @@ class StoreUnverified(Body):
 class Refusing(Strict):
     """How many requests the receiver turned away."""
 
-    requests: int = Field(description="number of requests that were turned away since `first_at`")
+    requests: int = Field(description="number of requests that were turned away from `first_at` to `last_at`")
     by_code: ByCode = Field(description="number of them by the code of the answer, as `UNAUTHORIZED` and `UNAVAILABLE`")
-    by_source: ByCode = Field(description="number of them by the source of the URL")
     first_at: Instant = Field(description="time of the first of them")
     last_at: Instant = Field(description="time of the last of them")
-    url: str = Field(description="whether the receiver is ready")
+    url: str = Field(description="says whether the receiver is ready")
 
 
 class ReceiverRefusing(Body):

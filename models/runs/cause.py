@@ -25,6 +25,18 @@ class Cause:
         return f"{self.code} in {self.task}: {self.sentence}" if self.task else f"{self.code}: {self.sentence}"
 
 
+@dataclass(frozen=True, slots=True)
+class FailedReceipt:
+    """A receipt that has failed for good, since `at`. `flow_run_id` is None if no run of it is known."""
+
+    reference: str
+    receipt_id: str
+    at: datetime
+    cause: Cause
+    attempt: int
+    flow_run_id: str | None
+
+
 class CauseColumns(SQLModel):
     """The cause of a failed or waiting receipt. All columns are null in any other state.
 

@@ -13,12 +13,10 @@ import structlog
 from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
-from adapters.settings.settings import settings
-from adapters.tables import attempts, notifications, queues, refused
+from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
 from domain.messages.answers import kept_text
-from domain.messages.report_bodies import MOST_REFUSED_REPORTED, delivery_refused
 from domain.messages.retrying import is_confirmation, is_gone, retry_after
 from models.errors import Refused, System, Transient
 from models.messages.endpoint import EndpointRow
@@ -26,6 +24,7 @@ from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
 from services.messages.archive_events import completed
 from services.messages.planning import known_endpoints
+from services.messages.report_events import delivery_refused
 from services.messages.signing import headers_of
 
 log = structlog.get_logger()
@@ -179,12 +178,7 @@ def is_of_endpoint(error: BaseException) -> bool:
 
 
 def _body(notification: NotificationRow) -> bytes:
+    """Return the body of a message of an earlier build, which has no event: it is made again."""
     if notification.event == EventType.DELIVERY_REFUSED:
-        return _refused(notification)
+        return delivery_refused(notification.receipt_id, notification.planned_at).body
     return completed(notification.reference, notification.receipt_id, notification.planned_at).body
-
-
-def _refused(notification: NotificationRow) -> bytes:
-    group = refused.group(notification.receipt_id, MOST_REFUSED_REPORTED)
-    url = f"{settings().receiver_url}/api/refused"
-    return delivery_refused(group.newest, group.by_code, first_at=group.first_at, url=url, at=notification.planned_at)

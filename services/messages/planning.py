@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from adapters.settings.settings import settings
 from adapters.tables import endpoints, notifications
-from domain.messages.endpoints import declared_name, why_skipped
-from domain.messages.notification import message_id_of
+from domain.messages.endpoints import declared_name, is_for, why_skipped
+from domain.messages.notification import event_id_of, message_id_of
 from domain.messages.retrying import TRIED_FOR, first_attempt_at
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventRow
@@ -15,12 +15,12 @@ from models.messages.notification import NotificationRow, NotificationState
 def announce(event: Event) -> None:
     """Plan the messages about an event. A repetition changes nothing: the same event has the same messages.
 
-    Without endpoints nothing is kept.
+    Without an endpoint that it is for, nothing is kept.
 
     Raises:
         Transient: the database does not answer.
     """
-    hearing = known_endpoints()
+    hearing = [each for each in known_endpoints() if is_for(each, event)]
     if hearing:
         notifications.plan(event_row(event), [message_to(each, event) for each in hearing])
 
@@ -41,7 +41,7 @@ def known_endpoints() -> list[EndpointRow]:
 
 def event_row(event: Event) -> EventRow:
     return EventRow(
-        event_id=event_id_of(event),
+        event_id=event_id_of(event.subject, event.type),
         type=event.type,
         reference=event.reference,
         receipt_id=event.subject,
@@ -51,10 +51,6 @@ def event_row(event: Event) -> EventRow:
         at=event.at,
         body=event.body.decode(),
     )
-
-
-def event_id_of(event: Event) -> str:
-    return message_id_of(event.subject, "", event.type).replace("msg_", "evt_")
 
 
 def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
@@ -67,7 +63,7 @@ def message_to(endpoint: EndpointRow, event: Event) -> NotificationRow:
         endpoint=endpoint.url,
         endpoint_name=endpoint.name,
         event=event.type,
-        event_id=event_id_of(event),
+        event_id=event_id_of(event.subject, event.type),
         state=NotificationState.SKIPPED if skipped_why else NotificationState.PENDING,
         skipped_why=skipped_why,
         planned_at=event.at,

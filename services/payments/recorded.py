@@ -110,6 +110,14 @@ def count_not_closed(reference: str) -> dict[DiscrepancyState, int]:
     return {each: counts.get(each, 0) for each in (DiscrepancyState.OPEN, DiscrepancyState.EXPLAINED)}
 
 
+def count_open_by_code(reference: str) -> dict[str, int]:
+    """Return the number of open discrepancies of an archive by code, in the order of the codes."""
+    code = col(DiscrepancyRow.code)
+    its = DiscrepancyRow.reference == reference, DiscrepancyRow.state == DiscrepancyState.OPEN
+    with reading() as session:
+        return dict(session.exec(select(code, func.count()).where(*its).group_by(code).order_by(code)).all())
+
+
 def views(session: Session, reference: str) -> list[DiscrepancyView]:
     """Return all discrepancies of an archive, also closed, with their history, in the order of the codes."""
     table = SQLModel.metadata.tables[str(DiscrepancyRow.__tablename__)]

@@ -6,7 +6,8 @@ from adapters.store import history
 from adapters.tables import archives, receipts
 from models.archive.archive import State
 from models.errors import Conflict
-from services.messages.archive_events import completed
+from models.messages.event import Event
+from services.messages.archive_events import events_of
 from services.messages.planning import announce
 from services.payments import recorded
 from services.processing.findings import PayloadFindings
@@ -14,8 +15,11 @@ from services.receipts.leaving import leave_inbox
 from services.receipts.stored_archive import StoredArchive
 
 
-def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> None:
-    """Read an archive back and complete its receipt. Idempotent.
+def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> list[Event]:
+    """Read an archive back, announce it, and complete its receipt. Idempotent.
+
+    Returns:
+        The events: none if another version is current.
 
     Args:
         reconciled: the findings in the current version's payload, as just reconciled, to save finding them again.
@@ -25,11 +29,13 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> Non
         Transient: store, database or the inbox's bucket does not answer.
     """
     reference, receipt_id, now = archived.archive.reference, archived.receipt_id, datetime.now(UTC)
-    if read_back(archived, reconciled):
-        announce(completed(reference, receipt_id, now))
+    events = events_of(archived, now) if read_back(archived, reconciled) else []
+    for each in events:
+        announce(each)
     receipts.set_state(receipt_id, State.COMPLETED, now)
     history.keep(reference, receipt_id)
     leave_inbox(receipt_id)
+    return events
 
 
 def read_back(archived: StoredArchive, reconciled: PayloadFindings | None) -> bool:

@@ -19,8 +19,6 @@ from domain.archive.found_process import FoundProcess
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.refused import RefusedQuery
-from services.messages.planning import known_endpoints
-from services.messages.refusals import message_to
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
 from services.views import refused_list
@@ -112,12 +110,10 @@ def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
 def test_message_of_a_process_that_was_killed_before_sending_is_sent(
     configure: Callable[..., Settings], httpserver: HTTPServer
 ) -> None:
-    """The group is planned, and a delivery is refused before the next sweep: two messages, none lost."""
+    """The group is made, and a delivery is refused before the next sweep: two messages, none lost."""
     refuse(b"{", TRUNCATED, 0)
     asyncio.run(list_all_refused())
-    (endpoint,) = known_endpoints()
-    now = datetime.now(UTC)
-    refused.report("planned", now, [message_to(endpoint, "planned", now)])
+    refused.put_into_group("grouped", datetime.now(UTC))
     refuse(b"[", TRUNCATED, 1)
 
     sweep()

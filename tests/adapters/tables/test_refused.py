@@ -7,11 +7,13 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
-from adapters.tables import refused
+from adapters.tables import notifications, refused
 from models.archive.archive import ArchiveRow
 from models.messages.notification import NotificationRow
 from models.runs.refused import RefusedDelivery
 from models.views.refused import RefusedQuery
+from services.messages.planning import event_row
+from services.messages.report_events import delivery_refused
 from services.views import refused_list
 from tests.records import NOON, digest, registered
 
@@ -30,6 +32,13 @@ def message(group: str) -> NotificationRow:
         message_id=f"msg_{group}", reference="", receipt_id=group, endpoint="https://e.example",
         event="delivery.refused", state="pending", planned_at=NOON,
     )  # fmt: skip
+
+
+def announced(group: str) -> None:
+    """Group the deliveries that are in no group, and plan a message about each group that has none."""
+    refused.put_into_group(group, NOON)
+    for each, at in refused.groups_without_event(NOON - timedelta(days=1)):
+        notifications.plan(event_row(delivery_refused(each, at)), [message(each)])
 
 
 def test_repeated_record_changes_nothing_but_a_release() -> None:
@@ -52,10 +61,10 @@ def test_newest_delivery_of_a_process_is_found() -> None:
 def test_group_takes_each_unreported_delivery_once() -> None:
     released = replace(delivery(3), released_at=NOON)
     refused.record([delivery(1, code="TRUNCATED"), delivery(2), released])
-    refused.report("first", NOON, [message("first")])
+    announced("first")
     refused.record([delivery(4)])
-    refused.report("second", NOON, [message("second")])
-    refused.report("empty", NOON, [message("empty")])
+    announced("second")
+    announced("empty")
 
     assert [each.receipt_id for each in refused.pending(NOON - timedelta(days=1))] == ["first", "second"]
     group = refused.group("first", 20)
@@ -66,7 +75,7 @@ def test_group_takes_each_unreported_delivery_once() -> None:
 def test_group_of_a_flood_names_few_bodies_each_once_and_counts_all() -> None:
     flood = [delivery(number, body=f"body {number % 30}") for number in range(100)]
     refused.record(flood)
-    refused.report("flood", NOON, [message("flood")])
+    announced("flood")
 
     group = refused.group("flood", 20)
 
@@ -77,7 +86,7 @@ def test_group_of_a_flood_names_few_bodies_each_once_and_counts_all() -> None:
 
 def test_old_group_is_no_longer_pending() -> None:
     refused.record([delivery(1)])
-    refused.report("old", NOON, [message("old")])
+    announced("old")
 
     assert refused.pending(NOON + timedelta(seconds=1)) == []
 

@@ -21,7 +21,7 @@ from models.archive.archive import ArchiveRow
 from models.archive.difference import Change, Difference, DifferenceKind, Values
 from models.completeness.missing_process import MissingProcessRow, Why
 from models.payments.discrepancy import Discrepancy, DiscrepancyCode
-from models.runs.cause import Cause
+from models.runs.cause import Cause, FailedReceipt
 from models.runs.receipt import VersionRow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -153,7 +153,7 @@ def test_attention_counts_warnings_and_discrepancies_by_code() -> None:
 def test_failure_names_its_cause_and_its_run() -> None:
     cause = Cause("NOT_READ_BACK", "reconcile-payments", "Conflict", "run the archive again")
 
-    body = archive_failed(ARCHIVE, "ab" * 32, cause, flow_run_id="f-1", attempt=2, url=URL, at=NOON)
+    body = archive_failed(ARCHIVE, FailedReceipt("תהליך 1", "ab" * 32, NOON, cause, 2, "f-1"), url=URL)
 
     assert json.loads(body)["data"] == {
         "reference": "תהליך 1",
