@@ -17,6 +17,7 @@ from flows.judge_signatures import judge_signatures
 from services.custody.judging_again import count_due
 from tests import pdfs
 from tests.installations import archived
+from tests.messages import message_of
 from tests.samples import PDF
 from tests.services.custody.test_judging_again import (
     BROKEN,
@@ -55,7 +56,7 @@ def judged(most: int = 10_000) -> list[Any]:
 def messages_to(httpserver: HTTPServer) -> list[Any]:
     for request, _ in httpserver.log:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    return [json.loads(request.data) for request, _ in httpserver.log]
+    return [message_of(request.data) for request, _ in httpserver.log]
 
 
 def test_unchanged_roots_judge_nothing(httpserver: HTTPServer) -> None:

@@ -1,7 +1,6 @@
 """Discrepancies that no run of an archive finds are reported after an import with new findings, and each night."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from models.views.payments import Explanation
 from services.payments.discrepancies import explain
 from services.views import discrepancy_list
 from tests.installations import archived
+from tests.messages import message_of
 from tests.payments import booked, payment
 from tests.samples import sample_body
 from tests.settlements import COLUMNS, line, report
@@ -60,7 +60,7 @@ def messages(httpserver: HTTPServer) -> list[dict[str, Any]]:
     """Return the messages to the endpoint, after verifying their signatures."""
     for request, _ in httpserver.log:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    return [json.loads(request.data) for request, _ in httpserver.log]
+    return [message_of(request.data) for request, _ in httpserver.log]
 
 
 def newest_artifact() -> str:

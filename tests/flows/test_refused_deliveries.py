@@ -1,7 +1,6 @@
 """The flow `sweep-inbox` reports refused deliveries to the endpoints, once, and until each endpoint has confirmed."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
 from services.views import refused_list
 from tests.flows.databases import in_new_database
+from tests.messages import message_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -56,7 +56,7 @@ def sent(httpserver: HTTPServer, path: str = "/hook") -> list[tuple[str, dict[st
     requests = [request for request, _ in httpserver.log if request.path == path]
     for request in requests:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    return [(request.headers["webhook-id"], json.loads(request.data)) for request in requests]
+    return [(request.headers["webhook-id"], message_of(request.data)) for request in requests]
 
 
 def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> None:

@@ -24,6 +24,7 @@ from flows.verify_archives import verify_archives
 from models.errors import Conflict, Transient
 from models.store.fixity import Fault
 from tests.installations import archived, closed_url, damaged_file, database_that_is_away, store_that_does_not_answer
+from tests.messages import message_of
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -53,7 +54,7 @@ def messages_to(httpserver: HTTPServer) -> list[tuple[str, Any]]:
     """Return type and data of the messages to the endpoint, after verifying their signatures."""
     for request, _ in httpserver.log:
         Webhook(SECRET).verify(request.data, dict(request.headers.items()))
-    sent = [json.loads(request.data) for request, _ in httpserver.log]
+    sent = [message_of(request.data) for request, _ in httpserver.log]
     return [(each["type"], each["data"]) for each in sent]
 
 
