@@ -9,8 +9,8 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables import missing_processes
 from domain.messages.missing_summary import MOST_SHOWN, missing_summary
 from flows.execution.attempts import without_text
-from flows.execution.results import RESULTS
 from flows.execution.late_runs import drop_late_runs_of
+from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.completeness.missing_process import Closing
 from services.completeness import finding_missing

@@ -1,58 +1,59 @@
-"""Makes session events for tests, and puts them into the inbox as the receiver does."""
+"""Puts session events, and archives at times of their own, into the database of a test."""
 
-import hashlib
-import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from adapters.inbox import session_events
-from adapters.inbox.inbox import Intake
-from cli.simulation.payloads.session_events import event_body
-from domain.completeness.batches import MOST_BYTES_IN_A_LINE
-from models.completeness.session_event import ReceivedEvent, SessionEventType
+from sqlmodel import select
 
-PERSON = "Marker-314159"
-"""Stands for a person's data: it is in every event, and must be nowhere but in the body that is kept."""
-NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+from adapters.database.transactions import insert_new, reading, writing
+from adapters.tables import receipts
+from models.completeness.missing_process import MissingProcessRow
+from models.completeness.session_event import SessionEventRow, SessionEventType
+from tests.domain.payloads import read
+from tests.records import delivery, digest, document, loaded
 
-
-def session(reference: str | None = "r", number: int = 1) -> dict[str, Any]:
-    """Return a session, as its process's archive has it, with personal data."""
-    found = {
-        "id": f"session-{reference}-{number}",
-        "reference": reference,
-        "process_id": reference,
-        "process_number": 100,
-        "transaction_number": 1000 + number,
-        "recipient": {"id": number, "name": PERSON},
-        "labels": {PERSON: PERSON},
-        "submission_details": {"ip": "192.0.2.77", "user_agent": PERSON},
-    }
-    return {name: value for name, value in found.items() if value is not None}
+CREATED, SUBMITTED = SessionEventType.CREATED, SessionEventType.FORM_SUBMITTED
+DELETED, EXPIRED = SessionEventType.DELETED, SessionEventType.EXPIRED
 
 
-def body(kind: str = SessionEventType.CREATED, reference: str | None = "r", number: int = 1, **members: Any) -> bytes:
-    """Return the body of an event. Members of its root may be replaced."""
-    document = json.loads(event_body(kind, session(reference, number), NOON.replace(tzinfo=None)))
-    return json.dumps(document | members).encode()
+def event(
+    kind: str, at: datetime, reference: str | None = "r", session: str | None = "a", **columns: Any
+) -> SessionEventRow:
+    """Return an event of process 100 that arrived at the time which it states."""
+    values: dict[str, Any] = {"source": "default", "process_number": 100, "transaction_number": 30} | columns
+    return SessionEventRow(
+        event_id=digest(f"{kind} {at} {reference} {session} {values}"),
+        type=kind,
+        is_known=True,
+        reference=reference,
+        session_id=session,
+        event_at=at,
+        received_at=at,
+        **values,
+    )
 
 
-def large_body(reference: str = "large") -> bytes:
-    """Return an event of an unknown type that is too large for a line of a batch."""
-    return body("WHP_STORAGE", reference, note="é" * MOST_BYTES_IN_A_LINE)
+def reported(*events: SessionEventRow) -> None:
+    """Insert events as the intake does: an event that comes again changes nothing."""
+    with writing() as session:
+        for each in events:
+            insert_new(session, SessionEventRow, each.model_dump())
 
 
-def journaled(bodies: Sequence[bytes], at: datetime = NOON, source: str = "default") -> str:
-    """Write a batch into the inbox, and return its name. Large bodies become files of their own."""
-    return session_events.write_batch([_received(each, at, source) for each in bodies])
+def archived_at(at: datetime, reference: str = "r", session: str = "a", **members: Any) -> str:
+    """Register and load an archive that Cellosign made, and that arrived, at a time. Return its receipt id."""
+    made = document(reference, id=session, **members)
+    made["event"]["timestamp"] = at.replace(tzinfo=None).isoformat()
+    arrived = delivery(reference, f"{reference} {at}", minute=(at - delivery().received_at).total_seconds() / 60)
+    receipts.register(arrived)
+    loaded(read(made), arrived.receipt_id)
+    return arrived.receipt_id
 
 
-def _received(content: bytes, at: datetime, source: str) -> ReceivedEvent:
-    receipt_id, is_small = hashlib.sha256(content).hexdigest(), len(content) <= MOST_BYTES_IN_A_LINE
-    if not is_small:
-        intake = Intake()
-        intake.digest(content)
-        intake.write([content])
-        session_events.keep_body(intake)
-    return ReceivedEvent(source, at, receipt_id, len(content), content if is_small else None)
+def findings(*columns: str) -> Iterable[tuple[Any, ...]]:
+    """Return columns of all findings, in the order of their deadlines."""
+    with reading() as session:
+        rows = session.exec(select(MissingProcessRow)).all()
+    ordered = sorted(rows, key=lambda each: (each.deadline_at, each.missing_id))
+    return [tuple(getattr(each, name) for name in columns) for each in ordered]
