@@ -38,6 +38,7 @@ def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar,
         "archives": 0,
         "reports": 0,
         "refused": 0,
+        "endpoints": 0,
         "damaged": [],
     }
     receipt_id = archived("r", sample_body("r"))
