@@ -13,7 +13,7 @@ from flows.execution.events import emit
 from flows.execution.retries import RETRIED
 from models.errors import Transient
 from models.messages.event import Event
-from services.messages.attempts import attempt, check_confirmed, send
+from services.messages.attempts import check_confirmed, send, send_unrecorded
 from services.messages.planning import announce
 
 
@@ -43,4 +43,4 @@ async def notify_endpoint(message_id: str) -> None:
 
 async def notify_unrecorded(url: str, event: Event) -> None:
     """Make one attempt at a message that is not recorded. It has the id that it would have had."""
-    await attempt(url, message_id_of(event.subject, url, event.type), event.body)
+    await send_unrecorded(url, message_id_of(event.subject, url, event.type), event.body)

@@ -17,13 +17,14 @@ from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
 from domain.messages.answers import kept_text
-from domain.messages.retrying import is_confirmation, is_gone, retry_after
+from domain.messages.endpoints import declared_name
+from domain.messages.retrying import is_confirmation, retry_after
 from models.errors import Refused, System, Transient
 from models.messages.endpoint import EndpointRow
 from models.messages.event import EventType
 from models.messages.notification import AttemptTrigger, NotificationRow, NotificationState, Stage
 from services.messages.archive_events import completed
-from services.messages.planning import known_endpoints
+from services.messages.asked_fields import body_to
 from services.messages.report_events import delivery_refused
 from services.messages.signing import headers_of
 
@@ -91,6 +92,8 @@ async def send_taken(
     """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does."""
     await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
+    if taken.endpoint.fields:
+        body = await in_thread(body_to, taken.endpoint, taken.message, body)
     made = await try_once(taken.endpoint, taken.message.message_id, body, line)
     recorded = replace(made, trigger=trigger, by=by)
     state = await in_thread(attempts.record, taken, recorded)
@@ -139,22 +142,18 @@ async def _answered(
         answer.status_code,
         stage=None if confirmed else Stage.STATUS,
         error=None if confirmed else f"the endpoint answered {answer.status_code}",
-        answer=kept_text(answer.body, [endpoint.url, *headers.values()]),
+        # It may repeat the message, and people's data with it.
+        answer=None if endpoint.fields else kept_text(answer.body, [endpoint.url, *headers.values()]),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
         jitter=jitter,
     )
 
 
-async def attempt(url: str, message_id: str, body: bytes) -> Attempt:
-    """Send a message to the endpoint with a URL, once, and record nothing. Raises as `try_once` does."""
-    known = await in_thread(known_endpoints)
-    unknown = EndpointRow(name="", url=url, is_declared=True, created_at=datetime.now(UTC))
+async def send_unrecorded(url: str, message_id: str, body: bytes) -> None:
+    """Send a message to an endpoint that settings declare, once, while the database is away. Raises as `try_once`."""
+    declared = EndpointRow(name=declared_name(url), url=url, is_declared=True, created_at=datetime.now(UTC))
     async with downstream.line() as line:
-        made = await try_once(next((each for each in known if each.url == url), unknown), message_id, body, line)
-    if is_confirmation(made.status_code):
-        return Attempt(NotificationState.DELIVERED, made.status_code)
-    state = NotificationState.DEAD if is_gone(made.status_code) else NotificationState.PENDING
-    return Attempt(state, made.status_code, made.error)
+        await try_once(declared, message_id, body, line)
 
 
 def check_confirmed(message_id: str, made: Attempt) -> None:

@@ -13,7 +13,7 @@ from adapters.store import kept_endpoints
 from adapters.store.kept_endpoints import OnDamaged
 from adapters.tables import endpoints, queues
 from domain.messages.addresses import shown_url
-from domain.messages.endpoints import declared_name, why_disabled
+from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey, key_of
 from models.errors import Locked, Refused
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
@@ -66,8 +66,7 @@ def disable(name: str, by: str, now: datetime, why: str | None = None) -> None:
     def _disable(row: EndpointRow, session: Session) -> bool:
         if row.disabled_at:
             return False
-        row.disabled_at, row.disabled_why = now, why or "by a person"
-        queues.empty_queue(session, name, why_disabled(row))
+        queues.disable_within(session, row, now, why or "by a person")
         return True
 
     _change(name, by, "disabled", now, _disable)
@@ -79,7 +78,8 @@ def enable(name: str, by: str, now: datetime) -> None:
     def _enable(row: EndpointRow, _session: Session) -> bool:
         if row.disabled_at is None:
             return False
-        row.disabled_at = row.disabled_why = row.failing_since = row.paused_until = None
+        row.disabled_at = row.disabled_why = None
+        row.failing_since, row.failing_messages, row.paused_until, row.pace_per_s = None, 0, None, None
         return True
 
     _change(name, by, "enabled", now, _enable)

@@ -52,7 +52,33 @@ def test_failed_test_exits_with_1_and_says_why(cellar: Cellar, httpserver: HTTPS
 
     assert (redirected.status, "Status 302" in redirected.output) == (1, True)
     assert len(httpserver.log) == 1  # the redirect was not followed
-    assert (away.status, "does not answer" in away.output) == (1, True)
+    assert (away.status, "at the stage connect" in away.output) == (1, True)
+
+
+def test_beginning_of_the_answer_is_shown_without_secrets(cellar: Cellar, httpserver: HTTPServer) -> None:
+    told = "no branch 12\nAuthorization: Bearer hidden-token\nask dana@erp.example\n" + "more\n" * 100
+    httpserver.expect_request("/hook").respond_with_data(told, status=422)
+    url = httpserver.url_for("/hook")
+    run(cellar, "add", url, "--name", "erp", "--header", "Authorization: Bearer hidden-token")
+
+    ended = cellar("endpoints", "test", "erp")
+
+    assert (ended.status, "at the stage status" in ended.output) == (1, True)
+    assert "no branch 12" in ended.output
+    assert len(ended.output.splitlines()) < 20
+    assert [each for each in ("hidden-token", "dana@") if each in ended.output] == []
+
+
+@pytest.mark.parametrize("name", ["169.254.169.254", "127.0.0.1", "[::1]", "localhost", "2130706433"])
+def test_test_calls_no_private_address(cellar: Cellar, configure: Configure, httpserver: HTTPServer, name: str) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    run(cellar, "add", f"http://{name}:{httpserver.port}/hook", "--name", "erp")
+    configure(notify_allow_private="false")
+
+    made = run(cellar, "test", "erp", status=1)
+
+    assert (made["stage"], "CELLAR_NOTIFY_ALLOW_PRIVATE" in made["why"]) == ("resolve", True)
+    assert httpserver.log == []
 
 
 def test_secret_is_shown_once(cellar: Cellar) -> None:

@@ -12,20 +12,18 @@ import pytest
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import kept_endpoints, seals
-from adapters.tables import attempts, notifications, queues
 from adapters.tables import endpoints as rows
-from adapters.tables.attempts import Made
-from adapters.tables.queues import Taken
+from adapters.tables import notifications
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey
 from models.errors import Locked, Refused
 from models.messages.endpoint import Signature
 from models.messages.event import Event, EventType
-from models.messages.notification import AttemptTrigger
 from models.views.endpoints import NewEndpoint, Rotation
 from services.messages import endpoint_views, endpoints
 from services.messages.planning import announce
 from services.messages.signing import headers_of
+from tests.records import attempted
 
 Configure = Callable[..., Settings]
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -138,9 +136,7 @@ class TestDisable:
         added("crm")
         announce(event())
         (sent,) = (each for each in notifications.of_receipt("receipt-1") if each.endpoint_name == "erp")
-        taken = queues.take(sent.message_id, NOW, AttemptTrigger.AUTOMATIC, unless_paused=False)
-        assert isinstance(taken, Taken)
-        attempts.record(taken, Made(NOW, NOW, 200))
+        attempted(sent.message_id, 200)
 
         endpoints.disable("erp", "dana@desk", NOW)
 

@@ -1,0 +1,80 @@
+"""Messages as endpoints receive them over HTTP: each with its own secret, headers and fields."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlmodel import select
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from adapters.database.transactions import reading
+from adapters.settings.settings import Settings
+from adapters.tables import notifications
+from models.messages.notification import NotificationAttemptRow, NotificationState
+from models.views.endpoints import NewEndpoint
+from services.messages import endpoints
+from services.messages.attempts import send
+from tests.installations import archived
+from tests.samples import sample_body
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def _installation(sqlite_installation: Settings, configure: Configure, httpserver: HTTPServer) -> None:
+    configure(notify_allow_private="true")
+    for path in ("/erp", "/crm"):
+        httpserver.expect_request(path, method="POST").respond_with_data("SOMEVALUE3 taken")
+
+
+def added(httpserver: HTTPServer, name: str, **members: Any) -> str:
+    asked = NewEndpoint(url=httpserver.url_for(f"/{name}"), name=name, **members)
+    return endpoints.add(asked, "dana@desk", NOW).text
+
+
+def delivered(reference: str) -> None:
+    for message_id in notifications.undelivered(archived(reference, sample_body(reference))):
+        assert asyncio.run(send(message_id)).state is NotificationState.DELIVERED
+
+
+def test_each_endpoint_gets_its_own_signature_headers_and_fields(httpserver: HTTPServer) -> None:
+    erp = added(httpserver, "erp", headers={"X-Token": "abc"}, fields=["SOMEFIELD3"])
+    crm = added(httpserver, "crm")
+
+    delivered("process-1")
+
+    requests = {request.path: request for request, _ in httpserver.log}
+    assert requests.keys() == {"/erp", "/crm"}
+    told: Any = Webhook(erp).verify(requests["/erp"].data, dict(requests["/erp"].headers))
+    assert told["data"]["fields"] == {"SOMEFIELD3": "SOMEVALUE3"}
+    assert b"SOMEVALUE" not in requests["/crm"].data
+    assert (requests["/erp"].headers.get("x-token"), requests["/crm"].headers.get("x-token")) == ("abc", None)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(erp).verify(requests["/crm"].data, dict(requests["/crm"].headers))
+    assert Webhook(crm).verify(requests["/crm"].data, dict(requests["/crm"].headers))
+
+
+def test_answer_of_an_endpoint_that_asks_for_values_is_not_kept(httpserver: HTTPServer) -> None:
+    added(httpserver, "erp", fields=["SOMEFIELD3"])
+    added(httpserver, "crm")
+
+    delivered("process-1")
+
+    with reading() as session:
+        kept = {each.url: each.answer for each in session.exec(select(NotificationAttemptRow))}
+    assert kept == {httpserver.url_for("/erp"): None, httpserver.url_for("/crm"): "SOMEVALUE3 taken"}
+
+
+def test_endpoint_that_was_disabled_before_the_attempt_is_not_called(httpserver: HTTPServer) -> None:
+    added(httpserver, "erp")
+    (message_id,) = notifications.undelivered(archived("process-1", sample_body("process-1")))
+    endpoints.disable("erp", "dana@desk", NOW)
+
+    made = asyncio.run(send(message_id))
+
+    assert (made.state, made.was_made) == (NotificationState.SKIPPED, False)
+    assert httpserver.log == []
