@@ -17,8 +17,8 @@ from adapters.inbox import inbox
 from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_DELIVERIES, begin_source
 from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
-from api.errors import READERS_FAILURES, UNEXPECTED, challenge, failures
-from api.json import archives, bulk_reruns, discrepancies, endpoints, missing, refused, sources
+from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
+from api.json import archives, bulk_reruns, discrepancies, endpoints, missing, people, refused, sources
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
@@ -94,6 +94,9 @@ for each in (archives, bulk_reruns, discrepancies, endpoints, failure_groups, mi
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )
+app.include_router(  # it needs neither database nor store
+    people.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=CLIENTS_FAILURES
+)
 app.include_router(public_link.router)
 app.include_router(health.router)
 app.include_router(metrics.router)

@@ -49,11 +49,14 @@ _HEADERS: Responses = {
 UNEXPECTED: dict[int | str, dict[str, str]] = {
     "default": {"INTERNAL": "an unexpected error of cellar, with status 500; its log has the trace."}
 }
-READERS_FAILURES = failures(
+CLIENTS_FAILURES = failures(
     {
         401: {"UNAUTHORIZED": "the API token is missing or wrong."},
         422: {"BAD_PARAMETER": "a parameter, or a member of the body, is unknown, missing, repeated or invalid."},
-        503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."},
     }
 )
-"""The failures of all routes below `/api`."""
+"""The failures of all routes below `/api` that are the client's."""
+READERS_FAILURES = CLIENTS_FAILURES | failures(
+    {503: {"UNAVAILABLE": "the database, the store or Prefect does not answer; try again later."}}
+)
+"""The failures of the routes below `/api` that read."""

@@ -24,7 +24,7 @@ from cli.custody.keys import rotate_keys
 from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
 from cli.messages import endpoints
-from cli.operation import missing
+from cli.operation import missing, people
 from cli.operation.doctor import doctor
 from cli.operation.failures import failures
 from cli.operation.status import status
@@ -70,6 +70,7 @@ app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)
 app.add_typer(bulk.app, name="bulk")
 app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(people.app, name="people")
 app.add_typer(export_table.app, name="export-table")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(sources.app, name="sources")

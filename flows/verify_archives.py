@@ -21,6 +21,7 @@ from models.errors import Conflict
 from models.store.fixity import Fixity, StoredObject
 from services.custody.verifying import drawn, missing, stored_objects, verify_beside, verify_objects
 from services.messages.report_events import store_damaged, store_unverified
+from services.people.reporting import report_unverified, report_verified
 
 _MOST_SHOWN = 100
 
@@ -40,8 +41,10 @@ async def verify_archives(share: Annotated[float, Field(gt=0, le=1)] = 1.0) -> N
     try:
         fixity = await in_thread(_verify, share)
     except Exception:
+        await in_thread(report_unverified, datetime.now(UTC))
         await notify_endpoints(store_unverified(flow_run.id, datetime.now(UTC)))
         raise
+    await in_thread(report_verified, datetime.now(UTC))
     log.info("%d archives, %d files, %d bytes were read", fixity.objects, fixity.files, fixity.size_bytes)
     for finding in fixity.findings[:_MOST_SHOWN]:
         log.warning("%s: %s: expected %s, found %s", finding.fault, finding.key, finding.expected, finding.found)

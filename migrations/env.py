@@ -12,6 +12,8 @@ import models.messages.endpoint
 import models.messages.event
 import models.messages.notification
 import models.payments.discrepancy
+import models.people.letter
+import models.people.notice
 import models.runs.bulk
 import models.runs.receipt
 import models.runs.refused

@@ -17,6 +17,15 @@ def _split(value: object) -> object:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+def _split_addresses(value: object) -> object:
+    """Split where a comma precedes the next scheme: addresses of apprise may have commas in them."""
+    parts = re.split(r",\s*(?=[a-zA-Z][a-zA-Z0-9+.-]*://)", value) if isinstance(value, str) else None
+    return value if parts is None else [part.strip() for part in parts if part.strip()]
+
+
+Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_addresses)]
+
+
 def is_signing_secret(text: str) -> bool:
     key = text.removeprefix("whsec_")
     try:
@@ -50,3 +59,8 @@ def is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def is_address(text: str) -> bool:
+    """Check for an address of apprise, as far as its form shows. `cellar people test` checks the rest."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S", text) is not None

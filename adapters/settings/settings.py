@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.settings.database_urls import database_url_fault
 from adapters.settings.forms import (
+    Addresses,
     CommaSeparated,
+    is_address,
     is_certificate,
     is_http_url,
     is_location,
@@ -136,6 +138,12 @@ class Settings(BaseSettings):
     )
     notify_allow_private: bool = Field(
         False, description="Whether endpoints on loopback and private addresses are allowed."
+    )
+    people_urls: Addresses = Field(
+        (),
+        repr=False,
+        description="Addresses of people, as URLs of apprise (mail, Slack, Teams, …), who hear of failures, outages "
+        "and deadlines; see docs/people.md. Default: none.",
     )
     max_body_bytes: int = Field(2 << 30, ge=1, description="Largest body. Larger requests are refused with 413.")
     body_timeout_s: float = Field(
@@ -284,6 +292,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
         if not all(map(is_http_url, self.notify_urls)):
             raise ValueError("CELLAR_NOTIFY_URLS: expected URLs that begin with http:// or https://, between commas")
+        if not all(map(is_address, self.people_urls)):
+            raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
         if not all(map(is_http_url, self.time_stamp_urls)):
             raise ValueError(
                 "CELLAR_TIME_STAMP_URLS: expected URLs that begin with http:// or https://, between commas"

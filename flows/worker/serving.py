@@ -27,6 +27,7 @@ from flows.find_missing import find_missing
 from flows.import_archives import import_archives
 from flows.import_reports import import_reports
 from flows.judge_signatures import judge_signatures
+from flows.notify_people import notify_people
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
 from flows.rerun_archives import rerun_archives
@@ -48,6 +49,7 @@ _FLOWS: tuple[Flow[..., Any], ...] = (
     sweep_inbox,
     deliver_messages,
     find_missing,
+    notify_people,
     verify_archives,
     judge_signatures,
     anchor_archives,

@@ -18,6 +18,7 @@ from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.clocks import clock_probes
+from services.health.people import people
 from services.health.probes import try_store
 from services.health.sources import source_probes
 
@@ -51,6 +52,7 @@ def system_probes() -> list[Probe]:
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
         *anchor_probes(),
         *clock_probes(),
+        Probe("people", people, "see docs/people.md", needs=System.DATABASE),
     ]
 
 

@@ -29,6 +29,7 @@ LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoi
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES = "GET /api/sources"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
+PEOPLE = "POST /api/people/test"
 LINK, ALIVE, READY = "GET /d/{token}", "GET /healthz", "GET /readyz"
 READER = {"authorization": f"Bearer {TOKEN}"}
 NEWEST, LOST = contract(event={"type": "WHP_ARCHIVE", "timestamp": "2030-01-01T00:00:00"}), sample_body("lost")
@@ -331,6 +332,9 @@ CASES: dict[tuple[str, int, str], Case] = {
     (DISMISSAL, 409, "FINDING_CLOSED"): _dismiss("gone twice", 2),
     (DISMISSAL, 422, "BAD_PARAMETER"): _post("/api/missing/any/dismiss"),
     (DISMISSAL, 503, "UNAVAILABLE"): _without_database("POST", "/api/missing/any/dismiss", EXPLAINED),
+    (PEOPLE, 200, ""): _post("/api/people/test"),
+    (PEOPLE, 401, "UNAUTHORIZED"): _plain("POST", "/api/people/test"),
+    (PEOPLE, 422, "BAD_PARAMETER"): _post("/api/people/test?address=all"),
     (METRICS, 200, ""): _get("/metrics"),
     (METRICS, 401, "UNAUTHORIZED"): _plain("GET", "/metrics"),
     (LINK, 200, ""): _follow(token_of(NEWEST)),

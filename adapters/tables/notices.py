@@ -1,0 +1,101 @@
+"""Notices in the database. Several processes may notice the same thing at once: it has one open notice."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, func, select, update
+
+from adapters.database.transactions import insert_new, reading, upsert, writing
+from models.people.letter import LetterRow
+from models.people.notice import Notice, NoticeKind, NoticeRow
+
+_COLUMNS = {each.name for each in fields(Notice)}
+_IS_OPEN = col(NoticeRow.closed_at).is_(None)
+
+
+def open_notices() -> list[Notice]:
+    """Return the notices that are not closed, the oldest first.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with reading() as session:
+        rows = session.exec(select(NoticeRow).where(_IS_OPEN).order_by(col(NoticeRow.opened_at), NoticeRow.notice_id))
+        return list(map(_notice, rows))
+
+
+def last_closed(kind: NoticeKind, key: str) -> datetime | None:
+    """Return until when the last closed notice of a thing counts: the time of the newest that it knew of."""
+    with reading() as session:
+        closed = select(func.max(NoticeRow.last_at)).where(NoticeRow.kind == kind, NoticeRow.key == key, ~_IS_OPEN)
+        return session.exec(closed).one()
+
+
+def keep(before: Notice | None, after: Notice, letters: Sequence[LetterRow]) -> bool:
+    """Keep a notice as it is after a look, with the letters about it, in one transaction.
+
+    Letters replace older letters of the notice that are not sent yet.
+
+    Returns:
+        Whether it is kept: not if another process has told people of the notice since `before`, or has opened one.
+    """
+    with writing() as session:
+        if not (_is_new(session, after) if before is None else _is_changed(session, before, after)):
+            return False
+        if letters:
+            older = (col(LetterRow.notice_id) == after.notice_id, col(LetterRow.next_at).is_not(None))
+            session.execute(update(LetterRow).where(*older).values(next_at=None))
+        for letter in letters:
+            insert_new(session, LetterRow, letter.model_dump())
+        return True
+
+
+def _is_new(session: Session, notice: Notice) -> bool:
+    return insert_new(session, NoticeRow, asdict(notice))
+
+
+def _is_changed(session: Session, before: Notice, after: Notice) -> bool:
+    """Write only what differs: another process may count at the same time."""
+    was, now = asdict(before), asdict(after)
+    changed = {name: value for name, value in now.items() if value != was[name]}
+    if not changed:
+        return True
+    same = (
+        col(NoticeRow.notice_id) == before.notice_id,
+        col(NoticeRow.told_times) == before.told_times,
+        _IS_OPEN,
+    )
+    return session.connection().execute(update(NoticeRow).where(*same).values(changed)).rowcount == 1
+
+
+def report(notice: Notice) -> None:
+    """Keep a new notice, or add its count to the open notice of the same thing.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    with writing() as session:
+        insert = upsert(session, NoticeRow).values(**asdict(notice))
+        table: Any = NoticeRow.__table__  # type: ignore[attr-defined]
+        again = {
+            "count": table.c.count + insert.excluded.count,
+            "most": table.c.most + insert.excluded.count,
+            "detail": insert.excluded.detail,
+            "last_at": insert.excluded.last_at,
+            "gone_at": None,
+        }
+        known = insert.on_conflict_do_update(index_elements=["kind", "key"], index_where=_IS_OPEN, set_=again)
+        session.connection().execute(known)
+
+
+def report_gone(kind: NoticeKind, now: datetime) -> None:
+    """Note that the things of a kind are no longer wrong. The next look closes their notices."""
+    with writing() as session:
+        session.execute(update(NoticeRow).where(col(NoticeRow.kind) == kind, _IS_OPEN).values(gone_at=now))
+
+
+def _notice(row: NoticeRow) -> Notice:
+    kept = row.model_dump(include=_COLUMNS)
+    return Notice(**kept | {"kind": NoticeKind(row.kind)})

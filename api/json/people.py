@@ -1,0 +1,16 @@
+"""`/api/people`: tries out whether people can be reached."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from models.views.people import PeopleTest
+from services.people.trying import try_people
+
+router = APIRouter(prefix="/api/people", tags=["people"])
+
+
+@router.post("/test", summary="Send a test to each address of people", response_description="What came of each test.")
+def send_test() -> PeopleTest:
+    """It takes up to 20 s if a service hangs. Addresses are masked."""
+    return try_people(datetime.now(UTC))

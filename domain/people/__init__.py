@@ -1,0 +1,1 @@
+"""Decides when people are told of a notice, and in what words. Pure."""

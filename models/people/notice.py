@@ -1,0 +1,96 @@
+"""Notices: what people are told, one for each outage, however many archives it concerns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import Moment
+
+_OPEN = text("closed_at IS NULL")
+
+
+class NoticeKind(StrEnum):
+    """What a notice is about. `docs/people.md` says when people are told of each."""
+
+    ARCHIVES_FAILED = "archives_failed"
+    SYSTEM_AWAY = "system_away"
+    STORE_DAMAGED = "store_damaged"
+    STORE_UNVERIFIED = "store_unverified"
+    DELIVERIES_REFUSED = "deliveries_refused"
+    RECEIVER_REFUSING = "receiver_refusing"
+    PROCESSES_MISSING = "processes_missing"
+    ENDPOINT_FAILING = "endpoint_failing"
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    MESSAGES_DEAD = "messages_dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something wrong that was found, now.
+
+    `key` tells it from other things of its kind: a cause, a system, a source, an endpoint. `count` is the number of
+    archives, deliveries or messages that it concerns, since `since`; `last_at` is the time of the newest of them.
+    `level` grows with urgency. `detail` is a sentence for people. With a count of 0, the thing is over, and `detail`
+    says how it ended.
+    """
+
+    kind: NoticeKind
+    key: str
+    count: int
+    since: datetime
+    last_at: datetime
+    detail: str = ""
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An outage from its beginning to its end.
+
+    `count` is the number now, `most` the greatest number so far. `told_…` is what people were told last: `told_times`
+    is the number of times, 0 before the first. `gone_at` is the time since when the thing is no longer found.
+    """
+
+    notice_id: str
+    kind: NoticeKind
+    key: str
+    detail: str
+    level: int
+    count: int
+    most: int
+    opened_at: datetime
+    last_at: datetime
+    gone_at: datetime | None = None
+    closed_at: datetime | None = None
+    told_times: int = 0
+    told_at: datetime | None = None
+    told_count: int = 0
+    told_level: int = 0
+    told_last_at: datetime | None = None
+
+
+class NoticeRow(SQLModel, table=True):
+    """A `Notice`. No two open notices have the same kind and key, however many processes notice the same thing."""
+
+    __tablename__ = "notice"
+    __table_args__ = (Index("ix_notice_open", "kind", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),)
+
+    notice_id: str = Field(primary_key=True, max_length=32)
+    kind: str = Field(max_length=32)
+    key: str = Field(max_length=255)
+    detail: str
+    level: int
+    count: int
+    most: int
+    opened_at: datetime = Field(sa_type=Moment)
+    last_at: datetime = Field(sa_type=Moment)
+    gone_at: datetime | None = Field(default=None, sa_type=Moment)
+    closed_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
+    told_times: int = 0
+    told_at: datetime | None = Field(default=None, sa_type=Moment)
+    told_count: int = 0
+    told_level: int = 0
+    told_last_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -1,0 +1,25 @@
+"""Checks whether people are told what needs them."""
+
+from adapters.settings.settings import settings
+from adapters.tables import letters
+from models.views.health import Check, Verdict
+
+_SET = "set CELLAR_PEOPLE_URLS, so that somebody hears of failures and deadlines"
+_TRY = "run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS"
+
+
+def people() -> Check:
+    """Report addresses that did not take their last letter. Nobody is told of that but here and in Prefect's UI.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    count = len(settings().people_urls)
+    if not count:
+        return Check(name="people", verdict=Verdict.OFF, found="no address is set: nobody is told", to_do=_SET)
+    failed = {address: each for address, each in letters.newest().items() if each.failure and each.failed_at}
+    if failed:
+        said = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
+        return Check(name="people", verdict=Verdict.WARNING, found="; ".join(said), to_do=_TRY)
+    addresses = "1 address" if count == 1 else f"{count} addresses"
+    return Check(name="people", verdict=Verdict.OK, found=f"{addresses}; no letter has failed since its last attempt")

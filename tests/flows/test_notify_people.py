@@ -1,0 +1,83 @@
+"""The flow `notify-people` tells people of what the flows leave behind, and its log shows what was not taken."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters.settings.settings import Settings
+from flows.notify_people import notify_people
+from flows.process_archive import process_archive
+from flows.verify_archives import verify_archives
+from tests.flows.conftest import received, store_away
+from tests.installations import archived, damaged_file
+from tests.samples import sample_body
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+@pytest.fixture(autouse=True)
+def _address(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/chat").respond_with_data("")
+    configure(people_urls=httpserver.url_for("/chat").replace("http", "json"))
+
+
+def told(httpserver: HTTPServer) -> list[str]:
+    """Run the flow twice, and return the titles of all letters."""
+    for _ in range(2):
+        asyncio.run(notify_people())
+    return sorted(json.loads(request.data)["title"] for request, _ in httpserver.log)
+
+
+def check() -> None:
+    """Check the whole store."""
+
+    async def _checked() -> None:
+        await verify_archives(return_state=True)
+
+    asyncio.run(_checked())
+
+
+def test_archive_that_fails_for_good_is_told_once(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
+    delivery = received("process-1", sample_body("process-1"))
+
+    async def _run() -> None:
+        await process_archive("process-1", delivery.receipt_id, return_state=True)
+
+    configure(run_timeout_s=1e-6)
+    asyncio.run(_run())
+
+    assert told(httpserver) == ["cellar: 1 archive has failed (RUN_TIMEOUT)"]
+
+
+def test_damaged_store_is_told_once(httpserver: HTTPServer) -> None:
+    archived("process-1", sample_body("process-1"))
+    damaged_file("process-1")
+
+    check()
+
+    assert told(httpserver) == ["cellar: the store is damaged (1 finding)"]
+
+
+def test_check_that_breaks_off_is_told(httpserver: HTTPServer) -> None:
+    with store_away():
+        check()
+
+    assert told(httpserver) == ["cellar: the store could not be checked"]
+
+
+def test_log_shows_a_letter_that_was_not_taken(httpserver: HTTPServer, caplog: pytest.LogCaptureFixture) -> None:
+    httpserver.clear()
+    httpserver.expect_request("/chat").respond_with_data("", status=500)
+    archived("process-1", sample_body("process-1"))
+    damaged_file("process-1")
+    check()
+
+    told(httpserver)
+
+    (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR and "taken" in each.msg]
+    said = "has not taken “cellar: the store is damaged (1 finding)”: the service answered with status 500"
+    assert (line.partition(":")[0], line.partition(" ")[2]) == ("json", said)
