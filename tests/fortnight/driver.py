@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from random import Random
 
@@ -18,7 +19,7 @@ from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
 from tests.conftest import answers, wait_until
 from tests.fortnight.bodies import archive_body, event_body
-from tests.fortnight.clock import set_clock
+from tests.fortnight.clock import set_file
 from tests.fortnight.downstream import Downstream
 from tests.fortnight.plan import BEGIN, ROUNDS_EACH, Fortnight, Victim, rounds
 
@@ -64,10 +65,14 @@ class Program:
                 stderr=log,
             )
 
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
     def kill(self) -> None:
         assert self.process
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        with suppress(BrokenPipeError):  # a line that it has not read
+            self.process.communicate()
 
 
 class Player:
@@ -76,7 +81,7 @@ class Player:
     def __init__(self, fortnight: Fortnight, folder: Path, downstream: Downstream, secrets: dict[str, str]) -> None:
         self._fortnight, self._downstream, self._secrets = fortnight, downstream, secrets
         self._clock, self._random = folder / "clock", Random(1)
-        set_clock(self._clock, BEGIN)
+        set_file(self._clock, BEGIN)
         self._receiver = Program("receiving", self._clock, folder / "receiver.log")
         self._worker = Program("working", self._clock, folder / "worker.log")
         self._kills = {each.at: each.victim for each in fortnight.kills}
@@ -89,10 +94,9 @@ class Player:
                 self._downstream.is_down = self._fortnight.down_from <= at < self._fortnight.down_until
                 due = [each for each in left if each.at < at]
                 left = left[len(due) :]
-                set_clock(self._clock, at - _BEFORE_ROUND)
+                self._set_receiver(at - _BEFORE_ROUND)
                 self._send(due, kill=self._kills.get(at) is Victim.RECEIVER)
-                set_clock(self._clock, at)
-                self._work(kill=self._kills.get(at) is Victim.WORKER)
+                self._work(at, kill=self._kills.get(at) is Victim.WORKER)
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -106,7 +110,17 @@ class Player:
 
     def _start_receiver(self) -> None:
         self._receiver.start()
-        wait_until(lambda: answers(f"{settings().receiver_url}/healthz"), timeout_s=60)
+        wait_until(lambda: self._receiver.has_ended() or answers(f"{settings().receiver_url}/healthz"), timeout_s=60)
+        assert not self._receiver.has_ended(), "the receiver has ended; see its log"
+
+    def _set_receiver(self, at: datetime) -> None:
+        """Set the receiver's clock. Its answers say when it has jumped."""
+        set_file(self._clock, at)
+        wait_until(lambda: abs(self._time_of_receiver() - at) < timedelta(minutes=5), timeout_s=60)
+
+    def _time_of_receiver(self) -> datetime:
+        answer = httpx.get(f"{settings().receiver_url}/healthz", timeout=30, trust_env=False)
+        return parsedate_to_datetime(answer.headers["date"])
 
     def _send(self, due: Sequence[Arrival], *, kill: bool) -> None:
         """Send, as Cellosign does, until each is acknowledged. A kill comes in the middle."""
@@ -138,11 +152,11 @@ class Player:
         except (httpx.HTTPError, ValueError):
             return False
 
-    def _work(self, *, kill: bool) -> None:
+    def _work(self, at: datetime, *, kill: bool) -> None:
         """Let the worker do a round. If it is killed in the middle, the next worker does it again."""
         assert self._worker.process
         assert self._worker.process.stdin
-        self._worker.process.stdin.write(b"round\n")
+        self._worker.process.stdin.write(f"{at.isoformat()}\n".encode())
         self._worker.process.stdin.flush()
         if kill:
             with ThreadPoolExecutor(1) as threads:
@@ -152,11 +166,12 @@ class Player:
                 self._worker.kill()
             self.killed.append(Victim.WORKER)
             self._worker.start()
-            self._work(kill=False)
+            self._work(at, kill=False)
         else:
             assert self._done(), "the worker has ended; see its log"
 
     def _done(self) -> bool:
+        """Return whether the worker says that the round is done. Its log comes before."""
         assert self._worker.process
         assert self._worker.process.stdout
-        return self._worker.process.stdout.readline() == b"done\n"
+        return any(line == b"done\n" for line in self._worker.process.stdout)

@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from cli.main import main
-from tests.fortnight.clock import follow
+from tests.fortnight.clock import follow_file
 
 if __name__ == "__main__":
-    follow(Path(sys.argv[1]))
+    follow_file(Path(sys.argv[1]))
     sys.argv = ["cellar", "api"]
     main()
