@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from models.messages.body import MOST_BYTES
 from models.messages.event import EventType
 
 ABOUT_ARCHIVES = frozenset(
@@ -17,7 +18,6 @@ ABOUT_ARCHIVES = frozenset(
 """The events whose messages may carry values of an archive."""
 LABEL = "label:"
 """What a field begins with that names a label."""
-_MOST_BYTES = 20_000
 
 
 def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
@@ -28,7 +28,7 @@ def with_fields(body: bytes, values: Mapping[str, Any]) -> bytes:
     for name, value in values.items():
         kept[name] = value
         longer = _json(message)
-        if len(longer) > _MOST_BYTES:
+        if len(longer) > MOST_BYTES:
             del kept[name]
         else:
             whole = longer

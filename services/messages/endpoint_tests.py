@@ -1,7 +1,6 @@
 """Checks the address of an endpoint, and sends it a test message."""
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -9,9 +8,9 @@ import httpx
 
 from adapters.peers import downstream
 from adapters.peers.reaching import fault_at
+from domain.messages.report_bodies import endpoint_test
 from domain.messages.retrying import is_confirmation
 from models.errors import Refused, Transient
-from models.messages.event import EventType
 from models.views.endpoints import EndpointTest
 from services.messages.attempts import try_once
 from services.messages.endpoints import get
@@ -28,7 +27,7 @@ async def warnings_at(url: str) -> list[str]:
     except Transient as error:
         return [str(error)]
     warnings = [] if httpx.URL(url).scheme == "https" else ["messages to http:// are not encrypted on their way"]
-    faults = [await fault_at(url, address) for address in addresses]
+    faults = await asyncio.gather(*(fault_at(url, address) for address in addresses))
     if all(faults):
         warnings += dict.fromkeys(f"the endpoint does not answer now: {fault}" for fault in faults)
     return warnings
@@ -45,13 +44,9 @@ async def send_test(name: str) -> EndpointTest:
     endpoint = await asyncio.to_thread(get, name)
     if endpoint.removed_at:
         raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
-    now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
-    body = json.dumps(
-        {"type": EventType.ENDPOINT_TEST, "timestamp": now.isoformat(), "data": {"endpoint": name}},
-        separators=(",", ":"),
-    ).encode()
+    message_id = f"msg_{uuid4().hex}"
     async with downstream.line() as line:
-        made = await try_once(endpoint, message_id, body, line)
+        made = await try_once(endpoint, message_id, endpoint_test(name, datetime.now(UTC)), line)
     return EndpointTest(
         endpoint=name,
         message_id=message_id,

@@ -39,6 +39,7 @@ def test_commands_that_change_the_installation_report_it_as_json(cellar: Cellar,
         "reports": 0,
         "refused": 0,
         "endpoints": 0,
+        "events": 0,
         "damaged": [],
     }
     receipt_id = archived("r", sample_body("r"))
