@@ -34,7 +34,8 @@ MOST_WRITES = 60
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HISTORY = {"run", "lease", "notification_attempt"}  # has a row for every attempt, and must differ
 WRITER = re.compile("/content/[0-9a-f]{8}/")
-TIMES = {"completed_at", "planned_at", "at", "created_at", "expires_at", "delivered_at"}
+TIMES = {"completed_at", "planned_at", "at", "created_at", "expires_at", "delivered_at", "body"}
+"""Columns with a time, or with a text that has one."""
 
 
 @pytest.mark.parametrize(
