@@ -28,8 +28,8 @@ _WORKS_FOR_S = 600
 
 @dataclass(slots=True)
 class Delivered:
-    """What was delivered to an endpoint: the number of messages by state, and the receipts of the messages that have
-    reached an end.
+    """What was delivered to an endpoint: the number of messages by state, and the subjects of the messages about archives
+    that have reached an end.
     """
 
     by_state: Counter[str] = field(default_factory=Counter)
@@ -77,7 +77,7 @@ async def give_up_expired(now: datetime) -> list[NotificationRow]:
         log.error(
             "a message is given up", message_id=each.message_id, endpoint=each.endpoint_name, why=each.skipped_why
         )
-    await in_thread(keep_histories, {each.receipt_id for each in dead})
+    await in_thread(keep_histories, {each.receipt_id for each in dead if each.reference})
     return dead
 
 
@@ -123,7 +123,7 @@ class _Page:
 
     def _count(self, taken: Taken, made: Attempt) -> None:
         self._delivered.by_state[made.state] += 1
-        if made.state is not NotificationState.PENDING:
+        if made.state is not NotificationState.PENDING and taken.message.reference:
             self._delivered.receipt_ids.add(taken.message.receipt_id)
 
     async def _stop(self) -> None:
