@@ -28,7 +28,7 @@ _WORKS_FOR_S = 600
 
 @dataclass(slots=True)
 class Delivered:
-    """What was delivered to an endpoint: the number of messages by state, and the subjects of the messages about archives
+    """What was delivered to an endpoint: the number of messages by state, and the subjects of messages about archives
     that have reached an end.
     """
 
