@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.messages.body import AboutArchive, Body, ByCode, Instant, ProcessNumber, Source, Strict
+from models.messages.body import AboutArchive, AskedFields, Body, ByCode, Instant, ProcessNumber, Source, Strict
 from models.messages.event import EventType
 
 
@@ -98,6 +98,7 @@ class Failed(Strict):
     flow_run_id: str | None = Field(description="the run, in Prefect; null if none is known")
     attempt: int = Field(description="the number of the run's attempt, from 1")
     url: str = Field(description="the archive; reading it needs a token of the API")
+    fields: AskedFields = Field(default_factory=dict)
 
 
 class ArchiveFailed(Body):

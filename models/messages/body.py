@@ -23,6 +23,11 @@ ProcessNumber = Annotated[int | None, Field(description="the number of the proce
 Version = Annotated[int, Field(description="the version's number, from 1")]
 
 
+AskedFields = Annotated[
+    dict[str, Any], Field(description="the fields that the endpoint asks for; absent if it asks for none")
+]
+
+
 class Strict(BaseModel):
     """A part of a body. A member that is not described is a mistake of cellar; to receivers, schemas stay open."""
 
@@ -47,6 +52,4 @@ class AboutArchive(Strict):
     template_id: TemplateId
     process_number: ProcessNumber
     url: str = Field(description="the whole archive; reading it needs a token of the API")
-    fields: dict[str, Any] = Field(
-        default_factory=dict, description="the fields that the endpoint asks for; absent if it asks for none"
-    )
+    fields: AskedFields = Field(default_factory=dict)
