@@ -31,9 +31,9 @@ log = structlog.get_logger()
 _PAUSE_S = 5.0
 _LEAST_PAUSE_S = 0.25
 _PATIENCE_S = 2.0
-UNKNOWN, FURTHER = "unknown", "further"
+UNKNOWN, FURTHER = "(unknown)", "(further)"
 """The labels of names that are no source, and of sources beyond the hundredth: labels have few values, however many
-names somebody tries.
+names somebody tries. No source can have such a name.
 """
 _MOST_LABELS = 100
 _NO_SECRET = ("0" * 64,)
@@ -47,6 +47,7 @@ class Senders:
         self._labels = {DEFAULT_SOURCE}
         self._next: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
         self._began_s = -math.inf
         self._why_not: str | None = None
         """Why the sources could not be read the last time."""
@@ -91,7 +92,8 @@ class Senders:
 
     async def _refresh_repeatedly(self) -> None:
         while True:
-            await self._read()
+            async with self._one_at_a_time:
+                await self._read()
             await asyncio.sleep(_PAUSE_S)
 
     async def _is_sender(self, headers: Headers, source: str) -> bool:
@@ -122,9 +124,10 @@ class Senders:
         await asyncio.wait([self._next], timeout=_PATIENCE_S)
 
     async def _read_soon(self) -> None:
-        await asyncio.sleep(max(0.0, self._began_s + _LEAST_PAUSE_S - time.monotonic()))
-        self._next, self._reading = None, self._next
-        await self._read()
+        async with self._one_at_a_time:  # a store that hangs occupies one thread
+            await asyncio.sleep(max(0.0, self._began_s + _LEAST_PAUSE_S - time.monotonic()))
+            self._next, self._reading = None, self._next
+            await self._read()
 
     async def _read(self) -> None:
         self._began_s = time.monotonic()

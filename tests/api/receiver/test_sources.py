@@ -178,7 +178,7 @@ def test_deliveries_are_counted_by_known_sources_alone(receiver: Receiver, folde
     name = "cellar_source_deliveries_total"
     assert [found.value(name, {"source": "counted", "outcome": each}) for each in outcomes] == [1, 1, 1, 0]
     assert "guessed-0" not in receiver.client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).text
-    assert (found.value(name, {"source": "unknown", "outcome": "unauthorised"}) or 0) >= 3
+    assert (found.value(name, {"source": "(unknown)", "outcome": "unauthorised"}) or 0) >= 3
 
 
 def test_damaged_source_stays_as_it_was_known_and_harms_no_other(receiver: Receiver, folder: Path) -> None:
