@@ -11,6 +11,7 @@ import hmac
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Literal
@@ -37,6 +38,7 @@ names somebody tries. No source can have such a name.
 """
 _MOST_LABELS = 100
 _NO_SECRET = ("0" * 64,)
+_THREAD = ThreadPoolExecutor(1, thread_name_prefix="sources")  # a hanging database can occupy all threads of asyncio
 
 
 class Senders:
@@ -132,7 +134,7 @@ class Senders:
     async def _read(self) -> None:
         self._began_s = time.monotonic()
         try:
-            self._known = await asyncio.to_thread(sources.refresh, math.inf)
+            self._known = await asyncio.get_running_loop().run_in_executor(_THREAD, sources.refresh, math.inf)
             self._why_not = None
             for name in sorted(self._known.keys() - self._labels)[: _MOST_LABELS - len(self._labels)]:
                 self._labels.add(name)

@@ -47,6 +47,7 @@ class TestOneArchive:
                 "state",
                 "template_id",
                 "process_number",
+                "source",
                 "received_at",
                 "completed_at",
                 "cause",
@@ -58,7 +59,7 @@ class TestOneArchive:
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
             "versions": {"version", "receipt_id", "received_at"},
-            "deliveries": {"receipt_id", "received_at", "outcome"},
+            "deliveries": {"receipt_id", "received_at", "outcome", "source"},
             "files": {
                 "role",
                 "element_id",
@@ -207,6 +208,7 @@ class TestPages:
             "state": "completed",
             "template_id": "9fa70d4ccea84262b1ed2308a07a3fb4",
             "process_number": 100,
+            "source": "default",
             "received_at": "",
             "completed_at": "",
             "cause": None,
@@ -461,7 +463,7 @@ def test_readiness_check_names_the_parts(library: Library) -> None:
     assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
     ready = client.get("/readyz")
     assert ready.status_code == 200
-    parts = {"database": "ok", "prefect": "unreachable", "failed_log_writes": 0}
+    parts = {"database": "ok", "prefect": "unreachable", "sources": "ok", "failed_log_writes": 0}
     assert ready.json() == {"status": "ready", "reason": None} | parts
 
 
