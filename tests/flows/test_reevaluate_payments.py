@@ -10,6 +10,7 @@ from adapters.database.transactions import writing
 from adapters.settings.settings import Settings
 from adapters.store import kept_discrepancies
 from flows.reevaluate_payments import reevaluate_payments
+from models.completeness.session_event import SessionEventRow
 from models.payments.discrepancy import DiscrepancyEventRow
 from models.views.payments import DiscrepancyView, Explanation
 from services.payments import discrepancies
@@ -105,3 +106,29 @@ def test_nightly_flow_stores_history_that_a_killed_process_did_not_store() -> No
 
     assert [each["state"] for each in stored_discrepancies("process-1")["discrepancy_event"]] == ["open", "explained"]
     assert kept_discrepancies.unkept() == []
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_clock_that_is_wrong_by_a_zone_is_one_warning_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = datetime.now(UTC)
+    with writing() as session:
+        for number in range(5):
+            received_at = now - timedelta(hours=number)
+            session.add(
+                SessionEventRow(
+                    event_id=str(number),
+                    source="loans",
+                    type="WHEF_SESSION_CREATED",
+                    is_known=True,
+                    event_at=received_at + timedelta(hours=5, minutes=30),
+                    received_at=received_at,
+                )
+            )
+
+    nightly()
+
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [
+        each for each in warnings if "source loans: 5 of 5" in each and "--timezone Asia/Kolkata" in each
+    ] == warnings
+    assert len(warnings) == 1
