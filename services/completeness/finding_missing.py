@@ -1,5 +1,6 @@
 """Finds processes that are missing, and closes findings whose process has arrived, goes on, or is too late."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,9 +86,14 @@ def _decide_page(references: Collection[str], numbers: Collection[int], search: 
         evidence = process_evidence.read(session, references, numbers)
         changes: list[Change] = []
         marks: list[_Mark] = []
+        candidates: dict[tuple[str, str | int | None], list[MissingProcessRow]] = defaultdict(list)
+        for each in evidence.findings:
+            name = each.process_number if each.reference is None else each.reference
+            candidates[each.source, name].append(each)
         left = {each.missing_id: each for each in evidence.findings if each.closed_at is None}
         for process, events in processes(evidence.events).items():
-            theirs = [each for each in evidence.findings if is_about(each, process, events)]
+            near = [*candidates[process.source, process.reference], *candidates[process.source, process.process_number]]
+            theirs = [each for each in near if is_about(each, process, events)]
             decision, change = _decide(process, events, theirs, evidence, search)
             changes.append(change)
             marks += _marks(events, decision)
