@@ -32,7 +32,8 @@ def change_within(session: Session, missing_id: str, values: Mapping[str, Any]) 
     """Change a finding in the caller's transaction, and return whether it was open."""
     its = (col(MissingProcessRow.missing_id) == missing_id, _IS_OPEN)
     changed = update(MissingProcessRow).where(*its).values(**values).returning(col(MissingProcessRow.missing_id))
-    return session.execute(changed).first() is not None
+    # Not by the ORM, which would compare each change with each row that the session has read.
+    return session.connection().execute(changed).first() is not None
 
 
 def close_within(session: Session, missing_id: str, why: Closing, now: datetime) -> bool:
