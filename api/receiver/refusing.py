@@ -18,6 +18,7 @@ from models.messages.refusing import TurnedAway
 from services.messages.planning import announce
 from services.messages.prefect_events import prefect_event
 from services.messages.report_events import receiver_refusing
+from services.people.reporting import report_refusing
 
 log = structlog.get_logger()
 
@@ -80,6 +81,7 @@ class Refusing:
         event = receiver_refusing(_hour(turned_away.first_at), turned_away, turned_away.last_at)
         log.warning("requests are turned away", by_code=dict(turned_away.by_code))
         await asyncio.to_thread(announce, event)
+        await asyncio.to_thread(report_refusing, turned_away.by_code, turned_away.last_at)
         with suppress(Transient):
             await prefect_api.emit(prefect_event(event))
 

@@ -1,0 +1,46 @@
+"""The work of a worker, without Prefect, by the clock of the fortnight: `python -m tests.fortnight.working`.
+
+Each line of its input is a time: it does a round of all scheduled work at that time, and answers with a line. The order
+is that of the day: what has arrived is archived, then what is missing is looked for, messages are delivered, and people
+are told.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+from adapters.inbox import inbox
+from adapters.tables import receipts
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
+from services.completeness.taking_in import take_in_left
+from services.messages.delivering import deliver_due, due_endpoints, give_up_expired
+from services.people.telling import tell
+from tests.fortnight.clock import Clock
+from tests.fortnight.plan import BEGIN
+from tests.installations import finished
+
+
+def work() -> None:
+    """Do a round of all scheduled work, at the time of the clock."""
+    asyncio.run(take_in_left())
+    for delivery in list(inbox.deliveries()):
+        receipts.register(delivery)
+        finished(delivery.reference, delivery.receipt_id)
+    find_missing(datetime.now(UTC))
+    announce_missing(datetime.now(UTC))
+    asyncio.run(_deliver())
+    tell(datetime.now(UTC))
+
+
+async def _deliver() -> None:
+    await give_up_expired(datetime.now(UTC))
+    await asyncio.gather(*map(deliver_due, await due_endpoints(datetime.now(UTC))))
+
+
+if __name__ == "__main__":
+    clock = Clock(BEGIN)
+    for line in sys.stdin:
+        clock.set(datetime.fromisoformat(line.strip()))
+        work()
+        print("done", flush=True)  # noqa: T201 -- the answer to the driver
