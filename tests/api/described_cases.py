@@ -26,6 +26,7 @@ DISCREPANCIES, ANY_EXPLANATION = "GET /api/discrepancies", "POST /api/discrepanc
 BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
 BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
+MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES = "GET /api/sources"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
@@ -109,6 +110,12 @@ def _add(**members: Any) -> Case:
 def _added(case: Callable[[str], Case]) -> Case:
     """Add an endpoint. Then the case is given its path."""
     return lambda world: case(f"{ENDPOINTS}/{_add()(world).json()['name']}")(world)
+
+
+def _read_message(world: World) -> httpx.Response:
+    """Read a message to the declared endpoint."""
+    found = world.shelf.get("/api/messages?reference=contract").json()["items"][0]
+    return world.shelf.get(f"/api/messages/{found['message_id']}")
 
 
 def _send_json(path: str, **members: Any) -> Case:
@@ -310,6 +317,15 @@ CASES: dict[tuple[str, int, str], Case] = {
         lambda path: _send_json(f"{path}/rotate", secret=WRONG_SECRET)
     ),
     (f"{ADD_ENDPOINT}/{{name}}/remove", 409, "DECLARED_ENDPOINT"): _post(f"{DECLARED_PATH}/remove"),
+    (MESSAGES, 200, ""): _get("/api/messages?state=pending&state=dead&event=archive.completed&source=default"),
+    (MESSAGES, 401, "UNAUTHORIZED"): _plain("GET", "/api/messages"),
+    (MESSAGES, 422, "BAD_PARAMETER"): _get("/api/messages?event=archive.complete"),
+    (MESSAGES, 503, "UNAVAILABLE"): _without_database("GET", "/api/messages"),
+    (MESSAGE, 200, ""): _read_message,
+    (MESSAGE, 401, "UNAUTHORIZED"): _plain("GET", "/api/messages/any"),
+    (MESSAGE, 404, "UNKNOWN_MESSAGE"): _get("/api/messages/unknown"),
+    (MESSAGE, 422, "BAD_PARAMETER"): _get("/api/messages/%00"),
+    (MESSAGE, 503, "UNAVAILABLE"): _without_database("GET", "/api/messages/any"),
     (REFUSED, 200, ""): _list_refused,
     (FAILURES, 200, ""): _get("/api/failures"),
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),

@@ -1,0 +1,29 @@
+"""`/api/messages`: the messages to endpoints, each with its attempts."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.errors import failures
+from models.views.messages import MessagePage, MessageQuery, MessageRecord
+from models.views.parameters import Text
+from services.views import message_list
+
+router = APIRouter(prefix="/api/messages", tags=["messages"])
+
+
+@router.get("", summary="A page of messages, newest first", response_description="The page.")
+def list_messages(query: Annotated[MessageQuery, Query()]) -> MessagePage:
+    """`state` can be repeated: a message in any of these states matches."""
+    return message_list.page(query)
+
+
+@router.get(
+    "/{message_id}",
+    summary="A message with its attempts",
+    response_description="The message and its attempts, in their order.",
+    responses=failures({404: {"UNKNOWN_MESSAGE": "no message has this id."}}),
+)
+def read(message_id: Text) -> MessageRecord:
+    """An attempt has a number, its trigger, its time and duration, the status, and the stage at which it failed."""
+    return message_list.record(message_id)

@@ -1,0 +1,71 @@
+"""`cellar endpoints messages`: lists the messages to endpoints, and shows one with its attempts."""
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from cli.messages.endpoint_pages import say
+from cli.messages.message_pages import print_message, print_messages
+from cli.terminal import Json, print_json, wrong_options
+from models.views.messages import MessageQuery
+from services.messages import endpoints
+from services.views import message_list
+
+AnyName = Annotated[str | None, typer.Argument(help="The name of an endpoint. Default: all endpoints.")]
+States = Annotated[
+    list[str] | None, typer.Option("--state", help="pending, delivered, dead or skipped. Repeat for more states.")
+]
+Event = Annotated[str | None, typer.Option(help="A type of event, like archive.completed.")]
+Reference = Annotated[str | None, typer.Option(help="A process reference, whole.")]
+Source = Annotated[str | None, typer.Option(help="The name of a source, or default.")]
+Template = Annotated[str | None, typer.Option(help="A template id.")]
+Since = Annotated[
+    str | None, typer.Option(help="The event happened at this time with zone or later: 2026-11-24T00:00Z.")
+]
+Until = Annotated[str | None, typer.Option(help="The event happened before this time with zone.")]
+
+
+def list_messages(  # noqa: PLR0913 -- an option per filter
+    name: AnyName = None,
+    *,
+    state: States = None,
+    event: Event = None,
+    reference: Reference = None,
+    source: Source = None,
+    template: Template = None,
+    since: Since = None,
+    until: Until = None,
+    message_id: Annotated[str | None, typer.Option("--id", help="Show this message with its attempts.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
+    limit: Annotated[int, typer.Option(help="Messages on a page, at most 500.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the messages to endpoints, newest first, or show one of them with its attempts."""
+    if message_id is not None:
+        _show(message_id, as_json=as_json)
+        return
+    try:
+        query = MessageQuery(
+            endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
+            since=since, until=until, cursor=cursor, limit=limit,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    if name is not None:
+        endpoints.get(name)
+    page = message_list.page(query)
+    if as_json:
+        print_json(page)
+        return
+    print_messages(page.items)
+    if page.next:
+        say(f"More: --cursor {page.next}")
+
+
+def _show(message_id: str, *, as_json: bool) -> None:
+    found = message_list.record(message_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_message(found)

@@ -1,0 +1,76 @@
+"""Messages and their attempts as the JSON API and the command line show them."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from models.messages.event import EventType
+from models.messages.notification import AttemptTrigger, NotificationState, Stage
+from models.views.parameters import Moment, Text
+
+
+class MessageFilter(BaseModel):
+    """The filters of messages. A message must match every filter that is set."""
+
+    endpoint: Text | None = Field(None, description="name of the endpoint")
+    state: list[NotificationState] = Field([], description="one of these states")
+    event: EventType | None = None
+    source: Text | None = None
+    template: Text | None = None
+    reference: Text | None = None
+    since: Moment | None = Field(None, description="the event happened at this time or later")
+    until: Moment | None = Field(None, description="the event happened before this time")
+
+
+class MessageQuery(MessageFilter):
+    """A page of messages."""
+
+    cursor: Text | None = Field(None, description="`next` of the page before")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class MessageView(BaseModel):
+    """A message. `skipped_why` says why it is skipped or dead. `source` is null where the event has none."""
+
+    message_id: str
+    endpoint: str
+    event: str
+    event_id: str | None
+    reference: str | None = Field(description="null for an event of many archives")
+    source: str | None
+    state: NotificationState
+    skipped_why: str | None
+    planned_at: datetime = Field(description="time of the event")
+    attempts: int = Field(description="number of attempts so far")
+    next_attempt_at: datetime | None
+    expires_at: datetime | None
+    delivered_at: datetime | None
+
+
+class AttemptView(BaseModel):
+    """An attempt. `stage` and `error` say what failed. `answer` is its beginning, null if it repeats the one before."""
+
+    number: int
+    trigger: AttemptTrigger
+    by: str | None = Field(description="the person who redelivered")
+    url: str | None = Field(description="with its tokens masked")
+    started_at: datetime
+    duration_s: float | None
+    status_code: int | None
+    stage: Stage | None
+    error: str | None
+    answer: str | None
+    next_attempt_at: datetime | None
+
+
+class MessageRecord(MessageView):
+    """A message with its attempts, in their order."""
+
+    history: list[AttemptView]
+
+
+class MessagePage(BaseModel):
+    """A page of messages, newest first. `next` is the cursor of the following page."""
+
+    items: list[MessageView]
+    next: str | None
