@@ -55,6 +55,7 @@ class TestOneArchive:
             ),
             *("deliveries", "files", "sessions", "signatures", "fields", "warnings", "payments", "discrepancies"),
             *("closed_discrepancies", "signed_document_verdict", "judgements", "notifications", "runs", "refused"),
+            *("missing", "timeline"),
         }
         members = {name: set(items[0]) for name, items in archive.items() if isinstance(items, list) and items}
         assert members == {
