@@ -57,7 +57,7 @@ def record(taken: Taken, made: Made) -> NotificationState:
     """
     with writing() as session:
         message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
-        is_first = message.attempts == 0
+        is_first = message.attempts == message.tried_before
         message.attempts += 1
         message.claimed_until = None
         confirmed = is_confirmation(made.status_code)
@@ -66,6 +66,8 @@ def record(taken: Taken, made: Made) -> NotificationState:
             jitter=made.jitter,
         )  # fmt: skip
         _settle(message, failure, confirmed=confirmed)
+        if made.trigger is not AttemptTrigger.AUTOMATIC or confirmed:
+            message.next_trigger = message.next_by = None
         endpoint = _changed_endpoint(session, taken.endpoint, failure, confirmed=confirmed)
         session.add(_row(session, message, taken.endpoint, made, endpoint))
         if endpoint and is_gone(made.status_code):
@@ -84,7 +86,7 @@ def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> N
         die(message, _GONE)
     elif message.state == NotificationState.PENDING:
         expires_at = message.expires_at or message.planned_at + TRIED_FOR
-        message.next_attempt_at = next_attempt(message.attempts, expires_at, failure)
+        message.next_attempt_at = next_attempt(message.attempts - message.tried_before, expires_at, failure)
         if not message.next_attempt_at:
             die(message, EXPIRED)
 

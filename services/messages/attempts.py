@@ -89,7 +89,12 @@ async def send(
 async def send_taken(
     taken: Taken, line: downstream.Line, trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC, by: str | None = None
 ) -> Attempt:
-    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does."""
+    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
+
+    The next attempt after a redelivery has the trigger and the person of the redelivery.
+    """
+    if trigger is AttemptTrigger.AUTOMATIC and taken.message.next_trigger:
+        trigger, by = AttemptTrigger(taken.message.next_trigger), taken.message.next_by
     await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
     if taken.endpoint.fields:
