@@ -13,6 +13,7 @@ import structlog
 from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
+from adapters.platform.grouping import Grouped
 from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 NOT_DELIVERABLE = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
+
+_recorder = Grouped(attempts.record_all, most=200)
+"""Attempts at all endpoints share their transactions: SQLite takes one at a time, and each ends with an fsync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ async def send_taken(
         body = await in_thread(body_to, taken.endpoint, taken.message, body)
     made = await try_once(taken.endpoint, taken.message.message_id, body, line)
     recorded = replace(made, trigger=trigger, by=by)
-    state = await in_thread(attempts.record, taken, recorded)
+    state = await _recorder.done((taken, recorded))
     return Attempt(state, made.status_code, made.error)
 
 
