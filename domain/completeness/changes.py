@@ -34,14 +34,20 @@ def change_of(
     findings: Sequence[MissingProcessRow],
     decision: Decision,
     now: datetime,
+    *,
+    has_arrived: bool,
 ) -> Change:
-    """Return what becomes of the finding about a process that has events. Pure."""
+    """Return what becomes of the finding about a process that has events. Pure.
+
+    Its events say more than a list. But a list shows that Cellosign has not deleted the process yet, whatever its
+    events say, so only an archive closes a finding that a list has made.
+    """
     standing = next((each for each in findings if each.closed_at is None), None)
     if standing is None:
         return _opened(process, events, len(findings), decision, now)
     if decision.missing:
-        return Change(missing_id=standing.missing_id, values=_moved(standing, process, events, decision.missing))
-    if decision.standing is Standing.ARRIVED:
+        return Change(missing_id=standing.missing_id, values=_moved(standing, process, events, decision.missing, now))
+    if decision.standing is Standing.ARRIVED and (has_arrived or standing.why != Why.LISTED):
         return Change(missing_id=standing.missing_id, closing=Closing.ARCHIVED)
     if decision.standing is Standing.GOES_ON and standing.why != Why.LISTED:
         return Change(missing_id=standing.missing_id, closing=Closing.CONTINUED)
@@ -74,12 +80,15 @@ def _opened(
 
 
 def _moved(
-    finding: MissingProcessRow, process: ProcessId, events: Sequence[SessionEventRow], missing: Missing
+    finding: MissingProcessRow, process: ProcessId, events: Sequence[SessionEventRow], missing: Missing, now: datetime
 ) -> dict[str, Any]:
     """Return what later events change. A deadline that moves away has alerts of its own."""
     said = {name: value for name, value in _said(process, events, missing).items() if value is not None}
+    said |= {"source": process.source}
+    if finding.why == Why.LISTED and missing.deadline_at <= now:
+        said |= {"why": finding.why, "since": finding.since, "deadline_at": finding.deadline_at}
     values = {name: value for name, value in said.items() if getattr(finding, name) != value}
-    if missing.deadline_at > finding.deadline_at:
+    if said["deadline_at"] > finding.deadline_at:
         values["alerted_h"] = None
     return values
 

@@ -74,7 +74,7 @@ class Running:
 
 
 class Endpoint:
-    """Downstream systems: `url` confirms everything. That of a partner is down until `mend`. Confirmed messages stay."""
+    """Downstream systems: `url` confirms everything, a partner's nothing until `mend`. Confirmed messages stay."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.down = {AWAY, FOR_RETRY, FOR_RETRY_IN_UI}

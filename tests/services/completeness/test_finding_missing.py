@@ -13,14 +13,13 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from adapters.tables import missing_processes, receipts
 from models.archive.archive import State
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
+from models.completeness.missing_process import Closing
 from models.completeness.session_event import SessionEventRow
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
-from services.completeness.listed import open_listed
 from tests.flows.workers import SECRET
 from tests.records import NOON, registered
 from tests.reported_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
@@ -220,31 +219,3 @@ def test_searches_at_once_find_everything_once() -> None:
         opened = sum(found.opened for found in pool.map(lambda _: find_missing(at(2)), range(4)))
     assert opened == 40
     assert len(list(findings("missing_id"))) == 40
-
-
-def listed(number: int, transaction: int, name: str) -> MissingProcessRow:
-    return MissingProcessRow(
-        missing_id=name,
-        source="default",
-        process_number=number,
-        transaction_number=transaction,
-        why=Why.LISTED,
-        since=at(0),
-        deadline_at=at(48),
-        opened_at=at(2),
-    )
-
-
-def test_process_on_a_list_has_one_finding_and_is_closed_by_its_archive() -> None:
-    reported(event(SUBMITTED, at(0)))
-    find_missing(at(2))
-    opened = open_listed([listed(100, 30, "known by an event"), listed(100, 31, "new"), listed(7, 1, "new too")])
-    assert [each.missing_id for each in opened] == ["new", "new too"]
-    assert open_listed([listed(7, 1, "again")]) == []
-    archived_at(at(3), "x", "b", transaction_number=31)
-    find_missing(at(4))
-    assert sorted(findings("why", "transaction_number", "closed_why"), key=str) == [
-        ("listed", 1, None),
-        ("listed", 31, "archived"),
-        ("submitted", 30, None),
-    ]
