@@ -10,8 +10,6 @@ from domain.completeness.processes import ProcessId, missing_id_of
 from models.completeness.missing_process import Closing, MissingProcessRow, Why
 from models.completeness.session_event import SessionEventRow
 
-_ANSWERING = (Closing.DISMISSED, Closing.DELETED)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -24,8 +22,18 @@ class Change:
 
 
 def answered_at(findings: Iterable[MissingProcessRow]) -> datetime | None:
-    """Return when a person dismissed the last finding about a process, or its deadline passed. Pure."""
-    return max((each.closed_at for each in findings if each.closed_at and each.closed_why in _ANSWERING), default=None)
+    """Return up to when earlier findings about a process answer its submissions, None if none does. Pure."""
+    return max(filter(None, map(_answered_at, findings)), default=None)
+
+
+def _answered_at(finding: MissingProcessRow) -> datetime | None:
+    """Return when a person dismissed a finding. A lost process answers what had been deleted when it was closed: a
+    later submission, whose event comes late, may still be there.
+    """
+    if finding.closed_at is None or finding.closed_why not in (Closing.DISMISSED, Closing.DELETED):
+        return None
+    is_dismissed = finding.closed_why == Closing.DISMISSED
+    return finding.closed_at if is_dismissed else finding.since + (finding.closed_at - finding.deadline_at)
 
 
 def change_of(

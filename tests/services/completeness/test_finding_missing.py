@@ -118,6 +118,26 @@ def test_finding_whose_deadline_has_passed_stays_in_the_history_as_lost() -> Non
     assert findings("closed_why", "closed_at") == [("deleted", at(48))]
 
 
+def test_submission_that_is_reported_after_its_process_was_lost_is_found_while_its_archive_can_be_fetched() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    find_missing(at(48.1))
+    reported(event(SUBMITTED, at(47), session="b", received_at=at(49)))
+    assert find_missing(at(50)).opened == 1
+    assert findings("since", "deadline_at", "closed_why") == [
+        (at(0), at(48), "deleted"),
+        (at(47), at(95), None),
+    ]
+
+
+def test_submission_that_was_deleted_too_when_its_process_was_lost_opens_no_other_finding() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(100))
+    reported(event(SUBMITTED, at(1), session="b", received_at=at(101)))
+    find_missing(at(102))
+    assert findings("closed_why") == [("deleted",)]
+
+
 def test_process_whose_deadline_has_passed_before_its_first_event_is_lost_without_an_alert(
     configure: Callable[..., Settings],
 ) -> None:
