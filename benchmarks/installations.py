@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -49,9 +50,11 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(folder: Path, engine: str, postgres: Postgres | None) -> AsyncIterator[Installation]:
-    """Run a new installation in a folder, on Postgres if given, else on the embedded defaults."""
-    settings = _settings(folder / "data", postgres)
+async def installation(
+    folder: Path, engine: str, postgres: Postgres | None, **changed: Any
+) -> AsyncIterator[Installation]:
+    """Run a new installation in a folder, on Postgres if given, else on the embedded defaults. `changed`: settings."""
+    settings = _settings(folder / "data", postgres, **changed)
     database = postgres.new_database("prefect") if postgres else None
     log_folder = folder / "logs"
     for made in (settings.data_dir, log_folder):
@@ -74,7 +77,7 @@ async def installation(folder: Path, engine: str, postgres: Postgres | None) -> 
         await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
 
 
-def _settings(data_dir: Path, postgres: Postgres | None) -> Settings:
+def _settings(data_dir: Path, postgres: Postgres | None, **changed: Any) -> Settings:
     return Settings(
         _env_file=None,
         data_dir=data_dir,
@@ -82,6 +85,7 @@ def _settings(data_dir: Path, postgres: Postgres | None) -> Settings:
         prefect_port=free_port(),
         webhook_secrets=(SECRET,),
         database_url=postgres.new_database("cellar") if postgres else None,
+        **changed,
     )
 
 

@@ -1,10 +1,16 @@
 """Downstream systems that confirm each message, as lean as Python allows: `python -m benchmarks.message_peers 50`.
 
-Prints a line with their ports. Each has a port of its own, keeps its connections, and reads no message.
+Prints a line with their ports. Each has a port of its own, keeps its connections, and reads no message. With `hangs` as
+a further argument, the last one takes messages and never answers.
 """
 
 import asyncio
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from adapters.platform.processes import command_of_child
 
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 _LENGTH = b"content-length:"
@@ -31,12 +37,26 @@ def _length(head: bytes) -> int:
     return next(int(each.removeprefix(_LENGTH)) for each in lines if each.startswith(_LENGTH))
 
 
-async def main(count: int) -> None:
+@contextmanager
+def peers(count: int, *, one_hangs: bool = False) -> Iterator[list[int]]:
+    """Run endpoints in a process of their own, and yield their ports."""
+    options = ["hangs"] if one_hangs else []
+    command = command_of_child([sys.executable, "-m", "benchmarks.message_peers", str(count), *options])
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield [int(port) for port in process.stdout.readline().split()]
+        finally:
+            process.terminate()
+
+
+async def main(count: int, *, one_hangs: bool) -> None:
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(_Peer, "127.0.0.1", 0) for _ in range(count)]
+    kinds = [_Peer] * (count - one_hangs) + [asyncio.Protocol] * one_hangs
+    servers = [await loop.create_server(kind, "127.0.0.1", 0) for kind in kinds]
     print(*(each.sockets[0].getsockname()[1] for each in servers), flush=True)
     await asyncio.gather(*(each.serve_forever() for each in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), one_hangs="hangs" in sys.argv))

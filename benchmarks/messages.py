@@ -11,16 +11,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from adapters.platform.processes import command_of_child
 from benchmarks import machine
 from benchmarks.engine import set_up_process
+from benchmarks.message_peers import peers
 from benchmarks.message_sending import Round
 from benchmarks.postgres import postgres
 
@@ -33,7 +33,7 @@ _GOAL_PER_S = 200
 
 def measure(kind: str, rounds: int, folder: Path) -> list[Round]:
     """Measure a new installation in a folder, on SQLite or Postgres."""
-    with _peers(folder) as ports, postgres(folder) if kind == "postgres" else nullcontext() as server:
+    with peers(_ENDPOINTS) as ports, postgres(folder) if kind == "postgres" else nullcontext() as server:
         environment = {"DATA_DIR": folder / "data", "NOTIFY_ALLOW_PRIVATE": "true"}
         environment |= {"DATABASE_URL": server.new_database("cellar")} if server else {}
         surrounding = os.environ | {f"CELLAR_{name}": str(value) for name, value in environment.items()}
@@ -47,20 +47,6 @@ def _run(command: list[str], environment: dict[str, str], folder: Path) -> str:
     with (folder / "log").open("ab") as log:
         done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=log, timeout=1200)
     return done.stdout.decode()
-
-
-@contextmanager
-def _peers(folder: Path) -> Iterator[list[int]]:
-    command = command_of_child([sys.executable, "-m", "benchmarks.message_peers", str(_ENDPOINTS)])
-    with (
-        (folder / "peers.log").open("wb") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as peers,
-    ):
-        try:
-            assert peers.stdout
-            yield [int(port) for port in peers.stdout.readline().split()]
-        finally:
-            peers.terminate()
 
 
 def table(measured: dict[str, Sequence[Round]]) -> list[str]:

@@ -45,6 +45,7 @@ from models.payments.discrepancy import DiscrepancyState
 from models.runs.receipt import Identity
 from models.runs.run import Trigger
 from services.messages.attempts import check_confirmed, is_of_endpoint, send
+from services.messages.delivering import send_from_run
 from services.messages.summaries import archive_summary
 from services.payments.recorded import count_not_closed, not_closed
 from services.processing.completion import complete
@@ -204,14 +205,13 @@ async def notify_downstream(message_id: str | None, *, is_asked_for: bool = Fals
     """Notify one endpoint of the archive. Every run has this task, also where there is no endpoint to notify.
 
     These are the first attempts. The flow `deliver-messages` makes the others. While the endpoint fails, no attempt is
-    made, unless a person asks for it by Retry.
+    made, unless a person asks for it by Retry. An attempt that takes longer than two seconds goes on after the run.
     """
     log = get_run_logger()
     if message_id is None:
         log.info("Nobody to notify: no endpoint is set, or all have confirmed")
         return NotificationState.DELIVERED
-    trigger = AttemptTrigger.MANUAL if is_asked_for else AttemptTrigger.AUTOMATIC
-    made = await send(message_id, trigger, unless_paused=not is_asked_for)
+    made = await (send(message_id, AttemptTrigger.MANUAL) if is_asked_for else send_from_run(message_id))
     log.info("Message %s: %s (%s)", message_id, made.state, made.error or made.status_code)
     if made.was_made:
         check_confirmed(message_id, made)

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import structlog
 
 from adapters.peers import downstream
-from adapters.platform.cancellation import in_thread
+from adapters.platform.cancellation import in_thread, until_ended
 from adapters.store import history
 from adapters.tables import notifications, queues, receipts
 from adapters.tables.queues import Taken
 from models.errors import CellarError
 from models.messages.notification import NotificationRow, NotificationState
-from services.messages.attempts import Attempt, send_taken
+from services.messages.attempts import Attempt, send, send_taken
 from services.messages.planning import known_endpoints
 
 log = structlog.get_logger()
@@ -24,6 +24,10 @@ log = structlog.get_logger()
 _AT_ONCE = 4
 _PAGE = 64
 _WORKS_FOR_S = 600
+_RUN_WAITS_S = 2
+
+_going_on = dict[asyncio.Task[None], str]()
+"""Attempts that take longer than their runs, with the names of their endpoints."""
 
 
 @dataclass(slots=True)
@@ -64,6 +68,48 @@ async def deliver_due(endpoint_name: str) -> Delivered:
             await _Page(page, line, delivered).send()
     await in_thread(keep_histories, delivered.receipt_ids)
     return delivered
+
+
+async def send_from_run(message_id: str) -> Attempt:
+    """Make the attempt of a run at a message, and wait for its end for two seconds.
+
+    An attempt that takes longer goes on in this process, and is recorded at its end: an endpoint that is slow gets its
+    message once. Until then no other run of this process waits for the endpoint, or calls it. If the process ends
+    before, the message is due again when its claim has ended.
+
+    Raises:
+        Transient: database or store does not answer.
+        Locked: the endpoint's keys cannot be opened.
+    """
+    if _going_on and await _endpoint_of(message_id) in _going_on.values():
+        return Attempt(NotificationState.PENDING, error="another message still waits for its answer", was_made=False)
+    sending = asyncio.create_task(send(message_id, unless_paused=True))
+    try:
+        await asyncio.wait({sending}, timeout=_RUN_WAITS_S)
+    except asyncio.CancelledError:
+        sending.cancel()
+        await until_ended(sending)
+        raise
+    if sending.done():
+        return sending.result()
+    rest = asyncio.create_task(_go_on(sending, message_id))
+    _going_on[rest] = await _endpoint_of(message_id)
+    rest.add_done_callback(_going_on.pop)
+    return Attempt(NotificationState.PENDING, error="the endpoint has not answered yet", was_made=False)
+
+
+async def _endpoint_of(message_id: str) -> str:
+    return (await in_thread(notifications.get, message_id)).endpoint_name
+
+
+async def _go_on(sending: asyncio.Task[Attempt], message_id: str) -> None:
+    """Keep the history of a message that is confirmed after the end of its run."""
+    try:
+        if (await sending).state is not NotificationState.PENDING:
+            message = await in_thread(notifications.get, message_id)
+            await in_thread(keep_histories, [message.receipt_id])
+    except CellarError as error:  # its claim ends, and it is due again
+        log.warning("an attempt is not recorded", message_id=message_id, error=type(error).__name__)
 
 
 async def give_up_expired(now: datetime) -> list[NotificationRow]:

@@ -1,6 +1,7 @@
 """Messages that are not confirmed in their run: the state Undelivered, Retry, and the flow that goes on."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -207,6 +208,40 @@ def test_message_about_no_archive_is_delivered_by_the_flow(downstream: Downstrea
     assert endpoints.get(message.endpoint_name).failing_since is None
 
 
+def test_run_ends_before_an_endpoint_that_hangs_answers_and_its_message_is_confirmed_later(
+    downstream: Downstream, httpserver: HTTPServer
+) -> None:
+    delivery = received("process-1", sample_body())
+    next_delivery = received("process-2", sample_body("process-2"))
+    may_answer = threading.Event()
+
+    def answer_late(request: Request) -> Response:
+        downstream.asked.append(request.headers["webhook-id"])
+        may_answer.wait(20)
+        return Response("", status=204)
+
+    httpserver.clear()
+    httpserver.expect_request("/hook").respond_with_handler(answer_late)
+
+    async def run() -> list[State[Any]]:
+        states: list[State[Any]] = [
+            await process_archive(each, return_state=True) for each in ("process-1", "process-2")
+        ]
+        before.extend(notifications.of_receipt(delivery.receipt_id))
+        may_answer.set()
+        await _until(lambda: notifications.get(before[0].message_id).state == "delivered")
+        return states
+
+    before: list[NotificationRow] = []
+    states = asyncio.run(run())
+
+    assert [each.name for each in states] == ["Undelivered", "Undelivered"]
+    assert [(each.state, each.attempts) for each in before] == [("pending", 0)]
+    assert downstream.asked == [before[0].message_id]
+    assert notifications.get(before[0].message_id).attempts == 1
+    assert [each.attempts for each in notifications.of_receipt(next_delivery.receipt_id)] == [0]
+
+
 def test_retry_of_an_undelivered_run_delivers_now_and_repeats_no_finished_task(downstream: Downstream) -> None:
     delivery = received("process-1", sample_body())
 
@@ -237,6 +272,14 @@ def test_retry_of_an_undelivered_run_delivers_now_and_repeats_no_finished_task(d
     archive = archive_view.archive("process-1")
     assert archive
     assert [(each.state, each.trigger) for each in archive.runs] == [("Completed", "rerun"), ("Completed", "retry")]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.1)
 
 
 def _scheduled() -> State[Any]:
