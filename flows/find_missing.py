@@ -9,6 +9,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables import missing_processes
 from domain.messages.missing_summary import MOST_SHOWN, missing_summary
 from flows.execution.attempts import without_text
+from flows.execution.events import emit
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
@@ -36,6 +37,7 @@ async def find_missing() -> None:
     if found.closed[Closing.DELETED]:
         log.error("%d processes were not archived before their deadline: they are lost", found.closed[Closing.DELETED])
     told = await in_thread(announce_missing, now)
+    emit(told.events)
     log.info("%d findings and %d alerts are announced", len(told.opened), len(told.alerts))
     await _summarise(now)
 

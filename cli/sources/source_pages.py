@@ -16,6 +16,12 @@ def sources_table(found: Sources) -> Table:
     return table_of(_HEADS, [_row(each) for each in found.items])
 
 
+def print_warnings(terminal: Console, found: Sources) -> None:
+    for each in found.items:
+        if each.clock_warning:
+            terminal.print(Text(cell(f"warning: {each.clock_warning}")), soft_wrap=True)
+
+
 def print_source(terminal: Console, found: SourceView) -> None:
     stated = set(found.terms.stated)
     lines = {"source": found.name, "URL": found.url, "state": _state(found), "secrets": _secrets(found)}

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cli.person import person
-from cli.sources.source_pages import print_new_secret, print_source, sources_table
+from cli.sources.source_pages import print_new_secret, print_source, print_warnings, sources_table
 from cli.terminal import Json, console, print_json, wrong_options
 from models.errors import Refused
 from models.sources.source import Source, StatedTerms
@@ -67,6 +67,7 @@ def list_sources(*, as_json: Json = False) -> None:
         print_json(found)
     else:
         console().print(sources_table(found))
+        print_warnings(console(), found)
 
 
 @app.command("set")

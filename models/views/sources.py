@@ -45,6 +45,7 @@ class ListedSource(SourceView):
 
     archives: int
     last_delivery_at: datetime | None
+    clock_warning: str | None = Field(description="What says that its times are of another zone, and what to do.")
 
 
 class Sources(BaseModel):

@@ -16,10 +16,13 @@ from services.messages.planning import announce
 
 @dataclass(frozen=True, slots=True)
 class Alerted:
-    """What a round announced: findings that are new, and findings with the hours of their alert: 24, 12 or 2."""
+    """What a round announced: findings that are new, findings with the hours of their alert (24, 12 or 2), and the
+    events about all of them.
+    """
 
     opened: Sequence[MissingProcessRow]
     alerts: Sequence[tuple[MissingProcessRow, int]]
+    events: Sequence[Event]
 
 
 def announce_missing(now: datetime) -> Alerted:
@@ -31,20 +34,22 @@ def announce_missing(now: datetime) -> Alerted:
     Raises:
         Transient: the database does not answer.
     """
-    opened = missing_processes.unannounced(now)
+    opened, events = missing_processes.unannounced(now), list[Event]()
     for each in opened:
         checkpoint()
-        announce(_event(each, "opened", now))
+        events.append(_event(each, "opened", now))
+        announce(events[-1])
         missing_processes.set_announced(each.missing_id, now)
     alerts = []
     for each in missing_processes.nearing(now):
         checkpoint()
         hours = alert_due(each.deadline_at, each.alerted_h, now)
         if hours is not None:
-            announce(_event(each, f"{each.deadline_at:%Y%m%dT%H%M%S}.{hours}h", now))
+            events.append(_event(each, f"{each.deadline_at:%Y%m%dT%H%M%S}.{hours}h", now))
+            announce(events[-1])
             missing_processes.set_alerted(each.missing_id, hours, each.deadline_at)
             alerts.append((each, hours))
-    return Alerted(opened, alerts)
+    return Alerted(opened, alerts, events)
 
 
 def missing_url() -> str:

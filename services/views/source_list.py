@@ -11,6 +11,7 @@ from models.archive.archive import ArchiveRow
 from models.runs.receipt import DEFAULT_SOURCE
 from models.sources.source import Source, StatedTerms
 from models.views.sources import ListedSource, SecretView, Sources, SourceView, TermsView
+from services.sources.clocks import clock_warnings
 from services.sources.registry import url_of
 from services.sources.terms import terms_of
 
@@ -25,11 +26,15 @@ def all_sources() -> Sources:
     """
     known = sources.refresh()
     archives, deliveries = _archives(), receipts.last_deliveries()
+    clocks = {each.source: f"{each.found}; {each.to_do}" for each in clock_warnings()}
     views = [view_of(None), *(view_of(known[name]) for name in sorted(known))]
     return Sources(
         items=[
             ListedSource(
-                **each.model_dump(), archives=archives.get(each.name, 0), last_delivery_at=deliveries.get(each.name)
+                **each.model_dump(),
+                archives=archives.get(each.name, 0),
+                last_delivery_at=deliveries.get(each.name),
+                clock_warning=clocks.get(each.name),
             )
             for each in views
         ]

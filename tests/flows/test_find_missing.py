@@ -9,9 +9,11 @@ import pytest
 from sqlmodel import select
 
 from adapters.database.transactions import reading
+from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from flows.find_missing import find_missing
 from models.messages.notification import NotificationRow
+from tests.conftest import wait_until
 from tests.flows.workers import SECRET
 from tests.reported_events import SUBMITTED, archived_at, event, findings, reported
 
@@ -26,6 +28,18 @@ def summary(prefect_server: str) -> str:
     """Return the newest summary of missing processes in Prefect."""
     answer = httpx.get(f"{prefect_server}/artifacts/missing-processes/latest", trust_env=False).raise_for_status()
     return str(answer.json()["data"])
+
+
+def heard(prefect_server: str, reference: str) -> list[str]:
+    """Return the names of the two events that Prefect has about a process, once it has them."""
+    wanted = {"filter": {"resource": {"id": [f"cellar.archive.{reference_digest(reference)}"]}}}
+
+    def _found() -> list[str]:
+        answer = httpx.post(f"{prefect_server}/events/filter", json=wanted, trust_env=False).raise_for_status()
+        return [str(each["event"]) for each in answer.json()["events"]]
+
+    wait_until(lambda: len(_found()) >= 2, timeout_s=30)
+    return _found()
 
 
 def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arrived(
@@ -46,6 +60,7 @@ def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arr
     assert [(each.event, each.reference, each.state) for each in messages] == [
         ("process.missing", "lost-1", "pending")
     ] * 2
+    assert heard(prefect_server, "lost-1") == ["cellar.process.missing"] * 2  # found, and 24 hours before the deadline
     assert "| 17 hours left | default | 100 | 30 | lost-1 |" in summary(prefect_server)
 
     archived_at(submitted_at + timedelta(minutes=2), "lost-1")

@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.database.transactions import writing
 from adapters.store import sources
 from adapters.tables import receipts
 from cli.person import person
+from models.completeness.session_event import SessionEventRow
 from services.sources.registry import digest_of
 from services.sources.terms import default_terms, terms_of
 from tests.cli.conftest import Cellar
-from tests.records import NOON, delivery
+from tests.records import NOON, delivery, digest
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
 
@@ -51,6 +53,28 @@ def test_list_has_the_default_first_and_counts_what_came(cellar: Cellar) -> None
     assert [(each["name"], each["archives"]) for each in listed] == [("default", 0), ("retail-il", 1)]
     assert datetime.fromisoformat(listed[1]["last_delivery_at"]) == NOON
     assert listed[0]["url"] == "http://127.0.0.1:8000/webhooks/cellosign"
+
+
+def test_list_warns_of_a_source_whose_clock_is_wrong_by_a_zone(cellar: Cellar) -> None:
+    now = datetime.now(UTC)
+    with writing() as session:
+        for number in range(10):
+            received_at = now - timedelta(hours=number)
+            session.add(
+                SessionEventRow(
+                    event_id=digest(str(number)),
+                    source="default",
+                    type="WHEF_SESSION_CREATED",
+                    is_known=True,
+                    event_at=received_at + timedelta(hours=2),
+                    received_at=received_at,
+                )
+            )
+
+    (listed,) = json.loads(cellar("sources", "list", "--json").output)["items"]
+
+    assert "10 of 10 recent arrivals came about 2 h before the time that they state" in listed["clock_warning"]
+    assert f"warning: {listed['clock_warning']}" in cellar("sources", "list").output
 
 
 def test_stated_terms_apply_and_the_others_are_those_of_the_settings(cellar: Cellar) -> None:
