@@ -31,6 +31,7 @@ from flows.execution.summaries import optional_summary
 from flows.execution.undelivered import RUNS_AT_ONCE, settle, undelivered_runs
 from models.messages.notification import NotificationState
 from services.messages.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
+from services.messages.endpoints import keep_disabled
 from services.redelivery.confirming import complete_confirmed
 
 DEPLOYMENT = "deliver-messages/scheduled"
@@ -57,6 +58,8 @@ async def _start_runs() -> None:
     now = datetime.now(UTC)
     log.info("%d messages are given up", len(await give_up_expired(now)))
     names = await due_endpoints(now)
+    for each in await in_thread(keep_disabled):
+        log.error("The endpoint %s is disabled; see `cellar endpoints show`", each)
     async with get_client() as client:
         started = await _start_missing_runs(client, names) if names else 0
         log.info("%d endpoints have messages to send; %d runs are started", len(names), started)

@@ -45,6 +45,16 @@ def keep(row: EndpointRow) -> None:
     store().overwrite_bytes(json.dumps({"format": _FORMAT, "sealed": definition}).encode(), key_of(row.name))
 
 
+def find(name: str) -> EndpointRow | None:
+    """Return the kept definition of an endpoint, None if there is none.
+
+    Raises:
+        Conflict: it is damaged or locked.
+        Transient: the store does not answer.
+    """
+    return _read(key_of(name)) if store().size(key_of(name)) is not None else None
+
+
 def kept(on_damaged: OnDamaged) -> Iterator[EndpointRow]:
     """Yield the endpoints whose definitions are in the store, by name. A damaged or locked one is passed to
     `on_damaged`, and blocks no other.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from adapters.database.transactions import writing
-from adapters.tables.queues import EXPIRED, Taken, die, disable_within, health_of, make_due
+from adapters.tables.queues import EXPIRED, Taken, die, disable_by_itself, health_of, make_due
 from domain.messages.retrying import (
     TRIED_FOR,
     Failure,
@@ -96,7 +96,7 @@ class _Recording:
         endpoint = self._changed_endpoint(taken.endpoint, failure, confirmed=confirmed)
         self._session.add(_row(self._session, message, taken.endpoint, made, endpoint))
         if endpoint and is_gone(made.status_code):
-            disable_within(self._session, endpoint, made.ended_at, _GONE)
+            disable_by_itself(self._session, endpoint, made.ended_at, _GONE)
         return NotificationState(message.state)
 
     def _changed_endpoint(self, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:

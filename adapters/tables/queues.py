@@ -21,6 +21,8 @@ _PAGE_CLAIMED_FOR = timedelta(seconds=120)
 _PROBED_FOR = timedelta(seconds=30)
 _RESERVED_FOR = timedelta(seconds=20)
 _LAST_ATTEMPT_WITHIN = timedelta(minutes=10)
+MOST_ACTIONS = 100
+"""What people did to an endpoint before its last 100 actions is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ def give_up_expired(now: datetime) -> list[NotificationRow]:
         return messages
 
 
+def disable_by_itself(session: Session, endpoint: EndpointRow, now: datetime, why: str) -> None:
+    """Disable an endpoint that its answers have disabled, as `disable_within` does, and record it as an action."""
+    action = {"at": now.isoformat(), "by": "cellar", "what": f"disabled: {why}"}
+    endpoint.actions = [*endpoint.actions[1 - MOST_ACTIONS :], action]
+    disable_within(session, endpoint, now, why)
+
+
 def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: str) -> None:
     """Disable an endpoint in the caller's transaction, and empty its queue."""
     endpoint.disabled_at, endpoint.disabled_why = now, why
@@ -169,7 +178,7 @@ def _has_left(session: Session, endpoint: EndpointRow, now: datetime) -> bool:
         return True
     if not endpoint.disabled_at and is_given_up(health_of(endpoint), now):
         since = endpoint.failing_since
-        disable_within(session, endpoint, now, f"it has confirmed nothing since {since:%Y-%m-%d %H:%M} UTC")
+        disable_by_itself(session, endpoint, now, f"it has confirmed nothing since {since:%Y-%m-%d %H:%M} UTC")
     elif endpoint.disabled_at:
         empty_queue(session, endpoint.name, f"the endpoint is disabled: {endpoint.disabled_why}")
     return endpoint.disabled_at is not None

@@ -15,7 +15,7 @@ from adapters.tables import endpoints, queues
 from domain.messages.addresses import shown_url
 from domain.messages.endpoints import declared_name
 from domain.messages.signatures import SigningKey, key_of
-from models.errors import Locked, Refused
+from models.errors import Conflict, Locked, Refused
 from models.messages.endpoint import EndpointKey, EndpointRow, Signature
 from models.views.endpoints import NewEndpoint, Rotation, SecretChoice
 from services.messages.planning import known_endpoints
@@ -24,7 +24,6 @@ from services.messages.signing import KEY, with_sealed_values
 log = structlog.get_logger()
 
 _KEY_BYTES = 32
-_MOST_ACTIONS = 100
 
 
 def add(asked: NewEndpoint, by: str, now: datetime) -> SigningKey:
@@ -127,6 +126,31 @@ def remove(name: str, by: str, now: datetime) -> None:
     _change(name, by, "removed", now, _remove)
 
 
+def keep_disabled() -> list[str]:
+    """Keep in the store, and log, that endpoints were disabled by their answers, and return the names of these.
+
+    A message is sent, and its attempt recorded, without the store. A definition that is damaged or locked stays as it
+    is, and `cellar verify` reports it.
+
+    Raises:
+        Transient: database or store does not answer.
+    """
+    found = []
+    for name in [each.name for each in endpoints.known() if each.disabled_at]:
+        try:
+            with writing() as session:
+                row = endpoints.changeable(session, name)
+                kept = kept_endpoints.find(name)
+                if row is None or row.disabled_at is None or (kept and kept.disabled_at == row.disabled_at):
+                    continue
+                kept_endpoints.keep(row)
+        except Conflict:
+            continue
+        log.warning("endpoint", endpoint=name, what="disabled", why=row.disabled_why)
+        found.append(name)
+    return found
+
+
 def forget_old_keys(now: datetime) -> int:
     """Forget the keys whose overlap is over, and return of how many endpoints. They sign nothing any longer."""
     rotated = [each.name for each in endpoints.known() if not all(key.signs_at(now) for key in each.signing_keys)]
@@ -186,7 +210,7 @@ def _change(name: str, by: str, what: str, now: datetime, change: Callable[[Endp
             raise Refused("UNKNOWN_ENDPOINT", "the endpoint was removed", status=404)
         if not change(row, session):
             return
-        row.actions = [*row.actions[1 - _MOST_ACTIONS :], _action(by, what, now)]
+        row.actions = [*row.actions[1 - queues.MOST_ACTIONS :], _action(by, what, now)]
         session.flush()
         kept_endpoints.keep(row)
     log.info("endpoint", endpoint=name, what=what)

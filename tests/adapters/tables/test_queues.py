@@ -174,6 +174,7 @@ def test_gone_endpoint_is_disabled_and_its_queue_is_skipped() -> None:
 
     assert [notifications.get(each).state for each in ids] == ["dead", "skipped", "skipped"]
     assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert endpoints.get("erp").actions[-1]["what"] == "disabled: the endpoint answered 410 Gone"
     assert queues.endpoints_with_due(NOON + HOUR) == []
     assert notifications.get(announced(4, NOON + HOUR)).state == "skipped"
 

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.database.migration import migrate
+from adapters.database.transactions import writing
 from adapters.files.store import store
 from adapters.settings.settings import Settings, settings
 from adapters.store import seals
 from adapters.tables import endpoints as rows
+from adapters.tables.queues import disable_by_itself
 from models.errors import Refused
+from models.messages.endpoint import EndpointRow
 from models.store.fixity import Fault
 from models.views.endpoints import NewEndpoint
 from services.custody.rebuilding import rebuild
@@ -45,6 +48,24 @@ def test_rebuilt_endpoint_signs_as_before(configure: Configure) -> None:
     assert (rebuilt.endpoints, rebuilt.damaged) == (1, ())
     assert endpoint_views.view("erp") == before
     assert headers_of(rows.get("erp"), "msg_1", b"{}", NOW) == signed
+
+
+def test_endpoint_that_its_answer_has_disabled_is_kept_so_once_and_says_who_did_it(configure: Configure) -> None:
+    added("erp")
+    with writing() as session:
+        disable_by_itself(session, session.get_one(EndpointRow, "erp"), NOW, "the endpoint answered 410 Gone")
+
+    assert (endpoints.keep_disabled(), endpoints.keep_disabled()) == (["erp"], [])
+
+    lose_the_database(configure)
+    rebuild([], lambda _: None)
+    row = rows.get("erp")
+    assert (row.disabled_at, row.disabled_why) == (NOW, "the endpoint answered 410 Gone")
+    assert row.actions[-1] == {
+        "at": NOW.isoformat(),
+        "by": "cellar",
+        "what": "disabled: the endpoint answered 410 Gone",
+    }
 
 
 def test_name_of_a_removed_endpoint_stays_taken(configure: Configure) -> None:
