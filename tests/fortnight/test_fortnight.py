@@ -103,10 +103,16 @@ def check_endpoints(plan: Fortnight, down: str, hostile: str) -> Endpoints:
 def check_messages(
     downstream: Downstream, counted: Expected, events: Counter[datetime], endpoints: Endpoints, base: str
 ) -> None:
-    """Each event reached each endpoint that confirms. The hostile endpoint is given up, with its messages on record."""
+    """Each event was announced in its round, and reached each endpoint that confirms.
+
+    The hostile endpoint is given up, with its messages on record.
+    """
     for path in CONFIRMING:
         assert Counter(downstream.confirmed[path].values()) == +counted.events, path
-    states = Counter((each.endpoint_name, each.state) for each in rows(NotificationRow))
+    messages = rows(NotificationRow)
+    for name in {each.endpoint_name for each in messages}:
+        assert Counter(round_before(each.planned_at) for each in messages if each.endpoint_name == name) == events, name
+    states = Counter((each.endpoint_name, each.state) for each in messages)
     total, dead = counted.events.total(), given_up(events, endpoints.disabled_at)
     assert events.total() == total
     delivered = {(declared_name(f"{base}{path}"), NotificationState.DELIVERED): total for path in CONFIRMING}
