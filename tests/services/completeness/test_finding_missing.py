@@ -192,6 +192,14 @@ def test_two_processes_of_a_run_with_the_same_reference_are_told_apart() -> None
     assert findings("process_number") == [(101,)]
 
 
+def test_finding_without_a_process_number_stands_for_one_of_the_processes_with_its_reference() -> None:
+    reported(event(SUBMITTED, at(0), process_number=None))
+    find_missing(at(2))
+    reported(event(SUBMITTED, at(2.1), session="b"), event(SUBMITTED, at(2.1), session="c", process_number=101))
+    find_missing(at(4))
+    assert sorted(findings("process_number", "closed_why")) == [(100, None), (101, None)]
+
+
 def messages() -> list[str]:
     with reading() as session:
         assert len(session.exec(select(EventRow)).all()) == len(session.exec(select(NotificationRow)).all())
