@@ -57,10 +57,11 @@ def take_in(names: Sequence[str]) -> int:
         Transient: inbox, store or database does not answer.
     """
     count = 0
-    for day, of_day in groupby(names, lambda name: inbox.arrival(name).date()):
-        for group in _files(of_day):
+    # A file has the batches of a minute: while the database is away, a repetition writes the same file again.
+    for minute, of_minute in groupby(names, lambda name: inbox.arrival(name).replace(second=0, microsecond=0)):
+        for group in _files(of_minute):
             try:
-                count += _take_in(group, datetime(day.year, day.month, day.day, tzinfo=UTC))
+                count += _take_in(group, minute)
             except Transient:
                 raise
             except Exception:
