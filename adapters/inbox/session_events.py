@@ -20,6 +20,8 @@ from domain.completeness.batches import lines_of
 from models.completeness.session_event import ReceivedEvent
 
 _ENDING = ".jsonl"
+_MOST_AHEAD = timedelta(minutes=5)
+"""How far the clock of another receiver may be ahead."""
 
 
 def write_batch(events: Sequence[ReceivedEvent]) -> str:
@@ -36,10 +38,15 @@ def keep_body(intake: Intake) -> None:
 
 
 def batches(arrived_before: datetime | None = None) -> list[str]:
-    """Return the names of the waiting batches, oldest first."""
-    return [
-        name for name in place().names(f"[0-9]*{_ENDING}") if arrived_before is None or arrival(name) < arrived_before
-    ]
+    """Return the names of the waiting batches, oldest first.
+
+    A batch that arrives in the future was named while a clock was ahead. It counts as old, or it would wait until then.
+    """
+    names = place().names(f"[0-9]*{_ENDING}")
+    if arrived_before is None:
+        return names
+    ahead = datetime.now(UTC) + _MOST_AHEAD
+    return [name for name in names if arrival(name) < arrived_before or arrival(name) > ahead]
 
 
 def arrival(name: str) -> datetime:

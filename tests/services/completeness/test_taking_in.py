@@ -1,5 +1,6 @@
 """Session events leave the inbox once store and database have them, whatever happens in between."""
 
+import asyncio
 import hashlib
 import json
 import random
@@ -18,7 +19,7 @@ from adapters.settings.settings import Settings
 from domain.completeness.batches import events_in
 from models.completeness.session_event import ReceivedEvent, SessionEventRow, SessionEventType
 from models.errors import Transient
-from services.completeness.taking_in import take_in
+from services.completeness.taking_in import take_in, take_in_left
 from tests.conftest import bucket_at
 from tests.installations import database_that_is_away, installed
 from tests.services.completeness.taken_in import kill_before_write, writes_of_taking_in
@@ -85,6 +86,18 @@ def test_large_body_is_a_file_of_its_own_and_is_kept_byte_for_byte(
         ("WHP_STORAGE", "large", "default"), ("WHP_STORAGE", "large", "another"),
     }  # fmt: skip
     assert waiting() == []
+
+
+def test_batch_that_was_named_while_the_clock_was_ahead_is_not_left_until_then(
+    sqlite_installation: Settings,
+) -> None:
+    now = datetime.now(UTC)
+    journaled([body()], now + timedelta(days=365))
+    journaled([body(reference="of a receiver at work")], now)
+
+    assert asyncio.run(take_in_left()) == 1
+
+    assert [each.reference for each in rows().values()] == ["r"]
 
 
 def test_large_body_that_comes_again_after_it_was_taken_in_is_found_in_the_store(
