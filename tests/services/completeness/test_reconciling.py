@@ -99,6 +99,20 @@ def test_finding_closes_in_the_next_search_when_the_archive_has_arrived(file: Pa
     assert (still_open.closed_at, kinds(done)) == (None, [(K.MISSING, 102)])
 
 
+def test_finding_of_a_list_of_all_sources_is_closed_by_the_next_search(file: Path) -> None:
+    reconciled(written(file, listed(101), listed(102)))
+    arrived("r", 101, source="leasing")
+    assert find_missing(NOW + timedelta(hours=1)).closed[Closing.ARCHIVED] == 1
+    assert [each.closed_why for each in findings()] == [Closing.ARCHIVED, None]
+
+
+def test_finding_of_a_list_without_process_numbers_is_closed_by_the_next_search(file: Path) -> None:
+    reconciled(written(file, listed(30), listed(31), heads=("Transaction number", *HEADS[1:])))
+    arrived("r", 101, 30)
+    assert find_missing(NOW + timedelta(hours=1)).closed[Closing.ARCHIVED] == 1
+    assert sorted((each.transaction_number, each.closed_why) for each in findings()) == [(30, "archived"), (31, None)]
+
+
 def test_archive_that_has_arrived_and_is_not_processed_yet_is_not_missing(file: Path) -> None:
     receipts.register(Delivery("d", digest("x"), "r", NOON, 10, {}, process_number=101))
     assert kinds(reconciled(written(file, listed(101)))) == []

@@ -28,7 +28,8 @@ def added(name: str, *fields: str) -> None:
 def event_of(reference: str, **members: Any) -> EventRow:
     """Archive the sample, and return the event of its completion."""
     receipt_id = archived(reference, sample_body(reference, **members))
-    event = notifications.event_of(notifications.of_receipt(receipt_id)[0])
+    completed = (each for each in notifications.of_receipt(receipt_id) if each.event == EventType.ARCHIVE_COMPLETED)
+    event = notifications.event_of(next(completed))
     assert event
     return event
 
@@ -38,7 +39,7 @@ def data_to(name: str, event: EventRow) -> Any:
 
 
 def sent_to(name: str, event: EventRow) -> bytes:
-    (message,) = (each for each in notifications.of_receipt(event.receipt_id) if each.endpoint_name == name)
+    message = next(each for each in notifications.of_receipt(event.receipt_id) if each.endpoint_name == name)
     message.event = event.type
     return body_to(rows.get(name), message, event.body.encode())
 
