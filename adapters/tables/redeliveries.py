@@ -96,19 +96,20 @@ def make_page_due(redelivery_id: str, now: datetime) -> int:
     """
     with writing() as session:
         row = session.get_one(RedeliveryRow, redelivery_id, with_for_update=True)
-        waiting = select(RedeliveryMessageRow).where(RedeliveryMessageRow.redelivery_id == redelivery_id, _WAITS)
-        items = session.exec(waiting.order_by(col(RedeliveryMessageRow.position)).limit(_PAGE)).all()
-        free = _states_of_free(session, [each.message_id for each in items])
+        its_id, position = col(RedeliveryMessageRow.redelivery_id), col(RedeliveryMessageRow.position)
+        waiting = select(position, RedeliveryMessageRow.message_id, RedeliveryMessageRow.was)
+        waiting = waiting.where(its_id == redelivery_id, _WAITS).order_by(position).limit(_PAGE)
+        items = session.connection().execute(waiting).all()
+        free = _states_of_free(session, [message_id for _, message_id, _ in items])
         by_state: defaultdict[str, list[str]] = defaultdict(list)
-        for each in items:
-            if free.get(each.message_id) == each.was:
-                by_state[each.was].append(each.message_id)
+        for _, message_id, was in items:
+            if free.get(message_id) == was:
+                by_state[was].append(message_id)
         for was, message_ids in by_state.items():
             _make_due(session, message_ids, NotificationState(was), row.confirmed_by, now)
-        done = [each.position for each in items if each.message_id in free]
-        its_id, position = col(RedeliveryMessageRow.redelivery_id), col(RedeliveryMessageRow.position)
-        theirs = (its_id == redelivery_id, position.in_(done))
-        session.execute(update(RedeliveryMessageRow).where(*theirs).values(due_at=now))
+        done = [number for number, message_id, _ in items if message_id in free]
+        marked = update(RedeliveryMessageRow).where(its_id == redelivery_id, position.in_(done))
+        session.connection().execute(marked.values(due_at=now))
         return len(done)
 
 
@@ -159,7 +160,7 @@ def _make_due(
 ) -> None:
     forced = was is NotificationState.DELIVERED
     theirs = update(NotificationRow).where(col(NotificationRow.message_id).in_(message_ids))
-    session.execute(
+    session.connection().execute(  # without the ORM, which would look for the rows in the session
         theirs.values(
             state=NotificationState.PENDING,
             skipped_why=None,
@@ -168,6 +169,5 @@ def _make_due(
             tried_before=NotificationRow.attempts,
             next_trigger=AttemptTrigger.FORCED if forced else AttemptTrigger.MANUAL,
             next_by=by,
-        ),
-        execution_options={"synchronize_session": False},
+        )
     )

@@ -1,5 +1,6 @@
 """Freezes the list of a plan when a person confirms it, and makes its messages due."""
 
+import math
 import time
 from datetime import UTC, datetime
 
@@ -12,13 +13,14 @@ from services.redelivery.records import get
 
 log = structlog.get_logger()
 
+_CONFIRMS_FOR_S = 10
 _MOST_IDLE_PAGES = 50
 _LOOK_AGAIN_S = 0.1
 
 
 def confirm(redelivery_id: str, by: str) -> None:
-    """Freeze the list of a plan, and make its messages due. The flow `deliver-messages` sends them, and completes what
-    a killed process has left.
+    """Freeze the list of a plan, and make its messages due, for ten seconds. The flow `deliver-messages` sends them and
+    makes the others due: those of a long list, or what a killed process has left.
 
     Raises:
         Refused: there is no such plan, or it was confirmed before.
@@ -29,23 +31,23 @@ def confirm(redelivery_id: str, by: str) -> None:
         detail = "expected a redelivery that is planned; this redelivery was confirmed before"
         raise Refused("WRONG_STATE", detail, where="redelivery_id", status=409)
     log.info("redelivery confirmed", redelivery_id=redelivery_id, messages=get(redelivery_id).planned)
-    make_due(redelivery_id)
+    _make_due(redelivery_id, time.monotonic() + _CONFIRMS_FOR_S)
 
 
 def complete_confirmed() -> None:
-    """Make the messages due of redeliveries whose confirmation was interrupted.
+    """Make the rest of the messages due of confirmed redeliveries.
 
     Raises:
         Transient: the database does not answer.
     """
     for each in redeliveries.unfinished():
-        make_due(each)
+        _make_due(each, math.inf)
 
 
-def make_due(redelivery_id: str) -> None:
-    """Make the messages of a frozen list due, a page at a time. A second call goes on where the first was killed."""
+def _make_due(redelivery_id: str, until_s: float) -> None:
+    """Make the messages of a frozen list due, a page at a time. A second call goes on where the first has ended."""
     idle = 0
-    while idle < _MOST_IDLE_PAGES:
+    while idle < _MOST_IDLE_PAGES and time.monotonic() < until_s:
         moved = redeliveries.make_page_due(redelivery_id, datetime.now(UTC))
         if not moved and redelivery_id not in redeliveries.unfinished():
             break
