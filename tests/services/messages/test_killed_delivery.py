@@ -1,0 +1,79 @@
+"""A delivery that is killed loses no message: those that it had claimed are due again, under the same ids."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlmodel import select, update
+from werkzeug import Request, Response
+
+from adapters.database.transactions import reading, writing
+from adapters.settings.settings import Settings
+from adapters.tables import queues
+from models.messages.event import Event, EventType
+from models.messages.notification import NotificationRow, NotificationState
+from services.messages.delivering import deliver_due
+from services.messages.planning import announce, known_endpoints
+from tests.conftest import wait_until
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+MESSAGES, AT_ONCE = 12, 4
+DELIVERS = (
+    "import asyncio, sys; from services.messages.delivering import deliver_due; asyncio.run(deliver_due(sys.argv[1]))"
+)
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def threaded() -> Iterator[HTTPServer]:
+    """A server that answers several requests at a time."""
+    server = HTTPServer(threaded=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.usefixtures("installation")
+def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
+    configure: Callable[..., Settings], threaded: HTTPServer
+) -> None:
+    asked: list[str] = []
+    may_answer = threading.Event()
+
+    def answer(request: Request) -> Response:
+        asked.append(request.headers["webhook-id"])
+        may_answer.wait(30)
+        return Response()
+
+    threaded.expect_request("/hook").respond_with_handler(answer)
+    configure(notify_urls=threaded.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    now = datetime.now(UTC)
+    for number in range(MESSAGES):
+        announce(Event(EventType.STORE_DAMAGED, f"found-{number}", now, b'{"type":"store.damaged"}'))
+    (endpoint,) = known_endpoints()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", DELIVERS, endpoint.name], env=environment) as process:
+        wait_until(lambda: len(asked) == AT_ONCE or process.poll() is not None, timeout_s=60)
+        assert process.poll() is None
+        assert queues.endpoints_with_due(datetime.now(UTC)) == []  # all are claimed
+        process.kill()
+    may_answer.set()
+    assert queues.endpoints_with_due(datetime.now(UTC) + timedelta(minutes=3)) == [endpoint.name]
+    with writing() as session:  # let three minutes pass
+        session.execute(update(NotificationRow).values(claimed_until=now))
+
+    asyncio.run(deliver_due(endpoint.name))
+
+    with reading() as session:
+        messages = session.exec(select(NotificationRow)).all()
+    assert Counter(each.state for each in messages) == {NotificationState.DELIVERED: MESSAGES}
+    assert set(asked) == {each.message_id for each in messages}
+    assert sorted(Counter(asked).values()) == [1] * (MESSAGES - AT_ONCE) + [2] * AT_ONCE
