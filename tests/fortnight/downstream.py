@@ -4,6 +4,8 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,8 +32,9 @@ class Downstream:
                 self.times.setdefault(path, Counter())[message_id] += 1
 
 
-def served(downstream: Downstream) -> ThreadingHTTPServer:
-    """Return a running server: `/well`, `/down` (503 while `is_down`), `/slow`, `/hostile`, and `/people`."""
+@contextmanager
+def served(downstream: Downstream) -> Iterator[str]:
+    """Yield the URL of a running server: `/well`, `/down` (503 while `is_down`), `/slow`, `/hostile`, and `/people`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -54,6 +57,12 @@ def served(downstream: Downstream) -> ThreadingHTTPServer:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False  # so that closing it waits for its connections
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

@@ -41,22 +41,19 @@ def test_fortnight_ends_as_counted(
     configure: Callable[..., Settings], sqlite_installation: Settings, tmp_path: Path
 ) -> None:
     downstream, plan = Downstream(), drawn(SEED, PROCESSES)
-    server = served(downstream)
-    base = f"http://127.0.0.1:{server.server_port}"
-    configure(
-        port=free_port(),
-        webhook_secrets="the secret",
-        notify_urls=",".join(f"{base}{path}" for path in (*CONFIRMING, "/hostile")),
-        notify_secret=SECRET,
-        notify_allow_private="true",
-        people_urls=f"{base}/people".replace("http", "json"),
-        PREFECT_API_URL=closed_url(),
-    )
-    loans = registry.add("loans", StatedTerms(), "test", BEGIN)
-    player = Player(plan, tmp_path, downstream, {"default": "the secret", "loans": loans.secret})
-
-    player.play()
-    server.shutdown()
+    with served(downstream) as base:
+        configure(
+            port=free_port(),
+            webhook_secrets="the secret",
+            notify_urls=",".join(f"{base}{path}" for path in (*CONFIRMING, "/hostile")),
+            notify_secret=SECRET,
+            notify_allow_private="true",
+            people_urls=f"{base}/people".replace("http", "json"),
+            PREFECT_API_URL=closed_url(),
+        )
+        loans = registry.add("loans", StatedTerms(), "test", BEGIN)
+        player = Player(plan, tmp_path, downstream, {"default": "the secret", "loans": loans.secret})
+        player.play()
 
     counted = expected(plan)
     assert Counter(player.killed) == {Victim.WORKER: 10, Victim.RECEIVER: 10}
