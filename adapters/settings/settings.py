@@ -181,7 +181,10 @@ class Settings(BaseSettings):
         168, ge=1, le=8760, description="Hours after which Cellosign deletes a process that failed."
     )
     archived_within_s: float = Field(
-        3600, gt=0, description="Time after which a process that was submitted and is not archived is missing."
+        3600,
+        gt=0,
+        le=8760 * 3600,
+        description="Time after which a process that was submitted and is not archived is missing.",
     )
     unknown_events: Literal["keep", "refuse"] = Field(
         "keep", description="What becomes of events of a type that cellar does not know: kept and flagged, or refused."

@@ -47,7 +47,7 @@ class StatedTerms(BaseModel):
     amount_unit: AmountUnit | None = None
     success_purge_h: int | None = Field(None, ge=1, le=8760)
     failure_purge_h: int | None = Field(None, ge=1, le=8760)
-    archived_within_s: float | None = Field(None, gt=0)
+    archived_within_s: float | None = Field(None, gt=0, le=8760 * 3600)
     unknown_events: Literal["keep", "refuse"] | None = None
 
 

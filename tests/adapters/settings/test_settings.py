@@ -101,6 +101,8 @@ def test_lists_are_separated_by_commas(configure: Configure, text: str, expected
         ("public_link", "yes"),
         ("error_http", "500"),
         ("amount_unit", "shekel"),
+        ("archived_within_s", "1e12"),
+        ("archived_within_s", "inf"),
         ("payment_types", "charge"),
         ("payment_types", "charge=revenue"),
         ("payment_types", "charge=settled"),

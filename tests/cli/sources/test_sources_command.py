@@ -127,6 +127,8 @@ def test_disabled_source_has_no_secret_that_opens_and_names_who_disabled_it(cell
         (("add", "new", "--timezone", "Mars/Olympus"), "--timezone"),
         (("add", "new", "--amount-unit", "cents"), "--amount-unit"),
         (("add", "new", "--success-purge-h", "0"), "--success-purge-h"),
+        (("add", "new", "--archived-within-s", "1e12"), "--archived-within-s"),
+        (("set", "known", "--archived-within-s", "inf"), "--archived-within-s"),
         (("set", "known"), "at least one term"),
         (("set", "unknown", "--timezone", "UTC"), "no source has the name"),
         (("rotate", "default"), "CELLAR_WEBHOOK_SECRETS"),
