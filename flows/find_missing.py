@@ -14,6 +14,7 @@ from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
 from models.completeness.missing_process import Closing
+from models.errors import Transient
 from services.completeness import finding_missing
 from services.completeness.alerting import announce_missing
 
@@ -29,17 +30,25 @@ async def find_missing() -> None:
     are listed in a summary. A second run changes nothing.
 
     Raises:
-        Transient: the database or the inbox does not answer.
+        Transient: the database, the inbox or the store does not answer. Alerts that are due are announced all the same.
     """
     log, now = get_run_logger(), datetime.now(UTC)
-    found = await in_thread(finding_missing.find_missing, now)
+    try:
+        found = await in_thread(finding_missing.find_missing, now)
+    except Transient:
+        await _announce(now)
+        raise
     log.info("%d processes are newly missing; %d have arrived", found.opened, found.closed[Closing.ARCHIVED])
     if found.closed[Closing.DELETED]:
         log.error("%d processes were not archived before their deadline: they are lost", found.closed[Closing.DELETED])
+    await _announce(now)
+    await _summarise(now)
+
+
+async def _announce(now: datetime) -> None:
     told = await in_thread(announce_missing, now)
     emit(told.events)
-    log.info("%d findings and %d alerts are announced", len(told.opened), len(told.alerts))
-    await _summarise(now)
+    get_run_logger().info("%d findings and %d alerts are announced", len(told.opened), len(told.alerts))
 
 
 async def _summarise(now: datetime) -> None:

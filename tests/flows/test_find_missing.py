@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from sqlmodel import select
 
-from adapters.database.transactions import reading
+from adapters.database.transactions import reading, writing
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from flows.find_missing import find_missing
+from models.completeness.missing_process import MissingProcessRow
+from models.errors import Transient
 from models.messages.notification import NotificationRow
 from tests.conftest import wait_until
 from tests.flows.workers import SECRET
@@ -67,3 +70,22 @@ def test_flow_announces_a_missing_process_and_closes_it_when_its_archive_has_arr
     searched()
     assert findings("closed_why") == [("archived",)]
     assert "lost-1" not in summary(prefect_server)
+
+
+def test_alert_that_is_due_is_announced_while_the_store_is_away(
+    configure: Callable[..., Settings], tmp_path: Path
+) -> None:
+    configure(notify_urls="https://erp.example/hook", notify_secret=SECRET)
+    now = datetime.now(UTC)
+    reported(event(SUBMITTED, now - timedelta(hours=20), "lost-1"))
+    searched()
+    with writing() as session:
+        session.exec(select(MissingProcessRow)).one().deadline_at = now + timedelta(hours=12)
+
+    (tmp_path / "unmounted").touch()
+    configure(store_url=tmp_path / "unmounted")
+    reported(event(SUBMITTED, now - timedelta(hours=2), "lost-2", source="leasing"))  # whose terms are in the store
+    with pytest.raises(Transient):
+        searched()
+
+    assert findings("reference", "alerted_h") == [("lost-1", 12)]
