@@ -86,7 +86,7 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
             asked = timedelta(seconds=min(int(text[:9]), 10**8))
         else:
             asked = parsedate_to_datetime(text) - now
-    except (ValueError, TypeError):  # a date without a zone cannot be compared
+    except (ValueError, TypeError, OverflowError):  # a date without a zone cannot be compared
         return None
     return min(max(asked, timedelta(0)), LONGEST_RETRY_AFTER)
 

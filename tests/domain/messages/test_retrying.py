@@ -73,6 +73,8 @@ def test_message_is_given_up_after_too_many_attempts() -> None:
         ("Fri, 01 Jan 2100 11:00:00 GMT", LONGEST_RETRY_AFTER),
         ("Thu, 01 Jan 2026 12:01:00", None),
         ("٣", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:00 +999999999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, pause: timedelta | None) -> None:
