@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sqlmodel import Session, SQLModel, col, select
 from adapters.database.transactions import pages, reading, writing
 from adapters.files.spool import spooled, write_spooled
 from adapters.files.store import store
-from adapters.store import ocfl
+from adapters.store import earlier_histories, ocfl
 from models.archive.archive import State
 from models.errors import Conflict
 from models.messages.event import EventRow
@@ -108,7 +109,7 @@ def restore(key: str) -> None:
         Conflict: the history is damaged, or belongs to another receipt or process.
         Transient: database or store does not answer.
     """
-    kept = parsed(store().read_bytes(key), key)
+    kept = earlier_histories.completed(parsed(store().read_bytes(key), key), datetime.now(UTC))
     with writing() as session:
         for name, rows in kept.items():
             for row in rows:
