@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 NOT_DELIVERABLE = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
+_CHECKED_AFTER = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,19 @@ async def send(
 async def send_taken(
     taken: Taken, line: downstream.Line, trigger: AttemptTrigger = AttemptTrigger.AUTOMATIC, by: str | None = None
 ) -> Attempt:
-    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does."""
+    """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
+
+    A message that waited for its turn is sent only if it is still for this process and for its endpoint.
+    """
     await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
+    now = datetime.now(UTC)
+    if now - taken.taken_at > _CHECKED_AFTER:
+        still = await in_thread(queues.taken_still, taken, now)
+        if still is None:
+            message = await in_thread(notifications.get, taken.message.message_id)
+            why = message.skipped_why or queues.UNDER_WAY
+            return Attempt(NotificationState(message.state), error=why, was_made=False)
+        taken = still
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
     if taken.endpoint.fields:
         body = await in_thread(body_to, taken.endpoint, taken.message, body)

@@ -242,3 +242,28 @@ def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
     assert {each.message_id for each in made} == {message_id}
     assert [each.url for each in made] == ["https://erp.example/hook"] * 5
     assert all(each.next_attempt_at for each in made)
+
+
+def test_message_whose_claim_has_ended_is_sent_by_the_process_alone_that_took_it_last() -> None:
+    added()
+    announced(0, NOON)
+    (slow,) = queues.take_due("erp", NOON, 1)
+    later = NOON + 3 * MINUTE
+    (second,) = queues.take_due("erp", later, 1)
+
+    assert queues.taken_still(slow, later) is None
+    queues.release([slow])
+    assert queues.take_due("erp", later, 1) == []
+    assert queues.taken_still(second, later)
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "removed_at"])
+def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: str) -> None:
+    added()
+    announced(0, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    with writing() as session:
+        setattr(session.get_one(EndpointRow, "erp"), column, NOON)
+
+    assert queues.taken_still(taken, NOON + MINUTE) is None
+    assert states() == {NotificationState.SKIPPED: 1}

@@ -1,6 +1,8 @@
 """Messages as endpoints receive them over HTTP: each with its own secret, headers and fields."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +11,18 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
+from werkzeug import Request, Response
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables import notifications
-from models.messages.notification import NotificationAttemptRow, NotificationState
+from models.messages.event import Event, EventType
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import send
+from services.messages.delivering import deliver_due
+from services.messages.planning import announce
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -78,3 +84,25 @@ def test_endpoint_that_was_disabled_before_the_attempt_is_not_called(httpserver:
 
     assert (made.state, made.was_made) == (NotificationState.SKIPPED, False)
     assert httpserver.log == []
+
+
+def test_endpoint_that_is_disabled_hears_nothing_of_what_still_waits_for_its_turn(httpserver: HTTPServer) -> None:
+    def disable_and_confirm(_request: Request) -> Response:
+        endpoints.disable("slow", "dana@desk", NOW)
+        time.sleep(1.5)
+        return Response("")
+
+    httpserver.expect_request("/slow", method="POST").respond_with_handler(disable_and_confirm)
+    added(httpserver, "slow")
+    for number in range(8):
+        announce(Event(EventType.STORE_DAMAGED, f"event-{number}", NOW, b'{"type":"store.damaged"}'))
+
+    asyncio.run(deliver_due("slow"))
+
+    with reading() as session:
+        states = Counter(session.exec(select(NotificationRow.state)))
+    assert states == {
+        NotificationState.DELIVERED: len(httpserver.log),
+        NotificationState.SKIPPED: 8 - len(httpserver.log),
+    }
+    assert len(httpserver.log) <= 4
