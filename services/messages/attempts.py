@@ -16,6 +16,7 @@ from adapters.platform.cancellation import in_thread
 from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
+from domain.messages.addresses import tokens_of
 from domain.messages.answers import kept_text
 from domain.messages.endpoints import declared_name
 from domain.messages.retrying import is_confirmation, retry_after
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 NOT_DELIVERABLE = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
+_SHORTEST_PART = 8
 _CHECKED_AFTER = timedelta(seconds=1)
 
 
@@ -155,10 +157,16 @@ async def _answered(
         stage=None if confirmed else Stage.STATUS,
         error=None if confirmed else f"the endpoint answered {answer.status_code}",
         # It may repeat the message, and people's data with it.
-        answer=None if endpoint.fields else kept_text(answer.body, [endpoint.url, *headers.values()]),
+        answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
         jitter=jitter,
     )
+
+
+def _secrets(url: str, headers: Mapping[str, str]) -> list[str]:
+    """Return what an answer may repeat of a message, whole or in parts: `invalid token abc` after `Bearer abc`."""
+    parts = [part for value in headers.values() for part in value.split() if len(part) >= _SHORTEST_PART]
+    return [url, *tokens_of(url), *headers.values(), *parts]
 
 
 async def send_unrecorded(url: str, message_id: str, body: bytes) -> None:

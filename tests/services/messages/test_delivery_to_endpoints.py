@@ -106,3 +106,22 @@ def test_endpoint_that_is_disabled_hears_nothing_of_what_still_waits_for_its_tur
         NotificationState.SKIPPED: 8 - len(httpserver.log),
     }
     assert len(httpserver.log) <= 4
+
+
+def test_kept_answer_has_no_token_of_the_url_and_of_the_headers(httpserver: HTTPServer) -> None:
+    def repeat(request: Request) -> Response:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        return Response(f"no {token} at {request.full_path} of {request.args['key']}", status=403)
+
+    path = "/services/T024BE7LD/XXtokenXX"
+    httpserver.expect_request(path, method="POST").respond_with_handler(repeat)
+    url = httpserver.url_for(f"{path}?key=s3cr3t%2Fval9")
+    headers = {"Authorization": "Bearer abc-def-123"}
+    endpoints.add(NewEndpoint(url=url, name="chat", headers=headers), "dana@desk", NOW)
+    (message_id,) = notifications.undelivered(archived("process-1", sample_body("process-1")))
+
+    asyncio.run(send(message_id))
+
+    with reading() as session:
+        (kept,) = session.exec(select(NotificationAttemptRow.answer))
+    assert kept == "no *** at /services/***/***?key=*** of ***"
