@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events fuzz screenshots settings-table event-schemas lock clean
+.PHONY: up test lint test-faults bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages fuzz screenshots settings-table event-schemas lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -50,6 +50,9 @@ bench-anchors: .venv/development
 
 bench-events: .venv/development
 	$(BIN)/python -m benchmarks.session_events
+
+bench-messages: .venv/development
+	$(BIN)/python -m benchmarks.messages
 
 fuzz: .venv/development
 	$(BIN)/python -m tests.fuzz.scan --minutes 30

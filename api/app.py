@@ -18,7 +18,18 @@ from adapters.observation.metrics import DELIVERIES, REFUSED_DELIVERIES, SOURCE_
 from api import metrics
 from api.authorization import SENDERS_SECRET, UNAUTHORIZED, check_reader
 from api.errors import CLIENTS_FAILURES, READERS_FAILURES, UNEXPECTED, challenge, failures
-from api.json import archives, bulk_reruns, discrepancies, endpoints, messages, missing, people, refused, sources
+from api.json import (
+    archives,
+    bulk_reruns,
+    discrepancies,
+    endpoints,
+    messages,
+    missing,
+    people,
+    redeliveries,
+    refused,
+    sources,
+)
 from api.json import failures as failure_groups
 from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
@@ -90,7 +101,8 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 )
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
-for each in (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, refused, sources):
+_OF_READERS = (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, redeliveries)
+for each in (*_OF_READERS, refused, sources):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )

@@ -25,6 +25,7 @@ from cli.custody.rebuild import rebuild_database
 from cli.custody.verify import verify
 from cli.messages import endpoints
 from cli.messages.messages import list_messages
+from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.operation import missing, people
 from cli.operation.doctor import doctor
 from cli.operation.failures import failures
@@ -71,6 +72,8 @@ app.command("rebuild")(rebuild_database)
 app.command("rotate-keys")(rotate_keys)
 app.add_typer(bulk.app, name="bulk")
 endpoints.app.command("messages")(list_messages)
+endpoints.app.command()(redeliver)
+endpoints.app.command("redeliveries")(list_redeliveries)
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(people.app, name="people")
 app.add_typer(export_table.app, name="export-table")

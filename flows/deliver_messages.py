@@ -20,6 +20,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
 
+from adapters.database.transactions import pages
 from adapters.platform.cancellation import in_thread
 from adapters.tables import runs
 from flows.execution.attempts import without_text
@@ -27,9 +28,10 @@ from flows.execution.engine import leave_slot
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
-from flows.execution.undelivered import settle, undelivered_runs
+from flows.execution.undelivered import RUNS_AT_ONCE, settle, undelivered_runs
 from models.messages.notification import NotificationState
 from services.messages.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
+from services.redelivery.confirming import complete_confirmed
 
 DEPLOYMENT = "deliver-messages/scheduled"
 _UNENDED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
@@ -51,6 +53,7 @@ async def deliver_messages(endpoint: str | None = None) -> None:
 
 async def _start_runs() -> None:
     log = get_run_logger()
+    await in_thread(complete_confirmed)
     now = datetime.now(UTC)
     log.info("%d messages are given up", len(await give_up_expired(now)))
     names = await due_endpoints(now)
@@ -89,9 +92,9 @@ async def _deliver(endpoint: str) -> None:
     get_run_logger().info("Endpoint %s: %s", endpoint, counts)
     await _publish(endpoint, delivered)
     flow_run_ids = await in_thread(runs.ids_of_receipts, delivered.receipt_ids)
-    if flow_run_ids:
-        async with get_client() as client:
-            await settle(client, await undelivered_runs(client, [UUID(each) for each in flow_run_ids]))
+    async with get_client() as client:
+        for page in pages(map(UUID, flow_run_ids), RUNS_AT_ONCE):
+            await settle(client, await undelivered_runs(client, page))
 
 
 async def _publish(endpoint: str, delivered: Delivered) -> None:

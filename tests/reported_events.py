@@ -20,8 +20,9 @@ DELETED, EXPIRED = SessionEventType.DELETED, SessionEventType.EXPIRED
 def event(
     kind: str, at: datetime, reference: str | None = "r", session: str | None = "a", **columns: Any
 ) -> SessionEventRow:
-    """Return an event of process 100 that arrived at the time which it states."""
-    values: dict[str, Any] = {"source": "default", "process_number": 100, "transaction_number": 30} | columns
+    """Return an event of process 100 that arrived at the time which it states, unless columns say otherwise."""
+    values: dict[str, Any] = {"source": "default", "process_number": 100, "transaction_number": 30, "received_at": at}
+    values |= columns
     return SessionEventRow(
         event_id=digest(f"{kind} {at} {reference} {session} {values}"),
         type=kind,
@@ -29,7 +30,6 @@ def event(
         reference=reference,
         session_id=session,
         event_at=at,
-        received_at=at,
         **values,
     )
 

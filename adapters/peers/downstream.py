@@ -1,11 +1,14 @@
 """Sends messages to downstream systems by HTTP, and says at which stage a message failed.
 
-Addresses are checked for each message, and the connection goes to an address that was checked. A connection that is
-kept for the next message belongs to one endpoint, since its certificate was checked for that endpoint's name alone.
+Addresses are checked at most 5 s before each connection, and the connection goes to an address that was checked. A
+connection that is kept for the next message belongs to one endpoint, since its certificate was checked for that
+endpoint's name alone.
 """
 
 import asyncio
+import math
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -52,10 +55,11 @@ class Unanswered(Transient):
 
 
 class Line:
-    """Connections to one endpoint, kept for a few seconds between two messages."""
+    """Connections to one endpoint, kept for a few seconds between two messages, and its addresses for as long."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._checked: tuple[str, list[str], float] = ("", [], -math.inf)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float = TIMEOUT_S) -> Answer:
         """POST a message and return the answer, even of an error. Redirects are not followed.
@@ -68,13 +72,20 @@ class Line:
         try:
             # The client's own time-out applies to each read: an answer that trickles in would never reach it.
             async with asyncio.timeout(timeout_s):
-                addresses = await public_addresses(url)
+                addresses = await self._addresses(url)
                 reached.stage = Stage.CONNECT
                 endpoint = httpx.URL(url)
                 headers = {"host": endpoint.netloc.decode(), "accept-encoding": "identity", **headers}
                 return await self._first_answer(endpoint, addresses, reached, content=body, headers=headers)
         except (httpx.HTTPError, ssl.SSLError, OSError, TimeoutError) as error:
             raise Unanswered(reached.stage, _why(error, timeout_s)) from error
+
+    async def _addresses(self, url: str) -> list[str]:
+        known, addresses, checked_s = self._checked
+        if known != url or time.monotonic() - checked_s > _KEPT_S:
+            addresses = await public_addresses(url)
+            self._checked = (url, addresses, time.monotonic())
+        return addresses
 
     async def _first_answer(
         self, endpoint: httpx.URL, addresses: list[str], reached: "_Reached", **request: Any

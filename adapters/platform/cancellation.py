@@ -73,7 +73,7 @@ async def in_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
     except asyncio.CancelledError:
         stop.set()
         working.cancel()  # work that has not begun never begins
-        await _until(ended)
+        await until_ended(ended)
         raise
     return ended.result()
 
@@ -113,7 +113,7 @@ def checkpoint() -> None:
         limit()
 
 
-async def _until(ended: "asyncio.Future[Result]") -> None:
+async def until_ended(ended: "asyncio.Future[Result]") -> None:
     """Wait for the end, however often this wait is cancelled and whether or not the work fails."""
     while not ended.done():
         with suppress(asyncio.CancelledError):

@@ -13,24 +13,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.settings.database_urls import database_url_fault
-from adapters.settings.forms import (
-    Addresses,
-    CommaSeparated,
-    is_address,
-    is_certificate,
-    is_http_url,
-    is_location,
-    is_signing_secret,
-    is_zone,
-)
-from adapters.settings.kept_secrets import is_key, kept_secret
+from adapters.settings.checks import check
+from adapters.settings.forms import Addresses, CommaSeparated
+from adapters.settings.kept_secrets import kept_secret
 from adapters.settings.setting_names import check_names
 from domain.completeness.list_format import read_list_format
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
 from models.completeness.list_format import ListFormat
-from models.errors import Refused
 from models.payments.payment_terms import AmountUnit, PaymentTerms
 from models.settlements.report_format import ReportFormat
 from models.settlements.settlement import SettlementTerms
@@ -246,60 +236,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        if (self.notify_urls or self.notify_secret) and not is_signing_secret(self.notify_secret):
-            raise ValueError(
-                "CELLAR_NOTIFY_SECRET: expected whsec_ and a key in base64; CELLAR_NOTIFY_URLS requires it"
-            )
-        if not all(is_key("seal", key) for key in self.seal_keys):
-            raise ValueError(
-                "CELLAR_SEAL_KEYS: expected keys of 64 bytes in base64, as from `openssl rand -base64 64 | tr -d '\\n'`"
-            )
-        if self.anchor_key and not is_key("anchor", self.anchor_key):
-            raise ValueError("CELLAR_ANCHOR_KEY: expected 32 bytes in base64, as from `openssl rand -base64 32`")
-        if not all(is_certificate(Path(root)) for root in self.trust_roots):
-            raise ValueError("CELLAR_TRUST_ROOTS: expected files of certificates, PEM or DER")
-        if not all(Path(each).is_file() for each in self.trust_lists):
-            raise ValueError("CELLAR_TRUST_LISTS: expected files that exist, TOML or XML; see docs/archives.md")
-        if not all(is_certificate(Path(root)) for root in self.time_stamp_roots):
-            raise ValueError("CELLAR_TIME_STAMP_ROOTS: expected files of certificates, PEM")
-        for name in ("timezone", "business_timezone"):
-            if not is_zone(getattr(self, name) or self.timezone):
-                raise ValueError(f"CELLAR_{name.upper()}: expected a time zone such as Asia/Jerusalem")
-        if read_statuses(self.payment_successes) & read_statuses(self.payment_failures):
-            raise ValueError("CELLAR_PAYMENT_FAILURES: expected no status that is also in CELLAR_PAYMENT_SUCCESSES")
-        read_types(self.payment_types)
-        read_results(self.payment_results)
-        try:
-            _ = self.report_format
-        except (OSError, UnicodeDecodeError, Refused) as error:
-            raise ValueError(f"CELLAR_SETTLEMENT_COLUMNS: {error}") from error
-        try:
-            _ = self.list_format
-        except (OSError, UnicodeDecodeError, Refused) as error:
-            raise ValueError(f"CELLAR_LIST_COLUMNS: {error}") from error
-        return self
-
-    @model_validator(mode="after")
-    def _check_urls(self) -> "Settings":
-        for name in ("inbox_url", "store_url", "settlements_url", "witness_url"):
-            if not is_location(getattr(self, name) or ""):
-                raise ValueError(
-                    f"{variable_of(name)}: expected a folder, or s3://BUCKET/PREFIX without credentials; cellar knows "
-                    "no other kinds of storage"
-                )
-        for name in ("public_url", "prefect_api_url"):
-            if (url := getattr(self, name)) and not is_http_url(url):
-                raise ValueError(f"{variable_of(name)}: expected a URL that begins with http:// or https://")
-        if not all(map(is_http_url, self.notify_urls)):
-            raise ValueError("CELLAR_NOTIFY_URLS: expected URLs that begin with http:// or https://, between commas")
-        if not all(map(is_address, self.people_urls)):
-            raise ValueError("CELLAR_PEOPLE_URLS: expected addresses of apprise such as mailto://…, between commas")
-        if not all(map(is_http_url, self.time_stamp_urls)):
-            raise ValueError(
-                "CELLAR_TIME_STAMP_URLS: expected URLs that begin with http:// or https://, between commas"
-            )
-        if self.database_url and (fault := database_url_fault(self.database_url)):
-            raise ValueError(f"CELLAR_DATABASE_URL: {fault}")
+        check(self)
         return self
 
     @cached_property  # used for each archive that settlement reports concern

@@ -1,5 +1,6 @@
 """Attempts at messages in the database, and what follows from each for its message and its endpoint."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,7 +48,12 @@ class Made:
 
 
 def record(taken: Taken, made: Made) -> NotificationState:
-    """Record an attempt, and what follows for its message and its endpoint. Return the state of the message.
+    """Record an attempt as `record_all` does, and return the state of its message."""
+    return record_all([(taken, made)])[0]
+
+
+def record_all(attempts: Sequence[tuple[Taken, Made]]) -> list[NotificationState]:
+    """Record attempts together, and what follows for their messages and endpoints. Return the states of the messages.
 
     Two attempts may end at once, and the slower may have failed. Each locks the message's row in turn, so each has a
     number of its own. A delivered message stays delivered.
@@ -55,9 +61,28 @@ def record(taken: Taken, made: Made) -> NotificationState:
     Raises:
         Transient: the database does not answer.
     """
+    message_ids = {taken.message.message_id for taken, _ in attempts}
+    by_message = select(NotificationRow).where(col(NotificationRow.message_id).in_(message_ids))
     with writing() as session:
-        message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
-        is_first = message.attempts == 0
+        # In one order everywhere, messages before endpoints: two processes must not wait for each other.
+        messages = session.exec(by_message.order_by(NotificationRow.message_id).with_for_update()).all()
+        recording = _Recording(session, {each.message_id: each for each in messages})
+        in_order = sorted(range(len(attempts)), key=lambda index: attempts[index][0].endpoint.name)
+        states = {index: recording.record(*attempts[index]) for index in in_order}
+        return [states[index] for index in range(len(attempts))]
+
+
+class _Recording:
+    """A transaction that records attempts. It reads and locks each row once."""
+
+    def __init__(self, session: Session, messages: Mapping[str, NotificationRow]) -> None:
+        self._session = session
+        self._messages = messages
+        self._endpoints: dict[str, EndpointRow | None] = {}
+
+    def record(self, taken: Taken, made: Made) -> NotificationState:
+        message = self._messages[taken.message.message_id]
+        is_first = message.attempts == message.tried_before
         message.attempts += 1
         message.claimed_until = None
         confirmed = is_confirmation(made.status_code)
@@ -66,11 +91,24 @@ def record(taken: Taken, made: Made) -> NotificationState:
             jitter=made.jitter,
         )  # fmt: skip
         _settle(message, failure, confirmed=confirmed)
-        endpoint = _changed_endpoint(session, taken.endpoint, failure, confirmed=confirmed)
-        session.add(_row(session, message, taken.endpoint, made, endpoint))
+        if made.trigger is not AttemptTrigger.AUTOMATIC or confirmed:
+            message.next_trigger = message.next_by = None
+        endpoint = self._changed_endpoint(taken.endpoint, failure, confirmed=confirmed)
+        self._session.add(_row(self._session, message, taken.endpoint, made, endpoint))
         if endpoint and is_gone(made.status_code):
-            disable_within(session, endpoint, made.ended_at, _GONE)
+            disable_within(self._session, endpoint, made.ended_at, _GONE)
         return NotificationState(message.state)
+
+    def _changed_endpoint(self, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:
+        """Return the endpoint, locked, with its health after an attempt; None where a confirmation changes nothing."""
+        if confirmed and not (taken.failing_since or taken.pace_per_s):
+            return None
+        if taken.name not in self._endpoints:
+            self._endpoints[taken.name] = self._session.get(EndpointRow, taken.name, with_for_update=True)
+        endpoint = self._endpoints[taken.name]
+        if endpoint:
+            _change(self._session, endpoint, failure, confirmed=confirmed)
+        return endpoint
 
 
 def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> None:
@@ -84,25 +122,19 @@ def _settle(message: NotificationRow, failure: Failure, *, confirmed: bool) -> N
         die(message, _GONE)
     elif message.state == NotificationState.PENDING:
         expires_at = message.expires_at or message.planned_at + TRIED_FOR
-        message.next_attempt_at = next_attempt(message.attempts, expires_at, failure)
+        message.next_attempt_at = next_attempt(message.attempts - message.tried_before, expires_at, failure)
         if not message.next_attempt_at:
             die(message, EXPIRED)
 
 
-def _changed_endpoint(session: Session, taken: EndpointRow, failure: Failure, *, confirmed: bool) -> EndpointRow | None:
-    """Return the endpoint, locked, with its health after an attempt; None where a confirmation changes nothing."""
-    if confirmed and not (taken.failing_since or taken.pace_per_s):
-        return None
-    endpoint = session.get(EndpointRow, taken.name, with_for_update=True, populate_existing=True)
-    if not endpoint:
-        return None
+def _change(session: Session, endpoint: EndpointRow, failure: Failure, *, confirmed: bool) -> None:
+    """Give an endpoint the health that follows from an attempt."""
     before, rate = health_of(endpoint), endpoint.rate_per_s
     after = after_confirmation(before, rate) if confirmed else after_failure(before, failure, rate)
     endpoint.failing_since, endpoint.failing_messages = after.failing_since, after.failing_messages
     endpoint.paused_until, endpoint.pace_per_s = after.paused_until, after.pace_per_s
     if confirmed and before.failing_since:
         make_due(session, endpoint.name, failure.ended_at, only_untried=before.failing_messages == 1)
-    return endpoint
 
 
 def _row(
@@ -132,6 +164,8 @@ def _new_answer(
         return None
     if endpoint and endpoint.failing_messages > _MOST_MESSAGES_WITH_LONG_ANSWERS:
         answer = answer[:_LENGTH_OF_OTHER_ANSWERS]
+    if message.attempts == 1:
+        return answer
     number = col(NotificationAttemptRow.attempt)
     kept = select(NotificationAttemptRow.answer).where(NotificationAttemptRow.message_id == message.message_id)
     kept = kept.where(col(NotificationAttemptRow.answer).is_not(None)).order_by(number.desc()).limit(1)

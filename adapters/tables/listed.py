@@ -9,18 +9,16 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from adapters.database.transactions import pages, reading, streamed, upsert, writing
+from adapters.database.transactions import pages, reading, streamed, upsert
 from models.archive.archive import ArchiveRow
 from models.archive.session import SessionRow
 from models.completeness.listed import ArchivedProcess, Heard, ListedFinding
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
+from models.completeness.missing_process import MissingProcessRow
 from models.completeness.session_event import SessionEventRow, SessionEventType
-from models.runs.receipt import DEFAULT_SOURCE
 
 Numbers = tuple[int | None, int | None]
 """Process number, and transaction number where there is no process number."""
 
-_ROWS_AT_ONCE = 1000
 _ENDS = (SessionEventType.DELETED, SessionEventType.EXPIRED)
 
 
@@ -125,35 +123,17 @@ def _heard(known: Heard, kind: str, at: datetime) -> Heard:
     return Heard(known.submitted_at, known.has_ended or kind in _ENDS)
 
 
-def record_missing(findings: Iterable[ListedFinding], now: datetime) -> None:
-    """Record missing processes that `findings_of` does not know.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    with_time = ({"why": Why.LISTED.value, "opened_at": now} | asdict(each) for each in findings)
-    for page in pages(with_time, _ROWS_AT_ONCE):
-        with writing() as session:
-            session.connection().execute(upsert(session, MissingProcessRow).on_conflict_do_nothing(), page)
+def open_within(session: Session, findings: Iterable[ListedFinding], now: datetime) -> None:
+    """Open findings with why `listed` in the caller's transaction."""
+    rows = [{"opened_at": now} | asdict(each) for each in findings]
+    if rows:
+        session.connection().execute(upsert(session, MissingProcessRow).on_conflict_do_nothing(), rows)
 
 
-def findings_of(missing: Iterable[ListedFinding]) -> dict[str, ListedFinding]:
-    """Return the findings that missing processes have already, by the ids in `missing`.
-
-    A process that its session events show to be missing has a finding under another id.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    found: dict[str, ListedFinding] = {}
-    with reading() as session:
-        for page in pages(missing, _ROWS_AT_ONCE):
-            known = _known(session, page)
-            for each in page:
-                its = [one for one in known[_numbers(each)] if _is_of(one, each)]
-                if its:
-                    found[each.missing_id] = min(its, key=lambda one: (one.closed_why is not None, one.missing_id))
-    return found
+def known_findings(session: Session, missing: Sequence[ListedFinding]) -> list[list[ListedFinding]]:
+    """Return, for each missing process, the findings that have one of its numbers, from all sources."""
+    known = _known(session, missing)
+    return [known[_numbers(each)] for each in missing]
 
 
 def _numbers(finding: ListedFinding) -> Numbers:
@@ -172,28 +152,3 @@ def _known(session: Session, page: Sequence[ListedFinding]) -> dict[Numbers, lis
         if each.transaction_number is not None:
             known[None, each.transaction_number].append(each)
     return known
-
-
-def _is_of(known: ListedFinding, missing: ListedFinding) -> bool:
-    """Return whether a finding is that of a missing process, or of the same process and open or dismissed."""
-    if known.missing_id == missing.missing_id:
-        return True
-    is_same = missing.source in (known.source, DEFAULT_SOURCE)
-    transactions = {known.transaction_number, missing.transaction_number} - {None}
-    return known.closed_why in (None, Closing.DISMISSED) and is_same and len(transactions) < 2
-
-
-def open_listed() -> list[MissingProcessRow]:
-    """Return the open findings of processes that only a list names."""
-    with reading() as session:
-        is_open = (MissingProcessRow.why == Why.LISTED, col(MissingProcessRow.closed_at).is_(None))
-        return list(session.exec(select(MissingProcessRow).where(*is_open)))
-
-
-def close_archived(missing_ids: Iterable[str], now: datetime) -> None:
-    """Close findings whose archive has arrived."""
-    with writing() as session:
-        for missing_id in missing_ids:
-            row = session.get_one(MissingProcessRow, missing_id)
-            if row.closed_at is None:
-                row.closed_at, row.closed_why = now, Closing.ARCHIVED

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlmodel import Session, col, func, select
 
-from adapters.database.transactions import insert_new, reading, writing
+from adapters.database.transactions import insert_new, pages, reading, writing
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow, NotificationState
 
@@ -45,6 +45,14 @@ def undelivered(receipt_id: str) -> list[str]:
                 .order_by(NotificationRow.message_id)
             )
         )
+
+
+def with_pending(receipt_ids: Iterable[str]) -> set[str]:
+    """Return those of the receipts about which a message waits."""
+    pending = select(NotificationRow.receipt_id).where(NotificationRow.state == NotificationState.PENDING).distinct()
+    with reading() as session:
+        asked = (pending.where(col(NotificationRow.receipt_id).in_(page)) for page in pages(receipt_ids))
+        return {receipt_id for each in asked for receipt_id in session.exec(each)}
 
 
 def pending_by_endpoint() -> dict[str, int]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 import sqlalchemy
@@ -11,6 +12,7 @@ from sqlmodel import Session, SQLModel, col, exists, or_, select, update
 
 from adapters.database.transactions import reading, writing
 from domain.completeness.missing import ArchivedSession, Arrival
+from domain.completeness.processes import Numbered, ProcessId, arrivals_by_number, numbered
 from models.archive.archive import ArchiveRow, State
 from models.archive.session import SessionRow
 from models.completeness.missing_process import MissingProcessRow
@@ -19,18 +21,35 @@ from models.runs.receipt import DeliveryRow, ReceiptRow, VersionRow
 
 Row = TypeVar("Row", SessionEventRow, MissingProcessRow)
 _NAMES = ("reference", "process_number")
-_Place = tuple[str, str]
+Place = tuple[str, str]
 """Source and reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of some processes. `arrivals` are by source and reference, `references` by source and number."""
+    """What is known of some processes. `arrivals` are by source and reference, `places` by number."""
 
     events: Sequence[SessionEventRow]
     findings: Sequence[MissingProcessRow]
-    arrivals: Mapping[_Place, Sequence[Arrival]]
-    references: Mapping[tuple[str, int], Collection[str]]
+    arrivals: Mapping[Place, Sequence[Arrival]]
+    places: Mapping[Numbered, Collection[Place]]
+
+    def arrivals_of(self, process: ProcessId, *, of_any_source: bool = False) -> Sequence[Arrival]:
+        """Return what has arrived for a process: by its reference, or without one by its number."""
+        if process.reference is not None:
+            return self.arrivals.get((process.source, process.reference), ())
+        places = sorted(self.places.get(numbered(process), ()))
+        theirs = (each for each in places if of_any_source or each[0] == process.source)
+        return arrivals_by_number(chain.from_iterable(self.arrivals.get(each, ()) for each in theirs), process)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of processes: references; without one, process numbers; without both, transaction numbers."""
+
+    references: Collection[str]
+    process_numbers: Collection[int]
+    transaction_numbers: Collection[int] = ()
 
 
 def due(now: datetime, limit: int) -> tuple[set[str], set[int]]:
@@ -54,34 +73,49 @@ def answer_nameless(now: datetime) -> None:
         session.execute(due_ones.values(decide_at=None, is_answered=True))
 
 
-def open_with_arrivals() -> tuple[list[str], list[int]]:
-    """Return references, and process numbers without a reference, of open findings for which something has arrived."""
+def open_with_arrivals() -> Names:
+    """Return the names of open findings for which something has arrived."""
     is_open = col(MissingProcessRow.closed_at).is_(None)
     arrived = exists().where(
         col(DeliveryRow.reference) == col(MissingProcessRow.reference),
         col(DeliveryRow.source) == col(MissingProcessRow.source),
     )
-    number = col(MissingProcessRow.process_number)
-    known = or_(
+    number, transaction = col(MissingProcessRow.process_number), col(MissingProcessRow.transaction_number)
+    by_number = or_(
         exists().where(col(ArchiveRow.process_number) == number),
         exists().where(col(SessionRow.process_number) == number),
     )
+    by_transaction = exists().where(col(SessionRow.transaction_number) == transaction)
+    nameless = (is_open, col(MissingProcessRow.reference).is_(None))
     with reading() as session:
-        references = session.exec(select(MissingProcessRow.reference).where(is_open, arrived).distinct()).all()
-        nameless = (is_open, col(MissingProcessRow.reference).is_(None), number.is_not(None), known)
-        numbers = session.exec(select(number).where(*nameless).distinct()).all()
-    return [each for each in references if each is not None], [each for each in numbers if each is not None]
+        references = session.exec(select(MissingProcessRow.reference).where(is_open, arrived).distinct())
+        numbers = session.exec(select(number).where(*nameless, number.is_not(None), by_number).distinct())
+        only = (number.is_(None), transaction.is_not(None), by_transaction)
+        transactions = session.exec(select(transaction).where(*nameless, *only).distinct())
+        return Names(
+            [each for each in references if each is not None],
+            [each for each in numbers if each is not None],
+            [each for each in transactions if each is not None],
+        )
 
 
-def read(session: Session, references: Collection[str], numbers: Collection[int]) -> Evidence:
-    """Return what is known of the processes with these references, and of those without one with these numbers."""
-    events = _rows(session, SessionEventRow, references, numbers)
-    said = {each.process_number for each in events} - {None}
-    findings = _rows(session, MissingProcessRow, references, {*numbers, *said})
-    nameless = {each.process_number for each in findings if each.reference is None} - {None}
-    by_number = _references_of(session, {*numbers, *nameless})
-    all_references = {*references, *(each for found in by_number.values() for each in found)}
-    return Evidence(events, findings, _arrivals(session, all_references), by_number)
+def read(session: Session, names: Names) -> Evidence:
+    """Return what is known of processes."""
+    events = _rows(session, SessionEventRow, names.references, names.process_numbers)
+    numbers = {*names.process_numbers, *(each.process_number for each in events)} - {None}
+    transactions = {*names.transaction_numbers, *(each.transaction_number for each in events)} - {None}
+    findings = [
+        *_rows(session, MissingProcessRow, names.references, numbers),
+        *_by_transaction(session, transactions),
+    ]
+    nameless = [each for each in findings if each.reference is None]
+    places = _places(
+        session,
+        {*names.process_numbers, *(each.process_number for each in nameless)} - {None},
+        {each.transaction_number for each in nameless if each.process_number is None} - {None},
+    )
+    references = {*names.references, *(reference for found in places.values() for _, reference in found)}
+    return Evidence(events, findings, _arrivals(session, references), places)
 
 
 def _rows(
@@ -97,23 +131,34 @@ def _rows(
     return found
 
 
-def _references_of(session: Session, numbers: Collection[int | None]) -> dict[tuple[str, int], set[str]]:
-    """Return the references of the archives with these process numbers, by source and number."""
-    if not numbers:
-        return {}
-    number: Any = col(ArchiveRow.process_number)
-    of_archives = sqlalchemy.select(col(ArchiveRow.source), number, col(ArchiveRow.reference)).where(
-        number.in_(numbers)
-    )
-    number = col(SessionRow.process_number)
-    of_sessions = (
-        sqlalchemy.select(col(ArchiveRow.source), number, col(ArchiveRow.reference))
-        .join(SessionRow, col(SessionRow.reference) == col(ArchiveRow.reference))
-        .where(number.in_(numbers))
-    )
-    found: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for source, its_number, reference in session.connection().execute(sqlalchemy.union(of_archives, of_sessions)):
-        found[source, its_number].add(reference)
+def _by_transaction(session: Session, transactions: Collection[int | None]) -> Sequence[MissingProcessRow]:
+    """Return the findings with these transaction numbers that have neither reference nor process number."""
+    if not transactions:
+        return []
+    nameless = (col(MissingProcessRow.reference).is_(None), col(MissingProcessRow.process_number).is_(None))
+    theirs = col(MissingProcessRow.transaction_number).in_(transactions)
+    return session.exec(select(MissingProcessRow).where(*nameless, theirs)).all()
+
+
+def _places(
+    session: Session, process_numbers: Collection[int | None], transaction_numbers: Collection[int | None]
+) -> dict[Numbered, set[Place]]:
+    """Return source and reference of the archives with these numbers, by number."""
+    found: dict[Numbered, set[Place]] = defaultdict(set)
+    archive, its_session = ArchiveRow, SessionRow
+    wanted: list[tuple[str, Any, Collection[int | None]]] = [
+        ("process_number", archive.process_number, process_numbers),
+        ("process_number", its_session.process_number, process_numbers),
+        ("transaction_number", its_session.transaction_number, transaction_numbers),
+    ]
+    for name, column, numbers in wanted:
+        if not numbers:
+            continue
+        query = sqlalchemy.select(col(archive.source), col(archive.reference), column).where(col(column).in_(numbers))
+        if column is not archive.process_number:
+            query = query.join(its_session, col(its_session.reference) == col(archive.reference))
+        for source, reference, number in session.connection().execute(query.distinct()):
+            found[name, number].add((source, reference))
     return found
 
 
@@ -134,9 +179,9 @@ _ARRIVED: Any = (
 )
 
 
-def _arrivals(session: Session, references: Collection[str]) -> dict[_Place, list[Arrival]]:
+def _arrivals(session: Session, references: Collection[str]) -> dict[Place, list[Arrival]]:
     """Return what has arrived. A receipt that said nothing new has no version: the version it repeats has its time."""
-    found: dict[_Place, list[Arrival]] = defaultdict(list)
+    found: dict[Place, list[Arrival]] = defaultdict(list)
     if not references:
         return found
     sessions = _sessions(session, references)

@@ -64,6 +64,7 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
 def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     """Take the next messages to an endpoint that are due, in their order; of a failing endpoint one at a time.
 
+    Messages that a person redelivers follow the others: they may be very many, and new messages do not wait for them.
     Returns no message while the endpoint is paused. An endpoint that has failed for too long is disabled here.
 
     Raises:
@@ -76,7 +77,8 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
         rate = _rate(endpoint)
         most = max(1, int(rate * _RESERVED_FOR.total_seconds())) if rate else limit
         found = select(NotificationRow).where(NotificationRow.endpoint_name == endpoint_name, *_due(now))
-        found = found.order_by(col(NotificationRow.planned_at), col(NotificationRow.message_id))
+        is_redelivered = col(NotificationRow.next_trigger).is_not(None)
+        found = found.order_by(is_redelivered, col(NotificationRow.planned_at), col(NotificationRow.message_id))
         found = found.limit(1 if endpoint.failing_since else min(limit, most)).with_for_update(skip_locked=True)
         messages = list(session.exec(found))
         if messages and endpoint.failing_since:
@@ -236,7 +238,7 @@ def make_due(session: Session, endpoint_name: str, now: datetime, *, only_untrie
         col(NotificationRow.state) == NotificationState.PENDING,
     )
     later = col(NotificationRow.next_attempt_at) > now
-    untried = (col(NotificationRow.attempts) == 0,) if only_untried else ()
+    untried = (col(NotificationRow.attempts) == col(NotificationRow.tried_before),) if only_untried else ()
     session.execute(update(NotificationRow).where(*theirs, later, *untried).values(next_attempt_at=now))
 
 

@@ -214,6 +214,14 @@ def find(receipt_id: str) -> ReceiptRow | None:
         return session.get(ReceiptRow, receipt_id)
 
 
+def references(receipt_ids: Iterable[str]) -> dict[str, str]:
+    """Return the references of those of the receipts that are known."""
+    with reading() as session:
+        asked = (col(ReceiptRow.receipt_id).in_(page) for page in pages(receipt_ids))
+        found = (session.exec(select(ReceiptRow.receipt_id, ReceiptRow.reference).where(each)) for each in asked)
+        return {receipt_id: reference for each in found for receipt_id, reference in each}
+
+
 def get(receipt_id: str) -> ReceiptRow:
     with reading() as session:
         return session.get_one(ReceiptRow, receipt_id)

@@ -10,8 +10,6 @@ from domain.completeness.processes import ProcessId, missing_id_of
 from models.completeness.missing_process import Closing, MissingProcessRow, Why
 from models.completeness.session_event import SessionEventRow
 
-_ANSWERING = (Closing.DISMISSED, Closing.DELETED)
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -24,8 +22,18 @@ class Change:
 
 
 def answered_at(findings: Iterable[MissingProcessRow]) -> datetime | None:
-    """Return when a person dismissed the last finding about a process, or its deadline passed. Pure."""
-    return max((each.closed_at for each in findings if each.closed_at and each.closed_why in _ANSWERING), default=None)
+    """Return up to when earlier findings about a process answer its submissions, None if none does. Pure."""
+    return max(filter(None, map(_answered_at, findings)), default=None)
+
+
+def _answered_at(finding: MissingProcessRow) -> datetime | None:
+    """Return when a person dismissed a finding. A lost process answers what had been deleted when it was closed: a
+    later submission, whose event comes late, may still be there.
+    """
+    if finding.closed_at is None or finding.closed_why not in (Closing.DISMISSED, Closing.DELETED):
+        return None
+    is_dismissed = finding.closed_why == Closing.DISMISSED
+    return finding.closed_at if is_dismissed else finding.since + (finding.closed_at - finding.deadline_at)
 
 
 def change_of(
@@ -34,14 +42,20 @@ def change_of(
     findings: Sequence[MissingProcessRow],
     decision: Decision,
     now: datetime,
+    *,
+    has_arrived: bool,
 ) -> Change:
-    """Return what becomes of the finding about a process that has events. Pure."""
+    """Return what becomes of the finding about a process that has events. Pure.
+
+    Its events say more than a list. But a list shows that Cellosign has not deleted the process yet, whatever its
+    events say, so only an archive closes a finding that a list has made.
+    """
     standing = next((each for each in findings if each.closed_at is None), None)
     if standing is None:
         return _opened(process, events, len(findings), decision, now)
     if decision.missing:
-        return Change(missing_id=standing.missing_id, values=_moved(standing, process, events, decision.missing))
-    if decision.standing is Standing.ARRIVED:
+        return Change(missing_id=standing.missing_id, values=_moved(standing, process, events, decision.missing, now))
+    if decision.standing is Standing.ARRIVED and (has_arrived or standing.why != Why.LISTED):
         return Change(missing_id=standing.missing_id, closing=Closing.ARCHIVED)
     if decision.standing is Standing.GOES_ON and standing.why != Why.LISTED:
         return Change(missing_id=standing.missing_id, closing=Closing.CONTINUED)
@@ -74,12 +88,15 @@ def _opened(
 
 
 def _moved(
-    finding: MissingProcessRow, process: ProcessId, events: Sequence[SessionEventRow], missing: Missing
+    finding: MissingProcessRow, process: ProcessId, events: Sequence[SessionEventRow], missing: Missing, now: datetime
 ) -> dict[str, Any]:
     """Return what later events change. A deadline that moves away has alerts of its own."""
     said = {name: value for name, value in _said(process, events, missing).items() if value is not None}
+    said |= {"source": process.source}
+    if finding.why == Why.LISTED and missing.deadline_at <= now:
+        said |= {"why": finding.why, "since": finding.since, "deadline_at": finding.deadline_at}
     values = {name: value for name, value in said.items() if getattr(finding, name) != value}
-    if missing.deadline_at > finding.deadline_at:
+    if said["deadline_at"] > finding.deadline_at:
         values["alerted_h"] = None
     return values
 

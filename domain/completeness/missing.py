@@ -93,7 +93,7 @@ def decide(
     Args:
         events: the events of the process, answered events too.
         arrivals: what has arrived for its reference, from its source.
-        answered_at: when its last finding was dismissed, or closed because its deadline had passed.
+        answered_at: up to when its earlier findings answer its submissions, dismissed or lost.
         terms: those of its source.
         now: the present time.
     """

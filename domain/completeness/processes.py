@@ -10,8 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.completeness.missing import ArchivedSession, Arrival
-from models.completeness.missing_process import MissingProcessRow
+from models.completeness.missing_process import MissingProcessRow, Why
 from models.completeness.session_event import SessionEventRow
+from models.runs.receipt import DEFAULT_SOURCE
+
+Numbered = tuple[str, int | None]
+"""The kind of a number, and the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +52,41 @@ def process_of(finding: MissingProcessRow) -> ProcessId:
     return ProcessId(finding.source, finding.reference, finding.process_number, transaction)
 
 
+def numbered(process: ProcessId) -> Numbered:
+    """Return the number by which a process without a reference is found. Pure."""
+    if process.process_number is None:
+        return "transaction_number", process.transaction_number
+    return "process_number", process.process_number
+
+
+def is_of_any_source(finding: MissingProcessRow) -> bool:
+    """Return whether a list that stands for all sources made a finding, so that its source is not known. Pure."""
+    return finding.why == Why.LISTED and finding.source == DEFAULT_SOURCE and finding.reference is None
+
+
 def is_about(finding: MissingProcessRow, process: ProcessId, events: Sequence[SessionEventRow]) -> bool:
     """Return whether a finding is about a process, by all that both say. Pure."""
-    if finding.source != process.source:
+    if finding.source != process.source and not is_of_any_source(finding):
         return False
     is_number_known = finding.process_number is not None and process.process_number is not None
     if is_number_known and finding.process_number != process.process_number:
         return False
     if finding.reference is not None and process.reference is not None:
         return finding.reference == process.reference
-    transactions = {each.transaction_number for each in events} | {process.transaction_number}
-    known = transactions - {None}
+    known = ({each.transaction_number for each in events} | {process.transaction_number}) - {None}
+    if finding.reference is None and finding.process_number is None:
+        return finding.transaction_number in known
     return is_number_known and (finding.transaction_number is None or not known or finding.transaction_number in known)
 
 
 def arrivals_by_number(arrivals: Iterable[Arrival], process: ProcessId) -> list[Arrival]:
-    """Return what has arrived for a process without a reference, of the arrivals of its process number. Pure."""
+    """Return what has arrived for a process without a reference, of the arrivals of its number. Pure."""
     return [each for each in arrivals if not each.is_read or _lists(each.sessions or (), process)]
 
 
 def _lists(sessions: Iterable[ArchivedSession], process: ProcessId) -> bool:
+    if process.process_number is None:
+        return any(_same_transaction(each, process) for each in sessions)
     return any(
         each.process_number == process.process_number
         and (None in (each.transaction_number, process.transaction_number) or _same_transaction(each, process))

@@ -11,6 +11,8 @@ def declared_name(url: str) -> str:
     return f"settings-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
+BY_FILTER = "the endpoint's filter by "
+"""Begins the reason of a message that a filter leaves out."""
 _SAID_BY_COMPLETED = {EventType.ARCHIVE_CHANGED, EventType.ARCHIVE_ATTENTION}
 
 
@@ -28,7 +30,7 @@ def why_skipped(endpoint: EndpointRow, event: Event) -> str | None:
     if endpoint.disabled_at:
         return why_disabled(endpoint)
     refusing = _refusing(endpoint.filter, event)
-    return f"the endpoint's filter by {refusing}" if refusing else None
+    return f"{BY_FILTER}{refusing}" if refusing else None
 
 
 def why_disabled(endpoint: EndpointRow) -> str:

@@ -14,14 +14,14 @@ from adapters.tables import notifications, runs
 from domain.messages.undelivered import UNDELIVERED, UNDELIVERED_TAG, undelivered_text
 from flows.execution.results import remove_results_of
 
-_PAGE = 200
+RUNS_AT_ONCE = 200
 
 
 async def undelivered_runs(client: PrefectClient, among: Collection[UUID] | None = None) -> list[FlowRun]:
-    """Return the runs that ended with messages that were not confirmed: the oldest 200, or those among some runs."""
-    ids = FlowRunFilterId(any_=list(among)[:_PAGE]) if among is not None else None
+    """Return the runs that ended with messages that were not confirmed: the oldest 200, or those among at most 200."""
+    ids = FlowRunFilterId(any_=list(among)) if among is not None else None
     wanted = FlowRunFilter(id=ids, tags=FlowRunFilterTags(all_=[UNDELIVERED_TAG]))
-    return await client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.START_TIME_ASC, limit=_PAGE)
+    return await client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.START_TIME_ASC, limit=RUNS_AT_ONCE)
 
 
 async def settle(client: PrefectClient, flow_runs: Iterable[FlowRun]) -> int:

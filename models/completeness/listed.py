@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from models.completeness.missing_process import Why
+
 Cell = str | int | float | datetime | date | None
 
 
@@ -132,6 +134,7 @@ class ListedFinding:
     since: datetime
     deadline_at: datetime
     closed_why: str | None = None
+    why: str = Why.LISTED.value
 
 
 @dataclass(frozen=True, slots=True)

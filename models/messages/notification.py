@@ -24,7 +24,8 @@ class NotificationRow(SQLModel, table=True):
 
     `endpoint` is the URL when the message was planned, `endpoint_name` names the endpoint. A message that is pending is
     tried next at `next_attempt_at`, and is dead after `expires_at`. Until `claimed_until` an attempt may be under way.
-    Messages of earlier builds have no `event_id`.
+    A redelivery sets what starts the next attempt, `next_trigger` and `next_by`, and begins the schedule anew:
+    `tried_before` attempts were made by then. Messages of earlier builds have no `event_id`.
     """
 
     __tablename__ = "notification"
@@ -38,12 +39,15 @@ class NotificationRow(SQLModel, table=True):
     event_id: str | None = Field(default=None, index=True, max_length=64)
     state: str = Field(max_length=16)
     skipped_why: str | None = None
-    planned_at: datetime = Field(sa_type=Moment)
+    planned_at: datetime = Field(index=True, sa_type=Moment)
     attempts: int = 0
     next_attempt_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     claimed_until: datetime | None = Field(default=None, sa_type=Moment)
     delivered_at: datetime | None = Field(default=None, sa_type=Moment)
+    tried_before: int = 0
+    next_trigger: str | None = Field(default=None, max_length=16)
+    next_by: str | None = None
 
 
 class AttemptTrigger(StrEnum):

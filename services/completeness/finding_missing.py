@@ -1,11 +1,11 @@
 """Finds processes that are missing, and closes findings whose process has arrived, goes on, or is too late."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import chain, zip_longest
+from itertools import chain
 
 from sqlmodel import Session
 
@@ -13,17 +13,23 @@ from adapters.database.transactions import pages, writing
 from adapters.inbox import inbox
 from adapters.platform.cancellation import checkpoint
 from adapters.tables import missing_processes, process_evidence
-from adapters.tables.process_evidence import Evidence
+from adapters.tables.process_evidence import Evidence, Names
 from domain.completeness.changes import Change, answered_at, change_of, change_without_events
 from domain.completeness.missing import Arrival, Decision, decide
-from domain.completeness.processes import ProcessId, arrivals_by_number, is_about, process_of, processes
+from domain.completeness.processes import (
+    Numbered,
+    ProcessId,
+    is_about,
+    is_of_any_source,
+    numbered,
+    process_of,
+    processes,
+)
 from models.completeness.missing_process import Closing, MissingProcessRow
 from models.completeness.session_event import SessionEventRow
 from services.sources.terms import terms_of
 
 _AT_ONCE = 500
-_Page = tuple[set[str], set[int]]
-"""References, and process numbers of processes without a reference."""
 _Mark = tuple[str, datetime | None, bool]
 """An event, when it is looked at again, and whether it is answered."""
 
@@ -46,9 +52,9 @@ def find_missing(now: datetime) -> Found:
     """
     found = Found(0, dict.fromkeys(Closing, 0))
     search = _Search(now)
-    for references, numbers in chain(_due(now), _arrived()):
+    for names in chain(_due(now), _arrived()):
         checkpoint()
-        found = _decide_page(references, numbers, search, found)
+        found = _decide_page(names, search, found)
     lost = missing_processes.close_lost(now)
     return Found(found.opened, found.closed | {Closing.DELETED: found.closed[Closing.DELETED] + lost})
 
@@ -68,40 +74,65 @@ class _Search:
         return process.reference is not None and (process.source, process.reference) in self._waiting
 
 
-def _due(now: datetime) -> Iterator[_Page]:
+def _due(now: datetime) -> Iterator[Names]:
     process_evidence.answer_nameless(now)
     while any(page := process_evidence.due(now, _AT_ONCE)):
-        yield page
+        yield Names(*page)
 
 
-def _arrived() -> Iterator[_Page]:
-    references, numbers = process_evidence.open_with_arrivals()
-    for page in zip_longest(pages(references, _AT_ONCE), pages(numbers, _AT_ONCE), fillvalue=()):
-        yield set(page[0]), set(page[1])
+def _arrived() -> Iterator[Names]:
+    found = process_evidence.open_with_arrivals()
+    for references in pages(found.references, _AT_ONCE):
+        yield Names(references, (), ())
+    for numbers in pages(found.process_numbers, _AT_ONCE):
+        yield Names((), numbers, ())
+    for transactions in pages(found.transaction_numbers, _AT_ONCE):
+        yield Names((), (), transactions)
 
 
-def _decide_page(references: Collection[str], numbers: Collection[int], search: _Search, found: Found) -> Found:
+def _decide_page(names: Names, search: _Search, found: Found) -> Found:
     """Decide about a page of processes, and write what follows, in one transaction."""
     with writing() as session:
-        evidence = process_evidence.read(session, references, numbers)
+        evidence = process_evidence.read(session, names)
         changes: list[Change] = []
         marks: list[_Mark] = []
-        candidates: dict[tuple[str, str | int | None], list[MissingProcessRow]] = defaultdict(list)
-        for each in evidence.findings:
-            name = each.process_number if each.reference is None else each.reference
-            candidates[each.source, name].append(each)
-        left = {each.missing_id: each for each in evidence.findings if each.closed_at is None}
+        findings = _Findings(evidence.findings)
         for process, events in processes(evidence.events).items():
-            near = [*candidates[process.source, process.reference], *candidates[process.source, process.process_number]]
-            theirs = [each for each in near if is_about(each, process, events)]
+            theirs = findings.take(process, events)
             decision, change = _decide(process, events, theirs, evidence, search)
             changes.append(change)
             marks += _marks(events, decision)
-            for each in theirs:
-                left.pop(each.missing_id, None)
-        changes += (change_without_events(each, _arrivals(process_of(each), evidence)) for each in left.values())
+        changes += (
+            change_without_events(each, evidence.arrivals_of(process_of(each), of_any_source=is_of_any_source(each)))
+            for each in findings.left.values()
+        )
         missing_processes.set_decided(session, marks)
         return _written(session, changes, search.now, found)
+
+
+class _Findings:
+    """The findings of a page, each about one process. `left` are the open findings that no process has taken."""
+
+    def __init__(self, findings: Sequence[MissingProcessRow]) -> None:
+        self.left = {each.missing_id: each for each in findings if each.closed_at is None}
+        self._by_name: dict[str | Numbered, list[MissingProcessRow]] = defaultdict(list)
+        for each in findings:
+            self._by_name[numbered(process_of(each)) if each.reference is None else each.reference].append(each)
+
+    def take(self, process: ProcessId, events: Sequence[SessionEventRow]) -> list[MissingProcessRow]:
+        """Return the findings about a process, closed ones too."""
+        names: set[str | Numbered] = {("transaction_number", each.transaction_number) for each in events}
+        names |= {numbered(process)} | ({process.reference} if process.reference is not None else set())
+        near = chain.from_iterable(self._by_name.get(each, ()) for each in names)
+        found = [each for each in near if self._is_there(each, process) and is_about(each, process, events)]
+        for each in found:
+            self.left.pop(each.missing_id, None)
+        return sorted(found, key=lambda each: (each.opened_at, each.missing_id))
+
+    def _is_there(self, finding: MissingProcessRow, process: ProcessId) -> bool:
+        if finding.closed_at is None:
+            return finding.missing_id in self.left
+        return finding.source == process.source
 
 
 def _decide(
@@ -111,25 +142,14 @@ def _decide(
     evidence: Evidence,
     search: _Search,
 ) -> tuple[Decision, Change]:
-    arrivals, answered = _arrivals(process, evidence), answered_at(findings)
+    arrivals, answered = evidence.arrivals_of(process), answered_at(findings)
     terms, now = search.terms_of(process.source), search.now
     decision = decide(events, arrivals, answered, terms, now)
-    change = change_of(process, events, findings, decision, now)
+    change = change_of(process, events, findings, decision, now, has_arrived=bool(arrivals))
     if change.opening and search.waits(process):
         decision = decide(events, [*arrivals, Arrival(now, now, is_read=False)], answered, terms, now)
-        change = change_of(process, events, findings, decision, now)
+        change = change_of(process, events, findings, decision, now, has_arrived=True)
     return decision, change
-
-
-def _arrivals(process: ProcessId, evidence: Evidence) -> Sequence[Arrival]:
-    if process.reference is not None:
-        return evidence.arrivals.get((process.source, process.reference), ())
-    if process.process_number is None:
-        return ()
-    named = evidence.references.get((process.source, process.process_number), ())
-    return arrivals_by_number(
-        chain.from_iterable(evidence.arrivals.get((process.source, each), ()) for each in named), process
-    )
 
 
 def _marks(events: Iterable[SessionEventRow], decision: Decision) -> Iterator[_Mark]:

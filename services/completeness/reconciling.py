@@ -1,4 +1,4 @@
-"""Compares Cellosign's own list of its processes with the archives, and records the processes that are missing."""
+"""Compares Cellosign's own list of its processes with the archives, and opens findings of the missing processes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from models.completeness.listed import (
 )
 from models.completeness.missing_process import Closing
 from models.runs.receipt import DEFAULT_SOURCE
+from services.completeness.listed import open_listed
 from services.sources.terms import terms_of
 
 OnRows = Callable[[int], None]
@@ -51,7 +52,7 @@ class Reconciled:
 
 
 def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRows, *, dry_run: bool) -> Reconciled:
-    """Compare a list with the archives and record the missing processes. Repeating it changes nothing.
+    """Compare a list with the archives and open findings of the missing processes. Repeating it changes nothing.
 
     Args:
         source: the source that the list stands for; None means all sources.
@@ -66,17 +67,11 @@ def reconcile_list(path: Path, source: str | None, now: datetime, on_rows: OnRow
     found = rows_of_list(path, form)
     read = read_list(_counted(found.rows, on_rows), form, source)
     compared = compare_list(read.processes, form, source, now)
-    if not dry_run:
-        close_arrived(now)
-    missing = [_finding(each, now) for each in compared.differences if each.kind is DifferenceKind.MISSING]
-    known = tables.findings_of(missing)
-    new = [each for each in missing if each.missing_id not in known]
-    if not dry_run:
-        tables.record_missing(new, now)
-    findings = iter(known.get(each.missing_id, each) for each in missing)
-    differences = list(_with_findings(compared.differences, findings))
+    missing = (_finding(each, now) for each in compared.differences if each.kind is DifferenceKind.MISSING)
+    listed = open_listed(missing, now, dry_run=dry_run)
+    differences = list(_with_findings(compared.differences, iter(listed.findings)))
     dismissed = len(compared.differences) - len(differences)
-    return Reconciled(found.kind, read, replace(compared, differences=differences), len(new), dismissed)
+    return Reconciled(found.kind, read, replace(compared, differences=differences), listed.new, dismissed)
 
 
 def _with_findings(
@@ -107,39 +102,6 @@ def compare_list(processes: list[ListedProcess], form: ListFormat, source: str |
     span = span_of(processes, terms)
     archived = tables.archived(numbers, {each for each in transactions if each}, span, source) if span else []
     return compare(processes, archived, tables.heard(numbers, source), terms)
-
-
-def close_arrived(now: datetime) -> None:
-    """Close the findings of listed processes whose archive has arrived.
-
-    Raises:
-        Transient: the database does not answer.
-    """
-    waiting = tables.open_listed()
-    numbers = {each.process_number for each in waiting if each.process_number is not None}
-    transactions = {each.transaction_number for each in waiting if each.transaction_number is not None}
-    arrived = tables.archived(numbers, transactions, (now, now), None) if waiting else []
-    there = {
-        (source, process, transaction)
-        for each in arrived
-        for source in (each.source, DEFAULT_SOURCE)
-        for process in (each.process_number, None)
-        for transaction in (each.transaction_number, None)
-    }
-    unread = {
-        (source, each.process_number)
-        for each in arrived
-        if each.transaction_number is None
-        for source in (each.source, DEFAULT_SOURCE)
-    }
-    closed = [
-        each.missing_id
-        for each in waiting
-        if (each.source, each.process_number, each.transaction_number) in there
-        or (each.source, each.process_number) in unread
-    ]
-    if closed:
-        tables.close_archived(closed, now)
 
 
 def _counted(rows: Iterator[SheetRow], on_rows: OnRows) -> Iterator[SheetRow]:

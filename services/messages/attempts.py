@@ -13,6 +13,7 @@ import structlog
 from adapters.observation.tracing import span
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread
+from adapters.platform.grouping import Grouped
 from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
@@ -36,6 +37,9 @@ _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
 _SHORTEST_PART = 8
 _CHECKED_AFTER = timedelta(seconds=1)
+
+_recorder = Grouped(attempts.record_all, most=200)
+"""Attempts at all endpoints share their transactions: SQLite takes one at a time, and each ends with an fsync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,11 @@ async def send_taken(
 ) -> Attempt:
     """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
 
-    A message that waited for its turn is sent only if it is still for this process and for its endpoint.
+    The next attempt after a redelivery has the trigger and the person of the redelivery. A message that waited for its
+    turn is sent only if it is still for this process and for its endpoint.
     """
+    if trigger is AttemptTrigger.AUTOMATIC and taken.message.next_trigger:
+        trigger, by = AttemptTrigger(taken.message.next_trigger), taken.message.next_by
     await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
     now = datetime.now(UTC)
     if now - taken.taken_at > _CHECKED_AFTER:
@@ -110,7 +117,7 @@ async def send_taken(
         body = await in_thread(body_to, taken.endpoint, taken.message, body)
     made = await try_once(taken.endpoint, taken.message.message_id, body, line)
     recorded = replace(made, trigger=trigger, by=by)
-    state = await in_thread(attempts.record, taken, recorded)
+    state = await _recorder.done((taken, recorded))
     return Attempt(state, made.status_code, made.error)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -81,17 +81,15 @@ async def give_up_expired(now: datetime) -> list[NotificationRow]:
     return dead
 
 
-def keep_histories(receipt_ids: Sequence[str] | set[str]) -> None:
+def keep_histories(receipt_ids: Collection[str]) -> None:
     """Write the attempts about receipts into the store, once no message about the receipt waits any longer.
 
     Raises:
         Transient: database or store does not answer.
     """
-    for receipt_id in sorted(receipt_ids):
-        receipt = receipts.find(receipt_id)  # the subject of an event may be no receipt
-        waiting = [each.state == NotificationState.PENDING for each in notifications.of_receipt(receipt_id)]
-        if receipt and not any(waiting):
-            history.keep(receipt.reference, receipt_id)
+    known = receipts.references(receipt_ids)  # the subject of an event may be no receipt
+    for receipt_id in sorted(known.keys() - notifications.with_pending(known)):
+        history.keep(known[receipt_id], receipt_id)
 
 
 class _Page:

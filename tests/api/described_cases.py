@@ -27,6 +27,8 @@ BULK_RERUNS, PLAN = "GET /api/bulk-reruns", "POST /api/bulk-reruns"
 BULK_RERUN, BULK_ACTION = f"{BULK_RERUNS}/{{bulk_id}}", f"{PLAN}/{{bulk_id}}"
 LIST_ENDPOINTS, ADD_ENDPOINT, ENDPOINT = "GET /api/endpoints", "POST /api/endpoints", "GET /api/endpoints/{name}"
 MESSAGES, MESSAGE = "GET /api/messages", "GET /api/messages/{message_id}"
+REDELIVERIES, REDELIVER = "GET /api/redeliveries", "POST /api/redeliveries"
+REDELIVERY, REDELIVERY_CONFIRM = f"{REDELIVERIES}/{{redelivery_id}}", f"{REDELIVER}/{{redelivery_id}}/confirm"
 REFUSED, FAILURES, METRICS = "GET /api/refused", "GET /api/failures", "GET /metrics"
 SOURCES = "GET /api/sources"
 MISSING, DISMISSAL = "GET /api/missing", "POST /api/missing/{missing_id}/dismiss"
@@ -118,6 +120,16 @@ def _read_message(world: World) -> httpx.Response:
     return world.shelf.get(f"/api/messages/{found['message_id']}")
 
 
+def _redeliver(case: Callable[[str], Case], **members: Any) -> Case:
+    """Plan a redelivery. Then the case is given its path."""
+
+    def _case(world: World) -> httpx.Response:
+        planned = _post_json(world.shelf.receiver, REDELIVER_PATH, {"endpoint": "erp"} | members)
+        return case(f"{REDELIVER_PATH}/{planned.json()['id']}")(world)
+
+    return _case
+
+
 def _send_json(path: str, **members: Any) -> Case:
     return lambda world: _post_json(world.shelf.receiver, path, members)
 
@@ -193,6 +205,7 @@ def _broken(pattern: str, case: Case) -> Case:
 
 BULK, EXPLAINED = "/api/bulk-reruns", {"by": "Dana", "why": "a tip"}
 OF_CONTRACT, OF_ANY = "/api/archives/contract/discrepancies", "/api/discrepancies"
+REDELIVER_PATH = "/api/redeliveries"
 ENDPOINTS, HOOK, DECLARED = "/api/endpoints", "https://erp.invalid/hook", "https://declared.invalid/hook"
 DECLARED_PATH = f"{ENDPOINTS}/{declared_name(DECLARED)}"
 WRONG_SECRET = "whsec_c2hvcnQ="
@@ -326,6 +339,25 @@ CASES: dict[tuple[str, int, str], Case] = {
     (MESSAGE, 404, "UNKNOWN_MESSAGE"): _get("/api/messages/unknown"),
     (MESSAGE, 422, "BAD_PARAMETER"): _get("/api/messages/%00"),
     (MESSAGE, 503, "UNAVAILABLE"): _without_database("GET", "/api/messages/any"),
+    (REDELIVERIES, 200, ""): _redeliver(lambda _: _get(REDELIVER_PATH)),
+    (REDELIVERIES, 401, "UNAUTHORIZED"): _plain("GET", REDELIVER_PATH),
+    (REDELIVERIES, 422, "BAD_PARAMETER"): _get(f"{REDELIVER_PATH}?limit=0"),
+    (REDELIVERIES, 503, "UNAVAILABLE"): _without_database("GET", REDELIVER_PATH),
+    (REDELIVER, 200, ""): _send_json(REDELIVER_PATH, state=["dead"], event="store.damaged", by="ann"),
+    (REDELIVER, 401, "UNAUTHORIZED"): _plain("POST", REDELIVER_PATH),
+    (REDELIVER, 422, "BAD_PARAMETER"): _send_json(REDELIVER_PATH, state=["delivered"]),
+    (REDELIVER, 503, "UNAVAILABLE"): _without_database("POST", REDELIVER_PATH, {}),
+    (REDELIVERY, 200, ""): _redeliver(_get),
+    (REDELIVERY, 401, "UNAUTHORIZED"): _plain("GET", f"{REDELIVER_PATH}/any"),
+    (REDELIVERY, 404, "UNKNOWN_REDELIVERY"): _get(f"{REDELIVER_PATH}/unknown"),
+    (REDELIVERY, 422, "BAD_PARAMETER"): _get(f"{REDELIVER_PATH}/%00"),
+    (REDELIVERY, 503, "UNAVAILABLE"): _without_database("GET", f"{REDELIVER_PATH}/any"),
+    (REDELIVERY_CONFIRM, 200, ""): _redeliver(_act("confirm")),
+    (REDELIVERY_CONFIRM, 401, "UNAUTHORIZED"): _plain("POST", f"{REDELIVER_PATH}/any/confirm"),
+    (REDELIVERY_CONFIRM, 404, "UNKNOWN_REDELIVERY"): _post(f"{REDELIVER_PATH}/unknown/confirm"),
+    (REDELIVERY_CONFIRM, 409, "WRONG_STATE"): _redeliver(_act("confirm"), dry_run=False),
+    (REDELIVERY_CONFIRM, 422, "BAD_PARAMETER"): _post(f"{REDELIVER_PATH}/%00/confirm"),
+    (REDELIVERY_CONFIRM, 503, "UNAVAILABLE"): _without_database("POST", f"{REDELIVER_PATH}/any/confirm"),
     (REFUSED, 200, ""): _list_refused,
     (FAILURES, 200, ""): _get("/api/failures"),
     (FAILURES, 401, "UNAUTHORIZED"): _plain("GET", "/api/failures"),

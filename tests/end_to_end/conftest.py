@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,15 +20,16 @@ from adapters.inbox import inbox
 from tests.conftest import free_port, running, wait_until
 from tests.end_to_end.collector import Collector
 from tests.installations import installed
-from tests.samples import sample_body
+from tests.samples import sample_body, sample_document
 
 CELLAR = str(Path(sys.executable).with_name("cellar"))
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 NOTIFY_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI = "for-rerun", "for-retry", "for-retry-in-ui"
-"""Archives for which the endpoint is gone, so that their runs fail."""
-FOR_WAITING = "for-waiting"
-"""An archive for which the endpoint is down, so that its run waits."""
+AWAY, FOR_RETRY, FOR_RETRY_IN_UI = "away", "for-retry", "for-retry-in-ui"
+"""Partners whose endpoints are down at first, and the references of the archives that they want to hear of.
+
+The endpoints of the last two ask for an hour's pause, so that only Retry delivers.
+"""
 
 
 @dataclass(frozen=True)
@@ -72,22 +74,31 @@ class Running:
 
 
 class Endpoint:
-    """A downstream system that is down for some archives, gone for others, and remembers which it confirmed."""
+    """Downstream systems: `url` confirms everything, a partner's nothing until `mend`. Confirmed messages stay."""
 
     def __init__(self, server: HTTPServer) -> None:
-        self.down_for = {FOR_WAITING}
-        self.gone_for = {FOR_RERUN, FOR_RETRY, FOR_RETRY_IN_UI}
+        self.down = {AWAY, FOR_RETRY, FOR_RETRY_IN_UI}
         self.confirmed: list[str] = []
+        self.of_partners: list[tuple[str, str]] = []
         self.url = server.url_for("/hook")
-        server.expect_request("/hook", method="POST").respond_with_handler(self._answer)
+        server.expect_request("/hook", method="POST").respond_with_handler(self._confirm)
+        server.expect_request(re.compile("/partners/.*"), method="POST").respond_with_handler(self._answer_of_partner)
 
-    def _answer(self, request: Request) -> Response:
-        reference = json.loads(request.data)["data"]["reference"]
-        if reference in self.down_for:
-            return Response(status=503)
-        if reference in self.gone_for:
-            return Response(status=410)
-        self.confirmed.append(reference)
+    def url_of(self, partner: str) -> str:
+        return self.url.replace("/hook", f"/partners/{partner}")
+
+    def mend(self, partner: str) -> None:
+        self.down.remove(partner)
+
+    def _confirm(self, request: Request) -> Response:
+        self.confirmed.append(json.loads(request.data)["data"]["reference"])
+        return Response()
+
+    def _answer_of_partner(self, request: Request) -> Response:
+        partner = request.path.rpartition("/")[2]
+        if partner in self.down:
+            return Response(status=503, headers={} if partner == AWAY else {"Retry-After": "3600"})
+        self.of_partners.append((partner, json.loads(request.data)["data"]["reference"]))
         return Response()
 
 
@@ -118,8 +129,11 @@ def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: 
         OTEL_BSP_SCHEDULE_DELAY="200",
     )
     with up_in(installation):
-        for reference in endpoint.down_for | endpoint.gone_for:  # some retry for half a minute, while other tests run
-            installation.send(sample_body(reference))
+        for partner in sorted(endpoint.down):
+            added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
+            assert cellar(installation, "endpoints", "add", endpoint.url_of(partner), *added).returncode == 0
+            session = sample_document()["sessions"][0] | {"labels": {"partner": partner}}
+            installation.send(sample_body(partner, sessions=[session]))
         yield installation
 
 

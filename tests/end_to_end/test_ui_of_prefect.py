@@ -1,5 +1,6 @@
 """Clicks Retry, Run and Cancel in Prefect's own UI, in a real browser, against `cellar up`."""
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from adapters.store import ocfl
 from adapters.tables import runs
 from tests.conftest import wait_until
 from tests.end_to_end.browser import needs_chromium, page
@@ -17,7 +19,7 @@ from tests.samples import sample_body
 
 pytestmark = needs_chromium
 
-COMPLETE, LONG = "תיק-9/מכר", "ui-cancel"
+COMPLETE, LONG, FAILING = "תיק-9/מכר", "ui-cancel", "ui-failing"
 SLOWEST_MS = 60_000
 
 
@@ -63,7 +65,8 @@ def test_cancel_stops_a_run_and_the_sweep_does_not_restart_it(up: Running, brows
     cancelled = up.read_until(LONG, have_ended(runs=1))
     assert (cancelled["state"], cancelled["runs"][0]["state"]) == ("failed", "Cancelled")
     _sweep(up)
-    assert up.read(LONG) == cancelled
+    after = up.read(LONG)  # the sweep may announce the failure, which the timeline shows
+    assert all(after[name] == cancelled[name] for name in ("state", "runs", "deliveries", "cause"))
     assert [each["id"] for each in _runs_in_prefect(up, LONG)] == [run["flow_run_id"]]
 
 
@@ -77,7 +80,7 @@ def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, b
     browser.get_by_role("button", name="Submit").click()
 
     after = up.read_until(COMPLETE, have_ended(runs=2))
-    assert {**after, "runs": None} == {**before, "runs": None}
+    assert {**after, "runs": None, "timeline": None} == {**before, "runs": None, "timeline": None}
     first, second = after["runs"]
     assert (first, second["state"], second["trigger"]) == (before["runs"][0], "Completed", "rerun")
     expected = [(each["flow_run_id"], COMPLETE, "Completed") for each in (first, second)]
@@ -91,31 +94,53 @@ def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, b
     expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
 
 
-def test_retry_continues_at_the_failed_task(up: Running, endpoint: Endpoint, browser: Page) -> None:
-    (failed,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
-    assert (failed["state"], failed["failed_task"]) == ("Failed", "notify-downstream")
-    endpoint.gone_for.remove(FOR_RETRY_IN_UI)
+def test_retry_continues_at_the_failed_task_once_its_cause_is_gone(up: Running, browser: Page) -> None:
+    stranger = up.folder / "data" / "store" / ocfl.object_key(FAILING) / "inventory.json"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("{")
+    up.send(sample_body(FAILING))
+    (failed,) = up.read_until(FAILING, have_ended(runs=1))["runs"]
+    assert (failed["state"], failed["failed_task"]) == ("Failed", "persist-files")
 
     browser.goto(failed["url"])
-    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()
-    browser.get_by_role("button", name="Retry", exact=True).click()
-    browser.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
+    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    shutil.rmtree(stranger.parent)
+    _click_retry(browser)
     expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
 
-    archive = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=2))
+    archive = up.read_until(FAILING, have_ended(runs=2))
     assert [(each["flow_run_id"], each["state"], each["trigger"]) for each in archive["runs"]] == [
         (failed["flow_run_id"], "Failed", "webhook"),
         (failed["flow_run_id"], "Completed", "retry"),
     ]
-    flow_run_id = failed["flow_run_id"]
-    wait_until(lambda: "Completed" in _task_states(up, flow_run_id)["notify-downstream"], timeout_s=30)
-    assert _task_states(up, flow_run_id) == {
+
+
+def test_undelivered_run_shows_state_and_tag_and_retry_delivers_without_repeating_finished_tasks(
+    up: Running, endpoint: Endpoint, browser: Page
+) -> None:
+    (run,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
+
+    browser.goto(run["url"])
+    expect(browser.get_by_text("Undelivered", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("undelivered", exact=True).first).to_be_visible()
+    endpoint.mend(FOR_RETRY_IN_UI)
+    _click_retry(browser)
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("undelivered", exact=True)).to_have_count(0, timeout=SLOWEST_MS)
+
+    archive = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=2))
+    flow_run_id = run["flow_run_id"]
+    assert {each["flow_run_id"] for each in archive["runs"]} == {flow_run_id}
+    assert archive["runs"][1]["trigger"] == "retry"
+    wait_until(lambda: sum(map(len, _task_states(up, flow_run_id).values())) == 9, timeout_s=30)
+    states = _task_states(up, flow_run_id)
+    assert len(states.pop("notify-downstream")) == 3  # of two endpoints, and of Retry for one of them
+    assert states == {
         "persist-files": ["Completed", "Cached"],
         "load-metadata": ["Completed", "Cached"],
         "reconcile-payments": ["Completed", "Cached"],
-        "notify-downstream": ["Failed", "Completed"],
     }
-    assert endpoint.confirmed.count(FOR_RETRY_IN_UI) == 1
+    assert endpoint.of_partners.count((FOR_RETRY_IN_UI, FOR_RETRY_IN_UI)) == 1
 
 
 def test_ui_calls_only_its_own_server(up: Running, browser: Page, called: set[str | None]) -> None:
@@ -123,6 +148,11 @@ def test_ui_calls_only_its_own_server(up: Running, browser: Page, called: set[st
         browser.goto(up.prefect_url + path, wait_until="networkidle")
 
     assert called - {None} == {"127.0.0.1"}  # None: pictures that the page draws itself
+
+
+def _click_retry(browser: Page) -> None:
+    browser.get_by_role("button", name="Retry", exact=True).click()
+    browser.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
 
 
 def _sweep(up: Running) -> None:

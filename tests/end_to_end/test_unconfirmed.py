@@ -1,74 +1,56 @@
-"""Notifies a downstream system after its outage, or by a rerun or a retry. Its archives are complete before."""
+"""Notifies a downstream system after its outage: by itself, or by a retry. Its archives are complete before."""
 
 import subprocess
-
-import pytest
+from typing import Any
 
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import FOR_RERUN, FOR_RETRY, FOR_WAITING, PREFECT, Endpoint, Running, cellar, have_ended
+from tests.end_to_end.conftest import AWAY, FOR_RETRY, PREFECT, Endpoint, Running, cellar, have_ended
 
 
-@pytest.fixture(scope="module")
-def unnotified(up: Running, endpoint: Endpoint) -> list[str]:
-    """Archives whose runs failed because of the endpoint, which takes messages again now."""
-    references = [FOR_RERUN, FOR_RETRY]
-    for reference in references:
-        up.read_until(reference, have_ended(runs=1))
-    endpoint.gone_for -= {*references}
-    return references
+def test_unconfirmed_message_is_delivered_by_itself_and_its_run_is_completed_then(
+    up: Running, endpoint: Endpoint
+) -> None:
+    archive = up.read_until(AWAY, have_ended(runs=1))
+    assert archive["state"] == "completed"
+    assert states_of_messages(archive) == ["delivered", "pending"]
+    run_id = archive["runs"][0]["flow_run_id"]
+    assert state_of(up, run_id) == ("COMPLETED", "Undelivered", True)
+    assert "pending" in cellar(up, "show", AWAY).stdout
+
+    endpoint.mend(AWAY)
+
+    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False), timeout_s=240)
+    assert states_of_messages(up.read(AWAY)) == ["delivered", "delivered"]
+    assert endpoint.of_partners.count((AWAY, AWAY)) == 1
 
 
-def test_run_waits_for_an_endpoint_that_is_down_and_notifies_it_by_itself(up: Running, endpoint: Endpoint) -> None:
-    waits = up.read_until(FOR_WAITING, lambda archive: any(each["ended_at"] for each in archive.get("runs", [])))
-    first = waits["runs"][0]
-    assert waits["state"] == "completed"
-    assert (first["state"], first["failed_task"], first["cause"]["code"]) == (
-        "AwaitingRetry",
-        "notify-downstream",
-        "ENDPOINT_AWAY",
-    )
-
-    endpoint.down_for.remove(FOR_WAITING)
-
-    def is_notified(archive: dict[str, object]) -> bool:
-        return bool(archive["runs"][-1]["state"] == "Completed")  # type: ignore[index]
-
-    archive = up.read_until(FOR_WAITING, is_notified)
-    assert [each["state"] for each in archive["notifications"]] == ["delivered"]
-    assert {each["flow_run_id"] for each in archive["runs"]} == {first["flow_run_id"]}
-    assert endpoint.confirmed.count(FOR_WAITING) == 1
-
-
-def test_gone_endpoint_fails_the_run_and_leaves_the_archive_complete(up: Running, unnotified: list[str]) -> None:
-    for reference in unnotified:
-        archive = up.read(reference)
-        assert archive["state"] == "completed"
-        assert [(each["state"], each["attempts"]) for each in archive["notifications"]] == [("dead", 1)]
-        assert [(each["state"], each["failed_task"]) for each in archive["runs"]] == [("Failed", "notify-downstream")]
-
-
-def test_rerun_notifies_the_endpoint_that_works_again(up: Running, endpoint: Endpoint, unnotified: list[str]) -> None:
-    assert cellar(up, "rerun", FOR_RERUN).returncode == 0
-
-    _assert_finished(up, endpoint, FOR_RERUN, trigger="rerun")
-
-
-def test_retry_continues_at_the_failed_task(up: Running, endpoint: Endpoint, unnotified: list[str]) -> None:
-    run_id = up.read(FOR_RETRY)["runs"][0]["flow_run_id"]
+def test_retry_delivers_now_and_repeats_no_finished_task(up: Running, endpoint: Endpoint) -> None:
+    run_id = up.read_until(FOR_RETRY, have_ended(runs=1))["runs"][0]["flow_run_id"]
+    endpoint.mend(FOR_RETRY)
 
     prefect = {"PREFECT_API_URL": f"{up.prefect_url}/api", "PREFECT_HOME": str(up.folder / "data" / "prefect")}
     environment = up.environment | prefect
     subprocess.run([PREFECT, "flow-run", "retry", run_id], env=environment, capture_output=True, check=True)
 
-    _assert_finished(up, endpoint, FOR_RETRY, trigger="retry")
+    archive = up.read_until(FOR_RETRY, have_ended(runs=2))
+    assert states_of_messages(archive) == ["delivered", "delivered"]
+    assert [(each["state"], each["trigger"]) for each in archive["runs"]] == [
+        ("Completed", "webhook"),
+        ("Completed", "retry"),
+    ]
+    assert endpoint.of_partners.count((FOR_RETRY, FOR_RETRY)) == 1
+    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False), timeout_s=30)
     assert len([each for each in _log(up, run_id) if each.startswith("Scanning the body")]) == 1
 
 
-def _assert_finished(up: Running, endpoint: Endpoint, reference: str, *, trigger: str) -> None:
-    archive = up.read_until(reference, have_ended(runs=2))
-    assert [each["state"] for each in archive["notifications"]] == ["delivered"]
-    assert [(each["state"], each["trigger"]) for each in archive["runs"]][1] == ("Completed", trigger)
-    assert endpoint.confirmed.count(reference) == 1
+def states_of_messages(archive: dict[str, Any]) -> list[str]:
+    return sorted(each["state"] for each in archive["notifications"] if each["state"] != "skipped")
+
+
+def state_of(up: Running, flow_run_id: str) -> tuple[str, str, bool]:
+    """Return type and name of the state of a run in Prefect, and whether it has the tag of undelivered runs."""
+    (run,) = up.prefect("/flow_runs/filter", {"flow_runs": {"id": {"any_": [flow_run_id]}}})
+    return run["state"]["type"], run["state"]["name"], "undelivered" in run["tags"]
 
 
 def _log(up: Running, run_id: str) -> list[str]:

@@ -26,8 +26,10 @@ from flows.process_archive import process_archive
 from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow
+from models.views.messages import MessageFilter
 from services.messages.delivering import give_up_expired
 from services.messages.planning import announce, known_endpoints
+from services.redelivery import confirming, planning
 from services.views import archive_view
 from tests.flows.conftest import received
 from tests.flows.workers import worker_here
@@ -259,3 +261,27 @@ async def _states(client: Any, flow_run_id: UUID) -> dict[str, list[str]]:
                 found.setdefault(each.name.rsplit("-", 1)[0], []).append(each.state.name or "")
         await asyncio.sleep(0.2)
     return {name: sorted(states) for name, states in found.items()}
+
+
+def test_undelivered_run_of_a_dead_message_is_completed_by_its_redelivery(downstream: Downstream) -> None:
+    delivery = received("process-1", sample_body())
+    state_after("process-1")
+    asyncio.run(give_up_expired(datetime.now(UTC) + timedelta(hours=76)))
+    downstream.status, downstream.asked[:] = 204, []
+
+    plan = planning.plan(MessageFilter(reference="process-1"), "dana@desk")
+    confirming.confirm(plan.id, "dana@desk")
+    deliver()
+
+    (message,) = notifications.of_receipt(delivery.receipt_id)
+    assert (message.state, downstream.asked) == ("delivered", [message.message_id])
+    run = run_of("process-1")
+    assert run.state
+    assert (run.state.name, "undelivered" in run.tags) == ("Completed", False)
+    assert list(store().listed(f"results/{run.id}")) == []
+    kept = history.kept_rows(_history_keys(delivery.receipt_id)[0])
+    assert kept
+    assert [(each["trigger"], each["by"]) for each in kept["notification_attempt"]][-2:] == [
+        ("automatic", None),
+        ("manual", "dana@desk"),
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import time_machine
 
-_LOOKS_EACH_S = 0.01
+_LOOKS_EACH_S = 0.005
 
 
 class Clock:
@@ -21,21 +21,33 @@ class Clock:
 
 
 def set_file(path: Path, at: datetime) -> None:
-    """Write the time for a process that follows a file. It jumps a little later."""
-    part = path.with_suffix(".part")
-    part.write_text(at.isoformat())
-    part.rename(path)
+    """Write the time for a process that follows a file. It jumps a little later, and then `is_followed`."""
+    _write(path, at.isoformat())
+
+
+def is_followed(path: Path) -> bool:
+    """Return whether the process that follows a file lives by the time that the file says now."""
+    followed = path.with_suffix(".followed")
+    return followed.exists() and followed.read_text() == path.read_text()
 
 
 def follow_file(path: Path) -> None:
     """Let this process live by the time that a file says."""
-    at = datetime.fromisoformat(path.read_text())
-    threading.Thread(target=_keep_following, args=(path, at, Clock(at)), daemon=True).start()
+    text = path.read_text()
+    clock = Clock(datetime.fromisoformat(text))
+    threading.Thread(target=_keep_following, args=(path, text, clock), daemon=True).start()
 
 
-def _keep_following(path: Path, at: datetime, clock: Clock) -> None:
+def _keep_following(path: Path, text: str, clock: Clock) -> None:
     while True:
-        time.sleep(_LOOKS_EACH_S)
-        if (now := datetime.fromisoformat(path.read_text())) != at:
-            at = now
-            clock.set(at)
+        _write(path.with_suffix(".followed"), text)
+        while (now := path.read_text()) == text:
+            time.sleep(_LOOKS_EACH_S)
+        text = now
+        clock.set(datetime.fromisoformat(text))
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.rename(path)

@@ -1,33 +1,32 @@
 """Plays a fortnight to a real receiver and a real worker's work, each a process that is killed ten times."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException
+from itertools import count
 from pathlib import Path
 from random import Random
-
-import httpx
 
 from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
 from tests.conftest import answers, wait_until
 from tests.fortnight.bodies import archive_body, event_body
-from tests.fortnight.clock import set_file
+from tests.fortnight.clock import is_followed, set_file
 from tests.fortnight.downstream import Downstream
-from tests.fortnight.plan import BEGIN, ROUNDS_EACH, Fortnight, Victim, rounds
+from tests.fortnight.plan import BEGIN, Fortnight, Victim, rounds
 
 ROOT = Path(__file__).parents[2]
 _BEFORE_ROUND = timedelta(minutes=1)
 _AT_ONCE = 8
-_ROUNDS_AFTER = 8
-"""What is not confirmed at the end is tried again in these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +47,48 @@ def arrivals(fortnight: Fortnight) -> list[Arrival]:
 
 
 class Program:
-    """A program of the fortnight, which can be killed and started again."""
+    """A program of the fortnight, which is killed and is there again."""
 
-    def __init__(self, module: str, clock: Path, log: Path) -> None:
-        self._command = [sys.executable, "-m", f"tests.fortnight.{module}", str(clock)]
-        self._log = log
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, module: str, clock: Path, folder: Path) -> None:
+        self._pid_file = folder / f"{module}.pid"
+        self._command = [sys.executable, "-m", f"tests.fortnight.{module}", str(clock), str(self._pid_file)]
+        self._log = folder / f"{module}.log"
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 self._command,
                 env=os.environ | MALLOC | {"PYTHONPATH": str(ROOT)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if "working" in self._command[2] else log,
                 stderr=log,
             )
-
-    def has_ended(self) -> bool:
-        return self.process is None or self.process.poll() is not None
+        wait_until(self._pid_file.exists, timeout_s=120)
 
     def kill(self) -> None:
-        assert self.process
-        self.process.send_signal(signal.SIGKILL)
-        with suppress(BrokenPipeError):  # a line that it has not read
-            self.process.communicate()
+        """Kill the process that does the work, and return when the next one is there."""
+        killed = self._pid_file.read_text()
+        os.kill(int(killed), signal.SIGKILL)
+        wait_until(lambda: self._pid_file.read_text() != killed, timeout_s=60)
+
+    def stop(self) -> None:
+        assert self._process
+        self._process.kill()
+        os.kill(int(self._pid_file.read_text()), signal.SIGKILL)
+        self._process.communicate()
+
+    def ask(self, line: str) -> None:
+        assert self._process
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+
+    def has_answered(self, line: str) -> bool:
+        """Return whether the program says so, before it ends. Its log comes before."""
+        assert self._process
+        assert self._process.stdout
+        return any(each == f"{line}\n".encode() for each in self._process.stdout)
 
 
 class Player:
@@ -82,15 +98,17 @@ class Player:
         self._fortnight, self._downstream, self._secrets = fortnight, downstream, secrets
         self._clock, self._random = folder / "clock", Random(1)
         set_file(self._clock, BEGIN)
-        self._receiver = Program("receiving", self._clock, folder / "receiver.log")
-        self._worker = Program("working", self._clock, folder / "worker.log")
+        self._receiver = Program("receiving", self._clock, folder)
+        self._worker = Program("working", self._clock, folder)
+        self._numbers = count()
+        self._threads = ThreadPoolExecutor(_AT_ONCE)
         self._kills = {each.at: each.victim for each in fortnight.kills}
         self.killed: list[Victim] = []
 
     def play(self) -> None:
         left = arrivals(self._fortnight)
         with self._running():
-            for at in rounds(until=self._fortnight.end + _ROUNDS_AFTER * ROUNDS_EACH):
+            for at in rounds(until=self._fortnight.until):
                 self._downstream.is_down = self._fortnight.down_from <= at < self._fortnight.down_until
                 due = [each for each in left if each.at < at]
                 left = left[len(due) :]
@@ -100,78 +118,67 @@ class Player:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        self._start_receiver()
+        self._receiver.start()
+        self._await_receiver()
         self._worker.start()
         try:
             yield
         finally:
-            self._receiver.kill()
-            self._worker.kill()
+            self._receiver.stop()
+            self._worker.stop()
+            self._threads.shutdown()
 
-    def _start_receiver(self) -> None:
-        self._receiver.start()
-        wait_until(lambda: self._receiver.has_ended() or answers(f"{settings().receiver_url}/healthz"), timeout_s=60)
-        assert not self._receiver.has_ended(), "the receiver has ended; see its log"
+    def _kill_receiver(self) -> None:
+        self._receiver.kill()
+        self.killed.append(Victim.RECEIVER)
+
+    def _await_receiver(self) -> None:
+        wait_until(lambda: answers(f"{settings().receiver_url}/healthz"), timeout_s=60)
 
     def _set_receiver(self, at: datetime) -> None:
-        """Set the receiver's clock. Its answers say when it has jumped."""
+        """Set the receiver's clock."""
         set_file(self._clock, at)
-        wait_until(lambda: abs(self._time_of_receiver() - at) < timedelta(minutes=5), timeout_s=60)
-
-    def _time_of_receiver(self) -> datetime:
-        answer = httpx.get(f"{settings().receiver_url}/healthz", timeout=30, trust_env=False)
-        return parsedate_to_datetime(answer.headers["date"])
+        until_s = time.monotonic() + 60
+        while not is_followed(self._clock):
+            assert time.monotonic() < until_s, "the receiver does not follow its clock; see its log"
+            time.sleep(0.002)
 
     def _send(self, due: Sequence[Arrival], *, kill: bool) -> None:
         """Send, as Cellosign does, until each is acknowledged. A kill comes in the middle."""
         if kill and not due:
-            self._receiver.kill()
-            self.killed.append(Victim.RECEIVER)
-            self._start_receiver()
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            sent = [threads.submit(self._post, each) for each in due]
-            if kill and due:
-                sent[len(sent) // 2].result()
-                self._receiver.kill()
-                self.killed.append(Victim.RECEIVER)
-            left = [each for each, made in zip(due, sent, strict=True) if not made.result()]
+            self._kill_receiver()
+            self._await_receiver()
+        sent = [self._threads.submit(self._post, each) for each in due]
         if kill and due:
-            self._start_receiver()
+            sent[len(sent) // 2].result()
+            self._kill_receiver()
+        left = [each for each, made in zip(due, sent, strict=True) if not made.result()]
+        if kill and due:
+            self._await_receiver()
         if left:
             assert kill, "the receiver did not acknowledge"
             self._send(left, kill=False)
 
     def _post(self, arrival: Arrival) -> bool:
         """Send a body, and return whether it is acknowledged."""
-        url = f"{settings().receiver_url}/webhooks/cellosign"
-        url += "" if arrival.source == "default" else f"/{arrival.source}"
+        path = "/webhooks/cellosign" + ("" if arrival.source == "default" else f"/{arrival.source}")
         headers = {"authorization": f"Bearer {self._secrets[arrival.source]}", "content-type": "application/json"}
         try:
-            answer = httpx.post(url, content=arrival.body, headers=headers, timeout=30, trust_env=False)
-            return bool(answer.json()["status"] == "0")
-        except (httpx.HTTPError, ValueError):
+            with closing(HTTPConnection(settings().host, settings().port, timeout=30)) as connection:
+                connection.request("POST", path, arrival.body, headers)
+                return bool(json.loads(connection.getresponse().read())["status"] == "0")
+        except (OSError, HTTPException, ValueError):
             return False
 
     def _work(self, at: datetime, *, kill: bool) -> None:
         """Let the worker do a round. If it is killed in the middle, the next worker does it again."""
-        assert self._worker.process
-        assert self._worker.process.stdin
-        self._worker.process.stdin.write(f"{at.isoformat()}\n".encode())
-        self._worker.process.stdin.flush()
+        number = next(self._numbers)
+        self._worker.ask(f"{number} {at.isoformat()}")
+        assert self._worker.has_answered(f"begun {number}"), "the worker has ended; see its log"
         if kill:
-            with ThreadPoolExecutor(1) as threads:
-                done = threads.submit(self._done)
-                with suppress(TimeoutError):
-                    done.result(timeout=self._random.uniform(0.0, 0.5))
-                self._worker.kill()
+            time.sleep(self._random.uniform(0.0, 0.5))
+            self._worker.kill()
             self.killed.append(Victim.WORKER)
-            self._worker.start()
             self._work(at, kill=False)
         else:
-            assert self._done(), "the worker has ended; see its log"
-
-    def _done(self) -> bool:
-        """Return whether the worker says that the round is done. Its log comes before."""
-        assert self._worker.process
-        assert self._worker.process.stdout
-        return any(line == b"done\n" for line in self._worker.process.stdout)
+            assert self._worker.has_answered(f"done {number}"), "the worker has ended; see its log"

@@ -19,6 +19,11 @@ _LAST_SUBMISSION = timedelta(days=11)
 _LAST_FAILURE = timedelta(days=6)
 """Cellosign keeps what failed for seven days."""
 _KILLS = 10
+_ROUNDS_AFTER = 8
+"""What is not confirmed at the end is tried again in these."""
+DELIVERS_AFTER = timedelta(seconds=40)
+LOOKS_AFTER = timedelta(seconds=110)
+"""In a round, messages are delivered a little later than processes are looked for, and people are told last."""
 
 
 class Fate(StrEnum):
@@ -105,6 +110,11 @@ class Fortnight:
     def end(self) -> datetime:
         return BEGIN + timedelta(days=DAYS)
 
+    @property
+    def until(self) -> datetime:
+        """Return the last round, in which nothing is left to be done."""
+        return self.end + _ROUNDS_AFTER * ROUNDS_EACH
+
 
 def drawn(seed: int, count: int = 2000, sources: Sequence[str] = ("default", "loans")) -> Fortnight:
     """Return the fortnight of a seed, with about `count` processes in the shares of `_SHARES`."""
@@ -113,7 +123,7 @@ def drawn(seed: int, count: int = 2000, sources: Sequence[str] = ("default", "lo
     random.shuffle(fates)
     processes = tuple(_process(random, number, random.choice(sources), fate) for number, fate in enumerate(fates, 1))
     friday = BEGIN + timedelta(days=4, hours=18)
-    return Fortnight(processes, _kills(random), friday, friday + timedelta(hours=62))
+    return Fortnight(processes, _kills(random, friday), friday, friday + timedelta(hours=62))
 
 
 def rounds(since: datetime = BEGIN, until: datetime = BEGIN + timedelta(days=DAYS)) -> Iterator[datetime]:
@@ -162,8 +172,13 @@ def _off_round(at: datetime) -> datetime:
     return at + (ROUNDS_EACH - into) + near if ROUNDS_EACH - into < near else at
 
 
-def _kills(random: Random) -> tuple[Kill, ...]:
-    """Return ten kills of each, at rounds of their own."""
-    at = random.sample(list(rounds(BEGIN + timedelta(days=1), BEGIN + timedelta(days=12))), 2 * _KILLS)
+def _kills(random: Random, down_from: datetime) -> tuple[Kill, ...]:
+    """Return ten kills of each, at rounds of their own.
+
+    None comes while the outage begins: a killed worker does not know that its last attempt has failed.
+    """
+    quiet = (down_from - timedelta(hours=1), down_from + timedelta(hours=12))
+    possible = rounds(BEGIN + timedelta(days=1), BEGIN + timedelta(days=12))
+    at = random.sample([each for each in possible if not quiet[0] <= each <= quiet[1]], 2 * _KILLS)
     victims = [Victim.WORKER, Victim.RECEIVER] * _KILLS
     return tuple(sorted((Kill(victim, each) for victim, each in zip(victims, at, strict=True)), key=lambda it: it.at))

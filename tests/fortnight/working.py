@@ -1,13 +1,17 @@
-"""The work of a worker, without Prefect, by the clock of the fortnight: `python -m tests.fortnight.working`.
+"""The work of a worker, without Prefect, by the clock of the fortnight: `python -m tests.fortnight.working CLOCK PID`.
 
-Each line of its input is a time: it does a round of all scheduled work at that time, and answers with a line. The order
-is that of the day: what has arrived is archived, then what is missing is looked for, messages are delivered, and people
-are told.
+Each line of its input is a number and a time: it does a round of all scheduled work at that time, and answers when it
+begins and when it is done. The order is that of the day: what has arrived is archived, then what is missing is looked
+for, messages are delivered, and people are told.
+
+Messages are delivered a little later in each round than in the round before. So 75 hours after an attempt have passed
+in the round that is 75 hours later, however many milliseconds either takes.
 """
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from adapters.inbox import inbox
 from adapters.tables import receipts
@@ -17,20 +21,26 @@ from services.completeness.taking_in import take_in_left
 from services.messages.delivering import deliver_due, due_endpoints, give_up_expired
 from services.people.telling import tell
 from tests.fortnight.clock import Clock
-from tests.fortnight.plan import BEGIN
+from tests.fortnight.nursery import keep_running
+from tests.fortnight.plan import BEGIN, DAYS, DELIVERS_AFTER, LOOKS_AFTER
 from tests.installations import finished
 
+_LATER = timedelta(minutes=1) / timedelta(days=DAYS)
 
-def work() -> None:
-    """Do a round of all scheduled work, at the time of the clock."""
+
+def work(at: datetime, clock: Clock) -> None:
+    """Do a round of all scheduled work."""
+    clock.set(at)
     asyncio.run(take_in_left())
     for delivery in list(inbox.deliveries()):
         receipts.register(delivery)
         finished(delivery.reference, delivery.receipt_id)
-    find_missing(datetime.now(UTC))
-    announce_missing(datetime.now(UTC))
+    find_missing(at)
+    announce_missing(at)
+    clock.set(at + DELIVERS_AFTER + (at - BEGIN) * _LATER)
     asyncio.run(_deliver())
-    tell(datetime.now(UTC))
+    clock.set(at + LOOKS_AFTER)
+    tell(at + LOOKS_AFTER)
 
 
 async def _deliver() -> None:
@@ -38,9 +48,14 @@ async def _deliver() -> None:
     await asyncio.gather(*map(deliver_due, await due_endpoints(datetime.now(UTC))))
 
 
-if __name__ == "__main__":
+def work_on_demand() -> None:
     clock = Clock(BEGIN)
     for line in sys.stdin:
-        clock.set(datetime.fromisoformat(line.strip()))
-        work()
-        print("done", flush=True)  # noqa: T201 -- the answer to the driver
+        number, at = line.split()
+        print("begun", number, flush=True)  # noqa: T201 -- the answer to the driver
+        work(datetime.fromisoformat(at), clock)
+        print("done", number, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    keep_running(work_on_demand, Path(sys.argv[2]))

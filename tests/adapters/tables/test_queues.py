@@ -267,3 +267,42 @@ def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: st
 
     assert queues.taken_still(taken, NOON + MINUTE) is None
     assert states() == {NotificationState.SKIPPED: 1}
+
+
+def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one() -> None:
+    added("crm")
+    added("erp")
+    ids = [announced(number, NOON, name) for name in ("erp", "crm") for number in range(3)]
+    taken = {each.message.message_id: each for name in ("erp", "crm") for each in queues.take_due(name, NOON, 16)}
+    codes = [200, 503, 410, 200, 429, 200]
+    together = [
+        (taken[each], Made(NOON, NOON + MINUTE, code, jitter=0.5)) for each, code in zip(ids, codes, strict=True)
+    ]
+
+    assert attempts.record_all(together) == [
+        *(DELIVERED, PENDING, NotificationState.DEAD),
+        *(DELIVERED, PENDING, DELIVERED),
+    ]
+
+    stored = [notifications.get(each) for each in ids]
+    assert [each.state for each in stored] == ["delivered", "skipped", "dead", "delivered", "pending", "delivered"]
+    assert {each.attempts for each in stored} == {1}
+    assert {each.message_id: each.status_code for each in attempts_made()} == dict(zip(ids, codes, strict=True))
+    assert endpoints.get("erp").disabled_why == "the endpoint answered 410 Gone"
+    assert (endpoints.get("crm").failing_messages, endpoints.get("crm").pace_per_s) == (1, 5)
+
+
+def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_their_own() -> None:
+    added()
+    message_id = announced(0, NOON)
+    taken = queues.take(message_id, NOON, AttemptTrigger.AUTOMATIC, unless_paused=False)
+    assert isinstance(taken, queues.Taken)
+
+    states = attempts.record_all([(taken, Made(NOON, NOON, code, answer="busy")) for code in (500, 200, 500)])
+
+    assert states == [PENDING, DELIVERED, DELIVERED]
+    assert sorted((each.attempt, each.status_code, each.answer) for each in attempts_made()) == [
+        (1, 500, "busy"),
+        (2, 200, None),
+        (3, 500, None),
+    ]

@@ -13,14 +13,13 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from adapters.tables import missing_processes, receipts
 from models.archive.archive import State
-from models.completeness.missing_process import Closing, MissingProcessRow, Why
+from models.completeness.missing_process import Closing
 from models.completeness.session_event import SessionEventRow
 from models.messages.event import EventRow
 from models.messages.notification import NotificationRow
 from models.runs.receipt import Identity
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
-from services.completeness.listed import open_listed
 from tests.flows.workers import SECRET
 from tests.records import NOON, registered
 from tests.reported_events import CREATED, DELETED, EXPIRED, SUBMITTED, archived_at, event, findings, reported
@@ -117,6 +116,26 @@ def test_finding_whose_deadline_has_passed_stays_in_the_history_as_lost() -> Non
     reported(event(DELETED, at(48.1)))
     assert find_missing(at(49)).opened == 0
     assert findings("closed_why", "closed_at") == [("deleted", at(48))]
+
+
+def test_submission_that_is_reported_after_its_process_was_lost_is_found_while_its_archive_can_be_fetched() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(2))
+    find_missing(at(48.1))
+    reported(event(SUBMITTED, at(47), session="b", received_at=at(49)))
+    assert find_missing(at(50)).opened == 1
+    assert findings("since", "deadline_at", "closed_why") == [
+        (at(0), at(48), "deleted"),
+        (at(47), at(95), None),
+    ]
+
+
+def test_submission_that_was_deleted_too_when_its_process_was_lost_opens_no_other_finding() -> None:
+    reported(event(SUBMITTED, at(0)))
+    find_missing(at(100))
+    reported(event(SUBMITTED, at(1), session="b", received_at=at(101)))
+    find_missing(at(102))
+    assert findings("closed_why") == [("deleted",)]
 
 
 def test_process_whose_deadline_has_passed_before_its_first_event_is_lost_without_an_alert(
@@ -220,31 +239,3 @@ def test_searches_at_once_find_everything_once() -> None:
         opened = sum(found.opened for found in pool.map(lambda _: find_missing(at(2)), range(4)))
     assert opened == 40
     assert len(list(findings("missing_id"))) == 40
-
-
-def listed(number: int, transaction: int, name: str) -> MissingProcessRow:
-    return MissingProcessRow(
-        missing_id=name,
-        source="default",
-        process_number=number,
-        transaction_number=transaction,
-        why=Why.LISTED,
-        since=at(0),
-        deadline_at=at(48),
-        opened_at=at(2),
-    )
-
-
-def test_process_on_a_list_has_one_finding_and_is_closed_by_its_archive() -> None:
-    reported(event(SUBMITTED, at(0)))
-    find_missing(at(2))
-    opened = open_listed([listed(100, 30, "known by an event"), listed(100, 31, "new"), listed(7, 1, "new too")])
-    assert [each.missing_id for each in opened] == ["new", "new too"]
-    assert open_listed([listed(7, 1, "again")]) == []
-    archived_at(at(3), "x", "b", transaction_number=31)
-    find_missing(at(4))
-    assert sorted(findings("why", "transaction_number", "closed_why"), key=str) == [
-        ("listed", 1, None),
-        ("listed", 31, "archived"),
-        ("submitted", 30, None),
-    ]

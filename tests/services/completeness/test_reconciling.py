@@ -1,5 +1,6 @@
 """A list is compared with the archives of the database, and its missing processes become findings."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,15 @@ from models.completeness.listed import DifferenceKind as K
 from models.completeness.missing_process import Closing, MissingProcessRow, Why
 from models.completeness.session_event import SessionEventRow, SessionEventType
 from models.errors import Refused
-from models.runs.receipt import Delivery
+from models.messages.event import EventRow
+from models.runs.receipt import Delivery, DeliveryRow
+from services.completeness.alerting import announce_missing
+from services.completeness.finding_missing import find_missing
 from services.completeness.reconciling import Reconciled, reconcile_list
+from tests.flows.workers import SECRET
 from tests.lists import DESTINATION, HEADS, local, workbook
 from tests.records import NOON, archived, digest
+from tests.reported_events import DELETED, SUBMITTED, archived_at, event, reported
 
 CREATED = local(2026, 1, 1, 9)
 NOW = NOON + timedelta(hours=3)
@@ -83,9 +89,10 @@ def test_dry_run_records_nothing_and_shows_the_same(file: Path) -> None:
     assert shown == reconciled(file)
 
 
-def test_finding_closes_when_the_archive_has_arrived(file: Path) -> None:
+def test_finding_closes_in_the_next_search_when_the_archive_has_arrived(file: Path) -> None:
     reconciled(written(file, listed(101), listed(102)))
     arrived("r", 101)
+    find_missing(NOW + timedelta(hours=1))
     done = reconciled(file, now=NOW + timedelta(hours=1))
     closed, still_open = findings()
     assert (closed.closed_why, closed.closed_at) == (Closing.ARCHIVED, NOW + timedelta(hours=1))
@@ -115,6 +122,81 @@ def test_process_that_its_events_show_to_be_missing_is_no_second_finding(file: P
     (found,) = done.compared.differences
     assert [each.missing_id for each in findings()] == ["by-its-events"]
     assert (found.missing_id, found.deadline_at, done.new_findings) == ("by-its-events", known.deadline_at, 0)
+
+
+@pytest.mark.parametrize("source", ["default", "loans"])
+def test_process_of_a_list_that_its_events_show_later_keeps_its_finding(file: Path, source: str) -> None:
+    """The list names no source, so the finding has that of the events from then on."""
+    reconciled(written(file, listed(101)))
+    reported(event(SUBMITTED, NOON, "r", source=source, process_number=101))
+    assert find_missing(NOW).opened == 0
+    (found,) = findings()
+    assert (found.why, found.source, found.reference, found.since) == (Why.SUBMITTED, source, "r", NOON)
+    assert reconciled(file).compared.differences[0].missing_id == found.missing_id
+    archived_at(NOW, "r", process_number=101)
+    with writing() as session:
+        session.exec(select(DeliveryRow)).one().source = source
+        session.get_one(ArchiveRow, "r").source = source
+    find_missing(NOW)
+    assert [each.closed_why for each in findings()] == [Closing.ARCHIVED]
+
+
+def test_finding_of_a_list_is_about_one_process_alone(file: Path) -> None:
+    reconciled(written(file, listed(101)))
+    for source in ("cards", "loans"):
+        reported(event(SUBMITTED, NOON, "r", source=source, process_number=101))
+    assert find_missing(NOW).opened == 1
+    assert sorted(each.source for each in findings()) == ["cards", "loans"]
+
+
+def test_process_that_is_listed_by_its_transaction_alone_is_found_once_and_closes(file: Path) -> None:
+    heads = ("Transaction number", "Created")
+    reconciled(written(file, (30, CREATED), (31, CREATED), heads=heads))
+    reported(event(SUBMITTED, NOON, "r", process_number=101, transaction_number=30))
+    assert find_missing(NOW).opened == 0
+    assert {(each.reference, each.transaction_number) for each in findings()} == {(None, 31), ("r", 30)}
+    archived_at(NOW, "s", process_number=102, transaction_number=31)
+    find_missing(NOW)
+    assert {(each.transaction_number, each.closed_why) for each in findings()} == {(31, Closing.ARCHIVED), (30, None)}
+
+
+def test_finding_of_a_list_without_source_is_closed_by_an_archive_of_any_source(file: Path) -> None:
+    reconciled(written(file, listed(101)))
+    archived_at(NOW, "r", process_number=101)
+    with writing() as session:
+        session.exec(select(DeliveryRow)).one().source = session.get_one(ArchiveRow, "r").source = "loans"
+    find_missing(NOW)
+    assert [each.closed_why for each in findings()] == [Closing.ARCHIVED]
+
+
+def test_process_that_is_still_listed_after_its_deadline_is_found_again(file: Path) -> None:
+    reported(event(SUBMITTED, NOON - timedelta(hours=72), "r", process_number=101))
+    find_missing(NOW)
+    assert [each.closed_why for each in findings()] == [Closing.DELETED]
+    assert reconciled(written(file, listed(101))).new_findings == 1
+    later = NOW + timedelta(hours=13)
+    reported(event(DELETED, NOW, "r", process_number=101))
+    find_missing(NOW)
+    assert [each.closed_why for each in findings() if each.why == Why.LISTED] == [None]
+    find_missing(later)
+    assert reconciled(file, now=later).new_findings == 1
+    of_lists = [each.closed_why for each in findings() if each.why == Why.LISTED]
+    assert sorted(of_lists, key=str) == [None, Closing.DELETED]
+
+
+def test_finding_of_a_list_is_announced_and_alerted_once_each(file: Path, configure: Callable[..., Settings]) -> None:
+    configure(notify_urls="https://example.com/hook", notify_secret=SECRET)
+    reconciled(written(file, listed(101)))
+    for hours in (0, 0, 30, 40, 44, 44.5):
+        announce_missing(NOW + timedelta(hours=hours))
+    with reading() as session:
+        bodies = [json.loads(each.body)["data"] for each in session.exec(select(EventRow).order_by(col(EventRow.at)))]
+    # 42 hours are left when it is found: 3 hours after noon it was over for 6 hours.
+    assert [(each["why"], each["process_number"], int(each["hours_left"])) for each in bodies] == [
+        ("listed", 101, 42),
+        ("listed", 101, 12),
+        ("listed", 101, 2),
+    ]
 
 
 def test_process_that_a_person_has_dismissed_is_no_difference(file: Path) -> None:
@@ -163,6 +245,7 @@ def test_transactions_tell_processes_apart(file: Path) -> None:
     done = reconciled(file)
     assert [(each.kind, each.transaction_number) for each in done.compared.differences] == [(K.MISSING, 31)]
     arrived("s", 100, 31)
+    find_missing(NOW + timedelta(hours=1))
     assert reconciled(file, now=NOW + timedelta(hours=1)).is_well
     assert [each.closed_why for each in findings()] == [Closing.ARCHIVED]
 

@@ -1,0 +1,60 @@
+"""`/api/redeliveries`: plans, confirms and shows the redelivery of messages."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.errors import failures
+from models.views.bulk import Client
+from models.views.parameters import Text
+from models.views.redeliveries import RedeliveryPage, RedeliveryQuery, RedeliveryRequest, RedeliveryView
+from services.redelivery import confirming, planning, records
+
+router = APIRouter(prefix="/api/redeliveries", tags=["redeliveries"])
+_UNKNOWN: dict[int | str, dict[str, str]] = {404: {"UNKNOWN_REDELIVERY": "no redelivery has this id."}}
+
+
+@router.get("", summary="A page of redeliveries and plans, newest first", response_description="The page.")
+def list_redeliveries(query: Annotated[RedeliveryQuery, Query()]) -> RedeliveryPage:
+    return records.page(query)
+
+
+@router.post(
+    "",
+    summary="Plan the redelivery of all messages that match a filter",
+    response_description="The plan, or the redelivery that was started.",
+)
+def plan(request: RedeliveryRequest) -> RedeliveryView:
+    """With `dry_run`, the default, nothing is sent: `confirm` freezes the list of the plan and makes it due. Without,
+    both happen at once.
+    """
+    made = planning.plan(request.filter(), _person(request.by), force=request.force)
+    if not request.dry_run:
+        confirming.confirm(made.id, _person(request.by))
+    return records.view(made.id)
+
+
+@router.get(
+    "/{redelivery_id}",
+    summary="A redelivery and how far it is",
+    response_description="The redelivery.",
+    responses=failures(_UNKNOWN),
+)
+def read(redelivery_id: Text) -> RedeliveryView:
+    return records.view(redelivery_id)
+
+
+@router.post(
+    "/{redelivery_id}/confirm",
+    summary="Freeze the list of a plan, and make its messages due",
+    response_description="The confirmed redelivery.",
+    responses=failures(_UNKNOWN | {409: {"WRONG_STATE": "the redelivery was confirmed before."}}),
+)
+def confirm(redelivery_id: Text, client: Client | None = None) -> RedeliveryView:
+    """Messages that came after the plan are not in the list. The messages keep their ids."""
+    confirming.confirm(redelivery_id, _person(client.by if client else None))
+    return records.view(redelivery_id)
+
+
+def _person(name: str | None) -> str:
+    return f"api ({name})" if name else "api"

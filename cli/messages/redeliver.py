@@ -1,0 +1,94 @@
+"""`cellar endpoints redeliver`, `cellar endpoints redeliveries`: delivers messages again, and shows how far that is."""
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from cli.messages.endpoint_pages import say
+from cli.messages.messages import AnyName, Event, Reference, Since, Source, Template, Until
+from cli.messages.redelivery_pages import print_plan, print_redeliveries, print_redelivery
+from cli.person import person
+from cli.terminal import Json, print_json, wrong_options
+from models.errors import WrongUse
+from models.messages.notification import NotificationState
+from models.views.messages import MessageFilter
+from models.views.redeliveries import RedeliveryQuery
+from services.messages import endpoints
+from services.redelivery import confirming, planning, records
+
+
+def redeliver(  # noqa: PLR0913 -- an option per filter
+    name: AnyName = None,
+    *,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help="pending, delivered, dead or skipped. Repeat for more. Default: dead and skipped."),
+    ] = None,
+    event: Event = None,
+    reference: Reference = None,
+    source: Source = None,
+    template: Template = None,
+    since: Since = None,
+    until: Until = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --state delivered: send confirmed messages once more.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing is sent.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Deliver again all messages that match: show a plan, ask, freeze the list, and make its messages due.
+
+    The flow deliver-messages sends them. Messages to disabled endpoints stay as they are.
+    """
+    try:
+        chosen = MessageFilter(
+            endpoint=name, state=state or [], event=event, reference=reference, source=source, template=template,
+            since=since, until=until,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise wrong_options(error) from error
+    if NotificationState.DELIVERED in chosen.state and not force:
+        raise WrongUse("--state delivered: the endpoints have confirmed these messages; add --force to send them again")
+    if not (dry_run or yes or (sys.stdin.isatty() and sys.stderr.isatty())):
+        raise WrongUse("no terminal can answer: add --yes to redeliver, or --dry-run to see the plan")
+    if name is not None:
+        endpoints.get(name)
+    plan = records.view(planning.plan(chosen, person(), force=force).id)
+    if not as_json:
+        print_plan(plan)
+    if not (dry_run or not plan.planned):
+        if not yes and not typer.confirm(f"Deliver {plan.planned:,} messages again?", err=True):
+            say("Nothing was changed.")
+            return
+        confirming.confirm(plan.id, person())
+        if not as_json:
+            say(f"The messages are due. `cellar endpoints redeliveries {plan.id}` shows how far they are.")
+    if as_json:
+        print_json(records.view(plan.id))
+
+
+def list_redeliveries(
+    redelivery_id: Annotated[str | None, typer.Argument(help="Show this redelivery. Default: list all.")] = None,
+    *,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the previous page.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Redeliveries on a page.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List redeliveries and plans, newest first, or show one: its plan, by whom, and how far it is."""
+    if redelivery_id is not None:
+        found = records.view(redelivery_id)
+        if as_json:
+            print_json(found)
+        else:
+            print_redelivery(found)
+        return
+    page = records.page(RedeliveryQuery(cursor=cursor, limit=limit))
+    if as_json:
+        print_json(page)
+        return
+    print_redeliveries(page.items)
+    if page.next:
+        say(f"More: --cursor {page.next}")

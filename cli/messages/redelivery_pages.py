@@ -1,0 +1,47 @@
+"""Prints plans and records of redeliveries."""
+
+from collections.abc import Sequence
+
+from cli.messages.endpoint_pages import say
+from cli.terminal import console, table_of
+from domain.bulk.plan_text import filter_text
+from domain.messages.redelivery_text import progress_text, redelivery_rows, redelivery_sentences
+from models.views.redeliveries import RedeliveryView
+
+_LISTED = ("id", "state", "created (UTC)", "by", "messages", "delivered", "filter")
+
+
+def print_plan(found: RedeliveryView) -> None:
+    """Print what a plan would send."""
+    say(f"Plan {found.id}: {filter_text(found.filter)}")
+    rows = [(f"{messages:,}", kind, value) for kind, value, messages in redelivery_rows(found.plan)]
+    if rows:
+        console().print(table_of(("messages", "what", "which"), rows))
+    for sentence in redelivery_sentences(found.plan):
+        say(sentence)
+
+
+def print_redelivery(found: RedeliveryView) -> None:
+    """Print a redelivery: its plan, or how far it is."""
+    if found.confirmed_at is None:
+        print_plan(found)
+        return
+    say(f"Redelivery {found.id}: {found.state}")
+    say(f"Filter: {filter_text(found.filter)}")
+    say(f"{found.created_at:%Y-%m-%d %H:%M:%S}Z  planned by {found.by}")
+    say(f"{found.confirmed_at:%Y-%m-%d %H:%M:%S}Z  confirmed by {found.confirmed_by}")
+    say(f"{progress_text(found)}.")
+
+
+def print_redeliveries(found: Sequence[RedeliveryView]) -> None:
+    """Print a table of redeliveries."""
+    if not found:
+        say("No redelivery was planned. `cellar endpoints redeliver --dry-run` plans one.")
+        return
+    console().print(table_of(_LISTED, map(_listed, found)))
+
+
+def _listed(found: RedeliveryView) -> list[object]:
+    counts = (f"{found.planned:,}", f"{found.delivered:,}")
+    created = f"{found.created_at:%Y-%m-%d %H:%M}"
+    return [found.id, found.state, created, found.by, *counts, filter_text(found.filter)]
