@@ -153,13 +153,25 @@ def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: 
 
 
 def empty_queue(session: Session, endpoint_name: str, why: str) -> None:
-    """Skip the messages to an endpoint that are pending, in the caller's transaction."""
-    theirs = (
+    """Skip the messages to an endpoint that are pending, in the caller's transaction.
+
+    A message whose attempt is recorded right now is skipped when it is due again.
+    """
+    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
+    session.execute(update(NotificationRow).where(_pending_to(endpoint_name)).values(**skipped))
+
+
+def _pending_to(endpoint_name: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition of the pending messages to an endpoint, without those that another transaction changes.
+
+    It may record an attempt and wait for the endpoint, which the caller has: to wait for it would be a deadlock.
+    """
+    theirs = select(NotificationRow.message_id).where(
         col(NotificationRow.endpoint_name) == endpoint_name,
         col(NotificationRow.state) == NotificationState.PENDING,
+        *which,
     )
-    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
-    session.execute(update(NotificationRow).where(*theirs).values(**skipped))
+    return col(NotificationRow.message_id).in_(theirs.with_for_update(skip_locked=True))
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -233,13 +245,10 @@ def make_due(session: Session, endpoint_name: str, now: datetime, *, only_untrie
 
     Where a single message has failed, the message may be at fault, and keeps its schedule.
     """
-    theirs = (
-        col(NotificationRow.endpoint_name) == endpoint_name,
-        col(NotificationRow.state) == NotificationState.PENDING,
-    )
     later = col(NotificationRow.next_attempt_at) > now
     untried = (col(NotificationRow.attempts) == col(NotificationRow.tried_before),) if only_untried else ()
-    session.execute(update(NotificationRow).where(*theirs, later, *untried).values(next_attempt_at=now))
+    theirs = _pending_to(endpoint_name, later, *untried)
+    session.execute(update(NotificationRow).where(theirs).values(next_attempt_at=now))
 
 
 def die(message: NotificationRow, why: str) -> None:
