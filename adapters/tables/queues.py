@@ -72,7 +72,10 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     """
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
-        if not endpoint or _has_left(session, endpoint, now) or _why_paused(endpoint, now):
+        if not endpoint:  # an earlier build planned them, and the settings no longer name the URL
+            empty_queue(session, endpoint_name, "the endpoint is removed")
+            return []
+        if _has_left(session, endpoint, now) or _why_paused(endpoint, now):
             return []
         rate = _rate(endpoint)
         most = max(1, int(rate * _RESERVED_FOR.total_seconds())) if rate else limit

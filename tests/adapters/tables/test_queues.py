@@ -306,3 +306,15 @@ def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_th
         (2, 200, None),
         (3, 500, None),
     ]
+
+
+def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
+    event = Event(EventType.STORE_DAMAGED, "event-1", NOON, b"{}")
+    former = EndpointRow(name="settings-12345678", url="https://old.example", is_declared=True, created_at=NOON)
+    notifications.plan(event_row(event), [message_to(former, event)])
+    assert queues.endpoints_with_due(NOON) == ["settings-12345678"]
+
+    assert queues.take_due("settings-12345678", NOON, 16) == []
+
+    assert states() == {NotificationState.SKIPPED: 1}
+    assert queues.endpoints_with_due(NOON + HOUR) == []
