@@ -28,7 +28,7 @@ from flows.execution.engine import leave_slot
 from flows.execution.late_runs import drop_late_runs_of
 from flows.execution.results import RESULTS
 from flows.execution.summaries import optional_summary
-from flows.execution.undelivered import RUNS_AT_ONCE, settle, undelivered_runs
+from flows.execution.undelivered import RUNS_AT_ONCE, settle, settle_all, undelivered_runs
 from models.messages.notification import NotificationState
 from services.messages.delivering import Delivered, deliver_due, due_endpoints, give_up_expired
 from services.messages.endpoints import keep_disabled
@@ -63,7 +63,7 @@ async def _start_runs() -> None:
     async with get_client() as client:
         started = await _start_missing_runs(client, names) if names else 0
         log.info("%d endpoints have messages to send; %d runs are started", len(names), started)
-        log.info("%d runs are delivered now", await settle(client, await undelivered_runs(client)))
+        log.info("%d runs are delivered now", await settle_all(client))
 
 
 async def _start_missing_runs(client: PrefectClient, names: Collection[str]) -> int:

@@ -1,7 +1,7 @@
 """The queues of endpoints in the database: which messages may be sent now, and when a queue is emptied."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
@@ -33,6 +33,7 @@ class Taken:
     endpoint: EndpointRow
     body: str | None
     not_before: datetime
+    taken_at: datetime
 
 
 def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paused: bool) -> Taken | str:
@@ -59,7 +60,7 @@ def take(message_id: str, now: datetime, trigger: AttemptTrigger, *, unless_paus
             return "other messages use up the endpoint's rate; this one follows them"
         (starts_at,) = _reserved(endpoint, 1, now)
         message.claimed_until = starts_at + _CLAIMED_FOR
-        return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at)
+        return Taken(message, endpoint, _bodies(session, [message]).get(message.event_id), starts_at, now)
 
 
 def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
@@ -73,7 +74,10 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
     """
     with writing() as session:
         endpoint = session.get(EndpointRow, endpoint_name, with_for_update=True)
-        if not endpoint or _has_left(session, endpoint, now) or _why_paused(endpoint, now):
+        if not endpoint:  # an earlier build planned them, and the settings no longer name the URL
+            empty_queue(session, endpoint_name, "the endpoint is removed")
+            return []
+        if _has_left(session, endpoint, now) or _why_paused(endpoint, now):
             return []
         rate = _rate(endpoint)
         most = max(1, int(rate * _RESERVED_FOR.total_seconds())) if rate else limit
@@ -89,17 +93,37 @@ def take_due(endpoint_name: str, now: datetime, limit: int) -> list[Taken]:
             message.claimed_until = now + _PAGE_CLAIMED_FOR
         starts = _reserved(endpoint, len(messages), now)
         return [
-            Taken(message, endpoint, bodies.get(message.event_id), at)
+            Taken(message, endpoint, bodies.get(message.event_id), at, now)
             for message, at in zip(messages, starts, strict=True)
         ]
 
 
-def release(taken: Iterable[Taken]) -> None:
-    """Release messages that were taken and are not sent now."""
-    message_ids = [each.message.message_id for each in taken]
-    theirs = col(NotificationRow.message_id).in_(message_ids)
+def taken_still(taken: Taken, now: datetime) -> Taken | None:
+    """Return a message that was taken some time ago with its endpoint as it is now. None if it may not be sent now: its
+    endpoint has left, or the claim ended and another process has taken it.
+
+    Raises:
+        Transient: the database does not answer.
+    """
     with writing() as session:
-        session.execute(update(NotificationRow).where(theirs).values(claimed_until=None))
+        message = session.get_one(NotificationRow, taken.message.message_id, with_for_update=True)
+        endpoint = session.get(EndpointRow, message.endpoint_name, with_for_update=True)
+        is_ours = message.claimed_until == taken.message.claimed_until and message.state == taken.message.state
+        if not is_ours or (endpoint and _has_left(session, endpoint, now)):
+            return None
+        message.claimed_until = now + _CLAIMED_FOR
+        return replace(taken, message=message, endpoint=endpoint or taken.endpoint, taken_at=now)
+
+
+def release(taken: Iterable[Taken]) -> None:
+    """Release messages that were taken and are not sent now. What another process has taken since stays taken."""
+    with writing() as session:
+        for each in taken:
+            ours = (
+                col(NotificationRow.message_id) == each.message.message_id,
+                col(NotificationRow.claimed_until) == each.message.claimed_until,
+            )
+            session.execute(update(NotificationRow).where(*ours).values(claimed_until=None))
 
 
 def endpoints_with_due(now: datetime) -> list[str]:
@@ -141,13 +165,25 @@ def disable_within(session: Session, endpoint: EndpointRow, now: datetime, why: 
 
 
 def empty_queue(session: Session, endpoint_name: str, why: str) -> None:
-    """Skip the messages to an endpoint that are pending, in the caller's transaction."""
-    theirs = (
+    """Skip the messages to an endpoint that are pending, in the caller's transaction.
+
+    A message whose attempt is recorded right now is skipped when it is due again.
+    """
+    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
+    session.execute(update(NotificationRow).where(_pending_to(endpoint_name)).values(**skipped))
+
+
+def _pending_to(endpoint_name: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition of the pending messages to an endpoint, without those that another transaction changes.
+
+    It may record an attempt and wait for the endpoint, which the caller has: to wait for it would be a deadlock.
+    """
+    theirs = select(NotificationRow.message_id).where(
         col(NotificationRow.endpoint_name) == endpoint_name,
         col(NotificationRow.state) == NotificationState.PENDING,
+        *which,
     )
-    skipped = {"state": NotificationState.SKIPPED, "skipped_why": why, "next_attempt_at": None}
-    session.execute(update(NotificationRow).where(*theirs).values(**skipped))
+    return col(NotificationRow.message_id).in_(theirs.with_for_update(skip_locked=True))
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -221,13 +257,10 @@ def make_due(session: Session, endpoint_name: str, now: datetime, *, only_untrie
 
     Where a single message has failed, the message may be at fault, and keeps its schedule.
     """
-    theirs = (
-        col(NotificationRow.endpoint_name) == endpoint_name,
-        col(NotificationRow.state) == NotificationState.PENDING,
-    )
     later = col(NotificationRow.next_attempt_at) > now
     untried = (col(NotificationRow.attempts) == col(NotificationRow.tried_before),) if only_untried else ()
-    session.execute(update(NotificationRow).where(*theirs, later, *untried).values(next_attempt_at=now))
+    theirs = _pending_to(endpoint_name, later, *untried)
+    session.execute(update(NotificationRow).where(theirs).values(next_attempt_at=now))
 
 
 def die(message: NotificationRow, why: str) -> None:

@@ -17,11 +17,25 @@ from flows.execution.results import remove_results_of
 RUNS_AT_ONCE = 200
 
 
-async def undelivered_runs(client: PrefectClient, among: Collection[UUID] | None = None) -> list[FlowRun]:
-    """Return the runs that ended with messages that were not confirmed: the oldest 200, or those among at most 200."""
+async def undelivered_runs(
+    client: PrefectClient, among: Collection[UUID] | None = None, offset: int = 0
+) -> list[FlowRun]:
+    """Return the runs that ended with messages that were not confirmed: 200 of all, oldest first, after `offset` of
+    them; or those among at most 200.
+    """
     ids = FlowRunFilterId(any_=list(among)) if among is not None else None
     wanted = FlowRunFilter(id=ids, tags=FlowRunFilterTags(all_=[UNDELIVERED_TAG]))
-    return await client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.START_TIME_ASC, limit=RUNS_AT_ONCE)
+    oldest_first = FlowRunSort.START_TIME_ASC
+    return await client.read_flow_runs(flow_run_filter=wanted, sort=oldest_first, limit=RUNS_AT_ONCE, offset=offset)
+
+
+async def settle_all(client: PrefectClient) -> int:
+    """Settle all runs that are Undelivered, also behind runs whose messages were given up. Returns as `settle` does."""
+    settled = left = 0
+    while found := await undelivered_runs(client, offset=left):
+        done = await settle(client, found)
+        settled, left = settled + done, left + len(found) - done
+    return settled
 
 
 async def settle(client: PrefectClient, flow_runs: Iterable[FlowRun]) -> int:

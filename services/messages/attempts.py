@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -17,6 +17,7 @@ from adapters.platform.grouping import Grouped
 from adapters.tables import attempts, notifications, queues
 from adapters.tables.attempts import Made
 from adapters.tables.queues import Taken
+from domain.messages.addresses import tokens_of
 from domain.messages.answers import kept_text
 from domain.messages.endpoints import declared_name
 from domain.messages.retrying import is_confirmation, retry_after
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 NOT_DELIVERABLE = "NOT_DELIVERABLE"
 _LONGEST_WAIT_S = 30
 _LOOK_AGAIN_S = 1
+_SHORTEST_PART = 8
+_CHECKED_AFTER = timedelta(seconds=1)
 
 _recorder = Grouped(attempts.record_all, most=200)
 """Attempts at all endpoints share their transactions: SQLite takes one at a time, and each ends with an fsync."""
@@ -95,11 +98,20 @@ async def send_taken(
 ) -> Attempt:
     """Send a message that was taken, not before its time, and record the attempt. Raises as `send` does.
 
-    The next attempt after a redelivery has the trigger and the person of the redelivery.
+    The next attempt after a redelivery has the trigger and the person of the redelivery. A message that waited for its
+    turn is sent only if it is still for this process and for its endpoint.
     """
     if trigger is AttemptTrigger.AUTOMATIC and taken.message.next_trigger:
         trigger, by = AttemptTrigger(taken.message.next_trigger), taken.message.next_by
     await asyncio.sleep(max(0, (taken.not_before - datetime.now(UTC)).total_seconds()))
+    now = datetime.now(UTC)
+    if now - taken.taken_at > _CHECKED_AFTER:
+        still = await in_thread(queues.taken_still, taken, now)
+        if still is None:
+            message = await in_thread(notifications.get, taken.message.message_id)
+            why = message.skipped_why or queues.UNDER_WAY
+            return Attempt(NotificationState(message.state), error=why, was_made=False)
+        taken = still
     body = taken.body.encode() if taken.body is not None else await in_thread(_body, taken.message)
     if taken.endpoint.fields:
         body = await in_thread(body_to, taken.endpoint, taken.message, body)
@@ -152,10 +164,16 @@ async def _answered(
         stage=None if confirmed else Stage.STATUS,
         error=None if confirmed else f"the endpoint answered {answer.status_code}",
         # It may repeat the message, and people's data with it.
-        answer=None if endpoint.fields else kept_text(answer.body, [endpoint.url, *headers.values()]),
+        answer=None if endpoint.fields else kept_text(answer.body, _secrets(endpoint.url, headers)),
         retry_after=None if confirmed else retry_after(answer.retry_after, now),
         jitter=jitter,
     )
+
+
+def _secrets(url: str, headers: Mapping[str, str]) -> list[str]:
+    """Return what an answer may repeat of a message, whole or in parts: `invalid token abc` after `Bearer abc`."""
+    parts = [part for value in headers.values() for part in value.split() if len(part) >= _SHORTEST_PART]
+    return [url, *tokens_of(url), *headers.values(), *parts]
 
 
 async def send_unrecorded(url: str, message_id: str, body: bytes) -> None:

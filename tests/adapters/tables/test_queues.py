@@ -245,6 +245,31 @@ def test_equal_answer_is_kept_once_and_a_new_one_again() -> None:
     assert all(each.next_attempt_at for each in made)
 
 
+def test_message_whose_claim_has_ended_is_sent_by_the_process_alone_that_took_it_last() -> None:
+    added()
+    announced(0, NOON)
+    (slow,) = queues.take_due("erp", NOON, 1)
+    later = NOON + 3 * MINUTE
+    (second,) = queues.take_due("erp", later, 1)
+
+    assert queues.taken_still(slow, later) is None
+    queues.release([slow])
+    assert queues.take_due("erp", later, 1) == []
+    assert queues.taken_still(second, later)
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "removed_at"])
+def test_message_that_was_taken_is_skipped_once_its_endpoint_has_left(column: str) -> None:
+    added()
+    announced(0, NOON)
+    (taken,) = queues.take_due("erp", NOON, 1)
+    with writing() as session:
+        setattr(session.get_one(EndpointRow, "erp"), column, NOON)
+
+    assert queues.taken_still(taken, NOON + MINUTE) is None
+    assert states() == {NotificationState.SKIPPED: 1}
+
+
 def test_attempts_that_are_recorded_together_have_the_same_effect_as_one_by_one() -> None:
     added("crm")
     added("erp")
@@ -282,3 +307,15 @@ def test_two_attempts_at_a_message_that_are_recorded_together_have_numbers_of_th
         (2, 200, None),
         (3, 500, None),
     ]
+
+
+def test_messages_to_an_endpoint_that_no_setting_names_any_longer_are_skipped() -> None:
+    event = Event(EventType.STORE_DAMAGED, "event-1", NOON, b"{}")
+    former = EndpointRow(name="settings-12345678", url="https://old.example", is_declared=True, created_at=NOON)
+    notifications.plan(event_row(event), [message_to(former, event)])
+    assert queues.endpoints_with_due(NOON) == ["settings-12345678"]
+
+    assert queues.take_due("settings-12345678", NOON, 16) == []
+
+    assert states() == {NotificationState.SKIPPED: 1}
+    assert queues.endpoints_with_due(NOON + HOUR) == []

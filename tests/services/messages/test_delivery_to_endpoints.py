@@ -1,6 +1,8 @@
 """Messages as endpoints receive them over HTTP: each with its own secret, headers and fields."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +11,18 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
+from werkzeug import Request, Response
 
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 from adapters.tables import notifications
-from models.messages.notification import NotificationAttemptRow, NotificationState
+from models.messages.event import Event, EventType
+from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from models.views.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.messages.attempts import send
+from services.messages.delivering import deliver_due
+from services.messages.planning import announce
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -78,3 +84,44 @@ def test_endpoint_that_was_disabled_before_the_attempt_is_not_called(httpserver:
 
     assert (made.state, made.was_made) == (NotificationState.SKIPPED, False)
     assert httpserver.log == []
+
+
+def test_endpoint_that_is_disabled_hears_nothing_of_what_still_waits_for_its_turn(httpserver: HTTPServer) -> None:
+    def disable_and_confirm(_request: Request) -> Response:
+        endpoints.disable("slow", "dana@desk", NOW)
+        time.sleep(1.5)
+        return Response("")
+
+    httpserver.expect_request("/slow", method="POST").respond_with_handler(disable_and_confirm)
+    added(httpserver, "slow")
+    for number in range(8):
+        announce(Event(EventType.STORE_DAMAGED, f"event-{number}", NOW, b'{"type":"store.damaged"}'))
+
+    asyncio.run(deliver_due("slow"))
+
+    with reading() as session:
+        states = Counter(session.exec(select(NotificationRow.state)))
+    assert states == {
+        NotificationState.DELIVERED: len(httpserver.log),
+        NotificationState.SKIPPED: 8 - len(httpserver.log),
+    }
+    assert len(httpserver.log) <= 4
+
+
+def test_kept_answer_has_no_token_of_the_url_and_of_the_headers(httpserver: HTTPServer) -> None:
+    def repeat(request: Request) -> Response:
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        return Response(f"no {token} at {request.full_path} of {request.args['key']}", status=403)
+
+    path = "/services/T024BE7LD/XXtokenXX"
+    httpserver.expect_request(path, method="POST").respond_with_handler(repeat)
+    url = httpserver.url_for(f"{path}?key=s3cr3t%2Fval9")
+    headers = {"Authorization": "Bearer abc-def-123"}
+    endpoints.add(NewEndpoint(url=url, name="chat", headers=headers), "dana@desk", NOW)
+    (message_id,) = notifications.undelivered(archived("process-1", sample_body("process-1")))
+
+    asyncio.run(send(message_id))
+
+    with reading() as session:
+        (kept,) = session.exec(select(NotificationAttemptRow.answer))
+    assert kept == "no *** at /services/***/***?key=*** of ***"
