@@ -16,9 +16,12 @@ def undelivered_text(messages: Sequence[NotificationRow]) -> str | None:
     sentences = []
     if pending:
         until = max(each.expires_at or each.planned_at for each in pending)
-        sentences.append(f"not confirmed, and tried until {until:%Y-%m-%d %H:%M} UTC: {len(pending)}")
+        tried = f"not confirmed yet; cellar tries until {until:%Y-%m-%d %H:%M} UTC"
+        sentences.append(f"{_of(len(pending), len(messages))} {tried}.")
     if dead:
-        sentences.append(f"given up: {dead}")
-    if not sentences:
-        return None
-    return f"The archive is complete. Of {len(messages)} messages, {'; '.join(sentences)}. Retry delivers them now."
+        sentences.append(f"{_of(dead, len(messages))} given up.")
+    return " ".join(("The archive is complete.", *sentences, "Retry delivers now.")) if sentences else None
+
+
+def _of(some: int, all_: int) -> str:
+    return f"{some} of {all_} {'message' if all_ == 1 else 'messages'} {'is' if some == 1 else 'are'}"
