@@ -80,9 +80,11 @@ def wrong_options(error: ValidationError) -> typer.BadParameter:
 
 
 def _wrong_option(error: ErrorDetails) -> str:
-    option = "--" + "-".join(map(str, error["loc"])).replace("_", "-")
+    option = f"--{_option(error)}"
     if error["type"].startswith(("datetime", "timezone")):
         return f"{option}: expected a time with zone, like 2026-11-24T00:00Z"
+    if error["type"] == "value_error":
+        return f"{option}: {error['ctx']['error']}"
     if error["type"] != "enum":
         return f"{option}: {error['msg'].replace('Input should be', 'expected')}"
     known = re.findall("'([^']*)'", error["ctx"]["expected"])
@@ -90,6 +92,14 @@ def _wrong_option(error: ErrorDetails) -> str:
     nearest = get_close_matches(str(error["input"]).upper().replace("-", "_"), spelled, n=1)
     hint = f"; did you mean {spelled[nearest[0]]}?" if nearest else ""
     return f"{option}: expected {', '.join(known[:-1])} or {known[-1]}{hint}"
+
+
+def _option(error: ErrorDetails) -> str:
+    """Return the option of a wrong value. The members of `events` come from several `--event`."""
+    names = [each for each in error["loc"] if isinstance(each, str)]
+    if names and (len(names) < len(error["loc"]) or isinstance(error["input"], dict | list)):
+        names = [names[0].removesuffix("s")]
+    return "-".join(names).replace("_", "-")
 
 
 def print_json(model: BaseModel) -> None:

@@ -4,13 +4,14 @@ import re
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from models.messages.endpoint import Signature
 from models.messages.event import EventType
 from models.views.bulk import ActionView, Client
 from models.views.parameters import Text
 
+_NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[!-~](?:[ -~]{0,4000}[!-~])?")
 _OURS = re.compile(
@@ -37,6 +38,8 @@ def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("expected lower-case letters and digits, hyphens between them, at most 64 in all")
     if name.startswith("settings-"):
         raise ValueError("names that begin with settings- belong to the endpoints of CELLAR_NOTIFY_URLS")
     return name
@@ -44,8 +47,8 @@ def _checked_name(name: str) -> str:
 
 Slug = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"),
     AfterValidator(_checked_name),
+    Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
 ]
 Headers = Annotated[dict[str, str], AfterValidator(_checked_headers)]
 Member = Annotated[Text, Field(min_length=1, max_length=255)]

@@ -170,11 +170,11 @@ def test_declared_endpoint_is_listed_and_the_setting_named(cellar: Cellar, confi
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("https://erp.example", "--name", "Not A Slug"), "--name"),
-        (("https://erp.example", "--name", "settings-1"), "CELLAR_NOTIFY_URLS"),
-        (("https://erp.example", "--name", "erp", "--event", "archive.lost"), "--events"),
+        (("https://erp.example", "--name", "Not A Slug"), "--name: expected lower-case letters"),
+        (("https://erp.example", "--name", "settings-1"), "--name: names that begin with settings-"),
+        (("https://erp.example", "--name", "erp", "--event", "archive.lost"), "--event: expected"),
         (("https://erp.example", "--name", "erp", "--label", "hidden"), "--label"),
-        (("https://erp.example", "--name", "erp", "--header", "Host: hidden"), "Host"),
+        (("https://erp.example", "--name", "erp", "--header", "Host: hidden"), "--header: the header Host"),
         (("https://erp.example", "--name", "erp", "--header", "webhook-id: hidden"), "webhook-id"),
         (("https://erp.example", "--name", "erp", "--header", "X-Token: hid\nden"), "X-Token"),
         (("https://erp.example", "--name", "erp", "--rate-per-s", "0"), "--rate-per-s"),
