@@ -32,7 +32,12 @@ def _sources() -> Check:
     if silent:
         found = f"nothing has come from {', '.join(silent)}"
         return Check(name=_NAME, verdict=Verdict.WARNING, found=found, to_do=_SILENT)
-    return Check(name=_NAME, verdict=Verdict.OK, found=f"{len(known)}, of which {len(disabled)} disabled")
+    return Check(name=_NAME, verdict=Verdict.OK, found=_count_text(len(known), len(disabled)))
+
+
+def _count_text(known: int, disabled: int) -> str:
+    sources = "1 source has" if known == 1 else f"{known} sources have"
+    return f"{sources} a URL of {'its' if known == 1 else 'their'} own{f', {disabled} disabled' if disabled else ''}"
 
 
 def _refused() -> dict[str, int]:

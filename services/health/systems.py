@@ -18,6 +18,7 @@ from models.views.health import Check, Verdict
 from services.health.anchoring import anchor_probes
 from services.health.bounded import Probe
 from services.health.clocks import clock_probes
+from services.health.endpoints import endpoints
 from services.health.people import people
 from services.health.probes import try_store
 from services.health.sources import source_probes
@@ -49,6 +50,7 @@ def system_probes() -> list[Probe]:
         Probe("ClamAV", _clamav, _CLAMAV),
         *(Probe(f"disk of {name}", _disk_of(name, path), _DISK) for name, path in _disks()),
         *source_probes(),
+        Probe("endpoints", endpoints, "see docs/notifications.md", needs=System.DATABASE),
         Probe("last verify", _last_verify, _VERIFIED, needs=System.PREFECT),
         *anchor_probes(),
         *clock_probes(),

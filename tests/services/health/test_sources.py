@@ -35,9 +35,9 @@ def test_source_without_any_delivery_is_a_remark_until_something_comes() -> None
     receipts.register(replace(delivery("r"), source="retail"))
 
     assert (silent.verdict, silent.found) == (Verdict.WARNING, "nothing has come from retail")
-    assert (check().verdict, check().found) == (Verdict.OK, "1, of which 0 disabled")
+    assert (check().verdict, check().found) == (Verdict.OK, "1 source has a URL of its own")
     registry.disable("retail", "a test", NOW)
-    assert (check().verdict, check().found) == (Verdict.OK, "1, of which 1 disabled")
+    assert (check().verdict, check().found) == (Verdict.OK, "1 source has a URL of its own, 1 disabled")
 
 
 def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> None:
