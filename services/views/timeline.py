@@ -86,7 +86,7 @@ def _findings(session: Session, reference: str) -> Iterator[TimelineEntry]:
         yield _entry(missing.opened_at, TimelineKind.FINDING, f"the process is missing: {missing.why}", key)
         if missing.closed_at:
             kind = TimelineKind.ACTION if missing.closed_by else TimelineKind.FINDING
-            what = f"the process is missing no more: {missing.closed_why}"
+            what = f"the process is no longer missing: {missing.closed_why}"
             yield _entry(missing.closed_at, kind, what, key, missing.closed_by)
 
 

@@ -79,7 +79,7 @@ def test_each_kind_is_in_the_timeline_in_the_order_of_time(installation: Setting
     assert [(each.kind, each.what, each.by, each.id) for each in timeline_of("r")][2:] == [
         ("finding", "the process is missing: submitted", None, "p"),
         ("delivery", "refused: NOT_BASE64", None, "0"),
-        ("finding", "the process is missing no more: archived", None, "p"),
+        ("finding", "the process is no longer missing: archived", None, "p"),
         ("delivery", "new", None, "1"),
         ("version", "version 1", None, "x"),
         ("run", "attempt 1 started by webhook", None, "f"),
