@@ -1,6 +1,5 @@
 """`cellar missing`: lists processes that should have been archived, and dismisses findings."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from cli.person import person
 from cli.terminal import Json, cell, console, print_json, table_of, wrong_options
 from domain.completeness.words import left_text, why_text
 from models.errors import Refused
@@ -17,7 +17,7 @@ from services.completeness import dismissing
 from services.views import missing_list
 
 app = typer.Typer(help="List processes that should have been archived, and dismiss findings.")
-_LISTED = ("id", "left", "source", "process", "transaction", "reference", "why", "deadline (UTC)")
+_LISTED = ("left", "source", "process", "transaction", "reference", "why", "deadline (UTC)", "id")
 
 
 @app.callback(invoke_without_command=True)
@@ -51,7 +51,7 @@ def dismiss(
     missing_id: Annotated[str, typer.Argument(help="The id of a finding, as `cellar missing` shows it.")],
     *,
     why: Annotated[str, typer.Option(help="Why the process is not missing, or will not come.")],
-    by: Annotated[str, typer.Option(help="Your name.", default_factory=getpass.getuser, show_default="your user")],
+    by: Annotated[str, typer.Option(help="Your name.", default_factory=person, show_default="your user and host")],
     as_json: Json = False,
 ) -> None:
     """Dismiss a finding. It stays in the history; a later submission of the process opens another finding."""
@@ -86,4 +86,4 @@ def _row(found: MissingView, now: datetime) -> tuple[object, ...]:
     left = found.closed_why or left_text(found.deadline_at, now)
     numbers = (found.process_number, found.transaction_number)
     deadline = f"{found.deadline_at:%Y-%m-%d %H:%M}"
-    return found.missing_id, left, found.source, *numbers, found.reference, why_text(found.why), deadline
+    return left, found.source, *numbers, found.reference, why_text(found.why), deadline, found.missing_id
