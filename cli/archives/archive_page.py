@@ -31,6 +31,7 @@ from models.views.archives import (
     RunView,
     TimelineEntry,
 )
+from models.views.missing import MissingView
 from models.views.payments import PaymentView
 from models.views.refused import RefusedView
 
@@ -45,9 +46,7 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     terminal.print(Text(_times(archive)))
     if archive.cause:
         _print_cause(terminal, archive, archive.cause, now)
-    for each in archive.missing:
-        _print_title(terminal, "A later submission is missing")
-        terminal.print(paragraph(missing_text(each.why, each.since, each.deadline_at, now)))
+    _print_missing(terminal, "A later submission is missing", archive.missing, now)
     _print_deliveries(terminal, archive)
     _print_refused(terminal, archive.refused)
     _print_files(terminal, archive.files)
@@ -61,10 +60,19 @@ def print_archive(terminal: Console, archive: ArchiveView, now: datetime) -> Non
     _print_runs(terminal, archive.runs)
 
 
-def print_process_without_archive(terminal: Console, reference: str, timeline: Sequence[TimelineEntry]) -> None:
+def print_process_without_archive(
+    terminal: Console, reference: str, missing: Sequence[MissingView], timeline: Sequence[TimelineEntry], now: datetime
+) -> None:
     terminal.print(Text(cell(reference), style="bold"), soft_wrap=True)
     terminal.print(paragraph("No archive of this process was received. This is what is known of it:"))
+    _print_missing(terminal, "The process is missing", missing, now)
     _print_timeline(terminal, timeline)
+
+
+def _print_missing(terminal: Console, title: str, missing: Sequence[MissingView], now: datetime) -> None:
+    for each in missing:
+        _print_title(terminal, title)
+        terminal.print(paragraph(missing_text(each.why, each.since, each.deadline_at, now)))
 
 
 def _head(archive: ArchiveView) -> str:

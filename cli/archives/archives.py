@@ -13,8 +13,9 @@ from cli.archives.archive_table import archive_table
 from cli.terminal import Json, console, print_json, table_of, wrong_options
 from models.errors import Refused
 from models.views.archives import ArchivePage, ArchiveQuery, TimelineKind
+from models.views.missing import MissingQuery
 from services.receipts.lookup import unknown_reference
-from services.views import archive_list, archive_view
+from services.views import archive_list, archive_view, missing_list
 from services.views.differences import version_differences
 from services.views.timeline import timeline_of
 
@@ -96,14 +97,15 @@ def _show_without_archive(reference: str, *, as_json: bool) -> None:
     Raises:
         Refused: nothing of the process came; or only refused deliveries, which the error names.
     """
-    found = timeline_of(reference)
+    found, missing = timeline_of(reference), missing_list.page(MissingQuery(reference=reference)).items
     if all(each.kind is TimelineKind.DELIVERY for each in found):
         raise unknown_reference(reference)
     if as_json:
+        findings = [each.model_dump(mode="json") for each in missing]
         timeline = [each.model_dump(mode="json") for each in found]
-        typer.echo(json.dumps({"reference": reference, "state": None, "timeline": timeline}))
+        typer.echo(json.dumps({"reference": reference, "state": None, "missing": findings, "timeline": timeline}))
         return
-    print_process_without_archive(console(), reference, found)
+    print_process_without_archive(console(), reference, missing, found, datetime.now(UTC))
 
 
 def _show_differences(reference: str, before: int, after: int, *, as_json: bool) -> None:

@@ -83,7 +83,7 @@ DELIVERIES = [
 
 def archive(**members: object) -> ArchiveView:
     empty = ("sessions", "signatures", "fields", "warnings", "payments", "discrepancies", "closed_discrepancies")
-    of_files = ("versions", "deliveries", "refused", "files", "judgements", "notifications", "timeline")
+    of_files = ("versions", "deliveries", "refused", "files", "judgements", "notifications", "timeline", "missing")
     lists: dict[str, object] = {name: [] for name in (*empty, *of_files)}
     head: dict[str, object] = {
         "reference": REFERENCE,

@@ -75,8 +75,9 @@ def test_nothing_missing_is_said(cellar: Cellar) -> None:
 def test_show_says_that_a_process_without_an_archive_is_missing(cellar: Cellar) -> None:
     shown = cellar("show", "first")
     assert shown.status == 1
-    assert "the process is missing: submitted, and not archived, since" in shown.errors
-    assert "17 hours left" in shown.errors
+    assert "The process is missing\n  submitted, and not archived, since" in shown.output
+    assert "17 hours left" in shown.output
+    assert json.loads(cellar("show", "first", "--json").output)["missing"][0]["hours_left"] == 17
 
 
 def test_show_says_that_a_later_submission_is_missing(cellar: Cellar) -> None:
