@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from adapters.database.transactions import reading, writing
 from adapters.settings.settings import Settings
@@ -42,6 +42,7 @@ def arrived(reference: str, number: int, transaction: int = 30, *, source: str =
     archived(reference, process_number=number, transaction_number=transaction, created_at="2026-01-01T09:00:00")
     with writing() as session:
         session.get_one(ArchiveRow, reference).source = source
+        session.execute(update(DeliveryRow).where(col(DeliveryRow.reference) == reference).values(source=source))
 
 
 def reconciled(file: Path, source: str | None = None, *, now: datetime = NOW, dry_run: bool = False) -> Reconciled:
