@@ -177,5 +177,7 @@ def _why(error: Exception, timeout_s: float) -> str:
     while cause:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is wrong: {cause.verify_message.partition(',')[0]}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection is refused: no server listens at the port"
         cause = cause.__cause__ or cause.__context__
     return type(error).__name__

@@ -26,7 +26,11 @@ async def fault_at(url: str, address: str) -> str | None:
             )
     except ssl.SSLCertVerificationError as error:
         return f"its certificate is refused: {error.verify_message}"
-    except (OSError, TimeoutError) as error:
+    except ConnectionRefusedError:
+        return "the connection is refused: no server listens at its port"
+    except TimeoutError:
+        return f"no connection within {_TIMEOUT_S} s"
+    except OSError as error:
         return f"no connection: {type(error).__name__}"
     writer.transport.abort()
     return None

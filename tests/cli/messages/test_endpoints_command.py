@@ -53,6 +53,7 @@ def test_failed_test_exits_with_1_and_says_why(cellar: Cellar, httpserver: HTTPS
     assert (redirected.status, "Status 302" in redirected.output) == (1, True)
     assert len(httpserver.log) == 1  # the redirect was not followed
     assert (away.status, "at the stage connect" in away.output) == (1, True)
+    assert "the connection is refused" in away.output
 
 
 def test_beginning_of_the_answer_is_shown_without_secrets(cellar: Cellar, httpserver: HTTPServer) -> None:
