@@ -112,7 +112,7 @@ def send_test(name: Name, *, as_json: Json = False) -> None:
 
 @app.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
-    """Send an endpoint no more messages. Those that wait are skipped, and stay on record."""
+    """Stop sending messages to an endpoint. Messages that wait are skipped, and stay on record."""
     endpoints.disable(name, person(), datetime.now(UTC))
     _show(name, as_json=as_json)
 

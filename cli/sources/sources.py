@@ -115,13 +115,13 @@ def rotate(
 
 @app.command()
 def disable(name: Name, *, as_json: Json = False) -> None:
-    """Let the receiver refuse a source with 401, within seconds. Its archives stay."""
+    """Refuse deliveries of a source with 401, within seconds. Its archives stay."""
     _show(_used(lambda: registry.disable(name, person(), _now())), as_json=as_json)
 
 
 @app.command()
 def enable(name: Name, *, as_json: Json = False) -> None:
-    """Let a disabled source in again."""
+    """Accept deliveries of a disabled source again."""
     _show(_used(lambda: registry.enable(name)), as_json=as_json)
 
 

@@ -4,19 +4,19 @@ from adapters.settings.settings import settings
 from adapters.tables import letters
 from models.views.health import Check, Verdict
 
-_SET = "set CELLAR_PEOPLE_URLS, so that somebody hears of failures and deadlines"
+_SET = "set CELLAR_PEOPLE_URLS, so that a person hears of failures and deadlines"
 _TRY = "run `cellar people test`, and check the address in CELLAR_PEOPLE_URLS"
 
 
 def people() -> Check:
-    """Report addresses that did not take their last letter. Nobody is told of that but here and in Prefect's UI.
+    """Report addresses that did not take their last letter. Prefect's UI alone shows that too.
 
     Raises:
         Transient: the database does not answer.
     """
     count = len(settings().people_urls)
     if not count:
-        return Check(name="people", verdict=Verdict.OFF, found="no address is set: nobody is told", to_do=_SET)
+        return Check(name="people", verdict=Verdict.OFF, found="no address is set: nobody hears of outages", to_do=_SET)
     failed = {address: each for address, each in letters.newest().items() if each.failure and each.failed_at}
     if failed:
         said = [f"{name} at {each.failed_at:%Y-%m-%d %H:%M} UTC: {each.failure}" for name, each in failed.items()]
