@@ -5,18 +5,22 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pytest_httpserver import HTTPServer
+from sqlmodel import col, update
 
+from adapters.database.transactions import writing
 from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings, settings
 from adapters.tables.receipts import register
 from cli.main import main
 from flows.execution.results import save_block
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow
 from models.runs.receipt import Delivery, Identity
 from tests.conftest import bucket_at
 from tests.flows import workers
@@ -50,6 +54,18 @@ def downstream(
 def overheard_prefect(prefect_server: str) -> Iterator[Overheard]:
     with overheard(prefect_server) as heard:
         yield heard
+
+
+def due_now() -> None:
+    """Let the time of the next attempts be over, for the messages and for the endpoint."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    with writing() as session:
+        session.execute(
+            update(NotificationRow)
+            .where(col(NotificationRow.next_attempt_at).is_not(None))
+            .values(next_attempt_at=past)
+        )
+        session.execute(update(EndpointRow).where(col(EndpointRow.paused_until).is_not(None)).values(paused_until=past))
 
 
 def received(reference: str, body: bytes, at: datetime | None = None) -> Delivery:

@@ -32,7 +32,7 @@ from services.messages.delivering import give_up_expired
 from services.messages.planning import announce, known_endpoints
 from services.redelivery import confirming, planning
 from services.views import archive_view
-from tests.flows.conftest import received
+from tests.flows.conftest import due_now, received
 from tests.flows.workers import worker_here
 from tests.samples import sample_body
 
@@ -69,18 +69,6 @@ def state_after(reference: str) -> State[Any]:
 
 def deliver() -> None:
     asyncio.run(deliver_messages(known_endpoints()[0].name))
-
-
-def due_now() -> None:
-    """Let the time of the next attempts be over, for the messages and for the endpoint."""
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    with writing() as session:
-        session.execute(
-            update(NotificationRow)
-            .where(col(NotificationRow.next_attempt_at).is_not(None))
-            .values(next_attempt_at=past)
-        )
-        session.execute(update(EndpointRow).where(col(EndpointRow.paused_until).is_not(None)).values(paused_until=past))
 
 
 async def _run(flow_run_id: str) -> FlowRun:

@@ -1,4 +1,4 @@
-"""The flow `sweep-inbox` reports refused deliveries to the endpoints, once, and until each endpoint has confirmed."""
+"""The flow `sweep-inbox` announces refused deliveries, once, and the flow `deliver-messages` tells each endpoint."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,12 +15,15 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from adapters.tables import refused
 from domain.archive.found_process import FoundProcess
+from flows.deliver_messages import deliver_messages
 from flows.sweep_inbox import sweep_inbox
 from models.errors import Refused
 from models.views.refused import RefusedQuery
+from services.messages.planning import known_endpoints
 from services.triggering.refusals import list_all_refused
 from services.triggering.releases import release_all
 from services.views import refused_list
+from tests.flows.conftest import due_now
 from tests.flows.databases import in_new_database
 from tests.messages import message_of
 from tests.samples import sample_body
@@ -51,6 +54,14 @@ def sweep() -> None:
     asyncio.run(sweep_inbox())
 
 
+def sweep_and_deliver() -> None:
+    """Run both flows as their schedules do, when the time of the next attempts has come."""
+    sweep()
+    due_now()
+    for each in known_endpoints():
+        asyncio.run(deliver_messages(each.name))
+
+
 def sent(httpserver: HTTPServer, path: str = "/hook") -> list[tuple[str, dict[str, Any]]]:
     """Return the message id and the content of each request to an endpoint, after verifying its signature."""
     requests = [request for request, _ in httpserver.log if request.path == path]
@@ -64,8 +75,8 @@ def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> No
         refuse(b"<%d/>" % (number % 30), TRUNCATED, number)
     last = refuse(b"{", NOT_BASE64, 60, FoundProcess("r-1", 4711))
 
-    sweep()
-    sweep()
+    sweep_and_deliver()
+    sweep_and_deliver()
 
     ((_, message),) = sent(httpserver)
     assert message["type"] == "delivery.refused"
@@ -86,7 +97,7 @@ def test_flood_is_one_message_and_is_reported_once(httpserver: HTTPServer) -> No
     }
 
     refuse(b"{", TRUNCATED, 61)
-    sweep()
+    sweep_and_deliver()
 
     assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [61, 1]
 
@@ -100,14 +111,14 @@ def test_message_is_repeated_with_its_id_until_each_endpoint_has_confirmed(
     refuse(b"{", TRUNCATED, 0)
 
     for _ in range(4):
-        sweep()
+        sweep_and_deliver()
 
     first, *repeated = sent(httpserver, "/slow")
     assert repeated == [first, first]
     assert len(sent(httpserver)) == 1
 
 
-def test_message_of_a_process_that_was_killed_before_sending_is_sent(
+def test_message_of_a_process_that_was_killed_before_announcing_is_sent(
     configure: Callable[..., Settings], httpserver: HTTPServer
 ) -> None:
     """The group is made, and a delivery is refused before the next sweep: two messages, none lost."""
@@ -116,8 +127,8 @@ def test_message_of_a_process_that_was_killed_before_sending_is_sent(
     refused.put_into_group("grouped", datetime.now(UTC))
     refuse(b"[", TRUNCATED, 1)
 
-    sweep()
-    sweep()
+    sweep_and_deliver()
+    sweep_and_deliver()
 
     assert [message["data"]["deliveries_in_all"] for _, message in sent(httpserver)] == [1, 1]
 
@@ -130,22 +141,23 @@ def test_without_endpoints_deliveries_wait_for_the_first_endpoint(
     sweep()
 
     configure(notify_urls=httpserver.url_for("/hook"))
-    sweep()
+    sweep_and_deliver()
 
     assert len(sent(httpserver)) == 1
 
 
-def test_gone_endpoint_is_not_tried_again_and_fails_no_flow(
+def test_gone_endpoint_is_disabled_and_fails_no_flow(
     configure: Callable[..., Settings], httpserver: HTTPServer
 ) -> None:
     httpserver.expect_request("/gone").respond_with_data("", status=410)
     configure(notify_urls=httpserver.url_for("/gone"))
     refuse(b"{", TRUNCATED, 0)
 
-    sweep()
-    sweep()
+    sweep_and_deliver()
+    sweep_and_deliver()
 
     assert len(sent(httpserver, "/gone")) == 1
+    assert [each.disabled_why for each in known_endpoints()] == ["the endpoint answered 410 Gone"]
 
 
 def test_release_is_in_the_history_and_in_a_rebuilt_database(configure: Callable[..., Settings]) -> None:
