@@ -11,15 +11,22 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.states import AwaitingRetry
 from pytest_httpserver import HTTPServer
+from sqlmodel import select
 
+from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.settings.settings import Settings, settings
+from adapters.store import kept_endpoints
 from adapters.tables import runs
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
+from models.messages.endpoint import EndpointRow
+from models.messages.notification import NotificationRow
 from models.runs.run import RunRow, RunState, Trigger
 from models.views.archives import ArchiveView, RunView
+from models.views.endpoints import NewEndpoint
+from services.messages import endpoints
 from services.views import archive_view
 from tests.conftest import wait_until
 from tests.flows import workers
@@ -33,10 +40,24 @@ DONE_BEFORE = ("persist-files", "load-metadata", "reconcile-payments")
 
 
 @pytest.fixture
-def gone(configure: Callable[..., Settings], httpserver: HTTPServer) -> None:
-    """The endpoint is gone permanently, so the last task of a run fails at once."""
-    httpserver.expect_request("/hook").respond_with_data("", status=410)
-    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+def damaged_key(configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer) -> None:
+    """The signing key of the endpoint is damaged in the database, so the last task of a run fails at once."""
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_allow_private="true")
+    endpoints.add(NewEndpoint(name="erp", url=httpserver.url_for("/hook")), "dana@desk", datetime.now(UTC))
+    with writing() as session:
+        row = session.get_one(EndpointRow, "erp")
+        row.keys = [each | {"sealed": "damaged!"} for each in row.keys]
+
+
+def repair_key() -> None:
+    """Restore the key from the store, after the end of the claim of the attempt that failed."""
+    kept_endpoint = kept_endpoints.find("erp")
+    assert kept_endpoint
+    with writing() as session:
+        session.get_one(EndpointRow, "erp").keys = kept_endpoint.keys
+        for message in session.exec(select(NotificationRow)):
+            message.claimed_until = None
 
 
 def kept(flow_run_id: str | None = None) -> list[str]:
@@ -70,29 +91,45 @@ def test_completed_run_leaves_no_results(kinds: str) -> None:
         assert list((Path(settings().store_location) / RESULTS_FOLDER).iterdir()) == []
 
 
-@pytest.mark.usefixtures("gone")
-def test_failed_run_keeps_its_results_as_json_in_its_own_folder(kinds: str) -> None:
+@pytest.mark.usefixtures("damaged_key")
+def test_failed_run_keeps_its_results_as_json_in_its_own_folder() -> None:
     (run,) = archived("process-1").runs
 
     assert run.state == "Failed"
     assert {key.rpartition("/")[0] for key in kept()} == {result_key(run.flow_run_id)}
     results = [json.loads(store().read_bytes(key)) for key in kept()]
     assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
-    assert len(results) == len(DONE_BEFORE) + 1  # the error of the task; the run has its cause in a sentence
+    assert len(results) == len(DONE_BEFORE)  # the run has the cause of its failure in a sentence
 
 
-@pytest.mark.usefixtures("gone")
-def test_retry_of_a_failed_run_resumes_at_the_failed_task(
-    sqlite_installation: Settings, httpserver: HTTPServer
-) -> None:
-    def come_back() -> None:
-        httpserver.clear()
-        httpserver.expect_request("/hook").respond_with_data("")
-
-    states = asyncio.run(_run_and_retried("process-1", "Failed", come_back))
+@pytest.mark.usefixtures("damaged_key")
+def test_retry_of_a_failed_run_resumes_at_the_failed_task(httpserver: HTTPServer) -> None:
+    states = asyncio.run(_run_and_retried("process-1", "Failed", repair_key))
 
     assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
     assert states["notify-downstream"] == ["Failed", "Completed"]
+    assert len(httpserver.log) == 1
+    assert kept(_archive("process-1").runs[-1].flow_run_id) == []
+
+
+def test_retry_of_an_undelivered_run_only_delivers(
+    configure: Callable[..., Settings], kinds: str, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/hook").respond_with_data("", status=500)
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+    kept_before: list[str] = []
+
+    def come_back() -> None:
+        kept_before.extend(kept(_archive("process-1").runs[-1].flow_run_id))
+        httpserver.clear()
+        httpserver.expect_request("/hook").respond_with_data("")
+
+    states = asyncio.run(_run_and_retried("process-1", "Undelivered", come_back))
+
+    assert len(kept_before) == len(DONE_BEFORE)
+    assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
+    assert states["notify-downstream"] == ["Failed", "Completed"]
+    assert len(httpserver.log) == 1
     assert kept(_archive("process-1").runs[-1].flow_run_id) == []
 
 
@@ -107,7 +144,7 @@ def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
 
     assert {*map(tuple, states.values())} == {("Completed", "Completed")}
     again = _archive("process-1")
-    history = {"runs"}
+    history = {"runs", "timeline"}
     assert again.model_dump(exclude=history) == first[0].model_dump(exclude=history)
     assert [(each.attempt, each.state) for each in again.runs] == [(1, "Completed"), (2, "Completed")]
     assert len(httpserver.log) == 1
@@ -148,8 +185,8 @@ def _have_ended(states: dict[str, list[str]]) -> bool:
     return len(states) == 4 and all(len(each) == 2 and "Running" not in each for each in states.values())
 
 
-@pytest.mark.usefixtures("gone")
-def test_results_without_a_retry_are_removed_after_a_month(kinds: str) -> None:
+@pytest.mark.usefixtures("damaged_key")
+def test_results_without_a_retry_are_removed_after_a_month() -> None:
     now = datetime.now(UTC)
     (forgotten,) = archived("process-1").runs
     (retried,) = archived("process-2").runs
@@ -178,8 +215,8 @@ def _begin_again(run: RunView, at: datetime) -> None:
     )
 
 
-@pytest.mark.usefixtures("gone")
-def test_nightly_flow_removes_results_that_no_run_can_need(kinds: str) -> None:
+@pytest.mark.usefixtures("damaged_key")
+def test_nightly_flow_removes_results_that_no_run_can_need() -> None:
     archived("process-1")
     before = kept()
     store().overwrite_bytes(b"{}", result_key("of a version without folders"))
