@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
+from structlog.contextvars import bound_contextvars, unbind_contextvars
 
+from adapters.observation.log import reference_digest
 from adapters.peers import downstream
 from adapters.platform.cancellation import in_thread, until_ended
 from adapters.store import history
@@ -158,9 +160,12 @@ class _Page:
                 await asyncio.shield(in_thread(queues.release, self._left))
 
     async def _send_in_turn(self) -> None:
+        unbind_contextvars("flow_run_id")  # else `cellar logs` takes the lines about all these processes for one's
         while self._left:
             taken = self._left.pop()
-            made = await send_taken(taken, self._line)
+            reference = taken.message.reference
+            with bound_contextvars(reference_digest=reference_digest(reference) if reference else None):
+                made = await send_taken(taken, self._line)
             self._count(taken, made)
             if made.state is not NotificationState.DELIVERED:
                 await self._stop()

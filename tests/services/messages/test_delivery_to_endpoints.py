@@ -11,9 +11,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 from werkzeug import Request, Response
 
 from adapters.database.transactions import reading
+from adapters.observation.log import reference_digest
 from adapters.settings.settings import Settings
 from adapters.tables import notifications
 from models.messages.event import Event, EventType
@@ -125,3 +128,19 @@ def test_kept_answer_has_no_token_of_the_url_and_of_the_headers(httpserver: HTTP
     with reading() as session:
         (kept,) = session.exec(select(NotificationAttemptRow.answer))
     assert kept == "no *** at /services/***/***?key=*** of ***"
+
+
+def test_log_line_of_a_message_that_is_delivered_later_names_its_process_and_no_run_of_many(
+    httpserver: HTTPServer,
+) -> None:
+    added(httpserver, "erp")
+    for each in ("process-1", "process-2"):
+        event = Event(EventType.PROCESS_MISSING, f"missing {each}", NOW, b'{"type":"process.missing"}', reference=each)
+        announce(event)
+
+    with bound_contextvars(flow_run_id="of many"), capture_logs(processors=[merge_contextvars]) as said:
+        asyncio.run(deliver_due("erp"))
+
+    lines = [each for each in said if each["event"] == "message sent"]
+    assert {each["reference_digest"] for each in lines} == {reference_digest(f"process-{each}") for each in (1, 2)}
+    assert [each.get("flow_run_id") for each in lines] == [None, None]
