@@ -1,0 +1,74 @@
+"""Receipts that have failed for good are rebuilt, and their failures are announced again."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from adapters.inbox import inbox
+from adapters.settings.settings import Settings
+from flows.process_archive import process_archive
+from models.errors import Refused
+from services.messages.failures import announce_failures
+from tests.flows.conftest import received
+from tests.flows.databases import in_new_database, rows
+from tests.samples import sample_body
+from tests.services.custody.test_rebuilding import SECRET, body_at, run
+
+pytestmark = pytest.mark.usefixtures("prefect")
+
+
+@pytest.fixture(autouse=True)
+def _installation(configure: Callable[..., Settings], sqlite_installation: Settings, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/hook").respond_with_data("")
+    configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
+
+
+def fail(reference: str, body: bytes, at: datetime | None = None) -> None:
+    """Let a receipt fail for good: its body is lost."""
+    failed = received(reference, body, at)
+    inbox.remove_body(failed.receipt_id)
+    with pytest.raises(Refused):
+        asyncio.run(process_archive(reference, failed.receipt_id))
+
+
+def without_failures(every: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return rows without the events of failures, which no history keeps."""
+    return {
+        name: [each for each in found if "archive.failed" not in each] if name in ("event", "notification") else found
+        for name, found in every.items()
+    }
+
+
+def test_receipt_that_failed_before_the_first_object_is_rebuilt(configure: Callable[..., Settings]) -> None:
+    fail("process-1", body_at("2026-01-01T00:00:00Z", data=[]), datetime(2026, 1, 1, tzinfo=UTC))
+    run("process-1", sample_body("process-1"))
+    before = rows()
+    assert "Failed" in str(before["run"])
+
+    in_new_database(configure)
+
+    assert rows() == without_failures(before)
+
+
+def test_failure_of_these_days_is_announced_again_after_a_rebuild_as_the_same_event(
+    configure: Callable[..., Settings],
+) -> None:
+    run("process-1", sample_body("process-1"))
+    fail("process-1", body_at("2026-06-01T00:00:00Z", data=[]))
+    before = rows()
+    assert "archive.failed" in str(before["event"])
+    in_new_database(configure)
+    assert rows() == without_failures(before)
+
+    announce_failures(datetime.now(UTC))
+
+    assert rows()["event"] == before["event"]
+    assert ids_of_messages(rows()) == ids_of_messages(before)
+
+
+def ids_of_messages(every: dict[str, list[str]]) -> list[str]:
+    return sorted(re.findall("msg_[0-9a-f]+", str(every["notification"])))
