@@ -101,7 +101,7 @@ def test_no_output_shows_a_secret_in_clear(
     receipts = [hashlib.sha256(each).hexdigest() for each in bodies]
 
     for each in bodies:
-        run(received("process-1", each).receipt_id)  # fails, because one endpoint is gone
+        run(received("process-1", each).receipt_id)  # one endpoint is gone, and is disabled at its first message
     run()  # re-run
     rotten = received("process-1", body("2026-06-01T00:00:00Z"))
     path = Path(settings().inbox_location) / "waiting" / f"{rotten.receipt_id}.body"
