@@ -163,9 +163,9 @@ def truncated(case: Case) -> tuple[bytes, Expectation]:
 
 
 def event_type_wrong(case: Case) -> tuple[bytes, Expectation]:
-    """An event type that no Cellosign webhook has."""
+    """An event that expects an answer while the form is open, which cellar cannot give."""
     archive = process(case, forms.DONATION, people(case.rng, "en", 1))
-    archive["event"]["type"] = "WHP_DRAFT"
+    archive["event"]["type"] = "WHEF_FORM_FIELD_CHANGED"
     return _ascii(archive), REFUSED
 
 
