@@ -33,7 +33,7 @@ def test_receipt_trigger_run_tasks_and_notification_are_one_trace(up: Running, c
 
 
 def test_span_of_a_refused_body_names_the_error_and_nothing_of_the_body(up: Running, collector: Collector) -> None:
-    up.send(b'{"event": {"type": "a value of a payload"}}')
+    up.send(b'{"event": {"type": "WHP_ARCHIVE"}, "reference": 7, "note": "a value of a payload"}')
 
     wait_until(lambda: any(each.name == "receive" and each.is_error for each in collector.spans), timeout_s=60)
 
