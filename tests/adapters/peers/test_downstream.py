@@ -276,13 +276,14 @@ class Counting:
             await writer.drain()
 
 
-def test_line_keeps_its_connection_and_still_checks_the_address_of_each_message(configure: Configure) -> None:
+def test_line_keeps_its_connection_and_checks_its_addresses_again_after_five_seconds(configure: Configure) -> None:
     async def call() -> tuple[list[Answer], int]:
         counting = Counting()
         async with listening(counting) as url, line() as kept:
             configure(notify_allow_private="true")
             answers = [await kept.post(url, HEADERS, BODY) for _ in range(3)]
             configure(notify_allow_private="false")
+            await asyncio.sleep(5.1)
             with pytest.raises(Refused):
                 await kept.post(url, HEADERS, BODY)
             return answers, counting.connections
