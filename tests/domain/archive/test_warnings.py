@@ -86,7 +86,8 @@ def test_near_miss_brings_no_warning(path: str, value: Any) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    others = ("DUPLICATE_KEY", "FILE_", "SIGNED_DOCUMENT_", "SECRETS_LOCKED")  # from text, files and keys
+    # From text, files, keys and deliveries.
+    others = ("DUPLICATE_KEY", "FILE_", "SIGNED_DOCUMENT_", "SECRETS_LOCKED", "SOURCES_DIFFER")
     assert {code for code, *_ in FIRES} == {code for code in WarningCode if not code.startswith(others)}
 
 
