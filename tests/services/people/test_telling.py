@@ -202,7 +202,8 @@ def test_endpoint_that_fails_is_told_then_its_dead_messages_and_its_disabling(ch
         "cellar: endpoint bank does not confirm",
         "cellar: 7 messages to bank are given up",
     ]
-    assert chat.titles[2:4] == ["cellar: endpoint bank is disabled", "cellar: endpoint bank is no longer failing"]
+    # The letters of one round have no order.
+    assert set(chat.titles[2:4]) == {"cellar: endpoint bank is disabled", "cellar: endpoint bank is no longer failing"}
     assert sorted(chat.titles[4:]) == [
         "cellar: endpoint bank is enabled again",
         "cellar: no message to bank is given up any longer",
