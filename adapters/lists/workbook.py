@@ -70,7 +70,7 @@ def _parsing(path: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as parser:  # noqa: S603 -- no shell
         try:
             yield _stdout(parser)
-        except BaseException:  # also when the caller wants no more rows
+        except BaseException:  # also where the caller stops before the last row
             parser.kill()
             raise
         status = parser.wait()

@@ -36,7 +36,7 @@ def send(url: str, title: str, text: str) -> None:
         raise Transient("an earlier letter to this address still hangs")
     _busy.add(address)
     came_of_it = SimpleQueue[Exception | None]()
-    # A daemon, since a service that sends its answer byte by byte occupies the thread for ever.
+    # A daemon: a service that answers byte by byte occupies the thread without end.
     threading.Thread(target=_send, args=(address, url, title, text, came_of_it), daemon=True).start()
     try:
         failure = came_of_it.get(timeout=_WITHIN_S)

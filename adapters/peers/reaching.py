@@ -1,4 +1,4 @@
-"""Says whether an endpoint can be reached, without sending it anything."""
+"""Connects to an endpoint, sends nothing, and says why the connection fails."""
 
 import asyncio
 import ssl

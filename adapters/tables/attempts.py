@@ -159,7 +159,7 @@ def _row(
 def _new_answer(
     session: Session, message: NotificationRow, answer: str | None, endpoint: EndpointRow | None
 ) -> str | None:
-    """Return an answer unless it equals the last one on record. A long outage has no more than a few long answers."""
+    """Return an answer unless it equals the last one on record. So a long outage stores few long answers."""
     if answer is None:
         return None
     if endpoint and endpoint.failing_messages > _MOST_MESSAGES_WITH_LONG_ANSWERS:

@@ -1,4 +1,4 @@
-"""Reads what is known of the processes of a list, and records those that are missing."""
+"""Reads archives and findings of the processes in a list, and records the missing processes."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
