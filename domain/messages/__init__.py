@@ -1,1 +1,1 @@
-"""Makes notifications, summaries and export pages for people and endpoints. Decisions stay out."""
+"""Makes the bodies of messages, their signatures and schedule, and summaries of runs. Pages of exports stay out."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from adapters.files.bag import BagFile, write_bag
 from adapters.settings.settings import settings
 from adapters.store.requests import StoredRequest, stored_request
-from domain.messages.languages import LANGUAGES
-from domain.messages.proof_page import Proof
-from domain.messages.summary_page import History, Shown, page_name, summary_page
+from domain.pages.languages import LANGUAGES
+from domain.pages.proof_page import Proof
+from domain.pages.summary_page import History, Shown, page_name, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.errors import Refused

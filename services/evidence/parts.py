@@ -13,7 +13,7 @@ from adapters.store import ocfl
 from adapters.store.object_files import CUTS, SCANS, SKELETON, VERDICT
 from adapters.store.requests import StoredRequest, delivery_path, stored_version
 from domain.archive.file_names import safe_names
-from domain.messages.summary_page import ExportedFile
+from domain.pages.summary_page import ExportedFile
 from models.archive.archive import Archive
 from models.archive.content import ContentCut
 from models.errors import Conflict

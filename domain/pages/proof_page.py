@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.anchors.texts import anchor_root
-from domain.messages.languages import Say
+from domain.pages.languages import Say
 from models.store.anchor import AnchorProof
 from models.store.fixity import FixityFinding
 

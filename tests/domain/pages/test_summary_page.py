@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from domain.messages.languages import Language
-from domain.messages.proof_page import Proof
-from domain.messages.summary_page import ExportedFile, History, Shown, summary_page
+from domain.pages.languages import Language
+from domain.pages.proof_page import Proof
+from domain.pages.summary_page import ExportedFile, History, Shown, summary_page
 from domain.payments.reconciliation import reconcile
 from models.archive.archive import Archive
 from models.archive.verdict import UNREADABLE, LaterChange, Outcome, Revocation, RevocationStatus

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from domain.messages.hebrew import HEBREW
+from domain.pages.hebrew import HEBREW
 
 Language = Literal["en", "he"]
 Say = Callable[[str], str]
