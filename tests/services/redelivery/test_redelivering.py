@@ -262,10 +262,9 @@ def test_interrupted_confirmation_is_completed_and_nothing_is_sent_twice(peer: P
     assert records.view(row.id).delivered == 3
 
 
-def test_message_that_is_being_sent_does_not_hold_up_the_list(peer: Peer, installation: Settings) -> None:
-    """On Postgres, where rows are locked. To wait for the row could be a deadlock."""
-    if installation.database_location.startswith("sqlite"):
-        pytest.skip("SQLite has one writer at a time")
+@pytest.mark.parametrize("installation", ["postgres"], indirect=True)
+def test_message_that_is_being_sent_does_not_hold_up_the_list(peer: Peer) -> None:
+    """To wait for the row could be a deadlock. Only Postgres locks rows; SQLite has one writer at a time."""
     peer.add("erp")
     for number in range(3):
         happened(number)
