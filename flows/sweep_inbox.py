@@ -49,7 +49,6 @@ async def sweep_inbox() -> None:
         await _trigger_all(await forgotten()),
     )
     log.info("%d records of refused deliveries are in the database now", await list_all_refused())
-    log.info("%d session events that no receiver had taken in are in store and database now", await take_in_left())
     failures = await in_thread(announce_failures, datetime.now(UTC))
     log.info("%d failures of archives were not announced, and are now", len(failures))
     emit(failures + await in_thread(announce_refused, datetime.now(UTC)))
@@ -57,6 +56,8 @@ async def sweep_inbox() -> None:
     await complete_aborted()
     log.info("%d runs that waited to be tried again were gone", await end_lost_waits())
     await asyncio.to_thread(forget_old_keys, datetime.now(UTC))
+    # Last, since no other step needs the store.
+    log.info("%d session events that no receiver had taken in are in store and database now", await take_in_left())
 
 
 async def _trigger_all(deliveries: Sequence[Delivery]) -> int:

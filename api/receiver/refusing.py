@@ -70,10 +70,11 @@ class Refusing:
         while True:
             await self._are_many.wait()
             await asyncio.sleep(_GATHERED_S)  # the first message of a flood says that it is one
+            self._are_many.clear()  # before the report, during which the next hour may have many too
             try:
                 await self._report(TurnedAway(dict(self._by_code), self._first_at, self._last_at))
-                self._are_many.clear()
             except Transient as error:
+                self._are_many.set()
                 log.warning("it is not reported that requests are turned away; it is tried again", why=str(error))
                 await asyncio.sleep(_PAUSE_S)
 
