@@ -92,7 +92,8 @@ def test_run_with_an_unconfirmed_message_ends_as_undelivered_and_becomes_complet
     assert (state.type.value, state.name) == ("COMPLETED", "Undelivered")
     (message,) = notifications.of_receipt(delivery.receipt_id)
     assert message.expires_at
-    assert f"tried until {message.expires_at:%Y-%m-%d %H:%M} UTC: 1" in (state.message or "")
+    until = f"{message.expires_at:%Y-%m-%d %H:%M}"
+    assert f"1 of 1 message is not confirmed yet; cellar tries until {until} UTC." in (state.message or "")
     assert downstream.asked == [message.message_id] * 3
     run = run_of("process-1")
     assert "undelivered" in run.tags
@@ -159,7 +160,7 @@ def test_gone_endpoint_is_disabled_and_the_run_says_that_its_message_is_given_up
     state = state_after("process-1")
 
     assert (state.name, len(downstream.asked)) == ("Undelivered", 1)
-    assert "given up: 1" in (state.message or "")
+    assert "1 of 1 message is given up." in (state.message or "")
     assert known_endpoints()[0].disabled_why == "the endpoint answered 410 Gone"
 
 
@@ -182,7 +183,7 @@ def test_expired_message_is_dead_and_keeps_its_id(downstream: Downstream) -> Non
     assert asyncio.run(settled()) == 0
     run = run_of("process-1")
     assert run.state
-    assert (run.state.name, "given up: 1" in (run.state.message or "")) == ("Undelivered", True)
+    assert (run.state.name, "1 of 1 message is given up." in (run.state.message or "")) == ("Undelivered", True)
 
 
 def test_message_about_no_archive_is_delivered_by_the_flow(downstream: Downstream) -> None:

@@ -103,7 +103,7 @@ def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
 def test_parameter_form_has_choices_and_descriptions_and_plans_only_by_default() -> None:
     form = deployment()["parameter_openapi_schema"]["properties"]
 
-    assert list(form) == ["state", "cause", "template", "since", "until", "dry_run", "bulk"]
+    assert list(form) == ["state", "cause", "template", "source", "since", "until", "dry_run", "bulk"]
     assert all(each["description"] for each in form.values())
     assert form["state"]["enum"] == ["failed", "completed"]
     assert form["dry_run"]["default"] is True
