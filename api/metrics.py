@@ -78,12 +78,12 @@ def _of_database(counted: Counts) -> Iterable[Metric]:
 
 
 def _of_missing(counted: Counts, now: datetime) -> Iterable[Metric]:
-    """Yield the gauges of missing processes. While none is missing, the hours are infinite."""
+    """Yield the gauges of missing processes. While none is missing, the time left is infinite."""
     yield _labelled("cellar_missing_processes", "Missing processes.", ["source", "why"], counted.missing)
     at = counted.nearest_deadline_at
-    left = max(0.0, (at - now).total_seconds()) / 3600 if at else math.inf
-    what = "Hours until Cellosign deletes the first of the missing processes; infinite while none is missing."
-    yield _gauge("cellar_missing_deadline_hours", what, left)
+    left = max(0.0, (at - now).total_seconds()) if at else math.inf
+    what = "Seconds until Cellosign deletes the first of the missing processes; infinite while none is missing."
+    yield _gauge("cellar_missing_deadline_seconds", what, left)
 
 
 def _of_inbox(queue: Backlog, now: datetime) -> Iterable[Metric]:

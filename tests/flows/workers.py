@@ -120,11 +120,11 @@ def is_online(name: str) -> bool:
     return answer.is_success and any(each["name"] == name and each["status"] == "ONLINE" for each in answer.json())
 
 
-def create_run(reference: str, receipt_id: str | None = None) -> str:
+def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str:
     """Create a run of the deployment, as Run in the UI does. Return its id."""
     known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30).json()
     parameters = {"reference": reference} | ({"receipt_id": receipt_id} if receipt_id else {})
-    made = _prefect(f"/deployments/{known['id']}/create_flow_run", {"parameters": parameters})
+    made = _prefect(f"/deployments/{known['id']}/create_flow_run", {"parameters": parameters, "tags": tags})
     assert made.is_success, made.text
     run_id: str = made.json()["id"]
     return run_id

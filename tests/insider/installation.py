@@ -116,7 +116,7 @@ def _record(reference: str, receipt_id: str, at: datetime, *, has_failed: bool) 
         began = at + timedelta(seconds=number)
         times = {"started_at": began, "ended_at": began + timedelta(seconds=1)}
         runs.append(_row(RunRow, run | times, attempt=number, state=state))
-        sent = {"message_id": message_id, "attempted_at": began + timedelta(seconds=2)}
+        sent = {"message_id": message_id, "trigger": "automatic", "attempted_at": began + timedelta(seconds=2)}
         attempts.append(_row(NotificationAttemptRow, sent, attempt=number, status_code=status_code))
     with writing() as session:
         insert_rows(session, RunRow, runs)

@@ -70,6 +70,7 @@ def test_refused_deliveries_are_logged_and_listed(tmp_path: Path, database: str)
         "receipt_id": wrong_file,
         "reference": "with a file",
         "process_number": 100,
+        "source": "default",
         "code": "NOT_BASE64",
         "where": "attachments[0].content",
         "detail": answers[2].partition(": ")[2],

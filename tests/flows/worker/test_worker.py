@@ -11,6 +11,7 @@ import pytest
 from adapters.files.store import RESULTS_FOLDER, store
 from adapters.settings.settings import settings
 from adapters.tables import claims, receipts, runs
+from domain.messages.undelivered import UNDELIVERED_TAG
 from services.views import archive_view
 from tests.conftest import free_port, running, wait_until
 from tests.flows import workers
@@ -21,26 +22,39 @@ from tests.samples import sample_body
 pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
 
 
-def started(reference: str, body: bytes | None = None) -> str:
+def started(reference: str, *tags: str, body: bytes | None = None) -> str:
     """Create a recorded run of a new delivery. Without the record, the sweep of a starting worker creates another."""
     delivery = received(reference, body or sample_body(reference))
-    flow_run_id = create_run(reference, delivery.receipt_id)
+    flow_run_id = create_run(reference, delivery.receipt_id, *tags)
     receipts.set_triggered(delivery.delivery_id, flow_run_id)
     return flow_run_id
 
 
-def held_up(downstream: Downstream, reference: str) -> str:
-    """Start a run that completes its archive and then waits for downstream."""
+def held_up(reference: str) -> str:
+    """Start a run that waits for its process until `let_go`."""
+    runs.take_lease(reference, "another", 300)
+    flow_run_id = started(reference)
+    wait_for(flow_run_id, "Running")
+    return flow_run_id
+
+
+def let_go(reference: str) -> None:
+    runs.release_lease(reference, "another")
+
+
+def held_at_its_end(downstream: Downstream, reference: str) -> str:
+    """Start a run that completes its archive and then waits for downstream: 15 s, as a Retry does for a person."""
     downstream.hold()
     asked = set(downstream.asked)  # a delayed message is sent again under the same id
-    flow_run_id = started(reference)
+    flow_run_id = started(reference, UNDELIVERED_TAG)
     wait_until(lambda: set(downstream.asked) > asked, timeout_s=60)
     return flow_run_id
 
 
-def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again(downstream: Downstream) -> None:
+@pytest.mark.usefixtures("downstream")
+def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again() -> None:
     with worker("cancelling"):
-        flow_run_id = held_up(downstream, "process-1")
+        flow_run_id = held_up("process-1")
 
         workers.set_state(flow_run_id, "CANCELLING")
         wait_for(flow_run_id, "Cancelled")
@@ -51,16 +65,17 @@ def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again(downs
         wait_until(lambda: claims.claimed() == set(), timeout_s=20)
 
 
-def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it(downstream: Downstream) -> None:
+@pytest.mark.usefixtures("downstream")
+def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
     with worker("stopped") as process:
-        flow_run_id = held_up(downstream, "process-1")
+        flow_run_id = held_up("process-1")
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, workers.log_of("stopped")
         assert state_of(flow_run_id) == "AwaitingRetry"
         assert (claims.claimed(), claims.beats()) == (set(), {})
 
-    downstream.let_go()
+    let_go("process-1")
     with worker("next"):
         wait_for(flow_run_id, "Completed")
         assert run_of(flow_run_id)["run_count"] == 2
@@ -68,7 +83,7 @@ def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it(downstream: 
 
 def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstream) -> None:
     with worker("stopped") as process:
-        flow_run_id = held_up(downstream, "process-1")
+        flow_run_id = held_at_its_end(downstream, "process-1")
         process.send_signal(signal.SIGTERM)
         downstream.let_go()
         assert process.wait(30) == 0
@@ -79,9 +94,10 @@ def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstr
 
 
 @pytest.mark.faults  # drains for 8 s
-def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time(downstream: Downstream) -> None:
+@pytest.mark.usefixtures("downstream")
+def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time() -> None:
     with worker("stopped") as process:
-        flow_run_id = held_up(downstream, "process-1")
+        flow_run_id = held_up("process-1")
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, workers.log_of("stopped")
     assert state_of(flow_run_id) == "AwaitingRetry"
@@ -101,13 +117,14 @@ def test_living_worker_finishes_runs_of_a_killed_worker_beside_its_own(
     downstream: Downstream,
 ) -> None:
     with worker("alive"):
-        alive = held_up(downstream, "of-the-living")
+        alive = held_up("of-the-living")
         with worker("killed") as process:
             dead = _run_of_another(downstream, than=_holder(alive))
             process.kill()
             process.wait(10)
             downstream.let_go()
-            wait_for(dead, "Completed", timeout_s=60)
+            let_go("of-the-living")
+            wait_for(dead, "Completed", timeout_s=120)  # its message is claimed for 25 s
 
         wait_for(alive, "Completed")
         assert (run_of(alive)["run_count"], run_of(dead)["run_count"]) == (1, 2)
@@ -124,7 +141,7 @@ def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
     """The worker is paused within a body. When it resumes, nothing informs it of the recovery."""
     with worker("paused") as paused:
         body = sample_body("process-1", signed_document={"content": "QUJD" * (25 << 20)})
-        flow_run_id = started("process-1", body)
+        flow_run_id = started("process-1", body=body)
         spool = Path(settings().store_location) / "spool"
         while not any(each.stat().st_size for each in spool.rglob("*.part")):
             assert state_of(flow_run_id) != "Completed"
@@ -145,12 +162,13 @@ def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
 
 
 @pytest.mark.faults
-def test_sole_worker_takes_over_runs_at_once(downstream: Downstream) -> None:
+@pytest.mark.usefixtures("downstream")
+def test_sole_worker_takes_over_runs_at_once() -> None:
     with worker("killed") as process:
-        flow_run_id = held_up(downstream, "process-1")
+        flow_run_id = held_up("process-1")
         process.kill()
         process.wait(10)
-    downstream.let_go()
+    let_go("process-1")
 
     with worker("next", "--sole"):
         wait_for(flow_run_id, "Completed", timeout_s=15)
@@ -166,7 +184,7 @@ def test_run_that_ended_during_an_outage_of_prefect_becomes_completed(downstream
     with running(way, environment, log) as relay:
         wait_until(lambda: _listens(port), timeout_s=20)
         with worker("cut-off", prefect_url=f"http://127.0.0.1:{port}/api"):
-            flow_run_id = held_up(downstream, "process-1")
+            flow_run_id = held_at_its_end(downstream, "process-1")
             relay.kill()
             relay.wait(10)
             downstream.let_go()
@@ -198,17 +216,16 @@ def test_worker_with_its_log_on_a_full_disk_survives_an_outage_of_prefect() -> N
             assert process.poll() is None
 
 
-def test_runs_that_wait_for_their_process_take_no_slots(downstream: Downstream) -> None:
+@pytest.mark.usefixtures("downstream")
+def test_runs_that_wait_for_their_process_take_no_slots() -> None:
     with worker("one-at-a-time"):
-        runs.take_lease("busy", "another", 300)
-        first = started("busy")
-        wait_for(first, "Running")
+        first = held_up("busy")
         others = [create_run("busy") for _ in range(16)]
         elsewhere = started("elsewhere")
         wait_for(elsewhere, "Completed")
         assert {state_of(each) for each in others} <= {"Scheduled", "Late"}
 
-        runs.release_lease("busy", "another")
+        let_go("busy")
         for each in (first, *others):
             wait_for(each, "Completed")
 
@@ -267,7 +284,7 @@ def _states_of(flow_run_id: str) -> list[str]:
 def _run_of_another(downstream: Downstream, than: str) -> str:
     """Return a run that another worker executes and that waits for downstream. Chance decides which worker takes it."""
     for number in range(20):
-        flow_run_id = held_up(downstream, f"process-{number}")
+        flow_run_id = held_at_its_end(downstream, f"process-{number}")
         if _holder(flow_run_id) != than:
             return flow_run_id
     raise AssertionError("one worker took them all")

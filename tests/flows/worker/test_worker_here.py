@@ -5,25 +5,26 @@ import asyncio
 import pytest
 from prefect.client.orchestration import get_client
 
-from adapters.tables import claims
+from adapters.tables import claims, runs
 from models.errors import Transient
 from tests.conftest import wait_until
 from tests.flows.conftest import received
-from tests.flows.workers import Downstream, state_of, worker_here
+from tests.flows.workers import state_of, wait_for, worker_here
 from tests.samples import sample_body
 
 
-def test_worker_whose_loop_ends_hands_back_its_runs(downstream: Downstream) -> None:
-    downstream.hold()
+@pytest.mark.usefixtures("downstream")
+def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
+    runs.take_lease("process-1", "another", 300)
     receipt_id = received("process-1", sample_body("process-1")).receipt_id
 
     async def _run() -> str:
         async with get_client() as client, worker_here(client) as archive:
             parameters = {"reference": "process-1", "receipt_id": receipt_id}
             flow_run = await client.create_flow_run_from_deployment(archive, parameters=parameters)
-            await asyncio.to_thread(wait_until, lambda: bool(downstream.asked), timeout_s=30)
+            await asyncio.to_thread(wait_for, str(flow_run.id), "Running")
             next(each for each in asyncio.all_tasks() if "_repeat" in str(each.get_coro())).cancel()
-            await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) != "Running", timeout_s=30)
+            await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) == "AwaitingRetry", timeout_s=30)
             return str(flow_run.id)
         raise AssertionError("it went on")
 
