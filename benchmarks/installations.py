@@ -41,6 +41,8 @@ class Installation:
     prefect_database_url: str
     """For SQLAlchemy, to read only."""
     worker: Process
+    prefect_server: Process
+    api: Process
 
     def worker_rss_bytes(self) -> int:
         """Resident memory of the worker and of its children."""
@@ -72,7 +74,9 @@ async def installation(
                     run(program, log_folder)
                 worker = programs.enter_context(running(last, log_folder))
                 await _until(lambda: _answers(prefect, f"/deployments/name/{DEPLOYMENT}"), worker)
-                yield Installation(settings, log_folder, receiver, prefect, _to_read(settings, database), worker)
+                yield Installation(
+                    settings, log_folder, receiver, prefect, _to_read(settings, database), worker, server, api
+                )
     finally:
         await end_marked("=".join(up._mark(settings)), within_s=_LEFTOVERS_END_WITHIN_S)
 

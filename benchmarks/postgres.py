@@ -20,6 +20,13 @@ class Postgres:
 
     url: str
 
+    def pid(self) -> int:
+        """Return the process id of the server, whose children are its connections."""
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute("SHOW data_directory").fetchone()
+        assert row
+        return int(Path(row[0], "postmaster.pid").read_text().split()[0])
+
     def new_database(self, name: str) -> str:
         """Make an empty database, and return its URL for psycopg."""
         name = f"{name}_{time.monotonic_ns()}"

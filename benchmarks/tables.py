@@ -1,4 +1,4 @@
-"""Prints tables of figures, and writes them between their markers in `benchmarks/README.md`."""
+"""Prints tables of figures, and writes them between their markers in `benchmarks/README.md` or another page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,15 +20,15 @@ def at_most(what: str, goal: float, reached: float, *, decimals: int = 0) -> lis
     return [what, f"at most {goal:g}", f"{reached:.{decimals}f}", "" if reached <= goal else "falls short"]
 
 
-def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str]) -> None:
-    """Print tables, and write tables and texts into the page, each between the markers of its name."""
-    page = _README.read_text()
+def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, str], file: Path = _README) -> None:
+    """Print tables, and write tables and texts into a page, each between the markers of its name."""
+    page = file.read_text()
     for name, (head, rows) in tables.items():
         _print(head, rows)
         page = _replaced(page, name, _markdown(head, rows))
     for name, text in texts.items():
         page = _replaced(page, name, text)
-    _README.write_text(page)
+    file.write_text(page)
 
 
 def machine(measured: dict[str, Any]) -> str:
@@ -55,5 +55,5 @@ def _replaced(text: str, name: str, made: str) -> str:
     before, begin, rest = text.partition(f"<!-- {name} -->")
     _, end, after = rest.partition(f"<!-- end of {name} -->")
     if not (begin and end):
-        raise LookupError(f"{_README} has no markers for {name}")
+        raise LookupError(f"the page has no markers for {name}")
     return f"{before}{begin}\n{made}\n{end}{after}"
