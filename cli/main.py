@@ -1,85 +1,26 @@
 """The `cellar` command with all its subcommands."""
 
-import json
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 from typer.main import get_command
 
-from adapters.files.private import private_files, shut_folders
+from adapters.files.private import private_files
 from adapters.observation.log import set_up_log
-from adapters.settings.setting_errors import in_words
-from adapters.settings.settings import settings
-from cli.archives import archives, export_table, quarantine
-from cli.archives.export import export
-from cli.archives.import_archives import import_archives
-from cli.archives.reconcile import reconcile
-from cli.bulk import bulk
-from cli.bulk.rerun import rerun
-from cli.custody.anchor import anchor
-from cli.custody.keys import rotate_keys
-from cli.custody.rebuild import rebuild_database
-from cli.custody.verify import verify
-from cli.messages import endpoints
-from cli.messages.messages import list_messages
-from cli.messages.redeliver import list_redeliveries, redeliver
-from cli.operation import missing, people
-from cli.operation.doctor import doctor
-from cli.operation.failures import failures
-from cli.operation.status import status
-from cli.payments.discrepancies import list_discrepancies
-from cli.payments.explain import explain
-from cli.payments.settle import settle
-from cli.programs.api import api
-from cli.programs.logs import logs
-from cli.programs.up import up
-from cli.programs.worker import worker
-from cli.simulation.simulate import simulate
-from cli.sources import sources
-from cli.terminal import Json, in_full
+from cli.commands import Commands
 from models.errors import CellarError, Unusable, WrongUse
 
 _WRONG_USE = 2
 
 app = typer.Typer(
+    cls=Commands,
     help="Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(up)
-app.command()(api)
-app.command()(worker)
-app.command()(logs)
-app.command()(simulate)
-app.command("list")(archives.list_archives)
-app.command()(archives.show)
-app.command()(rerun)
-app.command()(failures)
-app.command()(status)
-app.command()(doctor)
-app.command("discrepancies")(list_discrepancies)
-app.command()(explain)
-app.command("import")(import_archives)
-app.command()(export)
-app.command()(verify)
-app.command()(anchor)
-app.command()(settle)
-app.command()(reconcile)
-app.command("rebuild")(rebuild_database)
-app.command("rotate-keys")(rotate_keys)
-app.add_typer(bulk.app, name="bulk")
-endpoints.app.command("messages")(list_messages)
-endpoints.app.command()(redeliver)
-endpoints.app.command("redeliveries")(list_redeliveries)
-app.add_typer(endpoints.app, name="endpoints")
-app.add_typer(people.app, name="people")
-app.add_typer(export_table.app, name="export-table")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(sources.app, name="sources")
-app.add_typer(missing.app, name="missing")
 
 
 def _print_version(*, is_version: bool) -> None:
@@ -96,18 +37,6 @@ def cellar(
     ] = False,
 ) -> None:
     """Receives Cellosign archives: stores them, loads their data, reconciles payments, notifies endpoints."""
-
-
-@app.command()
-def migrate(*, as_json: Json = False) -> None:
-    """Bring the metadata database to the newest schema."""
-    from adapters.database.migration import migrate as migrate_database  # noqa: PLC0415 -- slow to import
-    from adapters.database.migration import revisions  # noqa: PLC0415
-
-    shut_folders(settings())
-    migrate_database()
-    if as_json:
-        typer.echo(json.dumps({"revision": revisions().database}))
 
 
 def _run() -> None:
@@ -127,10 +56,12 @@ def main() -> None:
         with private_files():
             _run()
     except ValidationError as error:
+        from adapters.settings.setting_errors import in_words  # noqa: PLC0415 -- slow, and `--help` needs no settings
+
         typer.echo(f"cellar: a setting is wrong: {in_words(error)}", err=True)
         sys.exit(_WRONG_USE)
     except (WrongUse, Unusable) as error:
-        typer.echo(f"cellar: {in_full(error)}", err=True)
+        typer.echo(f"cellar: {error.in_full()}", err=True)
         sys.exit(_WRONG_USE)
     except OSError as error:
         if error.filename is None:
@@ -138,7 +69,7 @@ def main() -> None:
         typer.echo(f"cellar: {error.filename}: {error.strerror}; check the path and its permissions", err=True)
         sys.exit(_WRONG_USE)
     except CellarError as error:
-        typer.echo(f"cellar: {in_full(error)}", err=True)
+        typer.echo(f"cellar: {error.in_full()}", err=True)
         sys.exit(1)
 
 

@@ -19,7 +19,6 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from models.errors import CellarError
 from models.views.payments import DiscrepancyView
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -50,12 +49,6 @@ def cell(value: object) -> str:
     """Return text for a terminal. Characters that move the cursor, colour text or reverse it are shown as escapes."""
     text = "" if value is None else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
-def in_full(error: CellarError) -> str:
-    """Return the text of an error with its notes, which name files and hosts."""
-    notes = "; ".join(getattr(error, "__notes__", []))
-    return f"{error} ({notes})" if notes else str(error)
 
 
 def paragraph(text: str, indent: int = 2) -> Padding:

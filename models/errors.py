@@ -38,6 +38,11 @@ class CellarError(Exception):
 
     code = "UNEXPECTED"
 
+    def in_full(self) -> str:
+        """Return the text of the error with its notes, which name files and hosts."""
+        notes = "; ".join(getattr(self, "__notes__", []))
+        return f"{self} ({notes})" if notes else str(self)
+
 
 class WrongUse(CellarError):
     """A setting or an argument of a command is wrong. A person changes it and starts the command again."""

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adapters.files.locations import storage_at
-from adapters.settings.settings import Settings
+if TYPE_CHECKING:
+    from adapters.settings.settings import Settings
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _persons_umask: ContextVar[int | None] = ContextVar("persons_umask", default=None)
@@ -48,12 +49,14 @@ def persons_files() -> Iterator[None]:
         os.umask(private)
 
 
-def shut_folders(settings: Settings) -> None:
+def shut_folders(settings: "Settings") -> None:
     """Deny other users access to existing folders and databases of this user.
 
     An earlier cellar or a person may have made them with a permissive umask. Files below a closed folder are out of
     reach, so a store of millions of files need not be walked.
     """
+    from adapters.files.locations import storage_at  # noqa: PLC0415 -- slow, and `cellar --help` needs no storage
+
     storages = [storage_at(each) for each in (settings.inbox_location, settings.store_location)]
     folders = [path for each in storages for path in each.suited(folder=lambda it: [it.path], bucket=lambda _: [])]
     scheme, _, database = settings.database_location.partition(":///")

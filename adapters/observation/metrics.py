@@ -21,14 +21,13 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
-    values,
 )
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from adapters.observation.counting import FAILED_LOG_WRITES, SHARED
 from models.completeness.session_event import SessionEventType
 from models.errors import Transient
 from models.runs.receipt import DEFAULT_SOURCE
@@ -40,11 +39,6 @@ ACKNOWLEDGED = "ACKNOWLEDGED"
 
 _FILES = ("counter_0.db", "gauge_max_0.db", "gauge_sum_0.db", "histogram_0.db")
 _FILE_BYTES = 512 << 10  # the instruments fill a tenth; labels are few
-_SHARED = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-if _SHARED:
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 0)  # type: ignore[no-untyped-call]
-
-disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and nothing here reads them
 RECEIVER = CollectorRegistry(auto_describe=True)
 WORKER = CollectorRegistry(auto_describe=True)
 
@@ -108,7 +102,6 @@ WORKER_BEAT = Gauge(
     registry=WORKER,
     multiprocess_mode="max",
 )
-FAILED_LOG_WRITES = Counter("cellar_failed_log_writes", "Lines of the log that could not be written.", registry=None)
 
 _SESSION_EVENT_TYPES = (*SessionEventType, "other")
 
@@ -177,9 +170,9 @@ def exposition(own: CollectorRegistry, measured: Iterable[Metric] = ()) -> bytes
 
 def shared_exposition(measured: Iterable[Metric]) -> bytes:
     """Return the receiver's values, and under `cellar up` the worker's too, with what was measured for this scrape."""
-    if not _SHARED:
+    if not SHARED:
         return exposition(RECEIVER, measured)
-    files = [str(file) for file in Path(_SHARED).parent.glob("*/*.db")]
+    files = [str(file) for file in Path(SHARED).parent.glob("*/*.db")]
     # Prefect's own instruments in the worker lie there too.
     merged = (each for each in _merged(files) if each.name.startswith("cellar_"))
     return exposition(_PROCESS, [*merged, *measured])

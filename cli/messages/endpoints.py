@@ -9,6 +9,8 @@ import typer
 from pydantic import ValidationError
 
 from cli.messages.endpoint_pages import print_endpoint, print_endpoints, print_secret, print_test, say
+from cli.messages.messages import list_messages
+from cli.messages.redeliver import list_redeliveries, redeliver
 from cli.person import person
 from cli.terminal import Json, print_json, wrong_options
 from models.errors import Refused, WrongUse
@@ -184,3 +186,8 @@ def _secret(file: Any) -> str | None:
 
 def _as_wrong_use(refused: Refused) -> Exception:
     return WrongUse(refused.detail) if refused.code in _WRONG_USE else refused
+
+
+app.command("messages")(list_messages)
+app.command()(redeliver)
+app.command("redeliveries")(list_redeliveries)

@@ -10,7 +10,6 @@ from adapters.files.private import shut_folders
 from adapters.observation.log import adopt_loggers
 from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
 from adapters.settings.settings import settings
-from cli.terminal import in_full
 from models.errors import CellarError
 
 
@@ -34,5 +33,5 @@ def worker(
         with metrics_listening(settings().worker_metrics_port):
             serve(name or f"{socket.gethostname()}-{os.getpid()}", sole=sole)
     except CellarError as error:
-        typer.echo(f"cellar worker: {in_full(error)}", err=True)
+        typer.echo(f"cellar worker: {error.in_full()}", err=True)
         raise typer.Exit(1) from error

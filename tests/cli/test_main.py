@@ -9,14 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 from adapters.settings.settings import settings
-from cli.main import app
+from cli.commands import commands
 from tests.cli.conftest import Cellar
 from tests.installations import archived
 from tests.samples import sample_body
 
 CELLAR = Path(sys.executable).with_name("cellar")
+COMMANDS = commands()
 WITHOUT_JSON = {"up", "api", "worker", "explain"}
 """Programs that run until they are stopped, and a command that changes a row and reads nothing."""
 
@@ -26,9 +28,31 @@ def test_version_is_that_of_the_distribution(cellar: Cellar) -> None:
 
 
 def test_every_command_prints_json(cellar: Cellar) -> None:
-    names = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback} - WITHOUT_JSON
+    names = {name for name, later in COMMANDS.items() if not isinstance(later.imported(), TyperGroup)} - WITHOUT_JSON
 
     assert [name for name in sorted(names) if "--json" not in cellar(name, "--help").output] == []
+
+
+def test_help_shows_of_each_command_the_first_sentences_of_its_own_help() -> None:
+    own = {name: later.imported().help for name, later in COMMANDS.items()}
+
+    assert {name: " ".join(text.split("\n\n")[0].split()) for name, text in own.items()} == {
+        name: later.help for name, later in COMMANDS.items()
+    }
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("no-such-command",)])
+def test_help_is_quick_because_it_imports_no_database_and_no_prefect(arguments: tuple[str, ...]) -> None:
+    program = (
+        "import atexit, sys; from cli.main import main\n"
+        "atexit.register(lambda: print({'sqlalchemy', 'prefect', 'boto3'} & set(sys.modules)))\n"
+        "main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.stdout.endswith("set()\n"), ended.stderr
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -4,18 +4,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from subprocess import PIPE, Popen
+from typing import Any
 
 import pytest
-import typer
 
 from adapters.database.migration import migrate
 from adapters.inbox import session_events
 from adapters.settings.settings import Settings, settings
 from adapters.tables import refused
-from cli.main import app
+from cli.commands import Later, commands
 from models.completeness.session_event import SessionEventType
 from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView
@@ -244,22 +244,22 @@ def test_command_exits_with_the_documented_status() -> None:
 
 
 def test_help_names_only_commands_that_exist(cellar: Cellar) -> None:
-    commands = _commands(app)
-    assert {("up",), ("list",), ("quarantine", "release")} <= set(commands)
-    for path in commands:
+    known = _commands(commands())
+    assert {("up",), ("list",), ("quarantine", "release")} <= set(known)
+    for path in known:
         result = cellar(*path, "--help")
 
         assert (result.status, result.errors) == (0, "")
         named = {tuple(each.split()) for each in re.findall(r"cellar ((?:[a-z]+(?:-[a-z]+)* ?)+)", result.output)}
-        assert [each for each in named if each[:1] not in commands and each[:2] not in commands] == []
+        assert [each for each in named if each[:1] not in known and each[:2] not in known] == []
 
 
-def _commands(group: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def _commands(group: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Return all commands as the words that call them, including those in groups."""
-    own = [(*path, each.name or each.callback.__name__) for each in group.registered_commands if each.callback]
-    for each in group.registered_groups:
-        if each.typer_instance and each.name:
-            own += [(*path, each.name), *_commands(each.typer_instance, (*path, each.name))]
+    own = []
+    for name, each in group.items():
+        command = each.imported() if isinstance(each, Later) else each
+        own += [(*path, name), *_commands(getattr(command, "commands", {}), (*path, name))]
     return own
 
 

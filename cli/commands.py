@@ -1,0 +1,166 @@
+"""Names the subcommands of `cellar`, with the sentence that `cellar --help` shows of each.
+
+A subcommand is imported when it is called. All of them together import for two seconds, most of which is the database.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+
+class Later(TyperCommand):
+    """A subcommand before its import. `place` is a function, or the Typer of a group: `module:name`."""
+
+    def __init__(self, name: str, place: str, sentence: str) -> None:
+        super().__init__(name, help=sentence)
+        self.word, self._place = name, place
+
+    def imported(self) -> Any:
+        """Return the subcommand itself, as Typer makes it."""
+        module, _, name = self._place.partition(":")
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            return get_group(found)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(self.word)(found)
+        return get_command(alone)
+
+
+class Commands(TyperGroup):
+    """The subcommands of `cellar`. Help and completion need their names and sentences alone."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = dict(commands())
+
+    def resolve_command(self, *given: Any) -> tuple[str | None, Any, list[str]]:
+        name, later, arguments = super().resolve_command(*given)
+        return name, later.imported() if isinstance(later, Later) else later, arguments
+
+
+def commands() -> dict[str, Later]:
+    """Return the subcommands by name, in the order of the help."""
+    return {each.word: each for each in _COMMANDS}
+
+
+_COMMANDS = [
+    Later(
+        "up",
+        "cli.programs.up:up",
+        "Run the receiver, a Prefect server with deployments, and a worker in the foreground. Ctrl-C stops "
+        "all of them.",
+    ),
+    Later("api", "cli.programs.api:api", "Run the receiver: webhook, JSON API and public links."),
+    Later(
+        "worker",
+        "cli.programs.worker:worker",
+        "Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first.",
+    ),
+    Later(
+        "logs",
+        "cli.programs.logs:logs",
+        "Print the logs of all programs under `cellar up`, oldest line first. In a file or pipe, each line is JSON.",
+    ),
+    Later(
+        "simulate",
+        "cli.simulation.simulate:simulate",
+        "Send realistic archives to a receiver, some of them faulty, and compare the outcome with the expectation.",
+    ),
+    Later("list", "cli.archives.archives:list_archives", "List archives, newest first."),
+    Later(
+        "show",
+        "cli.archives.archives:show",
+        "Show a whole archive, or the differences between two of its versions.",
+    ),
+    Later(
+        "rerun",
+        "cli.bulk.rerun:rerun",
+        "Run archives again: the latest receipt of each REFERENCE, or with --failed all that match.",
+    ),
+    Later(
+        "failures",
+        "cli.operation.failures:failures",
+        "Show the failed archives, grouped by cause, and the archives that wait and are tried again by themselves.",
+    ),
+    Later(
+        "status",
+        "cli.operation.status:status",
+        "Show whether all systems work, and what waits, runs and has failed. Exits with 1 if something is wrong.",
+    ),
+    Later(
+        "doctor",
+        "cli.operation.doctor:doctor",
+        "Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong.",
+    ),
+    Later("discrepancies", "cli.payments.discrepancies:list_discrepancies", "List discrepancies, ordered by code."),
+    Later(
+        "explain",
+        "cli.payments.explain:explain",
+        "Explain a discrepancy. It stays explained until its values change or its cause is gone.",
+    ),
+    Later(
+        "import",
+        "cli.archives.import_archives:import_archives",
+        "Import archives that an older receiver has saved. Payloads that are archived are skipped. Nobody is notified.",
+    ),
+    Later(
+        "export",
+        "cli.archives.export:export",
+        "Write an archive as a bag that proves itself: its files, a page to read, the proof, and a program to "
+        "check it.",
+    ),
+    Later(
+        "verify",
+        "cli.custody.verify:verify",
+        "Check every file against its digest, every version against its receipt, and the rows of the database "
+        "against the store. Exits with 1 if anything is damaged, missing, unknown or different.",
+    ),
+    Later(
+        "anchor",
+        "cli.custody.anchor:anchor",
+        "Sign what the store holds now, date it, and give it to the witness. Keep the root that it prints elsewhere.",
+    ),
+    Later(
+        "settle",
+        "cli.payments.settle:settle",
+        "Import settlement reports. If a report is wrong, no report is imported.",
+    ),
+    Later(
+        "reconcile",
+        "cli.archives.reconcile:reconcile",
+        "Compare Cellosign's list of its processes with the archives.",
+    ),
+    Later(
+        "rebuild",
+        "cli.custody.rebuild:rebuild_database",
+        "Rebuild the metadata database from the store alone. The database must be empty, as after `cellar migrate`.",
+    ),
+    Later(
+        "rotate-keys",
+        "cli.custody.keys:rotate_keys",
+        "Wrap every key of the store under the first of CELLAR_SEAL_KEYS.",
+    ),
+    Later("migrate", "cli.operation.migrate:migrate", "Bring the metadata database to the newest schema."),
+    Later("bulk", "cli.bulk.bulk:app", "List, show, pause, resume and abort bulk re-runs."),
+    Later(
+        "endpoints",
+        "cli.messages.endpoints:app",
+        "Add, show, test and change the endpoints that receive messages.",
+    ),
+    Later("people", "cli.operation.people:app", "Try out whether people can be reached."),
+    Later("export-table", "cli.archives.export_table:app", "Write a table for data teams as a Parquet file."),
+    Later("quarantine", "cli.archives.quarantine:app", "List, show and release payloads that were refused."),
+    Later(
+        "sources",
+        "cli.sources.sources:app",
+        "Add, list and change the projects of Cellosign that send to URLs of their own.",
+    ),
+    Later(
+        "missing",
+        "cli.operation.missing:app",
+        "List processes that should have been archived, and dismiss findings.",
+    ),
+]

@@ -1,0 +1,19 @@
+"""`cellar migrate`: brings the metadata database to the newest schema."""
+
+import json
+
+import typer
+
+from adapters.database.migration import migrate as migrate_database
+from adapters.database.migration import revisions
+from adapters.files.private import shut_folders
+from adapters.settings.settings import settings
+from cli.terminal import Json
+
+
+def migrate(*, as_json: Json = False) -> None:
+    """Bring the metadata database to the newest schema."""
+    shut_folders(settings())
+    migrate_database()
+    if as_json:
+        typer.echo(json.dumps({"revision": revisions().database}))
