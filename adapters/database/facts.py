@@ -1,14 +1,39 @@
 """Reads how the database is: where it is, its clock, and how many archives it has in each state."""
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import func, select
 
+from adapters.database.pools import NAME, Program
 from adapters.database.transactions import engine, reading
 from models.archive.archive import ArchiveRow
 from models.errors import Unusable
+
+_LIMITS = text(
+    "SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int"
+    " + coalesce(current_setting('reserved_connections', true), '0')::int"  # since Postgres 16
+)
+_CLIENTS = text(  # the type of another user's process is hidden
+    "SELECT application_name FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL"
+    " AND (backend_type IS NULL OR backend_type = 'client backend')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The connections that a database server takes, and which programs are connected now."""
+
+    most: int
+    reserved: int
+    """Connections that the server keeps for its administrators."""
+    processes: dict[Program, int]
+    """How many processes of each program of cellar are connected."""
+    others: int
+    """Connections of all other programs."""
 
 
 def place() -> str:
@@ -39,6 +64,22 @@ def clock() -> datetime | None:
     with reading() as session:
         told: datetime = session.connection().execute(text("SELECT clock_timestamp()")).scalar_one()
         return told.astimezone(UTC)
+
+
+def connections() -> Connections | None:
+    """Return the connections of the database's server; None for a file, which has none.
+
+    Raises:
+        Transient: the database does not answer.
+    """
+    if engine().dialect.name == "sqlite":
+        return None
+    with reading() as session:
+        most, reserved = session.connection().execute(_LIMITS).one()
+        names = list(session.connection().execute(_CLIENTS).scalars())
+    ours = [name for name in names if name.startswith(f"{NAME} ")]
+    kinds = Counter(name.removeprefix(f"{NAME} ").partition(" ")[0] for name in set(ours))
+    return Connections(most, reserved, {each: kinds[each] for each in Program}, len(names) - len(ours))
 
 
 def check_file() -> None:

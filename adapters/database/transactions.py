@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from adapters.database.outages import missing_file, no_database, other_tables, unanswered
+from adapters.database.pools import application_name, pool_options
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unusable
 
@@ -40,7 +41,6 @@ _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
 """A connection that was used within this time is not pinged. Pinging each use would cost up to 40 pings a run."""
-_CONNECTIONS = {"pool_size": 24, "max_overflow": 40}  # 16 runs of a worker, each with threads, and the worker itself
 
 
 @contextmanager
@@ -114,8 +114,8 @@ def engine() -> Engine:
     driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
         "postgres://", "postgresql+psycopg://", 1
     )
-    timeout = {"connect_timeout": _CONNECT_TIMEOUT_S}
-    engine = create_engine(driver, hide_parameters=True, connect_args=timeout, **_CONNECTIONS)
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": application_name()}
+    engine = create_engine(driver, hide_parameters=True, connect_args=named, **pool_options())
     _ask_idle_connections(engine)
     return engine
 
@@ -137,7 +137,8 @@ def _ask_idle_connections(engine: Engine) -> None:
 
 
 def _sqlite(location: str) -> Engine:
-    engine = create_engine(location, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S}, **_CONNECTIONS)
+    waits = {"timeout": _BUSY_TIMEOUT_S}
+    engine = create_engine(location, hide_parameters=True, connect_args=waits, **pool_options())
 
     @event.listens_for(engine, "do_connect")
     def _require_file(*_: Any) -> None:  # sqlite3 would make an empty database, in a wrong folder too

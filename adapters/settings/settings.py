@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Folder of all data that has no location of its own.")
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the receiver listens on.")
+    receiver_processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve the receiver's port together; no more than the machine has cores.",
+    )
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the embedded Prefect server.")
     prefect_api_url: str | None = Field(
         None,
@@ -75,6 +81,15 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None, repr=False, description="SQLAlchemy URL of the metadata database. Default: SQLite in the data folder."
+    )
+    receiver_connections: int = Field(
+        16,
+        ge=4,
+        le=1000,
+        description="Most connections of each process of the receiver to the database; see docs/operation.md.",
+    )
+    worker_connections: int = Field(
+        32, ge=4, le=1000, description="Most connections of a worker, or of a command, to the database."
     )
     public_url: str = Field("", description="Base of every link that cellar gives out. Default: from host and port.")
     webhook_secrets: CommaSeparated = Field(

@@ -10,6 +10,7 @@ from cli.operation.views import Diagnosis
 from cli.terminal import Json, console, print_json
 from services.health.agreement import agreement_probes
 from services.health.bounded import examined
+from services.health.connections import connection_probes
 from services.health.installation import installation_probes
 from services.health.systems import system_probes
 
@@ -18,7 +19,7 @@ _WITHIN_S = 20
 
 def doctor(*, as_json: Json = False) -> None:
     """Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong."""
-    probes = [*installation_probes(), *system_probes(), *agreement_probes(_prefect_yaml())]
+    probes = [*installation_probes(), *system_probes(), *connection_probes(), *agreement_probes(_prefect_yaml())]
     checks = examined(probes, _WITHIN_S)
     if as_json:
         print_json(Diagnosis(is_well=not is_wrong(checks), checks=checks))

@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from adapters.database.pools import Program, connect_as
 from adapters.files.private import shut_folders
 from adapters.settings.settings import settings
 from cli.programs.supervisor import Listener, require_free
@@ -23,6 +24,7 @@ def api() -> None:
     _set_up_malloc()
     _require_port()
     shut_folders(settings())
+    connect_as(Program.RECEIVER)
     import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
 
     from api.receiver.protocol import Protocol  # noqa: PLC0415

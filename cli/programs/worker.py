@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.database.pools import Program, connect_as
 from adapters.files.private import shut_folders
 from adapters.observation.log import adopt_loggers
 from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
@@ -21,6 +22,7 @@ def worker(
 ) -> None:
     """Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first."""
     shut_folders(settings())
+    connect_as(Program.WORKER)
     # Prefect reads the environment when it is imported.
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)
