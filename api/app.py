@@ -35,9 +35,10 @@ from api.json.parameters import check_parameters
 from api.receiver import health, public_link, webhook
 from api.receiver.admission import Admission
 from api.receiver.dispatching import Dispatcher
+from api.receiver.fellows import Fellows
 from api.receiver.journal import Journal
 from api.receiver.refusing import Refusing
-from api.receiver.senders import Senders
+from api.receiver.senders import STATES, Senders
 from api.unauthorized import Unauthorized
 from models.errors import Conflict, Refused, Transient
 from models.runs.receipt import DEFAULT_SOURCE
@@ -64,15 +65,21 @@ class _NoSniffing:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     inbox.remove_leftovers()
-    app.state.admission = Admission()
-    app.state.dispatcher = Dispatcher(app.state.admission)
+    fellows = app.state.fellows = getattr(app.state, "fellows", None) or Fellows.alone()
+    app.state.admission = Admission(fellows)
+    app.state.dispatcher = Dispatcher(app.state.admission, fellows)
     app.state.journal = Journal(app.state.dispatcher.announce_events)
     app.state.unauthorized = Unauthorized()
     app.state.senders = Senders()
-    app.state.refusing = Refusing()
+    app.state.refusing = Refusing(fellows)
     begin_source(DEFAULT_SOURCE)
     state = app.state
-    async with state.dispatcher.running(), state.senders.running(), state.refusing.reporting():
+    async with (
+        state.dispatcher.running(),
+        state.senders.running(),
+        state.refusing.reporting(),
+        fellows.beating(lambda: STATES.index(state.senders.state)),
+    ):
         yield
     app.state.unauthorized.summarise()
 

@@ -13,10 +13,12 @@ from adapters.database.counts import Counts, counts
 from adapters.files.disks import Disk, disks
 from adapters.inbox.backlog import Backlog, backlog
 from adapters.observation.metrics import CONTENT_TYPE, shared_exposition
+from adapters.observation.process_metrics import process_metrics
 from adapters.store.last_check import LastCheck, last_check
 from api.authorization import check_reader
 from api.errors import READERS_FAILURES, Responses
 from api.receiver.admission import Admission
+from api.receiver.fellows import Fellows
 from api.receiver.health import why_not_ready
 from models.sources.clock import ClockWarning
 from services.monitoring.measuring import Measurement
@@ -42,15 +44,23 @@ _clocks = Measurement("clocks", clock_warnings)
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=_ANSWERS)
 async def metrics(request: Request) -> Response:
     """Values that cannot be measured within seconds are missing: of a database that is away, for example."""
+    fellows: Fellows = request.app.state.fellows
     (reason, counted, queue, space, check, anchor), clocks = await asyncio.gather(
         asyncio.gather(
-            why_not_ready(), _database.recent(), _inbox.recent(), _disks.recent(), _store.recent(), _anchors.recent()
+            why_not_ready(fellows),
+            _database.recent(),
+            _inbox.recent(),
+            _disks.recent(),
+            _store.recent(),
+            _anchors.recent(),
         ),
         _clocks.recent(),
     )
     families = [
         _gauge("cellar_ready", "1 while the receiver stores payloads and triggers runs.", int(reason is None)),
         _gauge("cellar_database_up", "1 while the database answers.", int(counted is not None)),
+        _gauge("cellar_receiver_processes", "Processes that serve the receiver's port.", fellows.serving),
+        *process_metrics(fellows.pids),
         *_in_flight(request.app.state.admission),
         *(_of_database(counted) if counted else ()),
         *(_of_missing(counted, datetime.now(UTC)) if counted else ()),

@@ -8,6 +8,7 @@ Under `cellar up` the receiver shows the worker's instruments too. Each program 
 named by PROMETHEUS_MULTIPROC_DIR, and the receiver adds up all folders beside its own. prometheus_client reads this
 variable at its import. It names its files by process id, and a program that crashes again and again would leave many.
 A folder belongs to one program, so its files have fixed names here, and a program that starts again goes on counting.
+Each process of a receiver of several has a folder of its own too, under `cellar up` and without.
 """
 
 import os
@@ -108,7 +109,7 @@ _SESSION_EVENT_TYPES = (*SessionEventType, "other")
 for _registry in (RECEIVER, WORKER):
     _registry.register(FAILED_LOG_WRITES)
     _registry.register(RUNS_ENDED)  # the receiver finds out about runs whose worker was killed
-    ProcessCollector(registry=_registry)
+ProcessCollector(registry=WORKER)
 # A counter that appears with its first event looks to Prometheus as if nothing had happened: it begins at 0.
 for _face in ("webhook", "api"):
     UNAUTHORISED_REQUESTS.labels(_face)
@@ -129,7 +130,7 @@ def begin_source(label: str) -> None:
 
 
 def make_shared_folder(folder: Path) -> str:
-    """Make the empty folder in which a program keeps its values. Return it as the value of PROMETHEUS_MULTIPROC_DIR.
+    """Make the empty folder in which a process keeps its values. Return it as the value of PROMETHEUS_MULTIPROC_DIR.
 
     The files are mapped into memory, and get their blocks here: where a disk is full, a write to a missing block would
     kill the program.
@@ -146,6 +147,26 @@ def make_shared_folder(folder: Path) -> str:
     except OSError as error:
         raise Transient(f"{folder} cannot be made: {error.strerror}; free some space") from error
     return str(folder)
+
+
+def folders_of_processes(processes: int, own: Path) -> list[str]:
+    """Return the folders in which the processes of a receiver keep their values, each as `make_shared_folder` does.
+
+    Under `cellar up` they lie beside the worker's and outlive a restart of the receiver; else they are made in `own`.
+
+    Raises:
+        Transient: the disk does not take the files.
+    """
+    if not SHARED:
+        shutil.rmtree(own, ignore_errors=True)
+    base = Path(SHARED).parent if SHARED else own
+    folders = [base / f"receiver-{number}" for number in range(processes)]
+    return [str(each) if _is_whole(each) else make_shared_folder(each) for each in folders]
+
+
+def _is_whole(folder: Path) -> bool:
+    files = [folder / name for name in _FILES]
+    return all(file.exists() and file.stat().st_size >= _FILE_BYTES for file in files)
 
 
 def run_ended(state: str, cause_code: str | None = None) -> None:
@@ -169,13 +190,19 @@ def exposition(own: CollectorRegistry, measured: Iterable[Metric] = ()) -> bytes
 
 
 def shared_exposition(measured: Iterable[Metric]) -> bytes:
-    """Return the receiver's values, and under `cellar up` the worker's too, with what was measured for this scrape."""
+    """Return the values of all processes of the receiver, and under `cellar up` the worker's too, with what was
+    measured for this scrape.
+    """
     if not SHARED:
         return exposition(RECEIVER, measured)
-    files = [str(file) for file in Path(SHARED).parent.glob("*/*.db")]
-    # Prefect's own instruments in the worker lie there too.
-    merged = (each for each in _merged(files) if each.name.startswith("cellar_"))
-    return exposition(_PROCESS, [*merged, *measured])
+    files = list(Path(SHARED).parent.glob("*/*.db"))
+    merged: Iterable[Metric] = _merged([str(file) for file in files])
+    if any(file.parent.name == "worker" for file in files):
+        merged = (each for each in merged if each.name.startswith("cellar_"))  # Prefect's own lie there too
+    else:
+        own = {each.name for each in RECEIVER.collect()}
+        merged = (each for each in merged if each.name in own)  # a process has the worker's instruments too, at 0
+    return exposition(CollectorRegistry(), [*merged, *measured])
 
 
 def _merged(files: list[str]) -> Iterable[Metric]:
@@ -191,7 +218,3 @@ class _Families(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
-
-
-_PROCESS = CollectorRegistry()
-ProcessCollector(registry=_PROCESS)

@@ -17,6 +17,8 @@ _TIMEOUT_S = 8  # the receiver itself waits up to 5 s for its inbox
 class _Readiness(BaseModel):
     status: str
     reason: str | None
+    processes: int = 1
+    """An older receiver does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Ready:
 
     url: str
     reason: str | None
+    processes: int
+    """How many processes serve its port."""
 
 
 def local_url() -> str:
@@ -81,6 +85,7 @@ def _asked(url: str, client: httpx.Client) -> Ready:
         except httpx.HTTPError as error:
             raise Transient(f"the receiver at {url} does not answer: {type(error).__name__}") from error
     try:
-        return Ready(url, _Readiness.model_validate_json(answer.content).reason)
+        found = _Readiness.model_validate_json(answer.content)
     except ValidationError as error:
         raise Transient(f"another program than cellar answers at {url}; stop it, or set CELLAR_PORT") from error
+    return Ready(url, found.reason, found.processes)

@@ -3,6 +3,10 @@
 Each body in flight costs memory, a file and its share of the disk. Beyond the limits a sender is asked to send again
 later, so that the bodies in flight get through.
 
+The limits are those of the whole receiver: its processes count in shared memory. A process counts a request first and
+then looks whether all together are too many. So the limit holds without a lock, and where two processes count the last
+place at the same moment, both may ask their senders to send again.
+
 An address gets at most three quarters of the places and of the bytes, and always one place, so that a slow sender
 leaves room for other senders. The share is no smaller because all of Cellosign may come from one address. uvicorn
 determines the address: the connection's, or, if that is a proxy which uvicorn trusts (`FORWARDED_ALLOW_IPS`, this
@@ -10,48 +14,29 @@ machine by default), the last address in `X-Forwarded-For` that is no such proxy
 header, since a sender can write any address there.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from adapters.settings.settings import settings
+from api.receiver.fellows import REQUESTS, SIZE_BYTES, Fellows
 from models.errors import Transient
 
 _SHARE_OF_AN_ADDRESS = 0.75
-
-
-@dataclass(slots=True)
-class _Load:
-    """The requests in flight and their bytes: the announced bytes, or the received bytes if these are more."""
-
-    requests: int = 0
-    size_bytes: int = 0
-
-    def check_request(self, share: float, whose: str) -> None:
-        if self.requests >= max(1, int(settings().max_requests_in_flight * share)):
-            raise Transient(f"{self.requests} archives{whose} are being received; send this archive again later")
-
-    def check_bytes(self, more_bytes: int, share: float, whose: str) -> None:
-        if self.requests > 1 and self.size_bytes + more_bytes > settings().max_bytes_in_flight * share:
-            raise Transient(
-                f"{self.size_bytes} bytes of archives{whose} are being received; send this archive again later"
-            )
+_OF_ADDRESS = " from your address"
 
 
 class Admission:
     """The requests in flight, in all and of each address."""
 
-    def __init__(self) -> None:
+    def __init__(self, fellows: Fellows) -> None:
         self.admitted = 0
-        """Requests since the start."""
-        self._all = _Load()
-        self._by_address: defaultdict[str, _Load] = defaultdict(_Load)
+        """Requests of this process since its start."""
+        self._fellows = fellows
 
     @property
     def in_flight(self) -> tuple[int, int]:
-        """The number of requests in flight, and their bytes."""
-        return self._all.requests, self._all.size_bytes
+        """The number of requests in flight in all processes, and their bytes."""
+        return self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES)
 
     @contextmanager
     def place(self, address: str) -> Iterator["Place"]:
@@ -60,30 +45,22 @@ class Admission:
         Raises:
             Transient: no place is free.
         """
-        self._all.check_request(1, "")
-        own = self._by_address[address]
-        own.check_request(_SHARE_OF_AN_ADDRESS, " from your address")
-        place = Place(self._all, own)
-        self._all.requests += 1
-        own.requests += 1
-        self.admitted += 1
+        place = Place(self._fellows, address)
+        place.count(1, 0)
         try:
+            place.check_request()
+            self.admitted += 1
             yield place
         finally:
-            self._all.requests -= 1
-            self._all.size_bytes -= place.size_bytes
-            own.requests -= 1
-            own.size_bytes -= place.size_bytes
-            if not own.requests:
-                del self._by_address[address]
+            place.count(-1, -place.size_bytes)
 
 
 class Place:
-    """The place of a request, with the bytes that are reserved for it."""
+    """The place of a request, with the bytes that are reserved for it: the announced bytes, or the received if more."""
 
-    def __init__(self, load: _Load, own: _Load) -> None:
-        self._all = load
-        self._own = own
+    def __init__(self, fellows: Fellows, address: str) -> None:
+        self._fellows = fellows
+        self._address = address
         self.size_bytes = 0
 
     def reserve(self, size_bytes: int) -> None:
@@ -92,9 +69,40 @@ class Place:
         Raises:
             Transient: there is no room.
         """
-        more_bytes = max(0, size_bytes - self.size_bytes)
-        self._all.check_bytes(more_bytes, 1, "")
-        self._own.check_bytes(more_bytes, _SHARE_OF_AN_ADDRESS, " from your address")
-        self._all.size_bytes += more_bytes
-        self._own.size_bytes += more_bytes
-        self.size_bytes += more_bytes
+        more_bytes = size_bytes - self.size_bytes
+        if more_bytes <= 0:
+            return
+        self.count(0, more_bytes)
+        try:
+            self._check_bytes(more_bytes)
+        except Transient:
+            self.count(0, -more_bytes)
+            raise
+        self.size_bytes = size_bytes
+
+    def count(self, requests: int, size_bytes: int) -> None:
+        """Add requests and bytes to those in flight."""
+        self._fellows.add(REQUESTS, requests)
+        self._fellows.add(SIZE_BYTES, size_bytes)
+        self._fellows.add_of_address(self._address, requests, size_bytes)
+
+    def check_request(self) -> None:
+        """Check that the request that was counted is not one too many.
+
+        Raises:
+            Transient: it is.
+        """
+        most = settings().max_requests_in_flight
+        in_all, (of_address, _) = self._fellows.total(REQUESTS), self._fellows.of_address(self._address)
+        for found, share, whose in ((in_all, 1, ""), (of_address, _SHARE_OF_AN_ADDRESS, _OF_ADDRESS)):
+            if found > max(1, int(most * share)):
+                raise Transient(f"{found - 1} archives{whose} are being received; send this archive again later")
+
+    def _check_bytes(self, more_bytes: int) -> None:
+        most_bytes = settings().max_bytes_in_flight
+        in_all = (self._fellows.total(REQUESTS), self._fellows.total(SIZE_BYTES))
+        of_address = self._fellows.of_address(self._address)
+        for (requests, size_bytes), share, whose in ((in_all, 1, ""), (of_address, _SHARE_OF_AN_ADDRESS, _OF_ADDRESS)):
+            if requests > 1 and size_bytes > most_bytes * share:
+                held = f"{size_bytes - more_bytes} bytes of archives{whose}"
+                raise Transient(f"{held} are being received; send this archive again later")

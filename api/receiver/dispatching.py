@@ -2,6 +2,9 @@
 
 Refused deliveries get their rows in the same way, many at once. Session events go to store and database likewise.
 
+Of several processes of a receiver, one sweeps for all. Each triggers what it has acknowledged itself, and lets the
+sweep begin soon when it had to drop something.
+
 The inbox is the queue. An announced delivery is only triggered sooner. If the process dies, the sweep finds it.
 """
 
@@ -18,6 +21,7 @@ from adapters.observation.log import bound
 from adapters.platform.loops import supervised
 from adapters.settings.settings import settings
 from api.receiver.admission import Admission
+from api.receiver.fellows import DROPPED, Fellows
 from models.errors import Transient, Unusable
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
@@ -28,6 +32,7 @@ from services.triggering.trigger import trigger, untriggered
 
 log = structlog.get_logger()
 
+_LOOK_S = 1.0
 _MOMENT_S = 0.01
 _PATIENCE_S = 0.25
 _FIRST_PAUSE_S = 1.0
@@ -45,8 +50,9 @@ class Dispatcher:
     inbox. So there is one try per sweep rather than one per delivery, and no queue grows in memory.
     """
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, fellows: Fellows) -> None:
         self._admission = admission
+        self._fellows = fellows
         self._announced: asyncio.Queue[Delivery] = asyncio.Queue()
         self._announced_ids: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -102,8 +108,10 @@ class Dispatcher:
         pause_s = _FIRST_PAUSE_S
         while True:
             self._away.clear()
+            dropped = self._fellows.total(DROPPED)
             try:
-                await self.sweep()
+                if self._fellows.has_turn():
+                    await self.sweep()
             except Unusable:
                 self._away.set()
                 raise
@@ -111,11 +119,19 @@ class Dispatcher:
                 self._stand_back("the sweep stopped; it starts again soon", error)
             if not self._away.is_set():
                 pause_s = _FIRST_PAUSE_S
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._away.wait(), settings().sweep_interval_s)
+                await self._until_next_sweep(dropped)
             if self._away.is_set():
                 await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S, settings().sweep_interval_s))
                 pause_s *= 2
+
+    async def _until_next_sweep(self, dropped: int) -> None:
+        """Wait for the interval, or until a process of the receiver drops more deliveries than `dropped`, or ends."""
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + settings().sweep_interval_s
+        while (left_s := end_s - clock()) > 0 and self._fellows.total(DROPPED) == dropped:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._away.wait(), min(left_s, _LOOK_S))
+                return
 
     async def sweep(self) -> None:
         """Trigger the deliveries in the inbox that were not triggered. Announced deliveries have their own turn.
@@ -142,10 +158,11 @@ class Dispatcher:
             announced = list(self._refused)
             self._refused.clear()
             try:
-                if clock() >= search_at_s:
-                    search_at_s = clock() + settings().sweep_interval_s
+                is_due = clock() >= search_at_s
+                if is_due:
+                    search_at_s, is_away = clock() + settings().sweep_interval_s, False
+                if is_due and self._fellows.has_turn():
                     await list_all_refused()
-                    is_away = False
                 elif announced and not is_away:
                     await list_refused(announced)
             except Transient as error:
@@ -165,9 +182,9 @@ class Dispatcher:
             announced, self._batches = self._batches, []
             try:
                 if clock() >= search_at_s:
-                    search_at_s = clock() + settings().sweep_interval_s
-                    await take_in_left()
-                    is_away = False
+                    search_at_s, is_away = clock() + settings().sweep_interval_s, False
+                    if self._fellows.has_turn():
+                        await take_in_left()
                 if announced and not is_away:
                     await take_in_announced(announced)
             except Transient as error:
@@ -206,4 +223,5 @@ class Dispatcher:
     def _stand_back(self, message: str, error: Transient) -> None:
         """Drop the deliveries that are announced before the next sweep."""
         self._away.set()
+        self._fellows.add(DROPPED, 1)
         log.warning(message, why=str(error))

@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 
 from adapters.database.transactions import is_reachable
 from adapters.inbox import inbox
-from adapters.observation.log import failed_writes
 from adapters.peers import prefect_api
 from adapters.platform.loops import loops_down
+from api.receiver.fellows import FAILED_LOG_WRITES, LOOPS_DOWN, SOURCES_STATE, Fellows
 from api.receiver.receiving import on_disk
+from api.receiver.senders import STATES, State
 from models.errors import Transient
 
 _PATIENCE_S = 2
@@ -34,10 +35,11 @@ class Readiness(BaseModel):
     reason: str | None = Field(description="Why the receiver is not ready.")
     database: Literal["ok", "unreachable"]
     prefect: Literal["ok", "unreachable"]
-    sources: Literal["ok", "kept", "unknown"] = Field(
+    sources: State = Field(
         description="Whether the sources were read from the store the last time: `kept` as they were before, or never, "
         "and then senders with a source of their own are asked to send again."
     )
+    processes: int = Field(description="Processes of this receiver that serve its port.")
     failed_log_writes: int = Field(description="Lines of the log that could not be written since the start.")
 
 
@@ -54,7 +56,9 @@ def healthz() -> Health:
 )
 async def readyz(request: Request, response: Response) -> Readiness:
     """An unreachable database or Prefect is reported but is no reason for 503: stored payloads wait for them."""
-    reason = await why_not_ready()
+    fellows: Fellows = request.app.state.fellows
+    fellows.show(STATES.index(request.app.state.senders.state))
+    reason = await why_not_ready(fellows)
     database, prefect = await asyncio.gather(
         _within_time(asyncio.to_thread(is_reachable)), _within_time(prefect_api.is_healthy())
     )
@@ -64,14 +68,15 @@ async def readyz(request: Request, response: Response) -> Readiness:
         reason=reason,
         database="ok" if database else "unreachable",
         prefect="ok" if prefect else "unreachable",
-        sources=request.app.state.senders.state,
-        failed_log_writes=failed_writes(),
+        sources=STATES[fellows.worst(SOURCES_STATE)],
+        processes=fellows.serving,
+        failed_log_writes=fellows.total(FAILED_LOG_WRITES),
     )
 
 
-async def why_not_ready() -> str | None:
-    """Return why payloads are not stored or not triggered. None if both work."""
-    return await _why_not_stored() or _why_not_triggering()
+async def why_not_ready(fellows: Fellows) -> str | None:
+    """Return why payloads are not stored or not triggered. None if both work, in all processes of the receiver."""
+    return await _why_not_stored() or _why_not_triggering(fellows)
 
 
 async def _within_time(check: Coroutine[Any, Any, bool]) -> bool:
@@ -89,9 +94,11 @@ async def _why_not_stored() -> str | None:
         return f"the inbox does not take payloads: it does not answer within {_PATIENCE_WITH_INBOX_S} s"
 
 
-def _why_not_triggering() -> str | None:
+def _why_not_triggering(fellows: Fellows) -> str | None:
     """Return why stored payloads are not triggered: which loop is down. None if no loop is down."""
     down = "; ".join(f"{name} has ended ({why}) and begins again" for name, why in loops_down().items())
+    if not down and fellows.of_others(LOOPS_DOWN):
+        down = "a loop of another process of the receiver has ended and begins again; its log names it"
     return f"payloads are stored and not triggered: {down}" if down else None
 
 

@@ -4,7 +4,6 @@ A body that arrives and is refused is kept in quarantine and reported elsewhere.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import structlog
 
 from adapters.peers import prefect_api
 from adapters.platform.loops import supervised
+from api.receiver.fellows import Fellows
 from models.errors import Transient
 from models.messages.refusing import TurnedAway
 from services.messages.planning import announce
@@ -30,14 +30,15 @@ _PAUSE_S = 30.0
 
 
 class Refusing:
-    """The requests to the webhook that this process turned away in the running hour of the clock.
+    """The requests to the webhook that this receiver turned away in the running hour of the clock.
 
-    Each process of a receiver counts for itself; the hour makes their announcements one event.
+    Its processes count together. Each may announce; the hour makes their announcements one event.
     """
 
-    def __init__(self) -> None:
-        self._by_code: Counter[str] = Counter()
-        self._first_at = self._last_at = datetime.now(UTC)
+    def __init__(self, fellows: Fellows) -> None:
+        self._fellows = fellows
+        self._first_at = self._last_at = datetime.min.replace(tzinfo=UTC)
+        self._is_announced = False
         self._are_many = asyncio.Event()
 
     def count(self, status: int, code: str) -> None:
@@ -45,12 +46,12 @@ class Refusing:
         if status not in _WITHOUT_A_TRACE:
             return
         now = datetime.now(UTC)
-        if not self._by_code or _hour(now) != _hour(self._first_at):
-            self._by_code.clear()
-            self._first_at = now
-        self._by_code[code] += 1
+        if _hour(now) != _hour(self._first_at):
+            self._first_at, self._is_announced = now, False
+        self._fellows.add_turned_away(code, _number_of_hour(now))
         self._last_at = now
-        if self._by_code.total() == MANY:
+        if not self._is_announced and sum(self._fellows.turned_away(_number_of_hour(now)).values()) >= MANY:
+            self._is_announced = True
             self._are_many.set()
 
     @asynccontextmanager
@@ -72,7 +73,8 @@ class Refusing:
             await asyncio.sleep(_GATHERED_S)  # the first message of a flood says that it is one
             self._are_many.clear()  # before the report, during which the next hour may have many too
             try:
-                await self._report(TurnedAway(dict(self._by_code), self._first_at, self._last_at))
+                by_code = self._fellows.turned_away(_number_of_hour(self._last_at))
+                await self._report(TurnedAway(by_code, self._first_at, self._last_at))
             except Transient as error:
                 self._are_many.set()
                 log.warning("it is not reported that requests are turned away; it is tried again", why=str(error))
@@ -89,3 +91,7 @@ class Refusing:
 
 def _hour(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H}"
+
+
+def _number_of_hour(at: datetime) -> int:
+    return int(at.timestamp() // 3600)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
 from starlette.datastructures import Headers
@@ -29,6 +29,9 @@ from models.sources.source import Source
 
 log = structlog.get_logger()
 
+State = Literal["ok", "kept", "unknown"]
+STATES: tuple[State, ...] = get_args(State)
+"""How current the known sources are, the best first."""
 _PAUSE_S = 5.0
 _LEAST_PAUSE_S = 0.25
 _PATIENCE_S = 2.0
@@ -55,7 +58,7 @@ class Senders:
         """Why the sources could not be read the last time."""
 
     @property
-    def state(self) -> Literal["ok", "kept", "unknown"]:
+    def state(self) -> State:
         """How current the sources are that this receiver knows."""
         if self._known is None:
             return "unknown"

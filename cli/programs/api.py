@@ -1,13 +1,16 @@
-"""`cellar api`: runs the receiver."""
+"""`cellar api`: runs the receiver, in one process or in several that serve its port together."""
 
+import asyncio
 import os
 import sys
 
 import structlog
+import typer
 
-from adapters.database.pools import Program, connect_as
 from adapters.files.private import shut_folders
 from adapters.settings.settings import settings
+from cli.programs.receiver_process import serve
+from cli.programs.receiver_processes import run_processes
 from cli.programs.supervisor import Listener, require_free
 from models.errors import Refused, WrongUse
 
@@ -16,7 +19,6 @@ log = structlog.get_logger()
 # Bodies are large and short-lived. Blocks below 64 MiB come from the heap, which keeps up to 256 MiB, instead of a new
 # mmap each: 1.13-1.35 times as fast at 200 MB.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-_STOP_WITHIN_S = 10
 
 
 def api() -> None:
@@ -24,23 +26,12 @@ def api() -> None:
     _set_up_malloc()
     _require_port()
     shut_folders(settings())
-    connect_as(Program.RECEIVER)
-    import uvicorn  # noqa: PLC0415  # slow to import, and no other command needs it
-
-    from api.receiver.protocol import Protocol  # noqa: PLC0415
-
-    log.info("the receiver listens", host=settings().host, port=settings().port)
-    uvicorn.run(
-        "api.app:app",
-        host=settings().host,
-        port=settings().port,
-        http=Protocol,
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=_STOP_WITHIN_S,
-    )
+    processes = settings().receiver_processes
+    log.info("the receiver listens", host=settings().host, port=settings().port, processes=processes)
+    if processes == 1:
+        serve()
+    elif status := asyncio.run(run_processes(processes)):
+        raise typer.Exit(status)
 
 
 def _require_port() -> None:

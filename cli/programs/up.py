@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shlex
+import shutil
 import socket
 import sys
 import time
@@ -93,6 +94,8 @@ async def _start(settings: Settings, supervisor: Supervisor, console: Console) -
     """Start all programs and return when all are ready. Programs that do not depend on each other start in parallel."""
     auth = httpx.BasicAuth(*_auth_pair(settings)) if settings.prefect_auth_string else None
     embedded = settings.prefect_api_url is None
+    # A start with more processes has left more folders.
+    shutil.rmtree(settings.data_dir.absolute() / "metrics", ignore_errors=True)
     async with (
         # A proxy in the environment is for other hosts, not for our own ports.
         httpx.AsyncClient(base_url=local_url(), timeout=_ANSWER_WITHIN_S, trust_env=False) as receiver,

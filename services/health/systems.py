@@ -29,6 +29,10 @@ _LATE = timedelta(minutes=5)
 _VERIFY = "verify-archives"
 
 _START = "start `cellar up`, or `cellar api` on the machine that receives; its log says why it ended"
+_PROCESSES = (
+    "a process that ended is started again; if this stays so, the receiver's log says why, or it was started before "
+    "CELLAR_RECEIVER_PROCESSES was changed"
+)
 _PREFECT = "start `cellar up`, or check PREFECT_API_URL; archives wait meanwhile and none is lost"
 _WORKER = "start `cellar up` or `cellar worker`; archives wait meanwhile and none is lost"
 _DATABASE = "check CELLAR_DATABASE_URL and its server; archives wait in the inbox meanwhile"
@@ -62,7 +66,11 @@ def _receiver() -> Check:
     found = receiver.readiness()
     if found.reason:
         raise Transient(f"{found.url} is not ready: {found.reason}")
-    return _ok("receiver", f"{found.url} is ready")
+    if found.processes < settings().receiver_processes:
+        missing = f"{found.url} is ready, with {found.processes} of {settings().receiver_processes} processes"
+        return Check(name="receiver", verdict=Verdict.WARNING, found=missing, to_do=_PROCESSES)
+    with_processes = f", with {found.processes} processes" if found.processes > 1 else ""
+    return _ok("receiver", f"{found.url} is ready{with_processes}")
 
 
 def _prefect() -> Check:

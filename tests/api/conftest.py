@@ -86,7 +86,7 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
         running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, output or log) as process,
         httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
     ):
-        wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)
+        wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=120)
         assert process.poll() is None, log.read_text()
         yield Receiver(process, made.port, Path(made.inbox_location), log, client, made.active_webhook_secrets()[0])
 

@@ -465,7 +465,7 @@ def test_readiness_check_names_the_parts(library: Library) -> None:
     assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
     ready = client.get("/readyz")
     assert ready.status_code == 200
-    parts = {"database": "ok", "prefect": "unreachable", "sources": "ok", "failed_log_writes": 0}
+    parts = {"database": "ok", "prefect": "unreachable", "sources": "ok", "processes": 1, "failed_log_writes": 0}
     assert ready.json() == {"status": "ready", "reason": None} | parts
 
 
