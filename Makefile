@@ -29,6 +29,7 @@ test-faults: .venv/development
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver
+	$(BIN)/python -m benchmarks.receiver_processes
 	$(BIN)/python -m benchmarks.scanner
 	$(BIN)/python -m benchmarks.report
 

@@ -48,9 +48,13 @@ class Server:
     def wait_until_idle(self) -> None:
         """Wait until cellar has registered its receipts in the background: it must not slow the next server."""
         before_s = -1.0
-        while (spent_s := sum(map(_spent_s, self._pids()))) - before_s > _IDLE_S:
+        while (spent_s := sum(self.spent_s())) - before_s > _IDLE_S:
             before_s = spent_s
             time.sleep(10 * _IDLE_S)
+
+    def spent_s(self) -> list[float]:
+        """Return the processor time of each process that does the work."""
+        return [_spent_s(pid) for pid in self._pids()]
 
     def _pids(self) -> list[int]:
         pid = self.process.pid
@@ -71,13 +75,15 @@ def memory_of(pid: int, name: str) -> int:
 
 
 @contextmanager
-def cellar(work: Path, python: str = sys.executable) -> Iterator[Server]:
+def cellar(work: Path, python: str = sys.executable, processes: int = 1) -> Iterator[Server]:
     """Run the receiver as delivered. Prefect is away, as after an outage: only the receiver runs.
 
-    `python` is the interpreter of the installation to measure.
+    `python` is the interpreter of the installation to measure; `processes` serve the receiver's port.
     """
     data, port = work / "cellar", free_port()
     values = {"DATA_DIR": data, "PORT": port, "WEBHOOK_SECRETS": SECRET, "SWEEP_INTERVAL_S": 3600}
+    if processes > 1:  # an earlier cellar does not know the setting
+        values["RECEIVER_PROCESSES"] = processes
     environment = {f"CELLAR_{name}": str(value) for name, value in values.items()}
     environment |= MALLOC | {"PREFECT_API_URL": "http://127.0.0.1:1/api"}
     command = [python, "-P", "-m", "cli.main"]

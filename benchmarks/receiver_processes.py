@@ -1,0 +1,95 @@
+"""A part of `make bench-receiver`: a receiver of several processes beside a receiver of one, in turns in one run.
+
+The sender shares the machine with the receiver. So the ratio has a bound of its own: the processor time that sender and
+kernel take is not there for a second process.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks import machine, servers
+from benchmarks.receiver import Case, measure
+from benchmarks.servers import Server
+
+MEASURED = Path(__file__).parent / "measured" / "receiver_processes.json"
+_KB, _MB = 10**3, 10**6
+_CASES = (Case(20 * _KB, 1, 16), Case(20 * _KB, 1, 64), Case(2 * _MB, 1, 8))
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """One case in one round: requests a second of one process and of several, and how evenly those shared the work."""
+
+    name: str
+    one_per_s: float
+    several_per_s: float
+    busiest_share: float
+    """The part of the processes' time that the busiest of them had: a half of two is even."""
+    load: float
+    """Of the machine, over the last minute."""
+
+    @property
+    def ratio(self) -> float:
+        return self.several_per_s / self.one_per_s
+
+
+def turns(one: Server, several: Server, case: Case) -> Turns:
+    """Measure a case in the turns one, several, several, one."""
+    before = several.spent_s()
+    per_s = [measure(server, case, 0).requests_per_s for server in (one, several, several, one)]
+    spent = [now - then for now, then in zip(several.spent_s(), before, strict=True)]
+    name = f"{case.size_bytes / _MB:g} MB x {case.lanes}"
+    return Turns(
+        name, (per_s[0] + per_s[3]) / 2, (per_s[1] + per_s[2]) / 2, max(spent) / sum(spent), os.getloadavg()[0]
+    )
+
+
+def rounds(count: int, processes: int, cases: Sequence[Case]) -> Iterator[Turns]:
+    with tempfile.TemporaryDirectory(prefix="cellar-benchmark-", dir=Path.cwd()) as folder:
+        for number in range(count):
+            works = [Path(folder) / f"{number}-{each}" for each in (1, processes)]
+            for work in works:
+                work.mkdir()
+            with servers.cellar(works[0]) as one, servers.cellar(works[1], processes=processes) as several:
+                for server in (one, several):
+                    measure(server, Case(20 * _KB, 1, 8), 0)
+                for case in cases:
+                    yield turns(one, several, case)
+
+
+def table(measured: Sequence[Turns], processes: int) -> list[str]:
+    """Return the rows of a table: medians over the rounds of each case."""
+    rows = [
+        f"| case | requests/s of 1 process | of {processes} | ratio | single rounds | share of the busiest | load |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in dict.fromkeys(each.name for each in measured):
+        found = [each for each in measured if each.name == name]
+        ratios = sorted(each.ratio for each in found)
+        one, several = (median(values) for values in zip(*((e.one_per_s, e.several_per_s) for e in found), strict=True))
+        share, load = median(each.busiest_share for each in found), median(each.load for each in found)
+        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        rows.append(
+            f"| {name} | {one:.0f} | {several:.0f} | {median(ratios):.2f} | {spread} | {share:.2f} | {load:.0f} |"
+        )
+    return rows
+
+
+def main(arguments: argparse.Namespace) -> None:
+    measured = list(rounds(arguments.rounds, arguments.processes, _CASES))
+    document = {"machine": machine.described(), "processes": arguments.processes, "turns": [*map(asdict, measured)]}
+    MEASURED.write_text(json.dumps(document, indent=1) + "\n")
+    print("\n".join(table(measured, arguments.processes)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=2)
+    main(parser.parse_args())
