@@ -168,6 +168,7 @@ def _prefect_environment(stack: Stack) -> dict[str, str]:
     return prefect_env() | {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": stack.prefect_database_url.replace("://", "+asyncpg://", 1),
         "PREFECT_REDIS_MESSAGING_URL": stack.redis_url,
+        "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": stack.redis_url,
         "PREFECT_SERVER_DOCKET_URL": stack.redis_url,
         "PREFECT_SERVER_API_AUTH_STRING": _LOGIN,
         "PREFECT_SERVER_UI_API_URL": stack.prefect_url,
