@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
+.PHONY: up test lint test-faults soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -26,6 +26,9 @@ lint: .venv/development
 
 test-faults: .venv/development
 	$(BIN)/python -m pytest -m faults
+
+soak: .venv/development
+	$(BIN)/python -m tests.distributed.soak
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver

@@ -99,8 +99,8 @@ def nginx(
     values = {
         "folder": folder,
         "user": "user root;" if os.geteuid() == 0 else "",
-        "receivers": " ".join(f"server 127.0.0.1:{each};" for each in receivers),
-        "prefects": " ".join(f"server 127.0.0.1:{each};" for each in prefects),
+        "receivers": _upstream(receivers),
+        "prefects": _upstream(prefects),
         "port": port,
         "prefect_port": prefect_port,
     }
@@ -109,6 +109,15 @@ def nginx(
     command = [program("nginx", "nginx"), "-c", str(configuration), "-e", str(folder / "errors.log")]
     ready = f"http://127.0.0.1:{port}/nginx"
     return Process("nginx", command, environment, folder / "nginx.log", lambda: answers(ready)), port, prefect_port
+
+
+def _upstream(ports: Sequence[int]) -> str:
+    """Return the servers of a group.
+
+    Prefect breaks requests off while Redis is away. By default a server is out for 10 s after the first of them, so
+    that both would be out all the time, and each answer 502.
+    """
+    return " ".join(f"server 127.0.0.1:{each} max_fails=3 fail_timeout=2s;" for each in ports)
 
 
 _NGINX = """

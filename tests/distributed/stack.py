@@ -140,6 +140,7 @@ def _stack(
         secret=secrets.token_urlsafe(),
         token=secrets.token_urlsafe(),
     )
+    made.secret = str(settings.get("webhook_secrets", made.secret))
     made.environment = outside | bucket | _cellar_environment(made, settings)
     made.prefect_environment = outside | _prefect_environment(made)
     for process in [*_prefect_processes(made, prefect_ports), *_cellar_processes(made, ports, workers)]:

@@ -1,0 +1,1 @@
+"""Loads the distributed form for an hour with what arrives in production, and draws what it costs over time."""
