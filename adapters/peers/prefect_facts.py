@@ -1,6 +1,6 @@
 """Reads from Prefect's REST API how the installation is: server, work pool, workers, deployments, last runs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -50,6 +50,24 @@ class EndedRun(BaseModel):
     end_time: datetime
 
 
+class RunWithId(BaseModel):
+    id: str
+    end_time: datetime
+
+
+class _Events(BaseModel):
+    events: list[Any]
+
+
+class SharedParts(BaseModel):
+    """The modules by which a server shares events and leases with other servers, or keeps them in its memory."""
+
+    messaging_broker: str
+    messaging_cache: str
+    causal_ordering: str
+    lease_storage: str
+
+
 def server() -> Server:
     """Return version and clock of the server.
 
@@ -91,6 +109,28 @@ def last_run(flow: str) -> EndedRun | None:
     return runs[0] if runs else None
 
 
+def shared_parts() -> SharedParts:
+    """Return the settings of the server that answers; behind a load balancer, perhaps another one each time."""
+    found = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
+    values = found.get("events", {}) | {"lease_storage": found.get("concurrency", {}).get("lease_storage")}
+    return _read(SharedParts, values)
+
+
+def run_ended(after: datetime, before: datetime) -> RunWithId | None:
+    """Return the run that ended last between two moments; None if none has."""
+    ended = {"end_time": {"after_": after.isoformat(), "before_": before.isoformat()}}
+    wanted = {"flow_runs": ended, "sort": "END_TIME_DESC", "limit": 1}
+    runs = _read(list[RunWithId], _answered("POST", "/flow_runs/filter", wanted))
+    return runs[0] if runs else None
+
+
+def has_event_of_end(run: RunWithId) -> bool:
+    """Return whether Prefect has recorded the event of the end of a run."""
+    since = run.end_time - timedelta(seconds=1)
+    wanted = {"resource": {"id": [f"prefect.flow-run.{run.id}"]}, "occurred": {"since": since.isoformat()}}
+    return bool(_read(_Events, _answered("POST", "/events/filter", {"filter": wanted, "limit": 1})).events)
+
+
 def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
     """Return the answer to a request. 404 is an answer: the object does not exist."""
     where = f"Prefect at {settings().prefect_ui_url}"
@@ -107,9 +147,10 @@ def _answered(method: str, path: str, body: dict[str, Any] | None = None) -> htt
     raise Transient(f"{where} answered {answer.status_code} to {method} {path}", system=System.PREFECT)
 
 
-def _read(shape: type[Any], answer: httpx.Response) -> Any:
+def _read(shape: type[Any], answer: httpx.Response | dict[str, Any]) -> Any:
+    reader = TypeAdapter(shape)
     try:
-        return TypeAdapter(shape).validate_json(answer.content)
+        return reader.validate_python(answer) if isinstance(answer, dict) else reader.validate_json(answer.content)
     except ValidationError as error:
         reason = f"the server at {settings().prefect_ui_url} does not answer as Prefect's API; check PREFECT_API_URL"
         raise Transient(reason, system=System.PREFECT) from error

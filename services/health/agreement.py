@@ -12,6 +12,7 @@ from adapters.settings.environment import POOL
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
+from services.health.prefect_servers import prefect_server_probes
 
 _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
 
@@ -48,6 +49,7 @@ def agreement_probes(prefect_yaml: str) -> list[Probe]:
     return [
         Probe("schema", _schema, _MIGRATE, needs=System.DATABASE),
         Probe("Prefect version", _versions, _VERSIONS, needs=System.PREFECT),
+        *prefect_server_probes(),
         Probe("Prefect clock", _prefect_clock, _CLOCK, needs=System.PREFECT),
         Probe("database clock", _database_clock, _CLOCK, needs=System.DATABASE),
         Probe("work pool", _pool, _POOL, needs=System.PREFECT),

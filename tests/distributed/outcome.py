@@ -10,12 +10,20 @@ import psycopg
 from tests.distributed.load import Acknowledged, Load
 from tests.distributed.stack import Stack
 
-_LOOK_AGAIN_S = 0.5
+_LOOK_AGAIN_S, _DATABASE_WITHIN_S = 0.5, 180
 
 
 def queried(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
-    with closing(psycopg.connect(url, autocommit=True, connect_timeout=10)) as connection:
-        return connection.execute(query.encode(), values).fetchall()
+    """Return the rows of a query; wait while the database is away."""
+    deadline = time.monotonic() + _DATABASE_WITHIN_S
+    while True:
+        try:
+            with closing(psycopg.connect(url, autocommit=True, connect_timeout=10)) as connection:
+                return connection.execute(query.encode(), values).fetchall()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
 
 
 def states(stack: Stack, sent: Sequence[Acknowledged]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_READY_WITHIN_S = 120
+_READY_WITHIN_S = 600
 _END_WITHIN_S = 30
 _TAIL_BYTES = 4000
 
