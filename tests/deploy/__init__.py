@@ -1,0 +1,1 @@
+"""Tries the files of `deploy/`. What cellar does by itself stays out."""

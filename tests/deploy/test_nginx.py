@@ -1,0 +1,168 @@
+"""nginx with the very file of `deploy/nginx`, in front of two real receivers that share an inbox."""
+
+import json
+import signal
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Receiver
+from tests.api.senders import assert_refused, head, receipt_id_of
+from tests.conftest import wait_until
+from tests.deploy.proxy import SECRET, TOKEN, Proxy, proxied
+from tests.samples import sample_body
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with proxied(tmp_path_factory.mktemp("proxy")) as made:
+        yield made
+
+
+def large_body(reference: str) -> bytes:
+    """Return an archive that is larger than what nginx takes by default."""
+    file = {"id": "large", "filename": "large.bin", "content": b64encode(bytes(6_000_000)).decode()}
+    return sample_body(reference, attachments=[file | {"mimetype": "application/octet-stream"}])
+
+
+@contextmanager
+def connected(proxy: Proxy) -> Iterator[ssl.SSLSocket]:
+    with (
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as plain,
+        proxy.tls.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        yield connection
+
+
+def lines_of_access(proxy: Proxy) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (proxy.folder / "access.log").read_text().splitlines()]
+
+
+def test_archive_larger_than_the_default_of_nginx_is_acknowledged(proxy: Proxy) -> None:
+    body = large_body("through the proxy")
+
+    answer = proxy.post(body)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "0")
+    assert proxy.receivers[0].body_of(receipt_id_of(body)) == body
+
+
+def test_chunked_body_is_acknowledged(proxy: Proxy) -> None:
+    body = sample_body("in chunks")
+
+    with proxy.client() as client:
+        answer = client.post("/webhooks/cellosign", content=iter([body]), headers={"authorization": SECRET})
+
+    assert answer.json()["status"] == "0"
+
+
+def test_wrong_secret_is_refused_before_the_body_arrives(proxy: Proxy) -> None:
+    with connected(proxy) as connection:
+        connection.sendall(head("wrong", "content-length: 50000000") + b"{")
+        answer = connection.recv(1 << 16)
+
+    assert answer.startswith(b"HTTP/1.1 401")
+
+
+def test_receiver_sees_the_address_of_the_sender_and_not_what_the_sender_writes(proxy: Proxy) -> None:
+    with proxy.client("127.0.0.9") as client:
+        for _ in proxy.receivers:
+            client.post("/webhooks/cellosign", content=b"{}", headers={"x-forwarded-for": "203.0.113.7"})
+
+    logs = [each.log for each in proxy.receivers]
+    wait_until(lambda: all("127.0.0.9" in log.read_text() for log in logs), timeout_s=30)
+    assert not any("203.0.113.7" in log.read_text() for log in logs)
+
+
+def test_answers_ask_for_tls_for_a_year(proxy: Proxy) -> None:
+    for answer in (proxy.post(sample_body("strict")), proxy.post(b"{}", secret="wrong")):
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_tls_1_1_is_refused_by_the_proxy(proxy: Proxy) -> None:
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+
+    with (
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as plain,
+        pytest.raises(ssl.SSLError) as refused,
+    ):
+        old.wrap_socket(plain)
+
+    assert refused.value.reason == "TLSV1_ALERT_PROTOCOL_VERSION"
+
+
+def test_api_is_open_to_the_networks_of_operators_alone(proxy: Proxy) -> None:
+    presented = {"authorization": f"Bearer {TOKEN}"}
+
+    with proxy.client() as near, proxy.client("127.0.0.9") as far:
+        assert near.get("/metrics", headers=presented).status_code == 200
+        assert far.get("/metrics", headers=presented).status_code == 403
+        assert far.get("/api/archives", headers=presented).status_code == 403
+        assert far.get("/d/no-such-token").status_code == 404
+
+
+def test_tokens_and_references_are_in_no_log_of_nginx(proxy: Proxy) -> None:
+    with proxy.client() as client:
+        client.get("/d/token-314159")
+        client.get("/api/archives/reference-314159")
+
+    wait_until(lambda: {"d", "api"} <= {each["kind"] for each in lines_of_access(proxy)}, timeout_s=30)
+    logs = {path.name: path.read_text() for path in proxy.folder.glob("*.log")}
+    assert {"access.log", "error.log"} <= set(logs)
+    assert [name for name, text in logs.items() if "314159" in text] == []
+
+
+def test_body_beyond_the_proxys_limit_has_the_documented_answer(proxy: Proxy) -> None:
+    with connected(proxy) as connection:
+        connection.sendall(head(SECRET, f"content-length: {3 << 30}"))
+        answer = b""
+        while piece := connection.recv(1 << 16):
+            answer += piece
+
+    status, _, content = answer.partition(b"\r\n\r\n")
+    assert status.startswith(b"HTTP/1.1 413")
+    assert json.loads(content)["errordesc"].startswith("TOO_LARGE")
+
+
+def test_killed_receivers_lose_no_archive_and_get_none_twice(proxy: Proxy) -> None:
+    """Stay last: this kills the receivers of all tests here, one while it holds a request, then the other."""
+    working, hung = proxy.receivers
+    before = {delivery.receipt_id for delivery in working.deliveries()}
+    hung.process.send_signal(signal.SIGSTOP)
+    bodies = [sample_body(f"{number} of 2") for number in range(2)]
+
+    with ThreadPoolExecutor() as senders:
+        answers = [senders.submit(proxy.post, body) for body in bodies]
+        wait_until(lambda: any(each.done() for each in answers) and unread_bytes(hung) > 0, timeout_s=60)
+        hung.process.kill()
+        found = [each.result() for each in answers]
+
+    refused = next(each for each in found if each.status_code != 200)
+    assert_refused(refused, 502, "UNAVAILABLE")
+    assert refused.headers["retry-after"] == "5"
+    kept = [each.receipt_id for each in working.deliveries() if each.receipt_id not in before]
+    assert kept == [receipt_id_of(body) for body, answer in zip(bodies, found, strict=True) if answer is not refused]
+
+    later = [sample_body(f"after-{number}") for number in range(8)]
+    assert [proxy.post(body).json()["status"] for body in later] == ["0"] * 8
+    assert {each.receipt_id for each in working.deliveries()} >= set(map(receipt_id_of, later))
+
+    working.process.kill()
+    working.process.wait()
+    assert_refused(proxy.post(sample_body("nobody")), 502, "UNAVAILABLE")
+
+
+def unread_bytes(receiver: Receiver) -> int:
+    """Return the bytes that connections to a receiver have taken, and that its process has not read."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[4].split(":")[1], 16) for row in rows if int(row[1].split(":")[1], 16) == receiver.port)
