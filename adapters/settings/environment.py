@@ -34,6 +34,8 @@ def settings_environment(settings: Settings) -> dict[str, str]:
     """
     made = {name: getattr(settings, name) for name in Settings.model_fields if name in settings.model_fields_set}
     made["data_dir"] = settings.data_dir.absolute()
+    if settings.secrets_dir:
+        made["secrets_dir"] = settings.secrets_dir.absolute()
     if settings.inbox_url:
         made["inbox_url"] = settings.inbox_location
     if settings.store_url:

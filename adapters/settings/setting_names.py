@@ -4,7 +4,7 @@ This matters most where a default is less strict than the setting, as with secre
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from models.errors import WrongUse
 
 _PREFIX = "CELLAR_"
+_SECRETS = "CELLAR_SECRETS_DIR"
 _MARK = "CELLAR_UP"  # `cellar up` marks its programs with it
 _SERVICE = re.compile(r".*_SERVICE_(HOST|PORT(_.+)?)|.*_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?|.+_PORT")
 """Variables that Kubernetes and Docker set for each service, which may be named like `cellar-db`."""
@@ -27,6 +28,31 @@ def check_names(environment: Iterable[str], env_file: Path, known: Collection[st
     wrong = [_unknown(name, "the environment", known) for name in sorted(_foreign(environment, known))]
     wrong += [_unknown(name, str(env_file.absolute()), known) for name in sorted(_foreign(_names_in(env_file), known))]
     if wrong:
+        raise WrongUse("; ".join(wrong))
+
+
+def secrets_folder(environment: Mapping[str, str], env_file: Path) -> Path | None:
+    """Return the folder of files with secrets, None where none is set.
+
+    Raises:
+        WrongUse: the folder does not exist.
+    """
+    made = environment.get(_SECRETS) or (dotenv_values(env_file).get(_SECRETS) if env_file.is_file() else None)
+    if not made:
+        return None
+    if not Path(made).is_dir():
+        raise WrongUse(f"{_SECRETS}: expected a folder that exists, with a file for each secret, got {made!r}")
+    return Path(made)
+
+
+def check_file_names(folder: Path | None, known: Collection[str]) -> None:
+    """Check the names of the files in a folder of secrets.
+
+    Raises:
+        WrongUse: a name begins like a setting and is none.
+    """
+    names = [path.name for path in folder.iterdir()] if folder else []
+    if wrong := [_unknown(name, str(folder), known) for name in sorted(_foreign(names, known))]:
         raise WrongUse("; ".join(wrong))
 
 

@@ -1,4 +1,4 @@
-"""Reads the settings: environment variables with the prefix `CELLAR_`, or a `.env` file.
+"""Reads the settings: environment variables with the prefix `CELLAR_`, a `.env` file, or a folder of secrets.
 
 No other module reads settings from the environment.
 """
@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.settings.checks import check
 from adapters.settings.forms import Addresses, CommaSeparated
 from adapters.settings.kept_secrets import kept_secret
-from adapters.settings.setting_names import check_names
+from adapters.settings.setting_names import check_file_names, check_names, secrets_folder
 from domain.completeness.list_format import read_list_format
 from domain.payments.terms import read_results, read_statuses, read_types
 from domain.settlements.report_format import read_format
@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("data"), description="Folder of all data that has no location of its own.")
+    secrets_dir: Path | None = Field(
+        None,
+        description="Folder of files, each named as a variable and holding its value: secrets of an orchestrator. The "
+        "environment takes precedence. Default: none.",
+    )
     host: str = Field("127.0.0.1", description="Address that the receiver listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the receiver listens on.")
     receiver_processes: int = Field(
@@ -377,8 +382,11 @@ def settings() -> Settings:
     """Return the settings of this process, read once.
 
     Raises:
-        WrongUse: a variable begins like a setting and is none.
+        WrongUse: a variable or a file of a secret begins like a setting and is none, or there is no folder of secrets.
         ValidationError: the value of a setting is wrong.
     """
-    check_names(os.environ, Path(_ENV_FILE), [variable_of(name) for name in Settings.model_fields])
-    return Settings()
+    known = [variable_of(name) for name in Settings.model_fields]
+    check_names(os.environ, Path(_ENV_FILE), known)
+    folder = secrets_folder(os.environ, Path(_ENV_FILE))
+    check_file_names(folder, known)
+    return Settings(_secrets_dir=folder)
