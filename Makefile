@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
+.PHONY: up test lint test-faults check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -29,6 +29,15 @@ test-faults: .venv/development
 
 soak: .venv/development
 	$(BIN)/python -m tests.distributed.soak
+
+# checkov and its like have too many dependencies for the locks. They need Debian's kustomize and podman too.
+check-deploy: .venv-checks/made
+	deploy/check .venv-checks
+
+.venv-checks/made: Makefile
+	$(PYTHON) -m venv .venv-checks
+	.venv-checks/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30 compose-spec==0.2.1 podman-compose==1.6.0
+	touch $@
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver
@@ -94,4 +103,4 @@ lock:
 	$(LOCK) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
