@@ -9,15 +9,22 @@ from typing import Any
 import yaml
 from prefect.settings.legacy import _get_valid_setting_names
 from prefect.settings.models.root import Settings as PrefectSettings
+from prefect_redis.cleanup_queue import RedisWorkerCleanupQueueSettings  # type: ignore[import-untyped]
 from prefect_redis.client import RedisMessagingSettings  # type: ignore[import-untyped]
 
 from adapters.settings.settings import Settings, variable_of
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CELLAR = {variable_of(name) for name in Settings.model_fields}
-PREFECT = _get_valid_setting_names(PrefectSettings) | {
-    f"PREFECT_REDIS_MESSAGING_{name.upper()}" for name in RedisMessagingSettings.model_fields
+REDIS = {
+    f"{prefix}_{name.upper()}"
+    for prefix, settings in (
+        ("PREFECT_REDIS_MESSAGING", RedisMessagingSettings),
+        ("PREFECT_REDIS_WORKER_CLEANUP_QUEUE", RedisWorkerCleanupQueueSettings),
+    )
+    for name in settings.model_fields
 }
+PREFECT = _get_valid_setting_names(PrefectSettings) | REDIS
 OTHERS = {
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",

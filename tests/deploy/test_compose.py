@@ -8,7 +8,16 @@ import pytest
 from prefect.settings.models.root import Settings as PrefectSettings
 
 from adapters.settings.settings import Settings
-from tests.deploy.forms import DEPLOY, composed, environment_of, made_secrets, secret_names, unknown, variables_in
+from tests.deploy.forms import (
+    DEPLOY,
+    REDIS,
+    composed,
+    environment_of,
+    made_secrets,
+    secret_names,
+    unknown,
+    variables_in,
+)
 
 Configure = Callable[..., Settings]
 
@@ -54,6 +63,13 @@ def test_prefect_accepts_the_environment_and_the_secrets(
     assert server.database.connection_url.get_secret_value().endswith("@postgres/prefect")
     assert server.events.messaging_broker == "prefect_redis.messaging"
     assert server.docket.url.endswith("@redis:6379/0")
+
+
+def test_secrets_of_prefect_name_the_address_of_each_client_of_redis(secrets: Path) -> None:
+    made = variables_in(secrets / "prefect-server.env")
+
+    assert {name for name in REDIS if name.endswith("_URL")} <= made.keys()
+    assert unknown(made) == set()
 
 
 @pytest.mark.parametrize("name", [*ROLES, "prefect", "prefect-services", "migrate-prefect"])
