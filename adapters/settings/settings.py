@@ -250,8 +250,8 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65535,
-        description="Loopback port on which `cellar worker` serves its metrics. Under `cellar up`, the receiver shows "
-        "them too. Default: none.",
+        description="Port on which `cellar worker` serves its metrics and `/healthz`, at `CELLAR_HOST`. Under `cellar "
+        "up`, the receiver shows the metrics too. Default: none.",
     )
     error_http: Literal["mapped", "200"] = Field(
         "mapped", description="HTTP status of errors: `mapped` to a status that fits, or always `200`."

@@ -1,10 +1,12 @@
-"""Serves the worker's metrics on loopback, in a thread of its own: a scrape never waits for runs."""
+"""Serves the worker's metrics and health, in a thread of its own: neither waits for runs."""
 
 import hmac
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6
 from threading import Thread
 
 import structlog
@@ -14,12 +16,12 @@ from adapters.settings.settings import settings
 from models.errors import Conflict
 
 log = structlog.get_logger()
-_HOST = "127.0.0.1"
+_BEAT_WITHIN_S = 30  # the event loop beats every 5 s
 
 
 @contextmanager
 def metrics_listening(port: int | None) -> Iterator[None]:
-    """Answer `GET /metrics` on a port until the end of the block. Without a port, do nothing.
+    """Answer `GET /metrics` and `GET /healthz` at CELLAR_HOST until the end of the block. Without a port, do nothing.
 
     Raises:
         Conflict: another program has the port.
@@ -28,18 +30,25 @@ def metrics_listening(port: int | None) -> Iterator[None]:
         yield
         return
     try:
-        server = ThreadingHTTPServer((_HOST, port), _Face)
+        server = _Server(settings().host, port)
     except OSError as error:
         reason = f"port {port} for the worker's metrics: {error.strerror}; set CELLAR_WORKER_METRICS_PORT to a free one"
         raise Conflict(reason) from error
-    server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True, name="metrics").start()
-    log.info("the worker serves its metrics", url=f"http://{_HOST}:{port}/metrics")
+    log.info("the worker serves its metrics", host=settings().host, port=port)
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = AF_INET6 if ":" in host else AF_INET
+        super().__init__((host, port), _Face)
 
 
 class _Face(BaseHTTPRequestHandler):
@@ -48,12 +57,26 @@ class _Face(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        if not _is_authorised(self.headers.get("authorization", "")):
+        path = self.path.partition("?")[0]
+        if path == "/healthz":
+            self._answer_health()
+        elif not _is_authorised(self.headers.get("authorization", "")):
             self._answer(HTTPStatus.UNAUTHORIZED, b"expected Authorization: Bearer and one of CELLAR_API_TOKENS\n")
-        elif self.path.partition("?")[0] != "/metrics":
-            self._answer(HTTPStatus.NOT_FOUND, b"expected /metrics\n")
+        elif path != "/metrics":
+            self._answer(HTTPStatus.NOT_FOUND, b"expected /metrics or /healthz\n")
         else:
             self._answer(HTTPStatus.OK, exposition(WORKER))
+
+    def _answer_health(self) -> None:
+        """Answer 200 while the worker's event loop goes round, whether or not Prefect and the database answer."""
+        beat = WORKER.get_sample_value("cellar_worker_beat_timestamp_seconds")
+        if not beat:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the worker takes no runs yet\n")
+        elif (silent_s := time.time() - beat) > _BEAT_WITHIN_S:
+            reason = f"the worker stands still since {silent_s:.0f} s; start it again\n"
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason.encode())
+        else:
+            self._answer(HTTPStatus.OK, b"ok\n")
 
     def _answer(self, status: HTTPStatus, content: bytes) -> None:
         self.send_response(status)

@@ -1,10 +1,12 @@
-"""The worker's metrics are served on a loopback port, to readers with a token."""
+"""The worker's metrics are served on a port, to readers with a token; its health to everybody."""
 
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from adapters.observation.metrics import WORKER_BEAT
 from adapters.settings.settings import Settings
 from flows.worker.metrics_listener import metrics_listening
 from models.errors import Conflict
@@ -38,6 +40,28 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
         assert "cellar_deliveries_in_flight" not in each.names
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/metrics", trust_env=False)
+
+
+def test_worker_is_healthy_while_its_event_loop_beats(port: int) -> None:
+    def answer() -> tuple[int, str]:
+        answered = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+        return answered.status_code, answered.text
+
+    with metrics_listening(port):
+        WORKER_BEAT.set(0)
+        assert answer() == (503, "the worker takes no runs yet\n")
+        WORKER_BEAT.set(time.time())
+        assert answer() == (200, "ok\n")
+        WORKER_BEAT.set(time.time() - 60)
+        assert answer() == (503, "the worker stands still since 60 s; start it again\n")
+
+
+def test_metrics_are_served_where_the_receiver_listens(port: int, configure: Callable[..., Settings]) -> None:
+    configure(host="::1")
+    with metrics_listening(port):
+        assert httpx.get(f"http://[::1]:{port}/healthz", trust_env=False).status_code in {200, 503}
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
 
 
 def test_port_of_another_program_is_reported(port: int) -> None:
