@@ -8,7 +8,7 @@ PYTHON ?= $(shell for each in python3.13 python3 python3.12 python3.11; do \
 	$$each -c '$(FIT)' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
 
-.PHONY: up test lint test-faults check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
+.PHONY: up test lint test-faults test-image check-deploy soak bench-receiver bench-engine bench-verify bench-settle bench-import bench-anchors bench-events bench-messages bench-hanging fuzz screenshots settings-table event-schemas lock clean
 
 up: .venv/runtime
 	exec $(BIN)/cellar up
@@ -38,6 +38,10 @@ check-deploy: .venv-checks/made
 	$(PYTHON) -m venv .venv-checks
 	.venv-checks/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30 compose-spec==0.2.1 podman-compose==1.6.0
 	touch $@
+
+# As root, with Debian's mmdebstrap, podman and buildah. See docs/containers.md.
+test-image: .venv/development
+	$(BIN)/python -m pytest -m faults -s tests/image
 
 bench-receiver: .venv/development
 	$(BIN)/python -m benchmarks.receiver

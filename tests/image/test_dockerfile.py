@@ -16,7 +16,7 @@ HEALTHY = runpy.run_path(str(ROOT / "deploy" / "container" / "healthy.py"))
 
 
 def test_hadolint_finds_nothing() -> None:
-    command = [HADOLINT, "--failure-threshold", "style", ROOT / "Dockerfile"]
+    command = [str(HADOLINT), "--failure-threshold", "style", str(ROOT / "Dockerfile")]
     linted = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
