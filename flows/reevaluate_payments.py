@@ -22,7 +22,7 @@ async def reevaluate_payments() -> None:
     """Judge holds, duplicates and missing settlements of all archives again.
 
     Then write to the store the discrepancies that a killed writer has not written, report the open discrepancies, and
-    remove the results of runs that nobody has retried for a month. A second run changes nothing.
+    remove the results of runs that Prefect no longer keeps. A second run changes nothing.
 
     A source whose clock is wrong by a time zone has a warning in the log, since days of payment depend on it.
 

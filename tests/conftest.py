@@ -224,7 +224,7 @@ def serving_prefect(home: Path, port: int, origins: str) -> Iterator[str]:
     ]
     with running(command, environment, home / "server.log"):
         url = f"http://127.0.0.1:{port}/api"
-        wait_until(lambda: answers(f"{url}/health"), timeout_s=90)
+        wait_until(lambda: answers(f"{url}/health"), timeout_s=200)  # a first start takes 12 s of processor time
         yield url
 
 

@@ -23,6 +23,31 @@ class Server(BaseModel):
     ahead_s: float
 
 
+class Vacuum(BaseModel):
+    """The service of a Prefect server that removes ended runs. Prefect's settings take a boolean for old forms."""
+
+    enabled: bool | set[str] | None
+    retention_period: timedelta
+
+    @property
+    def kept_for(self) -> timedelta | None:
+        """How long an ended run is kept; None for ever."""
+        removes = self.enabled is True or (isinstance(self.enabled, set) and "flow_runs" in self.enabled)
+        return self.retention_period if removes else None
+
+
+class _Services(BaseModel):
+    db_vacuum: Vacuum
+
+
+class _ServerSettings(BaseModel):
+    services: _Services
+
+
+class _Settings(BaseModel):
+    server: _ServerSettings
+
+
 class Pool(BaseModel):
     name: str
     is_paused: bool
@@ -80,6 +105,12 @@ def server() -> Server:
     except (KeyError, ValueError):
         told = datetime.now(UTC)
     return Server(version=_read(str, answer), ahead_s=(told - datetime.now(UTC)).total_seconds())
+
+
+def runs_kept_for() -> timedelta | None:
+    """Return how long the server keeps ended runs; None for ever."""
+    told: _Settings = _read(_Settings, _answered("GET", "/admin/settings"))
+    return told.server.services.db_vacuum.kept_for
 
 
 def pool() -> Pool | None:

@@ -27,6 +27,11 @@ _SERVER_TUNING = {
 }
 
 
+# Prefect's service removes this many runs in one transaction. With its default of 200, others wait for longer.
+_RUNS_REMOVED_AT_ONCE = 20
+_DAY_S = 86_400
+
+
 def settings_environment(settings: Settings) -> dict[str, str]:
     """Return every explicit setting as an environment variable, with absolute paths.
 
@@ -93,9 +98,23 @@ def prefect_server_defaults(settings: Settings) -> dict[str, str]:
     hosts = ("127.0.0.1", "localhost")
     return {
         **_SERVER_TUNING,
+        **prefect_retention(settings.prefect_retention_days),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # `cli.programs.prefect_server` reads this variable. Prefect's own default allows every origin.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{host}:{settings.prefect_port}" for host in hosts),
+    }
+
+
+def prefect_retention(days: int) -> dict[str, str]:
+    """Return the variables that let a Prefect server remove ended runs, with their tasks, logs and artifacts. Pure.
+
+    Prefect's own service does so each hour. Runs that wait or are on their way have no end, and stay. By default
+    Prefect keeps all runs for ever. It keeps events for 7 days.
+    """
+    return {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(days * _DAY_S),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_BATCH_SIZE": str(_RUNS_REMOVED_AT_ONCE),
     }
 
 

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_auth_string"),
         description="`user:password` of the Prefect server, if it requires a login.",
     )
+    prefect_retention_days: int = Field(
+        30,
+        ge=7,
+        le=3650,
+        description="Days after which the embedded Prefect server removes ended runs with their tasks and logs, and "
+        "after which results of tasks are removed from the store. The history of archives stays.",
+    )
     inbox_url: str | None = Field(
         None,
         repr=False,

@@ -237,7 +237,7 @@ def _print_runs(terminal: Console, runs: Sequence[RunView]) -> None:
     for each in reversed(runs[-_MOST_SHOWN:]):
         terminal.print(paragraph(" ".join(_about(each))))
         # Not folded: a terminal copies a line that it breaks by itself as one line.
-        terminal.print(Text(f"    {each.url}"), soft_wrap=True)
+        terminal.print(Text(f"    {each.url or 'Prefect no longer keeps this run'}"), soft_wrap=True)
     _print_left(terminal, len(runs))
 
 

@@ -1,7 +1,7 @@
 """Keeps the results of tasks in the store, where every worker finds them, so that Retry resumes at the failed task.
 
 Each run has a folder. The folder is removed when the run is Completed and its messages are confirmed, or when nobody
-has retried the run for a month. After that, Retry repeats all tasks and comes to the same end.
+has retried the run for CELLAR_PREFECT_RETENTION_DAYS: then Prefect has removed the run too.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from prefect.filesystems import WritableFileSystem
 
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
+from adapters.settings.settings import settings
 from adapters.tables import runs
 from domain.messages.undelivered import UNDELIVERED
 from models.errors import Transient
 
 RESULTS = "cellar-store/results"
-_RETRIED_WITHIN = timedelta(days=30)
 
 
 class StoredResults(WritableFileSystem):
@@ -64,13 +64,13 @@ async def remove_results_of(flow_run_id: str) -> None:
     try:
         await in_thread(store().remove_folder, result_key(flow_run_id))
     except Transient as error:
-        get_run_logger().warning(
-            "The results of the run are not removed; the nightly flow does so after a month: %s", error
-        )
+        get_run_logger().warning("The results of the run are not removed; the nightly flow does so later: %s", error)
 
 
 def remove_forgotten_results(now: datetime) -> int:
-    """Remove the results of runs that have begun no attempt for a month. Return the number of folders and files.
+    """Remove the results of runs that have begun no attempt for CELLAR_PREFECT_RETENTION_DAYS.
+
+    Return the number of folders and files.
 
     A run that our history does not know resumes nothing: its results are errors, or older than the folders of runs.
 
@@ -79,7 +79,8 @@ def remove_forgotten_results(now: datetime) -> int:
     """
     found = {key.split("/")[1]: key.count("/") > 1 for key, _ in store().listed(RESULTS_FOLDER)}
     # The database is asked after the store is listed: a run is recorded before it has a result.
-    forgotten = found.keys() - runs.begun_since(found, now - _RETRIED_WITHIN)
+    retried_within = timedelta(days=settings().prefect_retention_days)
+    forgotten = found.keys() - runs.begun_since(found, now - retried_within)
     for name in forgotten:
         checkpoint()
         remove = store().remove_folder if found[name] else store().remove

@@ -208,7 +208,8 @@ class RunView(BaseModel):
     cause: CauseView | None
     started_at: datetime
     ended_at: datetime | None
-    url: str
+    url: str | None
+    """The page of the run in Prefect; null once Prefect has removed the run."""
 
 
 class RerunStarted(BaseModel):

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from adapters.database import facts
 from adapters.peers import prefect_facts
 from adapters.settings.environment import POOL
+from adapters.settings.settings import settings
 from models.errors import System, Transient
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
@@ -19,6 +20,7 @@ _CLOCK_WARNS_S, _CLOCK_IS_WRONG_S = 5, 60
 _MIGRATE = "stop cellar, run `cellar migrate`, and start it again"
 _VERSIONS = "let server and cellar have the same version of Prefect; `cellar up` starts the server that fits"
 _CLOCK = "synchronise the clocks of both machines, for example by systemd-timesyncd or chrony"
+_RETENTION = "set PREFECT_SERVER_SERVICES_DB_VACUUM_… on the Prefect server as docs/operate.md says"
 _POOL = "start a `cellar worker`: it makes the work pool and its deployments"
 _DEPLOY = "start a `cellar worker` of this version: it makes and updates its deployments"
 
@@ -52,6 +54,7 @@ def agreement_probes(prefect_yaml: str) -> list[Probe]:
         *prefect_server_probes(),
         Probe("Prefect clock", _prefect_clock, _CLOCK, needs=System.PREFECT),
         Probe("database clock", _database_clock, _CLOCK, needs=System.DATABASE),
+        Probe("Prefect retention", _retention, _RETENTION, needs=System.PREFECT),
         Probe("work pool", _pool, _POOL, needs=System.PREFECT),
         *(Probe(each.name, _deployment(each), _DEPLOY, needs=System.PREFECT) for each in deployments),
     ]
@@ -95,6 +98,19 @@ def _clock(name: str, ahead_s: float) -> Check:
     if abs(ahead_s) > _CLOCK_WARNS_S:
         return Check(name=name, verdict=Verdict.WARNING, found=found, to_do=_CLOCK)
     return Check(name=name, verdict=Verdict.OK, found="agrees with this machine's")
+
+
+def _retention() -> Check:
+    """Check that the server removes ended runs, and not before cellar stops to link them and to keep their results."""
+    kept, ours = prefect_facts.runs_kept_for(), settings().prefect_retention_days
+    if kept is None:
+        found = "the server keeps ended runs for ever: its database grows without end"
+    elif kept != timedelta(days=ours):
+        found = f"the server keeps ended runs for {kept.days} days, CELLAR_PREFECT_RETENTION_DAYS is {ours}"
+    else:
+        found = f"the server keeps ended runs for {ours} days"
+        return Check(name="Prefect retention", verdict=Verdict.OK, found=found)
+    return Check(name="Prefect retention", verdict=Verdict.WARNING, found=found, to_do=_RETENTION)
 
 
 def _pool() -> Check:

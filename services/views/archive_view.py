@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlmodel import Session, SQLModel, col, func, select
 
 from adapters.database.transactions import reading
 from adapters.peers.prefect_api import run_url
+from adapters.settings.settings import settings
 from domain.messages.addresses import shown_url
 from models.archive.archive import ArchiveRow
 from models.archive.content import FileRow
@@ -50,7 +51,7 @@ def archive(reference: str) -> ArchiveView | None:
         row = session.get(ArchiveRow, reference)
         if row is None:
             return None
-        documents = _rows(session, SignedDocumentRow, reference)
+        documents, now = _rows(session, SignedDocumentRow, reference), datetime.now(UTC)
         found = recorded.views(session, reference)
         return ArchiveView.model_validate(
             row.model_dump()
@@ -72,7 +73,7 @@ def archive(reference: str) -> ArchiveView | None:
                 "judgements": next((each.judgements for each in documents), []),
                 "notifications": _notifications(session, reference),
                 "timeline": timeline(session, reference),
-                "runs": [_run(each) for each in _rows(session, RunRow, reference, RunRow.started_at)],
+                "runs": [_run(each, now) for each in _rows(session, RunRow, reference, RunRow.started_at)],
             }
         )
 
@@ -183,8 +184,11 @@ def _notifications(session: Session, reference: str) -> list[NotificationView]:
     ]
 
 
-def _run(row: RunRow) -> RunView:
-    return RunView(**row.model_dump(), cause=_cause(row), url=run_url(row.flow_run_id))
+def _run(row: RunRow, now: datetime) -> RunView:
+    """Return a run. Its link is left out once Prefect has removed the run, so that no link leads nowhere."""
+    kept = timedelta(days=settings().prefect_retention_days)
+    is_removed = row.ended_at is not None and row.ended_at < now - kept
+    return RunView(**row.model_dump(), cause=_cause(row), url=None if is_removed else run_url(row.flow_run_id))
 
 
 def _cause(row: RunRow) -> CauseView | None:
