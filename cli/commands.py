@@ -95,6 +95,11 @@ _COMMANDS = [
         "cli.operation.doctor:doctor",
         "Check settings, files, systems, versions, clocks and deployments. Exits with 1 if something is wrong.",
     ),
+    Later(
+        "move",
+        "cli.operation.move:move",
+        "Move an installation into the empty places that the settings name: store, inbox and database.",
+    ),
     Later("discrepancies", "cli.payments.discrepancies:list_discrepancies", "List discrepancies, ordered by code."),
     Later(
         "explain",

@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import Engine
 
 import migrations
 from adapters.database.outages import not_made
@@ -58,14 +59,14 @@ class Revisions:
     newest: str | None
 
 
-def revisions() -> Revisions:
-    """Return which schema the database has, and which schema this build expects.
+def revisions(of: Engine | None = None) -> Revisions:
+    """Return which schema the database has, or another database, and which schema this build expects.
 
     Raises:
         Transient: the database does not answer.
     """
     newest = ScriptDirectory.from_config(_config()).get_current_head()
-    with translated(), engine().connect() as connection:
+    with translated(), (of or engine()).connect() as connection:
         return Revisions(MigrationContext.configure(connection).get_current_revision(), newest)
 
 

@@ -43,9 +43,9 @@ def unanswered(error: DBAPIError) -> Transient:
     )
 
 
-def missing_file() -> Unusable | None:
+def missing_file(location: str) -> Unusable | None:
     """Return the error of a missing SQLite file, None if the file is there."""
-    return None if Path(database_place(settings().database_location)).is_file() else no_database()
+    return None if Path(database_place(location)).is_file() else no_database()
 
 
 def no_database() -> Unusable:

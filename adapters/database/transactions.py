@@ -106,8 +106,12 @@ def pages(items: Iterable[Item], size: int = _VALUES_PER_QUERY) -> Iterator[list
 
 @lru_cache
 def engine() -> Engine:
-    """Return the connections of this process. Errors hide the values to be written, since these are people's data."""
-    location = settings().database_location
+    """Return the connections of this process."""
+    return connected(settings().database_location)
+
+
+def connected(location: str) -> Engine:
+    """Return new connections to a database. Errors hide the values to be written, since these are people's data."""
     if location.startswith("sqlite"):
         return _sqlite(location)
     # With `postgresql://` alone, SQLAlchemy would look for a driver that is not installed.
@@ -142,7 +146,7 @@ def _sqlite(location: str) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _require_file(*_: Any) -> None:  # sqlite3 would make an empty database, in a wrong folder too
-        if missing := missing_file():
+        if missing := missing_file(location):
             raise missing
 
     @event.listens_for(engine, "connect")

@@ -33,8 +33,21 @@ class Ready:
 
 def local_url() -> str:
     """Return the URL of the receiver on this machine, which may differ from its public URL."""
-    host = _ANY_ADDRESS.get(settings().host, settings().host)
-    return f"http://[{host}]:{settings().port}" if ":" in host else f"http://{host}:{settings().port}"
+    return _url_at(settings().host, settings().port)
+
+
+def listens_at(host: str, port: int) -> str | None:
+    """Return the URL of the receiver at an address of this machine; None if no receiver answers there."""
+    url = _url_at(host, port)
+    try:
+        return _asked(url, httpx.Client(timeout=_TIMEOUT_S, trust_env=False)).url
+    except (httpx.ConnectError, Transient):
+        return None
+
+
+def _url_at(host: str, port: int) -> str:
+    host = _ANY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def readiness() -> Ready:

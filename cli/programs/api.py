@@ -8,6 +8,7 @@ import structlog
 import typer
 
 from adapters.files.private import shut_folders
+from adapters.inbox.move_mark import check_not_moved
 from adapters.settings.settings import settings
 from cli.programs.receiver_process import serve
 from cli.programs.receiver_processes import run_processes
@@ -25,6 +26,7 @@ def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
     _require_port()
+    check_not_moved()
     shut_folders(settings())
     processes = settings().receiver_processes
     log.info("the receiver listens", host=settings().host, port=settings().port, processes=processes)

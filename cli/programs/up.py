@@ -18,6 +18,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.metrics import make_shared_folder
 from adapters.peers import downstream
 from adapters.peers.prefect_api import DEPLOYMENT
@@ -69,6 +70,7 @@ def up() -> None:
     """Run the receiver, a Prefect server with deployments, and a worker in the foreground. Ctrl-C stops all of them."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
+        check_not_moved()
         asyncio.run(_up(settings(), console))
     except CellarError as error:
         typer.echo(f"cellar up: {error.detail if isinstance(error, Refused) else error}", err=True)

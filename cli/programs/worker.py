@@ -8,6 +8,7 @@ import typer
 
 from adapters.database.pools import Program, connect_as
 from adapters.files.private import shut_folders
+from adapters.inbox.move_mark import check_not_moved
 from adapters.observation.log import adopt_loggers
 from adapters.settings.environment import prefect_defaults, prefect_environment, settings_environment
 from adapters.settings.settings import settings
@@ -23,6 +24,7 @@ def worker(
     """Execute flow runs from Prefect's work pool `cellar`. Makes or updates the pool and its deployments first."""
     shut_folders(settings())
     connect_as(Program.WORKER)
+    check_not_moved()
     # Prefect reads the environment when it is imported.
     for variable, value in prefect_defaults().items():
         os.environ.setdefault(variable, value)

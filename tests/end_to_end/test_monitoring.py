@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.end_to_end.conftest import Running, cellar
 from tests.end_to_end.monitoring import DEPLOYED, Prometheus, needs_prometheus, prometheus_of
 from tests.samples import sample_body
 from tests.scrapes import scraped
+
+ROOT = Path(__file__).parents[2]
 
 
 @needs_prometheus
@@ -34,6 +37,13 @@ def test_each_alert_has_a_unit_test_and_a_runbook_with_a_command() -> None:
     assert tested == {alert.split()[0] for alert in alerts}
     for alert in alerts:
         assert re.search(r"runbook: >-.*`[^`]+`", alert, re.DOTALL), alert.split()[0]
+
+
+def test_each_alert_has_a_paragraph_for_operators() -> None:
+    alerts = re.findall(r"- alert: (\w+).*?severity: (\w+)", (DEPLOYED / "alerts.yml").read_text(), flags=re.DOTALL)
+    told = re.findall(r"^\*\*(\w+)\*\* \((\w+)\)\. \S", (ROOT / "docs" / "operate.md").read_text(), flags=re.MULTILINE)
+
+    assert told == alerts
 
 
 def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) -> None:

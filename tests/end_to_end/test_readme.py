@@ -12,7 +12,7 @@ from docs.settings_table import README, with_table
 from tests.end_to_end.conftest import Running
 
 ROOT = README.parent
-_RUN = ("archives", "payments", "sources", "session-events", "operation", "reconcile")
+_RUN = ("archives", "payments", "sources", "session-events", "operation", "reconcile", "operate")
 PAGES = [README, *(ROOT / "docs" / f"{name}.md" for name in _RUN)]
 BLOCKS = [
     block

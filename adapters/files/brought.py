@@ -1,0 +1,84 @@
+"""The note of a move: which files were brought and compared, so that a killed move goes on where it was.
+
+A file on the disk of the process that moves. Without it, each file is compared once more.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from adapters.platform.durable import make_folder
+
+_WRITTEN_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A file that is in its new place: its size and its digest there."""
+
+    size_bytes: int
+    sha256: str
+
+
+class Note:
+    """What was brought. Several threads may use it. `seen_in` is the number of the pass that found a key last."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = Lock()
+        self._unwritten = 0
+        with self._lock:
+            found = connection.execute("SELECT coalesce(max(seen_in), 0) FROM brought").fetchone()
+        self.pass_number: int = found[0]
+
+    def next_pass(self) -> None:
+        self.pass_number += 1
+
+    def find(self, place: str, key: str) -> Brought | None:
+        wanted = "SELECT size_bytes, sha256 FROM brought WHERE place = ? AND key = ?"
+        with self._lock:
+            found = self._connection.execute(wanted, (place, key)).fetchone()
+        return Brought(*found) if found else None
+
+    def put(self, place: str, key: str, brought: Brought) -> None:
+        """Note a file that was compared in this pass."""
+        row = (place, key, brought.size_bytes, brought.sha256, self.pass_number)
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?)", row)
+            self._unwritten += 1
+            if self._unwritten >= _WRITTEN_AT_ONCE:
+                self._connection.commit()
+                self._unwritten = 0
+
+    def size_in_pass(self, place: str, key: str) -> int | None:
+        """Return the size of a file that this pass has seen; None if it has not seen the file."""
+        wanted = "SELECT size_bytes FROM brought WHERE place = ? AND key = ? AND seen_in = ?"
+        with self._lock:
+            found = self._connection.execute(wanted, (place, key, self.pass_number)).fetchone()
+        return found[0] if found else None
+
+    def amount(self, place: str) -> tuple[int, int]:
+        """Return the number and the bytes of the files that this pass has seen."""
+        wanted = "SELECT count(*), coalesce(sum(size_bytes), 0) FROM brought WHERE place = ? AND seen_in = ?"
+        with self._lock:
+            files, size_bytes = self._connection.execute(wanted, (place, self.pass_number)).fetchone()
+        return files, size_bytes
+
+
+@contextmanager
+def note_at(path: Path) -> Iterator[Note]:
+    """Open the note of a move, or begin it. It is written at least every 200 files, and at the end."""
+    make_folder(path.parent)
+    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS brought (place TEXT, key TEXT, size_bytes INTEGER, sha256 TEXT, "
+            "seen_in INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID"
+        )
+        try:
+            yield Note(connection)
+        finally:
+            connection.commit()

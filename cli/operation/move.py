@@ -1,0 +1,136 @@
+"""`cellar move`: moves an installation to the places that the settings name."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from adapters.files import bucket
+from cli.terminal import Json, cell, console, print_json
+from models.store.moving import Amount, Moved, MovePlan, Phase
+from services.moving.moving import move_all
+from services.moving.planning import move_from, plan
+
+_WRONG_USE = 2
+_BAR = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+
+
+def move(
+    *,
+    source: Annotated[
+        Path, typer.Option("--from", help="Data folder of the old installation, or its file of settings.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan. Nothing is changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Needed where no terminal can answer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Move an installation into the empty places that the settings name: store, inbox and database.
+
+    While the old installation runs, its files are copied, and it goes on acknowledging. Once it is stopped, the same
+    command completes the move. A killed move goes on where it was. Exits with 1 while the move is not complete.
+    """
+    with bucket.patient(), move_from(source) as moving:
+        planned = plan(moving)
+        if not as_json:
+            _print_plan(console(), planned)
+        elif dry_run:
+            print_json(planned)
+        if dry_run:
+            return
+        _ask(yes=yes)
+        with _bars(planned) as (on_bytes, on_rows):
+            moved = move_all(moving, planned, on_bytes, on_rows)
+    if as_json:
+        print_json(moved)
+    else:
+        _print_end(console(), moved)
+    if not moved.is_complete:
+        raise typer.Exit(1)
+
+
+def _ask(*, yes: bool) -> None:
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        typer.echo("cellar move: no terminal can answer: add --yes to move, or --dry-run to see the plan", err=True)
+        raise typer.Exit(_WRONG_USE)
+    if not typer.confirm("Move?", err=True):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bars(planned: MovePlan) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Show the progress on a terminal. Each file is looked at twice, before and after the old installation stops."""
+    shown = Console(stderr=True)
+    columns = (*_BAR[:3], DownloadColumn(), _BAR[3])
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
+        passes = 1 if planned.running or planned.phase is Phase.CLOSED else 2
+        size_bytes = passes * (planned.store.size_bytes + planned.inbox.size_bytes)
+        files = progress.add_task("files", total=size_bytes)
+        rows = progress.add_task("rows", total=2 * sum(planned.rows.values()))
+        yield (lambda done: progress.advance(files, done), lambda done: progress.advance(rows, done))
+
+
+def _print_plan(terminal: Console, planned: MovePlan) -> None:
+    if planned.phase is Phase.COMPLETE:
+        terminal.print(Text("The move is complete; the old inbox is searched for what came later."))
+        return
+    for name, what in (
+        ("store", _amount_text(planned.store)),
+        ("inbox", _amount_text(planned.inbox)),
+        ("database", f"{sum(planned.rows.values()):,} rows in {len(planned.rows)} tables"),
+    ):
+        before, after = getattr(planned.source, name), getattr(planned.target, name)
+        where = "stays" if before == after else f"{what}, to {after}"
+        terminal.print(Text(cell(f"{name:<9} {before}: {where}")), soft_wrap=True)
+    if planned.phase:
+        terminal.print(Text("An earlier, unfinished move goes on."))
+    _print_running(terminal, planned)
+
+
+def _print_running(terminal: Console, planned: MovePlan) -> None:
+    for each in planned.running:
+        terminal.print(Text(cell(f"still runs: {each}")), soft_wrap=True)
+    if planned.running:
+        advice = "Its files can be copied meanwhile. To complete the move, stop it and run this again."
+        terminal.print(Text(advice), soft_wrap=True)
+
+
+def _print_end(terminal: Console, moved: Moved) -> None:
+    for each in moved.unread:
+        terminal.print(Text(cell(f"cannot be read: {each}")), soft_wrap=True)
+    if moved.plan.phase is Phase.COMPLETE:
+        terminal.print(Text(f"{moved.late:,} files came later and are in the new inbox now."))
+    elif moved.is_complete:
+        files = f"{_amount_text(moved.store)} of the store, {_amount_text(moved.inbox)} of the inbox"
+        terminal.print(Text(f"Moved and compared: {files}, {sum(moved.rows.values()):,} rows."), soft_wrap=True)
+        terminal.print(Text("The old data stays. Each machine of the new installation needs:"))
+        for line in moved.plan.settings:
+            terminal.print(Text(f"  {line}"), soft_wrap=True)
+        terminal.print(Text("Start it, then run `cellar doctor` and `cellar verify`."))
+    else:
+        _print_unfinished(terminal, moved)
+
+
+def _print_unfinished(terminal: Console, moved: Moved) -> None:
+    terminal.print(Text("The move is not complete.", style="bold"))
+    if moved.plan.running:
+        _print_running(terminal, moved.plan)
+    elif moved.late:
+        found = f"{moved.late:,} files came into the old inbox at the end: a receiver still acknowledges there."
+        terminal.print(Text(f"{found} Stop it and run this again."), soft_wrap=True)
+    elif moved.unread:
+        advice = "Repair these files or remove them (`cellar verify` names what they belong to), and run this again."
+        terminal.print(Text(advice), soft_wrap=True)
+
+
+def _amount_text(amount: Amount) -> str:
+    return f"{amount.files:,} files ({decimal(amount.size_bytes)})"

@@ -1,0 +1,122 @@
+"""Moves an installation. Each step may be killed and done again.
+
+1. The files of store and inbox are brought while the old installation runs. The new places are marked, so nothing
+   starts there.
+2. Once nothing of the old installation runs, its inbox is marked: no receiver and no worker starts there any more.
+3. The last pass brings what has changed since, removes what is gone, copies the rows, and looks into the old inbox once
+   more.
+4. The old inbox is marked as moved away, then the new inbox as complete.
+
+Rows are copied table by table. A rebuild from the store would take longer, and would lose what the store does not keep:
+plans of bulk re-runs and redeliveries, notices to people, dismissed findings.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from adapters.database import copying
+from adapters.database.migration import migrate
+from adapters.database.transactions import engine
+from adapters.files.brought import Note, note_at
+from adapters.inbox import move_mark
+from adapters.settings.settings import settings
+from models.errors import Conflict
+from models.store.moving import Amount, Mark, Moved, MovePlan, Phase
+from services.moving import running
+from services.moving.files import OnBytes, Pair, bring, bring_late, is_whole, remove_surplus
+from services.moving.planning import Move, phase_of
+
+OnRows = Callable[[int], None]
+
+
+def move_all(move: Move, planned: MovePlan, on_bytes: OnBytes, on_rows: OnRows) -> Moved:
+    """Move an installation as far as possible: to its end, or up to the last pass if the old installation runs.
+
+    A complete move brings what has come into the old inbox since.
+
+    Args:
+        move: the move, whose plan has refused nothing.
+        planned: the plan.
+        on_bytes: called with the size of each file that is done, in each pass.
+        on_rows: called with the number of rows that are done, twice for each row.
+
+    Raises:
+        Conflict: the new places do not hold what was brought.
+        Transient: a storage or a database does not answer. Run it again.
+    """
+    identity = hashlib.sha256(f"{move.source!r} {move.target!r}".encode()).hexdigest()[:16]
+    with note_at(settings().data_dir.absolute() / "move" / f"{identity}.db") as note:
+        if phase_of(move) is Phase.COMPLETE:
+            return _late(move, planned, note)
+        if phase_of(move) is None:
+            _put(move, Phase.COPYING, move.target.inbox)
+        unread: list[str] = []
+        if phase_of(move) is Phase.COPYING:
+            note.next_pass()
+            unread = [each for pair in move.pairs for each in bring(pair, note, on_bytes).unread]
+        with running.kept_from_starting(move.old) as found:
+            planned.running = found or running.living_workers(move.database)
+            if planned.running:
+                return _moved(move, planned, note, unread=unread)
+            return _closed(move, planned, note, on_bytes, on_rows)
+
+
+def _closed(move: Move, planned: MovePlan, note: Note, on_bytes: OnBytes, on_rows: OnRows) -> Moved:
+    """Make the last pass. The old inbox is marked before it is listed: what starts later reads the mark."""
+    for inbox in (move.source.inbox, move.target.inbox):
+        _put(move, Phase.CLOSED, inbox)
+    note.next_pass()
+    unread = [each for pair in move.pairs for each in bring(pair, note, on_bytes).unread]
+    missed = sum(remove_surplus(pair, note) for pair in move.pairs)
+    rows = _rows(move, on_rows)
+    missed += sum(bring(pair, note, lambda _: None).new for pair in move.pairs if pair.name == "inbox")
+    if not unread and not missed:
+        for pair in move.pairs:
+            _require_whole(pair, note)
+        for inbox in (move.source.inbox, move.target.inbox):
+            _put(move, Phase.COMPLETE, inbox)
+    return _moved(move, planned, note, rows=rows, unread=unread, late=missed)
+
+
+def _rows(move: Move, on_rows: OnRows) -> dict[str, int]:
+    if not move.moves_database:
+        return {}
+    migrate()
+    return copying.copy_rows(move.database, engine(), on_rows)
+
+
+def _late(move: Move, planned: MovePlan, note: Note) -> Moved:
+    """Bring what has come into the old inbox since the move was complete. The new installation may be at work."""
+    _put(move, Phase.COMPLETE, move.target.inbox)  # a kill between the two marks leaves the second undone
+    late = sum(bring_late(pair, note) for pair in move.pairs if pair.name == "inbox")
+    return Moved(plan=planned, is_complete=True, late=late)
+
+
+def _require_whole(pair: Pair, note: Note) -> None:
+    if not is_whole(pair, note):
+        raise Conflict(f"{pair.name}: the new place has other files than were brought; run the move again")
+
+
+def _moved(
+    move: Move, planned: MovePlan, note: Note, *, rows: dict[str, int] | None = None, unread: list[str], late: int = 0
+) -> Moved:
+    amounts = {pair.name: _amount(note, pair.name) for pair in move.pairs}
+    return Moved(
+        plan=planned,
+        is_complete=phase_of(move) is Phase.COMPLETE,
+        store=amounts.get("store", Amount()),
+        inbox=amounts.get("inbox", Amount()),
+        rows=rows or {},
+        unread=unread,
+        late=late,
+    )
+
+
+def _amount(note: Note, name: str) -> Amount:
+    files, size_bytes = note.amount(name)
+    return Amount(files=files, size_bytes=size_bytes)
+
+
+def _put(move: Move, phase: Phase, inbox: str) -> None:
+    move_mark.put(inbox, Mark(source=move.source, target=move.target, phase=phase, at=datetime.now(UTC)))

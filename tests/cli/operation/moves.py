@@ -1,0 +1,131 @@
+"""Installations to move: an embedded one with everything that an installation keeps, and the places to move it to."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Row, select
+from sqlmodel import SQLModel
+
+from adapters.database.migration import migrate
+from adapters.database.transactions import reading
+from adapters.files.locations import storage_at
+from adapters.files.store import result_key, store
+from adapters.inbox.inbox import Intake
+from adapters.settings.settings import settings
+from adapters.tables import receipts
+from domain.archive.found_process import FoundProcess
+from models.errors import Refused
+from models.runs.receipt import Delivery, Identity
+from models.views.endpoints import NewEndpoint
+from services.completeness.taking_in import take_in_left
+from services.messages import endpoints
+from services.triggering.refusals import list_all_refused
+from tests.conftest import bucket_at
+from tests.installations import archived
+from tests.samples import sample_body
+from tests.session_events import body, journaled
+
+WAITING = sample_body("waiting")
+OF_PROCESSES = {"worker", "claim", "lease"}
+
+
+async def filled() -> None:
+    """Fill the installation of this process: archives, versions, events, refused bodies, endpoints, what waits."""
+    settings().data_dir.mkdir(mode=0o700, exist_ok=True)
+    migrate()
+    settings().active_anchor_key()
+    for number in range(1, 4):
+        archived(f"process-{number}", sample_body(f"process-{number}"))
+    archived("process-1", sample_body("process-1", data=[]))
+    store().overwrite_bytes(b"{}", result_key("run/task"))
+    journaled([body(reference="process-1")])
+    await take_in_left()
+    journaled([body(reference="process-2")])
+    refused(b"no JSON")
+    await list_all_refused()
+    refused(b"no JSON either")
+    endpoints.add(NewEndpoint(name="erp", url="https://example.com/hook"), "dana@desk", datetime.now(UTC))
+    acknowledged("waiting", WAITING)
+
+
+def acknowledged(reference: str, content: bytes) -> Delivery:
+    return _intake(content).accept(Identity(reference), datetime.now(UTC), {"content-type": "application/json"})
+
+
+def refused(content: bytes) -> None:
+    _intake(content).quarantine(Refused("NOT_JSON", "at byte 0"), datetime.now(UTC), FoundProcess())
+
+
+def _intake(content: bytes) -> Intake:
+    intake = Intake()
+    intake.digest(content)
+    intake.write([content])
+    return intake
+
+
+def all_rows() -> dict[str, list[str]]:
+    """Return all rows but those of processes, by table, in a form that does not depend on the database."""
+    with reading() as session:
+        return {
+            table.name: sorted(map(_text, session.connection().execute(select(table))))
+            for table in SQLModel.metadata.sorted_tables
+            if table.name not in OF_PROCESSES
+        }
+
+
+def _text(row: Row[Any]) -> str:
+    return json.dumps(list(row), default=str, sort_keys=True)
+
+
+def all_files() -> dict[str, bytes]:
+    """Return the bytes of all files of store and inbox, without temporary files and the mark of the move."""
+    places = {"store": settings().store_location, "inbox": settings().inbox_location}
+    return {
+        f"{name}/{key}": storage_at(location).read_bytes(key)
+        for name, location in places.items()
+        for key, _ in storage_at(location).listed("")
+        if key != "move.json" and not key.startswith("spool/")
+    }
+
+
+def delivered_again(reference: str, content: bytes) -> str:
+    """Deliver a body to the installation of this process and return what it is: new, changed or duplicate."""
+    return receipts.register(acknowledged(reference, content)).outcome
+
+
+def distributed(server: str, s3_server: str) -> dict[str, str]:
+    """Return the settings of an empty bucket and a new, empty database on a server."""
+    name = f"move_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, _, query = server.partition("?")
+    prefix = f"s3://archives/{secrets.token_hex(8)}"
+    return {
+        "database_url": f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}",
+        "store_url": f"{prefix}/store",
+        "inbox_url": f"{prefix}/inbox",
+        **bucket_at(s3_server),
+    }
+
+
+def killed_moves(source: Path, writes: Iterator[int]) -> int:
+    """Move in processes that are killed before a write, until one ends by itself, and return how many were killed."""
+    killed = 0
+    for allowed in writes:
+        module = [sys.executable, "-m", "tests.cli.operation.killed_move", str(allowed)]
+        command = [*module, "--from", str(source), "--yes"]
+        root = Path(__file__).parents[3]
+        ended = subprocess.run(command, cwd=root, env=dict(os.environ), capture_output=True, check=False)
+        if ended.returncode >= 0:
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            break
+        killed += 1
+    return killed
