@@ -4,6 +4,7 @@ Servers start once per session, on free loopback ports, each in its own process 
 if it is killed.
 """
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -191,10 +192,38 @@ def url_of(server: str, name: str) -> str:
     return f"{base.rpartition('/')[0]}/{name}{'?' + query if query else ''}"
 
 
+_MIGRATE_PREFECT = """
+import asyncio
+from prefect.server.database import provide_database_interface
+asyncio.run(provide_database_interface().create_db())
+"""
+
+
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_prefect(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return Prefect's own SQLite database after its migrations, to copy: they are half of the first start of a server.
+
+    The processes of a test run share it. The first of them makes it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, unfinished = shared / "migrated-prefect", shared / "unfinished-prefect"
+    with (shared / "migrated-prefect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            environment = os.environ | {"PREFECT_HOME": str(unfinished)}
+            subprocess.run([sys.executable, "-c", _MIGRATE_PREFECT], env=environment, check=True, timeout=240)
+            unfinished.rename(folder)
+    return folder / "prefect.db"
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory, migrated_prefect: Path) -> Path:
     """Return the folder with the database of the session's Prefect server."""
-    return tmp_path_factory.mktemp("prefect")
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(migrated_prefect, home)
+    return home
 
 
 @pytest.fixture(scope="session")

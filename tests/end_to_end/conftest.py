@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,7 +120,9 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector) -> Iterator[Running]:
+def up(
+    tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: Collector, migrated_prefect: Path
+) -> Iterator[Running]:
     installation = new_installation(
         tmp_path_factory.mktemp("up"),
         CELLAR_NOTIFY_URLS=endpoint.url,
@@ -128,6 +131,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint, collector: 
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="200",
     )
+    place_prefect(installation, migrated_prefect)
     with up_in(installation):
         for partner in sorted(endpoint.down):
             added = ("--name", partner, "--label", f"partner={partner}", "--event", "archive.completed")
@@ -147,6 +151,13 @@ def new_installation(folder: Path, **settings: str) -> Running:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CELLAR_", "PREFECT_"))}
     environment |= {"CELLAR_PORT": str(port), "CELLAR_PREFECT_PORT": str(prefect_port)} | settings
     return Running(folder, environment, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}")
+
+
+def place_prefect(installation: Running, migrated_prefect: Path) -> None:
+    """Give an installation Prefect's database, as if it had started before."""
+    home = installation.folder / "data" / "prefect"
+    home.mkdir(parents=True)
+    shutil.copy(migrated_prefect, home)
 
 
 class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import wait_until
-from tests.end_to_end.conftest import Running, cellar, have_ended, new_installation, up_in
+from tests.end_to_end.conftest import Running, cellar, have_ended, new_installation, place_prefect, up_in
 from tests.samples import sample_body, sample_document
 
 FAILED = [f"failed-{number}" for number in range(3)]
@@ -22,10 +22,11 @@ def _session(process_number: int) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def after_a_bad_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def after_a_bad_night(tmp_path_factory: pytest.TempPathFactory, migrated_prefect: Path) -> Iterator[Running]:
     """Three archives have failed for one cause that is gone now, and a delivery was refused."""
     folder: Path = tmp_path_factory.mktemp("operator")
     bad = new_installation(folder, CELLAR_RUN_TIMEOUT_S="0.001")
+    place_prefect(bad, migrated_prefect)
     with up_in(bad):
         for number, reference in enumerate(FAILED):
             assert bad.send(sample_body(reference, sessions=[_session(700 + number)]))["status"] == "0"

@@ -5,6 +5,7 @@
 
 import os
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -67,12 +68,13 @@ def _relayed(folder: Path, servers: dict[str, str]) -> Iterator[Relays]:
 
 @pytest.fixture(scope="module")
 def relayed(
-    tmp_path_factory: pytest.TempPathFactory, s3_server: str, postgres_server: str
+    tmp_path_factory: pytest.TempPathFactory, s3_server: str, postgres_server: str, migrated_prefect: Path
 ) -> Iterator[tuple[Running, Relays]]:
     """Run `cellar up` over relays to Postgres, an S3 server, a Prefect server and ClamAV."""
     folder = tmp_path_factory.mktemp("relayed")
     for name in ("clamd", "prefect"):
         (folder / name).mkdir()
+    shutil.copy(migrated_prefect, folder / "prefect")
     prefect_port = free_port()
     with (
         running_clamd(folder / "clamd") as (_, clamd),
