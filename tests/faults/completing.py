@@ -1,0 +1,32 @@
+"""Completes what waits in the inbox, by the functions that the flow calls: `python -m tests.faults.completing`.
+
+A program of its own, so that it can be killed and so that its disk can lose power.
+"""
+
+import time
+from contextlib import suppress
+
+from adapters.inbox import inbox
+from adapters.tables import receipts
+from models.errors import CellarError
+from tests.installations import finished
+
+
+def complete_inbox() -> int:
+    """Complete every delivery in the inbox, and return how many there were."""
+    waiting = list(inbox.deliveries())
+    for each in waiting:
+        receipts.register(each)
+    for each in waiting:
+        if inbox.has_body(each.receipt_id):
+            finished(each.reference, each.receipt_id)
+        else:  # a duplicate whose archive has just been completed
+            inbox.remove_delivery(each.delivery_id)
+    return len(waiting)
+
+
+if __name__ == "__main__":
+    while True:
+        with suppress(CellarError):
+            complete_inbox()
+        time.sleep(0.05)

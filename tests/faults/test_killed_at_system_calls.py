@@ -1,0 +1,98 @@
+"""The receiver is killed at every single system call of an acknowledgement, from the first to the last.
+
+strace (package `strace`) traces one acknowledgement, and then kills a receiver at each call of it. SIGKILL takes effect
+before the call does. The sender sends again what was not acknowledged. To attach, strace needs root, or
+kernel.yama.ptrace_scope=0.
+"""
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.database.migration import migrate
+from tests.conftest import free_port, wait_until
+from tests.faults.completing import complete_inbox
+from tests.faults.installation import SECRET, Installation
+from tests.faults.kept_once import assert_kept_once
+from tests.faults.load import Sent
+from tests.faults.parts import Part, ending
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+
+_WAITING = {"futex", "epoll_wait", "epoll_pwait", "poll", "clock_nanosleep", "restart_syscall", "select", "pselect6"}
+_MEMORY = {"brk", "mmap", "munmap", "madvise", "mprotect", "rt_sigprocmask", "rt_sigaction", "gettid", "getpid"}
+_CALL = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)
+
+
+@contextmanager
+def _traced(receiver: Part, output: Path, *options: str) -> Iterator[None]:
+    """Trace a receiver and all its threads during the block, if it lives so long."""
+    said = output.with_suffix(".said")
+    command = ["strace", "-f", "-o", str(output), *options, "-p", str(receiver.pid)]
+    with said.open("wb") as says, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=says) as tracing:
+        wait_until(lambda: _is_traced(receiver.pid) or tracing.poll() is not None, timeout_s=30)
+        assert tracing.poll() is None or not receiver.is_alive(), said.read_text()
+        yield
+        tracing.terminate()
+
+
+def _is_traced(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/task")
+    return all("TracerPid:\t0" not in (each / "status").read_text() for each in status.iterdir())
+
+
+def test_no_acknowledged_archive_is_lost_or_doubled_by_a_kill_at_any_system_call(tmp_path: Path) -> None:
+    made = Installation(tmp_path, {"webhook_secrets": SECRET, "PREFECT_API_URL": "http://127.0.0.1:9/api"}, {}, {}, 0)
+    made.port = free_port()
+    with made.looked_into():
+        migrate()
+    sent, killed = Sent(), 0
+    points = _points(made, tmp_path / "calls.txt", sent)
+    for call, number in points:
+        killed += _kill_at(made, call, number, sent)
+
+    with made.looked_into():
+        complete_inbox()
+        assert_kept_once(sent)
+    print(f"\n{killed} kills at {len(points)} system calls: {Counter(call for call, _ in points)}")  # noqa: T201
+    assert killed >= len(points) * 0.9, "a kill does not take place"
+    assert {call for call, _ in points} >= {"write", "fsync", "rename"}
+
+
+def _points(made: Installation, output: Path, sent: Sent) -> list[tuple[str, int]]:
+    """Return each call of an acknowledgement: its name, and its number within its thread."""
+    receiver = made.receiver()
+    with ending([receiver]):
+        receiver.start()
+        assert sent.send(made.url, SECRET, "before the trace")  # what happens once is over
+        with _traced(receiver, output):
+            assert sent.send(made.url, SECRET, "traced")
+    most: dict[str, int] = {}
+    for (_, call), times in Counter(_CALL.findall(output.read_text())).items():
+        if call not in _WAITING | _MEMORY:
+            most[call] = max(most.get(call, 0), times)
+    return [(call, number) for call in sorted(most) for number in range(1, most[call] + 1)]
+
+
+def _kill_at(made: Installation, call: str, number: int, sent: Sent) -> bool:
+    """Send archives to a receiver that dies at a call; return whether it died. Send again to the next receiver."""
+    references = [f"{call}-{number}-{each}" for each in range(2)]
+    receiver = made.receiver()
+    with ending([receiver]):
+        receiver.start()
+        assert sent.send(made.url, SECRET, f"{call}-{number}-before")
+        with _traced(receiver, made.folder / "killed.txt", "-e", f"inject={call}:signal=KILL:when={number}"):
+            for each in references:
+                sent.send(made.url, SECRET, each)
+        was_killed = not receiver.is_alive()
+    receiver = made.receiver()
+    with ending([receiver]):
+        receiver.start()
+        for each in references:
+            sent.send_until_acknowledged(made.url, SECRET, each)
+    return was_killed
