@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import pytest
 
@@ -56,7 +58,13 @@ def survives(request: pytest.FixtureRequest) -> Callable[..., None]:
     return _survives
 
 
-def completed(made: Installation, sent: Sent, fault: str, ended_s: float) -> None:
+class Installed(Protocol):
+    """An installation whose settings this process can have."""
+
+    def looked_into(self) -> AbstractContextManager[None]: ...
+
+
+def completed(made: Installed, sent: Sent, fault: str, ended_s: float) -> None:
     """Wait until everything is Completed, note how long it took since the fault ended, and check it."""
     with made.looked_into():
         wait_until(lambda: not_yet_completed(sent) == 0, timeout_s=_COMPLETED_WITHIN_S)
