@@ -14,7 +14,7 @@ import psutil
 from tests.conftest import answers, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
-STARTS_WITHIN_S = 120
+STARTS_WITHIN_S = 300
 
 
 @dataclass

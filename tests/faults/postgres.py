@@ -53,8 +53,8 @@ def follower_of(leader: Postgres) -> Iterator[Postgres]:
     """Yield a server that holds every commit of the leader before the leader confirms it (streaming replication)."""
     with tempfile.TemporaryDirectory(prefix="cellar-postgres-") as folder:
         data = Path(folder) / "data"
-        if _owner():
-            shutil.chown(folder, _owner())
+        if owner := _owner():
+            shutil.chown(folder, owner)
         backup = [str(_BIN / "pg_basebackup"), "-h", "127.0.0.1", "-p", str(leader.port), "-U", "postgres"]
         _as_owner([*backup, "-D", str(data), "-R", "-X", "stream", "-c", "fast"])
         made = _postgres(data, "follower")

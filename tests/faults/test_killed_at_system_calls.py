@@ -56,6 +56,10 @@ def test_no_acknowledged_archive_is_lost_or_doubled_by_a_kill_at_any_system_call
     for call, number in points:
         killed += _kill_at(made, call, number, sent)
 
+    receiver = made.receiver()
+    with ending([receiver]):
+        receiver.start()
+        _send_again(made, sent)
     with made.looked_into():
         complete_inbox()
         assert_kept_once(sent)
@@ -72,27 +76,38 @@ def _points(made: Installation, output: Path, sent: Sent) -> list[tuple[str, int
         assert sent.send(made.url, SECRET, "before the trace")  # what happens once is over
         with _traced(receiver, output):
             assert sent.send(made.url, SECRET, "traced")
+    return _calls_until_the_answer(output.read_text(), receiver.pid)
+
+
+def _calls_until_the_answer(trace: str, main_thread: int) -> list[tuple[str, int]]:
+    """Return the calls of the event loop and of the threads of the inbox. Other threads work after the answer."""
+    before, answer, _ = trace.partition('{\\"status\\":\\"0\\"')
+    assert answer, "the trace has no answer"
+    taking_part = {str(main_thread), *re.findall(r"^(\d+) +\w+\([^\n]*/inbox/", before, re.MULTILINE)}
     most: dict[str, int] = {}
-    for (_, call), times in Counter(_CALL.findall(output.read_text())).items():
-        if call not in _WAITING | _MEMORY:
+    for (thread, call), times in Counter(_CALL.findall(before)).items():
+        if thread in taking_part and call not in _WAITING | _MEMORY:
             most[call] = max(most.get(call, 0), times)
     return [(call, number) for call in sorted(most) for number in range(1, most[call] + 1)]
 
 
 def _kill_at(made: Installation, call: str, number: int, sent: Sent) -> bool:
-    """Send archives to a receiver that dies at a call; return whether it died. Send again to the next receiver."""
-    references = [f"{call}-{number}-{each}" for each in range(2)]
+    """Send archives to a receiver that dies at a call, and return whether it died.
+
+    The same receiver first gets what the one before it did not acknowledge.
+    """
     receiver = made.receiver()
     with ending([receiver]):
         receiver.start()
-        assert sent.send(made.url, SECRET, f"{call}-{number}-before")
+        _send_again(made, sent)
         with _traced(receiver, made.folder / "killed.txt", "-e", f"inject={call}:signal=KILL:when={number}"):
-            for each in references:
-                sent.send(made.url, SECRET, each)
-        was_killed = not receiver.is_alive()
-    receiver = made.receiver()
-    with ending([receiver]):
-        receiver.start()
-        for each in references:
-            sent.send_until_acknowledged(made.url, SECRET, each)
-    return was_killed
+            for each in range(2):
+                sent.send(made.url, SECRET, f"{call}-{number}-{each}")
+        return not receiver.is_alive()
+
+
+def _send_again(made: Installation, sent: Sent) -> None:
+    """Send what was not acknowledged, and another archive, so that what happens once in a process is over."""
+    left = {reference for receipt_id, reference in sent.references.items() if receipt_id not in sent.acknowledged}
+    for each in [*left, f"before number {len(sent.references)}"]:
+        sent.send_until_acknowledged(made.url, SECRET, each)
