@@ -25,9 +25,10 @@ from benchmarks import machine
 from benchmarks.engine import set_up_process
 from benchmarks.message_peers import peers
 from benchmarks.sending import Load
-from tests.faults.faulty_way import Fault, FaultyWay
+from tests.faults.faulty_way import FaultyWay
 from tests.faults.installation import SECRET, Installation, embedded
 from tests.faults.postgres import leader
+from tests.faults.way import Fault
 
 MEASURED = Path(__file__).parent / "measured" / "outages.json"
 _SIZE_BYTES, _LANES = 200_000, 4

@@ -51,14 +51,14 @@ class Installation:
         own |= {"CELLAR_DATA_DIR": str(self.folder / "data"), "CELLAR_PORT": str(self.port)}
         return prefect_defaults() | kept | MALLOC | own | {"PREFECT_HOME": str(self.folder / "prefect-home")}
 
-    def receiver(self, name: str = "receiver", wrapped: list[str] | None = None, **environment: str) -> Part:
-        """Return a receiver as a part that is not started. `wrapped` is a command that runs it, such as strace."""
-        command = [*(wrapped or []), sys.executable, "-m", "cli.main", "api"]
+    def receiver(self, name: str = "receiver", **environment: str) -> Part:
+        """Return a receiver as a part that is not started."""
+        command = [sys.executable, "-m", "cli.main", "api"]
         url = f"http://127.0.0.1:{environment.get('CELLAR_PORT', self.port)}/healthz"
         return Part(name, command, self.environment() | environment, self.folder, lambda: answers(url))
 
-    def worker(self, name: str = "worker", *options: str, **environment: str) -> Part:
-        command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
+    def worker(self, name: str = "worker", **environment: str) -> Part:
+        command = [sys.executable, "-m", "cli.main", "worker", "--name", name]
         return Part(name, command, self.environment() | environment, self.folder, lambda: True)
 
 

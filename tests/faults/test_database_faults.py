@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.faulty_way import Fault
 from tests.faults.installation import Installation, distributed
 from tests.faults.postgres import follower_of
+from tests.faults.way import Fault
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 

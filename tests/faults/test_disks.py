@@ -27,7 +27,7 @@ _ROOM_BYTES = 8 << 20
 @contextmanager
 def _small_disk(place: Path) -> Iterator[Path]:
     place.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM_BYTES}", "tmpfs", place]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM_BYTES}", "tmpfs", str(place)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, f"this test needs root, to mount a small disk: {done.stderr.decode()}"
     try:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.faulty_way import Fault
 from tests.faults.installation import Installation
+from tests.faults.way import Fault
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
