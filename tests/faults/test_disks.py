@@ -1,6 +1,5 @@
 """Disks that are full, read-only or broken. Needs root, to mount small disks, and strace, to break a sync."""
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from tests.faults.installation import SECRET, Installation, embedded
 from tests.faults.kept_once import assert_kept_once
 from tests.faults.load import Sent, under_load
 from tests.faults.parts import ending
+from tests.faults.tracing import traced
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
@@ -81,26 +81,26 @@ def _remount_when_idle(disk: Path) -> None:
     pytest.fail("the disk was busy all the time")
 
 
-@pytest.mark.parametrize("call", ["fsync", "write", "rename", "openat"])
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_receiver_acknowledges_nothing_that_its_disk_has_not_taken(tmp_path: Path, call: str, error: str) -> None:
-    """The call fails wherever it concerns the inbox, until the end of the fault."""
+@pytest.mark.parametrize(
+    ("call", "first", "step"), [("fsync", 1, 3), ("fsync", 2, 3), ("fsync", 3, 3), ("rename", 1, 2), ("rename", 2, 2)]
+)
+def test_receiver_acknowledges_nothing_that_its_disk_has_not_taken(
+    tmp_path: Path, call: str, first: int, step: int, error: str
+) -> None:
+    """An acknowledgement syncs body, record and folder, and renames body and record. One of these fails each time."""
     made = Installation(tmp_path, {"webhook_secrets": SECRET, "PREFECT_API_URL": "http://127.0.0.1:9/api"}, {}, {}, 0)
     made.port = free_port()
-    waiting = tmp_path / "data" / "inbox" / "waiting"
     with made.looked_into():
         migrate()
-    sent = Sent()
-    broken = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(waiting), "-e", f"inject={call}:error={error}:when=4+"]
+    sent, references = Sent(), [f"broken-{number}" for number in range(10)]
+    failing = f"inject={call}:error={error}:when={first}+{step}"
     receiver = made.receiver()
     with ending([receiver]):
         receiver.start()
         assert sent.send(made.url, SECRET, "before")
-        with subprocess.Popen([*broken, "-p", str(receiver.pid)], stderr=subprocess.DEVNULL) as tracing:
-            time.sleep(2)
-            given = [sent.send(made.url, SECRET, f"broken-{number}") for number in range(10)]
-            tracing.terminate()
-        references = [f"broken-{number}" for number in range(10)]
+        with traced(receiver, tmp_path / "calls.txt", "-e", failing):
+            given = [sent.send(made.url, SECRET, each) for each in references]
         for each in references:
             sent.send_until_acknowledged(made.url, SECRET, each)
     assert not all(given), "the fault hit no archive"

@@ -6,44 +6,25 @@ kernel.yama.ptrace_scope=0.
 """
 
 import re
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from adapters.database.migration import migrate
-from tests.conftest import free_port, wait_until
+from tests.conftest import free_port
 from tests.faults.completing import complete_inbox
 from tests.faults.installation import SECRET, Installation
 from tests.faults.kept_once import assert_kept_once
 from tests.faults.load import Sent
-from tests.faults.parts import Part, ending
+from tests.faults.parts import ending
+from tests.faults.tracing import traced
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 _WAITING = {"futex", "epoll_wait", "epoll_pwait", "poll", "clock_nanosleep", "restart_syscall", "select", "pselect6"}
 _MEMORY = {"brk", "mmap", "munmap", "madvise", "mprotect", "rt_sigprocmask", "rt_sigaction", "gettid", "getpid"}
 _CALL = re.compile(r"^(\d+) +(\w+)\(", re.MULTILINE)
-
-
-@contextmanager
-def _traced(receiver: Part, output: Path, *options: str) -> Iterator[None]:
-    """Trace a receiver and all its threads during the block, if it lives so long."""
-    said = output.with_suffix(".said")
-    command = ["strace", "-f", "-o", str(output), *options, "-p", str(receiver.pid)]
-    with said.open("wb") as says, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=says) as tracing:
-        wait_until(lambda: _is_traced(receiver.pid) or tracing.poll() is not None, timeout_s=30)
-        assert tracing.poll() is None or not receiver.is_alive(), said.read_text()
-        yield
-        tracing.terminate()
-
-
-def _is_traced(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/task")
-    return all("TracerPid:\t0" not in (each / "status").read_text() for each in status.iterdir())
 
 
 def test_no_acknowledged_archive_is_lost_or_doubled_by_a_kill_at_any_system_call(tmp_path: Path) -> None:
@@ -74,7 +55,7 @@ def _points(made: Installation, output: Path, sent: Sent) -> list[tuple[str, int
     with ending([receiver]):
         receiver.start()
         assert sent.send(made.url, SECRET, "before the trace")  # what happens once is over
-        with _traced(receiver, output):
+        with traced(receiver, output):
             assert sent.send(made.url, SECRET, "traced")
     return _calls_until_the_answer(output.read_text(), receiver.pid)
 
@@ -100,7 +81,7 @@ def _kill_at(made: Installation, call: str, number: int, sent: Sent) -> bool:
     with ending([receiver]):
         receiver.start()
         _send_again(made, sent)
-        with _traced(receiver, made.folder / "killed.txt", "-e", f"inject={call}:signal=KILL:when={number}"):
+        with traced(receiver, made.folder / "killed.txt", "-e", f"inject={call}:signal=KILL:when={number}"):
             for each in range(2):
                 sent.send(made.url, SECRET, f"{call}-{number}-{each}")
         return not receiver.is_alive()
