@@ -37,6 +37,15 @@ Item = TypeVar("Item")
 
 _BUSY_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 10
+_NOTICE_LOST_SERVER = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""Ends a query 25 s after the server's machine has vanished (units: s, s, 1, ms). By default Linux waits 15 minutes, or
+two hours once the query has been sent. A server that is slow or paused is waited for: its kernel still answers.
+"""
 _VALUES_PER_QUERY = 10_000  # Postgres takes 65,535 parameters, SQLite 32,766
 _ROWS_AT_ONCE = 1000
 _TRUSTED_S = 1
@@ -118,7 +127,7 @@ def connected(location: str) -> Engine:
     driver = location.replace("postgresql://", "postgresql+psycopg://", 1).replace(
         "postgres://", "postgresql+psycopg://", 1
     )
-    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": application_name()}
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": application_name(), **_NOTICE_LOST_SERVER}
     engine = create_engine(driver, hide_parameters=True, connect_args=named, **pool_options())
     _ask_idle_connections(engine)
     return engine

@@ -1,4 +1,4 @@
-"""The machine of the database vanishes in the middle of a query: no packet comes back, not even the end of the connection.
+"""The machine of the database vanishes in the middle of a query: no packet comes back, not even a refusal.
 
 Needs root and iptables, to drop the packets of one port on loopback.
 """
@@ -30,7 +30,7 @@ def test_a_query_ends_as_transient_when_the_machine_of_the_database_vanishes(
         configure(database_url=server.url())
         asking = pool.submit(_sleep)
         try:
-            with psycopg.connect(server.url()) as connection:
+            with psycopg.connect(server.url(), autocommit=True) as connection:
                 wait_until(lambda: connection.execute(_SLEEPERS).fetchone() == (1,), timeout_s=60)
             with _dropped(server.port), pytest.raises(Transient, match="the database does not answer"):
                 asking.result(_NOTICED_WITHIN_S)
