@@ -31,6 +31,7 @@ from tests.cli.operation.moves import (
     filled,
     killed_moves,
 )
+from tests.conftest import wait_until
 from tests.installations import installed
 from tests.samples import sample_body
 
@@ -121,6 +122,7 @@ def test_files_are_brought_while_a_worker_lives_and_the_rest_once_it_has_ended(
         claims.join("a worker")
     beating = _beating(old)
     try:
+        wait_until(lambda: _has_beaten(old), timeout_s=120)
         with new():
             first = cellar("move", "--from", str(old), "--yes", "--json")
             told = json.loads(first.output)
@@ -138,6 +140,11 @@ def test_files_are_brought_while_a_worker_lives_and_the_rest_once_it_has_ended(
         assert cellar("move", "--from", str(old), "--yes").status == 0
         assert (all_rows(), all_files()) == before
         assert "later" in [each.reference for each in inbox.deliveries()]
+
+
+def _has_beaten(old: Path) -> bool:
+    with installed(old.parent):
+        return claims.beats()["a worker"] > 0
 
 
 def _beating(old: Path) -> "subprocess.Popen[bytes]":
