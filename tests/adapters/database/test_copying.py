@@ -1,5 +1,6 @@
 """Rows of every table arrive in a database of the other kind as they were."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -114,7 +115,7 @@ def _rows(engine: Engine, table: Table) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """Return a value whose text does not depend on the order of the members of an object."""
-    return sorted(map(str, value.items())) if isinstance(value, dict) else value
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
 
 
 def _missing(engine: Engine, table: Table) -> dict[str, int]:
