@@ -84,7 +84,7 @@ def test_server_of_prefect_and_a_worker_work_in_containers_of_their_own(image: I
         wait(server, lambda: answers(f"{api}/health"))
         assert server.check_health().returncode == 0
         assert "not be available" not in server.log.read_text()
-        assert "Foreman" in server.run("prefect", "server", "services", "ls").stdout
+        assert "Available Services" in server.run("prefect", "server", "services", "ls").stdout
         worker_settings = {"CELLAR_WORKER_METRICS_PORT": str(metrics_port), "CELLAR_HOST": "127.0.0.1"}
         worker_settings |= {"PREFECT_API_URL": api, **SECRETS}
         migrate(image, tmp_path / "data")
