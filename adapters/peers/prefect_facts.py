@@ -142,9 +142,10 @@ def last_run(flow: str) -> EndedRun | None:
 
 def shared_parts() -> SharedParts:
     """Return the settings of the server that answers; behind a load balancer, perhaps another one each time."""
-    found = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
+    found: dict[str, Any] = _read(dict[str, Any], _answered("GET", "/admin/settings")).get("server", {})
     values = found.get("events", {}) | {"lease_storage": found.get("concurrency", {}).get("lease_storage")}
-    return _read(SharedParts, values)
+    parts: SharedParts = _read(SharedParts, values)
+    return parts
 
 
 def run_ended(after: datetime, before: datetime) -> RunWithId | None:

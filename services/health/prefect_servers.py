@@ -7,7 +7,7 @@ from models.errors import System
 from models.views.health import Check, Verdict
 from services.health.bounded import Probe
 
-_ASKED = 6
+_ASKED = 4
 _RECORDED_WITHIN = timedelta(minutes=1)
 _OLDEST = timedelta(days=1)
 _IN_MEMORY = ".memory"

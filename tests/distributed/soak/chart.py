@@ -7,7 +7,19 @@ Lines = Mapping[str, Sequence[float]]
 """Values over time by name."""
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _LEGEND = 520, 190, 64, 28, 150
-_COLOURS = ("#c2571a", "#2f6fb0", "#4d8b31", "#8a5fb0", "#b08a2f", "#3a9a9a", "#b03a5f", "#6e7781", "#555", "#a0522d")
+_COLOURS = (
+    "#c2571a",
+    "#2f6fb0",
+    "#4d8b31",
+    "#8a5fb0",
+    "#b08a2f",
+    "#3a9a9a",
+    "#b03a5f",
+    "#6e7781",
+    "#555",
+    "#a0522d",
+    "#1f8f5f",
+)
 _STYLE = "text{font:11px system-ui,sans-serif;fill:#57606a}.t{font-weight:600;font-size:13px}"
 
 
@@ -29,7 +41,7 @@ def _panel(title: str, minutes: Sequence[float], lines: Lines, left: int, top: i
     made = [
         f'<text class="t" x="{left + 8}" y="{top + 18}">{escape(title)}</text>',
         f'<path d="M{x0} {top + _TOP}V{y0}H{x0 + width}" fill="none" stroke="#8a94a0"/>',
-        f'<text x="{x0 - 6}" y="{top + _TOP + 8}" text-anchor="end">{most:,.4g}</text>',
+        f'<text x="{x0 - 6}" y="{top + _TOP + 8}" text-anchor="end">{most:,.{0 if most >= 10 else 2}f}</text>',
         f'<text x="{x0 - 6}" y="{y0}" text-anchor="end">0</text>',
         f'<text x="{x0 + width}" y="{y0 + 16}" text-anchor="end">{longest:.0f} min</text>',
     ]

@@ -34,7 +34,7 @@ def text_of(samples: Sequence[dict[str, Any]], outcomes: Sequence[dict[str, Any]
     loads = [each["load_average"] for each in samples]
     rows = {
         "minutes": f"{last['elapsed_s'] / 60:.0f}",
-        "archives acknowledged": f"{last['acknowledged']:,}",
+        "archives acknowledged": f"{_acknowledged(last, counted):,}",
         "deliveries acknowledged, session events acknowledged, faulty bodies refused": f"{last['deliveries']:,}, "
         f"{last['events']:,}, {last['refused']:,}",
         "archives completed": f"{counted.get('completed', last['completed']):,}",
@@ -80,6 +80,11 @@ def chart_of(samples: Sequence[dict[str, Any]]) -> str:
             "connections": _each("connections"),
         },
     )
+
+
+def _acknowledged(last: dict[str, Any], counted: dict[str, Any]) -> int:
+    """Return the number at the end, which the last sample may miss."""
+    return int(counted["completed"] + counted["not_completed"] if counted else last["acknowledged"])
 
 
 def _memory(sample: dict[str, Any]) -> float:
