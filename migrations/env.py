@@ -18,6 +18,7 @@ import models.runs.bulk
 import models.runs.receipt
 import models.runs.refused
 import models.runs.run
+import models.runs.task_result
 import models.runs.worker
 import models.settlements.settlement  # noqa: F401
 

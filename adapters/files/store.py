@@ -6,7 +6,7 @@ from adapters.settings.settings import settings
 
 
 def store() -> Storage:
-    """Return the storage of the archives. `ocfl` defines its layout, except for the results of Prefect's tasks."""
+    """Return the storage of the archives. `ocfl` defines its layout, except for the progress of imports."""
     return storage_at(settings().store_location)
 
 
@@ -14,5 +14,5 @@ RESULTS_FOLDER = "results"
 
 
 def result_key(name: str) -> str:
-    """Return the key of a Prefect task's result, which Retry reads."""
+    """Return the key of what a run needs until it ends: the progress of an import. Earlier builds kept results here."""
     return f"{RESULTS_FOLDER}/{name}"

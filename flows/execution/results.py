@@ -1,7 +1,8 @@
-"""Keeps the results of tasks in the store, where every worker finds them, so that Retry resumes at the failed task.
+"""Keeps the results of tasks in the database, where every worker finds them, so that Retry resumes at the failed task.
 
-Each run has a folder. The folder is removed when the run is Completed and its messages are confirmed, or when nobody
-has retried the run for CELLAR_PREFECT_RETENTION_DAYS: then Prefect has removed the run too.
+They are small, and a bucket would take four requests for each. They are removed when the run is Completed and its
+messages are confirmed, or when nobody has retried the run for CELLAR_PREFECT_RETENTION_DAYS: then Prefect has removed
+the run too. After the loss of the database, Retry repeats all tasks and comes to the same end.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from prefect.filesystems import WritableFileSystem
 from adapters.files.store import RESULTS_FOLDER, result_key, store
 from adapters.platform.cancellation import checkpoint, in_thread
 from adapters.settings.settings import settings
-from adapters.tables import runs
+from adapters.tables import runs, task_results
 from domain.messages.undelivered import UNDELIVERED
 from models.errors import Transient
 
@@ -23,16 +24,23 @@ RESULTS = "cellar-store/results"
 
 
 class StoredResults(WritableFileSystem):
-    """A Prefect storage block over the store. It uses the settings of the process."""
+    """A Prefect storage block over cellar's database. It uses the settings of the process.
+
+    Prefect's names of results do not name the run; those of errors are random. So results are kept by run. Outside of a
+    run, as when Prefect refuses the parameters, an error belongs to no run, and the nightly flow removes it.
+    """
 
     _block_type_name: ClassVar[str] = "Cellar store"
     _block_type_slug: ClassVar[str] = "cellar-store"
 
     async def aread_path(self, path: str) -> bytes:
-        return await asyncio.to_thread(store().read_bytes, _key(path))
+        found = await asyncio.to_thread(task_results.find, str(runtime.flow_run.id), path)
+        if found is None:
+            raise FileNotFoundError(f"there is no result {path}")
+        return found
 
     async def awrite_path(self, path: str, content: bytes) -> None:
-        await asyncio.to_thread(store().overwrite_bytes, content, _key(path))
+        await asyncio.to_thread(task_results.keep, str(runtime.flow_run.id), path, content)
 
     # Prefect's asynchronous engine uses the two methods above; the base class demands these names too.
     async def read_path(self, path: str) -> bytes:
@@ -40,14 +48,6 @@ class StoredResults(WritableFileSystem):
 
     async def write_path(self, path: str, content: bytes) -> None:
         await self.awrite_path(path, content)
-
-
-def _key(path: str) -> str:
-    """Return the key of a result of the current run. Prefect's names do not name the run; those of errors are random.
-
-    Outside of a run, as when Prefect refuses the parameters, an error lies in a folder that the nightly flow removes.
-    """
-    return result_key(f"{runtime.flow_run.id}/{path}")
 
 
 async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -62,7 +62,7 @@ async def remove_results(flow: Flow[..., Any], flow_run: FlowRun, state: State[A
 async def remove_results_of(flow_run_id: str) -> None:
     """Remove the results of a run. Results that cannot be removed now are removed by the nightly flow."""
     try:
-        await in_thread(store().remove_folder, result_key(flow_run_id))
+        await in_thread(task_results.remove, [flow_run_id])
     except Transient as error:
         get_run_logger().warning("The results of the run are not removed; the nightly flow does so later: %s", error)
 
@@ -70,22 +70,30 @@ async def remove_results_of(flow_run_id: str) -> None:
 def remove_forgotten_results(now: datetime) -> int:
     """Remove the results of runs that have begun no attempt for CELLAR_PREFECT_RETENTION_DAYS.
 
-    Return the number of folders and files.
+    Return the number of runs.
 
-    A run that our history does not know resumes nothing: its results are errors, or older than the folders of runs.
+    A run that our history does not know resumes nothing: its results are errors. The store has the progress of imports,
+    and the results of earlier builds.
 
     Raises:
         Transient: the store or the database does not answer.
     """
+    since = now - timedelta(days=settings().prefect_retention_days)
+    kept = task_results.flow_run_ids()
+    forgotten = kept - runs.begun_since(kept, since)
+    task_results.remove(forgotten)
+    return len(forgotten | _removed_from_store(since))
+
+
+def _removed_from_store(since: datetime) -> set[str]:
     found = {key.split("/")[1]: key.count("/") > 1 for key, _ in store().listed(RESULTS_FOLDER)}
     # The database is asked after the store is listed: a run is recorded before it has a result.
-    retried_within = timedelta(days=settings().prefect_retention_days)
-    forgotten = found.keys() - runs.begun_since(found, now - retried_within)
+    forgotten = found.keys() - runs.begun_since(found, since)
     for name in forgotten:
         checkpoint()
         remove = store().remove_folder if found[name] else store().remove
         remove(result_key(name))
-    return len(forgotten)
+    return forgotten
 
 
 async def saved_block() -> StoredResults:

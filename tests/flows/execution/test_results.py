@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,9 +14,9 @@ from sqlmodel import select
 
 from adapters.database.transactions import writing
 from adapters.files.store import RESULTS_FOLDER, result_key, store
-from adapters.settings.settings import Settings, settings
+from adapters.settings.settings import Settings
 from adapters.store import kept_endpoints
-from adapters.tables import runs
+from adapters.tables import runs, task_results
 from flows.execution.results import remove_forgotten_results
 from flows.process_archive import process_archive
 from flows.reevaluate_payments import reevaluate_payments
@@ -60,10 +59,10 @@ def repair_key() -> None:
             message.claimed_until = None
 
 
-def kept(flow_run_id: str | None = None) -> list[str]:
-    """Return the keys of results, of one run if given: a worker may also execute runs that other tests have left."""
-    folder = result_key(flow_run_id) if flow_run_id else RESULTS_FOLDER
-    return [key for key, _ in store().listed(folder)]
+def kept(flow_run_id: str | None = None) -> list[tuple[str, str]]:
+    """Return results by run and name, of one run if given: a worker may execute runs that other tests have left."""
+    flow_run_ids = [flow_run_id] if flow_run_id else sorted(task_results.flow_run_ids())
+    return [(each, name) for each in flow_run_ids for name in sorted(task_results.of(each))]
 
 
 def archived(reference: str) -> ArchiveView:
@@ -83,21 +82,20 @@ def _archive(reference: str) -> ArchiveView:
     return archive
 
 
-def test_completed_run_leaves_no_results(kinds: str) -> None:
+@pytest.mark.usefixtures("kinds")
+def test_completed_run_leaves_no_results() -> None:
     assert archived("process-1").runs[-1].state == "Completed"
 
     assert kept() == []
-    if kinds.endswith("folder"):
-        assert list((Path(settings().store_location) / RESULTS_FOLDER).iterdir()) == []
 
 
 @pytest.mark.usefixtures("damaged_key")
-def test_failed_run_keeps_its_results_as_json_in_its_own_folder() -> None:
+def test_failed_run_keeps_its_results_as_json() -> None:
     (run,) = archived("process-1").runs
 
     assert run.state == "Failed"
-    assert {key.rpartition("/")[0] for key in kept()} == {result_key(run.flow_run_id)}
-    results = [json.loads(store().read_bytes(key)) for key in kept()]
+    assert {flow_run_id for flow_run_id, _ in kept()} == {run.flow_run_id}
+    results = [json.loads(content) for content in task_results.of(run.flow_run_id).values()]
     assert {each["metadata"]["serializer"]["type"] for each in results if "metadata" in each} == {"json"}
     assert len(results) == len(DONE_BEFORE)  # the run has the cause of its failure in a sentence
 
@@ -117,7 +115,7 @@ def test_retry_of_an_undelivered_run_only_delivers(
 ) -> None:
     httpserver.expect_request("/hook").respond_with_data("", status=500)
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
-    kept_before: list[str] = []
+    kept_before: list[tuple[str, str]] = []
 
     def come_back() -> None:
         kept_before.extend(kept(_archive("process-1").runs[-1].flow_run_id))
@@ -170,7 +168,7 @@ async def _run_and_retried(
 
 
 async def _reached(client: PrefectClient, flow_run_id: UUID, state: str, run_count: int) -> None:
-    """Wait for the state, and then for the removal of the results' folder."""
+    """Wait for the state, and then for the removal of the results."""
     for _ in range(600):
         flow_run = await client.read_flow_run(flow_run_id)
         has_ended = (flow_run.state_name, flow_run.run_count) == (state, run_count)
@@ -197,8 +195,8 @@ def test_results_without_a_retry_are_removed_after_a_month() -> None:
     assert kept() == before
 
     assert remove_forgotten_results(now + timedelta(days=31)) == 1
-    assert kept() == [key for key in before if forgotten.flow_run_id not in key]
-    assert {key.split("/")[1] for key in kept()} == {retried.flow_run_id}
+    assert kept() == [each for each in before if forgotten.flow_run_id not in each]
+    assert {flow_run_id for flow_run_id, _ in kept()} == {retried.flow_run_id}
 
 
 def _begin_again(run: RunView, at: datetime) -> None:
@@ -219,9 +217,11 @@ def _begin_again(run: RunView, at: datetime) -> None:
 def test_nightly_flow_removes_results_that_no_run_can_need() -> None:
     archived("process-1")
     before = kept()
-    store().overwrite_bytes(b"{}", result_key("of a version without folders"))
-    store().overwrite_bytes(b"{}", result_key("of no run of ours/error"))
+    task_results.keep("of no run of ours", "error", b"{}")
+    store().overwrite_bytes(b"{}", result_key("of an earlier build"))
+    store().overwrite_bytes(b"{}", result_key("of no run of ours/import.json"))
 
     asyncio.run(reevaluate_payments())
 
     assert kept() == before
+    assert list(store().listed(RESULTS_FOLDER)) == []

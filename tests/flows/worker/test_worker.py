@@ -8,9 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.files.store import RESULTS_FOLDER, store
 from adapters.settings.settings import settings
-from adapters.tables import claims, receipts, runs
+from adapters.tables import claims, receipts, runs, task_results
 from domain.messages.undelivered import UNDELIVERED_TAG
 from services.views import archive_view
 from tests.conftest import free_port, running, wait_until
@@ -254,7 +253,7 @@ def test_stock_worker_serves_the_same_deployment(downstream: Downstream) -> None
             for each in both:
                 wait_for(each, "Completed")
             assert {run_of(each)["run_count"] for each in both} == {1}
-            wait_until(lambda: list(store().listed(RESULTS_FOLDER)) == [], timeout_s=20)
+            wait_until(lambda: task_results.flow_run_ids() == set(), timeout_s=20)
 
 
 @pytest.mark.faults

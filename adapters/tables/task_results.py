@@ -1,0 +1,42 @@
+"""Results of Prefect's tasks, by flow run and by Prefect's name for the result."""
+
+from collections.abc import Iterable
+
+from sqlmodel import col, delete, select
+
+from adapters.database.transactions import pages, reading, upsert, writing
+from models.runs.task_result import TaskResultRow
+
+
+def find(flow_run_id: str, name: str) -> bytes | None:
+    """Return a result, None if there is none."""
+    with reading() as session:
+        row = session.get(TaskResultRow, (flow_run_id, name))
+        return row.content if row else None
+
+
+def keep(flow_run_id: str, name: str, content: bytes) -> None:
+    """Keep a result, in place of an earlier result of that name."""
+    with writing() as session:
+        first = upsert(session, TaskResultRow).values(flow_run_id=flow_run_id, name=name, content=content)
+        session.execute(first.on_conflict_do_update(index_elements=["flow_run_id", "name"], set_={"content": content}))
+
+
+def of(flow_run_id: str) -> dict[str, bytes]:
+    """Return the results of a flow run, by name."""
+    with reading() as session:
+        rows = session.exec(select(TaskResultRow).where(TaskResultRow.flow_run_id == flow_run_id))
+        return {row.name: row.content for row in rows}
+
+
+def flow_run_ids() -> set[str]:
+    """Return the flow runs that have results."""
+    with reading() as session:
+        return set(session.exec(select(TaskResultRow.flow_run_id).distinct()))
+
+
+def remove(flow_run_ids: Iterable[str]) -> None:
+    """Remove the results of flow runs."""
+    with writing() as session:
+        for page in pages(flow_run_ids):
+            session.execute(delete(TaskResultRow).where(col(TaskResultRow.flow_run_id).in_(page)))
