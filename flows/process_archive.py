@@ -6,8 +6,9 @@ steps and executed again comes to the same end.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import httpx
 import structlog
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
+from prefect.cache_policies import DEFAULT
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
@@ -53,12 +55,14 @@ from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.lookup import receipt_of
-from services.receipts.stored_archive import stored_archive
+from services.receipts.stored_archive import StoredArchive, stored_archive
 
 MOST_LOGGED = 20  # warnings or discrepancies: each line is a row in Prefect's database; the archive has them all
 _BAD_DOCUMENTS = {Outcome.CHANGED, Outcome.BROKEN, Outcome.UNREADABLE, Outcome.FIELDS_CHANGED}
-_KEPT: dict[str, Any] = RETRIED | {"persist_result": True}
-"""A finished task is not repeated when its run goes on in another worker."""
+_KEPT: dict[str, Any] = RETRIED | {"persist_result": True, "cache_policy": DEFAULT - "read"}
+"""A finished task is not repeated when its run goes on in another worker, which reads the archive itself."""
+Read = Callable[[str, str], StoredArchive]
+"""Reads an archive from the store, for all tasks of a run once."""
 
 
 class FilesPersisted(BaseModel):
@@ -117,15 +121,15 @@ async def _archive_traced(run: Run, progress: Progress) -> None:
 
 
 async def _archive(run: Run, progress: Progress) -> None:
-    reference = run.reference
+    reference, read = run.reference, cache(stored_archive)
     async with sole_work_on(reference, run.holder), _time_limit():
         progress.task = persist_files.name
         persisted = await persist_files(reference, run.receipt_id)
         progress.task = load_metadata.name
-        loaded = await load_metadata(reference, run.receipt_id)
+        loaded = await load_metadata(reference, run.receipt_id, read)
         _describe(persisted, loaded)
         progress.task = reconcile_payments.name
-        reconciled = await reconcile_payments(reference, run.receipt_id)
+        reconciled = await reconcile_payments(reference, run.receipt_id, read)
         await _label(reference, progress, _tags_of(reference, loaded, reconciled), {"attention"})
     # The archive is complete. An endpoint that is down delays no other archive, and no newer receipt of this one.
     leave_slot()
@@ -133,7 +137,7 @@ async def _archive(run: Run, progress: Progress) -> None:
     try:
         await _notify_all(run.receipt_id, is_asked_for=UNDELIVERED_TAG in progress.tags)
     finally:
-        await _publish_summary(reference, run.receipt_id, loaded.version)
+        await _publish_summary(run, read, loaded.version)
     progress.undelivered = undelivered_text(await in_thread(notifications.of_receipt, run.receipt_id))
     await _label(reference, progress, {UNDELIVERED_TAG} if progress.undelivered else set(), {UNDELIVERED_TAG})
 
@@ -152,10 +156,10 @@ async def persist_files(reference: str, receipt_id: str) -> FilesPersisted:
 
 @task(name="load-metadata", **_KEPT)
 @attempt_at("load-metadata")
-async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
+async def load_metadata(reference: str, receipt_id: str, read: Read) -> MetadataLoaded:
     """Load the payload into the database: rows for the current version only, the skeleton for each version."""
     log = get_run_logger()
-    archived = await in_thread(stored_archive, reference, receipt_id)
+    archived = await in_thread(read, reference, receipt_id)
     archive, version = archived.archive, archived.request.version
     rows = await in_thread(load, archived)
     if archived.request.is_version:
@@ -179,14 +183,14 @@ async def load_metadata(reference: str, receipt_id: str) -> MetadataLoaded:
 
 @task(name="reconcile-payments", **_KEPT)
 @attempt_at("reconcile-payments")
-async def reconcile_payments(reference: str, receipt_id: str) -> PaymentsReconciled:
+async def reconcile_payments(reference: str, receipt_id: str, read: Read) -> PaymentsReconciled:
     """Compare the payments with form and sessions, keep the discrepancies, and complete the archive.
 
     The discrepancies are the last part of a complete archive. The archive is read back inside this task, because
     reading may fail, and the task is then retried.
     """
     log = get_run_logger()
-    archived = await in_thread(stored_archive, reference, receipt_id)
+    archived = await in_thread(read, reference, receipt_id)
     reconciled = await in_thread(reconcile_findings, archived)
     counts = await in_thread(count_not_closed, reference)
     log.info("%d payments, %d discrepancies", len(archived.archive.payments), sum(counts.values()))
@@ -304,9 +308,10 @@ async def _label(reference: str, progress: Progress, found: set[str], outdated: 
         get_run_logger().warning("The run could not be given its name and tags: %s", type(error).__name__)
 
 
-async def _publish_summary(reference: str, receipt_id: str, version: int) -> None:
+async def _publish_summary(run: Run, read: Read, version: int) -> None:
     with optional_summary():
-        await _publish(reference, await in_thread(archive_summary, reference, receipt_id, version))
+        archived = await in_thread(read, run.reference, run.receipt_id)
+        await _publish(run.reference, await in_thread(archive_summary, archived, version))
 
 
 async def _publish(reference: str, markdown: str) -> None:

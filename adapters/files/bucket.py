@@ -5,7 +5,7 @@ Calls are retried only in a `patient` block: otherwise a retry belongs to the se
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,9 +79,14 @@ class Bucket(Storage):
             raise _transient("return", key, error) from error
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        with self.opened(key) as stream:
-            while chunk := stream.read(_COPY_BYTES):
-                yield chunk
+        answer = self._asked("return", key, lambda at: client().get_object(**at))
+        if answer is None:
+            raise FileNotFoundError(f"nothing lies under {key}")
+        with _ours("return", key), closing(answer["Body"]) as stream:
+            yield from stream.iter_chunks(_COPY_BYTES)
+
+    def read_bytes(self, key: str) -> bytes:
+        return b"".join(self.chunks(key))
 
     def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         return ((each, found["Size"]) for each, found in self._found_below(f"{key}/" if key else ""))
@@ -93,7 +98,8 @@ class Bucket(Storage):
         return [(name, found["ETag"]) for name, found in self._found_below("", Delimiter="/")]
 
     def keep(self, source: Path, key: str) -> None:
-        if self.size(key) != source.stat().st_size:
+        size_bytes = source.stat().st_size
+        if size_bytes <= _PART_SIZE_BYTES or self.size(key) != size_bytes:
             self._upload(source, key, once=True)
 
     def keep_first(self, data: bytes, key: str) -> bool:
@@ -110,11 +116,11 @@ class Bucket(Storage):
     write = overwrite_bytes
 
     def replace_bytes(self, before: bytes | None, data: bytes, key: str) -> bool:
+        if before is None and self.keep_first(data, key):
+            return True
         found, tag = self._found_with_tag(key)
-        if found == data or found != before:
+        if found == data or found is None or found != before:
             return found == data
-        if before is None:
-            return self.keep_first(data, key)
         return bool(self._asked("store", key, lambda at: client().put_object(**at, Body=data, IfMatch=tag)))
 
     def remove(self, key: str) -> None:
@@ -133,9 +139,12 @@ class Bucket(Storage):
 
     def take(self, part: Path, descriptor: int, key: str) -> None:
         """Keep bytes of the part's size, since they are the same. Bytes of another size are damaged: repair them."""
-        found = self.size(key)
-        if found != part.stat().st_size:
-            self._upload(part, key, once=found is None)
+        try:
+            self.keep(part, key)
+        except Transient:
+            if self.size(key) is None:
+                raise
+            self.overwrite(part, key)
         part.unlink()
 
     def sync(self) -> None:
@@ -172,25 +181,33 @@ class Bucket(Storage):
     def _upload(self, source: Path, key: str, *, once: bool) -> None:
         """Put a file under a key. With `once`, an existing object stays, and must have the same size.
 
-        Memory stays flat: smart-open's buffer is a temporary file beside `source`.
+        Memory stays flat: a small file is sent from the disk, a large one in parts.
         """
-        small = source.stat().st_size <= _PART_SIZE_BYTES
-        final_call = "S3.Client.put_object" if small else "S3.Client.complete_multipart_upload"
-        transport = {"client": client(), "multipart_upload": not small, "min_part_size": _PART_SIZE_BYTES}
-        if once:
-            first_call = "S3.Client.put_object" if small else "S3.Client.create_multipart_upload"
-            calls: dict[str, dict[str, Any]] = {final_call: {"IfNoneMatch": "*"}}
-            calls[first_call] = calls.get(first_call, {}) | self._lock(key)
-            transport["client_kwargs"] = calls
+        is_small = source.stat().st_size <= _PART_SIZE_BYTES
         try:
-            with source.open("rb") as original, TemporaryFile(dir=source.parent) as held:
-                options = {"compression": "disable", "transport_params": transport | {"writebuffer": held}}
-                with _smart_open()(self.location(key), "wb", **options) as target:
-                    shutil.copyfileobj(original, target, _COPY_BYTES)
+            (self._upload_whole if is_small else self._upload_parts)(source, key, once=once)
         except (ValueError, OSError, ClientError, BotoCoreError) as error:
             # Another writer of the same bytes may have been first, which smart-open reports as a ValueError.
             if not once or self.size(key) != source.stat().st_size:
                 raise _transient("store", key, error) from error
+
+    def _upload_whole(self, source: Path, key: str, *, once: bool) -> None:
+        only_first = {"IfNoneMatch": "*"} | self._lock(key) if once else {}
+        with source.open("rb") as original:
+            client().put_object(**self._at(key), **only_first, Body=original)
+
+    def _upload_parts(self, source: Path, key: str, *, once: bool) -> None:
+        """Upload a file in parts. smart-open's buffer is a temporary file beside `source`."""
+        transport = {"client": client(), "min_part_size": _PART_SIZE_BYTES}
+        if once:
+            transport["client_kwargs"] = {
+                "S3.Client.create_multipart_upload": self._lock(key),
+                "S3.Client.complete_multipart_upload": {"IfNoneMatch": "*"},
+            }
+        with source.open("rb") as original, TemporaryFile(dir=source.parent) as held:
+            options = {"compression": "disable", "transport_params": transport | {"writebuffer": held}}
+            with _smart_open()(self.location(key), "wb", **options) as target:
+                shutil.copyfileobj(original, target, _COPY_BYTES)
 
     def _found_with_tag(self, key: str) -> tuple[bytes | None, str]:
         """Return the bytes under a key and their tag; None and an empty tag if the key does not exist."""

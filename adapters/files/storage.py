@@ -87,11 +87,12 @@ class Storage(ABC):
 
     def digest_of(self, key: str) -> str | None:
         """Return the SHA-256 in hex of the bytes under a key, None if it does not exist. Raises as `found_bytes`."""
-        if self.size(key) is None:
-            return None
         digest = hashlib.sha256()
-        for chunk in self.chunks(key):
-            digest.update(chunk)
+        try:
+            for chunk in self.chunks(key):
+                digest.update(chunk)
+        except FileNotFoundError:
+            return None
         return digest.hexdigest()
 
     @abstractmethod

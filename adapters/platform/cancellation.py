@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 # Asyncio's own threads are 6 on 2 cores. Bodies of gigabytes would occupy all 6, and the renewal of leases would wait
 # behind them. These threads start on demand, and a run uses one or two at a time.
 _THREADS = ThreadPoolExecutor(64, thread_name_prefix="archive")
+_AT_ONCE = 8  # requests of one run
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 _limits: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("limits", default=())
 
@@ -95,6 +96,19 @@ def one_fate() -> Iterator[None]:
         raise
     finally:
         _stop.reset(token)
+
+
+def at_once(works: Iterable[Callable[[], object]]) -> None:
+    """Do independent works that wait for a server, in threads. Return, or raise the first failure, once all have ended.
+
+    After a failure, work that has not begun never begins.
+    """
+    threads = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for working in [threads.submit(copy_context().run, _from_checkpoint, work) for work in works]:
+            working.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def checkpoint() -> None:

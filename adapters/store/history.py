@@ -75,15 +75,27 @@ def keep(reference: str, receipt_id: str) -> None:
     Raises:
         Transient: database or store does not answer.
     """
-    if store().size(f"{ocfl.object_key(reference)}/{ocfl.INVENTORY}") is None:
-        return
+    object_key = ocfl.object_key(reference)
+    before = found_rows(f"{object_key}/{path_of(receipt_id)}")
+    if before or store().size(f"{object_key}/{ocfl.INVENTORY}") is not None:
+        _keep(receipt_id, before, f"{object_key}/{path_of(receipt_id)}")
+
+
+def keep_of_archived(reference: str, receipt_id: str) -> None:
+    """Do as `keep`, for a receipt that was read from its object, with a request less."""
     key = f"{ocfl.object_key(reference)}/{path_of(receipt_id)}"
+    _keep(receipt_id, found_rows(key), key)
+
+
+def _keep(receipt_id: str, before: Rows, key: str) -> None:
     now = _rows_of(receipt_id)
-    kept: Rows | None = None
-    while kept != now:  # another writer, between our read and our write, knew more and was overwritten
+    while True:
         kept = now
-        write(_merged(found_rows(key), kept), key)
+        write(_merged(before, kept), key)
         now = _rows_of(receipt_id)
+        if now == kept:
+            return
+        before = found_rows(key)  # another writer, between our read and our write, knew more and was overwritten
 
 
 def write(rows: Rows, key: str) -> None:

@@ -14,13 +14,14 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from adapters.files.spool import translated
 from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
-from adapters.platform.cancellation import checkpoint
+from adapters.platform.cancellation import at_once, checkpoint
 from adapters.platform.durable import sync_tree
 from models.errors import Conflict, Transient
 from models.store.inventory import DIGEST_ALGORITHM, Inventory, ObjectVersion
@@ -122,11 +123,11 @@ def add_version(
     writer = version_writer()
     paths = {sha256: f"{writer.folder}{path}" for sha256, path in contents.items()}
     after = (before or Inventory(object_id(reference), {}, ())).with_version(version, paths)
-    _make_root()
+    if before is None:
+        _make_root()
     key = object_key(reference)
     writer.write(key, after, stage)
-    checkpoint()
-    _publish(key, before, after)
+    _write_inventory(before.to_json() if before else None, after.to_json(), key, after.head)
     return after
 
 
@@ -212,6 +213,7 @@ class _Placing(VersionWriter):
             sync_tree(placed)
         if not self._place.place_folder(placed, place):
             raise _other_writer(after.head)
+        checkpoint()
 
 
 class _Winning(VersionWriter):
@@ -230,39 +232,36 @@ class _Winning(VersionWriter):
         text, version = after.to_json(), f"{key}/v{after.head}"
         if not self._place.keep_first(text, f"{version}/{INVENTORY}"):
             raise _other_writer(after.head)
+        writes = [partial(self._place.overwrite_bytes, sidecar(text), f"{version}/{SIDECAR}")]
+        if after.head == 1:
+            declared = declaration(OBJECT_DECLARATION)
+            writes.append(partial(self._place.overwrite_bytes, declared, f"{key}/{OBJECT_DECLARATION}"))
+        for path in after.content_of(after.head).values():
+            staged = stage / "content" / path.removeprefix(f"v{after.head}/content/{self.folder}")
+            writes.append(partial(self._place.keep, staged, f"{key}/{path}"))
         try:
+            at_once(writes)
             checkpoint()
-            self._place.overwrite_bytes(sidecar(text), f"{version}/{SIDECAR}")
-            for path in after.content_of(after.head).values():
-                checkpoint()
-                staged = path.removeprefix(f"v{after.head}/content/{self.folder}")
-                self._place.keep(stage / "content" / staged, f"{key}/{path}")
-            if after.head == 1:
-                self._place.overwrite_bytes(declaration(OBJECT_DECLARATION), f"{key}/{OBJECT_DECLARATION}")
-        finally:
-            _make_way(key, after)
+        except BaseException:
+            _made_way(key, after)
+            raise
+        if _made_way(key, after):
+            raise _other_writer(after.head)
 
 
-def _make_way(key: str, after: Inventory) -> None:
-    """Remove our files from a version that another writer has won since we were taken for dead."""
+def _made_way(key: str, after: Inventory) -> bool:
+    """Return whether another writer has won the version since we were taken for dead, and remove our files from it."""
     version, ours = f"{key}/v{after.head}", sidecar(after.to_json())
     text = store().found_bytes(f"{version}/{INVENTORY}")
     if text == after.to_json():
-        return
+        return False
     for path in after.content_of(after.head).values():
         store().remove(f"{key}/{path}")
     if text:
         store().replace_bytes(ours, sidecar(text), f"{version}/{SIDECAR}")
     else:
         store().remove_same(ours, f"{version}/{SIDECAR}")
-
-
-def _publish(key: str, before: Inventory | None, after: Inventory) -> None:
-    """Write the new version into the root inventory, unless the version now belongs to another writer."""
-    text = after.to_json()
-    if store().found_bytes(f"{key}/v{after.head}/{INVENTORY}") != text:
-        raise _other_writer(after.head)
-    _write_inventory(before.to_json() if before else None, text, key, after.head)
+    return True
 
 
 def _other_writer(number: int) -> Transient:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,7 +44,7 @@ _SECRETS_LOCKED = ArchiveWarning(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredRequest:
     """An archived request. `version` numbers the version that says the same; `is_version`: the request made it."""
 
@@ -63,6 +64,8 @@ class StoredRequest:
     """The source that brought the version, on whose terms its times and amounts are read."""
     read: Read | None = field(default=None, repr=False, compare=False)
     """Returns the bytes under a key, in chunks; None for the store's."""
+    _parts: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Skeleton, cuts, scans and verdict, as read at the first use. `replace` makes a request that reads again."""
 
     @property
     def payment_terms(self) -> PaymentTerms:
@@ -85,7 +88,7 @@ class StoredRequest:
             Conflict: part of the request is missing or damaged.
             Transient: the store does not answer.
         """
-        return unsealed(self.skeleton(), self.all_cuts(), seals.opener(self.reference))
+        return unsealed(self.skeleton(), self.all_cuts(), self._opener)
 
     def cuts(self) -> list[ContentCut]:
         """Return the cuts of the files' contents."""
@@ -177,9 +180,9 @@ class StoredRequest:
                 yield from seals.opened_chunks(self.reference, self.receipt_id, self._chunks(self.keys[REQUEST]))
             else:
                 cuts = self.all_cuts()
-                if any(isinstance(cut, SealedCut) for cut in cuts):
-                    seals.check_key(self.reference)  # fail now, not after the files
-                yield from self._pieces(cuts, seals.opener(self.reference))
+                for cut in [each for each in cuts if isinstance(each, SealedCut)][:1]:
+                    self._opener(cut.ciphertext)  # fail now, not after the files
+                yield from self._pieces(cuts, self._opener)
         except (FileNotFoundError, *_DAMAGE) as error:
             raise self._gone() from error
 
@@ -217,6 +220,10 @@ class StoredRequest:
             return False
         return digest.hexdigest() == self.receipt_id
 
+    @cached_property
+    def _opener(self) -> Callable[[bytes], bytes]:
+        return seals.opener(self.reference)
+
     def _zone(self) -> ZoneInfo:
         return ZoneInfo(sources.terms_of(self.source).timezone)
 
@@ -228,9 +235,11 @@ class StoredRequest:
 
     def _read(self, name: str) -> bytes:
         try:
-            return b"".join(self._chunks(self.keys[name]))
+            if name not in self._parts:
+                self._parts[name] = b"".join(self._chunks(self.keys[name]))
         except FileNotFoundError as error:
             raise self._gone() from error
+        return self._parts[name]
 
     def _gone(self) -> Conflict:
         return Conflict(f"part of receipt {self.receipt_id} is missing or damaged; send the archive again")

@@ -2,7 +2,8 @@
 
 Data keys lie outside the objects, so rewrapping or destroying a key changes no version and no digest. Encryption is
 deterministic (AES-SIV): the same value under the same key gives the same ciphertext, so an archive that is made again
-is the same, byte for byte. Data keys are not cached, since a key that is gone must not be used any longer.
+is the same, byte for byte. A data key is kept no longer than a reading of its archive, since a key that is gone must
+not be used any longer.
 
 A key is made only while it cannot have sealed anything, and never again. A lost key comes back from a backup; values
 that were sealed with a replacement would then be lost. The key of the fingerprints is made before any other key. So if
@@ -237,12 +238,14 @@ def _has_fingerprints() -> bool:
 
 
 def _made_key(reference: str) -> bytes:
-    """Return an archive's key. The first caller makes it, and every caller reads the key that is then in the store."""
+    """Return an archive's key. The first caller makes it, and every other caller reads it in the store."""
     location = key_location(reference)
-    if store().size(location) is None and not has_sealed(reference):
+    wrapped = store().found_bytes(location)
+    if wrapped is None and not has_sealed(reference):
         _fingerprint_key(settings().store_location, settings().seal_keys)
-        store().keep_first(_new_key(location, settings().known_seal_keys()), location)
-    return _kept_key(location)
+        made = _new_key(location, settings().known_seal_keys())
+        wrapped = made if store().keep_first(made, location) else store().found_bytes(location)
+    return _unwrapped_key(wrapped, location)
 
 
 def _has_sealed_below(key: str) -> bool:
@@ -250,7 +253,10 @@ def _has_sealed_below(key: str) -> bool:
 
 
 def _kept_key(location: str) -> bytes:
-    wrapped = store().found_bytes(location)
+    return _unwrapped_key(store().found_bytes(location), location)
+
+
+def _unwrapped_key(wrapped: bytes | None, location: str) -> bytes:
     if wrapped is None:
         raise Locked(f"the key {location} is gone, so its sealed values cannot be opened; restore it from a backup")
     return _key_of(wrapped, location)

@@ -4,18 +4,16 @@ from adapters.tables import notifications
 from domain.messages.summary import MOST_ROWS, summary
 from services.messages.archive_events import archive_url
 from services.payments import recorded
-from services.receipts.stored_archive import stored_archive
+from services.receipts.stored_archive import StoredArchive
 
 
-def archive_summary(reference: str, receipt_id: str, version: int) -> str:
+def archive_summary(archived: StoredArchive, version: int) -> str:
     """Return the summary of a run of an archive, for Prefect's UI.
 
     Raises:
-        Locked: the archive's key is not available.
-        Conflict: the store does not give the receipt back.
-        Transient: database or store does not answer.
+        Transient: the database does not answer.
     """
-    archived = stored_archive(reference, receipt_id)
+    reference, receipt_id = archived.archive.reference, archived.receipt_id
     return summary(
         archived.archive,
         recorded.not_closed(reference, MOST_ROWS),

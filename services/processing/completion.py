@@ -33,7 +33,7 @@ def complete(archived: StoredArchive, reconciled: PayloadFindings | None) -> lis
     for each in events:
         announce(each)
     receipts.set_state(receipt_id, State.COMPLETED, now)
-    history.keep(reference, receipt_id)
+    history.keep_of_archived(reference, receipt_id)
     leave_inbox(receipt_id)
     return events
 

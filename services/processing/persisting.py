@@ -12,7 +12,7 @@ from adapters.files.store import store
 from adapters.store import history, interrupted, ocfl
 from adapters.store.judgements import recorded_text
 from adapters.store.object_files import FILES, REVOCATION, VERDICT
-from adapters.store.requests import StoredRequest, keep_delivery, stored_request, stored_version
+from adapters.store.requests import StoredRequest, keep_delivery, request_in, version_in
 from adapters.tables import receipts
 from domain.archive.versions import statement_of
 from domain.body.json_text import JsonFault, parse
@@ -46,7 +46,7 @@ def persist(reference: str, receipt_id: str) -> Persisted:
     with staging(store().spool_folder) as folder, opened_raw_body(reference, receipt_id) as body:
         staged = stage(body, folder / "content", reference, receipt_id)
         before = interrupted.repaired(reference)
-        known = _known(reference, staged, body)
+        known = _known(before, staged, body)
         if known is None:
             stage_what_rebuilds(staged)
             number = _archive(reference, before, staged, folder)
@@ -67,22 +67,23 @@ def _keep_failures(reference: str) -> None:
         history.keep(reference, receipt_id)
 
 
-def _known(reference: str, staged: Staged, body: RawBody) -> StoredRequest | None:
+def _known(before: Inventory | None, staged: Staged, body: RawBody) -> StoredRequest | None:
     """Return the archived receipt; None if it is new. A delivery with a damaged record is written again, for the
     version that says the same.
     """
+    if before is None:
+        return None
     try:
-        return stored_request(reference, staged.receipt_id)
+        return request_in(before, staged.receipt_id)
     except Conflict:
-        inventory = ocfl.inventory(reference)
-        if inventory is None or not body.is_from_inbox:
+        if not body.is_from_inbox:
             raise
         wanted = _statement(staged.scan.document, staged.cuts)
-        for number in range(inventory.head, 0, -1):
-            if _statement_of_version(stored_version(reference, number)) == wanted:
+        for number in range(before.head, 0, -1):
+            if _statement_of_version(version_in(before, number)) == wanted:
                 stage_what_rebuilds(staged)
-                keep_delivery(reference, staged.receipt_id, number, staged.content)
-                return stored_request(reference, staged.receipt_id)
+                keep_delivery(ocfl.reference_of(before), staged.receipt_id, number, staged.content)
+                return request_in(before, staged.receipt_id)
         return None
 
 
@@ -117,8 +118,8 @@ def _current(reference: str, inventory: Inventory | None) -> StoredRequest | Non
     if inventory is None:
         return None
     receipt_id = receipts.current_receipt_id(reference)
-    current = stored_request(reference, receipt_id) if receipt_id else None
-    return current or stored_request(reference, inventory.versions[-1].message)
+    current = request_in(inventory, receipt_id) if receipt_id else None
+    return current or version_in(inventory, inventory.head)
 
 
 def _statement_of_version(current: StoredRequest) -> str | None:

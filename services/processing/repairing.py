@@ -1,5 +1,7 @@
 """Repairs an archived receipt: staged files replace the files that the store has lost or damaged."""
 
+from dataclasses import replace
+
 import structlog
 
 from adapters.files.store import store
@@ -35,7 +37,7 @@ def repair(reference: str, known: StoredRequest, staged: Staged) -> None:
             store().overwrite(staged.content / path, key)
     if not known.is_version:
         keep_delivery(reference, known.receipt_id, known.version, staged.content)
-    if not known.is_whole():
+    if not replace(known).is_whole():
         raise Conflict(
             f"receipt {known.receipt_id} cannot be repaired; `cellar verify` names the damaged files",
             code="NOT_REPAIRABLE",

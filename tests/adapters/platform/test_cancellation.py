@@ -6,11 +6,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from adapters.platform.cancellation import Deadline, Stopped, checkpoint, clock, in_thread, limited, one_fate
+from adapters.platform.cancellation import Deadline, Stopped, at_once, checkpoint, clock, in_thread, limited, one_fate
 from adapters.settings.settings import settings
 from adapters.store.requests import stored_request
 from models.errors import Transient
@@ -191,3 +192,37 @@ def test_threads_of_a_block_stop_when_the_block_fails() -> None:
 
         assert isinstance(working.exception(timeout=60), Stopped)
     checkpoint()
+
+
+def test_works_at_once_run_beside_each_other_in_the_context_of_the_caller() -> None:
+    together, seen = threading.Barrier(3, timeout=10), list[str]()
+    who.set("caller")
+
+    def work() -> None:
+        together.wait()
+        seen.append(who.get())
+
+    at_once([work] * 3)
+
+    assert seen == ["caller"] * 3
+
+
+def test_failure_of_one_of_many_works_is_raised_after_the_begun_works_and_before_the_other_works() -> None:
+    may_end, begun, ended = threading.Event(), list[int](), list[int]()
+
+    def fail() -> None:
+        may_end.set()
+        raise Transient("the bucket is away")
+
+    def work(number: int) -> None:
+        begun.append(number)
+        may_end.wait(10)
+        time.sleep(0.2)
+        ended.append(number)
+
+    with pytest.raises(Transient, match="away"):
+        at_once([fail, *(partial(work, number) for number in range(100))])
+
+    assert sorted(begun) == sorted(ended)
+    assert len(begun) < 100
+    checkpoint()  # the caller may go on

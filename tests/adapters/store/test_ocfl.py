@@ -280,15 +280,15 @@ def test_only_version_is_never_removed_when_its_root_inventory_is_lost() -> None
 def test_late_writer_never_sets_the_object_back(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
     """It lost its lease, and other writers added versions before it writes the root inventory."""
     added("r", b"one")
-    tell = ocfl._publish
+    tell = ocfl._write_inventory
 
     def late(*arguments: Any) -> None:
-        monkeypatch.setattr(ocfl, "_publish", tell)
+        monkeypatch.setattr(ocfl, "_write_inventory", tell)
         for number in range(others):
             added("r", b"other %d" % number)
         tell(*arguments)
 
-    monkeypatch.setattr(ocfl, "_publish", late)
+    monkeypatch.setattr(ocfl, "_write_inventory", late)
     with pytest.raises(Transient):
         added("r", b"ours")
 
@@ -313,13 +313,14 @@ def test_checkpoint_ends_a_writer_before_its_next_write(kind: str) -> None:
 def test_only_one_of_two_writers_of_a_version_wins(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other writer comes between our check and our write."""
     added("r", b"one")
-    make_root = ocfl._make_root
+    make = ocfl.version_writer
 
-    def other_first() -> None:
-        monkeypatch.setattr(ocfl, "_make_root", make_root)
+    def other_first() -> ocfl.VersionWriter:
+        monkeypatch.setattr(ocfl, "version_writer", make)
         added("r", b"the other's")
+        return make()
 
-    monkeypatch.setattr(ocfl, "_make_root", other_first)
+    monkeypatch.setattr(ocfl, "version_writer", other_first)
     with pytest.raises(Transient):
         added("r", b"ours")
 
