@@ -14,8 +14,7 @@ import sys
 from adapters.platform.shared_numbers import SharedNumbers
 shared = SharedNumbers(int(sys.argv[1]), 2, 3)
 shared.put(1, 2, -5)
-print(shared.total(2), shared.holds_turn())
-"""
+print(shared.total(2), shared.holds_turn())"""
 
 
 @given(st.lists(NUMBERS, min_size=12, max_size=12), NUMBERS)
@@ -51,6 +50,20 @@ def test_other_process_writes_its_part_and_gets_the_turn_when_it_is_free() -> No
     assert said_by_another(shared) == "2 False"
 
     assert shared.column(2) == [7, -5]
+
+
+def test_killed_process_loses_its_turn_to_another() -> None:
+    shared = SharedNumbers.made(2, 3)
+    command = [sys.executable, "-c", f"{_WRITE}; sys.stdout.flush(); sys.stdin.read()", str(shared.descriptor)]
+    with subprocess.Popen(
+        command, pass_fds=[shared.descriptor], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline().strip() == "-5 True"
+        assert not shared.holds_turn()
+        holder.kill()
+
+    assert shared.holds_turn()
 
 
 def said_by_another(shared: SharedNumbers) -> str:

@@ -240,6 +240,7 @@ def test_process_that_stands_still_is_replaced_while_the_other_answers(tmp_path:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 def test_inbox_is_searched_whichever_process_ends(tmp_path: Path, prefect_server: str) -> None:
     """The process that searches for all is one of the two: after each has been killed, another has taken it over."""
     with (
