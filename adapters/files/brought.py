@@ -12,8 +12,6 @@ from threading import Lock
 
 from adapters.platform.durable import make_folder
 
-_WRITTEN_AT_ONCE = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Brought:
@@ -29,7 +27,6 @@ class Note:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = Lock()
-        self._unwritten = 0
         with self._lock:
             found = connection.execute("SELECT coalesce(max(seen_in), 0) FROM brought").fetchone()
         self.pass_number: int = found[0]
@@ -48,10 +45,6 @@ class Note:
         row = (place, key, brought.size_bytes, brought.sha256, self.pass_number)
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO brought VALUES (?, ?, ?, ?, ?)", row)
-            self._unwritten += 1
-            if self._unwritten >= _WRITTEN_AT_ONCE:
-                self._connection.commit()
-                self._unwritten = 0
 
     def size_in_pass(self, place: str, key: str) -> int | None:
         """Return the size of a file that this pass has seen; None if it has not seen the file."""
@@ -70,15 +63,13 @@ class Note:
 
 @contextmanager
 def note_at(path: Path) -> Iterator[Note]:
-    """Open the note of a move, or begin it. It is written at least every 200 files, and at the end."""
+    """Open the note of a move, or begin it. Each line survives a kill; a power cut may lose the last lines."""
     make_folder(path.parent)
-    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+    with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS brought (place TEXT, key TEXT, size_bytes INTEGER, sha256 TEXT, "
             "seen_in INTEGER, PRIMARY KEY (place, key)) WITHOUT ROWID"
         )
-        try:
-            yield Note(connection)
-        finally:
-            connection.commit()
+        yield Note(connection)

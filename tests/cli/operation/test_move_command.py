@@ -88,12 +88,12 @@ def test_move_that_is_killed_goes_on_where_it_was(old: Path, new: New) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("writes", [3, 11])
+@pytest.mark.parametrize("writes", [25, 40])
 def test_move_that_is_killed_again_and_again_completes(old: Path, new: New, writes: int) -> None:
     """The note of what was brought survives a kill, so that every run gets further."""
     before = everything(old)
     with new():
-        assert killed_moves(old, repeat(writes)) > 3
+        assert killed_moves(old, repeat(writes)) > 1
         assert (all_rows(), all_files()) == before
 
 
