@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -93,7 +93,7 @@ def _fill(engine: Engine) -> None:
 
 
 def _value(column: Any, number: int) -> Any:
-    made = {
+    made: dict[type, Callable[[], Any]] = {
         JSON: lambda: _JSON[len(column.name) % len(_JSON)],
         Moment: lambda: datetime(2026, 11, 26, 18, 0, number, 123456, tzinfo=UTC),
         Boolean: lambda: number == 0,

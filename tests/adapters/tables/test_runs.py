@@ -55,6 +55,7 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     (run,) = recorded()
     assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
     assert (run.started_at, run.ended_at) == (NOON, later(5))
+    assert run.url
     assert run.url.endswith("/runs/flow-run/run-1")
 
 

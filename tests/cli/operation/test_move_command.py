@@ -20,6 +20,7 @@ from adapters.files.locations import storage_at
 from adapters.inbox import inbox, move_mark
 from adapters.settings.settings import Settings, settings
 from adapters.tables import claims
+from models.store.moving import Mark, Phase
 from tests.cli.conftest import Cellar
 from tests.cli.operation.moves import (
     WAITING,
@@ -177,9 +178,7 @@ def test_no_program_starts_in_the_wrong_place_and_what_came_late_is_brought(
     with installed(old.parent) as there:
         late_places = move_mark.places_of(there)
     with new() as here:
-        mark = move_mark.Mark(
-            source=late_places, target=move_mark.places_of(here), phase=move_mark.Phase.COPYING, at=datetime.now(UTC)
-        )
+        mark = Mark(source=late_places, target=move_mark.places_of(here), phase=Phase.COPYING, at=datetime.now(UTC))
         move_mark.put(here.inbox_location, mark)
         for command in ("worker", "up"):
             refused = cellar(command)
