@@ -97,7 +97,7 @@ def test_rebuilt_database_equals_the_lost_database_row_for_row(configure: Callab
     before = rows()
     assert {name for name, found in before.items() if not found} == {
         *("damaged_report", "refused", "waiting", "bulk_rerun", "bulk_rerun_item"),
-        *("session_event", "missing_process", "notice", "letter", "redelivery", "redelivery_message", "task_result"),
+        *("session_event", "missing_process", "notice", "letter", "redelivery", "redelivery_message"),
     }
     assert list(inbox.deliveries()) == []
     shutil.rmtree(settings().inbox_location)
