@@ -23,25 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-# Each import registers its tables.
-import models.archive.archive
-import models.archive.signed_document
-import models.completeness.missing_process
-import models.completeness.session_event
-import models.messages.endpoint
-import models.messages.event
-import models.messages.notification
-import models.messages.redelivery
-import models.payments.discrepancy
-import models.people.letter
-import models.people.notice
-import models.runs.bulk
-import models.runs.cause
-import models.runs.receipt
-import models.runs.refused
-import models.runs.run
-import models.runs.worker
-import models.settlements.settlement  # noqa: F401
+import models.every_table  # noqa: F401
 from adapters.database.transactions import translated
 from models.errors import Conflict, System, Transient
 

@@ -4,11 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.states import AwaitingRetry
 from pytest_httpserver import HTTPServer
 from sqlmodel import select
 
@@ -27,9 +24,8 @@ from models.views.archives import ArchiveView, RunView
 from models.views.endpoints import NewEndpoint
 from services.messages import endpoints
 from services.views import archive_view
-from tests.conftest import wait_until
-from tests.flows import workers
 from tests.flows.conftest import received
+from tests.flows.retried import kept, run_and_retried
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("prefect")
@@ -57,12 +53,6 @@ def repair_key() -> None:
         session.get_one(EndpointRow, "erp").keys = kept_endpoint.keys
         for message in session.exec(select(NotificationRow)):
             message.claimed_until = None
-
-
-def kept(flow_run_id: str | None = None) -> list[tuple[str, str]]:
-    """Return results by run and name, of one run if given: a worker may execute runs that other tests have left."""
-    flow_run_ids = [flow_run_id] if flow_run_id else sorted(task_results.flow_run_ids())
-    return [(each, name) for each in flow_run_ids for name in sorted(task_results.of(each))]
 
 
 def archived(reference: str) -> ArchiveView:
@@ -102,7 +92,7 @@ def test_failed_run_keeps_its_results_as_json() -> None:
 
 @pytest.mark.usefixtures("damaged_key")
 def test_retry_of_a_failed_run_resumes_at_the_failed_task(httpserver: HTTPServer) -> None:
-    states = asyncio.run(_run_and_retried("process-1", "Failed", repair_key))
+    states = asyncio.run(run_and_retried("process-1", "Failed", repair_key))
 
     assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
     assert states["notify-downstream"] == ["Failed", "Completed"]
@@ -122,7 +112,7 @@ def test_retry_of_an_undelivered_run_only_delivers(
         httpserver.clear()
         httpserver.expect_request("/hook").respond_with_data("")
 
-    states = asyncio.run(_run_and_retried("process-1", "Undelivered", come_back))
+    states = asyncio.run(run_and_retried("process-1", "Undelivered", come_back))
 
     assert len(kept_before) == len(DONE_BEFORE)
     assert [states[name] for name in DONE_BEFORE] == [["Completed", "Cached"]] * 3
@@ -138,7 +128,7 @@ def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
     configure(notify_urls=httpserver.url_for("/hook"), notify_secret=SECRET, notify_allow_private="true")
     first: list[ArchiveView] = []
 
-    states = asyncio.run(_run_and_retried("process-1", "Completed", lambda: first.append(_archive("process-1"))))
+    states = asyncio.run(run_and_retried("process-1", "Completed", lambda: first.append(_archive("process-1"))))
 
     assert {*map(tuple, states.values())} == {("Completed", "Completed")}
     again = _archive("process-1")
@@ -147,40 +137,6 @@ def test_retry_of_a_completed_run_repeats_all_tasks_with_the_same_end(
     assert [(each.attempt, each.state) for each in again.runs] == [(1, "Completed"), (2, "Completed")]
     assert len(httpserver.log) == 1
     assert kept(_archive("process-1").runs[-1].flow_run_id) == []
-
-
-async def _run_and_retried(
-    reference: str, ends: str, in_between: Callable[[], None] = lambda: None
-) -> dict[str, list[str]]:
-    """Return the states of the task runs of a run that a worker has executed, and again after Retry in the UI."""
-    workers.forget_runs()
-    delivery = received(reference, sample_body(reference))
-    parameters = {"reference": reference, "receipt_id": delivery.receipt_id}
-    async with get_client() as client, workers.worker_here(client) as deployment_id:
-        flow_run = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
-        await _reached(client, flow_run.id, ends, run_count=1)
-        in_between()
-        await client.set_flow_run_state(flow_run.id, AwaitingRetry(scheduled_time=datetime.now(UTC)), force=True)
-        await _reached(client, flow_run.id, "Completed", run_count=2)
-        run_id = str(flow_run.id)
-        await asyncio.to_thread(wait_until, lambda: _have_ended(workers.task_states(run_id)), timeout_s=60)
-        return workers.task_states(run_id)
-
-
-async def _reached(client: PrefectClient, flow_run_id: UUID, state: str, run_count: int) -> None:
-    """Wait for the state, and then for the removal of the results."""
-    for _ in range(600):
-        flow_run = await client.read_flow_run(flow_run_id)
-        has_ended = (flow_run.state_name, flow_run.run_count) == (state, run_count)
-        if has_ended and (state != "Completed" or not kept(str(flow_run_id))):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{flow_run.state_name} in attempt {flow_run.run_count}, expected {state} in {run_count}")
-
-
-def _have_ended(states: dict[str, list[str]]) -> bool:
-    """Return whether all task runs have ended on Prefect's server, where they arrive late."""
-    return len(states) == 4 and all(len(each) == 2 and "Running" not in each for each in states.values())
 
 
 @pytest.mark.usefixtures("damaged_key")

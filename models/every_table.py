@@ -1,0 +1,24 @@
+"""Imports the rows of every table: each import registers its tables with SQLModel.
+
+Migrations compare the database with them, and a move copies them.
+"""
+
+import models.archive.archive
+import models.archive.signed_document
+import models.completeness.missing_process
+import models.completeness.session_event
+import models.messages.endpoint
+import models.messages.event
+import models.messages.notification
+import models.messages.redelivery
+import models.payments.discrepancy
+import models.people.letter
+import models.people.notice
+import models.runs.bulk
+import models.runs.cause
+import models.runs.receipt
+import models.runs.refused
+import models.runs.run
+import models.runs.task_result
+import models.runs.worker
+import models.settlements.settlement  # noqa: F401
