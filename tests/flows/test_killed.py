@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 
 MOST_WRITES = 60
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-HISTORY = {"run", "lease", "notification_attempt"}  # has a row for every attempt, and must differ
+HISTORY = {"run", "lease", "notification_attempt", "task_result"}  # has rows for every attempt, and must differ
 WRITER = re.compile("/content/[0-9a-f]{8}/")
 TIMES = {
     "archive.completed_at",
