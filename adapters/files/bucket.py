@@ -82,8 +82,17 @@ class Bucket(Storage):
         answer = self._asked("return", key, lambda at: client().get_object(**at))
         if answer is None:
             raise FileNotFoundError(f"nothing lies under {key}")
-        with _ours("return", key), closing(answer["Body"]) as stream:
-            yield from stream.iter_chunks(_COPY_BYTES)
+        sent = 0
+        try:
+            with closing(answer["Body"]) as stream:
+                for chunk in stream.iter_chunks(_COPY_BYTES):
+                    yield chunk
+                    sent += len(chunk)
+        except BotoCoreError:  # the connection broke: smart-open resumes, again and again
+            with self.opened(key) as stream:
+                stream.seek(sent)
+                while chunk := stream.read(_COPY_BYTES):
+                    yield chunk
 
     def read_bytes(self, key: str) -> bytes:
         return b"".join(self.chunks(key))

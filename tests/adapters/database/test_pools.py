@@ -7,6 +7,7 @@ from threading import Barrier
 import psycopg
 from sqlalchemy import text
 
+from adapters.database.pools import Program, connect_as
 from adapters.database.transactions import reading
 from adapters.settings.settings import Settings
 
@@ -18,6 +19,7 @@ def test_threads_beyond_the_connections_wait_for_one(
     configure: Callable[..., Settings], postgres_installation: str
 ) -> None:
     configure(database_url=postgres_installation, worker_connections=_MOST)
+    connect_as(Program.COMMAND)  # another test may have run a receiver in this process
     all_at_once = Barrier(4 * _MOST)
 
     def _use(_: int) -> None:

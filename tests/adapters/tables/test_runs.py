@@ -55,8 +55,7 @@ def test_run_is_recorded_from_begin_to_end() -> None:
     (run,) = recorded()
     assert (run.state, run.failed_task, run.trigger) == ("Failed", "load-metadata", "webhook")
     assert (run.started_at, run.ended_at) == (NOON, later(5))
-    assert run.url
-    assert run.url.endswith("/runs/flow-run/run-1")
+    assert run.url is None  # Prefect has removed a run that ended so long ago
 
 
 def test_beginning_a_recorded_run_again_changes_nothing() -> None:

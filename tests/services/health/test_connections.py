@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import psycopg
 
 from adapters.database.facts import Connections
-from adapters.database.pools import Program
+from adapters.database.pools import Program, connect_as
 from adapters.settings.settings import Settings
 from models.views.health import Check, Verdict
 from services.health.bounded import examined
@@ -45,6 +45,7 @@ def test_processes_that_are_connected_count_once_however_many_connections_they_h
     configure: Callable[..., Settings], postgres_installation: str
 ) -> None:
     configure(database_url=postgres_installation, receiver_processes=2)
+    connect_as(Program.COMMAND)  # another test may have run a receiver in this process
     assert "receivers may open 2 × 16, workers 1 × 32," in found().found
     with ExitStack() as stack:
         for name in ["cellar receiver 1@a", *["cellar receiver 1@b"] * 3, "cellar receiver 2@b", "cellar worker 9@a"]:
