@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Cancelled
 
@@ -29,7 +29,7 @@ AWAY = Cause("ENDPOINT_AWAY", "notify-downstream", "Transient", "the endpoint do
 @pytest.fixture
 def complete() -> Delivery:
     """Return a delivery that is complete and has left the inbox."""
-    made = delivery(uuid4().hex)
+    made = delivery(uuid4().hex, uuid4().hex)
     receipts.register(made)
     receipts.set_state(made.receipt_id, Stands.COMPLETED, NOON)
     return made
@@ -65,9 +65,8 @@ async def _delete(flow_run_id: str) -> None:
 
 async def _runs_of(of: Delivery) -> list[FlowRun]:
     async with PrefectClient(settings().prefect_url) as client:
-        # The server has the runs of other tests too.
-        of_reference = FlowRunFilterTags(all_=[f"reference:{of.reference}"])
-        return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=of_reference))
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[of.reference]))  # the server has the runs of other tests too
+        return await client.read_flow_runs(flow_run_filter=named)
 
 
 def test_waiting_run_that_prefect_has_goes_on_waiting(complete: Delivery) -> None:
