@@ -5,7 +5,7 @@ Calls are retried only in a `patient` block: otherwise a retry belongs to the se
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,9 +62,13 @@ class Bucket(Storage):
         found = self._asked("describe", key, lambda at: client().head_object(**at))
         return found["ContentLength"] if found else None
 
+    def opened(self, key: str) -> AbstractContextManager[BinaryIO]:
+        return self._opened_at(0, key)
+
     @contextmanager
-    def opened(self, key: str) -> Iterator[BinaryIO]:
-        transport = {"client": client()}
+    def _opened_at(self, place: int, key: str) -> Iterator[BinaryIO]:
+        """Open a file to be read from a place on. smart-open resumes a read that breaks off."""
+        transport = {"client": client(), "defer_seek": place > 0}  # or it would begin at 0 and stop again
         try:
             stream = _smart_open()(self.location(key), "rb", compression="disable", transport_params=transport)
         except (OSError, ClientError, BotoCoreError) as error:
@@ -74,6 +78,8 @@ class Bucket(Storage):
             raise _transient("return", key, error) from error
         try:
             with stream:
+                if place:
+                    stream.seek(place)
                 yield stream
         except (OSError, ClientError, BotoCoreError) as error:
             raise _transient("return", key, error) from error
@@ -88,9 +94,8 @@ class Bucket(Storage):
                 for chunk in stream.iter_chunks(_COPY_BYTES):
                     yield chunk
                     sent += len(chunk)
-        except BotoCoreError:  # the connection broke: smart-open resumes, again and again
-            with self.opened(key) as stream:
-                stream.seek(sent)
+        except BotoCoreError:  # the connection broke
+            with self._opened_at(sent, key) as stream:
                 while chunk := stream.read(_COPY_BYTES):
                     yield chunk
 
