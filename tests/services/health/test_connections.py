@@ -46,6 +46,7 @@ def test_processes_that_are_connected_count_once_however_many_connections_they_h
 ) -> None:
     configure(database_url=postgres_installation, receiver_processes=2)
     connect_as(Program.COMMAND)  # another test may have run a receiver in this process
+    end_connections_of_earlier_tests(postgres_installation)
     assert "receivers may open 2 × 16, workers 1 × 32," in found().found
     with ExitStack() as stack:
         for name in ["cellar receiver 1@a", *["cellar receiver 1@b"] * 3, "cellar receiver 2@b", "cellar worker 9@a"]:
@@ -55,6 +56,15 @@ def test_processes_that_are_connected_count_once_however_many_connections_they_h
         stack.enter_context(psycopg.connect(postgres_installation, application_name="somebody else"))
 
         assert others(found()) == others(before) + 1
+
+
+def end_connections_of_earlier_tests(database_url: str) -> None:
+    """End what earlier tests left connected: the tests of a process share one server, and the check counts them all."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'cellar %' AND pid <> pg_backend_pid()"
+        )
 
 
 def others(check: Check) -> int:
