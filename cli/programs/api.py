@@ -1,21 +1,10 @@
-"""`cellar api`: runs the receiver, in one process or in several that serve its port together."""
+"""`cellar api`: sets malloc's settings, then runs the receiver.
 
-import asyncio
+The receiver is imported behind the settings: they start the process again, which would import everything twice.
+"""
+
 import os
 import sys
-
-import structlog
-import typer
-
-from adapters.files.private import shut_folders
-from adapters.inbox.move_mark import check_not_moved
-from adapters.settings.settings import settings
-from cli.programs.receiver_process import serve
-from cli.programs.receiver_processes import run_processes
-from cli.programs.supervisor import Listener, require_free
-from models.errors import Refused, WrongUse
-
-log = structlog.get_logger()
 
 # Bodies are large and short-lived. Blocks below 64 MiB come from the heap, which keeps up to 256 MiB, instead of a new
 # mmap each: 1.13-1.35 times as fast at 200 MB.
@@ -25,27 +14,9 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "26843
 def api() -> None:
     """Run the receiver: webhook, JSON API and public links."""
     _set_up_malloc()
-    _require_port()
-    check_not_moved()
-    shut_folders(settings())
-    processes = settings().receiver_processes
-    log.info("the receiver listens", host=settings().host, port=settings().port, processes=processes)
-    if processes == 1:
-        serve()
-    elif status := asyncio.run(run_processes(processes)):
-        raise typer.Exit(status)
+    from cli.programs.receiver import run  # noqa: PLC0415 -- after the process has started again
 
-
-def _require_port() -> None:
-    """Check that the port is free: uvicorn would say so in its own words, and exit with 3.
-
-    Raises:
-        WrongUse: the receiver cannot listen on its port.
-    """
-    try:
-        require_free([Listener("the receiver", settings().host, settings().port, "CELLAR_PORT")])
-    except Refused as refused:
-        raise WrongUse(refused.detail) from refused
+    run()
 
 
 def _set_up_malloc() -> None:
