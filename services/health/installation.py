@@ -47,9 +47,12 @@ def _settings() -> Check:
 
 
 def _data_folder() -> Check:
-    """Write a file where cellar keeps its own data."""
+    """Write a file where cellar keeps its own data. A program makes the folder when it needs it."""
     folder = settings().data_dir.absolute()
     if not folder.is_dir():
+        if not _is_kept_in(folder):
+            text = f"{folder} does not exist, and nothing is kept there: database, inbox and store lie elsewhere"
+            return Check(name="data folder", verdict=Verdict.OFF, found=text)
         to_do = "start `cellar up` here, or set CELLAR_DATA_DIR to the folder of the installation"
         return Check(name="data folder", verdict=Verdict.WRONG, found=f"{folder} does not exist", to_do=to_do)
     probe = folder / ".probe"
@@ -59,6 +62,12 @@ def _data_folder() -> Check:
     except OSError as error:
         raise Transient(f"{folder} cannot be written: {error.strerror}") from error
     return Check(name="data folder", verdict=Verdict.OK, found=f"{folder} can be written")
+
+
+def _is_kept_in(folder: Path) -> bool:
+    made = settings()
+    locations = made.database_location, made.inbox_location, made.store_location
+    return any(str(folder) in each for each in locations)
 
 
 def _ports() -> Check:

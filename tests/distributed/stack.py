@@ -23,7 +23,7 @@ from benchmarks.guardian import guard
 from cli.programs.api import MALLOC
 from tests.conftest import answers, free_port
 from tests.distributed import engines
-from tests.distributed.processes import Process
+from tests.distributed.processes import Process, supervised
 
 ROOT = Path(__file__).parents[2]
 PREFECT_ENV = ROOT / "deploy" / "prefect-server.env"
@@ -105,7 +105,8 @@ def distributed(
         try:
             _start_engines(stack)
             _start_programs(stack)
-            yield stack
+            with supervised(list(stack.processes.values())):
+                yield stack
         finally:
             for process in reversed(stack.processes.values()):
                 if process.is_alive():

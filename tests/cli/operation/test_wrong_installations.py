@@ -72,6 +72,19 @@ def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_data_folder_may_be_missing_where_everything_lies_elsewhere(cellar: Cellar, tmp_path: Path) -> None:
+    elsewhere = {
+        "CELLAR_DATABASE_URL": f"sqlite:///{tmp_path / 'cellar.db'}",
+        "CELLAR_INBOX_URL": str(tmp_path / "inbox"),
+        "CELLAR_STORE_URL": str(tmp_path / "store"),
+    }
+    with installed(tmp_path, **elsewhere):
+        found = verdicts(cellar("doctor", "--json"))
+
+    assert found["data folder"][0] == "off"
+    assert "nothing is kept there" in found["data folder"][1]
+
+
 def test_no_worker_and_deployments_of_another_version(cellar: Cellar, folder: Path, prefect_server: str) -> None:
     with installed(folder, PREFECT_API_URL=prefect_server), deployed(prefect_server):
         found = verdicts(cellar("doctor", "--json"))
