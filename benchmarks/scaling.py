@@ -5,31 +5,24 @@ two workers and two Prefect servers against one of each. The engines (Postgres, 
 since both forms share them. Needs root and the controller `cpu` of cgroups, version 1.
 """
 
-import asyncio
 import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-import httpx
-
-from benchmarks.archives import references, template
+from benchmarks.archives import template
+from benchmarks.distributed_burst import burst
 from benchmarks.machine import described
-from benchmarks.posting import post_at_once
 from benchmarks.servers import SECRET
-from tests.distributed.outcome import queried
-from tests.distributed.stack import Stack, distributed
+from tests.distributed.stack import distributed
 
 _CONTROLLER = Path("/sys/fs/cgroup/cpu")
 _PERIOD_US, _SHARE = 100_000, 0.25
-_LANES = 4
 _ENGINES = ("postgres", "redis", "s3", "nginx")
-_COMPLETE_WITHIN_S = 3600
 _ARCHIVES = 100
 _FORMS = (1, 2, 2, 1)
 """Workers and Prefect servers of each turn: the machine is as warm for one form as for the other."""
@@ -54,30 +47,8 @@ def _rate(folder: Path, made: bytes, count: int, archives: int) -> float:
     ):
         for name in stack.processes.keys() - set(_ENGINES):
             held.enter_context(_held(name, stack[name].pids()))
-        asyncio.run(_post(stack, made, max(4, archives // 10)))  # so that both forms have imported everything
-        _wait(stack)
-        begun, before = time.monotonic(), _completed(stack)
-        asyncio.run(_post(stack, made, archives))
-        _wait(stack)
-        assert _completed(stack) == before + archives
-        return archives / (time.monotonic() - begun)
-
-
-async def _post(stack: Stack, made: bytes, archives: int) -> None:
-    async with httpx.AsyncClient(base_url=stack.url, timeout=120, trust_env=False) as receiver:
-        posted = await post_at_once(receiver, made, references(archives), _LANES)
-    assert all(each.is_acknowledged for each in posted)
-
-
-def _wait(stack: Stack) -> None:
-    deadline = time.monotonic() + _COMPLETE_WITHIN_S
-    while queried(stack.database_url, "SELECT 1 FROM receipt WHERE state <> 'completed' LIMIT 1"):
-        assert time.monotonic() < deadline, f"the burst is not completed after {_COMPLETE_WITHIN_S} s"
-        time.sleep(0.5)
-
-
-def _completed(stack: Stack) -> int:
-    return int(queried(stack.database_url, "SELECT count(*) FROM receipt WHERE state = 'completed'")[0][0])
+        burst(stack, made, max(4, archives // 10))  # so that both forms have imported everything
+        return archives / burst(stack, made, archives)
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""Compares the processor time of an archive in both forms: `python -m benchmarks.processor_time [ARCHIVES]`.
+
+The embedded form has one process of each kind on SQLite and folders, the distributed one two of each on Postgres, a
+bucket and Redis. Both take a burst of the same archives. The forms take turns, and the medians are compared. What the
+engines of others spend (Postgres, S3, Redis, nginx) is told apart: in the embedded form SQLite and files are part of
+the programs themselves.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from benchmarks import engine_parts
+from benchmarks.archives import template
+from benchmarks.distributed_burst import burst
+from benchmarks.installations import installation
+from benchmarks.machine import described
+from benchmarks.servers import SECRET
+from tests.distributed.stack import distributed
+
+_ARCHIVES = 60
+_ROUNDS = 3
+_GROUPS = {"receiver": "receiver", "worker": "worker", "prefect": "prefect server"}
+
+Spent = dict[str, float]
+
+
+def main(archives: int) -> None:
+    made = template()
+    rounds: dict[str, list[Spent]] = {"embedded": [], "distributed": []}
+    for _ in range(_ROUNDS):
+        with tempfile.TemporaryDirectory(prefix="cellar-benchmark-") as folder:
+            rounds["embedded"].append(asyncio.run(_embedded(Path(folder), made, archives)))
+        with tempfile.TemporaryDirectory(prefix="cellar-benchmark-") as folder:
+            rounds["distributed"].append(_distributed(Path(folder), made, archives))
+        print(json.dumps({form: each[-1] for form, each in rounds.items()}), flush=True)
+    medians = {
+        form: {name: round(median(each[name] for each in spent), 1) for name in spent[0]}
+        for form, spent in rounds.items()
+    }
+    ours = {form: sum(value for name, value in each.items() if name != "engines") for form, each in medians.items()}
+    ratio = round(ours["distributed"] / ours["embedded"], 2)
+    print(json.dumps({"ms_an_archive": medians, "ratio_without_engines": ratio, "machine": described()}, indent=2))
+
+
+async def _embedded(folder: Path, made: bytes, archives: int) -> Spent:
+    async with installation(folder, "cellar", None) as site:
+        await engine_parts.burst(site, made, max(4, archives // 10))
+        pids = {"receiver": [site.api.pid], "worker": [site.worker.pid], "prefect server": [site.prefect_server.pid]}
+        before = _spent_s(pids)
+        await engine_parts.burst(site, made, archives)
+        return _ms_an_archive(before, _spent_s(pids), archives)
+
+
+def _distributed(folder: Path, made: bytes, archives: int) -> Spent:
+    with distributed(folder, webhook_secrets=SECRET) as stack:
+        burst(stack, made, max(4, archives // 10))
+        pids: dict[str, list[int]] = {}
+        for name, process in stack.processes.items():
+            assert process.running
+            pids.setdefault(_GROUPS.get(name.partition("-")[0], "engines"), []).append(process.running.pid)
+        before = _spent_s(pids)
+        burst(stack, made, archives)
+        return _ms_an_archive(before, _spent_s(pids), archives)
+
+
+def _spent_s(pids: Mapping[str, list[int]]) -> Counter[str]:
+    """Return the processor seconds of each group so far, with those of children that have ended."""
+    spent = Counter[str]()
+    for group, parents in pids.items():
+        for parent in map(psutil.Process, parents):
+            for each in [parent, *parent.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    spent[group] += sum(each.cpu_times()[:4])
+    return spent
+
+
+def _ms_an_archive(before: Counter[str], after: Counter[str], archives: int) -> Spent:
+    return {group: round((after[group] - before[group]) / archives * 1000, 1) for group in after}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else _ARCHIVES)
