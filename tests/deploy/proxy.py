@@ -88,7 +88,7 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         shutil.copy(NGINX / "cellar.conf", made)
         (made / "cellar").mkdir()
         _as_root_may_leave(made)
-        lines = "".join(f"server 127.0.0.1:{each.port} max_fails=2 fail_timeout=5s;\n" for each in ran)
+        lines = "".join(f"server 127.0.0.1:{each.port} max_fails=3 fail_timeout=2s;\n" for each in ran)
         (made / "cellar" / "receivers.conf").write_text(lines)
         (made / "cellar" / "site.conf").write_text(_SITE.format(folder=made, port=port))
         (made / "cellar" / "operators.conf").write_text(operators)
