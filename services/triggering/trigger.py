@@ -35,16 +35,17 @@ _locked: set[str] = set()
 async def untriggered() -> list[Delivery]:
     """Return the deliveries in the inbox that have no run or whose receipt is complete, oldest first.
 
-    Deliveries of the last moments are left to their announcement. Any number takes one query and no request to Prefect.
+    Deliveries of the last moments are left to their announcement. One of the future is not: its receiver's clock was
+    wrong, and would be for as long. Any number takes one query and no request to Prefect.
 
     Raises:
         Transient: the database or the inbox's bucket does not answer.
     """
-    announced = datetime.now(UTC) - _ANNOUNCED_WITHIN
+    now = datetime.now(UTC)
     return [
         delivery
         for delivery, known in await asyncio.to_thread(_waiting)
-        if delivery.received_at < announced
+        if abs(now - delivery.received_at) > _ANNOUNCED_WITHIN
         and (known is None or known.flow_run_id is None or known.state is State.COMPLETED)
     ]
 

@@ -325,6 +325,16 @@ def test_untriggered_lists_deliveries_without_a_run_or_complete_oldest_first(bod
     assert asyncio.run(untriggered()) == [new, registered, done]
 
 
+def test_delivery_of_a_receiver_whose_clock_was_an_hour_ahead_is_untriggered_at_once(body: bytes) -> None:
+    now = datetime.now(UTC)
+    ahead, just_now = (_arrived(body, now + each) for each in (timedelta(hours=1), timedelta()))
+
+    found = {each.delivery_id for each in asyncio.run(untriggered())}
+
+    assert ahead.delivery_id in found
+    assert just_now.delivery_id not in found
+
+
 def test_new_delivery_of_a_failed_receipt_is_untriggered(body: bytes) -> None:
     first = arrived(body)
     assert triggered(first)
