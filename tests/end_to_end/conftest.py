@@ -75,7 +75,10 @@ class Running:
 
 
 class Endpoint:
-    """Downstream systems: `url` confirms everything, a partner's nothing until `mend`. Confirmed messages stay."""
+    """Downstream systems: `url` confirms everything, a partner's nothing until `mend`.
+
+    `confirmed` has the references of confirmed messages; a message about a refused delivery may have none.
+    """
 
     def __init__(self, server: HTTPServer) -> None:
         self.down = {AWAY, FOR_RETRY, FOR_RETRY_IN_UI}
@@ -92,7 +95,9 @@ class Endpoint:
         self.down.remove(partner)
 
     def _confirm(self, request: Request) -> Response:
-        self.confirmed.append(json.loads(request.data)["data"]["reference"])
+        reference = json.loads(request.data)["data"].get("reference")
+        if reference:
+            self.confirmed.append(reference)
         return Response()
 
     def _answer_of_partner(self, request: Request) -> Response:
