@@ -35,6 +35,7 @@ from benchmarks.guardian import guard
 
 _LONGEST_FIRST = (
     "tests/services/custody",
+    "tests/end_to_end/test_unconfirmed.py",  # of an outage that lasts from the first start: pauses grow with its age
     "tests/end_to_end/test_up.py",
     "tests/end_to_end",
     "tests/flows",
