@@ -51,7 +51,7 @@ def _data_folder() -> Check:
     folder = settings().data_dir.absolute()
     if not folder.is_dir():
         if not _is_kept_in(folder):
-            text = f"{folder} does not exist, and nothing is kept there: database, inbox and store lie elsewhere"
+            text = f"{folder} does not exist, and nothing is kept there: data and secrets lie elsewhere"
             return Check(name="data folder", verdict=Verdict.OFF, found=text)
         to_do = "start `cellar up` here, or set CELLAR_DATA_DIR to the folder of the installation"
         return Check(name="data folder", verdict=Verdict.WRONG, found=f"{folder} does not exist", to_do=to_do)
@@ -65,9 +65,11 @@ def _data_folder() -> Check:
 
 
 def _is_kept_in(folder: Path) -> bool:
+    """Return whether a part of the installation lies in its data folder. Secrets that are not set are files there."""
     made = settings()
+    secrets = made.webhook_secrets, made.api_tokens, made.link_secret, made.seal_keys, made.anchor_key
     locations = made.database_location, made.inbox_location, made.store_location
-    return any(str(folder) in each for each in locations)
+    return not all(secrets) or any(f"{folder}/" in each for each in locations)
 
 
 def _ports() -> Check:

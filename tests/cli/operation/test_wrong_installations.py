@@ -1,5 +1,6 @@
 """`cellar status` and `cellar doctor` find what is wrong with an installation: each fault is real."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -74,13 +75,20 @@ def test_folder_without_an_installation_stays_empty(cellar: Cellar, tmp_path: Pa
 
 def test_data_folder_may_be_missing_where_everything_lies_elsewhere(cellar: Cellar, tmp_path: Path) -> None:
     elsewhere = {
-        "CELLAR_DATABASE_URL": f"sqlite:///{tmp_path / 'cellar.db'}",
+        "CELLAR_DATABASE_URL": f"sqlite:///{tmp_path / 'database'}",  # begins like the data folder, and is none of it
         "CELLAR_INBOX_URL": str(tmp_path / "inbox"),
         "CELLAR_STORE_URL": str(tmp_path / "store"),
+        "CELLAR_WEBHOOK_SECRETS": "webhook",
+        "CELLAR_API_TOKENS": "token",
+        "CELLAR_LINK_SECRET": "a" * 43,
+        "CELLAR_SEAL_KEYS": base64.b64encode(bytes(64)).decode(),
     }
     with installed(tmp_path, **elsewhere):
+        without_a_secret = verdicts(cellar("doctor", "--json"))
+    with installed(tmp_path, **elsewhere, CELLAR_ANCHOR_KEY=base64.b64encode(bytes(32)).decode()):
         found = verdicts(cellar("doctor", "--json"))
 
+    assert without_a_secret["data folder"][0] == "wrong"
     assert found["data folder"][0] == "off"
     assert "nothing is kept there" in found["data folder"][1]
 
