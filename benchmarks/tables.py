@@ -33,10 +33,11 @@ def publish(tables: Mapping[str, tuple[list[str], Rows]], texts: Mapping[str, st
 
 def machine(measured: dict[str, Any]) -> str:
     """Return a description of the machine and of the number of rounds."""
-    found = measured["machine"]
+    found, count = measured["machine"], measured["rounds"]
+    rounds = "one round" if count == 1 else f"medians of {count} interleaved rounds"
     return (
         f"{found['cores']} cores ({found['processor']}), {found['memory_gb']} GB, {found['system']}, "
-        f"Python {found['python']}; medians of {measured['rounds']} interleaved rounds."
+        f"Python {found['python']}; {rounds}."
     )
 
 

@@ -20,7 +20,10 @@ def api() -> None:
 
 
 def _set_up_malloc() -> None:
-    """Start this process again if malloc's settings are missing: libc reads them before Python starts."""
+    """Start this process again if malloc's settings are missing.
+
+    They are variables of libc, not settings of cellar: libc reads them before Python starts.
+    """
     missing = {name: value for name, value in MALLOC.items() if name not in os.environ}
-    if missing:
+    if missing:  # the program and its arguments are this process's own, and no shell reads them
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606

@@ -35,8 +35,8 @@ _locked: set[str] = set()
 async def untriggered() -> list[Delivery]:
     """Return the deliveries in the inbox that have no run or whose receipt is complete, oldest first.
 
-    Deliveries of the last moments are left to their announcement. One of the future is not: its receiver's clock was
-    wrong, and would be for as long. Any number takes one query and no request to Prefect.
+    Deliveries of the last moments are left to their announcement. A delivery with a later time than now was accepted by
+    a receiver with a wrong clock, and is not left. Any number of deliveries takes one query and no request to Prefect.
 
     Raises:
         Transient: the database or the inbox's bucket does not answer.
