@@ -42,7 +42,10 @@ _STATES = {
 
 @pytest.fixture
 def prefect_that_forgets(configure: Callable[..., Settings], tmp_path: Path) -> Iterator[httpx.Client]:
-    """A server as `cellar up` starts it, except that it looks for old runs every two seconds."""
+    """A server as `cellar up` starts it, except that it looks for old runs, and for what they left, every two seconds.
+
+    Lines of a run's log that reach the server after the run was removed stay until the second look, daily by default.
+    """
     made = configure(prefect_retention_days=_DAYS)
     home, port = tmp_path / "prefect", free_port()
     home.mkdir()
@@ -50,6 +53,7 @@ def prefect_that_forgets(configure: Callable[..., Settings], tmp_path: Path) -> 
         for name, value in prefect_server_defaults(made).items():
             patch.setenv(name, value)
         patch.setenv("PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS", "2")
+        patch.setenv("PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS", "2")
         with serving_prefect(home, port, os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]) as url:
             configure(PREFECT_API_URL=url)
             asyncio.run(_deployed(url))
