@@ -4,13 +4,13 @@ Calls are retried only in a `patient` block: otherwise a retry belongs to the se
 """
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.files.storage import LocalFolder, R, Storage
+from adapters.platform.cancellation import at_once
 from adapters.settings.settings import settings
 from models.errors import System, Transient, Unreadable, WrongUse
 
@@ -101,6 +102,16 @@ class Bucket(Storage):
 
     def read_bytes(self, key: str) -> bytes:
         return b"".join(self.chunks(key))
+
+    def read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+
+        def read(key: str) -> None:
+            with suppress(FileNotFoundError, Unreadable):
+                found[key] = self.read_bytes(key)
+
+        at_once(partial(read, key) for key in keys)
+        return found
 
     def listed(self, key: str, strange: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
         return ((each, found["Size"]) for each, found in self._found_below(f"{key}/" if key else ""))

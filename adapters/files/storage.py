@@ -6,7 +6,7 @@ bucket.
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +84,14 @@ class Storage(ABC):
             return self.read_bytes(key)
         except FileNotFoundError:
             return None
+
+    def read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Return the bytes under keys of small files that are read next, by key, where one request for each is slow.
+
+        A bucket is asked for all of them at the same time. A folder returns none. A key that does not exist, or cannot
+        be read, is left out: reading it by itself tells why.
+        """
+        return {}
 
     def digest_of(self, key: str) -> str | None:
         """Return the SHA-256 in hex of the bytes under a key, None if it does not exist. Raises as `found_bytes`."""

@@ -30,6 +30,7 @@ from models.payments.payment_terms import PaymentTerms
 from models.store.inventory import Inventory
 
 _RECEIPT = "receipt.json"
+_READ_AHEAD_BYTES = 4 << 20
 _KEPT_OF_A_DELIVERY = (SKELETON, CUTS, REQUEST)
 _OF_A_DELIVERY = re.compile(
     rf"{ocfl.LOGS}/{DELIVERIES}/([0-9a-f]{{64}})/({'|'.join(map(re.escape, (_RECEIPT, *_KEPT_OF_A_DELIVERY)))})"
@@ -127,6 +128,7 @@ class StoredRequest:
             return self.locked_archive()
 
     def _archive_in(self, skeleton: Callable[[], bytes]) -> Archive:
+        self._read_parts_ahead()
         contents = [cut.content for cut in self.cuts()]
         zone, results = self._zone(), self.payment_terms.results
         try:
@@ -228,7 +230,33 @@ class StoredRequest:
         return ZoneInfo(sources.terms_of(self.source).timezone)
 
     def _pieces(self, cuts: Sequence[Cut], opener: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        return rebuilt(self.skeleton(), cuts, lambda sha256: self._chunks(self.files[sha256]), opener)
+        ahead = self._read_ahead(self._first_small_files(cuts))
+
+        def read(sha256: str) -> Iterable[bytes]:
+            key = self.files[sha256]
+            return [ahead[key]] if key in ahead else self._chunks(key)
+
+        return rebuilt(self.skeleton(), cuts, read, opener)
+
+    def _first_small_files(self, cuts: Sequence[Cut]) -> list[str]:
+        """Return the keys of the first files of at most `_READ_AHEAD_BYTES` in all."""
+        keys, left_bytes = list[str](), _READ_AHEAD_BYTES
+        for content in [cut.content for cut in content_cuts(cuts)]:
+            key = self.files.get(content.sha256)
+            if key is None or key in keys or content.size_bytes > left_bytes:
+                continue
+            left_bytes -= content.size_bytes
+            keys.append(key)
+        return keys
+
+    def _read_parts_ahead(self) -> None:
+        """Read the parts that describe an archive."""
+        names = [name for name in (SKELETON, CUTS, SCANS, VERDICT) if name in self.keys and name not in self._parts]
+        found = self._read_ahead([self.keys[name] for name in names])
+        self._parts.update({name: found[self.keys[name]] for name in names if self.keys[name] in found})
+
+    def _read_ahead(self, keys: Sequence[str]) -> dict[str, bytes]:
+        return {} if self.read else store().read_ahead(keys)
 
     def _chunks(self, key: str) -> Iterable[bytes]:
         return (self.read or store().chunks)(key)

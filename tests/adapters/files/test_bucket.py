@@ -91,6 +91,13 @@ def _pass(listener: socket.socket, port: int, broken: int) -> None:
                     left -= len(data)
 
 
+def test_small_files_are_read_ahead_without_those_that_do_not_exist(storage: Bucket) -> None:
+    storage.overwrite_bytes(b"first", KEY)
+    storage.overwrite_bytes(b"second", f"{KEY}-2")
+
+    assert storage.read_ahead([KEY, f"{KEY}-2", f"{KEY}-3"]) == {KEY: b"first", f"{KEY}-2": b"second"}
+
+
 def test_broken_read_resumes_where_it_stopped(configure: Configure, storage: Bucket, s3_server: str) -> None:
     data = os.urandom(3_000_000)
     storage.overwrite_bytes(data, KEY)
