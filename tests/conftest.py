@@ -214,7 +214,7 @@ def migrated_prefect(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not folder.exists():
             shutil.rmtree(unfinished, ignore_errors=True)
             environment = os.environ | {"PREFECT_HOME": str(unfinished)}
-            subprocess.run([sys.executable, "-c", _MIGRATE_PREFECT], env=environment, check=True, timeout=240)
+            subprocess.run([sys.executable, "-c", _MIGRATE_PREFECT], env=environment, check=True, timeout=LONGEST_S)
             unfinished.rename(folder)
     return folder / "prefect.db"
 
@@ -254,7 +254,7 @@ def serving_prefect(home: Path, port: int, origins: str) -> Iterator[str]:
     ]
     with running(command, environment, home / "server.log"):
         url = f"http://127.0.0.1:{port}/api"
-        wait_until(lambda: answers(f"{url}/health"), timeout_s=200)  # a first start takes 12 s of processor time
+        wait_until(lambda: answers(f"{url}/health"))
         yield url
 
 
@@ -268,7 +268,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     off = ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
     command = [weed, "mini", f"-dir={folder}", "-ip=127.0.0.1", f"-s3.port={port}", *inner, *off]
     with running(command, environment, folder / "server.log"):
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), timeout_s=60)
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"))
         session = boto3.Session("cellar-test", "cellar-test-secret", region_name="us-east-1")
         session.client("s3", endpoint_url=f"http://127.0.0.1:{port}").create_bucket(Bucket="archives")
         yield f"http://127.0.0.1:{port}"
@@ -324,15 +324,20 @@ def free_port() -> int:
     return port
 
 
+LONGEST_S = 240
+"""What ends a hang. What succeeds at once on a quiet machine may take minutes on a busy one."""
+
+
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
+        return httpx.get(url, timeout=LONGEST_S, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = LONGEST_S) -> None:
+    deadline, pause_s = time.monotonic() + timeout_s, 0.01
     while not condition():
         assert time.monotonic() < deadline, f"not so after {timeout_s} s"
-        time.sleep(0.1)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.1)

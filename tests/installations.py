@@ -28,7 +28,7 @@ from services.processing.findings import reconcile_findings
 from services.processing.loading import load
 from services.processing.persisting import persist
 from services.receipts.stored_archive import stored_archive
-from tests.conftest import _forget, free_port
+from tests.conftest import LONGEST_S, _forget, free_port
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def database_that_is_away() -> str:
 @contextmanager
 def deployed(prefect_url: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Deploy without a worker, so that runs stay scheduled; yield a function that lists them."""
-    with httpx.Client(base_url=prefect_url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=prefect_url, timeout=LONGEST_S, trust_env=False) as client:
         known = client.get("/deployments/name/process-archive/archive")
         if known.is_success:
             client.delete(f"/deployments/{known.json()['id']}").raise_for_status()

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
+from tests.conftest import LONGEST_S
+
 
 @contextmanager
 def refusing(endpoint: str, status_of: Callable[[str], int | None]) -> Iterator[str]:
@@ -20,7 +22,7 @@ def refusing(endpoint: str, status_of: Callable[[str], int | None]) -> Iterator[
                 self.send_response(status)
                 self.end_headers()
                 return
-            connection = HTTPConnection(server, timeout=30)
+            connection = HTTPConnection(server, timeout=LONGEST_S)
             connection.request(self.command, self.path, headers=dict(self.headers))
             answer = connection.getresponse()
             self.send_response(answer.status)

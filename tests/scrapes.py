@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.conftest import LONGEST_S
+
 
 class Scrape:
     """The samples of a scrape."""
@@ -23,6 +25,6 @@ class Scrape:
 
 def scraped(url: str, token: str) -> Scrape:
     answer = httpx.get(
-        f"{url}/metrics", headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+        f"{url}/metrics", headers={"authorization": f"Bearer {token}"}, timeout=LONGEST_S, trust_env=False
     ).raise_for_status()
     return Scrape(answer.text)

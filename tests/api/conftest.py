@@ -27,7 +27,7 @@ from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
 from models.runs.receipt import Delivery
 from models.runs.refused import RefusedDelivery
-from tests.conftest import answers, running, wait_until
+from tests.conftest import LONGEST_S, answers, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body, sample_document
 
@@ -84,9 +84,9 @@ def started(output: Path | None = None) -> Iterator[Receiver]:
     url = f"http://127.0.0.1:{made.port}"
     with (
         running([sys.executable, "-m", "cli.main", "api"], MALLOC | os.environ, output or log) as process,
-        httpx.Client(base_url=url, timeout=30, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=LONGEST_S, trust_env=False) as client,
     ):
-        wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=120)
+        wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))
         assert process.poll() is None, log.read_text()
         yield Receiver(process, made.port, Path(made.inbox_location), log, client, made.active_webhook_secrets()[0])
 
@@ -115,8 +115,8 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     folder = tmp_path_factory.mktemp("narrow")
     limits: dict[str, Any] = {
         "max_body_bytes": 100_000,
-        "body_timeout_s": 1,
-        "header_timeout_s": 0.7,
+        "body_timeout_s": 3,
+        "header_timeout_s": 2,
         "unknown_events": "refuse",
     }
     with receiving(folder, **limits) as receiver:

@@ -14,7 +14,7 @@ from tests.api.conftest import TOKEN, Library, Receiver, contract
 from tests.api.receiver.test_bad_input import BAD_INPUT
 from tests.api.receiver.test_public_link import LongAgo, token_of
 from tests.api.senders import answer_on
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
 WEBHOOK = "POST /webhooks/cellosign"
@@ -137,7 +137,7 @@ def _send_json(path: str, **members: Any) -> Case:
 def _list_refused(world: World) -> httpx.Response:
     """Read a list with a refused delivery. The receiver lists it after its answer."""
     _send(b"<xml/>")(world)
-    wait_until(lambda: world.shelf.get("/api/refused").json()["items"] != [], timeout_s=30)
+    wait_until(lambda: world.shelf.get("/api/refused").json()["items"] != [])
     return world.shelf.get("/api/refused")
 
 
@@ -161,7 +161,7 @@ def _speak(data: bytes) -> Case:
     """Send bytes to the receiver with narrow limits on a plain socket."""
 
     def _case(world: World) -> httpx.Response:
-        with socket.create_connection(("127.0.0.1", world.narrow.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", world.narrow.port), timeout=LONGEST_S) as connection:
             connection.sendall(data.replace(b"SECRET", world.narrow.secret.encode()))
             status, content = answer_on(connection)
             return httpx.Response(status, json=content)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from tests.api.conftest import Receiver
+from tests.conftest import LONGEST_S
 
 MARKER = "Marker-314159"
 """Stands for a person's data: it is in every refused payload, and must be nowhere else."""
@@ -58,7 +59,7 @@ class Sender:
     """A sender on a plain socket, which reads the answer only when a test asks for it."""
 
     def __init__(self, receiver: Receiver, *lines: str, secret: str | None = None) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", receiver.port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S)
         self._socket.sendall(head(receiver.secret if secret is None else secret, *lines))
 
     def send(self, data: bytes) -> None:
@@ -72,8 +73,8 @@ class Sender:
         return answer_on(self._socket)
 
     def drip(self) -> bool:
-        """Send ten bytes a second, at most 40 in all. Return whether an answer came before the end."""
-        for _ in range(40):
+        """Send ten bytes a second, at most 400 in all. Return whether an answer came before the end."""
+        for _ in range(400):
             self._socket.sendall(b" ")
             if select.select([self._socket], [], [], 0.1)[0]:
                 return True

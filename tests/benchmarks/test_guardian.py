@@ -68,7 +68,7 @@ def session(test: str, folder: Path, *options: str) -> Iterator[int]:
             command_of_child(pytest_), env=environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(lambda: _is_whole(ready) or started.poll() is not None, timeout_s=200)
+        wait_until(lambda: _is_whole(ready) or started.poll() is not None)
         assert started.poll() is None, (folder / "log").read_text()
         yield int(ready.read_text())
     finally:
@@ -89,7 +89,7 @@ def assert_ends(pid: int, how: signal.Signals, folder: Path) -> None:
     """Signal a process, and wait until it and every process of its session have ended."""
     before = of_session(folder)
     os.kill(pid, how)
-    wait_until(lambda: not (before & living() or of_session(folder)), timeout_s=90)
+    wait_until(lambda: not (before & living() or of_session(folder)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from adapters.settings.settings import settings
 from cli.commands import commands
 from tests.cli.conftest import Cellar
+from tests.conftest import LONGEST_S
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -49,7 +50,7 @@ def test_help_is_quick_because_it_imports_no_database_and_no_prefect(arguments: 
         "main()"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
 
     assert ended.stdout.endswith("set()\n"), ended.stderr
@@ -99,7 +100,7 @@ def test_bash_completes_commands_with_the_script_that_the_command_shows(tmp_path
     """
     environment = os.environ | {"PATH": f"{CELLAR.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
     ended = subprocess.run(
-        [bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [bash, "--norc", "-c", script], env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
 
     assert (ended.stdout.split(), ended.stderr) == (["failures"], "")

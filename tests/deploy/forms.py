@@ -13,6 +13,7 @@ from prefect_redis.cleanup_queue import RedisWorkerCleanupQueueSettings  # type:
 from prefect_redis.client import RedisMessagingSettings  # type: ignore[import-untyped]
 
 from adapters.settings.settings import Settings, variable_of
+from tests.conftest import LONGEST_S
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CELLAR = {variable_of(name) for name in Settings.model_fields}
@@ -72,5 +73,5 @@ def secret_names(environment: Collection[str]) -> set[str]:
 
 def made_secrets(folder: Path) -> Path:
     """Run `deploy/make-secrets`, and return its folder."""
-    subprocess.run([DEPLOY / "make-secrets", folder], check=True, capture_output=True, timeout=60)
+    subprocess.run([DEPLOY / "make-secrets", folder], check=True, capture_output=True, timeout=LONGEST_S)
     return folder

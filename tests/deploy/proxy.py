@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.api.conftest import Receiver, started
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import installed
 
 NGINX = Path(__file__).parents[2] / "deploy" / "nginx"
@@ -71,7 +71,7 @@ class Proxy:
     def client(self, address: str = "127.0.0.1") -> httpx.Client:
         """Return a client of the proxy that calls from an address of this machine."""
         transport = httpx.HTTPTransport(verify=self.tls, local_address=address)
-        return httpx.Client(base_url=self.url, transport=transport, timeout=60, trust_env=False)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=LONGEST_S, trust_env=False)
 
     def post(self, body: bytes, *, secret: str = SECRET, **headers: str) -> httpx.Response:
         with self.client() as client:
@@ -98,7 +98,7 @@ def proxied(folder: Path, receivers: int = 2, operators: str = "allow 127.0.0.1;
         process = stack.enter_context(running(command, {}, made / "output.log"))
         tls = ssl.create_default_context(cadata=authority)
         proxy = Proxy(port, made, tls, ran)
-        wait_until(lambda: process.poll() is not None or _is_ready(proxy), timeout_s=60)
+        wait_until(lambda: process.poll() is not None or _is_ready(proxy))
         assert process.poll() is None, (made / "output.log").read_text()
         yield proxy
 

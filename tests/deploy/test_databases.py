@@ -9,7 +9,7 @@ import pgserver
 import psycopg
 import pytest
 
-from tests.conftest import url_of
+from tests.conftest import LONGEST_S, url_of
 from tests.deploy.forms import DEPLOY, made_secrets
 
 _PSQL = Path(pgserver.__file__).parent / "pginstall" / "bin" / "psql"
@@ -29,7 +29,7 @@ def test_cellar_and_prefect_each_own_a_database_and_have_a_password(server: str,
     place = psycopg.conninfo.conninfo_to_dict(server)
     environment = os.environ | {"PGHOST": str(place["host"]), "PGUSER": str(place["user"]), "PSQL": str(_PSQL)}
 
-    subprocess.run([DEPLOY / "make-databases", secrets], env=environment, check=True, timeout=60)
+    subprocess.run([DEPLOY / "make-databases", secrets], env=environment, check=True, timeout=LONGEST_S)
 
     with psycopg.connect(server) as connection:
         owned = "SELECT datname, rolname, rolpassword FROM pg_database JOIN pg_authid a ON a.oid = datdba"

@@ -12,6 +12,7 @@ import yaml
 from prefect.settings.models.root import Settings as PrefectSettings
 
 from adapters.settings.settings import Settings
+from tests.conftest import LONGEST_S
 from tests.deploy.forms import DEPLOY, made_secrets, secret_names, unknown, variables_in
 
 Configure = Callable[..., Settings]
@@ -28,7 +29,7 @@ def documents(request: pytest.FixtureRequest) -> list[Document]:
     kustomize = shutil.which("kustomize")
     assert kustomize, "kustomize is missing: apt-get install kustomize"
     command = [kustomize, "build", str(KUBERNETES / "overlays" / request.param)]
-    built = subprocess.run(command, check=True, capture_output=True, timeout=60)
+    built = subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_S)
     return list(yaml.safe_load_all(built.stdout))
 
 

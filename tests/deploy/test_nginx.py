@@ -14,7 +14,7 @@ import pytest
 
 from tests.api.conftest import Receiver
 from tests.api.senders import assert_refused, head, receipt_id_of
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.deploy.proxy import SECRET, TOKEN, Proxy, proxied
 from tests.samples import sample_body
 
@@ -34,7 +34,7 @@ def large_body(reference: str) -> bytes:
 @contextmanager
 def connected(proxy: Proxy) -> Iterator[ssl.SSLSocket]:
     with (
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as plain,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=LONGEST_S) as plain,
         proxy.tls.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
     ):
         yield connection
@@ -76,7 +76,7 @@ def test_receiver_sees_the_address_of_the_sender_and_not_what_the_sender_writes(
             client.post("/webhooks/cellosign", content=b"{}", headers={"x-forwarded-for": "203.0.113.7"})
 
     logs = [each.log for each in proxy.receivers]
-    wait_until(lambda: all("127.0.0.9" in log.read_text() for log in logs), timeout_s=30)
+    wait_until(lambda: all("127.0.0.9" in log.read_text() for log in logs))
     assert not any("203.0.113.7" in log.read_text() for log in logs)
 
 
@@ -93,7 +93,7 @@ def test_tls_1_1_is_refused_by_the_proxy(proxy: Proxy) -> None:
         old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
 
     with (
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as plain,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=LONGEST_S) as plain,
         pytest.raises(ssl.SSLError) as refused,
     ):
         old.wrap_socket(plain)
@@ -116,7 +116,7 @@ def test_tokens_and_references_are_in_no_log_of_nginx(proxy: Proxy) -> None:
         client.get("/d/token-314159")
         client.get("/api/archives/reference-314159")
 
-    wait_until(lambda: {"d", "api"} <= {each["kind"] for each in lines_of_access(proxy)}, timeout_s=30)
+    wait_until(lambda: {"d", "api"} <= {each["kind"] for each in lines_of_access(proxy)})
     logs = {path.name: path.read_text() for path in proxy.folder.glob("*.log")}
     assert {"access.log", "error.log"} <= set(logs)
     assert [name for name, text in logs.items() if "314159" in text] == []
@@ -143,7 +143,7 @@ def test_killed_receivers_lose_no_archive_and_get_none_twice(proxy: Proxy) -> No
 
     with ThreadPoolExecutor() as senders:
         answers = [senders.submit(proxy.post, body) for body in bodies]
-        wait_until(lambda: any(each.done() for each in answers) and unread_bytes(hung) > 0, timeout_s=60)
+        wait_until(lambda: any(each.done() for each in answers) and unread_bytes(hung) > 0)
         hung.process.kill()
         found = [each.result() for each in answers]
 

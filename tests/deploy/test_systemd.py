@@ -10,6 +10,7 @@ import pytest
 from prefect.settings.models.root import Settings as PrefectSettings
 
 from adapters.settings.settings import Settings
+from tests.conftest import LONGEST_S
 from tests.deploy.forms import DEPLOY, made_secrets, secret_names, unknown, variables_in
 
 Configure = Callable[..., Settings]
@@ -35,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def analyzed(*arguments: str) -> "subprocess.CompletedProcess[str]":
     assert shutil.which("systemd-analyze"), "systemd-analyze is missing: apt-get install systemd"
     command = ["systemd-analyze", "--no-pager", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=LONGEST_S)
 
 
 def values_of(unit: str, name: str) -> list[str]:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import LONGEST_S
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(
@@ -23,11 +25,16 @@ _ARGUMENTS = [
 ]
 
 
+expect.set_options(timeout=LONGEST_S * 1000)
+
+
 @contextmanager
 def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
-            yield browser.new_page(viewport={"width": 1360, "height": 860})
+            opened = browser.new_page(viewport={"width": 1360, "height": 860})
+            opened.set_default_timeout(LONGEST_S * 1000)
+            yield opened
         finally:
             browser.close()

@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from adapters.inbox import inbox
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.end_to_end.collector import Collector
 from tests.installations import installed
 from tests.samples import sample_body, sample_document
@@ -52,17 +52,19 @@ class Running:
 
     def send(self, body: bytes) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.secret}"}
-        answer: dict[str, Any] = httpx.post(f"{self.url}/webhooks/cellosign", content=body, headers=headers).json()
+        answer: dict[str, Any] = httpx.post(
+            f"{self.url}/webhooks/cellosign", content=body, headers=headers, timeout=LONGEST_S
+        ).json()
         return answer
 
     def read(self, reference: str) -> dict[str, Any]:
         url = f"{self.url}/api/archives/{quote(reference, safe='')}"
         headers = {"authorization": f"Bearer {self.token}"}
-        answer: dict[str, Any] = httpx.get(url, headers=headers, timeout=30).json()
+        answer: dict[str, Any] = httpx.get(url, headers=headers, timeout=LONGEST_S).json()
         return answer
 
     def read_until(self, reference: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        wait_until(lambda: condition(self.read(reference)), timeout_s=150)
+        wait_until(lambda: condition(self.read(reference)))
         return self.read(reference)
 
     def keeps(self, receipt_id: str) -> bool:
@@ -71,7 +73,7 @@ class Running:
             return inbox.has_body(receipt_id) or any(each.receipt_id == receipt_id for each in inbox.deliveries())
 
     def prefect(self, path: str, body: dict[str, Any]) -> Any:
-        return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=30).json()
+        return httpx.post(f"{self.prefect_url}/api{path}", json=body, timeout=LONGEST_S).json()
 
 
 class Endpoint:
@@ -175,7 +177,7 @@ class up_in(running):  # noqa: N801 -- reads as a verb: with up_in(installation)
 
     def __enter__(self) -> "subprocess.Popen[bytes]":
         process = super().__enter__()
-        wait_until(lambda: "cellar is up" in self.output.read_text() or process.poll() is not None, timeout_s=150)
+        wait_until(lambda: "cellar is up" in self.output.read_text() or process.poll() is not None)
         assert process.poll() is None, self.output.read_text()
         return process
 

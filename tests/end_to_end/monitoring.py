@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import answers, free_port, running, wait_until
+from tests.conftest import LONGEST_S, answers, free_port, running, wait_until
 
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")),
@@ -37,7 +37,7 @@ class Prometheus:
         return float(found[0]["value"][1]) if found else None
 
     def _read(self, path: str, **parameters: str) -> Any:
-        answer = httpx.get(f"{self._url}{path}", params=parameters, timeout=30, trust_env=False)
+        answer = httpx.get(f"{self._url}{path}", params=parameters, timeout=LONGEST_S, trust_env=False)
         return answer.raise_for_status().json()["data"]
 
 
@@ -61,5 +61,5 @@ def prometheus_of(receiver_url: str, token: str, folder: Path) -> Iterator[Prome
     ]
     with running(command, dict(os.environ), folder / "prometheus.log", folder=folder):
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/-/ready"), timeout_s=60)
+        wait_until(lambda: answers(f"{url}/-/ready"))
         yield Prometheus(url)

@@ -37,7 +37,6 @@ def test_sample_posted_with_curl_is_completed_and_a_duplicate_starts_no_run(up: 
             [(each["name"], each["state"]["name"]) for each in up.prefect("/flow_runs/filter", its)]
             == [("sample", "Completed")]
         ),
-        timeout_s=30,
     )
 
     up.send(body)
@@ -46,7 +45,7 @@ def test_sample_posted_with_curl_is_completed_and_a_duplicate_starts_no_run(up: 
     assert [each["outcome"] for each in second["deliveries"]] == ["new", "duplicate"]
     unchanged = {"deliveries": None, "timeline": None}
     assert second | unchanged == first | unchanged
-    wait_until(lambda: not up.keeps(hashlib.sha256(body).hexdigest()), timeout_s=30)
+    wait_until(lambda: not up.keeps(hashlib.sha256(body).hexdigest()))
     assert endpoint.confirmed.count("sample") == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from adapters.observation.log import reference_digest
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, cellar
 from tests.samples import sample_body
 
@@ -18,7 +18,7 @@ def test_printed_commands_work_when_they_are_pasted_and_show_no_secret(up: Runni
     send, read = [line for line in printed.splitlines() if line.startswith("curl ")]
 
     assert json.loads(subprocess.check_output(["bash", "-c", send]))["status"] == "0"
-    wait_until(lambda: up.read("hello-cellar").get("state") == "completed", timeout_s=60)
+    wait_until(lambda: up.read("hello-cellar").get("state") == "completed")
     assert json.loads(subprocess.check_output(["bash", "-c", read]))["reference"] == "hello-cellar"
     assert up.secret not in printed
     assert up.token not in printed
@@ -28,7 +28,7 @@ def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
     receipt_id = up.send(sample_body("its way"))["document"]["reference"]
     up.read_until("its way", lambda archive: archive.get("state") == "completed")
     way = ["archive received", "run started", "message sent", "run ended"]
-    wait_until(lambda: {line["event"] for line in lines_about(up, "its way")} >= set(way), timeout_s=120)
+    wait_until(lambda: {line["event"] for line in lines_about(up, "its way")} >= set(way))
 
     lines = {line["event"]: line for line in lines_about(up, "its way")}
 
@@ -42,14 +42,14 @@ def test_lines_of_a_process_tell_its_way_and_carry_its_ids(up: Running) -> None:
 
 
 def test_failed_run_leaves_a_warning_with_the_digest_of_its_process(up: Running) -> None:
-    deployment = httpx.get(f"{up.prefect_url}/api/deployments/name/process-archive/archive", timeout=30).json()
+    deployment = httpx.get(f"{up.prefect_url}/api/deployments/name/process-archive/archive", timeout=LONGEST_S).json()
     parameters = {"reference": "unknown", "receipt_id": "0" * 64}
     run = up.prefect(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
 
     def _ended() -> list[dict[str, Any]]:
         return [line for line in lines_about(up, "unknown", "--level", "warning") if line["event"] == "run ended"]
 
-    wait_until(lambda: bool(_ended()), timeout_s=60)
+    wait_until(lambda: bool(_ended()))
     (line,) = _ended()
     assert (line["outcome"], line["flow_run_id"]) == ("Failed", run["id"])
     assert line["reference_digest"] == reference_digest("unknown")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import TOKEN, Receiver, receiving
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, cellar
 from tests.end_to_end.monitoring import DEPLOYED, Prometheus, needs_prometheus, prometheus_of
 from tests.samples import sample_body
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 )
 def test_promtool_accepts_the_deployed_files(check: str) -> None:
     command = ["promtool", *check.split()]
-    done = subprocess.run(command, cwd=DEPLOYED, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=DEPLOYED, capture_output=True, text=True, timeout=LONGEST_S, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -53,7 +53,7 @@ def test_rules_and_dashboard_name_only_metrics_that_cellar_shows(up: Running) ->
         sender.sendall(b"no HTTP\r\n\r\n")
         sender.recv(1)
     up.send(sample_body("shown"))
-    wait_until(lambda: "cellar_task_seconds_bucket" in scraped(up.url, up.token).names, timeout_s=60)
+    wait_until(lambda: "cellar_task_seconds_bucket" in scraped(up.url, up.token).names)
     shown = scraped(up.url, up.token).names
 
     asked = [*_queries_of_the_dashboard(), (DEPLOYED / "alerts.yml").read_text()]
@@ -73,7 +73,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Receiver
     """A receiver, and the Prometheus that scrapes it."""
     folder = tmp_path_factory.mktemp("watched")
     with receiving(folder, api_tokens=TOKEN) as receiver, prometheus_of(receiver.url, TOKEN, folder) as prometheus:
-        wait_until(lambda: prometheus.value("cellar_ready") == 1, timeout_s=60)
+        wait_until(lambda: prometheus.value("cellar_ready") == 1)
         yield receiver, prometheus
 
 
@@ -87,12 +87,12 @@ def test_alerts_fire_for_a_fault_and_stop_after_its_repair(watched: tuple[Receiv
     waiting, aside = receiver.inbox / "waiting", receiver.inbox / "aside"
     waiting.rename(aside)
     waiting.write_bytes(b"a file where the folder was")
-    wait_until(lambda: {"CellarNotReady", "CellarDeliveriesRefused"} <= prometheus.firing(), timeout_s=60)
+    wait_until(lambda: {"CellarNotReady", "CellarDeliveriesRefused"} <= prometheus.firing())
 
     waiting.unlink()
     aside.rename(waiting)
-    wait_until(lambda: not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing(), timeout_s=60)
-    wait_until(lambda: prometheus.value("cellar_waiting_receipts") == 1, timeout_s=60)
+    wait_until(lambda: not {"CellarNotReady", "CellarDeliveriesRefused"} & prometheus.firing())
+    wait_until(lambda: prometheus.value("cellar_waiting_receipts") == 1)
 
 
 @needs_prometheus

@@ -16,7 +16,7 @@ def wrong(ended: CompletedProcess[str]) -> list[str]:
 
 
 def test_running_installation_passes_every_check(up: Running) -> None:
-    wait_until(lambda: wrong(cellar(up, "status", "--json")) == [], timeout_s=150)
+    wait_until(lambda: wrong(cellar(up, "status", "--json")) == [])
     status, doctor = cellar(up, "status", "--json"), cellar(up, "doctor", "--json")
 
     assert (status.stderr, doctor.stderr, wrong(doctor)) == ("", "", [])

@@ -110,7 +110,6 @@ def test_rerun_repairs_all_archives_of_a_cause_and_the_record_says_so(after_a_ba
 
     wait_until(
         lambda: all(after_a_bad_night.read(each)["state"] == "completed" for each in FAILED),
-        timeout_s=60,
     )
     record = _said(after_a_bad_night, "bulk", "list")
     assert "done" in record

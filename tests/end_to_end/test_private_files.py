@@ -26,7 +26,7 @@ def test_everything_in_the_data_folder_is_private_to_its_owner(tmp_path: Path) -
         installation.send(sample_body("kept"))
         installation.send(b'{"reference": 1}')
         installation.read_until("kept", lambda archive: archive.get("state") == "completed")
-        wait_until(lambda: any((tmp_path / "data/inbox/quarantine").iterdir()), timeout_s=30)
+        wait_until(lambda: any((tmp_path / "data/inbox/quarantine").iterdir()))
         assert cellar(installation, "verify").returncode == 0
         while_up = open_to_others(tmp_path / "data")
 

@@ -11,7 +11,7 @@ _TASKS = {"persist-files", "load-metadata", "reconcile-payments", "notify-downst
 def test_receipt_trigger_run_tasks_and_notification_are_one_trace(up: Running, collector: Collector) -> None:
     receipt_id = up.send(sample_body("traced-reference"))["document"]["reference"]
     archive = up.read_until("traced-reference", have_ended(runs=1))
-    wait_until(lambda: {"trigger", "run"} <= {each.name for each in collector.trace_of(receipt_id)}, timeout_s=60)
+    wait_until(lambda: {"trigger", "run"} <= {each.name for each in collector.trace_of(receipt_id)})
 
     spans = {each.name: each for each in collector.trace_of(receipt_id)}
 
@@ -35,6 +35,6 @@ def test_receipt_trigger_run_tasks_and_notification_are_one_trace(up: Running, c
 def test_span_of_a_refused_body_names_the_error_and_nothing_of_the_body(up: Running, collector: Collector) -> None:
     up.send(b'{"event": {"type": "WHP_ARCHIVE"}, "reference": 7, "note": "a value of a payload"}')
 
-    wait_until(lambda: any(each.name == "receive" and each.is_error for each in collector.spans), timeout_s=60)
+    wait_until(lambda: any(each.name == "receive" and each.is_error for each in collector.spans))
 
     assert b"a value of a payload" not in collector.received

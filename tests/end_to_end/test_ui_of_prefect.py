@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.store import ocfl
 from adapters.tables import runs
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.browser import needs_chromium, page
 from tests.end_to_end.conftest import FOR_RETRY_IN_UI, Endpoint, Running, have_ended
 from tests.installations import installed
@@ -20,7 +20,6 @@ from tests.samples import sample_body
 pytestmark = needs_chromium
 
 COMPLETE, LONG, FAILING = "תיק-9/מכר", "ui-cancel", "ui-failing"
-SLOWEST_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_cancel_stops_a_run_and_the_sweep_does_not_restart_it(up: Running, brows
     browser.goto(run["url"])
     browser.get_by_role("button", name="Cancel", exact=True).click()
     browser.get_by_role("dialog").get_by_role("button", name="Confirm").click()
-    expect(browser.get_by_text("Cancelled", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Cancelled", exact=True).first).to_be_visible()
 
     cancelled = up.read_until(LONG, have_ended(runs=1))
     assert (cancelled["state"], cancelled["runs"][0]["state"]) == ("failed", "Cancelled")
@@ -88,10 +87,9 @@ def test_run_from_the_form_with_a_typed_reference_changes_nothing(up: Running, b
         lambda: (
             [(each["id"], each["name"], each["state"]["name"]) for each in _runs_in_prefect(up, COMPLETE)] == expected
         ),
-        timeout_s=30,
     )
     browser.goto(second["url"])
-    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible()
 
 
 def test_retry_continues_at_the_failed_task_once_its_cause_is_gone(up: Running, browser: Page) -> None:
@@ -103,10 +101,10 @@ def test_retry_continues_at_the_failed_task_once_its_cause_is_gone(up: Running, 
     assert (failed["state"], failed["failed_task"]) == ("Failed", "persist-files")
 
     browser.goto(failed["url"])
-    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Failed", exact=True).first).to_be_visible()
     shutil.rmtree(stranger.parent)
     _click_retry(browser)
-    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible()
 
     archive = up.read_until(FAILING, have_ended(runs=2))
     assert [(each["flow_run_id"], each["state"], each["trigger"]) for each in archive["runs"]] == [
@@ -121,18 +119,18 @@ def test_undelivered_run_shows_state_and_tag_and_retry_delivers_without_repeatin
     (run,) = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=1))["runs"]
 
     browser.goto(run["url"])
-    expect(browser.get_by_text("Undelivered", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Undelivered", exact=True).first).to_be_visible()
     expect(browser.get_by_text("undelivered", exact=True).first).to_be_visible()
     endpoint.mend(FOR_RETRY_IN_UI)
     _click_retry(browser)
-    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible(timeout=SLOWEST_MS)
-    expect(browser.get_by_text("undelivered", exact=True)).to_have_count(0, timeout=SLOWEST_MS)
+    expect(browser.get_by_text("Completed", exact=True).first).to_be_visible()
+    expect(browser.get_by_text("undelivered", exact=True)).to_have_count(0)
 
     archive = up.read_until(FOR_RETRY_IN_UI, have_ended(runs=2))
     flow_run_id = run["flow_run_id"]
     assert {each["flow_run_id"] for each in archive["runs"]} == {flow_run_id}
     assert archive["runs"][1]["trigger"] == "retry"
-    wait_until(lambda: sum(map(len, _task_states(up, flow_run_id).values())) == 9, timeout_s=30)
+    wait_until(lambda: sum(map(len, _task_states(up, flow_run_id).values())) == 9)
     states = _task_states(up, flow_run_id)
     assert len(states.pop("notify-downstream")) == 3  # of two endpoints, and of Retry for one of them
     assert states == {
@@ -159,11 +157,11 @@ def _sweep(up: Running) -> None:
     deployment_id = _deployment_id(up, "sweep-inbox/scheduled")
     sweep = up.prefect(f"/deployments/{deployment_id}/create_flow_run", {})
     wanted = {"flow_runs": {"id": {"any_": [sweep["id"]]}, "state": {"name": {"any_": ["Completed"]}}}}
-    wait_until(lambda: len(up.prefect("/flow_runs/filter", wanted)) == 1, timeout_s=30)
+    wait_until(lambda: len(up.prefect("/flow_runs/filter", wanted)) == 1)
 
 
 def _deployment_id(up: Running, name: str) -> str:
-    deployment_id: str = httpx.get(f"{up.prefect_url}/api/deployments/name/{name}", timeout=30).json()["id"]
+    deployment_id: str = httpx.get(f"{up.prefect_url}/api/deployments/name/{name}", timeout=LONGEST_S).json()["id"]
     return deployment_id
 
 

@@ -19,7 +19,7 @@ def test_unconfirmed_message_is_delivered_by_itself_and_its_run_is_completed_the
 
     endpoint.mend(AWAY)
 
-    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False), timeout_s=240)
+    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False))
     assert states_of_messages(up.read(AWAY)) == ["delivered", "delivered"]
     assert endpoint.of_partners.count((AWAY, AWAY)) == 1
 
@@ -39,7 +39,7 @@ def test_retry_delivers_now_and_repeats_no_finished_task(up: Running, endpoint: 
         ("Completed", "retry"),
     ]
     assert endpoint.of_partners.count((FOR_RETRY, FOR_RETRY)) == 1
-    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False), timeout_s=30)
+    wait_until(lambda: state_of(up, run_id) == ("COMPLETED", "Completed", False))
     assert len([each for each in _log(up, run_id) if each.startswith("Scanning the body")]) == 1
 
 
@@ -56,5 +56,5 @@ def state_of(up: Running, flow_run_id: str) -> tuple[str, str, bool]:
 def _log(up: Running, run_id: str) -> list[str]:
     """Return the log of a run, once Prefect's server has all of it."""
     found = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
-    wait_until(lambda: "delivered (200)" in str(up.prefect("/logs/filter", found)), timeout_s=30)
+    wait_until(lambda: "delivered (200)" in str(up.prefect("/logs/filter", found)))
     return [each["message"] for each in up.prefect("/logs/filter", found)]

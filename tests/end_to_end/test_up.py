@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.end_to_end.conftest import Running, have_ended, new_installation, up_in
 from tests.samples import sample_body
 from tests.scrapes import scraped
@@ -29,14 +29,14 @@ def test_stop_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path
 
 def _stop(process: "subprocess.Popen[bytes]", how: signal.Signals, folder: Path) -> None:
     os.kill(process.pid, how)
-    assert process.wait(60) == 0, (folder / "up.log").read_text()
+    assert process.wait(LONGEST_S) == 0, (folder / "up.log").read_text()
     assert _processes_of(folder / "data") == []
 
 
 def test_idle_installation_takes_little_processor_time(up: Running) -> None:
     data = up.folder / "data"
 
-    wait_until(lambda: _processor_s(data, while_s=4) < 2, timeout_s=60)
+    wait_until(lambda: _processor_s(data, while_s=4) < 2)
 
 
 def _processor_s(data: Path, while_s: float) -> float:

@@ -17,7 +17,7 @@ from tests.installations import finished
 
 _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload([__name__])
-_LONGEST_S = 120
+_LONGEST_S = 240
 
 Receipts = Sequence[tuple[str, str]]
 """References of processes, each with a receipt id."""

@@ -27,7 +27,7 @@ def kept_by_prefect(home: Path) -> dict[str, str]:
     with suppress(ValueError), tags(word):
         say(word)
     APILogHandler().flush()
-    wait_until(lambda: having(word, tables(home)) >= TABLES, timeout_s=30)
+    wait_until(lambda: having(word, tables(home)) >= TABLES)
     return tables(home)
 
 

@@ -35,7 +35,7 @@ async def run_and_retried(
         await client.set_flow_run_state(flow_run.id, AwaitingRetry(scheduled_time=datetime.now(UTC)), force=True)
         await _reached(client, flow_run.id, again, run_count=2)
         run_id = str(flow_run.id)
-        await asyncio.to_thread(wait_until, lambda: _have_ended(workers.task_states(run_id)), timeout_s=60)
+        await asyncio.to_thread(wait_until, lambda: _have_ended(workers.task_states(run_id)))
         return workers.task_states(run_id)
 
 

@@ -31,7 +31,7 @@ from flows.process_archive import process_archive
 from models.completeness.missing_process import MissingProcessRow, Why
 from models.messages.event import Event, EventType
 from services.messages.report_events import store_damaged
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.flows.conftest import received
 from tests.flows.workers import make_pool
 from tests.samples import sample_body, sample_document
@@ -64,14 +64,14 @@ def _without_automations(prefect: str) -> Iterator[None]:
 
 def heard(prefect: str, name: str, resource: str) -> list[dict[str, Any]]:
     wanted = {"event": {"name": [name]}, "resource": {"id": [resource]}}
-    answer = httpx.post(f"{prefect}/events/filter", json={"filter": wanted}, timeout=30)
+    answer = httpx.post(f"{prefect}/events/filter", json={"filter": wanted}, timeout=LONGEST_S)
     return [dict(each) for each in answer.raise_for_status().json()["events"]]
 
 
 def created(file: Path) -> None:
     """Create an automation by Prefect's own command."""
     command = [sys.executable, "-m", "prefect", "automation", "create", "--from-file", str(file)]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ, check=False)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, env=os.environ, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
 
 
@@ -89,7 +89,7 @@ def test_prefect_hears_of_an_archive_and_knows_its_run(prefect: str) -> None:
     resource = f"cellar.archive.{reference_digest(reference)}"
 
     for name in ("cellar.archive.completed", "cellar.archive.attention"):
-        wait_until(lambda name=name: bool(heard(prefect, name, resource)), timeout_s=60)  # type: ignore[misc]
+        wait_until(lambda name=name: bool(heard(prefect, name, resource)))  # type: ignore[misc]
 
     (event,) = heard(prefect, "cellar.archive.completed", resource)
     assert event["resource"]["cellar.reference"] == reference
@@ -126,7 +126,7 @@ def test_automation_starts_a_run_for_each_archive_once(prefect: str, tmp_path: P
     second = f"process-{uuid4()}"
     expected.append((second, archive(second)))
 
-    wait_until(lambda: second in dict(asked(runs)), timeout_s=60)
+    wait_until(lambda: second in dict(asked(runs)))
     assert sorted(set(asked(runs)) - set(before)) == sorted(expected)
     assert len(asked(runs)) == len(set(asked(runs)))
 
@@ -205,7 +205,7 @@ async def repeated(cause: Callable[[], Awaitable[None]], is_seen: Callable[[], b
     for _ in range(4):
         await cause()
         with suppress(AssertionError):
-            return await asyncio.to_thread(wait_until, is_seen, timeout_s=45)
+            return await asyncio.to_thread(wait_until, is_seen)
     pytest.fail("the automation has done nothing")
 
 

@@ -32,6 +32,7 @@ from services.messages.delivering import give_up_expired
 from services.messages.planning import announce, known_endpoints
 from services.redelivery import confirming, planning
 from services.views import archive_view
+from tests.conftest import LONGEST_S
 from tests.flows.conftest import due_now, received
 from tests.flows.workers import worker_here
 from tests.samples import sample_body
@@ -206,7 +207,7 @@ def test_run_ends_before_an_endpoint_that_hangs_answers_and_its_message_is_confi
 
     def answer_late(request: Request) -> Response:
         downstream.asked.append(request.headers["webhook-id"])
-        may_answer.wait(20)
+        may_answer.wait(LONGEST_S)
         return Response("", status=204)
 
     httpserver.clear()
@@ -264,7 +265,7 @@ def test_retry_of_an_undelivered_run_delivers_now_and_repeats_no_finished_task(d
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(LONGEST_S):
         while True:
             if condition():
                 return

@@ -17,7 +17,7 @@ from flows.find_missing import find_missing
 from models.completeness.missing_process import MissingProcessRow
 from models.errors import Transient
 from models.messages.notification import NotificationRow
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.flows.workers import SECRET
 from tests.reported_events import SUBMITTED, archived_at, event, findings, reported
 
@@ -30,7 +30,9 @@ def searched() -> None:
 
 def summary(prefect_server: str) -> str:
     """Return the newest summary of missing processes in Prefect."""
-    answer = httpx.get(f"{prefect_server}/artifacts/missing-processes/latest", trust_env=False).raise_for_status()
+    answer = httpx.get(
+        f"{prefect_server}/artifacts/missing-processes/latest", trust_env=False, timeout=LONGEST_S
+    ).raise_for_status()
     return str(answer.json()["data"])
 
 
@@ -39,10 +41,12 @@ def heard(prefect_server: str, reference: str) -> list[str]:
     wanted = {"filter": {"resource": {"id": [f"cellar.archive.{reference_digest(reference)}"]}}}
 
     def _found() -> list[str]:
-        answer = httpx.post(f"{prefect_server}/events/filter", json=wanted, trust_env=False).raise_for_status()
+        answer = httpx.post(
+            f"{prefect_server}/events/filter", json=wanted, trust_env=False, timeout=LONGEST_S
+        ).raise_for_status()
         return [str(each["event"]) for each in answer.json()["events"]]
 
-    wait_until(lambda: len(_found()) >= 2, timeout_s=30)
+    wait_until(lambda: len(_found()) >= 2)
     return _found()
 
 

@@ -23,6 +23,7 @@ from adapters.store import ocfl, seals
 from adapters.tables.runs import release_lease
 from flows.process_archive import process_archive
 from models.runs.run import LeaseRow
+from tests.conftest import LONGEST_S
 from tests.flows.conftest import received
 from tests.flows.databases import rows_of_tables
 from tests.ocfl_validator import validation_errors
@@ -118,7 +119,7 @@ def _killed_run(receipt_id: str, writes: int) -> bool:
     """Return whether the run was killed. It ends normally if it makes fewer writes."""
     command = [sys.executable, "-m", "tests.flows.killed", "process-1", receipt_id, str(writes)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
-    status = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False).returncode
+    status = subprocess.run(command, env=environment, capture_output=True, timeout=LONGEST_S, check=False).returncode
     assert status in (0, -9)
     return status == -9
 

@@ -25,14 +25,12 @@ from models.views.bulk import ItemQuery
 from services.bulk import control, driving, planning, records
 from services.views import archive_view
 from tests.bulk import bodies_away
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import wait_for, worker
 from tests.installations import installed
 from tests.samples import sample_body
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +71,14 @@ def ran(flow_run_id: str, delivery: Delivery, state: RunState, receipt_state: St
 
 
 def deployment(name: str = BULK_DEPLOYMENT) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{settings().prefect_url}/deployments/name/{name}", timeout=30).json()
+    found: dict[str, Any] = httpx.get(f"{settings().prefect_url}/deployments/name/{name}", timeout=LONGEST_S).json()
     return found
 
 
 def started(**parameters: Any) -> str:
     """Run the deployment as the UI does, and return the id of the flow run."""
     path = f"{settings().prefect_url}/deployments/{deployment()['id']}/create_flow_run"
-    made = httpx.post(path, json={"parameters": parameters}, timeout=30)
+    made = httpx.post(path, json={"parameters": parameters}, timeout=LONGEST_S)
     assert made.is_success, made.text
     return str(made.json()["id"])
 
@@ -89,13 +87,13 @@ def started_later(name: str = BULK_DEPLOYMENT, **parameters: Any) -> str:
     """Make a run of a deployment that is not due yet."""
     later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2099-01-01T00:00:00Z"}}
     path = f"{settings().prefect_url}/deployments/{deployment(name)['id']}/create_flow_run"
-    made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=30)
+    made = httpx.post(path, json={"parameters": parameters, "state": later}, timeout=LONGEST_S)
     return str(made.raise_for_status().json()["id"])
 
 
 def artifacts(flow_run_id: str) -> dict[str, dict[str, Any]]:
     wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
-    found = httpx.post(f"{settings().prefect_url}/artifacts/filter", json=wanted, timeout=30).json()
+    found = httpx.post(f"{settings().prefect_url}/artifacts/filter", json=wanted, timeout=LONGEST_S).json()
     return {each["type"]: each for each in found}
 
 
@@ -134,7 +132,7 @@ def test_run_of_the_deployment_completes_each_archive_and_shows_the_progress() -
     failed(*(f"ui-{number}" for number in range(4)))
 
     flow_run_id = started(dry_run=False)
-    wait_for(flow_run_id, "Completed", timeout_s=120)
+    wait_for(flow_run_id, "Completed")
 
     record = records.record(flow_run_id[-12:], ItemQuery(limit=500))
     assert (record.state, record.failed, record.done) == ("done", 0, record.planned)
@@ -152,7 +150,7 @@ def test_bulk_of_the_command_line_names_the_archives_that_failed_again() -> None
     deliveries = failed("again-1", "again-2", "again-3")
     with bodies_away([deliveries[0].receipt_id]):
         command = [sys.executable, "-m", "cli.main", "rerun", "--failed", "--yes", "--json"]
-        ended = run_command(command, capture_output=True, timeout=120, check=False)
+        ended = run_command(command, capture_output=True, timeout=LONGEST_S, check=False)
     found = json.loads(ended.stdout)
 
     assert (ended.returncode, found["state"], found["done"], found["failed"]) == (1, "done", 2, 1)
@@ -172,10 +170,10 @@ def test_cancel_aborts_and_leaves_the_other_archives_untouched() -> None:
 
     flow_run_id = started(dry_run=False)
     bulk_id = flow_run_id[-12:]
-    wait_until(lambda: bulk_reruns.find(bulk_id) is not None and records.view(bulk_id).started > 0, timeout_s=60)
+    wait_until(lambda: bulk_reruns.find(bulk_id) is not None and records.view(bulk_id).started > 0)
     workers.set_state(flow_run_id, "CANCELLING")
     wait_for(flow_run_id, "Cancelled")
-    wait_until(lambda: records.view(bulk_id).started == 0, timeout_s=60)
+    wait_until(lambda: records.view(bulk_id).started == 0)
 
     found = records.record(bulk_id, ItemQuery(limit=500))
     assert (found.state, found.actions[-1].what, found.actions[-1].by) == ("aborted", "aborted", "prefect")
@@ -219,7 +217,7 @@ def test_sweep_gives_a_bulk_re_run_a_new_driver_when_its_driver_is_gone() -> Non
 
     asyncio.run(control.restart_drivers())
 
-    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+    wait_until(lambda: records.view(plan.id).state == "done")
     assert records.view(plan.id).completed == 2
 
 
@@ -259,7 +257,7 @@ def test_archives_that_were_on_their_way_at_an_abort_do_not_stop_the_next_bulk_r
 
     asyncio.run(planning.confirm(plan.id, "ann@host"))
 
-    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+    wait_until(lambda: records.view(plan.id).state == "done")
     assert [bulk_items.counts(each) for each in bulk_ids] == [{ItemState.COMPLETED: 1}] * 2
 
 
@@ -270,7 +268,7 @@ def test_sweep_completes_the_record_of_an_aborted_bulk_re_run_whose_run_is_lost(
 
     asyncio.run(driving.complete_aborted())
 
-    wait_until(lambda: records.view(bulk_id).completed == 1, timeout_s=60)
+    wait_until(lambda: records.view(bulk_id).completed == 1)
 
 
 @pytest.mark.usefixtures("working")
@@ -298,7 +296,7 @@ def test_complete_archives_are_run_again_and_stay_complete() -> None:
     plan = planning.plan(ArchiveFilter(state=State.COMPLETED, q="complete-"), "ann@host")
 
     asyncio.run(planning.confirm(plan.id, "ann@host"))
-    wait_until(lambda: records.view(plan.id).state == "done", timeout_s=60)
+    wait_until(lambda: records.view(plan.id).state == "done")
 
     assert records.view(plan.id).completed == 2
     after = [archive_view.archive(each) for each in ("complete-1", "complete-2")]

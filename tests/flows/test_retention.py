@@ -26,7 +26,7 @@ from models.runs.run import RunRow
 from models.views.archives import RunView
 from services.triggering.trigger import forgotten, untriggered
 from services.views import archive_view
-from tests.conftest import free_port, serving_prefect, wait_until
+from tests.conftest import LONGEST_S, free_port, serving_prefect, wait_until
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
@@ -57,7 +57,7 @@ def prefect_that_forgets(configure: Callable[..., Settings], tmp_path: Path) -> 
         with serving_prefect(home, port, os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]) as url:
             configure(PREFECT_API_URL=url)
             asyncio.run(_deployed(url))
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=url, timeout=LONGEST_S, trust_env=False) as client:
                 yield client
 
 
@@ -79,10 +79,10 @@ def test_old_ended_runs_are_removed_with_all_that_belongs_to_them_and_the_archiv
     old = {name: each for name, each in others.items() if name.startswith("old")}
     _age([*old.values(), done.flow_run_id, failed.flow_run_id], tmp_path / "prefect" / "prefect.db")
     gone = {others["old and completed"], others["old and cancelled"], done.flow_run_id, failed.flow_run_id}
-    wait_until(lambda: not _known(prefect_that_forgets) & gone, timeout_s=60)
+    wait_until(lambda: not _known(prefect_that_forgets) & gone)
 
     assert _known(prefect_that_forgets) == set(others.values()) - gone
-    wait_until(lambda: not _rows_of(gone, tmp_path / "prefect" / "prefect.db"), timeout_s=30)
+    wait_until(lambda: not _rows_of(gone, tmp_path / "prefect" / "prefect.db"))
     whole = {"flow_run", "flow_run_state", "log", "task_run"}
     for stays in set(others.values()) - gone:
         assert _rows_of({stays}, tmp_path / "prefect" / "prefect.db") == whole
@@ -118,7 +118,7 @@ def _run_in(client: httpx.Client, state: dict[str, str]) -> str:
 
 def _age(flow_run_ids: list[str], prefect_database: Path) -> None:
     """Let runs have begun and ended nine days earlier, in Prefect and in our history: nobody waits for a calendar."""
-    with closing(sqlite3.connect(prefect_database, timeout=30)) as connection, connection:
+    with closing(sqlite3.connect(prefect_database, timeout=LONGEST_S)) as connection, connection:
         marks = ",".join("?" * len(flow_run_ids))
         for column in ("created", "start_time", "end_time", "expected_start_time"):
             earlier = f"strftime('%Y-%m-%d %H:%M:%f', {column}, '-9 days')"

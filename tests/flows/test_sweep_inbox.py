@@ -23,6 +23,7 @@ from models.runs.receipt import Delivery, Identity
 from models.runs.run import Trigger
 from services.processing.persisting import persist
 from services.triggering.trigger import trigger
+from tests.conftest import LONGEST_S
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
@@ -35,7 +36,7 @@ Runs = Callable[[], list[dict[str, Any]]]
 @pytest.fixture
 def api(prefect_server: str) -> Iterator[Api]:
     """Send requests to Prefect, again after 503: on SQLite, Prefect answers 503 when another transaction was faster."""
-    with httpx.Client(base_url=prefect_server, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=prefect_server, timeout=LONGEST_S, trust_env=False) as client:
 
         def _api(method: str, path: str, **json: object) -> Any:
             answer = client.request(method, path, json=json)
@@ -198,6 +199,6 @@ def _deploy(api_url: str, folder: Path) -> None:
     prefect = [sys.executable, "-P", "-m", "prefect", "--no-prompt"]
     deploy = ["deploy", "--all", "--prefect-file", str(ROOT / "prefect.yaml")]
     ran = subprocess.run(
-        [*prefect, *deploy], env=mine | ours, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [*prefect, *deploy], env=mine | ours, cwd=folder, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -34,7 +34,7 @@ def _archive(reference: str) -> ArchiveView:
 
 
 def _cause(reference: str) -> CauseView:
-    wait_until(lambda: _archive(reference).cause is not None, timeout_s=90)
+    wait_until(lambda: _archive(reference).cause is not None)
     found = _archive(reference).cause
     assert found
     return found
@@ -62,7 +62,7 @@ def test_archive_waits_for_the_store_and_is_completed_when_it_is_back(sqlite_ins
                 waits = await client.read_flow_run(run_id)
                 assert waits.state
                 assert (waits.state.message or "").startswith("Waiting for the store since ")
-            await asyncio.to_thread(workers.wait_for, str(run_id), "Completed", timeout_s=90)
+            await asyncio.to_thread(workers.wait_for, str(run_id), "Completed")
             return await client.read_flow_run(run_id)
 
     run = asyncio.run(_run())

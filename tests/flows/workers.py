@@ -24,7 +24,7 @@ from adapters.settings.settings import settings
 from flows.execution.results import saved_block
 from flows.process_archive import process_archive
 from flows.worker.worker import Worker
-from tests.conftest import running, wait_until
+from tests.conftest import LONGEST_S, running, wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -48,7 +48,7 @@ class Downstream:
 
     def _answer(self, request: Request) -> Response:
         self.asked.append(request.headers["webhook-id"])
-        self._may_answer.wait(60)
+        self._may_answer.wait(LONGEST_S)
         return Response(status=200)
 
 
@@ -60,7 +60,7 @@ def worker(
     command = [sys.executable, "-m", "cli.main", "worker", "--name", name, *options]
     _log(name).touch()
     with _program(command, output or _log(name), prefect_url) as process:
-        wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
+        wait_until(lambda: is_online(name) or process.poll() is not None)
         assert process.poll() is None, log_of(name)
         yield process
 
@@ -93,7 +93,7 @@ def stock_worker(name: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run Prefect's own process worker on our pool."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "cellar", "--name", name]
     with _program(command, _log(name), None) as process:
-        wait_until(lambda: is_online(name) or process.poll() is not None, timeout_s=90)
+        wait_until(lambda: is_online(name) or process.poll() is not None)
         yield process
 
 
@@ -122,7 +122,7 @@ def is_online(name: str) -> bool:
 
 def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str:
     """Create a run of the deployment, as Run in the UI does. Return its id."""
-    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30).json()
+    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=LONGEST_S).json()
     parameters = {"reference": reference} | ({"receipt_id": receipt_id} if receipt_id else {})
     made = _prefect(f"/deployments/{known['id']}/create_flow_run", {"parameters": parameters, "tags": tags})
     assert made.is_success, made.text
@@ -132,7 +132,7 @@ def create_run(reference: str, receipt_id: str | None = None, *tags: str) -> str
 
 def forget_runs() -> None:
     """Delete due runs of archives that other tests have left. A worker would execute them first."""
-    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=30)
+    known = httpx.get(f"{settings().prefect_url}/deployments/name/process-archive/archive", timeout=LONGEST_S)
     if known.is_success:
         due = {"deployment_id": {"any_": [known.json()["id"]]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
         while _prefect("/flow_runs/bulk_delete", {"flow_runs": due}).raise_for_status().json()["deleted"]:
@@ -140,7 +140,7 @@ def forget_runs() -> None:
 
 
 def run_of(flow_run_id: str) -> dict[str, Any]:
-    run: dict[str, Any] = httpx.get(f"{settings().prefect_url}/flow_runs/{flow_run_id}", timeout=30).json()
+    run: dict[str, Any] = httpx.get(f"{settings().prefect_url}/flow_runs/{flow_run_id}", timeout=LONGEST_S).json()
     return run
 
 
@@ -162,7 +162,7 @@ def task_states(flow_run_id: str) -> dict[str, list[str]]:
     return states
 
 
-def wait_for(flow_run_id: str, *states: str, timeout_s: float = 60) -> None:
+def wait_for(flow_run_id: str, *states: str, timeout_s: float = LONGEST_S) -> None:
     deadline = time.monotonic() + timeout_s
     while (found := state_of(flow_run_id)) not in states:
         assert time.monotonic() < deadline, f"{found} after {timeout_s} s, expected {states}"
@@ -170,4 +170,4 @@ def wait_for(flow_run_id: str, *states: str, timeout_s: float = 60) -> None:
 
 
 def _prefect(path: str, body: dict[str, Any]) -> httpx.Response:
-    return httpx.post(f"{settings().prefect_url}{path}", json=body, timeout=30)
+    return httpx.post(f"{settings().prefect_url}{path}", json=body, timeout=LONGEST_S)

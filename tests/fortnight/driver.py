@@ -18,7 +18,7 @@ from random import Random
 
 from adapters.settings.settings import settings
 from cli.programs.api import MALLOC
-from tests.conftest import answers, wait_until
+from tests.conftest import LONGEST_S, answers, wait_until
 from tests.fortnight.bodies import archive_body, event_body
 from tests.fortnight.clock import is_followed, set_file
 from tests.fortnight.downstream import Downstream
@@ -64,13 +64,13 @@ class Program:
                 stdout=subprocess.PIPE if "working" in self._command[2] else log,
                 stderr=log,
             )
-        wait_until(self._pid_file.exists, timeout_s=120)
+        wait_until(self._pid_file.exists)
 
     def kill(self) -> None:
         """Kill the process that does the work, and return when the next one is there."""
         killed = self._pid_file.read_text()
         os.kill(int(killed), signal.SIGKILL)
-        wait_until(lambda: self._pid_file.read_text() != killed, timeout_s=60)
+        wait_until(lambda: self._pid_file.read_text() != killed)
 
     def stop(self) -> None:
         assert self._process
@@ -133,12 +133,12 @@ class Player:
         self.killed.append(Victim.RECEIVER)
 
     def _await_receiver(self) -> None:
-        wait_until(lambda: answers(f"{settings().receiver_url}/healthz"), timeout_s=60)
+        wait_until(lambda: answers(f"{settings().receiver_url}/healthz"))
 
     def _set_receiver(self, at: datetime) -> None:
         """Set the receiver's clock."""
         set_file(self._clock, at)
-        until_s = time.monotonic() + 60
+        until_s = time.monotonic() + LONGEST_S
         while not is_followed(self._clock):
             assert time.monotonic() < until_s, "the receiver does not follow its clock; see its log"
             time.sleep(0.002)
@@ -164,7 +164,7 @@ class Player:
         path = "/webhooks/cellosign" + ("" if arrival.source == "default" else f"/{arrival.source}")
         headers = {"authorization": f"Bearer {self._secrets[arrival.source]}", "content-type": "application/json"}
         try:
-            with closing(HTTPConnection(settings().host, settings().port, timeout=30)) as connection:
+            with closing(HTTPConnection(settings().host, settings().port, timeout=LONGEST_S)) as connection:
                 connection.request("POST", path, arrival.body, headers)
                 return bool(json.loads(connection.getresponse().read())["status"] == "0")
         except (OSError, HTTPException, ValueError):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 
 PROGRAM = """
 import sys
@@ -27,12 +27,12 @@ def test_killed_program_is_there_again_and_one_that_ends_is_not(tmp_path: Path) 
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(pid_file.exists, timeout_s=60)
+    wait_until(pid_file.exists)
     first = pid_file.read_text()
     os.kill(int(first), signal.SIGKILL)
-    wait_until(lambda: pid_file.read_text() != first, timeout_s=60)
+    wait_until(lambda: pid_file.read_text() != first)
 
-    said, errors = process.communicate("a line\n", timeout=60)
+    said, errors = process.communicate("a line\n", timeout=LONGEST_S)
 
     assert said == "a line\n"
     assert "the program has ended by itself with 0" in errors

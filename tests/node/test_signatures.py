@@ -25,7 +25,7 @@ from models.messages.endpoint import Signature
 from models.views.endpoints import NewEndpoint, Rotation
 from services.messages import endpoints
 from services.messages.endpoint_tests import send_test
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs" / "notifications.md"
@@ -82,7 +82,7 @@ def verdicts(folder: Path, messages: list[dict[str, Any]]) -> list[str]:
         input=json.dumps(messages),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -213,14 +213,14 @@ class TestDocumentedReceivers:
         name = "PUBLIC_KEY" if scheme == "ed25519" else "SECRET"
         command = [sys.executable if language == "python" else "node", str(path)]
         with running(command, os.environ | {name: verified_with, "PORT": str(port)}, tmp_path / "receiver.log"):
-            wait_until(lambda: answers_at_all(url), timeout_s=30)
+            wait_until(lambda: answers_at_all(url))
             yield url
 
     def test_receiver_of_the_documentation_takes_what_is_signed_and_nothing_else(self, receiver: str) -> None:
         made = asyncio.run(send_test("erp"))
         signed_at = str(int(datetime.now(UTC).timestamp()))
         headers = {"webhook-id": "msg_1", "webhook-timestamp": signed_at, "webhook-signature": "v1,AA== v1a,AA=="}
-        forged = httpx.post(receiver, content=b"{}", headers=headers, trust_env=False)
+        forged = httpx.post(receiver, content=b"{}", headers=headers, trust_env=False, timeout=LONGEST_S)
 
         assert (made.status_code, made.delivered) == (204, True)
         assert forged.status_code == 400
@@ -228,7 +228,7 @@ class TestDocumentedReceivers:
 
 def answers_at_all(url: str) -> bool:
     try:
-        httpx.post(url, timeout=2, trust_env=False, content=b"{}")
+        httpx.post(url, timeout=LONGEST_S, trust_env=False, content=b"{}")
     except httpx.HTTPError:
         return False
     return True

@@ -19,6 +19,7 @@ from models.archive.archive import ArchiveRow
 from models.archive.form_field import FormFieldRow
 from models.errors import Transient
 from models.runs.receipt import ReceiptRow
+from tests.conftest import LONGEST_S
 from tests.records import NOON, delivery, digest
 
 Configure = Callable[..., Settings]
@@ -48,7 +49,7 @@ def test_writers_from_several_processes_all_succeed() -> None:
         assert writer.stdin
         writer.stdin.close()  # starts the writer
 
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(LONGEST_S) for writer in writers] == [0, 0, 0]
     with reading() as session:
         assert count(session) == 3 * 25 + 1
     assert len(receipts.delivery_ids(digest("shared"))) == 3 * 25

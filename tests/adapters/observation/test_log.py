@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.observation.log import reference_digest
+from tests.conftest import LONGEST_S
 
 ROOT = Path(__file__).parents[3]
 SET_UP = (
@@ -19,7 +20,12 @@ SET_UP = (
 
 def lines_of(program: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-c", SET_UP + program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", SET_UP + program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=True,
     )
     return [json.loads(line) for line in done.stderr.splitlines()]
 
@@ -71,7 +77,12 @@ def test_full_disk_loses_lines_and_raises_nothing() -> None:
     program = SET_UP + "log.error('one')\nlogging.error('two')\nprint(failed_writes() > 0)"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=full, timeout=60, check=False
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            timeout=LONGEST_S,
+            check=False,
         )
 
     assert done.stdout == b"True\n"
@@ -80,7 +91,7 @@ def test_full_disk_loses_lines_and_raises_nothing() -> None:
 def test_line_on_a_terminal_is_for_people() -> None:
     ours, theirs = pty.openpty()
     program = [sys.executable, "-c", SET_UP + "log.info('stored', size_bytes=7)"]
-    subprocess.run(program, cwd=ROOT, stderr=theirs, timeout=60, check=True)
+    subprocess.run(program, cwd=ROOT, stderr=theirs, timeout=LONGEST_S, check=True)
     os.close(theirs)
     text = os.read(ours, 4096).decode()
     os.close(ours)

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.observation.log_files import LOG_FILE_VARIABLE, older, open_log, rotate
 from adapters.observation.log_lines import lines_of
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[3]
 WRITER = """
@@ -42,11 +42,11 @@ def test_rotation_loses_no_line_of_processes_that_share_a_log(tmp_path: Path) ->
     log = tmp_path / "api.log"
     writers = [start_writer(log, name) for name in ("one", "two")]
     for _ in range(3):
-        wait_until(lambda: log.stat().st_size > 20_000, timeout_s=30)  # both go on in the new file
+        wait_until(lambda: log.stat().st_size > 20_000)  # both go on in the new file
         assert rotate(log, limit_bytes=20_000)
-    wait_until(lambda: log.stat().st_size > 20_000, timeout_s=30)
+    wait_until(lambda: log.stat().st_size > 20_000)
     (tmp_path / "stop").touch()
-    assert [each.wait(30) for each in writers] == [0, 0]
+    assert [each.wait(LONGEST_S) for each in writers] == [0, 0]
 
     lines = list(lines_of(tmp_path))
     for name in ("one", "two"):
@@ -62,9 +62,9 @@ def test_rotation_loses_no_line_of_processes_that_share_a_log(tmp_path: Path) ->
 def test_last_lines_of_a_killed_process_are_kept(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     writer = start_writer(log, "one")
-    wait_until(lambda: log.stat().st_size > 2000, timeout_s=30)
+    wait_until(lambda: log.stat().st_size > 2000)
     writer.kill()
-    writer.wait(30)
+    writer.wait(LONGEST_S)
 
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     counts = [line["count"] for line in lines if "count" in line]

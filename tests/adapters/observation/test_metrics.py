@@ -9,6 +9,7 @@ import pytest
 
 from adapters.observation.metrics import WORKER, exposition, make_shared_folder, run_ended
 from models.errors import Transient
+from tests.conftest import LONGEST_S
 from tests.scrapes import Scrape
 
 
@@ -43,7 +44,7 @@ def _counted(folder: Path) -> Scrape:
     """Let a program count in its folder, and return what it shows of all programs."""
     command = [sys.executable, "-c", _COUNTING]
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST_S)
     return Scrape(done.stdout)
 
 

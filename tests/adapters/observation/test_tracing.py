@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.conftest import LONGEST_S
+
 _SPAN = """
 import sys
 import api.app, services.messages.attempts
@@ -19,7 +21,9 @@ print("opentelemetry.sdk" in sys.modules, made.traceparent is not None)
 def _spanned(**variables: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | variables
     command = [sys.executable, "-c", _SPAN]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, timeout=LONGEST_S
+    ).stdout
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from adapters.settings.settings import settings
 from adapters.store.requests import stored_request
 from models.errors import Transient
 from services.processing.persisting import persist
+from tests.conftest import LONGEST_S
 from tests.flows.conftest import received
 from tests.samples import sample_body
 
@@ -41,7 +42,7 @@ class Endless:
         except Stopped:
             self.was_stopped = True
             time.sleep(0.2)
-            self.may_end.wait(10)
+            self.may_end.wait(LONGEST_S)
             raise
         finally:
             self.has_ended = True
@@ -49,7 +50,7 @@ class Endless:
 
 async def begun(work: Endless) -> "asyncio.Task[None]":
     waiting = asyncio.create_task(in_thread(work))
-    await asyncio.to_thread(work.began.wait, 10)
+    await asyncio.to_thread(work.began.wait, LONGEST_S)
     return waiting
 
 
@@ -190,12 +191,12 @@ def test_threads_of_a_block_stop_when_the_block_fails() -> None:
             working = threads.submit(copy_context().run, work)
             raise KeyboardInterrupt
 
-        assert isinstance(working.exception(timeout=60), Stopped)
+        assert isinstance(working.exception(timeout=LONGEST_S), Stopped)
     checkpoint()
 
 
 def test_works_at_once_run_beside_each_other_in_the_context_of_the_caller() -> None:
-    together, seen = threading.Barrier(3, timeout=10), list[str]()
+    together, seen = threading.Barrier(3, timeout=LONGEST_S), list[str]()
     who.set("caller")
 
     def work() -> None:
@@ -216,7 +217,7 @@ def test_failure_of_one_of_many_works_is_raised_after_the_begun_works_and_before
 
     def work(number: int) -> None:
         begun.append(number)
-        may_end.wait(10)
+        may_end.wait(LONGEST_S)
         time.sleep(0.2)
         ended.append(number)
 

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.platform.grouping import Grouped
 from models.errors import Transient
+from tests.conftest import LONGEST_S
 
 
 class Ledger:
@@ -20,7 +21,7 @@ class Ledger:
     def __call__(self, numbers: Sequence[int]) -> list[int]:
         self.groups.append(list(numbers))
         self.has_begun.set()
-        self.may_end.wait(20)
+        self.may_end.wait(LONGEST_S)
         if -1 in numbers:
             raise ValueError("no such number")
         if 0 in numbers:
@@ -30,7 +31,7 @@ class Ledger:
 
 async def _first_then(ledger: Ledger, grouped: Grouped[int, int], numbers: Sequence[int]) -> list[int | BaseException]:
     first = asyncio.create_task(grouped.done(1))
-    await asyncio.to_thread(ledger.has_begun.wait, 20)
+    await asyncio.to_thread(ledger.has_begun.wait, LONGEST_S)
     others = [asyncio.create_task(grouped.done(each)) for each in numbers]
     await asyncio.sleep(0)
     ledger.may_end.set()
@@ -70,7 +71,7 @@ def test_item_of_a_cancelled_caller_is_done_before_the_cancellation_goes_on() ->
 
     async def cancelled() -> bool:
         caller = asyncio.create_task(grouped.done(1))
-        await asyncio.to_thread(ledger.has_begun.wait, 20)
+        await asyncio.to_thread(ledger.has_begun.wait, LONGEST_S)
         caller.cancel()
         await asyncio.sleep(0)
         was_done = caller.done()

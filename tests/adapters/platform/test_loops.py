@@ -105,4 +105,4 @@ async def _beside(loop: Callable[[], Awaitable[None]], watch: Callable[[], Await
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    await asyncio.to_thread(wait_until, condition, timeout_s=30)
+    await asyncio.to_thread(wait_until, condition)

@@ -16,6 +16,7 @@ from adapters.settings.settings import Settings
 from models.errors import Locked
 from models.payments.payment import Standing
 from models.payments.payment_terms import PaymentType
+from tests.conftest import LONGEST_S
 
 Configure = Callable[..., Settings]
 
@@ -267,7 +268,7 @@ def test_processes_that_start_together_share_one_secret(configure: Configure) ->
         assert process.stdout
         said.append(process.stdout.read().strip())
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(LONGEST_S) == 0
     assert len(set(said)) == 1
     assert len(said[0]) >= 40
 

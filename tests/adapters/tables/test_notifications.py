@@ -14,6 +14,7 @@ from models.messages.event import Event, EventType
 from models.messages.notification import NotificationAttemptRow, NotificationRow, NotificationState
 from services.messages.planning import event_row
 from services.views import archive_view
+from tests.conftest import LONGEST_S
 from tests.records import NOON, attempted, registered
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -118,7 +119,7 @@ def test_concurrent_attempts_have_distinct_numbers() -> None:
 
     def attempt_each_round(_: int) -> None:
         for _ in range(rounds):
-            start.wait(60)
+            start.wait(LONGEST_S)
             attempted("msg_1", 503)
 
     with ThreadPoolExecutor(at_once) as threads:

@@ -13,6 +13,7 @@ from models.messages.endpoint import EndpointRow
 from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.planning import event_row, message_to
+from tests.conftest import LONGEST_S
 from tests.records import NOON
 
 
@@ -45,7 +46,7 @@ def test_attempt_is_recorded_while_another_attempt_waits_for_the_endpoint(status
         session.get_one(NotificationRow, other, with_for_update=True)
         recorded = threads.submit(attempts.record, taken, Made(NOON, NOON, status_code))
         try:
-            recorded.result(timeout=20)  # else Postgres ends one of the two, and its attempt is not recorded
+            recorded.result(timeout=LONGEST_S)  # else Postgres ends one of the two, and its attempt is not recorded
         finally:
             session.rollback()
 

@@ -40,7 +40,7 @@ class Installation:
         return running(command, dict(os.environ), self.folder / "relay.log", ROOT)
 
     def wait_until_reachable(self) -> None:
-        wait_until(lambda: _listens(self.port), timeout_s=30)
+        wait_until(lambda: _listens(self.port))
 
     def objects(self) -> dict[str, int]:
         with pytest.MonkeyPatch.context() as patch:
@@ -117,7 +117,7 @@ def test_killed_receiver_loses_nothing_and_the_next_start_clears_its_spool(insta
             first = receiver.post(sample_body("first")).json()["document"]["reference"]
             with socket.create_connection(("127.0.0.1", receiver.port)) as unfinished:
                 unfinished.sendall(_head(receiver) + b" " * 6_000_000)
-                wait_until(lambda: bool(installation.spooled()), timeout_s=30)
+                wait_until(lambda: bool(installation.spooled()))
                 receiver.process.kill()
                 receiver.process.wait()
         assert len(installation.spooled()) == 1

@@ -17,7 +17,7 @@ from adapters.inbox.inbox import Intake
 from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving, started
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 
@@ -36,7 +36,7 @@ def test_archive_that_is_sent_twice_gets_one_run(tmp_path: Path, runs: Runs, pre
     with receiving(tmp_path, PREFECT_API_URL=prefect_server, api_tokens=TOKEN, sweep_interval_s=0.5) as receiver:
         receipt_id = receiver.post(body).json()["document"]["reference"]
         receiver.post(body)
-        wait_until(lambda: len(_archive(receiver, "sent%20%2F%20twice").get("deliveries", [])) == 2, timeout_s=20)
+        wait_until(lambda: len(_archive(receiver, "sent%20%2F%20twice").get("deliveries", [])) == 2)
         answers = [_rerun(receiver, "sent%20%2F%20twice") for _ in range(2)]
 
     (run,) = runs()
@@ -53,7 +53,7 @@ def test_next_start_triggers_the_archives_of_a_dead_receiver(tmp_path: Path, run
     _store(tmp_path, "swept", sample_body("swept"))
 
     with receiving(tmp_path, PREFECT_API_URL=prefect_server):
-        wait_until(lambda: bool(runs()), timeout_s=20)
+        wait_until(lambda: bool(runs()))
 
     (run,) = runs()
     assert (run["name"], "trigger:sweep" in run["tags"]) == ("swept", True)
@@ -65,11 +65,11 @@ def test_sweep_continues_after_an_unreadable_record(tmp_path: Path) -> None:
         unreadable = receiver.inbox / "waiting" / "0.json"
         unreadable.parent.mkdir(parents=True, exist_ok=True)
         unreadable.write_bytes(b"")
-        wait_until(lambda: "record is unreadable" in receiver.log.read_text(), timeout_s=10)
+        wait_until(lambda: "record is unreadable" in receiver.log.read_text())
 
         _store(tmp_path, "found", sample_body("found"))
 
-        wait_until(lambda: _archive(receiver, "found").get("state") == "received", timeout_s=10)
+        wait_until(lambda: _archive(receiver, "found").get("state") == "received")
 
 
 def test_sweep_tries_prefect_once_and_every_archive_gets_its_run_after_the_outage(
@@ -80,16 +80,16 @@ def test_sweep_tries_prefect_once_and_every_archive_gets_its_run_after_the_outag
     with receiving(tmp_path, PREFECT_API_URL=url, api_tokens=TOKEN, sweep_interval_s=1) as receiver:
         for number in range(12):
             assert receiver.post(sample_body(f"outage {number}")).json()["status"] == "0"
-        wait_until(lambda: "the sweep stopped" in receiver.log.read_text(), timeout_s=20)
+        wait_until(lambda: "the sweep stopped" in receiver.log.read_text())
         assert receiver.log.read_text().count("is not triggered; the sweep tries again") < 6
 
         servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
         relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
         with running(relay, dict(os.environ), tmp_path / "relay.log", folder=ROOT):
-            wait_until(lambda: len(runs()) == 12, timeout_s=30)
+            wait_until(lambda: len(runs()) == 12)
             # The receiver triggers new archives itself again.
             receiver.post(sample_body("after"))
-            wait_until(lambda: len(runs()) == 13, timeout_s=30)
+            wait_until(lambda: len(runs()) == 13)
 
     created = {run["name"]: run["created"] for run in runs()}
     swept = [f"outage {number}" for number in range(12)]
@@ -106,15 +106,15 @@ def test_receiver_with_its_log_on_a_full_disk_triggers_runs_after_an_outage(
     with started(Path("/dev/full")) as receiver:
         assert receiver.post(sample_body("while Prefect is away")).json()["status"] == "0"
         # The lines of the start and the arrival, and at least two warnings.
-        wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4, timeout_s=30)
+        wait_until(lambda: receiver.client.get("/readyz").json()["failed_log_writes"] >= 4)
 
         servers_port = prefect_server.removesuffix("/api").rpartition(":")[2]
         relay = [sys.executable, "-m", "tests.relay", str(port), servers_port]
         relay_log = sqlite_installation.data_dir / "relay.log"
         with running(relay, dict(os.environ), relay_log, folder=ROOT):
-            wait_until(lambda: len(runs()) == 1, timeout_s=30)
+            wait_until(lambda: len(runs()) == 1)
             assert receiver.post(sample_body("after")).json()["status"] == "0"
-            wait_until(lambda: len(runs()) == 2, timeout_s=30)
+            wait_until(lambda: len(runs()) == 2)
             assert receiver.client.get("/readyz").status_code == 200
 
 
@@ -136,7 +136,7 @@ def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
         _rename(database, table, column, "another")
         for number in range(3):
             assert receiver.post(sample_body(f"while the sweep is down {number}")).json()["status"] == "0"
-        wait_until(lambda: receiver.client.get("/readyz").status_code == 503, timeout_s=30)
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 503)
         reported = receiver.client.get("/readyz").json()
         assert (reported["status"], reported["database"], reported["prefect"]) == ("not ready", "ok", "ok")
         assert "the sweep of the inbox has ended (the database has other tables" in reported["reason"]
@@ -144,8 +144,8 @@ def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
 
         _rename(database, table, "another", column)
 
-        wait_until(lambda: len(runs()) == 3, timeout_s=60)
-        wait_until(lambda: receiver.client.get("/readyz").status_code == 200, timeout_s=30)
+        wait_until(lambda: len(runs()) == 3)
+        wait_until(lambda: receiver.client.get("/readyz").status_code == 200)
         assert receiver.process.poll() is None
         traces = [line for line in receiver.log.read_text().splitlines() if "Traceback" in line]
         assert traces  # one a sweep, none a delivery
@@ -155,7 +155,7 @@ def test_readiness_check_reports_a_broken_sweep_until_it_works_again(
 def _rename(url: str, table: str, column: str, name: str) -> None:
     statement = f"ALTER TABLE {table} RENAME COLUMN {column} TO {name}"
     if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as file, file:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=LONGEST_S)) as file, file:
             file.execute(statement)
     else:
         with psycopg.connect(url, autocommit=True) as connection:

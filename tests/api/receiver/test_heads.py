@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.conftest import Receiver
 from tests.api.senders import Sender, answer_on, head, peak_bytes, receipt_id_of
+from tests.conftest import LONGEST_S
 from tests.samples import sample_body
 
 GET = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n"
@@ -17,7 +18,7 @@ CHUNKED = GET.replace(b"GET", b"POST") + b"transfer-encoding: chunked\r\n\r\n"
 
 @contextmanager
 def connected(receiver: Receiver) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
         yield connection
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import Receiver, attachment, receiving
 from tests.api.senders import Sender, answer_on, assert_refused, head, peak_bytes, receipt_id_of
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
 
@@ -61,7 +61,7 @@ class TestLimits:
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             for start in range(5):
                 sender.send(body[start : start + 1])
-                time.sleep(0.3)
+                time.sleep(0.8)
             sender.send(body[5:])
 
             assert sender.answer()[1]["status"] == "0"
@@ -73,7 +73,7 @@ class TestLimits:
         with Sender(narrow, f"content-length: {len(body)}") as sender:
             for start in range(0, len(body), size_bytes):
                 sender.send(body[start : start + size_bytes])
-                time.sleep(0.05)
+                time.sleep(0.12)
 
             assert sender.answer()[1]["status"] == "0"
 
@@ -83,11 +83,11 @@ class TestBrokenTransfers:
         before, body = receiver.kept(), sample_body("half way", note="x" * 9_000_000)
         sender = Sender(receiver, f"content-length: {len(body)}")
         sender.send(body[:-2_000_000])
-        wait_until(lambda: receiver.kept() != before, timeout_s=5)
+        wait_until(lambda: receiver.kept() != before)
 
         sender.leave()
 
-        wait_until(lambda: receiver.kept() == before, timeout_s=5)
+        wait_until(lambda: receiver.kept() == before)
         assert "Traceback" not in receiver.log.read_text()
 
     @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ class TestRoom:
             senders = [stack.enter_context(Sender(crowded, *each)) for each in lines]
             for sender in senders:
                 sender.send(body[:-1])
-            wait_until(lambda: len(crowded.waiting()) >= 4, timeout_s=10)
+            wait_until(lambda: len(crowded.waiting()) >= 4)
 
             headers = {"authorization": crowded.secret, "x-forwarded-for": "203.0.113.8"}
             answer = crowded.post(sample_body("one too many"), headers)
@@ -161,7 +161,7 @@ class TestRoom:
         before, body = crowded.waiting(), sample_body("large", note="x" * 16_000_000)
         with Sender(crowded, f"content-length: {len(body)}") as sender:
             sender.send(body[:-1])
-            wait_until(lambda: crowded.waiting() != before, timeout_s=10)
+            wait_until(lambda: crowded.waiting() != before)
 
             announced, unannounced = crowded.post(body), crowded.post(iter([body[:5_000_000], body[5_000_000:]]))
 
@@ -179,14 +179,14 @@ class TestRoom:
         for _ in range(6):
             with Sender(crowded, "content-length: 9000000") as sender:
                 sender.send(b" " * 1000)
-        wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()), timeout_s=10)
+        wait_until(lambda: not any(name.endswith(".part") for name in crowded.waiting()))
 
         assert crowded.post(sample_body("after them")).json()["status"] == "0"
 
 
 class TestSlowHeads:
     def test_head_that_never_ends_times_out(self, narrow: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as slow:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as slow:
             slow.sendall(b"POST /webhooks/cellosign HTTP/1.1\r\nhost: cellar\r\nx-a: ")
             while not select.select([slow], [], [], 0.1)[0]:
                 slow.sendall(b"b")
@@ -197,7 +197,7 @@ class TestSlowHeads:
             assert slow.recv(1) == b""
 
     def test_silent_connection_times_out(self, narrow: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as silent:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as silent:
             assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
 
     def test_second_head_of_a_connection_times_out_too(self, narrow: Receiver) -> None:
@@ -211,7 +211,7 @@ class TestSlowHeads:
 
     @pytest.mark.parametrize("lines", [b"", b"content-length: 100\r\n"])
     def test_connection_that_is_silent_after_an_answer_times_out(self, narrow: Receiver, lines: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", narrow.port), timeout=LONGEST_S) as connection:
             connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: cellar\r\n" + lines + b"\r\n")
             assert answer_on(connection)[0] == 200
 
@@ -228,7 +228,7 @@ class TestConnection:
             sample_body(f"close {number}", note="x" * size) for number, size in enumerate((10, 3_000_000, 700_000))
         ]
         heads = [head(receiver.secret, f"content-length: {len(body)}") for body in bodies]
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
             connection.sendall(b"".join(each + body for each, body in zip(heads, bodies, strict=True)))
 
             for body in bodies:
@@ -256,7 +256,7 @@ class TestConnection:
         body = sample_body("upgrade", note="x" * 100_000)
         lines = ("connection: upgrade, http2-settings", "upgrade: h2c", "transfer-encoding: chunked")
         whole = head(receiver.secret, *lines) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
             for start in range(0, len(whole), 1 + len(whole) // pieces):
                 connection.sendall(whole[start : start + 1 + len(whole) // pieces])
                 time.sleep(0.1)
@@ -274,7 +274,7 @@ class TestConnection:
 
     def test_many_pipelined_offers_to_upgrade_are_all_ignored(self, receiver: Receiver) -> None:
         one = b"GET /healthz HTTP/1.1\r\nhost: cellar\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
             connection.sendall(one * 3000)
             answers = [answer_on(connection)[0] for _ in range(3000)]
 
@@ -307,7 +307,7 @@ class TestConnection:
             assert sender.answer()[1]["document"]["reference"] == receipt_id_of(body)
 
     def test_data_that_is_not_http_gets_the_documented_refusal(self, receiver: Receiver) -> None:
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=LONGEST_S) as connection:
             connection.sendall(b"EHLO cellar\r\n\r\n")
             status, content = answer_on(connection)
 

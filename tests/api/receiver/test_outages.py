@@ -17,7 +17,7 @@ from adapters.settings.settings import Settings
 from cli.programs.api import MALLOC
 from tests.api.conftest import Receiver, receiving
 from tests.api.senders import Sender, assert_refused, receipt_id_of
-from tests.conftest import answers, free_port, running, wait_until
+from tests.conftest import LONGEST_S, answers, free_port, running, wait_until
 from tests.samples import sample_body
 
 Configure = Callable[..., Settings]
@@ -54,15 +54,17 @@ class TestOutages:
         url, command = f"http://127.0.0.1:{made.port}", [sys.executable, "-m", "cli.main", "api"]
         without = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
         with running(without, MALLOC | os.environ, made.data_dir.parent / "output.log") as process:
-            wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"), timeout_s=60)
+            wait_until(lambda: process.poll() is not None or answers(f"{url}/healthz"))
             assert process.poll() is None
 
             secret = made.active_webhook_secrets()[0]
             content, headers = sample_body("unlogged"), {"authorization": f"Bearer {secret}"}
-            answer = httpx.post(f"{url}/webhooks/cellosign", content=content, headers=headers, trust_env=False)
+            answer = httpx.post(
+                f"{url}/webhooks/cellosign", content=content, headers=headers, trust_env=False, timeout=LONGEST_S
+            )
 
             assert answer.json()["status"] == "0"
-            assert httpx.get(f"{url}/readyz", trust_env=False).json()["failed_log_writes"] > 0
+            assert httpx.get(f"{url}/readyz", trust_env=False, timeout=LONGEST_S).json()["failed_log_writes"] > 0
 
     def test_inbox_that_is_not_a_folder_is_reported_until_it_is_one_again(self, receiver: Receiver) -> None:
         receiver.post(sample_body("before"))
@@ -98,7 +100,7 @@ class TestOutages:
 
 
 def _ask(receiver: Receiver, path: str) -> int:
-    return httpx.get(receiver.url + path, timeout=30, trust_env=False).status_code
+    return httpx.get(receiver.url + path, timeout=LONGEST_S, trust_env=False).status_code
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def crash(tmp_path_factory: pytest.TempPathFactory) -> Crash:
     with receiving(folder) as receiver:
         with Sender(receiver, "content-length: 7000000") as unfinished:
             unfinished.send(b" " * 6_000_000)
-            wait_until(lambda: any(name.endswith(".part") for name in receiver.waiting()), timeout_s=30)
+            wait_until(lambda: any(name.endswith(".part") for name in receiver.waiting()))
             acknowledged = _sent_until_killed(receiver, "first")
         left = receiver.waiting()
     with receiving(folder) as receiver:
@@ -144,7 +146,7 @@ def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
     enough = len(receiver.waiting()) + 30
     with ThreadPoolExecutor(4) as pool:
         delivery = [pool.submit(_send_until_it_dies, receiver, f"{prefix}-{number}") for number in range(4)]
-        wait_until(lambda: len(receiver.waiting()) > enough, timeout_s=30)
+        wait_until(lambda: len(receiver.waiting()) > enough)
         receiver.process.kill()
         receiver.process.wait()
         return [body for each in delivery for body in each.result()]
@@ -152,7 +154,7 @@ def _sent_until_killed(receiver: Receiver, prefix: str) -> list[bytes]:
 
 def _send_until_it_dies(receiver: Receiver, prefix: str) -> list[bytes]:
     acknowledged: list[bytes] = []
-    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=LONGEST_S) as client:
         for number in itertools.count():
             body = sample_body(f"{prefix}-{number}", note="x" * 100_000)
             try:

@@ -18,7 +18,7 @@ from adapters.settings.settings import Settings
 from models.runs.receipt import Identity
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import Sender, assert_refused
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.installations import deployed, installed
 from tests.samples import sample_body
 from tests.scrapes import Scrape, scraped
@@ -40,19 +40,19 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture(autouse=True)
 def _is_whole(request: pytest.FixtureRequest) -> None:
     if "pair" in request.fixturenames:
-        wait_until(lambda: processes(request.getfixturevalue("pair")) == 2, timeout_s=60)
+        wait_until(lambda: processes(request.getfixturevalue("pair")) == 2)
 
 
 @contextmanager
 def of_two(folder: Path, **values: Any) -> Iterator[Receiver]:
     with receiving(folder, receiver_processes=2, api_tokens=TOKEN, **values) as receiver:
-        wait_until(lambda: processes(receiver) == 2, timeout_s=60)
+        wait_until(lambda: processes(receiver) == 2)
         yield receiver
 
 
 def processes(receiver: Receiver) -> int:
     """Return how many processes serve, on a connection of its own."""
-    number: int = httpx.get(f"{receiver.url}/readyz", timeout=30, trust_env=False).json()["processes"]
+    number: int = httpx.get(f"{receiver.url}/readyz", timeout=LONGEST_S, trust_env=False).json()["processes"]
     return number
 
 
@@ -74,7 +74,7 @@ def without(pid: int) -> Iterator[None]:
 def post(receiver: Receiver, body: bytes, *, forwarded: str = "127.0.0.1") -> httpx.Response:
     """Post on a connection of its own."""
     headers = {"authorization": receiver.secret, "x-forwarded-for": forwarded}
-    with httpx.Client(timeout=30, trust_env=False) as client:
+    with httpx.Client(timeout=LONGEST_S, trust_env=False) as client:
         return client.post(f"{receiver.url}/webhooks/cellosign", content=body, headers=headers)
 
 
@@ -95,9 +95,9 @@ def one_in_each(receiver: Receiver) -> Iterator[dict[int, Sender]]:
         for number, (pid, other) in enumerate(zip(pids, reversed(pids), strict=True), 1):
             with without(other):
                 senders[pid] = stack.enter_context(Sender(receiver, ANNOUNCED))
-                wait_until(lambda number=number: in_flight(receiver) == number, timeout_s=30)  # type: ignore[misc]
+                wait_until(lambda number=number: in_flight(receiver) == number)  # type: ignore[misc]
         yield senders
-    wait_until(lambda: in_flight(receiver) == 0, timeout_s=30)
+    wait_until(lambda: in_flight(receiver) == 0)
 
 
 def test_each_process_answers_on_the_port_and_shows_the_metrics_of_all(pair: Receiver) -> None:
@@ -121,13 +121,13 @@ def test_each_process_answers_on_the_port_and_shows_the_metrics_of_all(pair: Rec
 def test_limit_of_places_holds_for_all_processes_and_each_address(pair: Receiver) -> None:
     with one_in_each(pair), ExitStack() as stack:
         stack.enter_context(Sender(pair, ANNOUNCED))
-        wait_until(lambda: in_flight(pair) == OWN_PLACES, timeout_s=30)
+        wait_until(lambda: in_flight(pair) == OWN_PLACES)
         for pid in children(pair):
             with without(pid):
                 assert_refused(post(pair, sample_body("one too many")), 503, "UNAVAILABLE")
                 assert post(pair, sample_body("elsewhere"), forwarded=ELSEWHERE).json()["status"] == "0"
         stack.enter_context(Sender(pair, ANNOUNCED, f"x-forwarded-for: {ELSEWHERE}"))
-        wait_until(lambda: in_flight(pair) == PLACES, timeout_s=30)
+        wait_until(lambda: in_flight(pair) == PLACES)
         for pid in children(pair):
             with without(pid):
                 assert_refused(post(pair, sample_body("elsewhere"), forwarded="203.0.113.9"), 503, "UNAVAILABLE")
@@ -138,9 +138,9 @@ def test_killed_process_gives_back_its_places_and_is_replaced(pair: Receiver) ->
     killed, kept = children(pair)
     with one_in_each(pair) as senders:
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: in_flight(pair) == 1, timeout_s=30)
+        wait_until(lambda: in_flight(pair) == 1)
         assert killed in senders  # its archive was not acknowledged, and its sender sends again
-    wait_until(lambda: processes(pair) == 2, timeout_s=60)
+    wait_until(lambda: processes(pair) == 2)
 
     after = scraped(pair.url, TOKEN)
     assert killed not in children(pair)
@@ -171,11 +171,11 @@ def test_signal_lets_all_processes_finish_what_they_receive(tmp_path: Path) -> N
         pids = children(receiver)
         with one_in_each_until_the_end(receiver, f"content-length: {len(body)}") as senders:
             receiver.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: not_listening(receiver), timeout_s=30)
+            wait_until(lambda: not_listening(receiver))
             for sender in senders:
                 sender.send(body)
             answers = [sender.answer() for sender in senders]
-        assert receiver.process.wait(30) == 0
+        assert receiver.process.wait(LONGEST_S) == 0
 
     assert [(status, content["status"]) for status, content in answers] == [(200, "0")] * 2
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
@@ -189,7 +189,7 @@ def one_in_each_until_the_end(receiver: Receiver, announced: str) -> Iterator[li
         for number, other in enumerate(pids, 1):
             with without(other):
                 senders.append(stack.enter_context(Sender(receiver, announced)))
-                wait_until(lambda number=number: in_flight(receiver) == number, timeout_s=30)  # type: ignore[misc]
+                wait_until(lambda number=number: in_flight(receiver) == number)  # type: ignore[misc]
         yield senders
 
 
@@ -214,8 +214,8 @@ def test_end_of_the_parent_ends_all_processes(tmp_path: Path) -> None:
     with of_two(tmp_path) as receiver:
         pids = children(receiver)
         receiver.process.kill()
-        receiver.process.wait(30)
-        wait_until(lambda: not any(map(is_running, pids)), timeout_s=60)
+        receiver.process.wait(LONGEST_S)
+        wait_until(lambda: not any(map(is_running, pids)))
 
 
 def is_running(pid: int) -> bool:
@@ -233,7 +233,7 @@ def test_process_that_stands_still_is_replaced_while_the_other_answers(tmp_path:
         os.kill(hung, signal.SIGSTOP)
         for number in range(20):
             assert post(receiver, sample_body(f"meanwhile {number}")).json()["status"] == "0"
-        wait_until(lambda: hung not in children(receiver) and processes(receiver) == 2, timeout_s=240)
+        wait_until(lambda: hung not in children(receiver) and processes(receiver) == 2)
 
         assert kept in children(receiver)
         assert "hangs and is killed" in receiver.log.read_text()
@@ -251,7 +251,7 @@ def test_inbox_is_searched_whichever_process_ends(tmp_path: Path, prefect_server
             if pid:
                 os.kill(pid, signal.SIGKILL)
             left_in_the_inbox(receiver, f"left {number}")
-            wait_until(lambda number=number: len(runs()) == number, timeout_s=120)  # type: ignore[misc]
+            wait_until(lambda number=number: len(runs()) == number)  # type: ignore[misc]
 
 
 def left_in_the_inbox(receiver: Receiver, reference: str) -> None:

@@ -194,7 +194,7 @@ def test_new_delivery_of_a_completed_archive_is_recorded_and_leaves_the_inbox(li
 
     link = library.receiver.post(body).json()["document"]["public_link"]
 
-    wait_until(lambda: not library.receiver.deliveries_of(hashlib.sha256(body).hexdigest()), timeout_s=60)
+    wait_until(lambda: not library.receiver.deliveries_of(hashlib.sha256(body).hexdigest()))
     assert library.receiver.client.get(urlsplit(link).path).status_code == 200
     deliveries = library.get("/api/archives/with%20space").json()["deliveries"]
     assert [each["outcome"] for each in deliveries] == ["new", "duplicate"]

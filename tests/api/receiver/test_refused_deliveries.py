@@ -42,7 +42,7 @@ def listed(receiver: Receiver, query: str = "") -> list[dict[str, Any]]:
 
 
 def wait_until_listed(receiver: Receiver, number: int) -> list[dict[str, Any]]:
-    wait_until(lambda: len(listed(receiver, "?limit=500")) == number, timeout_s=30)
+    wait_until(lambda: len(listed(receiver, "?limit=500")) == number)
     return listed(receiver, "?limit=500")
 
 
@@ -110,7 +110,7 @@ def test_refused_delivery_of_a_known_process_is_shown_with_its_archive(tmp_path:
         receiver.post(sample_body(REFERENCE))
         receiver.post(HALF)
         wait_until_listed(receiver, 1)
-        wait_until(lambda: get(receiver, f"/api/archives/{REFERENCE}").is_success, timeout_s=30)
+        wait_until(lambda: get(receiver, f"/api/archives/{REFERENCE}").is_success)
         archive = get(receiver, f"/api/archives/{REFERENCE}").json()
 
     assert [(each["receipt_id"], each["code"]) for each in archive["refused"]] == [(receipt_id_of(HALF), "TRUNCATED")]
@@ -137,7 +137,7 @@ def test_refusals_while_the_database_is_away_are_answered_and_listed_after_its_r
     with receiving(tmp_path, is_migrated=False, database_url=url, api_tokens=TOKEN, sweep_interval_s=1) as receiver:
         bodies = [b"<%d/>" % number for number in range(20)]
         assert {receiver.post(body).json()["status"] for body in bodies} == {"-1"}
-        wait_until(lambda: "refused deliveries are not listed" in receiver.log.read_text(), timeout_s=30)
+        wait_until(lambda: "refused deliveries are not listed" in receiver.log.read_text())
         assert receiver.client.get("/readyz").status_code == 200
 
         with psycopg.connect(postgres_server, autocommit=True) as connection:
@@ -156,7 +156,7 @@ def test_flood_of_one_body_is_a_delivery_each_and_one_body(tmp_path: Path) -> No
         items = wait_until_listed(receiver, 300)
         # Nothing is left for the next search.
         folder = receiver.inbox / "quarantine"
-        wait_until(lambda: [path.name for path in folder.glob("*.json")] == [], timeout_s=30)
+        wait_until(lambda: [path.name for path in folder.glob("*.json")] == [])
         bodies = [path.name for path in folder.glob("*.body")]
 
     assert {each["receipt_id"] for each in items} == {receipt_id_of(OF_NOBODY)}

@@ -25,7 +25,7 @@ from models.runs.receipt import DeliveryRow
 from services.completeness.taking_in import take_in
 from tests.api.conftest import TOKEN, Receiver, receiving
 from tests.api.senders import assert_refused, head, receipt_id_of
-from tests.conftest import bucket_at, wait_until
+from tests.conftest import LONGEST_S, bucket_at, wait_until
 from tests.installations import database_that_is_away, installed
 from tests.samples import sample_body
 from tests.session_events import PERSON, body, large_body
@@ -130,7 +130,7 @@ def test_events_are_taken_into_store_and_database_without_a_run(tmp_path: Path) 
     with receiving(tmp_path, sweep_interval_s=1) as receiver:
         for content in contents:
             receiver.post(content)
-        wait_until(lambda: not waiting(receiver), timeout_s=30)
+        wait_until(lambda: not waiting(receiver))
 
     with installed(tmp_path), reading() as session:
         found = session.exec(select(SessionEventRow)).all()
@@ -157,7 +157,7 @@ def test_receivers_that_share_an_inbox_and_are_killed_lose_no_acknowledged_event
                 pool.submit(_send_until_it_dies, each, f"{attempt} {number}")
                 for number, each in enumerate((first, second) * 4)
             ]
-            wait_until(lambda: len(list((tmp_path / "inbox" / "events").glob("*"))) > 20, timeout_s=30)
+            wait_until(lambda: len(list((tmp_path / "inbox" / "events").glob("*"))) > 20)
             for each in (first, second):
                 each.process.kill()
                 each.process.wait()
@@ -173,7 +173,7 @@ def test_receivers_that_share_an_inbox_and_are_killed_lose_no_acknowledged_event
 
 def _send_until_it_dies(receiver: Receiver, prefix: str) -> list[bytes]:
     acknowledged: list[bytes] = []
-    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=receiver.url, trust_env=False, timeout=LONGEST_S) as client:
         for number in itertools.count():
             content = body(reference=f"{prefix} {number}")
             try:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import Receiver, receiving
 from tests.api.senders import Sender, assert_refused
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 from tests.samples import sample_body
 
 ELSEWHERE = "203.0.113.7"
@@ -25,7 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture(autouse=True)
 def _no_archive_is_in_flight(shared: Receiver) -> None:
     """Wait until nothing of the previous test is in flight."""
-    wait_until(lambda: parts(shared) == 0, timeout_s=60)
+    wait_until(lambda: parts(shared) == 0)
     # The place of an archive is released a moment after its part is gone, in the event loop that also answers this.
     shared.client.get("/readyz").raise_for_status()
 
@@ -37,7 +37,7 @@ def senders(shared: Receiver) -> Iterator[list[Sender]]:
         senders = [stack.enter_context(Sender(shared, "content-length: 9000000")) for _ in range(3)]
         for sender in senders:
             sender.send(b" " * 8_000_000)
-        wait_until(lambda: parts(shared) == 3, timeout_s=60)
+        wait_until(lambda: parts(shared) == 3)
         yield senders
 
 
@@ -49,7 +49,7 @@ def parts(receiver: Receiver) -> int:
 def post(receiver: Receiver, body: bytes, *, sender: str = "127.0.0.1", forwarded: str | None = None) -> httpx.Response:
     """Post from an address of this machine, on behalf of the address `forwarded`."""
     headers = {"authorization": receiver.secret} | ({"x-forwarded-for": forwarded} if forwarded else {})
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=sender), timeout=30) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=sender), timeout=LONGEST_S) as client:
         return client.post(f"{receiver.url}/webhooks/cellosign", content=body, headers=headers)
 
 
@@ -71,7 +71,7 @@ class TestShareOfAnAddress:
     def test_number_of_all_places_is_limited_too(self, shared: Receiver) -> None:
         with Sender(shared, "content-length: 9000000", f"x-forwarded-for: {ELSEWHERE}") as sender:
             sender.send(b" " * 8_000_000)
-            wait_until(lambda: parts(shared) == 4, timeout_s=10)
+            wait_until(lambda: parts(shared) == 4)
 
             assert_refused(post(shared, sample_body("one too many"), sender="127.0.0.2"), 503, "UNAVAILABLE")
 
@@ -80,7 +80,7 @@ class TestBytesOfAnAddress:
     def test_address_with_its_full_share_of_bytes_must_retry_later(self, shared: Receiver) -> None:
         with Sender(shared, "content-length: 29000000") as sender:
             sender.send(b" " * 8_000_000)
-            wait_until(lambda: parts(shared) == 1, timeout_s=10)
+            wait_until(lambda: parts(shared) == 1)
             body = sample_body("large", note="x" * 5_000_000)
 
             assert_refused(post(shared, body), 503, "UNAVAILABLE")
@@ -91,7 +91,7 @@ class TestBytesOfAnAddress:
         lines = ("content-length: 29000000", "x-forwarded-for: 127.0.0.2")
         with Sender(shared, *lines) as sender:
             sender.send(b" " * 8_000_000)
-            wait_until(lambda: parts(shared) == 1, timeout_s=10)
+            wait_until(lambda: parts(shared) == 1)
             body = sample_body("large", note="x" * 5_000_000)
 
             assert_refused(post(shared, body, sender="127.0.0.2", forwarded=forwarded), 503, "UNAVAILABLE")

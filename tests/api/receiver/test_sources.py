@@ -114,10 +114,10 @@ def test_disabled_source_opens_for_nobody_until_it_is_enabled(receiver: Receiver
     secret = added(folder, "paused")
     with installed(folder):
         registry.disable("paused", "a test", now())
-        wait_until(lambda: status(receiver, "paused", secret) == 401, timeout_s=30)
+        wait_until(lambda: status(receiver, "paused", secret) == 401)
         registry.enable("paused")
 
-    wait_until(lambda: status(receiver, "paused", secret) == 200, timeout_s=30)
+    wait_until(lambda: status(receiver, "paused", secret) == 200)
 
 
 def test_second_receiver_knows_the_source_too(folder: Path, receiver: Receiver, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_receiver_that_starts_without_its_store_asks_named_sources_to_send_again
             assert [(each.status_code, each.headers.get("retry-after")) for each in answers] == [(503, "30")] * 2
             assert status(receiver, "", receiver.secret) == 200
             assert receiver.client.get("/readyz").json()["sources"] == "unknown"
-        wait_until(lambda: status(receiver, "retail", secret) == 200, timeout_s=30)
+        wait_until(lambda: status(receiver, "retail", secret) == 200)
         assert receiver.client.get("/readyz").json()["sources"] == "ok"
 
 
@@ -158,7 +158,7 @@ def test_receiver_keeps_what_it_knows_while_its_store_is_away(tmp_path: Path) ->
     with receiving(tmp_path) as receiver:
         assert status(receiver, "retail", secret) == 200
         with away(tmp_path):
-            wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "kept", timeout_s=30)
+            wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "kept")
 
             assert status(receiver, "retail", secret) == 200
             assert status(receiver, "retail", "wrong") == 401

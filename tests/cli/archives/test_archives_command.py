@@ -21,7 +21,7 @@ from models.runs.refused import RefusedDelivery
 from models.views.archives import ArchivePage, ArchiveView
 from services.completeness.taking_in import take_in
 from tests.cli.conftest import Cellar
-from tests.conftest import free_port
+from tests.conftest import LONGEST_S, free_port
 from tests.installations import archived, deployed, installed
 from tests.pdfs import SIGNER_NAME
 from tests.samples import sample_body
@@ -236,7 +236,7 @@ def test_command_exits_with_the_documented_status() -> None:
         arguments: Popen([sys.executable, "-m", "cli.main", *arguments], env=os.environ, stdout=PIPE, stderr=PIPE)
         for arguments in expected
     }
-    ended = {arguments: (process, *process.communicate(timeout=60)) for arguments, process in processes.items()}
+    ended = {arguments: (process, *process.communicate(timeout=LONGEST_S)) for arguments, process in processes.items()}
 
     assert {arguments: process.returncode for arguments, (process, _, _) in ended.items()} == expected
     assert len(json.loads(ended["list", "--json"][1])["items"]) == 3

@@ -15,6 +15,7 @@ from adapters.store import judgements
 from services.custody.verifying import object_of, stored_objects, verify_objects
 from tests import pdfs
 from tests.cli.conftest import Cellar
+from tests.conftest import LONGEST_S
 from tests.installations import archived
 from tests.samples import PDF
 from tests.services.custody.test_judging_again import BROKEN, body_with, recorded_verdict_on, rewritten, with_root
@@ -75,7 +76,7 @@ def test_killed_command_leaves_whole_judgements_and_the_next_one_completes_them(
     for _ in range(kills):
         before = _judged(references)
         with subprocess.Popen([sys.executable, "-m", "cli.main", "verify", "--signatures"], env=environment) as judging:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + LONGEST_S
             while _judged(references) == before:
                 assert judging.poll() is None
                 assert time.monotonic() < deadline

@@ -123,7 +123,7 @@ def test_files_are_brought_while_a_worker_lives_and_the_rest_once_it_has_ended(
         claims.join("a worker")
     beating = _beating(old)
     try:
-        wait_until(lambda: _has_beaten(old), timeout_s=120)
+        wait_until(lambda: _has_beaten(old))
         with new():
             first = cellar("move", "--from", str(old), "--yes", "--json")
             told = json.loads(first.output)

@@ -13,7 +13,7 @@ import pytest
 from adapters.observation.log import reference_digest
 from adapters.settings.settings import settings
 from tests.cli.conftest import Cellar
-from tests.conftest import running, wait_until
+from tests.conftest import LONGEST_S, running, wait_until
 from tests.installations import archived, database_that_is_away, installed
 from tests.samples import sample_body
 
@@ -92,16 +92,16 @@ def test_following_prints_each_line_as_it_is_written(tmp_path: Path) -> None:
     add("api", "01", "old")
     output = tmp_path / "output"
     with running([CELLAR, "logs", "--follow"], dict(os.environ), output):
-        wait_until(lambda: "old" in output.read_text(), timeout_s=30)
+        wait_until(lambda: "old" in output.read_text())
         add("worker", "02", "new")
-        wait_until(lambda: "new" in output.read_text(), timeout_s=30)
+        wait_until(lambda: "new" in output.read_text())
 
 
 @pytest.mark.usefixtures("configure")
 def test_lines_on_a_terminal_are_for_people() -> None:
     add("api", "01", "stored", size_bytes=7)
     ours, theirs = pty.openpty()
-    subprocess.run([CELLAR, "logs"], stdout=theirs, timeout=60, check=True)
+    subprocess.run([CELLAR, "logs"], stdout=theirs, timeout=LONGEST_S, check=True)
     os.close(theirs)
     text = os.read(ours, 4096).decode()
     os.close(ours)

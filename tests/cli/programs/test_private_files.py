@@ -11,6 +11,7 @@ import pytest
 
 from adapters.files.private import shut_folders
 from adapters.settings.settings import Settings
+from tests.conftest import LONGEST_S
 from tests.installations import archived
 from tests.samples import sample_body
 
@@ -18,7 +19,7 @@ CELLAR = str(Path(sys.executable).with_name("cellar"))
 
 
 def cellar(*arguments: str, umask: int = 0o022) -> None:
-    subprocess.run([CELLAR, *arguments], umask=umask, capture_output=True, timeout=120, check=True)
+    subprocess.run([CELLAR, *arguments], umask=umask, capture_output=True, timeout=LONGEST_S, check=True)
 
 
 def mode(path: Path) -> int:

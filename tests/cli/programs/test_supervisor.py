@@ -18,6 +18,7 @@ import typer
 
 from cli.programs.supervisor import Listener, Program, Supervisor, require_free, sole_use
 from models.errors import Refused, Transient
+from tests.conftest import LONGEST_S
 
 ROOT = Path(__file__).parents[3]
 MARK = "CELLAR_TEST_MARK"
@@ -61,7 +62,7 @@ async def _drive(programs: list[tuple[str, list[str], float]]) -> None:
         for name, arguments, stop_within_s in programs:
             command = [sys.executable, "-c", PROGRAM, name, *arguments]
             await supervisor.start(Program(name, command, os.environ, stop_within_s))
-            await supervisor.until(name, partial(_exists, Path(f"{name}.ready")), within_s=10)
+            await supervisor.until(name, partial(_exists, Path(f"{name}.ready")), within_s=240)
         await asyncio.to_thread(Path("up").touch)
         await asyncio.Event().wait()
 
@@ -100,7 +101,7 @@ class Driver:
         return self.output()
 
     def output(self) -> str:
-        return self.process.communicate(timeout=30)[0]
+        return self.process.communicate(timeout=LONGEST_S)[0]
 
     def notes(self, what: str) -> list[tuple[str, float]]:
         lines = [line.split() for line in (self.folder / "notes").read_text().splitlines()]
@@ -121,7 +122,7 @@ def pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = LONGEST_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that in time"
@@ -176,8 +177,9 @@ def test_programs_stop_in_reverse_order_of_their_start(start: Start) -> None:
 
 def test_program_that_does_not_stop_in_time_is_killed(start: Start) -> None:
     driver = start(("deaf", ["60", "stubborn"], 1)).wait_until_up()
+    began_s = time.monotonic()
     output = driver.end()
-    assert time.monotonic() - driver.notes("stopped")[0][1] >= 1
+    assert time.monotonic() - began_s >= 1
     assert "deaf does not stop by itself and is killed" in output
     assert driver.processes() == []
 
@@ -259,7 +261,7 @@ def test_supervisor_restarts_and_stops_programs_while_its_output_disk_is_full(st
         driver = start(("crashing", ["0.3"], 5), output=full.fileno()).wait_until_up()
         wait_for(lambda: len(driver.notes("started")) == 3)
         driver.process.terminate()
-        driver.process.wait(30)
+        driver.process.wait(LONGEST_S)
     assert driver.processes() == []
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from adapters.settings.settings import Settings
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.installations import closed_url
 from tests.samples import sample_body
 from tests.scrapes import scraped
@@ -26,7 +26,7 @@ from cli.programs.up import _answers, _cellar, _metrics, httpx
 async def main():
     async with (
         Supervisor(Path(sys.argv[1]), print) as supervisor,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings().port}", timeout=10, trust_env=False) as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings().port}", timeout=LONGEST_S, trust_env=False) as client,
     ):
         await supervisor.run(_cellar(settings(), "migrate"))
         await supervisor.start(_cellar(settings(), "api", **_metrics(settings(), "receiver")))
@@ -39,7 +39,7 @@ asyncio.run(main())
 
 def processes(url: str) -> int:
     try:
-        found: int = httpx.get(f"{url}/readyz", timeout=10, trust_env=False).json()["processes"]
+        found: int = httpx.get(f"{url}/readyz", timeout=LONGEST_S, trust_env=False).json()["processes"]
     except httpx.HTTPError:
         return 0
     return found
@@ -52,7 +52,7 @@ def children_of(pid: int) -> list[int]:
 def send(url: str, reference: str) -> None:
     headers = {"authorization": f"Bearer {SECRET}"}
     answer = httpx.post(
-        f"{url}/webhooks/cellosign", content=sample_body(reference), headers=headers, timeout=30, trust_env=False
+        f"{url}/webhooks/cellosign", content=sample_body(reference), headers=headers, timeout=LONGEST_S, trust_env=False
     )
     assert answer.json()["status"] == "0"
 
@@ -68,13 +68,13 @@ def test_killed_receiver_starts_again_and_its_counters_go_on(
     url, root = f"http://127.0.0.1:{made.port}", str(Path(__file__).parents[3])
     command = [sys.executable, "-c", _UP, str(tmp_path / "logs")]
     with running(command, os.environ | {"PYTHONPATH": root}, tmp_path / "up.output") as up:
-        wait_until(lambda: processes(url) == 2, timeout_s=240)
+        wait_until(lambda: processes(url) == 2)
         send(url, "before")
         [receiver] = children_of(up.pid)
         os.kill(receiver, signal.SIGKILL)
-        wait_until(lambda: receiver not in children_of(up.pid), timeout_s=60)
+        wait_until(lambda: receiver not in children_of(up.pid))
         # At first the processes that the killed receiver has left finish, as children of the supervisor.
-        wait_until(lambda: len(children_of(up.pid)) == 1 and processes(url) == 2, timeout_s=240)
+        wait_until(lambda: len(children_of(up.pid)) == 1 and processes(url) == 2)
 
         send(url, "after")
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cli.programs.supervisor import sole_use
+from tests.conftest import LONGEST_S
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,7 +24,7 @@ def cellar(folder: Path, command: str, **environment: object) -> subprocess.Comp
         env=mine | {"PYTHONPATH": str(ROOT)} | {name: str(value) for name, value in environment.items()},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST_S,
         check=False,
     )
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def prefect(prefect_server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=prefect_server, trust_env=False) as client:
+    with httpx.Client(base_url=prefect_server, trust_env=False, timeout=LONGEST_S) as client:
         yield client
 
 
@@ -31,11 +31,11 @@ def worker(folder: Path, prefect: httpx.Client, name: str, *options: str) -> Ite
     command = [*cellar, "worker", "--name", name, *options]
     process = subprocess.Popen(command, cwd=folder, env=mine | ours, start_new_session=True)
     try:
-        wait_until(lambda: is_online(prefect, name) or process.poll() is not None, timeout_s=90)
+        wait_until(lambda: is_online(prefect, name) or process.poll() is not None)
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(LONGEST_S)
 
 
 def is_online(prefect: httpx.Client, name: str) -> bool:
@@ -54,4 +54,4 @@ def test_worker_creates_missing_deployments_and_ends_at_sigterm(tmp_path: Path, 
         swept = prefect.get("/deployments/name/sweep-inbox/scheduled").raise_for_status().json()
         assert [each["schedule"]["interval"] for each in swept["schedules"]] == [300]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(LONGEST_S) == 0

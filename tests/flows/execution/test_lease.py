@@ -9,6 +9,7 @@ from psycopg.sql import SQL
 
 from adapters.settings.settings import Settings
 from flows.execution.lease import sole_work_on
+from tests.conftest import LONGEST_S
 
 
 def test_run_stops_when_its_lease_cannot_be_renewed(
@@ -22,7 +23,7 @@ def test_run_stops_when_its_lease_cannot_be_renewed(
             with psycopg.connect(postgres_installation, autocommit=True) as connection:
                 (held_until,) = connection.execute("SELECT expires_at FROM lease").fetchone() or [None]
                 connection.execute(SQL("ALTER TABLE lease ADD CHECK (expires_at <= {})").format(held_until))
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(LONGEST_S):
                 await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):

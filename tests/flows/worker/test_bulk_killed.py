@@ -26,7 +26,7 @@ from services.bulk import planning, records
 from tests.api.conftest import Receiver
 from tests.api.conftest import started as receiver
 from tests.bulk import bodies_away
-from tests.conftest import free_port, wait_until
+from tests.conftest import LONGEST_S, free_port, wait_until
 from tests.flows import workers
 from tests.flows.workers import worker
 from tests.samples import sample_body
@@ -61,7 +61,7 @@ def test_bulk_of_three_causes_completes_each_archive_once_although_worker_and_re
             _until(plan.id, lambda found, share=kill / (KILLS + 1): found.done >= share * ARCHIVES)  # type: ignore[misc]
             receiving.process.kill()
             working.kill()
-            working.wait(10)
+            working.wait(LONGEST_S)
     with receiver(), worker("last", "--sole"):
         found = _until(plan.id, lambda found: found.state == "done")
 
@@ -69,7 +69,7 @@ def test_bulk_of_three_causes_completes_each_archive_once_although_worker_and_re
     assert _states() == {State.COMPLETED: ARCHIVES}
     assert _completed_runs() == _runs_of_the_record(plan.id)
     assert len(_versions()) == ARCHIVES
-    wait_until(lambda: not list(inbox.deliveries()), timeout_s=60)
+    wait_until(lambda: not list(inbox.deliveries()))
 
 
 def _fail() -> None:

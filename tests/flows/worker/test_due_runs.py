@@ -150,9 +150,7 @@ def _complete_all(deliveries: list[Delivery], downstream: Downstream) -> None:
             for each in deliveries:
                 parameters = {"reference": each.reference, "receipt_id": each.receipt_id}
                 await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
-            await asyncio.to_thread(
-                wait_until, lambda: all(_is_complete(each.receipt_id) for each in deliveries), timeout_s=60
-            )
+            await asyncio.to_thread(wait_until, lambda: all(_is_complete(each.receipt_id) for each in deliveries))
             downstream.let_go()
 
     asyncio.run(_complete())

@@ -10,7 +10,7 @@ from adapters.observation.metrics import WORKER_BEAT
 from adapters.settings.settings import Settings
 from flows.worker.metrics_listener import metrics_listening
 from models.errors import Conflict
-from tests.conftest import free_port
+from tests.conftest import LONGEST_S, free_port
 from tests.scrapes import scraped
 
 
@@ -25,7 +25,9 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
     with metrics_listening(port):
         found = [scraped(url, token) for token in ("a token", "the next token")]
         statuses = [
-            httpx.get(f"{url}{path}", headers={"authorization": presented}, trust_env=False).status_code
+            httpx.get(
+                f"{url}{path}", headers={"authorization": presented}, trust_env=False, timeout=LONGEST_S
+            ).status_code
             for path, presented in [
                 ("/metrics", ""),
                 ("/metrics", "Bearer another"),
@@ -39,12 +41,12 @@ def test_readers_with_a_token_get_the_metrics_of_the_worker(port: int) -> None:
         assert each.value("cellar_runs_ended_total", {"state": "Failed", "cause": ""}) is not None
         assert "cellar_deliveries_in_flight" not in each.names
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}/metrics", trust_env=False)
+        httpx.get(f"{url}/metrics", trust_env=False, timeout=LONGEST_S)
 
 
 def test_worker_is_healthy_while_its_event_loop_beats(port: int) -> None:
     def answer() -> tuple[int, str]:
-        answered = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+        answered = httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=LONGEST_S)
         return answered.status_code, answered.text
 
     with metrics_listening(port):
@@ -59,9 +61,9 @@ def test_worker_is_healthy_while_its_event_loop_beats(port: int) -> None:
 def test_metrics_are_served_where_the_receiver_listens(port: int, configure: Callable[..., Settings]) -> None:
     configure(host="::1")
     with metrics_listening(port):
-        assert httpx.get(f"http://[::1]:{port}/healthz", trust_env=False).status_code in {200, 503}
+        assert httpx.get(f"http://[::1]:{port}/healthz", trust_env=False, timeout=LONGEST_S).status_code in {200, 503}
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+            httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=LONGEST_S)
 
 
 def test_port_of_another_program_is_reported(port: int) -> None:

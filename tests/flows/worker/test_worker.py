@@ -12,13 +12,13 @@ from adapters.settings.settings import settings
 from adapters.tables import claims, receipts, runs, task_results
 from domain.messages.undelivered import UNDELIVERED_TAG
 from services.views import archive_view
-from tests.conftest import free_port, running, wait_until
+from tests.conftest import LONGEST_S, free_port, running, wait_until
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import Downstream, create_run, run_of, state_of, wait_for, worker
 from tests.samples import sample_body
 
-pytestmark = [pytest.mark.usefixtures("prefect"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.usefixtures("prefect")
 
 
 def started(reference: str, *tags: str, body: bytes | None = None) -> str:
@@ -46,7 +46,7 @@ def held_at_its_end(downstream: Downstream, reference: str) -> str:
     downstream.hold()
     asked = set(downstream.asked)  # a delayed message is sent again under the same id
     flow_run_id = started(reference, UNDELIVERED_TAG)
-    wait_until(lambda: set(downstream.asked) > asked, timeout_s=60)
+    wait_until(lambda: set(downstream.asked) > asked)
     return flow_run_id
 
 
@@ -61,7 +61,7 @@ def test_run_cancelled_by_a_person_ends_cancelled_and_is_not_started_again() -> 
         archive = archive_view.archive("process-1")
         assert archive
         assert [each.state for each in archive.runs] == ["Cancelled"]
-        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+        wait_until(lambda: claims.claimed() == set())
 
 
 @pytest.mark.usefixtures("downstream")
@@ -70,7 +70,7 @@ def test_stopped_worker_hands_back_its_run_and_the_next_finishes_it() -> None:
         flow_run_id = held_up("process-1")
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, workers.log_of("stopped")
+        assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
         assert state_of(flow_run_id) == "AwaitingRetry"
         assert (claims.claimed(), claims.beats()) == (set(), {})
 
@@ -85,7 +85,7 @@ def test_stopped_worker_lets_a_run_end_within_the_drain_time(downstream: Downstr
         flow_run_id = held_at_its_end(downstream, "process-1")
         process.send_signal(signal.SIGTERM)
         downstream.let_go()
-        assert process.wait(30) == 0
+        assert process.wait(LONGEST_S) == 0
         assert state_of(flow_run_id) == "Completed"
     log = workers.log_of("stopped")
     assert "Traceback" not in log
@@ -98,7 +98,7 @@ def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time() -> None:
     with worker("stopped") as process:
         flow_run_id = held_up("process-1")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, workers.log_of("stopped")
+        assert process.wait(LONGEST_S) == 0, workers.log_of("stopped")
     assert state_of(flow_run_id) == "AwaitingRetry"
     assert (claims.claimed(), claims.beats()) == (set(), {})
 
@@ -108,7 +108,7 @@ def test_stopped_worker_hands_back_a_run_that_does_not_end_in_time() -> None:
 def test_starting_worker_creates_runs_for_deliveries_without_a_run() -> None:
     waiting = received("process-1", sample_body("process-1"), datetime.now(UTC) - timedelta(minutes=1))
     with worker("sweeping"):
-        wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed", timeout_s=60)
+        wait_until(lambda: receipts.get(waiting.receipt_id).state == "completed")
 
 
 @pytest.mark.faults  # a worker counts as dead after 25 s
@@ -120,18 +120,18 @@ def test_living_worker_finishes_runs_of_a_killed_worker_beside_its_own(
         with worker("killed") as process:
             dead = _run_of_another(downstream, than=_holder(alive))
             process.kill()
-            process.wait(10)
+            process.wait(LONGEST_S)
             downstream.let_go()
             let_go("of-the-living")
-            wait_for(dead, "Completed", timeout_s=120)  # its message is claimed for 25 s
+            wait_for(dead, "Completed")  # its message is claimed for 25 s
 
         wait_for(alive, "Completed")
         assert (run_of(alive)["run_count"], run_of(dead)["run_count"]) == (1, 2)
-        wait_until(lambda: "Cached" in str(workers.task_states(dead)), timeout_s=20)
+        wait_until(lambda: "Cached" in str(workers.task_states(dead)))
         states = workers.task_states(dead)
         assert [states[name][-1] for name in ("persist-files", "load-metadata", "reconcile-payments")] == ["Cached"] * 3
         assert "Running" not in states["notify-downstream"]
-        wait_until(lambda: claims.claimed() == set(), timeout_s=20)
+        wait_until(lambda: claims.claimed() == set())
 
 
 @pytest.mark.faults
@@ -146,11 +146,11 @@ def test_paused_worker_leaves_its_run_to_the_worker_that_recovered_it() -> None:
             assert state_of(flow_run_id) != "Completed"
         paused.send_signal(signal.SIGSTOP)
         with worker("heir"):
-            wait_for(flow_run_id, "Completed", timeout_s=120)
+            wait_for(flow_run_id, "Completed")
             paused.send_signal(signal.SIGCONT)
-            wait_until(lambda: "taken for dead" in workers.log_of("paused"), timeout_s=30)
-            wait_until(lambda: list(spool.iterdir()) == [], timeout_s=30)
-            wait_until(lambda: claims.claimed() == set(), timeout_s=30)
+            wait_until(lambda: "taken for dead" in workers.log_of("paused"))
+            wait_until(lambda: list(spool.iterdir()) == [])
+            wait_until(lambda: claims.claimed() == set())
 
         assert (state_of(flow_run_id), run_of(flow_run_id)["run_count"]) == ("Completed", 2)
         archive = archive_view.archive("process-1")
@@ -166,7 +166,7 @@ def test_sole_worker_takes_over_runs_at_once() -> None:
     with worker("killed") as process:
         flow_run_id = held_up("process-1")
         process.kill()
-        process.wait(10)
+        process.wait(LONGEST_S)
     let_go("process-1")
 
     with worker("next", "--sole"):
@@ -181,17 +181,17 @@ def test_run_that_ended_during_an_outage_of_prefect_becomes_completed(downstream
     environment = {"PYTHONPATH": str(workers.ROOT)}
     log = settings().data_dir / "relay.log"
     with running(way, environment, log) as relay:
-        wait_until(lambda: _listens(port), timeout_s=20)
+        wait_until(lambda: _listens(port))
         with worker("cut-off", prefect_url=f"http://127.0.0.1:{port}/api"):
             flow_run_id = held_at_its_end(downstream, "process-1")
             relay.kill()
-            relay.wait(10)
+            relay.wait(LONGEST_S)
             downstream.let_go()
-            wait_until(lambda: _state_in_our_history("process-1") == "Completed", timeout_s=60)
+            wait_until(lambda: _state_in_our_history("process-1") == "Completed")
             assert state_of(flow_run_id) != "Completed"
 
             with running(way, environment, log):
-                wait_for(flow_run_id, "Completed", timeout_s=60)
+                wait_for(flow_run_id, "Completed")
 
 
 @pytest.mark.faults
@@ -202,16 +202,16 @@ def test_worker_with_its_log_on_a_full_disk_survives_an_outage_of_prefect() -> N
     environment = {"PYTHONPATH": str(workers.ROOT)}
     log = settings().data_dir / "relay.log"
     with running(way, environment, log) as relay:
-        wait_until(lambda: _listens(port), timeout_s=20)
+        wait_until(lambda: _listens(port))
         with worker("unheard", prefect_url=f"http://127.0.0.1:{port}/api", output=Path("/dev/full")) as process:
             relay.kill()
-            relay.wait(10)
+            relay.wait(LONGEST_S)
             # The worker polls every 0.5 s, each failed poll logs a warning, and a beat comes every 5 s.
             (seen,) = claims.beats().values()
-            wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3, timeout_s=60)
+            wait_until(lambda: max(claims.beats().values(), default=0) >= seen + 3)
 
             with running(way, environment, log):
-                wait_for(started("process-1"), "Completed", timeout_s=60)
+                wait_for(started("process-1"), "Completed")
             assert process.poll() is None
 
 
@@ -236,7 +236,7 @@ def test_two_workers_execute_each_run_of_a_burst_once(downstream: Downstream) ->
         references = [f"process-{number}" for number in range(50)]
         flow_run_ids = [started(each) for each in references]
         for each in flow_run_ids:
-            wait_for(each, "Completed", timeout_s=120)
+            wait_for(each, "Completed")
         assert {run_of(each)["run_count"] for each in flow_run_ids} == {1}
         assert len(downstream.asked) == len(references)
 
@@ -253,7 +253,7 @@ def test_stock_worker_serves_the_same_deployment(downstream: Downstream) -> None
             for each in both:
                 wait_for(each, "Completed")
             assert {run_of(each)["run_count"] for each in both} == {1}
-            wait_until(lambda: task_results.flow_run_ids() == set(), timeout_s=20)
+            wait_until(lambda: task_results.flow_run_ids() == set())
 
 
 @pytest.mark.faults
@@ -267,16 +267,16 @@ def test_run_that_waits_in_a_stock_worker_is_tried_again(downstream: Downstream)
     store_folder.touch()
     with workers.stock_worker("stock"):
         flow_run_id = started("process-1")
-        wait_for(flow_run_id, "AwaitingRetry", "Crashed", timeout_s=120)
+        wait_for(flow_run_id, "AwaitingRetry", "Crashed")
         store_folder.unlink()
         aside.rename(store_folder)
-        wait_for(flow_run_id, "Completed", timeout_s=120)
+        wait_for(flow_run_id, "Completed")
         assert "Crashed" not in _states_of(flow_run_id)
 
 
 def _states_of(flow_run_id: str) -> list[str]:
     asked = {"flow_run_id": flow_run_id}
-    found = httpx.get(f"{settings().prefect_url}/flow_run_states/", params=asked, timeout=30).raise_for_status()
+    found = httpx.get(f"{settings().prefect_url}/flow_run_states/", params=asked, timeout=LONGEST_S).raise_for_status()
     return [each["name"] for each in found.json()]
 
 
@@ -300,6 +300,6 @@ def _state_in_our_history(reference: str) -> str | None:
 
 def _listens(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=LONGEST_S).is_success
     except httpx.HTTPError:
         return False

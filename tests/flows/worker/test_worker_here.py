@@ -24,7 +24,7 @@ def test_worker_whose_loop_ends_hands_back_its_runs() -> None:
             flow_run = await client.create_flow_run_from_deployment(archive, parameters=parameters)
             await asyncio.to_thread(wait_for, str(flow_run.id), "Running")
             next(each for each in asyncio.all_tasks() if "_repeat" in str(each.get_coro())).cancel()
-            await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) == "AwaitingRetry", timeout_s=30)
+            await asyncio.to_thread(wait_until, lambda: state_of(str(flow_run.id)) == "AwaitingRetry")
             return str(flow_run.id)
         raise AssertionError("it went on")
 

@@ -23,6 +23,7 @@ from models.archive.form_field import FormFieldRow
 from models.runs.receipt import VersionRow
 from models.runs.run import Trigger
 from services.triggering.trigger import trigger
+from tests.conftest import LONGEST_S
 from tests.flows import workers
 from tests.flows.conftest import received
 from tests.flows.workers import Downstream, worker
@@ -52,7 +53,7 @@ def test_two_hundred_runs_complete_although_their_worker_is_killed_ten_times(
             with worker(f"killed-{kill}", "--sole") as process:
                 time.sleep(chance.uniform(0.2, 4))
                 process.kill()
-                process.wait(10)
+                process.wait(LONGEST_S)
         with worker("last", "--sole"):
             _until_all_ended(flow_run_ids)
             states = Counter(_states(flow_run_ids).values())
@@ -86,7 +87,7 @@ def _until_all_ended(flow_run_ids: list[str]) -> None:
 def _states(flow_run_ids: list[str]) -> dict[str, str]:
     wanted = {"flow_runs": {"id": {"any_": flow_run_ids}}, "limit": 200}
     found: list[dict[str, Any]] = httpx.post(
-        f"{settings().prefect_url}/flow_runs/filter", content=json.dumps(wanted), timeout=60
+        f"{settings().prefect_url}/flow_runs/filter", content=json.dumps(wanted), timeout=LONGEST_S
     ).json()
     return {each["id"]: each["state_name"] for each in found}
 

@@ -14,7 +14,7 @@ from tests.flows.killed import Countdown, count_writes
 
 _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload([__name__])
-_LONGEST_S = 120
+_LONGEST_S = 240
 
 
 def writes_of_taking_in() -> int:

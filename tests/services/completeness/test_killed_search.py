@@ -18,6 +18,7 @@ from models.completeness.missing_process import MissingProcessRow
 from models.messages.notification import NotificationRow
 from services.completeness.alerting import announce_missing
 from services.completeness.finding_missing import find_missing
+from tests.conftest import LONGEST_S
 from tests.flows.workers import SECRET
 from tests.records import NOON
 from tests.reported_events import SUBMITTED, event, findings, reported
@@ -40,7 +41,7 @@ def killed_after(messages: int) -> None:
     """Start a search in a process of its own, and kill it once that many messages are planned."""
     command = [sys.executable, "-c", SEARCH, NOW.isoformat()]
     with subprocess.Popen(command, env=dict(os.environ), start_new_session=True) as search:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONGEST_S
         while planned() < messages and search.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         search.send_signal(signal.SIGKILL)

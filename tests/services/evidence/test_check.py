@@ -15,6 +15,7 @@ import pytest
 
 from adapters.settings.settings import settings
 from services.evidence import check
+from tests.conftest import LONGEST_S
 from tests.end_to_end.browser import needs_chromium, page
 from tests.installations import archived, installed
 from tests.services.evidence.bags import anchor, attachments, bag_of, in_clear, many_archives, rewritten
@@ -45,7 +46,7 @@ def checked(bag: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the program of a bag as an expert does, on a machine that has Python and nothing of cellar."""
     command = [sys.executable, "-I", "-S", str(bag / "check.py"), *arguments]
     return subprocess.run(
-        command, env={"PATH": os.defpath}, cwd="/", check=False, capture_output=True, text=True, timeout=60
+        command, env={"PATH": os.defpath}, cwd="/", check=False, capture_output=True, text=True, timeout=LONGEST_S
     )
 
 
@@ -187,7 +188,7 @@ def test_program_needs_only_python_3_8_and_no_openssl(bags: list[Path], tmp_path
     command = [sys.executable, "-I", "-S", str(bags[0] / "check.py")]
     for encoding in ("utf-8", "ascii", "cp1252"):
         environment = {"PATH": str(tmp_path), "PYTHONIOENCODING": encoding}
-        done = subprocess.run(command, env=environment, check=False, capture_output=True, timeout=60)
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, timeout=LONGEST_S)
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"signature and time stamps need the command openssl" in done.stdout
 

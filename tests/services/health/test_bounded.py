@@ -24,16 +24,16 @@ def fine() -> Check:
 def test_question_that_hangs_leaves_the_answers_of_the_other_questions() -> None:
     never = threading.Event()
 
-    answers = answered({"hangs": never.wait, "quick": lambda: True}, within_s=1)
+    answers = answered({"hangs": never.wait, "quick": lambda: True}, within_s=2)
     never.set()
 
-    assert answers == {"hangs": Answer(None, "no answer within 1 s"), "quick": Answer(True)}
+    assert answers == {"hangs": Answer(None, "no answer within 2 s"), "quick": Answer(True)}
 
 
 def test_each_check_keeps_its_place_and_says_what_to_do_when_it_fails() -> None:
     probes = [Probe("away", away, TO_DO), Probe("fine", fine, TO_DO), Probe("full", full, TO_DO)]
 
-    assert examined(probes, within_s=30) == [
+    assert examined(probes, within_s=240) == [
         Check(name="away", verdict=Verdict.WRONG, found="Prefect does not answer", to_do=TO_DO),
         Check(name="fine", verdict=Verdict.OK, found="all there"),
         Check(name="full", verdict=Verdict.WRONG, found="No space left on device", to_do=TO_DO),

@@ -47,7 +47,7 @@ def test_disabled_source_whose_sender_goes_on_is_a_remark(tmp_path: Path) -> Non
         registry.disable("retail", "a test", NOW)
         with started() as receiver:
             path, presented = "/webhooks/cellosign/retail", {"authorization": secret}
-            wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "ok", timeout_s=30)
+            wait_until(lambda: receiver.client.get("/readyz").json()["sources"] == "ok")
             assert receiver.client.post(path, content=b"{}", headers=presented).status_code == 401
 
             found = check()

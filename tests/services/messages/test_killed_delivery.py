@@ -22,7 +22,7 @@ from models.messages.event import Event, EventType
 from models.messages.notification import NotificationRow, NotificationState
 from services.messages.delivering import deliver_due
 from services.messages.planning import announce, known_endpoints
-from tests.conftest import wait_until
+from tests.conftest import LONGEST_S, wait_until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MESSAGES, AT_ONCE = 12, 4
@@ -50,7 +50,7 @@ def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
 
     def answer(request: Request) -> Response:
         asked.append(request.headers["webhook-id"])
-        may_answer.wait(30)
+        may_answer.wait(LONGEST_S)
         return Response()
 
     threaded.expect_request("/hook").respond_with_handler(answer)
@@ -61,7 +61,7 @@ def test_messages_of_a_killed_delivery_are_due_again_and_each_is_delivered(
     (endpoint,) = known_endpoints()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-c", DELIVERS, endpoint.name], env=environment) as process:
-        wait_until(lambda: len(asked) == AT_ONCE or process.poll() is not None, timeout_s=60)
+        wait_until(lambda: len(asked) == AT_ONCE or process.poll() is not None)
         assert process.poll() is None
         assert queues.endpoints_with_due(datetime.now(UTC)) == []  # all are claimed
         process.kill()

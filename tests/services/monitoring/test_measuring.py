@@ -1,25 +1,27 @@
 """A measurement that hangs occupies one thread, and delays no scrape beyond its patience."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
-from threading import Event, active_count
+from threading import Event
 
 from models.errors import Transient
 from services.monitoring.measuring import Measurement
+from tests.conftest import LONGEST_S
 
 
 def test_hanging_measurement_is_missing_until_it_ends() -> None:
     may_end = Event()
 
     def measure() -> int:
-        may_end.wait(60)
+        may_end.wait(LONGEST_S)
         return 7
 
     async def scrapes() -> tuple[list[int | None], int | None]:
-        before = active_count()
+        before = set(threading.enumerate())
         measurement = Measurement("hanging", measure)
         meanwhile = await asyncio.gather(*(measurement.recent() for _ in range(10)))
-        assert active_count() == before + 1
+        assert len(set(threading.enumerate()) - before) == 1
         may_end.set()
         return meanwhile, await measurement.recent()
 

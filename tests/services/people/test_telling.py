@@ -348,7 +348,7 @@ def test_letter_of_a_killed_process_is_sent_by_the_next_and_once(chat: Chat, htt
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     process = subprocess.Popen([sys.executable, "-c", KILLED], env=environment)
-    wait_until(lambda: process.poll() is not None, timeout_s=60)
+    wait_until(lambda: process.poll() is not None)
     assert (process.returncode, len(arrived)) == (-signal.SIGKILL, 1)
     httpserver.expect_request("/chat").respond_with_data("")
 

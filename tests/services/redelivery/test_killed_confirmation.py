@@ -16,6 +16,7 @@ from models.messages.endpoint import EndpointRow
 from models.messages.notification import NotificationRow, NotificationState
 from models.views.messages import MessageFilter
 from services.redelivery import confirming, planning, records
+from tests.conftest import LONGEST_S
 from tests.records import NOON
 
 MESSAGES = 2500
@@ -56,7 +57,7 @@ def test_killed_confirmation_is_completed_and_makes_nothing_due_twice(commits: i
 
     command = [sys.executable, "-c", CONFIRM, plan.id, str(commits)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    killed = subprocess.run(command, env=environment, timeout=120, check=False)
+    killed = subprocess.run(command, env=environment, timeout=LONGEST_S, check=False)
 
     assert killed.returncode == -signal.SIGKILL
     assert counts().get("pending", 0) == due

@@ -38,6 +38,7 @@ from models.payments.discrepancy import DiscrepancyCode as C
 from models.payments.payment import PaymentRow, Standing
 from models.settlements.settlement import DecidedEntry, Decision, Match, SettlementEntryRow, SettlementReportRow
 from services.settlements import importing
+from tests.conftest import LONGEST_S
 from tests.domain.settled import day
 from tests.installations import installed
 from tests.settlements import (
@@ -316,10 +317,10 @@ def test_archive_that_arrives_during_an_import_is_matched() -> None:
         with matching_alone() as session:
             decided = decide(entry, Candidates(session, [entry]).of(entry), FORM.terms)
             archive.start()
-            assert arriving.wait(10)
+            assert arriving.wait(LONGEST_S)
             assert not matched.wait(0.2)  # it would miss the row, and we have missed its payment
             insert_entries(session, made.report_id, [DecidedEntry(entry, decided)])
-    archive.join(10)
+    archive.join(LONGEST_S)
 
     assert matches() == [("cguid", "payment of r")]
 

@@ -12,6 +12,7 @@ from domain.archive.found_process import FoundProcess
 from models.errors import Refused
 from models.runs.refused import RefusedDelivery
 from services.triggering.releases import Outcome, release_all
+from tests.conftest import LONGEST_S
 from tests.samples import sample_body
 
 pytestmark = pytest.mark.usefixtures("sqlite_installation")
@@ -29,7 +30,7 @@ def test_bodies_that_two_people_release_at_once_are_released() -> None:
     at_once = Barrier(2)
 
     def release() -> list[Outcome]:
-        at_once.wait(30)
+        at_once.wait(LONGEST_S)
         return release_all(bodies)
 
     with ThreadPoolExecutor(2) as people:

@@ -37,6 +37,7 @@ from services.processing.persisting import persist
 from services.receipts.leaving import leave_inbox
 from services.triggering.trigger import forgotten, start_run, trigger, untriggered
 from services.views import archive_view
+from tests.conftest import LONGEST_S
 from tests.records import NOON
 from tests.samples import sample_body
 
@@ -110,7 +111,9 @@ def counted(httpserver: HTTPServer, configure: Callable[..., Settings]) -> Itera
     def pass_on(request: Request) -> Response:
         log.append(request.path)
         url = prefect_url + request.path.removeprefix("/api")
-        answer = httpx.request(request.method, url, content=request.data, headers={"content-type": "application/json"})
+        answer = httpx.request(
+            request.method, url, content=request.data, headers={"content-type": "application/json"}, timeout=LONGEST_S
+        )
         return Response(answer.content, answer.status_code, content_type="application/json")
 
     httpserver.expect_request(re.compile(".*")).respond_with_handler(pass_on)
