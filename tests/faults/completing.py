@@ -11,6 +11,8 @@ from adapters.tables import receipts
 from models.errors import CellarError
 from tests.installations import finished
 
+COMPLETES = "completes what waits"
+
 
 def complete_inbox() -> int:
     """Complete every delivery in the inbox, and return how many there were."""
@@ -26,6 +28,7 @@ def complete_inbox() -> int:
 
 
 if __name__ == "__main__":
+    print(COMPLETES, flush=True)  # noqa: T201 -- it is imported, which takes seconds
     while True:
         with suppress(CellarError):
             complete_inbox()

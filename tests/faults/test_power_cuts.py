@@ -22,7 +22,7 @@ import pytest
 
 from adapters.database.migration import migrate
 from tests.conftest import free_port, wait_until
-from tests.faults.completing import complete_inbox
+from tests.faults.completing import COMPLETES, complete_inbox
 from tests.faults.installation import SECRET, Installation
 from tests.faults.kept_once import assert_kept_once
 from tests.faults.load import Sent, cut_off
@@ -34,7 +34,7 @@ _CUTS = int(os.environ.get("CUTS", "3"))
 _SEED = int(os.environ.get("SEED", "20261126"))
 _SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 _WITHOUT_FLUSHING_THE_LOG = 2
-_SIZE_BYTES = 256 << 20
+_SIZE_BYTES = (256 + 32 * _CUTS) << 20  # some thirty archives arrive before each cut
 
 
 class Disk:
@@ -106,15 +106,20 @@ def test_no_acknowledged_archive_is_lost_or_doubled_by_a_power_cut(tmp_path: Pat
 def _cut_under_load(made: Installation, disk: Disk, sent: Sent, number: int, chance: random.Random) -> None:
     """Receive and complete archives until the power is cut at a random moment."""
     receiver = made.receiver()
+    receiver.folder = disk.image.parent  # the logs survive
     command = [sys.executable, "-m", "tests.faults.completing"]
-    completing = Part("completing", command, made.environment(), made.folder, lambda: True)
-    for each in (receiver, completing):
-        each.folder = disk.image.parent  # the logs survive
+    completing = Part(
+        "completing",
+        command,
+        made.environment(),
+        receiver.folder,
+        lambda: completing.log.read_text().count(COMPLETES) > number,
+    )
     with ending([receiver, completing]):
-        receiver.start()
         completing.start()
+        receiver.start()
         with cut_off(sent, made.url, SECRET, f"cut-{number}"):
-            time.sleep(chance.uniform(0.2, 4))
+            time.sleep(chance.uniform(0.2, 1.5))
             disk.cut()
         receiver.kill()
         completing.kill()
