@@ -32,6 +32,7 @@ from adapters.platform import tls
 from adapters.settings.environment import prefect_server_defaults
 from adapters.settings.settings import Settings, settings
 from benchmarks.guardian import guard
+from tests.statements import share_compiled_statements
 
 _LONGEST_FIRST = (
     "tests/services/custody",
@@ -47,6 +48,7 @@ _LONGEST_FIRST = (
 
 def pytest_configure() -> None:
     guard()
+    share_compiled_statements()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
