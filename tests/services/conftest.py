@@ -1,6 +1,16 @@
 """Provides a Prefect server that knows the flow, and both kinds of store and database, to tests of services."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.adapters.peers.conftest import deployment
 from tests.flows.conftest import kinds, prefect
+from tests.prepared import Prepared
 
 __all__ = ["deployment", "kinds", "prefect"]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Prepared:
+    return Prepared(tmp_path_factory, migrated_file)

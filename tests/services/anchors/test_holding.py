@@ -31,6 +31,7 @@ from services.messages.planning import event_row
 from services.payments import discrepancies, recorded
 from tests.flows.databases import in_new_database
 from tests.installations import archived, finished
+from tests.prepared import Prepared
 from tests.records import attempted
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
@@ -43,12 +44,17 @@ UNPAID = sample_body("process-2", payments=[{"transaction_id": "1", "amount": "x
 
 
 @pytest.fixture(autouse=True)
-def _archives(request: pytest.FixtureRequest, sqlite_installation: Settings) -> None:
-    """Make an archive with two versions, a delivery that says nothing new, a run and a message, and an archive with an
-    explanation. Tests that use `store_kind` run on each kind of store.
-    """
+def _archives(request: pytest.FixtureRequest, sqlite_installation: Settings, prepared: Prepared) -> None:
+    """Tests that use `store_kind` run on each kind of store."""
     if "store_kind" in request.fixturenames:
         request.getfixturevalue("store_kind")
+    prepared.copy(two_archives)
+
+
+def two_archives() -> None:
+    """Make an archive with two versions, a delivery that says nothing new, a run and a message, and an archive with an
+    explanation.
+    """
     archived("process-1", BODY)
     archived("process-1", CHANGED)
     ran("process-1", archived("process-1", AGAIN), "run-1")

@@ -28,6 +28,7 @@ from services.custody.judging_again import judge_object
 from services.custody.listing import object_of
 from tests import pdfs
 from tests.installations import archived
+from tests.prepared import Prepared
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
 
@@ -35,10 +36,14 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _archives(request: pytest.FixtureRequest, sqlite_installation: Settings) -> None:
+def _archives(request: pytest.FixtureRequest, sqlite_installation: Settings, prepared: Prepared) -> None:
     """Make three archives. Tests that use `store_kind` run on each kind of store."""
     if "store_kind" in request.fixturenames:
         request.getfixturevalue("store_kind")
+    prepared.copy(three_archives)
+
+
+def three_archives() -> None:
     for number in range(3):
         archived(f"process-{number}", sample_body(f"process-{number}"))
 

@@ -18,11 +18,16 @@ from adapters.store import ocfl
 from services.anchors.making import make
 from services.anchors.newest import against_newest
 from tests.installations import archived
+from tests.prepared import Prepared
 from tests.samples import sample_body
 
 
 @pytest.fixture(autouse=True)
-def _archives(sqlite_installation: Settings) -> None:
+def _archives(sqlite_installation: Settings, prepared: Prepared) -> None:
+    prepared.copy(one_archive)
+
+
+def one_archive() -> None:
     archived("process-1", sample_body("process-1"))
 
 

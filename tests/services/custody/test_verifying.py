@@ -20,13 +20,19 @@ from services.custody.verifying import drawn, missing, object_of, stored_objects
 from services.processing.persisting import persist
 from tests.flows.conftest import received
 from tests.installations import archived, finished
+from tests.prepared import Prepared
 from tests.refusals import refusing
 from tests.samples import sample_body
 from tests.settlements import imported, line, report
 
 
 @pytest.fixture(autouse=True)
-def _archives(sqlite_installation: Settings, store_kind: str) -> None:
+def _archives(sqlite_installation: Settings, store_kind: str, prepared: Prepared) -> None:
+    prepared.copy(three_archives)
+
+
+def three_archives() -> None:
+    """Make three archives. One of them has two versions, and a delivery that says nothing new."""
     for number in range(3):
         archived(f"process-{number}", sample_body(f"process-{number}"))
     archived("process-1", sample_body("process-1", data=[]))
