@@ -1,9 +1,12 @@
-"""Reads the leaves of many objects at once: from a folder in several processes, from a bucket in several threads."""
+"""Reads the leaves of many objects at once: from a folder in several processes, from a bucket in several threads.
+
+A folder of few objects is read in this process, since another process takes 0.9 s of processor time to start.
+"""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
@@ -11,7 +14,7 @@ from itertools import cycle, islice
 from typing import BinaryIO, cast
 
 from adapters.anchors.leaf_reader import DAMAGED
-from adapters.anchors.leaves import Found, object_at, objects_in_bucket, text_of, tuples_of
+from adapters.anchors.leaves import Found, object_at, objects_in_bucket, objects_in_folder, text_of, tuples_of
 from adapters.files.storage import LocalFolder, Storage
 from adapters.files.store import store
 from adapters.platform.cancellation import checkpoint
@@ -21,6 +24,8 @@ from models.errors import Conflict, System, Transient
 _THREADS = 16
 _AT_ONCE = 256
 _MOST_PROCESSES = 8
+_FEW_TUPLES = 256
+"""The objects of so few first tuples are read in less time than a process takes to start."""
 OnDamaged = Callable[[str], None]
 """Called with the key of an object whose inventory or log is damaged."""
 
@@ -31,8 +36,9 @@ def every_text(on_damaged: OnDamaged) -> Iterator[bytes]:
     Raises:
         Transient: the store does not answer.
     """
-    yield from store().suited(
-        folder=lambda it: _by_processes(it, on_damaged),
+    there = store()
+    yield from there.suited(
+        folder=lambda it: _in_folder(there, it, on_damaged),
         bucket=lambda it: _by_threads(it, objects_in_bucket(it), on_damaged),
     )
 
@@ -84,8 +90,14 @@ def _by_threads(
             yield from _texts((each.result() for each in reading), on_damaged)
 
 
-def _by_processes(folder: LocalFolder, on_damaged: OnDamaged) -> Iterator[bytes]:
+def _in_folder(there: Storage, folder: LocalFolder, on_damaged: OnDamaged) -> Iterator[bytes]:
     tuples = tuples_of(folder)
+    if len(tuples) > _FEW_TUPLES:
+        return _by_processes(folder, tuples, on_damaged)
+    return _texts((_tried(there, each) for each in objects_in_folder(folder, tuples)), on_damaged)
+
+
+def _by_processes(folder: LocalFolder, tuples: Sequence[str], on_damaged: OnDamaged) -> Iterator[bytes]:
     count = min(os.cpu_count() or 1, _MOST_PROCESSES, len(tuples))
     with ExitStack() as stack:
         readers = [stack.enter_context(_reader(folder, number, count)) for number in range(count)]

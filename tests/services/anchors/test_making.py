@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from adapters.anchors import anchors
+from adapters.anchors import anchors, many_leaves
 from adapters.anchors.anchors import Anchor
 from adapters.anchors.last_anchor import last_anchor
 from adapters.database.transactions import writing
@@ -113,6 +113,21 @@ def test_damaged_object_is_named_and_not_anchored() -> None:
 
     assert made.damaged == (ocfl.object_key("process-0"),)
     assert leaves(made).keys() == keys("process-1", "process-2")
+
+
+def test_other_processes_read_the_same_leaves_and_damage_as_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes read a store of many objects."""
+    store().overwrite_bytes(b"{", f"{ocfl.object_key('process-0')}/inventory.json")
+
+    def _read() -> tuple[list[bytes], list[str]]:
+        damaged: list[str] = []
+        return list(many_leaves.every_text(damaged.append)), damaged
+
+    here = _read()
+    monkeypatch.setattr(many_leaves, "_FEW_TUPLES", 0)
+
+    assert _read() == here
+    assert (len(here[0]), here[1]) == (2, [ocfl.object_key("process-0")])
 
 
 @pytest.mark.usefixtures("store_kind")
