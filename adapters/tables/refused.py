@@ -42,6 +42,16 @@ def unreleased() -> int:
         return session.exec(bodies).one()
 
 
+def unreleased_by_code() -> dict[str, int]:
+    """Return the number of refused bodies that nobody has released, by code."""
+    code = col(RefusedRow.code)
+    bodies = select(code, func.count(col(RefusedRow.receipt_id).distinct())).where(
+        col(RefusedRow.released_at).is_(None)
+    )
+    with reading() as session:
+        return dict(session.exec(bodies.group_by(code).order_by(code)).all())
+
+
 def put_into_group(group: str, now: datetime) -> None:
     """Put the deliveries that are in no group into a group. A delivery that is released before needs no report."""
     ungrouped = (col(RefusedRow.notified_at).is_(None), col(RefusedRow.released_at).is_(None))

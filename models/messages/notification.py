@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import Moment
+from models.columns import Moment, index_where
 
 
 class NotificationState(StrEnum):
@@ -29,6 +29,10 @@ class NotificationRow(SQLModel, table=True):
     """
 
     __tablename__ = "notification"
+    __table_args__ = (
+        index_where("ix_notification_skipped", "state = 'skipped'", "planned_at"),
+        index_where("ix_notification_undelivered", "state IN ('pending', 'dead')", "state", "endpoint_name"),
+    )
 
     message_id: str = Field(primary_key=True, max_length=64)
     reference: str = Field(index=True, max_length=255)
@@ -44,7 +48,7 @@ class NotificationRow(SQLModel, table=True):
     next_attempt_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     claimed_until: datetime | None = Field(default=None, sa_type=Moment)
-    delivered_at: datetime | None = Field(default=None, sa_type=Moment)
+    delivered_at: datetime | None = Field(default=None, index=True, sa_type=Moment)
     tried_before: int = 0
     next_trigger: str | None = Field(default=None, max_length=16)
     next_by: str | None = None
