@@ -25,6 +25,7 @@ from api.json import (
     endpoints,
     messages,
     missing,
+    overview,
     people,
     redeliveries,
     refused,
@@ -109,7 +110,7 @@ app = FastAPIOffline(  # a page of FastAPI itself would load Swagger UI from the
 app.add_middleware(_NoSniffing)
 app.include_router(webhook.router)
 _OF_READERS = (archives, bulk_reruns, discrepancies, endpoints, failure_groups, messages, missing, redeliveries)
-for each in (*_OF_READERS, refused, sources):
+for each in (*_OF_READERS, overview, refused, sources):
     app.include_router(
         each.router, dependencies=[Depends(check_reader), Depends(check_parameters)], responses=READERS_FAILURES
     )
