@@ -35,6 +35,13 @@ def newest_of(reference: str) -> RefusedDelivery | None:
     return _delivery(row) if row else None
 
 
+def of_body(receipt_id: str) -> list[RefusedDelivery]:
+    """Return the refused deliveries of a body, newest first."""
+    found = select(RefusedRow).where(RefusedRow.receipt_id == receipt_id)
+    with reading() as session:
+        return [_delivery(row) for row in session.exec(found.order_by(col(RefusedRow.received_at).desc()))]
+
+
 def unreleased() -> int:
     """Return the number of refused bodies that nobody has released."""
     bodies = select(func.count(col(RefusedRow.receipt_id).distinct())).where(col(RefusedRow.released_at).is_(None))

@@ -7,11 +7,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.console.frame import entrance, static
-from api.console.frame.entrance import see
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import archives
+from api.console.pages import (
+    archives,
+    bulk,
+    discrepancies,
+    endpoints,
+    failed,
+    messages,
+    missing,
+    overview,
+    refused,
+)
 from api.console.words.languages import N_
 from models.errors import Conflict, Refused, Transient
 
@@ -21,13 +30,9 @@ console = FastAPI(
     redirect_slashes=False,
 )
 console.add_middleware(Policy)
-for each in (static, entrance, archives):
+_PAGES = (overview, archives, discrepancies, failed, refused, missing, endpoints, messages, bulk)
+for each in (static, entrance, *_PAGES):
     console.include_router(each.router)
-
-
-@console.get("/")
-def _first_page() -> Response:
-    return see(archives.PATH)
 
 
 _UNKNOWN_PATH = N_("There is no such page.")
@@ -37,7 +42,7 @@ _UNEXPECTED = N_("An unexpected error of cellar; its log has the trace.")
 
 @console.exception_handler(SignInFirst)
 async def _sign_in_first(_request: Request, first: SignInFirst) -> Response:
-    return see(first.login_path)
+    return entrance.see(first.login_path)
 
 
 @console.exception_handler(Refused)

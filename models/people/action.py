@@ -9,10 +9,13 @@ from models.columns import Moment
 
 
 class ActionKind(StrEnum):
-    """What a person did. `rerun`: ran the archive again. `export`: took a copy of it that proves itself."""
+    """What a person did. `rerun`: ran the archive again. `export`: took a copy of it that proves itself.
+    `release`: released a refused body that names it.
+    """
 
     RERUN = "rerun"
     EXPORT = "export"
+    RELEASE = "release"
 
 
 class ActionRow(SQLModel, table=True):

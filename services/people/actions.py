@@ -1,4 +1,4 @@
-"""Records what people did with archives. Explanations, releases and bulk re-runs have records of their own."""
+"""Records what people did with archives. Explanations and bulk re-runs have records of their own."""
 
 import secrets
 from collections.abc import Iterable

@@ -18,7 +18,11 @@ from models.runs.run import RunRow
 from models.views.archives import TimelineEntry, TimelineKind
 
 MOST_ENTRIES = 500
-_DONE = {ActionKind.RERUN: "asked for a re-run", ActionKind.EXPORT: "exported the archive"}
+_DONE = {
+    ActionKind.RERUN: "asked for a re-run",
+    ActionKind.EXPORT: "exported the archive",
+    ActionKind.RELEASE: "released a refused body",
+}
 
 
 def timeline(session: Session, reference: str) -> list[TimelineEntry]:

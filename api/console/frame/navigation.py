@@ -16,7 +16,16 @@ class Place:
     key: str
 
 
-PLACES: tuple[Place, ...] = (Place(N_("Archives"), f"{ROOT}/archives", "archive", "a"),)
+PLACES: tuple[Place, ...] = (
+    Place(N_("Overview"), f"{ROOT}/", "layout-dashboard", "o"),
+    Place(N_("Archives"), f"{ROOT}/archives", "archive", "a"),
+    Place(N_("Discrepancies"), f"{ROOT}/discrepancies", "scale", "d"),
+    Place(N_("Failed"), f"{ROOT}/failed", "circle-x", "f"),
+    Place(N_("Refused"), f"{ROOT}/refused", "ban", "r"),
+    Place(N_("Missing"), f"{ROOT}/missing", "calendar-question", "m"),
+    Place(N_("Endpoints"), f"{ROOT}/endpoints", "webhook", "e"),
+    Place(N_("Bulk re-runs"), f"{ROOT}/bulk", "stack-2", "b"),
+)
 
 
 def is_here(place: Place, path: str) -> bool:

@@ -32,6 +32,8 @@ class FilterField:
     is_repeatable: bool
     is_decisive: bool
     is_wrong: bool
+    is_decided: bool
+    """Without a value, the list decides for its own choice, which the form shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,17 @@ def _field(name: str, info: FieldInfo, given: Pairs, wrong: set[str]) -> FilterF
     values = tuple(value for key, value in given if key == name)
     if kind == "moment":
         values = tuple(_without_zone(each) for each in values)
+    default = info.default if isinstance(info.default, Enum) else None
     return FilterField(
-        name, kind, values, choices, info.description or "", _is_list(info), name in _DECISIVE, name in wrong
+        name=name,
+        kind=kind,
+        values=values or ((str(default.value),) if default else ()),
+        choices=choices,
+        hint=info.description or "",
+        is_repeatable=_is_list(info),
+        is_decisive=name in _DECISIVE,
+        is_wrong=name in wrong,
+        is_decided=default is not None,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal, is_currency
+from babel.units import format_unit
 
 from adapters.settings.settings import settings
 from api.console.words.languages import language
@@ -14,6 +15,7 @@ from domain.payments.money import amount_text, exponent_of
 _LOCALES = {"en": "en_GB", "he": "he"}
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 NOTHING = "–"
+_DURATIONS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def zone() -> tzinfo:
@@ -37,6 +39,25 @@ def moment_text(moment: datetime | None) -> str:
 
 def day_text(day: date | None) -> str:
     return NOTHING if day is None else format_date(day, "medium", locale=_locale())
+
+
+def day_in_zone_text(moment: datetime) -> str:
+    """Return the day of a moment in the installation's zone, without the year."""
+    return format_date(moment.astimezone(zone()), "d MMM", locale=_locale())
+
+
+def hour_text(moment: datetime) -> str:
+    """Return the hour of a moment in the installation's zone, with its day."""
+    return format_datetime(moment, "d MMM, HH:mm", tzinfo=zone(), locale=_locale())
+
+
+def duration_text(seconds: float | None) -> str:
+    """Return a duration in the unit in which people say it: `2.5 s`, `3 min`, `1.5 h`."""
+    if seconds is None:
+        return NOTHING
+    factor, unit = next((each for each in _DURATIONS if seconds >= each[0]), (1, "second"))
+    value = round(seconds / factor, 1 if seconds / factor < 10 else 0)
+    return format_unit(value, f"duration-{unit}", length="short", locale=_locale())
 
 
 def age_text(moment: datetime, now: datetime) -> str:
