@@ -11,7 +11,7 @@ from api.console.frame.entrance import see
 from api.console.frame.policy import Policy
 from api.console.frame.rendering import render
 from api.console.frame.visits import SignInFirst
-from api.console.pages import archives
+from api.console.pages import archives, dossier, files
 from api.console.words.languages import N_
 from models.errors import Conflict, Refused, Transient
 
@@ -21,7 +21,7 @@ console = FastAPI(
     redirect_slashes=False,
 )
 console.add_middleware(Policy)
-for each in (static, entrance, archives):
+for each in (static, entrance, archives, files, dossier):  # the dossier's path takes everything below it
     console.include_router(each.router)
 
 
