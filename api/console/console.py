@@ -14,8 +14,10 @@ from api.console.pages import (
     archives,
     bulk,
     discrepancies,
+    dossier,
     endpoints,
     failed,
+    files,
     messages,
     missing,
     overview,
@@ -30,8 +32,9 @@ console = FastAPI(
     redirect_slashes=False,
 )
 console.add_middleware(Policy)
-_PAGES = (overview, archives, discrepancies, failed, refused, missing, endpoints, messages, bulk)
-for each in (static, entrance, *_PAGES):
+_TROUBLES = (discrepancies, failed, refused, missing, endpoints, messages, bulk)
+_ARCHIVES = (archives, files, dossier)  # the dossier's path takes everything below it
+for each in (static, entrance, overview, *_TROUBLES, *_ARCHIVES):
     console.include_router(each.router)
 
 

@@ -16,13 +16,14 @@ from api.console.frame import cookies, navigation
 from api.console.frame.cookies import ROOT, Visitor
 from api.console.frame.static import static_url
 from api.console.frame.visits import visit
-from api.console.words import codes, formats, languages, values
+from api.console.words import codes, formats, languages, meanings, timeline, values
 from domain.pages.languages import Language
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "shown": values.shown,
     "plain": values.plain,
+    "plain_lines": values.plain_lines,
     "moment": formats.moment_text,
     "day": formats.day_text,
     "size": formats.size_text,
@@ -37,6 +38,10 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "filter_name": codes.filter_text,
     "tone": codes.tone,
     "worded": languages.worded,
+    "discrepancy": meanings.discrepancy_text,
+    "warning": meanings.warning_text,
+    "happened": timeline.timeline_text,
+    "value": values.json_text,
     "in_path": lambda text: quote(str(text), safe=""),
 }
 

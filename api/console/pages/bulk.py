@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.get("/bulk")
 def list_bulk_reruns(request: Request, _person: Person) -> Response:
-    return render(request, "bulk.html", list=listed(request, PATH, BulkQuery, records.page))
+    return render(request, "bulk/list.html", list=listed(request, PATH, BulkQuery, records.page))
 
 
 @router.get("/bulk/{bulk_id}")
@@ -34,7 +34,7 @@ def read(request: Request, bulk_id: str, _person: Person) -> Response:
     found = records.record(bulk_id, query)
     return render(
         request,
-        "bulk_rerun.html",
+        "bulk/rerun.html",
         found=found,
         query=query,
         states=tuple(ItemState),

@@ -26,7 +26,7 @@ router = APIRouter()
 @router.get("/discrepancies")
 def list_discrepancies(request: Request, _person: Person) -> Response:
     found = listed(request, PATH, DiscrepancyQuery, discrepancy_list.page)
-    return render(request, "discrepancies.html", list=found, open_by_code=discrepancy_list.open_by_code())
+    return render(request, "troubles/discrepancies.html", list=found, open_by_code=discrepancy_list.open_by_code())
 
 
 @router.post("/discrepancies/{discrepancy_id}/explain")

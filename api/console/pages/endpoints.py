@@ -30,12 +30,12 @@ router = APIRouter()
 
 @router.get("/endpoints")
 def list_endpoints(request: Request, _person: Person) -> Response:
-    return render(request, "endpoints.html", endpoints=endpoint_views.listed().items, dead=_dead())
+    return render(request, "endpoints/list.html", endpoints=endpoint_views.listed().items, dead=_dead())
 
 
 @router.get("/endpoints/new")
 def new(request: Request, _person: Person) -> Response:
-    return render(request, "endpoint_new.html", events=tuple(EventType), given={}, wrong={})
+    return render(request, "endpoints/new.html", events=tuple(EventType), given={}, wrong={})
 
 
 @router.post("/endpoints/new")
@@ -53,8 +53,8 @@ async def add(request: Request, form: Posted, person: Person) -> Response:
         wrong = {"name" if refused.where == "name" else "url": refused.detail}
     else:
         added = await asyncio.to_thread(endpoint_views.with_secret, asked.name, key, warnings)
-        return render(request, "endpoint_secret.html", added=added)
-    return render(request, "endpoint_new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
+        return render(request, "endpoints/secret.html", added=added)
+    return render(request, "endpoints/new.html", 422, events=tuple(EventType), given=given, wrong=wrong)
 
 
 @router.get("/endpoints/{name}")
@@ -65,7 +65,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
     states = [NotificationState(asked)] if asked in known else [NotificationState.DEAD, NotificationState.PENDING]
     return render(
         request,
-        "endpoint.html",
+        "endpoints/endpoint.html",
         found=endpoint_views.view(name),
         dead=_dead().get(name, 0),
         states=known,
@@ -76,7 +76,7 @@ def read(request: Request, name: str, _person: Person) -> Response:
 
 @router.post("/endpoints/{name}/test")
 async def send_test(request: Request, name: str, _form: Posted, _person: Person) -> Response:
-    return render(request, "endpoint_test.html", tested=await endpoint_tests.send_test(name))
+    return render(request, "endpoints/test.html", tested=await endpoint_tests.send_test(name))
 
 
 @router.post("/endpoints/{name}/disable")
@@ -98,7 +98,7 @@ async def rotate(request: Request, name: str, form: Posted, person: Person) -> R
     rotation = _rotation(form)
     key = await asyncio.to_thread(endpoints.rotate, name, rotation, recorded(person), datetime.now(UTC))
     return render(
-        request, "endpoint_secret.html", added=await asyncio.to_thread(endpoint_views.with_secret, name, key, None)
+        request, "endpoints/secret.html", added=await asyncio.to_thread(endpoint_views.with_secret, name, key, None)
     )
 
 

@@ -22,7 +22,7 @@ router = APIRouter()
 @router.get("/failed")
 def list_failed(request: Request, _person: Person) -> Response:
     groups = failure_list.failures().items
-    return render(request, "failed.html", groups=groups, waits=waiting.summary(), unkept=failure_list.NOT_KEPT)
+    return render(request, "troubles/failed.html", groups=groups, waits=waiting.summary(), unkept=failure_list.NOT_KEPT)
 
 
 @router.post("/failed/plan")

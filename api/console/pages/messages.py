@@ -20,7 +20,7 @@ router = APIRouter()
 
 @router.get("/messages/{message_id}")
 def read_message(request: Request, message_id: str, _person: Person) -> Response:
-    return render(request, "message.html", found=message_list.record(message_id))
+    return render(request, "endpoints/message.html", found=message_list.record(message_id))
 
 
 @router.post("/redeliveries")
@@ -37,7 +37,7 @@ async def plan(form: Posted, person: Person) -> Response:
 
 @router.get("/redeliveries/{redelivery_id}")
 def read_redelivery(request: Request, redelivery_id: str, _person: Person) -> Response:
-    return render(request, "redelivery.html", found=records.view(redelivery_id))
+    return render(request, "endpoints/redelivery.html", found=records.view(redelivery_id))
 
 
 @router.post("/redeliveries/{redelivery_id}/confirm")

@@ -25,7 +25,7 @@ router = APIRouter()
 
 @router.get("/missing")
 def list_missing(request: Request, _person: Person) -> Response:
-    return render(request, "missing.html", list=listed(request, PATH, MissingQuery, missing_list.page))
+    return render(request, "troubles/missing.html", list=listed(request, PATH, MissingQuery, missing_list.page))
 
 
 @router.post("/missing/{missing_id}/dismiss")

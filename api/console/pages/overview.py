@@ -21,7 +21,7 @@ def read(request: Request, _person: Person) -> Response:
     periods = found.days if is_month else found.hours
     return render(
         request,
-        "overview.html",
+        "overview/overview.html",
         found=found,
         is_month=is_month,
         periods=periods,

@@ -27,7 +27,7 @@ router = APIRouter()
 @router.get("/refused")
 def list_refused(request: Request, _person: Person) -> Response:
     found = listed(request, PATH, RefusedQuery, refused_list.page)
-    return render(request, "refused.html", list=found, unreleased=refused.unreleased_by_code())
+    return render(request, "troubles/refused.html", list=found, unreleased=refused.unreleased_by_code())
 
 
 @router.post("/refused/release")

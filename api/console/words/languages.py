@@ -7,7 +7,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
-from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, said
+from domain.pages.languages import DIRECTIONS, LANGUAGES, Language, judgement, said
 
 _TEXTS = Path(__file__).with_name("texts")
 _language: ContextVar[Language] = ContextVar("language", default="en")
@@ -57,7 +57,7 @@ def N_(text: str) -> str:  # noqa: N802 -- gettext's own name for a text that is
 def worded(text: str) -> str:
     """Return a text of ours that is not written in the console: also looks where exports have their Hebrew."""
     own = gettext(text) if text else text
-    return own if own != text else said(language())(text)
+    return own if own != text else judgement(text, said(language()))
 
 
 @cache

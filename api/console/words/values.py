@@ -1,6 +1,8 @@
 """Values of people on a page: isolated from the text around them, with the signs that reverse it made visible."""
 
+import json
 import re
+from typing import Any
 
 from markupsafe import Markup
 
@@ -18,3 +20,13 @@ def shown(value: object) -> Markup:
 def plain(value: object) -> str:
     """Return a value for an attribute, where no element can isolate it."""
     return _REVERSING.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", str(value))
+
+
+def plain_lines(text: str) -> str:
+    """Return a text of several lines for a page."""
+    return "\n".join(plain(line) for line in text.splitlines())
+
+
+def json_text(value: Any) -> str:
+    """Return a value of a payload as text: a text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
