@@ -37,7 +37,7 @@
   });
 
   const draw = (box) => {
-    const { head, series, moments, names } = read(box.closest(".chart").querySelector("table"));
+    const { head, series, moments, names } = read(box.closest(".chart").querySelector(".chart-table table"));
     const kind = box.dataset.kind;
     const ink = { stroke: colour("--ink-soft"), grid: { stroke: colour("--chart-grid"), width: 1 }, ticks: { show: false }, font: "12px sans-serif" };
     // The axis names what the table names: the browser's own zone is not the installation's.
@@ -45,7 +45,7 @@
     const options = {
       width: box.clientWidth,
       height: HEIGHT_PX,
-      padding: [8, 22, 0, 0],
+      padding: [8, 36, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
       legend: { live: true },
       scales: { x: { time: false }, y: { range: (_plot, _least, most) => [0, Math.max(most || 0, 1) * 1.1] } },
@@ -57,6 +57,7 @@
     };
     box.replaceChildren();
     box.plot = new uPlot(options, [moments, ...series.map((each) => each.values)], box);
+    box.querySelector(".u-legend").dir = page.dir;
   };
 
   const drawAll = () => document.querySelectorAll(".chart-canvas").forEach(draw);

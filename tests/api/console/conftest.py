@@ -18,6 +18,7 @@ from playwright.sync_api import BrowserContext, Page, Route
 from adapters.database.migration import migrate
 from tests.api.conftest import LINK_KEY, SECRET, TOKEN, Receiver, contract, earlier_contract, started
 from tests.api.console.hostile import HOSTILE_REFERENCE, hostile_body
+from tests.api.console.troubles import fill_with_troubles
 from tests.end_to_end.browser import CHROMIUM, page
 from tests.installations import archived, installed
 from tests.samples import sample_body
@@ -70,7 +71,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console with a plain archive, `contract` in two versions with a discrepancy, and a hostile archive."""
     folder = tmp_path_factory.mktemp("console")
     values: dict[str, Any] = {"webhook_secrets": SECRET, "api_tokens": TOKEN, "link_secret": LINK_KEY}
-    values |= {"timezone": "Asia/Jerusalem"}
+    values |= {"timezone": "Asia/Jerusalem", "notify_allow_private": "true"}
     with installed(folder, **values):
         migrate()
         archived(PLAIN, sample_body(PLAIN))
@@ -79,6 +80,14 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         archived(HOSTILE_REFERENCE, hostile_body())
         with started() as receiver:
             yield Console(receiver, folder, values)
+
+
+@pytest.fixture(scope="package")
+def troubled(console: Console) -> Console:
+    """The console, with what needs a person. Its tests change it."""
+    with installed(console.folder, **console.settings):
+        fill_with_troubles()
+    return console
 
 
 @dataclass
