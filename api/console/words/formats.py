@@ -75,7 +75,9 @@ def size_text(size_bytes: int) -> str:
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     pattern = "#,##0.#" if unit and size < 100 else "#,##0"
-    return f"{format_decimal(size, pattern, locale=_locale())} {_UNITS[unit]}"
+    return (
+        f"\u2066{format_decimal(size, pattern, locale=_locale())} {_UNITS[unit]}\u2069"  # also in Hebrew from the left
+    )
 
 
 def money_text(amount_minor: int | None, currency: str | None) -> str:
