@@ -37,22 +37,17 @@ def counted(session: Session, hours: Sequence[datetime]) -> dict[datetime, Count
     if not hours:
         return {}
     them = _Hours(session, hours)
-    arrived, refused = them.number(DeliveryRow.received_at), them.number(RefusedRow.received_at)
-    durations, failed = them.durations(), them.failures()
-    discrepancies = them.discrepancies()
-    opened, closed = them.number(MissingProcessRow.opened_at), them.number(MissingProcessRow.closed_at)
-    planned, delivered = them.number(NotificationRow.planned_at), them.number(NotificationRow.delivered_at)
-    skipped = them.number(NotificationRow.planned_at, _SKIPPED)
+    numbers, durations, failed, discrepancies = them.numbers(), them.durations(), them.failures(), them.discrepancies()
     return {
         each: Counted(
-            arrived=arrived[each],
+            arrived=numbers[each].arrived,
             completed=sum(durations[each].values()),
-            refused=refused[each],
+            refused=numbers[each].refused,
             failed=failed[each],
             durations_s=durations[each],
             discrepancies=discrepancies[each],
-            missing=opened[each] - closed[each],
-            undelivered=planned[each] - skipped[each] - delivered[each],
+            missing=numbers[each].opened - numbers[each].closed,
+            undelivered=numbers[each].planned - numbers[each].skipped - numbers[each].delivered,
         )
         for each in hours
     }
@@ -80,10 +75,21 @@ class _Hours:
         its = values(column("since", Moment()), column("until", Moment()), name="hour")
         self._table = its.data([(each, each + HOUR) for each in hours]).cte()
 
-    def number(self, at: Any, *conditions: ColumnElement[bool]) -> Mapping[datetime, int]:
-        """Return the number of rows by the hour of a column."""
-        number = select(func.count()).where(self._within(at), *conditions).correlate(self._table).scalar_subquery()
-        return dict(tuple(row) for row in self._rows(select(self._table.c.since, number)))
+    def numbers(self) -> Mapping[datetime, Any]:
+        """Return the numbers of rows by the hour of a column."""
+        numbers = [
+            self._number(DeliveryRow.received_at).label("arrived"),
+            self._number(RefusedRow.received_at).label("refused"),
+            self._number(MissingProcessRow.opened_at).label("opened"),
+            self._number(MissingProcessRow.closed_at).label("closed"),
+            self._number(NotificationRow.planned_at).label("planned"),
+            self._number(NotificationRow.planned_at, _SKIPPED).label("skipped"),
+            self._number(NotificationRow.delivered_at).label("delivered"),
+        ]
+        return {row.since: row for row in self._rows(select(self._table.c.since, *numbers))}
+
+    def _number(self, at: Any, *conditions: ColumnElement[bool]) -> Any:
+        return select(func.count()).where(self._within(at), *conditions).correlate(self._table).scalar_subquery()
 
     def durations(self) -> Mapping[datetime, dict[float, int]]:
         """Return the numbers of completions by their time in seconds, which is rounded to two digits."""

@@ -63,7 +63,7 @@ def with_pending(receipt_ids: Iterable[str]) -> set[str]:
 def pending_by_endpoint() -> dict[str, int]:
     """Return the number of messages that wait, by the name of their endpoint."""
     pending = select(NotificationRow.endpoint_name, func.count()).where(
-        NotificationRow.state == NotificationState.PENDING
+        IS_UNDELIVERED, NotificationRow.state == NotificationState.PENDING
     )
     with reading() as session:
         return dict(session.exec(pending.group_by(NotificationRow.endpoint_name)).all())
